@@ -1,0 +1,43 @@
+"""What can go wrong in the accounts domain; none of these know HTTP."""
+
+
+class AccountsError(Exception):
+    """A refusal with a stable code and a sentence that says what to do next."""
+
+    code = "refused"
+
+
+class TransitionRefused(AccountsError):
+    """The application or grant is not in a state from which this action leads anywhere."""
+
+    code = "bad_transition"
+
+
+class NotAllowed(AccountsError):
+    """This person may not do that."""
+
+    code = "not_allowed"
+
+
+class AlreadyHeld(AccountsError):
+    """A live grant or an open application for the tier exists."""
+
+    code = "already_held"
+
+
+class LicenceChanged(AccountsError):
+    """The licence text that was read is not the one in force now."""
+
+    code = "licence_changed"
+
+
+class LimitReached(AccountsError):
+    """More than a person may send in a day or keep open at once."""
+
+    code = "limit_reached"
+
+
+class InvalidValue(AccountsError):
+    """A value outside its bounds; the sentence names the value and the bounds."""
+
+    code = "invalid_value"

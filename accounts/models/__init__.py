@@ -1,0 +1,27 @@
+"""The records of who may have what; one file a record."""
+
+from accounts.models.application import Application, ApplicationSnapshot
+from accounts.models.audit import AuditEvent
+from accounts.models.decision import Decision
+from accounts.models.grant import Grant
+from accounts.models.licence import Licence, LicenceVersion
+from accounts.models.mail import OutgoingMail
+from accounts.models.role import RoleAssignment
+from accounts.models.tier import Tier
+from accounts.models.token import ApiToken
+from accounts.models.user import User
+
+__all__ = [
+    "ApiToken",
+    "Application",
+    "ApplicationSnapshot",
+    "AuditEvent",
+    "Decision",
+    "Grant",
+    "Licence",
+    "LicenceVersion",
+    "OutgoingMail",
+    "RoleAssignment",
+    "Tier",
+    "User",
+]

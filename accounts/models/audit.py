@@ -1,0 +1,93 @@
+"""The append-only trail of what was done, by whom, to what."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from accounts import request_facts
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def about(self, target: models.Model) -> "AuditEventQuerySet":
+        """The events of one record, oldest first."""
+        kind, key = _name(target)
+        return self.filter(object_kind=kind, object_id=key).order_by("pk")
+
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("audit events are append-only")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("audit events are append-only")
+
+
+class AuditEvent(models.Model):
+    """One row, written in the transaction of the change that it describes.
+
+    `action` reads `subject.verb`; `actor_id` is the person's random public id, which stays
+    when the account is erased. Never holds secrets, whole links or answers of a form.
+    """
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    actor_id = models.UUIDField(null=True)
+    actor_name = models.CharField(max_length=150, blank=True)
+    credential_kind = models.CharField(max_length=20, blank=True)
+    credential_id = models.CharField(max_length=64, blank=True)
+    action = models.CharField(max_length=60, db_index=True)
+    object_kind = models.CharField(max_length=60, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    result = models.CharField(max_length=40, default="ok")
+    details = models.JSONField(default=dict, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    network = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["object_kind", "object_id"], name="audit_by_object")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object_id}"
+
+    @classmethod
+    def record(
+        cls,
+        action: str,
+        *,
+        actor: "User | None" = None,
+        target: models.Model | None = None,
+        credential: tuple[str, str] = ("", ""),
+        result: str = "ok",
+        details: dict[str, Any] | None = None,
+    ) -> "AuditEvent":
+        """Append one event; `credential` is its kind and id."""
+        kind, key = _name(target) if target is not None else ("", "")
+        facts = request_facts.current()
+        return cls.objects.create(
+            action=action,
+            actor_id=actor.public_id if actor else None,
+            actor_name=actor.username if actor else "",
+            credential_kind=credential[0],
+            credential_id=credential[1],
+            object_kind=kind,
+            object_id=key,
+            result=result,
+            details=details or {},
+            request_id=facts.request_id,
+            network=facts.network,
+        )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("audit events are append-only")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("audit events are append-only")
+
+
+def _name(target: models.Model) -> tuple[str, str]:
+    """A record's kind and public key: its `public_id` where it has one, else its primary key."""
+    return target._meta.model_name or "", str(getattr(target, "public_id", target.pk))

@@ -1,0 +1,57 @@
+"""The outbox: every message is a row before it is a mail."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
+    def due(self) -> "OutgoingMailQuerySet":
+        return self.filter(state=OutgoingMail.State.QUEUED, next_attempt_at__lte=timezone.now())
+
+
+class OutgoingMail(models.Model):
+    """One message, written in the transaction that caused it and delivered after its commit.
+
+    `unique_key` (kind, object, version) keeps a cause that runs twice from mailing twice.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        KEPT = "kept", "Kept here: no mail server is set"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=60)
+    unique_key = models.CharField(max_length=200, unique=True)
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="mails"
+    )
+    to = models.EmailField()
+    subject = models.CharField(max_length=300)
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    #: What is blotted out of the text once the message has left: a live link is a credential.
+    secret = models.CharField(max_length=500, blank=True)
+    object_kind = models.CharField(max_length=60, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.CharField(max_length=500, blank=True)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OutgoingMailQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state", "next_attempt_at"], name="mail_by_due"),
+            models.Index(fields=["object_kind", "object_id"], name="mail_by_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} to {self.to}"

@@ -1,0 +1,65 @@
+"""Who holds which staff role, for one tier or for all."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models, transaction
+
+from accounts.models.audit import AuditEvent
+from accounts.roles import Role
+
+if TYPE_CHECKING:
+    from accounts.models import Tier, User
+
+
+class RoleQuerySet(models.QuerySet["RoleAssignment"]):
+    def held(self, user: "User", roles: frozenset[Role]) -> "RoleQuerySet":
+        return self.filter(user=user, role__in=roles)
+
+    def covers(self, user: "User", roles: frozenset[Role], tier: "Tier") -> bool:
+        """Whether `user` holds one of `roles` for `tier`; being a superuser is no role."""
+        if not (user.is_active and user.is_staff and user.suspended_at is None):
+            return False
+        return self.held(user, roles).filter(models.Q(tier=None) | models.Q(tier=tier)).exists()
+
+    @transaction.atomic
+    def assign(
+        self, user: "User", role: Role, tier: "Tier | None" = None, *, by: "User | None" = None
+    ) -> "RoleAssignment":
+        """Give `user` a role, its group and entry to the admin; again changes nothing."""
+        assignment, created = self.get_or_create(user=user, role=role, tier=tier)
+        user.groups.add(Group.objects.get(name=role))
+        if not user.is_staff:
+            user.is_staff = True
+            user.save(update_fields=["is_staff"])
+        if created:
+            details = {"role": str(role), "tier": tier.slug if tier else None}
+            AuditEvent.record("role.assigned", actor=by, target=user, details=details)
+        return assignment
+
+
+class RoleAssignment(models.Model):
+    """One role of one person; no tier means every tier."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="roles")
+    role = models.CharField(max_length=20, choices=Role.choices)
+    tier = models.ForeignKey("accounts.Tier", models.CASCADE, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RoleQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "role", "tier"], name="one_assignment_per_person_role_and_tier"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role"],
+                condition=models.Q(tier=None),
+                name="one_assignment_per_person_and_role_for_all_tiers",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.role} of {self.tier or 'all tiers'}"

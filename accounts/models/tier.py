@@ -1,0 +1,52 @@
+"""What bytes demand of a person."""
+
+from django.db import models
+from django_countries.fields import CountryField
+
+from accounts.tiers import AccessMode
+
+
+class Tier(models.Model):
+    """Checkpoints, applications and grants name a tier; the tier holds the terms."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    mode = models.CharField(max_length=20, choices=AccessMode.choices, default=AccessMode.REVIEWED)
+    licence = models.ForeignKey("accounts.Licence", models.PROTECT, related_name="tiers")
+    term_days = models.PositiveIntegerField(default=365, help_text="Days a grant lasts")
+    file_link_minutes = models.PositiveSmallIntegerField(
+        default=15, help_text="Life of file and storage URLs, at most 60"
+    )
+    checkpoint_link_hours = models.PositiveSmallIntegerField(
+        default=168, help_text="Life of mailed checkpoint links, at most 168"
+    )
+    blocked_countries = CountryField(
+        multiple=True, blank=True, help_text="Countries whose residents the licence excludes"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(file_link_minutes__range=(1, 60)),
+                name="file_links_live_one_to_sixty_minutes",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(checkpoint_link_hours__range=(1, 168)),
+                name="checkpoint_links_live_one_to_168_hours",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(term_days__range=(1, 3660)), name="grants_always_end"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def access_mode(self) -> AccessMode:
+        return AccessMode(self.mode)
+
+    @property
+    def is_gated(self) -> bool:
+        return self.access_mode.is_gated

@@ -1,0 +1,114 @@
+"""API tokens: what a script shows instead of a password."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts import token_format
+from accounts.errors import InvalidValue
+from accounts.models.audit import AuditEvent
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+MOST_DAYS = 365
+
+
+class Scope(models.TextChoices):
+    """security.md section 2. Every token reads open checkpoints; none includes another."""
+
+    READ = "read", "Read open checkpoints"
+    READ_GATED = "read-gated", "Download gated checkpoints"
+    WRITE = "write", "Publish"
+    ADMIN = "admin", "Decide access requests"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def active(self) -> "ApiTokenQuerySet":
+        return self.filter(revoked_at=None, expires_at__gt=timezone.now())
+
+    @transaction.atomic
+    def mint(
+        self,
+        user: "User",
+        *,
+        name: str,
+        scopes: list[str],
+        days: int = 90,
+        repositories: list[str] | None = None,
+        by: "User | None" = None,
+    ) -> "tuple[ApiToken, str]":
+        """Make a token; the second value is its plain text, which is kept nowhere.
+
+        Raises InvalidValue for an unknown scope or a life outside 1 to 365 days.
+        """
+        unknown = sorted(set(scopes) - set(Scope.values))
+        if unknown:
+            known = ", ".join(Scope.values)
+            raise InvalidValue(f"unknown scope {unknown[0]!r}; the scopes are {known}")
+        if not 1 <= days <= MOST_DAYS:
+            raise InvalidValue(f"a token lives 1 to {MOST_DAYS} days, not {days}")
+        plain = token_format.new()
+        token = self.create(
+            user=user,
+            name=name[:120],
+            digest=token_format.digest(plain),
+            last_four=plain[-4:],
+            scopes=sorted({*scopes, Scope.READ}),
+            repositories=repositories or [],
+            expires_at=timezone.now() + timedelta(days=days),
+        )
+        details = {"scopes": token.scopes, "expires": token.expires_at.isoformat()}
+        AuditEvent.record("token.made", actor=by or user, target=token, details=details)
+        return token, plain
+
+
+class ApiToken(models.Model):
+    """A credential kept as its SHA-256; 238 random bits need no slow hash."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=120)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    last_four = models.CharField(max_length=4, editable=False)
+    scopes = models.JSONField(default=list)
+    repositories = models.JSONField(
+        default=list, blank=True, help_text="Names that read-gated is limited to; empty: all"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_network = models.CharField(max_length=64, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.last_four})"
+
+    def may_read_gated(self, repo_id: str) -> bool:
+        """Whether the scope `read-gated` is held for this repository."""
+        if Scope.READ_GATED not in self.scopes:
+            return False
+        return not self.repositories or repo_id in self.repositories
+
+    def note_use(self, now: datetime, network: str) -> None:
+        """Remember when and from which network, at most once a minute."""
+        if self.last_used_at and now - self.last_used_at < timedelta(minutes=1):
+            return
+        ApiToken.objects.filter(pk=self.pk).update(last_used_at=now, last_used_network=network)
+
+    @transaction.atomic
+    def revoke(self, *, by: "User | None") -> None:
+        """Refuse this token from the next request on; again changes nothing."""
+        now = timezone.now()
+        if ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now):
+            self.revoked_at = now
+            AuditEvent.record("token.revoked", actor=by, target=self)

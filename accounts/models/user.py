@@ -1,0 +1,37 @@
+"""A person's account."""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """A person. `public_id` stands for them in the audit trail, which outlives the account."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    suspension_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                models.functions.Lower("username"), name="one_account_per_username_in_any_case"
+            )
+        ]
+
+    @property
+    def has_confirmed_address(self) -> bool:
+        """Whether any address of this account was confirmed by its holder."""
+        return self.emailaddress_set.filter(verified=True).exists()
+
+    def confirmed_addresses(self) -> list[str]:
+        return list(
+            self.emailaddress_set.filter(verified=True)
+            .order_by("-primary", "email")
+            .values_list("email", flat=True)
+        )
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username

@@ -1,0 +1,44 @@
+"""Facts of the request being answered that the trail and the ledger keep.
+
+The middleware sets them; background work and commands have none.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RequestFacts:
+    """The request's id, and the caller's network (never the whole address)."""
+
+    request_id: str = ""
+    network: str = ""
+
+
+_facts: ContextVar[RequestFacts] = ContextVar("request_facts", default=RequestFacts())
+
+
+def current() -> RequestFacts:
+    return _facts.get()
+
+
+@contextmanager
+def using(facts: RequestFacts) -> Iterator[None]:
+    token = _facts.set(facts)
+    try:
+        yield
+    finally:
+        _facts.reset(token)
+
+
+def network_of(address: str) -> str:
+    """The /24 (IPv4) or /48 (IPv6) network of an address; empty when it is not one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    prefix = 24 if parsed.version == 4 else 48
+    return str(ipaddress.ip_network(f"{parsed}/{prefix}", strict=False))

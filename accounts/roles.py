@@ -1,0 +1,86 @@
+"""Staff roles and the permissions each one's group carries: plain Python, no records."""
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """application-workflow.md section 4; the value is also the group's name."""
+
+    REVIEWER = "reviewer", "Reviewer"
+    LEAD_REVIEWER = "lead-reviewer", "Lead reviewer"
+    RELEASE_OWNER = "release-owner", "Release owner"
+    AUDITOR = "auditor", "Auditor"
+    ADMINISTRATOR = "administrator", "Administrator"
+
+
+#: Roles whose holders read and decide applications of their tiers.
+DECIDERS = frozenset({Role.REVIEWER, Role.LEAD_REVIEWER})
+#: Roles whose holders read applications of their tiers.
+APPLICATION_READERS = DECIDERS | {Role.AUDITOR}
+#: Roles whose holders may end or give access outside a review.
+GRANT_KEEPERS = frozenset({Role.LEAD_REVIEWER})
+#: Roles that know of private checkpoints (design.md section 2).
+PRIVATE_READERS = frozenset({Role.RELEASE_OWNER, Role.AUDITOR, Role.ADMINISTRATOR})
+
+_VIEW_WORKFLOW = [
+    "accounts.view_application",
+    "accounts.view_decision",
+    "accounts.view_grant",
+    "accounts.view_tier",
+    "accounts.view_licenceversion",
+]
+_VIEW_WEIGHTS = [
+    "weights.view_checkpoint",
+    "weights.view_revision",
+    "weights.view_file",
+    "weights.view_blob",
+    "weights.view_verificationrun",
+    "weights.view_ref",
+    "weights.view_family",
+]
+
+#: role -> `app.codename` of each permission its group carries.
+PERMISSIONS: dict[str, list[str]] = {
+    Role.REVIEWER: [*_VIEW_WORKFLOW, "accounts.review_application"],
+    Role.LEAD_REVIEWER: [
+        *_VIEW_WORKFLOW,
+        "accounts.review_application",
+        "accounts.revoke_grant",
+        "accounts.give_grant",
+    ],
+    Role.RELEASE_OWNER: [
+        *_VIEW_WEIGHTS,
+        "weights.publish_checkpoint",
+        "weights.verify_blob",
+        "weights.change_checkpoint",
+        "accounts.view_tier",
+        "accounts.change_tier",
+        "accounts.view_licence",
+        "accounts.view_licenceversion",
+        "accounts.add_licenceversion",
+    ],
+    Role.AUDITOR: [
+        *_VIEW_WORKFLOW,
+        *_VIEW_WEIGHTS,
+        "accounts.view_auditevent",
+        "accounts.view_apitoken",
+        "accounts.view_user",
+        "weights.view_download",
+        "weights.view_checkpointlink",
+    ],
+    Role.ADMINISTRATOR: [
+        "accounts.view_user",
+        "accounts.add_user",
+        "accounts.change_user",
+        "accounts.view_roleassignment",
+        "accounts.add_roleassignment",
+        "accounts.delete_roleassignment",
+        "accounts.view_tier",
+        "accounts.add_tier",
+        "accounts.change_tier",
+        "accounts.view_outgoingmail",
+        "accounts.view_apitoken",
+        "accounts.view_auditevent",
+        *_VIEW_WEIGHTS,
+    ],
+}

@@ -1,0 +1,21 @@
+"""Background doors of the accounts app: take ids, call one domain function."""
+
+from celery import shared_task
+
+from accounts import outbox
+from accounts.background import queue_now
+from accounts.models import Grant, OutgoingMail
+
+
+@shared_task(name="accounts.deliver_mail")
+def deliver_mail(mail_id: int) -> None:
+    outbox.deliver(mail_id)
+
+
+@shared_task(name="accounts.sweep")
+def sweep() -> None:
+    """Queue messages that are due, and mark grants whose end has passed."""
+    for mail_id in OutgoingMail.objects.due().values_list("pk", flat=True)[:500]:
+        if not queue_now("accounts.deliver_mail", mail_id):
+            break
+    Grant.objects.expire_due()

@@ -1,0 +1,16 @@
+"""How a tier asks for access: plain Python, no records."""
+
+from django.db import models
+
+
+class AccessMode(models.TextChoices):
+    """What the bytes of a tier demand of a person (design.md section 2)."""
+
+    OPEN = "open", "Open"
+    CLICK_THROUGH = "click-through", "Click-through"
+    REVIEWED = "reviewed", "Reviewed"
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether a grant is needed; open tiers need none."""
+        return self is not AccessMode.OPEN

@@ -1,0 +1,17 @@
+"""The Celery app and the beat schedule."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
+
+app = Celery("weighbridge")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+# Sweeps find rows that are due or stuck: what a crash or a dead broker kept from being queued.
+app.conf.beat_schedule = {
+    "accounts-sweep": {"task": "accounts.sweep", "schedule": 20.0, "options": {"expires": 20}},
+    "weights-sweep": {"task": "weights.sweep", "schedule": 20.0, "options": {"expires": 20}},
+    "weights-tidy": {"task": "weights.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
+}

@@ -1,0 +1,63 @@
+"""Where the embedded install keeps its things, and the keys made at its first start."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from portal import env
+
+# sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
+_SOCKET_PATH_MOST = 100
+
+
+def prepare(data_dir: Path) -> None:
+    """Make the folders and first-start keys, then read them as if they were the environment."""
+    for name in ("", "run", "blobs", "broker", "static"):
+        (data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = data_dir / "keys.env"
+    if not keys.exists():
+        _write_once(keys, _new_keys())
+    env.read_file(keys)
+    if (address := address_file(data_dir)).exists():
+        env.read_file(address)
+
+
+def address_file(data_dir: Path) -> Path:
+    """The file in which quickstart leaves its address for commands run beside it."""
+    return data_dir / "run" / "address.env"
+
+
+def broker_socket(data_dir: Path) -> Path:
+    """The broker's unix socket; a folder with too long a name falls back to the temporary one."""
+    path = data_dir / "run" / "broker.sock"
+    if len(os.fsencode(path)) <= _SOCKET_PATH_MOST:
+        return path
+    mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"weighbridge-{os.getuid()}-{mark}.sock"
+
+
+def hosts(public_url: str) -> list[str]:
+    """The host of the public address, and loopback, which is how its own machine reaches it."""
+    return [str(urlsplit(public_url).hostname), "127.0.0.1", "localhost", "[::1]"]
+
+
+def _new_keys() -> str:
+    return f"SECRET_KEY={secrets.token_urlsafe(50)}\nLINK_KEYS=k1:{secrets.token_hex(32)}\n"
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write whole or not at all; when two first starts race, the first one's keys stay."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(name)

@@ -1,0 +1,28 @@
+"""The HTTP surface: which requests get in at all, and facts of each for trail and ledger."""
+
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+from accounts import request_facts
+
+
+class SurfaceMiddleware:
+    """Bind the request's id and network, and keep authenticated answers out of caches."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.get_host()  # an unknown host is 400 on every address, static or not
+        bound = structlog.contextvars.get_contextvars()
+        facts = request_facts.RequestFacts(
+            request_id=str(bound.get("request_id", ""))[:64],
+            network=request_facts.network_of(request.META.get("REMOTE_ADDR", "")),
+        )
+        with request_facts.using(facts):
+            response = self.get_response(request)
+        if facts.request_id and "X-Request-Id" not in response:
+            response["X-Request-Id"] = facts.request_id
+        return response

@@ -1,0 +1,27 @@
+"""The embedded default: one machine, SQLite, local files and a broker under `DATA_DIR`.
+
+`make run` starts it, and every `manage.py` command acts on it. Anything set in the
+environment wins, so moving to Postgres, Redis or S3 is a matter of variables alone.
+"""
+
+from portal import embedded, env
+
+DATA_DIR = env.folder("DATA_DIR", "var")
+embedded.prepare(DATA_DIR)
+
+from portal.settings.base import *  # noqa: E402, F403
+from portal.settings.base import PUBLIC_URL, database  # noqa: E402
+
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or embedded.hosts(PUBLIC_URL)
+DATABASES = {"default": database(f"sqlite:///{DATA_DIR}/db.sqlite3")}
+WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", f"file://{DATA_DIR}/blobs")
+STATIC_ROOT = DATA_DIR / "static"
+
+_SOCKET = embedded.broker_socket(DATA_DIR)
+CELERY_BROKER_URL = env.text("BROKER_URL", f"redis+socket://{_SOCKET}")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.text("CACHE_URL", f"unix://{_SOCKET}?db=1"),
+    }
+}

@@ -1,0 +1,57 @@
+"""What can go wrong in the weights domain; none of these know HTTP."""
+
+
+class WeightsError(Exception):
+    """A refusal with a stable code and a sentence that says what to do next."""
+
+    code = "refused"
+
+
+class InvalidName(WeightsError):
+    """A repository, ref or file name that the Hub's clients would refuse."""
+
+    code = "invalid_name"
+
+
+class SourceUnusable(WeightsError):
+    """The folder to publish is missing, empty, unreadable, or leads out of itself."""
+
+    code = "source_unusable"
+
+
+class SourceChanged(WeightsError):
+    """A file changed while it was read."""
+
+    code = "source_changed"
+
+
+class StorageUnavailable(WeightsError):
+    """The store does not answer; the same call may work later."""
+
+    code = "storage_unavailable"
+
+
+class StorageFull(WeightsError):
+    """The store has no room left."""
+
+    code = "storage_full"
+
+
+class BlobMissing(WeightsError):
+    """The store does not hold the blob."""
+
+    code = "blob_missing"
+
+
+class UnknownTier(WeightsError):
+    """No tier of that name."""
+
+    code = "unknown_tier"
+
+
+class GateRefused(WeightsError):
+    """The gate said no; `code` is the refusal code of design.md section 3."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

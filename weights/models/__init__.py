@@ -1,0 +1,22 @@
+"""The records of what is published, stored, verified and fetched; one file a record."""
+
+from weights.models.blob import Blob, IntakeNote
+from weights.models.checkpoint import Checkpoint
+from weights.models.download import Download
+from weights.models.family import Family
+from weights.models.link import CheckpointLink
+from weights.models.revision import File, Ref, Revision
+from weights.models.verification import VerificationRun
+
+__all__ = [
+    "Blob",
+    "Checkpoint",
+    "CheckpointLink",
+    "Download",
+    "Family",
+    "File",
+    "IntakeNote",
+    "Ref",
+    "Revision",
+    "VerificationRun",
+]

@@ -1,0 +1,71 @@
+"""Bytes, stored once under their SHA-256."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class BlobQuerySet(models.QuerySet["Blob"]):
+    def unverified(self) -> "BlobQuerySet":
+        """Blobs whose first check is still to be done or to be finished."""
+        return self.filter(state__in=[Blob.State.UPLOADED, Blob.State.HASHING])
+
+
+class Blob(models.Model):
+    """Bytes named by their SHA-256. Only verified blobs are ever served."""
+
+    class State(models.TextChoices):
+        UPLOADED = "uploaded", "Stored, waiting for its check"
+        HASHING = "hashing", "Being read"
+        VERIFIED = "verified", "Verified"
+        QUARANTINED = "quarantined", "Quarantined"
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size = models.BigIntegerField(help_text="Bytes")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
+    quarantine_reason = models.CharField(max_length=500, blank=True)
+    #: A worker's claim on it; past this another may take over.
+    leased_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_verified_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BlobQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("verify_blob", "Can queue verification and quarantine")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(size__gte=0), name="a_blob_has_no_negative_size"
+            )
+        ]
+        indexes = [models.Index(fields=["state", "leased_until"], name="blob_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.sha256[:12]}… ({self.size} bytes)"
+
+
+class IntakeNote(models.Model):
+    """What a source file hashed to, so that the same publish again need not read it again.
+
+    Device, inode, size and both times together name one state of one file: any write
+    changes the change time, which nobody can set back.
+    """
+
+    device = models.CharField(max_length=20)
+    inode = models.CharField(max_length=20)
+    size = models.BigIntegerField()
+    mtime_ns = models.BigIntegerField()
+    ctime_ns = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    git_oid = models.CharField(max_length=40)
+    md5 = models.CharField(max_length=32, blank=True)
+    is_text = models.BooleanField()
+    noted_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device", "inode"], name="one_note_per_source_file")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device}:{self.inode} = {self.sha256[:12]}…"

@@ -1,0 +1,92 @@
+"""A published model, `org/name`."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts.access import tiers_open_to
+from accounts.models import RoleAssignment
+from accounts.roles import PRIVATE_READERS
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    def visible_to(self, user: "User | None") -> "CheckpointQuerySet":
+        """Checkpoints this person may know of; gated ones are told to all."""
+        public = self.filter(private=False).filter(
+            models.Q(embargo_until=None) | models.Q(embargo_until__lte=timezone.now())
+        )
+        if user is None or not user.is_active or not user.is_staff:
+            return public
+        held = list(RoleAssignment.objects.held(user, PRIVATE_READERS).values_list("tier"))
+        if (None,) in held:
+            return self
+        return public | self.filter(tier__in=[tier for (tier,) in held])
+
+    def published(self) -> "CheckpointQuerySet":
+        """Those that hold bytes; the other catalogue entries are "not published here"."""
+        return self.filter(published_at__isnull=False)
+
+    def downloadable_by(self, user: "User | None") -> "CheckpointQuerySet":
+        """Checkpoints whose files this person may fetch now."""
+        return self.visible_to(user).published().filter(tier__in=tiers_open_to(user))
+
+    def by_repo_id(self, repo_id: str) -> "Checkpoint | None":
+        """The one with this exact name, told with its tier and licence; None if there is none."""
+        org, _, name = repo_id.partition("/")
+        return self.select_related("tier__licence", "family").filter(org=org, name=name).first()
+
+
+class Checkpoint(models.Model):
+    """A model in the catalogue, whether or not this portal holds its bytes.
+
+    `facts` are the numbers shown on its page (layers, heads, d_model, parameters, …), each
+    as `{"value": …, "source": …}`.
+    """
+
+    org = models.CharField(max_length=96)
+    name = models.CharField(max_length=96)
+    title = models.CharField(max_length=200, blank=True)
+    summary = models.CharField(max_length=500, blank=True)
+    family = models.ForeignKey(
+        "weights.Family", models.PROTECT, null=True, blank=True, related_name="checkpoints"
+    )
+    tier = models.ForeignKey("accounts.Tier", models.PROTECT, related_name="checkpoints")
+    facts = models.JSONField(default=dict, blank=True)
+    parameters = models.BigIntegerField(null=True, blank=True, help_text="Exact count")
+    #: Shown until a published revision brings a README.md, which then is the card.
+    card = models.TextField(blank=True, help_text="Markdown")
+    synthetic = models.BooleanField(default=False, help_text="Random weights; says so everywhere")
+    private = models.BooleanField(default=False)
+    embargo_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    published_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its first revision was verified"
+    )
+
+    objects = CheckpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["org", "name"]
+        permissions = [("publish_checkpoint", "Can publish and withdraw revisions")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("org"), Lower("name"), name="one_checkpoint_per_name_in_any_case"
+            )
+        ]
+        indexes = [models.Index(fields=["org", "name"], name="checkpoint_by_name")]
+
+    def __str__(self) -> str:
+        return self.repo_id
+
+    @property
+    def repo_id(self) -> str:
+        return f"{self.org}/{self.name}"
+
+    def get_absolute_url(self) -> str:
+        return f"/{self.repo_id}"

@@ -1,0 +1,44 @@
+"""The ledger: which file went to whom, or why it did not."""
+
+from django.db import models
+
+
+class Download(models.Model):
+    """One row per answer with bytes or a redirect, and per refusal of a known caller.
+
+    Names are kept as text beside the ids, since the ledger outlives what it tells of.
+    """
+
+    class Outcome(models.TextChoices):
+        SERVED = "served", "Bytes served"
+        REDIRECTED = "redirected", "Storage URL issued"
+        REFUSED = "refused", "Refused"
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    user_id = models.BigIntegerField(null=True)
+    credential_kind = models.CharField(max_length=20)
+    credential_id = models.CharField(max_length=64, blank=True)
+    grant_id = models.BigIntegerField(null=True)
+    checkpoint_id = models.BigIntegerField(null=True)
+    file_id = models.BigIntegerField(null=True)
+    repo_id = models.CharField(max_length=193)
+    revision = models.CharField(max_length=200, blank=True)
+    path = models.CharField(max_length=1024, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    #: The bytes offered: offset of the first and their number.
+    start = models.BigIntegerField(default=0)
+    length = models.BigIntegerField(default=0)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    code = models.CharField(max_length=40, blank=True, help_text="Refusal code")
+    request_id = models.CharField(max_length=64, blank=True)
+    network = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user_id", "at"], name="download_by_person"),
+            models.Index(fields=["checkpoint_id", "at"], name="download_by_checkpoint"),
+            models.Index(fields=["sha256"], name="download_by_content"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.repo_id}/{self.path}: {self.outcome}"

@@ -1,0 +1,114 @@
+"""Immutable states of a checkpoint, their files, and the names that point at them."""
+
+from django.conf import settings
+from django.db import models
+
+
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def visible(self) -> "RevisionQuerySet":
+        """Revisions whose every blob was verified; nobody else is told of the others."""
+        return self.filter(state=Revision.State.VISIBLE)
+
+    def awaiting_verification(self) -> "RevisionQuerySet":
+        return self.filter(state__in=[Revision.State.PENDING, Revision.State.FAILED])
+
+
+class Revision(models.Model):
+    """One immutable state: a manifest, named by the hash of the manifest and its parent."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Being verified"
+        VISIBLE = "visible", "Published"
+        FAILED = "failed", "Not published: a file failed its check"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    checkpoint = models.ForeignKey(
+        "weights.Checkpoint", models.PROTECT, related_name="revisions"
+    )
+    sha = models.CharField(max_length=40, help_text="40 hex digits")
+    manifest_sha256 = models.CharField(max_length=64)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True)
+    #: The branch it was published on, and the tag it asks for; moved when it becomes visible.
+    branch = models.CharField(max_length=200, default="main")
+    tag = models.CharField(max_length=200, blank=True)
+    message = models.TextField(blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
+    state_reason = models.CharField(max_length=500, blank=True)
+    file_count = models.PositiveIntegerField(default=0)
+    total_bytes = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    visible_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["checkpoint", "sha"], name="one_revision_per_sha")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint}@{self.sha[:12]}"
+
+
+class Ref(models.Model):
+    """A branch or tag: a name that points at a visible revision."""
+
+    class Kind(models.TextChoices):
+        BRANCH = "branch", "Branch"
+        TAG = "tag", "Tag"
+
+    checkpoint = models.ForeignKey("weights.Checkpoint", models.CASCADE, related_name="refs")
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.BRANCH)
+    name = models.CharField(max_length=200)
+    revision = models.ForeignKey(Revision, models.PROTECT, related_name="refs")
+
+    class Meta:
+        ordering = ["kind", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["checkpoint", "name"], name="one_meaning_per_ref_name")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint}@{self.name}"
+
+
+class File(models.Model):
+    """A path in a revision, and the blob that holds its bytes."""
+
+    revision = models.ForeignKey(Revision, models.PROTECT, related_name="files")
+    path = models.CharField(max_length=1024)
+    blob = models.ForeignKey("weights.Blob", models.PROTECT, related_name="files")
+    #: Whether the Hub's tree marks it LFS: its ETag is then the SHA-256 (hub-api.md 1.3).
+    lfs = models.BooleanField()
+    #: The git blob id of the file, or of its LFS pointer: 40 hex digits.
+    git_oid = models.CharField(max_length=40)
+    md5 = models.CharField(max_length=32, blank=True, help_text="Where the publisher lists one")
+    part = models.PositiveIntegerField(null=True, blank=True)
+    shard = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["path"]
+        constraints = [
+            models.UniqueConstraint(fields=["revision", "path"], name="one_file_per_path")
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.blob.size
+
+    @property
+    def sha256(self) -> str:
+        return self.blob.sha256
+
+    @property
+    def etag(self) -> str:
+        """The strong entity tag, unquoted (RFC 9110 section 8.8.3)."""
+        return self.blob.sha256 if self.lfs else self.git_oid

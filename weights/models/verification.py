@@ -1,0 +1,36 @@
+"""One pass over one blob."""
+
+from django.db import models
+
+
+class VerificationRun(models.Model):
+    """What was read, how fast, with what result, by which worker."""
+
+    class Result(models.TextChoices):
+        RUNNING = "running", "Running"
+        VERIFIED = "verified", "Verified"
+        MISMATCH = "mismatch", "The bytes differ from their name"
+        MISSING = "missing", "The store does not hold it"
+        UNREADABLE = "unreadable", "The store could not be read"
+        ABANDONED = "abandoned", "The worker stopped"
+
+    blob = models.ForeignKey("weights.Blob", models.CASCADE, related_name="runs")
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    bytes_read = models.BigIntegerField(default=0)
+    seconds = models.FloatField(default=0)
+    result = models.CharField(max_length=12, choices=Result.choices, default=Result.RUNNING)
+    found_sha256 = models.CharField(max_length=64, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    worker = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.blob}: {self.result}"
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second; 0 while it runs."""
+        return self.bytes_read / self.seconds if self.seconds else 0.0
