@@ -1,0 +1,104 @@
+"""Who asks, and by which credential. Reading a credential is not yet a right to anything."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from accounts import request_facts, token_format
+from accounts.models import ApiToken
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from accounts.models import User
+    from weights.models import CheckpointLink
+
+_BEARER = re.compile(r"Bearer ([\x21-\x7e]+)")
+
+
+class Refusal(StrEnum):
+    """Why the gate says no; stable codes (design.md section 3)."""
+
+    LOGIN_REQUIRED = "login_required"
+    TOKEN_INVALID = "token_invalid"
+    TOKEN_EXPIRED = "token_expired"
+    TOKEN_SCOPE = "token_scope"
+    NO_APPLICATION = "no_application"
+    IN_REVIEW = "in_review"
+    RETURNED = "returned"
+    REJECTED = "rejected"
+    LICENCE_OUTDATED = "licence_outdated"
+    GRANT_EXPIRED = "grant_expired"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    QUOTA = "quota"
+    EMBARGOED = "embargoed"
+    FILE_UNVERIFIED = "file_unverified"
+    FILE_QUARANTINED = "file_quarantined"
+    LINK_EXPIRED = "link_expired"
+    LINK_REVOKED = "link_revoked"
+    NOT_PUBLISHED = "not_published"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A person (or nobody) and the credential shown.
+
+    `problem` is set when a credential was sent and is not valid: nothing opens then, not
+    even an open checkpoint. `grant_id` is the grant that a signed link was made for.
+    """
+
+    user: "User | None" = None
+    kind: str = "anonymous"
+    credential_id: str = ""
+    token: ApiToken | None = field(default=None, compare=False)
+    link: "CheckpointLink | None" = field(default=None, compare=False)
+    grant_id: int | None = None
+    problem: Refusal | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a person or a link behind the request."""
+        return self.kind != "anonymous" and self.problem is None
+
+    @property
+    def credential(self) -> tuple[str, str]:
+        return self.kind, self.credential_id
+
+
+ANONYMOUS = Caller()
+
+
+def session_caller(user: "User | None") -> Caller:
+    """The person signed in with a browser; ANONYMOUS for nobody."""
+    if user is None or not user.is_authenticated or not user.is_active:
+        return ANONYMOUS
+    return Caller(user=user, kind="session")
+
+
+def token_caller(authorization: str | None) -> Caller:
+    """Who an `Authorization` header names; ANONYMOUS when none was sent.
+
+    Only one `Bearer` header of the exact form is read (security.md section 2); a malformed,
+    unknown or revoked token, and one whose owner is gone, is TOKEN_INVALID. Slips in typing
+    fail by their checksum and cost no query.
+    """
+    if authorization is None:
+        return ANONYMOUS
+    found = _BEARER.fullmatch(authorization)
+    if found is None or not token_format.is_well_formed(found[1]):
+        return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
+    return _by_digest(token_format.digest(found[1]), timezone.now())
+
+
+def _by_digest(digest: str, now: "datetime") -> Caller:
+    token = ApiToken.objects.select_related("user").filter(digest=digest).first()
+    if token is None or token.revoked_at is not None or not token.user.is_active:
+        return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
+    if token.expires_at <= now:
+        return Caller(kind="token", problem=Refusal.TOKEN_EXPIRED)
+    token.note_use(now, request_facts.current().network)
+    return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
