@@ -1,0 +1,66 @@
+"""Give or end access outside a review; always with a reason, always audited."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import emails
+from accounts.errors import AlreadyHeld, InvalidValue
+from accounts.models import Grant, Tier, User
+
+MOST_DAYS = 3660
+
+
+@transaction.atomic
+def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = None) -> Grant:
+    """A grant under the licence in force; the same one again if it stands already.
+
+    Raises InvalidValue for an open tier, an empty reason or a term outside 1 to 3660 days,
+    and AlreadyHeld while a grant of another origin or a suspended one stands.
+    """
+    if not tier.is_gated:
+        raise InvalidValue(f"the tier {tier.slug!r} is open: nobody needs a grant for it")
+    _demand_reason(reason)
+    if not 1 <= days <= MOST_DAYS:
+        raise InvalidValue(f"a grant lasts 1 to {MOST_DAYS} days, not {days}")
+    User.objects.select_for_update().get(pk=user.pk)  # two commands count one after the other
+    held = Grant.objects.live().filter(user=user, tier=tier).first()
+    if held is not None and (held.origin, held.reason) == (Grant.Origin.BREAK_GLASS, reason):
+        return held
+    version = tier.licence.in_force()
+    if version is None:
+        raise InvalidValue(f"the licence {tier.licence} has no version in force; add one first")
+    grant = Grant.objects.give(
+        user,
+        tier,
+        licence_version=version,
+        until=timezone.now() + timedelta(days=days),
+        origin=Grant.Origin.BREAK_GLASS,
+        by=by,
+        reason=reason,
+    )
+    emails.access_given(grant)
+    return grant
+
+
+@transaction.atomic
+def take_away(user: User, tier: Tier, *, reason: str, by: User | None = None) -> Grant:
+    """Revoke the grant of `user` for `tier`; one that is revoked already stays as it is.
+
+    Raises InvalidValue for an empty reason, AlreadyHeld when there is nothing to revoke.
+    """
+    _demand_reason(reason)
+    grants = Grant.objects.filter(user=user, tier=tier).order_by("-starts_at")
+    grant = grants.unended().first() or grants.filter(state=Grant.State.REVOKED).first()
+    if grant is None:
+        raise AlreadyHeld(f"{user} holds no grant for {tier.slug}; there is nothing to revoke")
+    if grant.state != Grant.State.REVOKED:
+        grant.revoke(by=by, reason=reason)
+        emails.access_revoked(grant)
+    return grant
+
+
+def _demand_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidValue("give a reason; the audit trail keeps it")

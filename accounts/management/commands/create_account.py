@@ -1,0 +1,42 @@
+"""`manage.py create_account`: an account with a confirmed address."""
+
+import sys
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.errors import AccountsError
+from accounts.management.people import find_tier
+from accounts.people import create_account
+from accounts.roles import Role
+
+
+class Command(BaseCommand):
+    help = "Make an account with a confirmed address, and give it staff roles."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("email")
+        parser.add_argument("--role", action="append", default=[], choices=Role.values)
+        parser.add_argument(
+            "--tier", action="append", default=[], help="limit the roles to this tier"
+        )
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        password = sys.stdin.readline().rstrip("\n") if options["password_stdin"] else None
+        if password == "":
+            raise CommandError("standard input was empty; give the password as its first line")
+        try:
+            user = create_account(
+                options["username"],
+                options["email"],
+                password=password,
+                roles=[Role(role) for role in options["role"]],
+                tiers=[find_tier(slug) for slug in options["tier"]],
+            )
+        except AccountsError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(user.username)

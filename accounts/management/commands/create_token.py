@@ -1,0 +1,32 @@
+"""`manage.py create_token`: an API token, printed once."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.errors import AccountsError
+from accounts.management.people import find_user
+from accounts.models import ApiToken
+from accounts.models.token import Scope
+
+
+class Command(BaseCommand):
+    help = "Make an API token and print it, alone, on standard output. It is shown only here."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", default="made by command")
+        parser.add_argument(
+            "--scope", action="append", default=[], help=f"one of {', '.join(Scope.values)}"
+        )
+        parser.add_argument("--days", type=int, default=90)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = find_user(options["username"])
+        try:
+            _, plain = ApiToken.objects.mint(
+                user, name=options["name"], scopes=options["scope"], days=options["days"]
+            )
+        except AccountsError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(plain)

@@ -1,0 +1,27 @@
+"""`manage.py grant`: break-glass access, audited."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.break_glass import give
+from accounts.errors import AccountsError
+from accounts.management.people import find_tier, find_user
+
+
+class Command(BaseCommand):
+    help = "Give a person a grant for a tier outside a review. Again changes nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("tier")
+        parser.add_argument("--days", type=int, default=365)
+        parser.add_argument("--reason", required=True, help="kept in the audit trail")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user, tier = find_user(options["username"]), find_tier(options["tier"])
+        try:
+            grant = give(user, tier, days=options["days"], reason=options["reason"])
+        except AccountsError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(str(grant.public_id))

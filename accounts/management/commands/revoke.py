@@ -1,0 +1,26 @@
+"""`manage.py revoke`: end a person's access to a tier."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.break_glass import take_away
+from accounts.errors import AccountsError
+from accounts.management.people import find_tier, find_user
+
+
+class Command(BaseCommand):
+    help = "Revoke a person's grant for a tier; the next request for its bytes is refused."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("tier")
+        parser.add_argument("--reason", required=True, help="kept in the audit trail")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user, tier = find_user(options["username"]), find_tier(options["tier"])
+        try:
+            grant = take_away(user, tier, reason=options["reason"])
+        except AccountsError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(str(grant.public_id))

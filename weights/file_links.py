@@ -1,0 +1,91 @@
+"""File links: one signed, expiring address for one file (security.md section 3)."""
+
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Grant
+from weights import gate, signing
+from weights.caller import Caller, Refusal
+from weights.errors import GateRefused
+from weights.models import File
+
+_RATE = 1_000_000  # bytes a second that a link's life allows for
+_LEAST = 15 * 60  # seconds
+
+
+def lifetime(size: int, tier_minutes: int) -> int:
+    """What a file of `size` bytes takes at 1 MB/s, at least 15 and at most 60 minutes.
+
+    A tier that allows less than that has the last word (security.md section 3).
+    """
+    wanted = min(max(_LEAST, -(-size // _RATE)), settings.FILE_LINK_LIFETIME_MOST)
+    return min(wanted, tier_minutes * 60)
+
+
+def address(file: File, grant: Grant | None, expires: datetime) -> str:
+    """The absolute, signed address of one file."""
+    claim = signing.FileClaim(
+        file.pk, file.sha256, str(grant.pk) if grant else "open", int(expires.timestamp())
+    )
+    revision = file.revision
+    path = quote(f"/f/{revision.checkpoint.repo_id}/{revision.sha}/{file.path}")
+    return f"{settings.PUBLIC_URL}{path}?{signing.sign_file(claim, settings.LINK_KEYS)}"
+
+
+def issue(
+    caller: Caller, repo_id: str, revision: str, path: str, seconds: int | None = None
+) -> str:
+    """A file link for whoever the gate lets through.
+
+    Raises GateRefused with the gate's code; `seconds` outside 1 to 3600 with `bad_lifetime`.
+    """
+    if seconds is not None and not 1 <= seconds <= settings.FILE_LINK_LIFETIME_MOST:
+        most = settings.FILE_LINK_LIFETIME_MOST
+        raise GateRefused("bad_lifetime", f"a file link lives 1 to {most} seconds")
+    now = timezone.now()
+    decision = gate.decide(caller, repo_id, revision, path, now)
+    file = _file_or_refuse(decision)
+    tier = file.revision.checkpoint.tier
+    life = lifetime(file.size, tier.file_link_minutes) if seconds is None else seconds
+    expires = now + timedelta(seconds=life)
+    AuditEvent.record(
+        "file_link.issued",
+        actor=caller.user,
+        target=file.revision.checkpoint,
+        credential=caller.credential,
+        details={"path": path, "revision": file.revision.sha, "expires": expires.isoformat()},
+    )
+    return address(file, decision.grant, expires)
+
+
+def _file_or_refuse(decision: gate.Decision) -> File:
+    if decision.file is None:
+        raise GateRefused(str(decision.code or decision.missing), decision.message)
+    return decision.file
+
+
+def caller_of(file: File, raw_query: str, now: datetime) -> Caller:
+    """Who stands behind a file link, tried in the order pattern, key, signature, end.
+
+    Raises signing.BadSignature. An expired link is a caller whose problem says so.
+    """
+    query = signing.parse_file_query(raw_query)
+    claim = signing.FileClaim(file.pk, file.sha256, query.grant, query.expires)
+    signing.check_file(claim, query, settings.LINK_KEYS)
+    expired = Refusal.LINK_EXPIRED if query.expires <= now.timestamp() else None
+    name = f"{query.key_id}:{query.signature[:8]}"
+    if query.grant == "open":
+        return Caller(kind="file-link", credential_id=name, problem=expired)
+    grant = Grant.objects.select_related("user").filter(pk=int(query.grant)).first()
+    if grant is None:
+        raise signing.BadSignature("the grant is gone")
+    return Caller(
+        user=grant.user,
+        kind="file-link",
+        credential_id=name,
+        grant_id=grant.pk,
+        problem=expired,
+    )

@@ -1,0 +1,248 @@
+"""Checkpoint links: ask the gate, sign, record, mail; and read one that comes back."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.background import queue_after_commit, queue_now
+from accounts.models import AuditEvent, Grant, User
+from weights import file_links, gate, signing
+from weights.caller import Caller, Refusal, session_caller
+from weights.errors import GateRefused
+from weights.models import Checkpoint, CheckpointLink, Revision
+
+LINKS_A_DAY = 3
+
+
+# -- asking and issuing -----------------------------------------------------------------
+
+
+def links_of_grant(grant: Grant) -> list[CheckpointLink]:
+    """Queue one link for each published checkpoint of the grant's tier; again adds nothing."""
+    if not grant.is_live:
+        return []
+    made = []
+    for checkpoint in Checkpoint.objects.published().filter(tier=grant.tier, private=False):
+        with transaction.atomic():
+            link, created = CheckpointLink.objects.get_or_create(
+                grant=grant,
+                checkpoint=checkpoint,
+                cause=CheckpointLink.Cause.APPROVAL,
+                defaults={"holder": grant.user},
+            )
+            if created:
+                queue_after_commit("weights.issue_checkpoint_link", link.pk)
+                made.append(link)
+    return made
+
+
+def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
+    """Queue a new link for its holder, at most three a day for each checkpoint.
+
+    Raises GateRefused when the gate would not let this person in, or with `quota`.
+    """
+    decision = gate.may_read(session_caller(user), checkpoint.repo_id, timezone.now())
+    if not decision.allowed:
+        raise GateRefused(str(decision.code or decision.missing), decision.message)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # two clicks count one after the other
+        waiting = CheckpointLink.objects.filter(
+            holder=user, checkpoint=checkpoint, state=CheckpointLink.State.QUEUED
+        )
+        if (link := waiting.first()) is not None:
+            return link
+        _demand_room_today(user, checkpoint)
+        link = CheckpointLink.objects.create(
+            grant=decision.grant,
+            checkpoint=checkpoint,
+            holder=user,
+            cause=CheckpointLink.Cause.REQUEST,
+        )
+        AuditEvent.record("checkpoint_link.requested", actor=user, target=link)
+        queue_after_commit("weights.issue_checkpoint_link", link.pk)
+    return link
+
+
+def issue_now(user: User, repo_id: str, hours: int) -> str:
+    """Issue a link by command and return its address, `…/d/<token>/`.
+
+    Raises GateRefused, also with `bad_lifetime` beyond the tier's hours.
+    """
+    decision = gate.may_read(Caller(user=user, kind="command"), repo_id, timezone.now())
+    if decision.checkpoint is None or not decision.allowed:
+        raise GateRefused(str(decision.code or decision.missing), decision.message)
+    most = decision.checkpoint.tier.checkpoint_link_hours
+    if not 1 <= hours <= most:
+        raise GateRefused("bad_lifetime", f"this tier's links live 1 to {most} hours, not {hours}")
+    link = CheckpointLink(
+        grant=decision.grant,
+        checkpoint=decision.checkpoint,
+        holder=user,
+        cause=CheckpointLink.Cause.COMMAND,
+    )
+    with transaction.atomic():
+        link.save()
+        return _issue(link, decision.grant, timedelta(hours=hours))
+
+
+def issue(link_id: int) -> None:
+    """Sign a queued link, write its plan and mail its holder; again changes nothing.
+
+    The grant is read anew: a right that ended meanwhile ends the link as failed.
+    """
+    with transaction.atomic():
+        queued = CheckpointLink.objects.select_for_update().filter(
+            pk=link_id, state=CheckpointLink.State.QUEUED
+        )
+        link = queued.select_related("checkpoint__tier__licence", "holder").first()
+        if link is None:
+            return
+        caller = Caller(user=link.holder, kind="link", grant_id=link.grant_id)
+        decision = gate.may_read(caller, link.checkpoint.repo_id, timezone.now())
+        if not decision.allowed:
+            _fail(link, decision.message)
+            return
+        life = timedelta(hours=link.checkpoint.tier.checkpoint_link_hours)
+        address = _issue(link, decision.grant, life)
+        outbox.send(
+            "checkpoint_link",
+            to=link.holder.email,
+            key=str(link.public_id),
+            recipient=link.holder,
+            about=link,
+            secret=address,
+            context={"link": link, "address": address, "checkpoint": link.checkpoint},
+        )
+
+
+def _issue(link: CheckpointLink, grant: Grant | None, life: timedelta) -> str:
+    """Fill in the record and return the folder's address; the token is kept nowhere."""
+    now = timezone.now()
+    revision = gate.find_revision(link.checkpoint, "main")
+    if revision is None:
+        raise GateRefused(Refusal.NOT_PUBLISHED, f"{link.checkpoint} has no verified revision")
+    link_id = secrets.token_bytes(16)
+    ends = min(now + life, grant.expires_at) if grant else now + life
+    token = signing.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
+    link.id_digest = signing.link_digest(link_id)
+    link.revision = revision
+    link.key_id = next(iter(settings.LINK_KEYS))
+    link.state = CheckpointLink.State.ISSUED
+    link.issued_at, link.expires_at = now, ends
+    link.grant = grant
+    link.plan, link.plan_made_at = make_plan(revision, grant, ends), now
+    link.save()
+    AuditEvent.record(
+        "checkpoint_link.issued",
+        actor=link.holder,
+        target=link,
+        details={"revision": revision.sha, "expires": ends.isoformat(), "cause": link.cause},
+    )
+    return f"{settings.PUBLIC_URL}/d/{token}/"
+
+
+def make_plan(revision: Revision, grant: Grant | None, ends: datetime) -> list[dict[str, Any]]:
+    """Every file with size in bytes, SHA-256 and its own signed address, which ends with it."""
+    minutes = revision.checkpoint.tier.file_link_minutes
+    now = timezone.now()
+    plan = []
+    for file in revision.files.select_related("blob", "revision__checkpoint"):
+        expires = min(ends, now + timedelta(seconds=file_links.lifetime(file.size, minutes)))
+        plan.append(
+            {
+                "path": file.path,
+                "size": file.size,
+                "sha256": file.sha256,
+                "url": file_links.address(file, grant, expires),
+                "expires": expires.isoformat(),
+            }
+        )
+    return plan
+
+
+def _fail(link: CheckpointLink, reason: str) -> None:
+    link.state = CheckpointLink.State.FAILED
+    link.state_reason = reason[:500]
+    link.save(update_fields=["state", "state_reason"])
+    AuditEvent.record("checkpoint_link.failed", actor=link.holder, target=link, result="failed")
+
+
+def _demand_room_today(user: User, checkpoint: Checkpoint) -> None:
+    since = timezone.now() - timedelta(days=1)
+    made = CheckpointLink.objects.filter(
+        holder=user,
+        checkpoint=checkpoint,
+        cause=CheckpointLink.Cause.REQUEST,
+        created_at__gte=since,
+    )
+    if made.count() >= LINKS_A_DAY:
+        raise GateRefused(
+            Refusal.QUOTA, f"at most {LINKS_A_DAY} links a day for one checkpoint; try tomorrow"
+        )
+
+
+# -- using and ending -------------------------------------------------------------------
+
+
+def link_caller(token: str, now: datetime) -> Caller:
+    """Who stands behind a checkpoint link's token.
+
+    Raises signing.BadSignature for an altered or unknown one. One that was revoked or has
+    expired is a caller whose problem says so; an expired one is told without a query.
+    """
+    claim = signing.read_token(token, settings.LINK_KEYS)
+    if claim.expires <= now.timestamp():
+        return Caller(kind="link", problem=Refusal.LINK_EXPIRED)
+    link = (
+        CheckpointLink.objects.select_related("holder", "checkpoint", "revision")
+        .filter(id_digest=claim.digest)
+        .first()
+    )
+    if link is None:
+        raise signing.BadSignature("no such link")
+    revoked = link.revoked_at is not None
+    return Caller(
+        user=link.holder,
+        kind="link",
+        credential_id=str(link.public_id),
+        link=link,
+        grant_id=link.grant_id,
+        problem=Refusal.LINK_REVOKED if revoked else None,
+    )
+
+
+def expired_link(token: str) -> CheckpointLink | None:
+    """The record of a genuine link whose end has passed: its page offers a new one."""
+    claim = signing.read_token(token, settings.LINK_KEYS)
+    return (
+        CheckpointLink.objects.select_related("checkpoint").filter(id_digest=claim.digest).first()
+    )
+
+
+def revoke_link(link: CheckpointLink, *, by: User) -> None:
+    """Refuse this link from the next request on; again changes nothing."""
+    now = timezone.now()
+    with transaction.atomic():
+        if CheckpointLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=now):
+            AuditEvent.record("checkpoint_link.revoked", actor=by, target=link)
+
+
+def sweep() -> None:
+    """Queue links that wait, and those that an approval should have made but did not."""
+    waiting = CheckpointLink.objects.filter(state=CheckpointLink.State.QUEUED)
+    for link_id in waiting.values_list("pk", flat=True)[:200]:
+        if not queue_now("weights.issue_checkpoint_link", link_id):
+            return
+    approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
+    for checkpoint in Checkpoint.objects.published().filter(private=False, tier__mode="reviewed"):
+        without = approved.filter(tier=checkpoint.tier).exclude(
+            checkpoint_links__checkpoint=checkpoint,
+            checkpoint_links__cause=CheckpointLink.Cause.APPROVAL,
+        )
+        for grant in without[:200]:
+            links_of_grant(grant)

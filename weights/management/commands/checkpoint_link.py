@@ -1,0 +1,26 @@
+"""`manage.py checkpoint_link`: one signed address for a whole checkpoint."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.management.people import find_user
+from weights import links
+from weights.errors import WeightsError
+
+
+class Command(BaseCommand):
+    help = "Issue a checkpoint link and print its folder's address, alone."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("repo_id", metavar="ORG/NAME")
+        parser.add_argument("--hours", type=int, default=168)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = find_user(options["username"])
+        try:
+            address = links.issue_now(user, options["repo_id"], options["hours"])
+        except WeightsError as error:
+            raise CommandError(f"{error.code}: {error}") from error
+        self.stdout.write(address)

@@ -1,0 +1,35 @@
+"""`manage.py file_link`: a signed address of one file, through the gate."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.management.people import find_user
+from weights import file_links
+from weights.caller import Caller
+from weights.errors import WeightsError
+
+
+class Command(BaseCommand):
+    help = "Sign an address for one file as this person may fetch it; print it, alone."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("repo_id", metavar="ORG/NAME")
+        parser.add_argument("path")
+        parser.add_argument("--revision", default="main")
+        parser.add_argument("--seconds", type=int, default=900)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        caller = Caller(user=find_user(options["username"]), kind="command")
+        try:
+            address = file_links.issue(
+                caller,
+                options["repo_id"],
+                options["revision"],
+                options["path"],
+                options["seconds"],
+            )
+        except WeightsError as error:
+            raise CommandError(f"{error.code}: {error}") from error
+        self.stdout.write(address)

@@ -1,0 +1,129 @@
+"""Signed, expiring claims: plain Python, no database (security.md section 3).
+
+Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* proves
+one file, one grant and one end; a *checkpoint token* names one link record and its end.
+Both have exactly one spelling, so that anything altered is refused before it is looked up.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+Ring = dict[str, bytes]
+
+_QUERY = re.compile(
+    r"e=([1-9][0-9]{9,10})&k=([a-z0-9]{1,16})\.(open|[1-9][0-9]{0,17})&s=([A-Za-z0-9_-]{43})",
+    re.ASCII,
+)
+_TOKEN = re.compile(
+    r"([A-Za-z0-9_-]{22})\.([1-9][0-9]{9,10})\.([a-z0-9]{1,16})\.([A-Za-z0-9_-]{43})", re.ASCII
+)
+_FILE_ROUTE = "weights:file-link"
+_TOKEN_ROUTE = "weights:checkpoint-link"
+
+
+class BadSignature(Exception):
+    """The claim is malformed, altered, or signed by a key that is not in the ring."""
+
+
+@dataclass(frozen=True)
+class FileClaim:
+    """What a file link vouches for. `grant` is the grant's id, or `open`; `expires` Unix seconds."""
+
+    file_id: int
+    sha256: str
+    grant: str
+    expires: int
+
+
+@dataclass(frozen=True)
+class FileQuery:
+    """A file link's query, read but not yet believed.
+
+    `k` names the key and, after a dot, the grant: without the grant the portal could not tell
+    whose link it is but by trying each one.
+    """
+
+    expires: int
+    key_id: str
+    grant: str
+    signature: str
+
+
+@dataclass(frozen=True)
+class CheckpointToken:
+    """A believed checkpoint token. `link_id` is 128 random bits."""
+
+    link_id: bytes
+    expires: int
+    key_id: str
+
+    @property
+    def digest(self) -> str:
+        """The name under which the link's record is kept."""
+        return link_digest(self.link_id)
+
+
+def sign_file(claim: FileClaim, ring: Ring) -> str:
+    """The query string of a file link: `e=…&k=…&s=…`."""
+    key_id = next(iter(ring))
+    signature = _b64(_file_mac(claim, key_id, ring[key_id]))
+    return f"e={claim.expires}&k={key_id}.{claim.grant}&s={signature}"
+
+
+def parse_file_query(raw: str) -> FileQuery:
+    """Read a raw query of exactly the form that `sign_file` writes, or raise BadSignature."""
+    found = _QUERY.fullmatch(raw)
+    if found is None:
+        raise BadSignature("not a file link's query")
+    return FileQuery(int(found[1]), found[2], found[3], found[4])
+
+
+def check_file(claim: FileClaim, query: FileQuery, ring: Ring) -> None:
+    """Raise BadSignature unless `query` was signed for `claim`. Takes constant time."""
+    key = ring.get(query.key_id)
+    if key is None or not _same(_file_mac(claim, query.key_id, key), query.signature):
+        raise BadSignature("the signature does not fit")
+
+
+def sign_token(link_id: bytes, expires: int, ring: Ring) -> str:
+    """The token of a checkpoint link: id, end and key in the clear, then their HMAC."""
+    key_id = next(iter(ring))
+    head = f"{_b64(link_id)}.{expires}.{key_id}"
+    return f"{head}.{_b64(_token_mac(head, ring[key_id]))}"
+
+
+def read_token(text: str, ring: Ring) -> CheckpointToken:
+    """A genuine token, expired or not; raises BadSignature. The caller compares the end."""
+    found = _TOKEN.fullmatch(text)
+    if found is None:
+        raise BadSignature("not a checkpoint link's token")
+    key = ring.get(found[3])
+    head = text.rpartition(".")[0]
+    if key is None or not _same(_token_mac(head, key), found[4]):
+        raise BadSignature("the signature does not fit")
+    return CheckpointToken(urlsafe_b64decode(found[1] + "=="), int(found[2]), found[3])
+
+
+def link_digest(link_id: bytes) -> str:
+    return hashlib.sha256(link_id).hexdigest()
+
+
+def _file_mac(claim: FileClaim, key_id: str, key: bytes) -> bytes:
+    lines = ["1", key_id, _FILE_ROUTE, str(claim.file_id), claim.sha256, claim.grant]
+    return hmac.digest(key, "\n".join([*lines, str(claim.expires), "-"]).encode(), "sha256")
+
+
+def _token_mac(head: str, key: bytes) -> bytes:
+    return hmac.digest(key, f"1\n{_TOKEN_ROUTE}\n{head}".encode(), "sha256")
+
+
+def _b64(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _same(mac: bytes, signature: str) -> bool:
+    """Compared as text: base64 without padding has spellings that decode alike."""
+    return hmac.compare_digest(_b64(mac), signature)
