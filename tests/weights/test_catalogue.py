@@ -1,0 +1,131 @@
+"""The OPT family's catalogue entries: true numbers, loaded once, an owner's changes kept."""
+
+import pytest
+
+from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
+from accounts.tiers import AccessMode
+from weights import catalogue, facts
+from weights.catalogue import opt
+from weights.models import Checkpoint, Family
+
+SIZES = ["125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"]
+
+
+def parameters_from(layers: int, width: int, embedding: int, *, final_norm: bool) -> int:
+    """OPT's parameters counted anew: embeddings, positions, blocks, norm, projections."""
+    block = 4 * (width * width + width) + 2 * 2 * width
+    block += 2 * 4 * width * width + 4 * width + width
+    outside = 50272 * embedding + (2048 + 2) * width
+    if embedding != width:
+        outside += 2 * width * embedding
+    return outside + layers * block + (2 * width if final_norm else 0)
+
+
+@pytest.mark.parametrize("entry", opt.checkpoints(), ids=lambda entry: entry.name)
+def test_the_exact_parameters_follow_from_the_architecture(entry: opt.Entry) -> None:
+    value = {key: kept["value"] for key, kept in entry.facts.items()}
+    embedding = value.get("word_embed_proj_dim", value["d_model"])
+    counted = parameters_from(
+        value["layers"],
+        value["d_model"],
+        embedding,
+        final_norm=value["normalisation"] == "before each block",
+    )
+    assert counted == entry.parameters == value["parameters"]
+    assert value["bytes_fp16"] == 2 * entry.parameters
+    assert value["heads"] * value["head_dim"] == value["d_model"]
+    assert value["ffn_dim"] == 4 * value["d_model"]
+
+
+@pytest.mark.parametrize("entry", opt.checkpoints(), ids=lambda entry: entry.name)
+def test_every_fact_has_a_label_a_value_and_a_source_that_is_explained(entry: opt.Entry) -> None:
+    explained = opt.family()["facts"]["sources"]
+    for fact in facts.shown(entry.facts):
+        assert fact.label and fact.text
+        assert any(fact.source.startswith(name) for name in explained), fact
+
+
+@pytest.mark.parametrize("entry", opt.checkpoints(), ids=lambda entry: entry.name)
+def test_every_card_is_filled_in_and_carries_the_notice(entry: opt.Entry) -> None:
+    assert "$" not in entry.card
+    assert "None" not in entry.card
+    assert f"{entry.parameters:,}" in entry.card
+    assert opt.LICENCE["attribution"] in entry.card
+    assert "@misc{zhang2022opt" in entry.card
+
+
+def test_learning_rates_and_sizes_read_as_in_the_literature() -> None:
+    assert facts.as_text("learning_rate_peak", 0.00012) == "1.2e-4"
+    assert facts.as_text("learning_rate_peak", 8e-05) == "8e-5"
+    assert facts.as_text("release_date", "2022-05-03") == "3 May 2022"
+    assert (
+        facts.as_text("bytes_fp16", 349208936448) == "349,208,936,448 bytes (349.2 GB, 325.2 GiB)"
+    )
+
+
+def test_facts_keep_their_order_without_help_from_the_database() -> None:
+    shuffled = dict(sorted(opt.checkpoints()[-1].facts.items(), reverse=True))
+    shown = [fact.key for fact in facts.shown({"zz": {"value": 1}, **shuffled})]
+    assert shown[:3] == ["parameters", "layers", "heads"]
+    assert shown[-1] == "zz"
+
+
+def test_a_fact_that_is_not_known_is_not_shown() -> None:
+    assert facts.shown({"layers": {"value": None, "source": ""}}) == []
+
+
+@pytest.mark.django_db
+def test_nine_entries_stand_in_the_catalogue_and_hold_no_bytes() -> None:
+    catalogue.load()
+    entries = Checkpoint.objects.filter(org="facebook")
+    assert {entry.name for entry in entries} == {f"opt-{size}" for size in SIZES}
+    assert not entries.published().exists()
+    assert {entry.tier.slug for entry in entries} == {"open", "opt-175b"}
+    assert [entry.name for entry in entries.filter(tier__slug="opt-175b")] == ["opt-175b"]
+    assert not entries.filter(synthetic=True).exists()
+
+
+@pytest.mark.django_db
+def test_the_tiers_and_the_licence_are_those_of_the_release() -> None:
+    catalogue.load()
+    gated = Tier.objects.get(slug="opt-175b")
+    assert Tier.objects.get(slug="open").access_mode is AccessMode.OPEN
+    assert (gated.access_mode, gated.term_days) == (AccessMode.REVIEWED, 365)
+    assert [country.code for country in gated.blocked_countries] == ["CU", "IR", "KP", "SY"]
+    version = gated.licence.in_force()
+    assert version is not None and version.is_sample
+    assert gated.licence.attribution in version.text
+    assert "72 hours" in version.text and gated.licence.original_url in version.text
+
+
+@pytest.mark.django_db
+def test_loading_again_changes_nothing() -> None:
+    assert catalogue.load()
+    assert not catalogue.load()
+    assert Checkpoint.objects.count() == 9
+    assert LicenceVersion.objects.count() == Licence.objects.count() == 1
+    assert AuditEvent.objects.filter(action="catalogue.loaded").count() == 1
+
+
+@pytest.mark.django_db
+def test_what_an_owner_changed_or_removed_stays_so() -> None:
+    catalogue.load()
+    Tier.objects.filter(slug="opt-175b").update(term_days=30, blocked_countries="")
+    Checkpoint.objects.filter(name="opt-66b").update(summary="Ours")
+    Checkpoint.objects.get(name="opt-350m").delete()
+    catalogue.load()
+    assert Tier.objects.get(slug="opt-175b").term_days == 30
+    assert Checkpoint.objects.get(name="opt-66b").summary == "Ours"
+    assert not Checkpoint.objects.filter(name="opt-350m").exists()
+
+
+@pytest.mark.django_db
+def test_an_owners_own_entry_of_the_same_name_is_left_alone() -> None:
+    licence = Licence.objects.create(slug="opt-175b", title="Ours")
+    tier = Tier.objects.create(slug="open", name="Ours", mode="open", licence=licence)
+    Checkpoint.objects.create(org="Facebook", name="OPT-125m", tier=tier, summary="Ours")
+    catalogue.load()
+    assert Checkpoint.objects.filter(name__iexact="opt-125m").count() == 1
+    assert Licence.objects.get(slug="opt-175b").title == "Ours"
+    assert not licence.versions.exists()
+    assert Family.objects.get(slug="opt").checkpoints.count() == 8

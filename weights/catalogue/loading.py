@@ -1,0 +1,91 @@
+"""Put the shipped entries into the database, once."""
+
+from django.db import transaction
+
+from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
+from accounts.tiers import AccessMode
+from weights.catalogue import opt
+from weights.models import Checkpoint, Family
+
+#: Raised when entries are added; an install that has loaded this version loads nothing.
+SEED_VERSION = 1
+
+
+@transaction.atomic
+def load() -> bool:
+    """Make the licence, tiers, family and checkpoints that are missing; whether it had to.
+
+    What exists is left as it is, so an owner's changes stay, and what an owner removed does
+    not come back before a newer seed.
+    """
+    loaded = AuditEvent.objects.filter(action="catalogue.loaded")
+    if loaded.filter(details__seed__gte=SEED_VERSION).exists():
+        return False
+    licence = _licence()
+    tiers = {"open": _open_tier(licence), "opt-175b": _reviewed_tier(licence)}
+    family, _ = Family.objects.get_or_create(slug="opt", defaults=opt.family())
+    for entry in opt.checkpoints():
+        _checkpoint(entry, family, tiers[entry.tier])
+    AuditEvent.record("catalogue.loaded", details={"seed": SEED_VERSION})
+    return True
+
+
+def _licence() -> Licence:
+    licence, created = Licence.objects.get_or_create(slug="opt-175b", defaults=opt.LICENCE)
+    if created:
+        LicenceVersion.objects.create(
+            licence=licence,
+            version="sample-1",
+            text=opt.licence_text(),
+            summary="Sample wording shipped with the portal",
+            is_sample=True,
+        )
+    return licence
+
+
+def _open_tier(licence: Licence) -> Tier:
+    tier, _ = Tier.objects.get_or_create(
+        slug="open",
+        defaults={
+            "name": "Open",
+            "description": "Anyone may download, without an account. The licence still binds: "
+            "research only, no commercial use.",
+            "mode": AccessMode.OPEN,
+            "licence": licence,
+        },
+    )
+    return tier
+
+
+def _reviewed_tier(licence: Licence) -> Tier:
+    tier, _ = Tier.objects.get_or_create(
+        slug="opt-175b",
+        defaults={
+            "name": "OPT-175B",
+            "description": "For researchers in academia, government, civil society and industry "
+            "laboratories, on an application that a person reads. Research only.",
+            "mode": AccessMode.REVIEWED,
+            "licence": licence,
+            "term_days": 365,
+            # The licence excludes countries under embargo of the United States. Which these
+            # are changes; this is a sample that the owner keeps up to date in the admin.
+            "blocked_countries": ["CU", "IR", "KP", "SY"],
+        },
+    )
+    return tier
+
+
+def _checkpoint(entry: opt.Entry, family: Family, tier: Tier) -> None:
+    if Checkpoint.objects.filter(org__iexact=entry.org, name__iexact=entry.name).exists():
+        return
+    Checkpoint.objects.create(
+        org=entry.org,
+        name=entry.name,
+        title=entry.title,
+        summary=entry.summary,
+        family=family,
+        tier=tier,
+        facts=entry.facts,
+        parameters=entry.parameters,
+        card=entry.card,
+    )
