@@ -1,7 +1,15 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class PortalConfig(AppConfig):
     """Wiring: settings, urls, Celery, health, quickstart. Nothing imports it."""
 
     name = "portal"
+
+
+class PortalAdminConfig(admin_apps.AdminConfig):
+    """Django's admin, entered through our own front door."""
+
+    default = False
+    default_site = "portal.admin_site.PortalAdminSite"

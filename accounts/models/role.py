@@ -63,3 +63,16 @@ class RoleAssignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.role} of {self.tier or 'all tiers'}"
+
+    @transaction.atomic
+    def withdraw(self, *, by: "User | None") -> None:
+        """Take the role back, and with the last of its kind the group; the audit keeps both."""
+        user, role = self.user, self.role
+        details = {"role": role, "tier": self.tier.slug if self.tier else None}
+        self.delete()
+        if not user.roles.filter(role=role).exists():
+            user.groups.remove(*user.groups.filter(name=role))
+        if not user.roles.exists() and not user.is_superuser:
+            user.is_staff = False
+            user.save(update_fields=["is_staff"])
+        AuditEvent.record("role.withdrawn", actor=by, target=user, details=details)

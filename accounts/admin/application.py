@@ -1,0 +1,137 @@
+"""Applications: the queue, the answers, and the decision bar. A door to the model's methods."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST
+
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.decision_forms import ApproveForm, NoForm, RejectForm, ReturnForm
+from accounts.errors import AccountsError
+from accounts.models import Application, AuditEvent
+from accounts.moves import Status
+from accounts.questions import answered
+
+#: What each button does: the form that it posts, and the method that it calls.
+_FORMS = {
+    "claim": NoForm,
+    "release": NoForm,
+    "approve": ApproveForm,
+    "return": ReturnForm,
+    "reject": RejectForm,
+}
+
+
+def _act(action: str, application: Application, request: HttpRequest, values: Any) -> str:
+    """Call the method that belongs to a button; what it says on success."""
+    by = request.user
+    match action:
+        case "claim":
+            application.claim(by=by)
+            return "claimed: nobody else can decide it now"
+        case "release":
+            application.release(by=by)
+            return "released to the queue"
+        case "approve":
+            grant = application.approve(by=by, **values)
+            return f"approved until {grant.expires_at:%d %B %Y}; the link is on its way"
+        case "return":
+            application.return_for_changes(by=by, **values)
+            return "returned to the applicant"
+        case _:
+            application.reject(by=by, **values)
+            return "rejected; the applicant is told why"
+
+
+@admin.register(Application)
+class ApplicationAdmin(ReadOnlyAdmin):
+    list_display = ["reference", "title", "applicant", "tier", "status", "submitted_at", "claimer"]
+    list_filter = ["status", "tier"]
+    search_fields = ["applicant__username", "applicant__email", "pk"]
+    ordering = ["submitted_at", "pk"]
+    change_form_template = "admin/accounts/application/review.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
+        """Only those of the tiers this person's roles cover; others do not exist for them."""
+        return Application.objects.readable_by(request.user).select_related(
+            "applicant", "tier", "claimed_by"
+        )
+
+    @admin.display(description="Project")
+    def title(self, application: Application) -> str:
+        return str(application.answers.get("title", ""))[:80]
+
+    @admin.display(description="Claimed by")
+    def claimer(self, application: Application) -> str:
+        return application.claimed_by.username if application.claimed_by else "–"
+
+    def get_urls(self) -> list[URLPattern]:
+        decide = path(
+            "<int:application_id>/<slug:action>/",
+            self.admin_site.admin_view(require_POST(self.decide)),
+            name="accounts_application_decide",
+        )
+        return [decide, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The one screen: what was asked, what was decided, and the bar to decide with."""
+        application = self.get_object(request, object_id)
+        extra = {} if application is None else self._evidence(request, application)
+        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+
+    def decide(self, request: HttpRequest, application_id: int, action: str) -> HttpResponse:
+        """Run one button. A form that does not hold shows again with what was typed."""
+        application = get_object_or_404(self.get_queryset(request), pk=application_id)
+        page = reverse("admin:accounts_application_change", args=[application.pk])
+        if action not in _FORMS or not request.user.has_perm("accounts.review_application"):
+            self.message_user(request, "you may not do that here", messages.ERROR)
+            return redirect(page)
+        form = _FORMS[action](request.POST, prefix=action)
+        if not form.is_valid():
+            return self.change_view(
+                request, str(application.pk), extra_context={f"{action}_form": form}
+            )
+        try:
+            done = _act(action, application, request, form.values())
+        except AccountsError as error:
+            form.add_error(None, str(error))
+            return self.change_view(
+                request, str(application.pk), extra_context={f"{action}_form": form}
+            )
+        self.message_user(request, f"{application.reference}: {done}", messages.SUCCESS)
+        return redirect(page)
+
+    def _evidence(self, request: HttpRequest, application: Application) -> dict[str, Any]:
+        snapshot = application.latest_snapshot
+        applicant = application.applicant
+        may_decide = request.user.has_perm("accounts.review_application")
+        return {
+            "application": application,
+            "snapshot": snapshot,
+            "answers": answered(snapshot.answers if snapshot else {}),
+            "addresses": applicant.emailaddress_set.order_by("-primary"),
+            "earlier": applicant.applications.exclude(pk=application.pk)
+            .exclude(status=Status.DRAFT)
+            .select_related("tier"),
+            "decisions": application.decisions.select_related("reviewer", "snapshot"),
+            "events": AuditEvent.objects.about(application),
+            "may_decide": may_decide and application.applicant_id != request.user.pk,
+            "is_own": application.applicant_id == request.user.pk,
+            "approve_form": ApproveForm(prefix="approve", initial=_term(application)),
+            "return_form": ReturnForm(prefix="return"),
+            "reject_form": RejectForm(prefix="reject"),
+        }
+
+
+def _term(application: Application) -> dict[str, int]:
+    return {"days": application.tier.term_days}

@@ -1,0 +1,57 @@
+"""Tiers and licences."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
+
+
+@admin.register(Tier)
+class TierAdmin(admin.ModelAdmin):
+    list_display = ["name", "slug", "mode", "licence", "term_days"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> list[str]:
+        return ["slug"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Tier | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Tier, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        AuditEvent.record(
+            "tier.changed" if change else "tier.made",
+            actor=request.user,
+            target=obj,
+            details={"fields": form.changed_data},
+        )
+
+
+@admin.register(Licence)
+class LicenceAdmin(admin.ModelAdmin):
+    list_display = ["title", "slug", "spdx_id"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Licence | None = None) -> bool:
+        return False
+
+
+@admin.register(LicenceVersion)
+class LicenceVersionAdmin(admin.ModelAdmin):
+    """A text is written once; a change is a new version."""
+
+    list_display = ["licence", "version", "effective_at", "is_sample", "text_sha256"]
+    readonly_fields = ["text_sha256"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: LicenceVersion, form: ModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        AuditEvent.record("licence.version_made", actor=request.user, target=obj)

@@ -1,0 +1,68 @@
+"""What a reviewer fills in beside each button."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from accounts.models.application import NOTE_LEAST
+from accounts.models.decision import Decision
+from accounts.reasons import allowed_for
+
+
+class NoForm(forms.Form):
+    """A button alone."""
+
+    def values(self) -> dict[str, Any]:
+        return {}
+
+
+class ApproveForm(forms.Form):
+    days = forms.IntegerField(
+        label="Days of access", min_value=1, max_value=3660, help_text="From today"
+    )
+    internal_note = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Seen by staff only"
+    )
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "until": timezone.now() + timedelta(days=self.cleaned_data["days"]),
+            "internal_note": self.cleaned_data["internal_note"],
+        }
+
+
+class _VerdictForm(forms.Form):
+    """Reasons, the note that the applicant reads, and the one that staff read."""
+
+    reasons = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+    note = forms.CharField(
+        label="Note to the applicant", required=False, widget=forms.Textarea(attrs={"rows": 4})
+    )
+    internal_note = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Seen by staff only"
+    )
+    move = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reasons"].choices = allowed_for(self.move)  # type: ignore[attr-defined]
+
+    def values(self) -> dict[str, Any]:
+        return dict(self.cleaned_data)
+
+
+class ReturnForm(_VerdictForm):
+    move = "return"
+
+
+class RejectForm(_VerdictForm):
+    move = "reject"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        least = NOTE_LEAST[Decision.Verdict.REJECT]
+        self.fields["note"].required = True
+        self.fields["note"].min_length = least
+        self.fields["note"].help_text = f"At least {least} characters; mailed as it stands"

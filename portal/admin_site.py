@@ -1,0 +1,44 @@
+"""The admin's front door: allauth's sign-in, and a second factor for staff."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from allauth.account.decorators import secure_admin_login
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+
+def on_loopback(public_url: str) -> bool:
+    """Whether only this machine can reach the portal: then no second factor is demanded."""
+    host = urlsplit(public_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class PortalAdminSite(AdminSite):
+    site_header = site_title = "Weighbridge"
+    index_title = "What needs you"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Active, unsuspended staff with a second factor (design.md section 7)."""
+        user = request.user
+        if not super().has_permission(request) or getattr(user, "suspended_at", None):
+            return False
+        return on_loopback(settings.PUBLIC_URL) or is_mfa_enabled(user)
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Staff who lack only the second factor are led to set one up."""
+        if super().has_permission(request) and not self.has_permission(request):
+            messages.warning(request, "Staff need a second factor: set one up, then come back.")
+            return redirect("mfa_index")
+        return secure_admin_login(super().login)(request, extra_context)
+
