@@ -1,0 +1,36 @@
+"""The suite's own install; tests/services.py names its services in the environment."""
+
+from portal import embedded, env
+from portal.settings.base import *  # noqa: F403
+from portal.settings.base import PUBLIC_URL, database
+
+ALLOWED_HOSTS = [*embedded.hosts(PUBLIC_URL), "testserver"]
+
+# No pool: tests drop their database, and a pool keeps connections to it open.
+_database = database("")
+_database["OPTIONS"] = {
+    name: value for name, value in dict(_database["OPTIONS"]).items() if name != "pool"
+}
+if _database["ENGINE"].endswith("sqlite3"):
+    # A file, since server processes that a test starts must see the same database.
+    _database["TEST"] = {"NAME": _database["NAME"]}
+DATABASES = {"default": _database}
+
+# Points nowhere on purpose: a test that stores bytes asks for the fixture `store`.
+WEIGHTS_STORAGE = "file:///dev/null/no-store-without-the-fixture"
+
+CELERY_BROKER_URL = env.text("BROKER_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.text("CACHE_URL"),
+    }
+}
+
+# The real hash takes a twentieth of a second by design; tests of it name it themselves.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = True

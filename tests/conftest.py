@@ -1,0 +1,195 @@
+"""People and things by role, and the servers that tests talk to."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from pytest_django import Settings
+
+from accounts.models import LicenceVersion, Tier, User
+from accounts.roles import Role
+from accounts.tiers import AccessMode
+from tests import factories, live, s3
+from tests.live import Portal
+
+LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches beyond this machine, by accident or otherwise."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address if self.family == socket.AF_UNIX else address[0]
+        if self.family != socket.AF_UNIX and not str(host).startswith(LOOPBACK):
+            raise AssertionError(f"a test reached for {host}, beyond loopback")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(request: pytest.FixtureRequest) -> None:
+    """Rate limits and progress of one test are not those of the next."""
+    if {"db", "transactional_db", "client"} & set(request.fixturenames):
+        cache.clear()
+
+
+# -- people -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def applicant(db: None) -> User:
+    """A researcher with a confirmed address and no grant."""
+    return factories.person("applicant")
+
+
+@pytest.fixture
+def other_person(db: None) -> User:
+    """Somebody else, signed up and confirmed, with no right to anything of the applicant's."""
+    return factories.person("other")
+
+
+@pytest.fixture
+def reviewer(db: None) -> User:
+    return factories.staff("reviewer", Role.REVIEWER)
+
+
+@pytest.fixture
+def lead_reviewer(db: None) -> User:
+    return factories.staff("lead", Role.LEAD_REVIEWER)
+
+
+@pytest.fixture
+def release_owner(db: None) -> User:
+    return factories.staff("owner", Role.RELEASE_OWNER)
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    return factories.staff("auditor", Role.AUDITOR)
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return factories.staff("administrator", Role.ADMINISTRATOR)
+
+
+# -- terms --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_tier(db: None) -> Tier:
+    return factories.tier("open", AccessMode.OPEN)
+
+
+@pytest.fixture
+def gated_tier(db: None) -> Tier:
+    """The reviewed tier of OPT-175B."""
+    return factories.tier("opt-175b", AccessMode.REVIEWED)
+
+
+@pytest.fixture
+def licence_version(gated_tier: Tier) -> LicenceVersion:
+    """The text in force for the gated tier."""
+    return factories.in_force(gated_tier)
+
+
+# -- stores -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path, settings: Settings) -> Path:
+    """An empty file store that `blob_storage()` answers with; the folder of its blobs."""
+    folder = tmp_path / "blobs"
+    folder.mkdir()
+    settings.WEIGHTS_STORAGE = f"file://{folder}"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.Store]:
+    """A real S3 store with an empty bucket, one a session; started when first asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        if endpoint := os.environ.get("S3_ENDPOINT_URL"):
+            server = s3.Store(endpoint)
+            server.wait()
+        else:
+            patch.setenv("AWS_ACCESS_KEY_ID", s3.ACCESS_KEY)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", s3.SECRET_KEY)
+            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            server = s3.start(tmp_path_factory.mktemp("s3"))
+        yield server
+
+
+@pytest.fixture
+def s3_endpoint(s3_server: s3.Store) -> str:
+    return s3_server.endpoint
+
+
+@pytest.fixture
+def s3_store(s3_endpoint: str, settings: Settings, request: pytest.FixtureRequest) -> str:
+    """An empty place in the S3 store that `blob_storage()` answers with: `s3://bucket/prefix`."""
+    settings.S3_ENDPOINT_URL = settings.S3_PUBLIC_ENDPOINT_URL = s3_endpoint
+    settings.WEIGHTS_STORAGE = f"s3://{s3.BUCKET}/{factories.word()}"
+    return str(settings.WEIGHTS_STORAGE)
+
+
+# -- servers ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def _collected_static(django_db_setup: None) -> None:
+    """The files that server processes send, collected once into the session's DATA_DIR."""
+    environment = live.environment("http://127.0.0.1:1", "file:///dev/null/none")
+    done = live.Portal("", environment, Path(environment["DATA_DIR"])).manage(
+        "collectstatic", "--noinput", "--verbosity", "0"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def start_portal(
+    transactional_db: None, _collected_static: None, tmp_path: Path, settings: Settings
+) -> Iterator[Callable[..., Portal]]:
+    """Start a real portal on this test's database: `start_portal(worker=True)`.
+
+    It uses the store of the test's settings (`store`, `s3_store`), and takes further
+    environment as `settings={"NAME": "value"}`. Everything it started is killed at the end.
+    """
+    with ExitStack() as running:
+
+        def start(*, worker: bool = False, settings_: dict[str, str] | None = None) -> Portal:
+            folder = tmp_path / f"portal-{factories.word()}"
+            folder.mkdir()
+            extra = {"S3_ENDPOINT_URL": settings.S3_ENDPOINT_URL or ""} | (settings_ or {})
+            return running.enter_context(
+                live.portal(folder, settings.WEIGHTS_STORAGE, worker=worker, settings=extra)
+            )
+
+        yield start
+
+
+@pytest.fixture
+def portal_server(store: Path, start_portal: Callable[..., Portal]) -> Portal:
+    """A real portal with a worker, on a file store of its own."""
+    return start_portal(worker=True)
+
+
+@pytest.fixture
+def manage(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command in this process and return what it printed on stdout."""
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        call_command(*arguments)
+        return capsys.readouterr().out
+
+    return run

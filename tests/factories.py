@@ -1,0 +1,187 @@
+"""Builders of variants: people, tiers, applications and published checkpoints."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.utils import timezone
+
+from accounts.models import (
+    ApiToken,
+    Application,
+    Grant,
+    Licence,
+    LicenceVersion,
+    RoleAssignment,
+    Tier,
+    User,
+)
+from accounts.roles import Role
+from accounts.tiers import AccessMode
+from weights import manifest
+from weights.digests import Digest, Digester
+from weights.models import Blob, Checkpoint, File, Ref, Revision
+from weights.storage import blob_storage
+
+PASSWORD = "suite password 1"
+
+ANSWERS: dict[str, Any] = {
+    "given_name": "Ada",
+    "family_name": "Example",
+    "affiliation": "University of Example",
+    "intended_use": "Measuring how outlier features grow with scale.",
+}
+
+SMALL_MODEL: dict[str, bytes] = {
+    "README.md": b"---\nlicense: other\n---\n# A small model\n",
+    "config.json": b'{"model_type": "opt"}\n',
+    "model.safetensors": b"\x02\0\0\0\0\0\0\0{}" + bytes(range(256)) * 16,
+}
+
+
+def word() -> str:
+    """A lower-case word that nothing else in this session is called."""
+    return f"w{secrets.token_hex(5)}"
+
+
+def person(username: str = "", *, confirmed: bool = True, **facts: Any) -> User:
+    """An account whose password is `PASSWORD`, its address confirmed unless told otherwise."""
+    username = username or word()
+    address = facts.pop("email", f"{username}@example.org")
+    user = User.objects.create_user(username, address, PASSWORD, **facts)
+    EmailAddress.objects.create(user=user, email=address, primary=True, verified=confirmed)
+    return user
+
+
+def staff(username: str, role: Role, tier: Tier | None = None) -> User:
+    """A person with a role, for all tiers unless one is named."""
+    user = person(username)
+    RoleAssignment.objects.assign(user, role, tier)
+    return User.objects.get(pk=user.pk)
+
+
+def tier(slug: str = "", mode: AccessMode = AccessMode.REVIEWED, **facts: Any) -> Tier:
+    """The tier of this slug, in this mode, with a licence text in force."""
+    slug = slug or word()
+    found = Tier.objects.filter(slug=slug).first()
+    if found is None:
+        licence = Licence.objects.create(slug=word(), title=f"Terms of {slug}")
+        found = Tier.objects.create(slug=slug, name=slug, mode=mode, licence=licence, **facts)
+    if found.licence.in_force() is None:
+        text = "# Terms\n\nFor research, never for harm.\n"
+        found.licence.versions.create(
+            version="1", text=text, effective_at=timezone.now() - timedelta(days=1)
+        )
+    return found
+
+
+def in_force(tier: Tier) -> LicenceVersion:
+    version = tier.licence.in_force()
+    assert version is not None
+    return version
+
+
+def submitted(applicant: User, tier: Tier, answers: dict[str, Any] | None = None) -> Application:
+    """An application that waits for a reviewer."""
+    application = Application.objects.start(applicant, tier)
+    application.save_answers(answers or ANSWERS, by=applicant, seen_version=0)
+    application.submit(by=applicant, licence_sha256=in_force(tier).text_sha256)
+    return application
+
+
+def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
+    """A right given outside a review."""
+    return Grant.objects.give(
+        user,
+        tier,
+        licence_version=in_force(tier),
+        until=until or timezone.now() + timedelta(days=30),
+        origin=Grant.Origin.BREAK_GLASS,
+        by=None,
+        reason="a test needs it",
+    )
+
+
+def expired_grant(user: User, tier: Tier) -> Grant:
+    """A grant whose last day was yesterday, which no sweep has noticed yet."""
+    given = grant(user, tier)
+    now = timezone.now()
+    given.starts_at, given.expires_at = now - timedelta(days=30), now - timedelta(days=1)
+    given.save(update_fields=["starts_at", "expires_at"])
+    return given
+
+
+def token(user: User, *scopes: str, **facts: Any) -> str:
+    """The plain text of a new token; `read` if no scope is named."""
+    _, plain = ApiToken.objects.mint(user, name=word(), scopes=list(scopes) or ["read"], **facts)
+    return plain
+
+
+def published(
+    repo_id: str = "",
+    tier: Tier | None = None,
+    files: Mapping[str, bytes] = SMALL_MODEL,
+    **facts: Any,
+) -> Revision:
+    """A visible revision on `main` of these files, its bytes in the test's store."""
+    org, _, name = (repo_id or f"acme/{word()}").partition("/")
+    facts = {"tier": tier or _open_tier(), "published_at": timezone.now()} | facts
+    checkpoint, _ = Checkpoint.objects.update_or_create(org=org, name=name, defaults=facts)
+    listed = [
+        manifest.Entry(path, len(content), _digest(content).sha256)
+        for path, content in files.items()
+    ]
+    parent = checkpoint.revisions.first()
+    hashed = manifest.manifest_sha256(listed)
+    revision = checkpoint.revisions.create(
+        sha=manifest.revision_sha(hashed, parent.sha if parent else None),
+        manifest_sha256=hashed,
+        parent=parent,
+        message="Publish",
+        state=Revision.State.VISIBLE,
+        visible_at=timezone.now(),
+        file_count=len(listed),
+        total_bytes=sum(entry.size for entry in listed),
+    )
+    for path, content in files.items():
+        _add_file(revision, path, content)
+    Ref.objects.update_or_create(
+        checkpoint=checkpoint, name="main", defaults={"revision": revision}
+    )
+    return revision
+
+
+def _open_tier() -> Tier:
+    return tier("open", AccessMode.OPEN)
+
+
+def _digest(content: bytes) -> Digest:
+    digester = Digester(len(content))
+    digester.update(memoryview(content))
+    return digester.result()
+
+
+def _add_file(revision: Revision, path: str, content: bytes) -> None:
+    digest = _digest(content)
+    sha256 = digest.sha256
+    with blob_storage().receive() as upload:
+        upload.write(content)
+        upload.commit(sha256)
+    blob, _ = Blob.objects.get_or_create(
+        sha256=sha256,
+        defaults={"size": len(content), "state": Blob.State.VERIFIED},
+    )
+    lfs = manifest.is_lfs(path, len(content), is_text=digest.is_text)
+    pointer = manifest.git_blob_id(manifest.lfs_pointer(sha256, len(content)))
+    part, shard = manifest.part_and_shard(path)
+    File.objects.create(
+        revision=revision,
+        path=path,
+        blob=blob,
+        lfs=lfs,
+        git_oid=pointer if lfs else digest.git_oid,
+        part=part,
+        shard=shard,
+    )

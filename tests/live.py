@@ -1,0 +1,126 @@
+"""A real portal for the tests that talk to one: gunicorn and Celery beside the test's database."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import urlopen
+
+from django.db import connection
+
+from portal import processes
+from tests import services
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Portal:
+    """A running portal: its address, its processes by name, and what its commands need."""
+
+    url: str
+    environment: dict[str, str]
+    folder: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def manage(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a manage.py command against this portal; the caller judges its exit code."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            input=text,
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def log(self, name: str) -> str:
+        """What the process `web` or `worker` has written so far."""
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start(self, name: str) -> None:
+        """Start `web` or `worker`, or start it again after a kill."""
+        address = urlsplit(self.url).netloc
+        command = processes.web(address) if name == "web" else processes.worker()
+        log = self.folder / f"{name}.log"
+        self.processes[name] = services.start(command, log, self.environment, ROOT)
+
+    def kill(self, name: str) -> None:
+        """End a process as the kernel would: at once, without a word."""
+        services.stop(self.processes.pop(name))
+
+    def wait_for_web(self) -> None:
+        services.wait_until(self._answers, f"the web server\n{self.log('web')}")
+
+    def wait_for_worker(self) -> None:
+        """Return once the worker answers a ping, which is when it takes work."""
+        services.wait_until(
+            lambda: "pong" in self._ping(), f"the worker\n{self.log('worker')}", pause=0.2
+        )
+
+    def _ping(self) -> str:
+        from portal.celery import app
+
+        return str(app.control.ping(timeout=0.5))
+
+    def _answers(self) -> bool:
+        try:
+            urlopen(f"{self.url}/healthz", timeout=5).close()
+        except HTTPError as error:
+            error.close()
+            return error.code < 500
+        except (URLError, OSError):
+            return False
+        return True
+
+
+@contextmanager
+def portal(
+    folder: Path, storage: str, *, worker: bool, settings: Mapping[str, str]
+) -> Iterator[Portal]:
+    """Run a web server and, if asked, a worker on the test's database, broker and `storage`."""
+    url = f"http://127.0.0.1:{services.free_port()}"
+    running = Portal(url, environment(url, storage) | dict(settings), folder)
+    try:
+        running.start("web")
+        if worker:
+            running.start("worker")
+            running.wait_for_worker()
+        running.wait_for_web()
+        yield running
+    finally:
+        for name in list(running.processes):
+            running.kill(name)
+
+
+def environment(url: str, storage: str) -> dict[str, str]:
+    """What a process needs to act on the database of this test."""
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
+        "DATABASE_URL": database_url(),
+        "WEIGHTS_STORAGE": storage,
+        "PUBLIC_URL": url,
+        # One small server a test: what it must show does not need 256 threads.
+        "WEB_WORKERS": "1",
+        "WEB_THREADS": "32",
+        "DOWNLOADS_AT_ONCE": "24",
+        "PYTHONWARNINGS": "",
+    }
+
+
+def database_url() -> str:
+    """The URL of the database that pytest-django made for this process."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    # A URL without a host (a unix socket) keeps its empty authority only when written out.
+    return urlunsplit(parts._replace(path=f"/{name}"))

@@ -1,0 +1,82 @@
+"""A real S3 store for the tests that ask for one: SeaweedFS, from its package."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests import services
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+ACCESS_KEY = "suite-access"
+SECRET_KEY = "suite-secret"
+BUCKET = "weighbridge-suite"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An S3 store that answers, with the bucket `BUCKET` in it."""
+
+    endpoint: str
+
+    def client(self) -> "S3Client":
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+            config=Config(signature_version="s3v4", retries={"max_attempts": 1}),
+        )
+
+    def wait(self) -> None:
+        """Write until a put works: the port opens before the volumes do."""
+        services.wait_until(self._takes_writes, "the S3 store", seconds=60, pause=0.2)
+
+    def _takes_writes(self) -> bool:
+        try:
+            client = self.client()
+            if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+                client.create_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key="probe", Body=b"probe")
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+
+def start(folder: Path) -> Store:
+    """Start a store that keeps its bytes under `folder`, and return it once it takes writes."""
+    port = services.free_port()
+    (folder / "volumes").mkdir(parents=True)
+    keys = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    identity = {"name": "suite", "credentials": [keys], "actions": actions}
+    identities = folder / "identities.json"
+    identities.write_text(json.dumps({"identities": [identity]}))
+    services.start(_command(folder / "volumes", port, identities), folder / "log")
+    store = Store(f"http://127.0.0.1:{port}")
+    store.wait()
+    return store
+
+
+def _command(volumes: Path, port: int, identities: Path) -> list[str]:
+    """One process with every port its own, so that two sessions never meet."""
+    names = [
+        f"{role}.{kind}" for role in ("master", "volume", "filer") for kind in ("port", "port.grpc")
+    ]
+    return [
+        *(str(Path(sys.executable).with_name("weed")), "server", "-s3"),
+        *(f"-dir={volumes}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        *(f"-{name}={services.free_port()}" for name in names),
+        *(f"-s3.port={port}", f"-s3.port.grpc={services.free_port()}"),
+        *(f"-s3.config={identities}", "-s3.port.lance=0", "-s3.port.iceberg=0"),
+        *("-volume.max=0", "-master.volumeSizeLimitMB=1024", "-volume.preStopSeconds=0"),
+    ]

