@@ -1,0 +1,70 @@
+"""The download ledger: a row for each answer that gives bytes, and each refusal of a known caller."""
+
+from accounts import request_facts
+from weights.caller import Caller
+from weights.gate import Decision
+from weights.models import Download, File
+
+
+def record_served(
+    caller: Caller,
+    decision: Decision,
+    file: File,
+    outcome: Download.Outcome,
+    *,
+    start: int,
+    length: int,
+) -> None:
+    """Write that `length` bytes of `file` from `start` on are about to leave."""
+    checkpoint = file.revision.checkpoint
+    _write(
+        caller,
+        grant_id=decision.grant.pk if decision.grant else None,
+        checkpoint_id=checkpoint.pk,
+        file_id=file.pk,
+        repo_id=checkpoint.repo_id,
+        revision=file.revision.sha,
+        path=file.path,
+        sha256=file.sha256,
+        start=start,
+        length=length,
+        outcome=outcome,
+    )
+
+
+def record_refusal(
+    caller: Caller, decision: Decision, repo_id: str, revision: str, path: str
+) -> None:
+    """Write that a known caller was refused, with the names as asked; of others, nothing.
+
+    A name that leads nowhere is no refusal: clients ask for many files that a checkpoint
+    may lack.
+    """
+    if caller.user is None or decision.code is None:
+        return
+    _write(
+        caller,
+        checkpoint_id=decision.checkpoint.pk if decision.checkpoint else None,
+        repo_id=_clip(repo_id, 193),
+        revision=_clip(revision, 200),
+        path=_clip(path, 1024),
+        outcome=Download.Outcome.REFUSED,
+        code=str(decision.code),
+    )
+
+
+def _write(caller: Caller, **facts: object) -> None:
+    request = request_facts.current()
+    Download.objects.create(
+        user_id=caller.user.pk if caller.user else None,
+        credential_kind=caller.kind,
+        credential_id=caller.credential_id,
+        request_id=request.request_id,
+        network=request.network,
+        **facts,
+    )
+
+
+def _clip(name: str, most: int) -> str:
+    """A name as asked, cut to its column; PostgreSQL keeps no NUL."""
+    return name.replace("\x00", "\ufffd")[:most]

@@ -1,0 +1,258 @@
+"""Answer with bytes or with the way to them: gate's decision, ranges, storage, ledger.
+
+On local storage the bytes leave from here, by the kernel (gunicorn sends a file that has a
+`fileno`), or through the web server in front where `ACCEL_LOCATION` names its location. On
+S3 a GET is redirected to a signed address and a HEAD is answered here, since the Hub's
+client then comes back through the gate to resume.
+"""
+
+import io
+import logging
+from collections.abc import Callable
+from typing import BinaryIO
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.http import http_date
+
+from weights import file_links, ledger
+from weights.bodies import RangedFile, RangedResponse, release_connections, slots
+from weights.caller import Caller
+from weights.errors import BlobMissing, StorageUnavailable
+from weights.gate import Decision
+from weights.http_headers import disposition, header_text
+from weights.models import Download, File
+from weights.ranges import Conditions, Plan, plan
+from weights.storage import BlobStorage, blob_storage
+from weights.storage.protocol import blob_key
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a caller whom we had no thread or store for may try again.
+RETRY_AFTER = 10
+
+Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
+
+
+def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
+    """The plain answer to a refused request: status, code and sentence, as headers and JSON."""
+    code = str(decision.code or f"{decision.missing}_not_found")
+    response = problem(decision.status, code, decision.message)
+    if decision.code is not None:
+        response["X-Refusal-Code"] = code
+    return response
+
+
+def problem(status: int, code: str, message: str) -> HttpResponse:
+    """An error that a script can read: the sentence as a header, and JSON with its code."""
+    response = JsonResponse({"error": message, "code": code}, status=status)
+    response["X-Error-Message"] = header_text(message)
+    response["Cache-Control"] = "private, no-store"
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="Weighbridge"'
+    if status in {429, 503}:
+        response["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def answer(
+    request: HttpRequest,
+    caller: Caller,
+    decision: Decision,
+    *,
+    repo_id: str = "",
+    revision: str = "",
+    path: str = "",
+    refuse: Refuser = refusal,
+) -> HttpResponseBase:
+    """Answer a GET or HEAD by the gate's decision; `repo_id`, `revision`, `path` as asked.
+
+    Writes the ledger before the first byte leaves, and raises nothing: a store that does not
+    answer is 503, and more downloads than this process carries are 429, both with Retry-After.
+    """
+    file = decision.file
+    if file is None or not decision.allowed:
+        ledger.record_refusal(caller, decision, repo_id, revision, path)
+        return refuse(request, caller, decision)
+    try:
+        response = _deliver(request, caller, decision, file)
+    except (BlobMissing, StorageUnavailable) as error:
+        log.error("%s of %s cannot be read: %s", file.sha256, file.path, error)
+        message = "The store of this file does not answer; try again in a moment."
+        return problem(503, "storage_unavailable", message)
+    for name, value in _headers(caller, file).items():
+        response.setdefault(name, value)
+    return response
+
+
+def _deliver(
+    request: HttpRequest, caller: Caller, decision: Decision, file: File
+) -> HttpResponseBase:
+    """The answer to an allowed request, without the headers that every one carries."""
+    storage = blob_storage()
+    asked = plan(
+        str(request.method),
+        Conditions.of(request.headers),
+        etag=file.etag,
+        size=file.size,
+        modified=_modified(file),
+    )
+    if asked.status in {304, 412, 416}:
+        return _without_bytes(asked, file)
+    if request.method == "HEAD":
+        return _head(storage, file)
+    if storage.local_path(file.sha256) is None:
+        return _redirect(storage, caller, decision, file)
+    return _send(request, storage, caller, decision, file, asked)
+
+
+# -- answers without bytes ----------------------------------------------------------------
+
+
+def _without_bytes(asked: Plan, file: File) -> HttpResponse:
+    if asked.status == 304:
+        response = HttpResponse(status=304)
+        del response["Content-Type"]
+        return response
+    if asked.status == 412:
+        return problem(412, "precondition_failed", "The file is not in the state you asked for.")
+    response = problem(416, "range_not_satisfiable", f"The file has {file.size} bytes.")
+    response["Content-Range"] = str(asked.content_range(file.size))
+    return response
+
+
+def _head(storage: BlobStorage, file: File) -> HttpResponse:
+    """What a GET would say. A local file is looked at first, so that both agree."""
+    if storage.local_path(file.sha256) is not None:
+        _demand_size(storage.size(file.sha256), file)
+    response = HttpResponse(content_type="application/octet-stream")
+    response["Content-Length"] = str(file.size)
+    return response
+
+
+def _redirect(storage: BlobStorage, caller: Caller, decision: Decision, file: File) -> HttpResponse:
+    minutes = file.revision.checkpoint.tier.file_link_minutes
+    url = storage.signed_url(
+        file.sha256, filename=_name(file), seconds=file_links.lifetime(file.size, minutes)
+    )
+    if url is None:
+        raise StorageUnavailable("the store gives neither a path nor an address")
+    _record(caller, decision, file, Download.Outcome.REDIRECTED, Plan(302, 0, file.size))
+    response = HttpResponse(status=302)
+    response["Location"] = url
+    return response
+
+
+# -- bytes --------------------------------------------------------------------------------
+
+
+def _send(
+    request: HttpRequest,
+    storage: BlobStorage,
+    caller: Caller,
+    decision: Decision,
+    file: File,
+    asked: Plan,
+) -> HttpResponseBase:
+    if settings.ACCEL_LOCATION and not _server_would_misread(request):
+        _demand_size(storage.size(file.sha256), file)
+        _record(caller, decision, file, Download.Outcome.SERVED, asked)
+        return _handed_over(file)
+    release = slots.take()
+    if release is None:
+        return problem(429, "busy", "All download places are taken; try again in a moment.")
+    try:
+        body = RangedFile(_opened(storage, file), asked.start, asked.length, release)
+    except BaseException:
+        release()
+        raise
+    try:
+        _record(caller, decision, file, Download.Outcome.SERVED, asked)
+    except BaseException:
+        body.close()
+        raise
+    release_connections()
+    return _streamed(body, asked, file.size)
+
+
+def _server_would_misread(request: HttpRequest) -> bool:
+    """nginx compares If-Match and If-Range with a tag of its own, and so misses ours."""
+    return "If-Match" in request.headers or "If-Range" in request.headers
+
+
+def _handed_over(file: File) -> HttpResponse:
+    """An empty answer that makes the web server send the file, and read Range itself."""
+    response = HttpResponse(content_type="application/octet-stream")
+    location = settings.ACCEL_LOCATION.rstrip("/")
+    response["X-Accel-Redirect"] = f"{location}/{blob_key(file.sha256)}"
+    return response
+
+
+def _streamed(body: RangedFile, asked: Plan, size: int) -> RangedResponse:
+    response = RangedResponse(body, status=asked.status, content_type="application/octet-stream")
+    response["Content-Length"] = str(asked.length)
+    if (content_range := asked.content_range(size)) is not None:
+        response["Content-Range"] = content_range
+    return response
+
+
+def _opened(storage: BlobStorage, file: File) -> BinaryIO:
+    """The open blob; one that was cut short is refused before its length is promised."""
+    stream = storage.open(file.sha256)
+    try:
+        _demand_size(stream.seek(0, io.SEEK_END), file)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _demand_size(found: int | None, file: File) -> None:
+    if found is None:
+        raise BlobMissing(f"the store holds no blob {file.sha256}")
+    if found != file.size:
+        raise StorageUnavailable(f"the store holds {found} of {file.size} bytes")
+
+
+def _record(
+    caller: Caller, decision: Decision, file: File, outcome: Download.Outcome, asked: Plan
+) -> None:
+    ledger.record_served(caller, decision, file, outcome, start=asked.start, length=asked.length)
+
+
+# -- headers ------------------------------------------------------------------------------
+
+
+def _headers(caller: Caller, file: File) -> dict[str, str]:
+    """What each answer about an allowed file says, with bytes or without."""
+    tag = f'"{file.etag}"'
+    return {
+        "ETag": tag,
+        "Last-Modified": http_date(_modified(file)),
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": disposition(_name(file)),
+        "Cache-Control": _cache_control(caller, file),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "X-Repo-Commit": file.revision.sha,
+        "X-Linked-Etag": tag,
+        "X-Linked-Size": str(file.size),
+    }
+
+
+def _cache_control(caller: Caller, file: File) -> str:
+    """Open files may be kept by caches that ask again each time; nothing else may be kept."""
+    checkpoint = file.revision.checkpoint
+    if caller.kind != "anonymous" or checkpoint.tier.is_gated or checkpoint.private:
+        return "private, no-store"
+    return "public, no-cache"
+
+
+def _name(file: File) -> str:
+    return file.path.rpartition("/")[2]
+
+
+def _modified(file: File) -> int:
+    """When this state was published, in seconds since the epoch."""
+    revision = file.revision
+    return int((revision.visible_at or revision.created_at).timestamp())
