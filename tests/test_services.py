@@ -70,6 +70,6 @@ def test_a_killed_portal_comes_back_at_the_same_address(
     portal.kill("web")
     portal.start("web")
     portal.wait_for_web()
-    with urlopen(f"{portal.url}/accounts/login/") as page:
+    with urlopen(f"{portal.url}/healthz") as page:
         assert page.status == 200
     assert not User.objects.exists()
