@@ -1,0 +1,130 @@
+"""The doors of signed links: `/f/…` for one file, `/d/<token>/…` for a whole checkpoint.
+
+Both read the claim, then ask the gate like everybody else. Neither looks at cookies.
+"""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from weights import file_links, gate, ledger, links, serving, signing
+from weights.caller import Caller, Refusal
+from weights.models import File
+
+#: The last path part that the published download scripts replace by each file's name.
+_STAND_INS = frozenset({"stubbed.pt", "*"})
+
+
+@require_safe
+def file_link(
+    request: HttpRequest, org: str, name: str, sha: str, path: str
+) -> HttpResponseBase:
+    """One file by its signed address; 403 for any query but the one that was signed."""
+    now = timezone.now()
+    repo_id = f"{org}/{name}"
+    file = _named(org, name, sha, path)
+    try:
+        signing.parse_file_query(request.META["QUERY_STRING"])
+        if file is None:
+            raise signing.BadSignature("no such file")
+        caller = file_links.caller_of(file, request.META["QUERY_STRING"], now)
+    except signing.BadSignature:
+        message = "This address was altered or cut. Copy it whole, or ask for a new one."
+        return serving.problem(403, "link_invalid", message)
+    decision = gate.decide(caller, repo_id, sha, path, now)
+    return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
+
+
+@require_safe
+def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponseBase:
+    """One file of the revision that the link was issued for. A query string is ignored."""
+    now = timezone.now()
+    try:
+        caller = links.link_caller(token, now)
+    except signing.BadSignature:
+        return _unknown()
+    if caller.link is None:
+        return _ended(request, token, caller)
+    if path in _STAND_INS:
+        message = (
+            f"{path} stands for a file's name: put the name in its place. "
+            f"The names are listed at {settings.PUBLIC_URL}/d/{token}/"
+        )
+        return serving.problem(404, "stand_in", message)
+    repo_id, sha = caller.link.checkpoint.repo_id, _sha(caller)
+    decision = gate.decide(caller, repo_id, sha, path, now)
+    return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
+
+
+@require_safe
+def link_folder(request: HttpRequest, token: str) -> HttpResponseBase:
+    """What the link reaches, and how to fetch it; told only while the gate would allow it."""
+    now = timezone.now()
+    try:
+        caller = links.link_caller(token, now)
+    except signing.BadSignature:
+        return _unknown()
+    if caller.link is None or caller.problem is not None:
+        return _ended(request, token, caller)
+    repo_id = caller.link.checkpoint.repo_id
+    decision = gate.may_read(caller, repo_id, now)
+    if not decision.allowed:
+        ledger.record_refusal(caller, decision, repo_id, _sha(caller), "")
+        return serving.refusal(request, caller, decision)
+    context = {
+        "link": caller.link,
+        "checkpoint": caller.link.checkpoint,
+        "revision": caller.link.revision,
+        "files": File.objects.filter(revision=caller.link.revision).select_related("blob"),
+        "address": f"{settings.PUBLIC_URL}/d/{token}/",
+    }
+    return _private(render(request, "weights/link_folder.html", context))
+
+
+@require_safe
+def link_folder_without_slash(request: HttpRequest, token: str) -> HttpResponseBase:
+    return HttpResponseRedirect(f"/d/{token}/")
+
+
+def _named(org: str, name: str, sha: str, path: str) -> File | None:
+    return (
+        File.objects.select_related("blob", "revision__checkpoint__tier")
+        .filter(
+            revision__sha=sha,
+            revision__checkpoint__org=org,
+            revision__checkpoint__name=name,
+            path=path,
+        )
+        .first()
+    )
+
+
+def _sha(caller: Caller) -> str:
+    revision = caller.link.revision if caller.link else None
+    return revision.sha if revision else ""
+
+
+def _unknown() -> HttpResponse:
+    message = "There is no such link. Copy it whole from the mail, or ask for a new one."
+    return serving.problem(404, "link_unknown", message)
+
+
+def _ended(request: HttpRequest, token: str, caller: Caller) -> HttpResponseBase:
+    """A link past its end, or revoked: a page for people, the code for everyone else."""
+    code = caller.problem or Refusal.LINK_REVOKED
+    decision = gate.may_read(caller, "", timezone.now())
+    if "text/html" not in request.headers.get("Accept", ""):
+        return serving.refusal(request, caller, decision)
+    link = links.expired_link(token) if code is Refusal.LINK_EXPIRED else caller.link
+    context = {"code": code, "checkpoint": link.checkpoint if link else None, "link": link}
+    page = render(request, "weights/link_ended.html", context, status=decision.status)
+    page["X-Refusal-Code"] = code
+    return _private(page)
+
+
+def _private(page: HttpResponse) -> HttpResponse:
+    page["Cache-Control"] = "private, no-store"
+    page["Referrer-Policy"] = "no-referrer"
+    return page
