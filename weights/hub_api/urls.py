@@ -1,0 +1,30 @@
+"""The Hub's addresses, at the root of the portal; they stand before the pages.
+
+Parts are taken as they come: a name that no checkpoint has is answered in the Hub's words.
+"""
+
+from django.urls import path, re_path
+
+from weights.hub_api import views
+
+app_name = "hub"
+
+_ID = r"(?P<org>[^/]+)/(?P<name>[^/]+)"
+_MODEL = rf"^api/models/{_ID}"
+_ROUTES = "revision|tree|paths-info|refs|commits|auth-check"
+
+urlpatterns = [
+    path("api/whoami-v2", views.whoami, name="whoami"),
+    re_path(rf"{_MODEL}$", views.model_info, name="model-info"),
+    re_path(rf"{_MODEL}/revision/(?P<revision>[\s\S]+)$", views.model_info, name="revision-info"),
+    re_path(rf"{_MODEL}/tree/(?P<rest>[\s\S]+)$", views.tree, name="tree"),
+    re_path(rf"{_MODEL}/paths-info/(?P<revision>[\s\S]+)$", views.paths_info, name="paths-info"),
+    re_path(rf"{_MODEL}/refs$", views.refs, name="refs"),
+    re_path(rf"{_MODEL}/commits/(?P<revision>[\s\S]+)$", views.commits, name="commits"),
+    re_path(rf"{_MODEL}/auth-check$", views.auth_check, name="auth-check"),
+    re_path(r"^api/models/(?P<name>[^/]+)$", views.unknown_repository),
+    re_path(rf"^api/models/(?P<name>[^/]+)/(?:{_ROUTES})(?:/[\s\S]*)?$", views.unknown_repository),
+    re_path(r"^api(?:/(?P<rest>[\s\S]*))?$", views.unknown_address, name="unknown-address"),
+    re_path(rf"^{_ID}/resolve/(?P<rest>[\s\S]+)$", views.resolve, name="resolve"),
+    re_path(r"^(?P<name>[^/]+)/resolve/[\s\S]+$", views.unknown_repository),
+]

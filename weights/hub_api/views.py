@@ -1,0 +1,274 @@
+"""The Hub's routes for reading: files by `resolve`, everything else as JSON."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from weights import gate, serving
+from weights.caller import Caller, Refusal
+from weights.gate import Decision, Missing
+from weights.hub_api import payloads
+from weights.hub_api.addresses import revision_and_path
+from weights.hub_api.authentication import by_token, by_token_or_session
+from weights.hub_api.errors import Refused, refusal
+from weights.hub_api.listings import history, listing
+from weights.models import Checkpoint, Ref, Revision
+
+PAGE, EXPANDED_PAGE = 1000, 50
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+View = Callable[..., HttpResponseBase]
+Item = TypeVar("Item")
+
+
+def hub_view(
+    *methods: str, caller: Callable[[HttpRequest], Caller] = by_token
+) -> Callable[[View], View]:
+    """Read the caller, refuse invalid credentials and other methods, answer refusals.
+
+    Exempt from CSRF: a token is no ambient authority, and sessions write nothing here.
+    """
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def answer(request: HttpRequest, **names: str) -> HttpResponseBase:
+            if request.method not in methods:
+                return _wrong_method(methods)
+            who = Caller()
+            try:
+                who = caller(request)
+                _demand_valid(who)
+                return view(request, who, **names)
+            except Refused as refused:
+                return refusal(request, who, refused.decision)
+            except SuspiciousOperation:
+                return serving.problem(400, "bad_request", "The request's body cannot be read.")
+            except DatabaseError:
+                serving.log.exception("the database does not answer")
+                return serving.problem(503, "database_unavailable", "Try again in a moment.")
+
+        return answer
+
+    return decorate
+
+
+def _demand_valid(caller: Caller) -> None:
+    if caller.problem is not None:
+        raise Refused(Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS))
+
+
+def _wrong_method(methods: Sequence[str]) -> HttpResponseBase:
+    response = serving.problem(405, "method_not_allowed", f"Use {' or '.join(methods)}.")
+    response["Allow"] = ", ".join(methods)
+    return response
+
+
+# -- files ----------------------------------------------------------------------------------
+
+
+@hub_view("GET", "HEAD", caller=by_token_or_session)
+def resolve(
+    request: HttpRequest, caller: Caller, org: str, name: str, rest: str
+) -> HttpResponseBase:
+    """A file's bytes, or the way to them."""
+    repo_id = f"{org}/{name}"
+    decision, revision, path = Decision(missing=Missing.REVISION), "", ""
+    for revision, path in revision_and_path(request, repo_id, rest, before=3):
+        decision = gate.decide(caller, repo_id, revision, path, timezone.now())
+        if decision.missing is not Missing.REVISION:
+            break
+    return serving.answer(
+        request,
+        caller,
+        decision,
+        repo_id=repo_id,
+        revision=revision,
+        path=path,
+        refuse=refusal,
+    )
+
+
+# -- a checkpoint and its revisions -------------------------------------------------------------
+
+
+@hub_view("GET", "HEAD")
+def model_info(
+    request: HttpRequest, caller: Caller, org: str, name: str, revision: str = "main"
+) -> HttpResponseBase:
+    checkpoint = _checkpoint(caller, f"{org}/{name}")
+    found = _revision(checkpoint, revision)
+    told = payloads.model_info(
+        checkpoint, found, listing(found), blobs=_is_true(request.GET.get("blobs"))
+    )
+    return _json(told)
+
+
+@hub_view("GET", "HEAD")
+def tree(request: HttpRequest, caller: Caller, org: str, name: str, rest: str) -> HttpResponseBase:
+    """What a folder holds, a page at a time; the next page names the commit, not the branch."""
+    checkpoint = _checkpoint(caller, f"{org}/{name}")
+    found, folder = _revision_and_path(request, checkpoint, rest, before=5)
+    folder = folder.strip("/")
+    entries = listing(found).below(folder, recursive=_is_true(request.GET.get("recursive")))
+    if entries is None:
+        raise _missing(
+            Missing.ENTRY, f"{checkpoint} has no folder {folder} in {found.sha}", checkpoint, found
+        )
+    address = f"/api/models/{checkpoint}/tree/{found.sha}"
+    if folder:
+        address += f"/{quote(folder, safe='')}"
+    size = EXPANDED_PAGE if _is_true(request.GET.get("expand")) else PAGE
+    return _page(request, entries, payloads.tree_entry, address, size)
+
+
+@hub_view("POST")
+def paths_info(
+    request: HttpRequest, caller: Caller, org: str, name: str, revision: str
+) -> HttpResponseBase:
+    """The named files and folders; names that lead nowhere are left out."""
+    if request.content_type not in _FORMS:
+        return serving.problem(415, "unsupported_media_type", "Send the paths as a form.")
+    checkpoint = _checkpoint(caller, f"{org}/{name}")
+    known = listing(_revision(checkpoint, revision)).by_path
+    asked = dict.fromkeys(path.strip("/") for path in request.POST.getlist("paths"))
+    return _json([payloads.tree_entry(known[path]) for path in asked if path in known])
+
+
+@hub_view("GET", "HEAD")
+def refs(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
+    checkpoint = _checkpoint(caller, f"{org}/{name}")
+    found = Ref.objects.filter(checkpoint=checkpoint, revision__state=Revision.State.VISIBLE)
+    told = payloads.refs(found.select_related("revision"))
+    if request.GET.get("include_prs"):
+        told["pullRequests"] = []
+    return _json(told)
+
+
+@hub_view("GET", "HEAD")
+def commits(
+    request: HttpRequest, caller: Caller, org: str, name: str, revision: str
+) -> HttpResponseBase:
+    """The revision and those before it, newest first."""
+    checkpoint = _checkpoint(caller, f"{org}/{name}")
+    found = _revision(checkpoint, revision)
+    formatted = "formatted" in request.GET.getlist("expand[]") + request.GET.getlist("expand")
+    return _page(
+        request,
+        history(found),
+        lambda one: payloads.commit(one, formatted=formatted),
+        f"/api/models/{checkpoint}/commits/{found.sha}",
+        PAGE,
+    )
+
+
+@hub_view("GET", "HEAD")
+def auth_check(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
+    """Whether the caller may fetch files here, without naming one."""
+    decision = gate.may_read(caller, f"{org}/{name}", timezone.now())
+    if not decision.allowed:
+        raise Refused(decision)
+    return _json({})
+
+
+@hub_view("GET", "HEAD")
+def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    if caller.user is None or caller.token is None:
+        nobody = Decision(code=Refusal.LOGIN_REQUIRED, message="Send a token to learn whose it is.")
+        return serving.refusal(request, caller, nobody)
+    return _json(payloads.whoami(caller.user, caller.token))
+
+
+# -- addresses that lead nowhere ----------------------------------------------------------------
+
+
+@hub_view("GET", "HEAD", "POST", "PUT", "DELETE", caller=by_token)
+def unknown_repository(request: HttpRequest, caller: Caller, name: str) -> HttpResponseBase:
+    """The short form of a name, without organisation, which no checkpoint here has."""
+    raise _missing(Missing.REPOSITORY, f"there is no checkpoint {name} here; names are ORG/NAME")
+
+
+@csrf_exempt
+def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponseBase:
+    """Everything under /api/ answers JSON, also what does not exist."""
+    return serving.problem(404, "not_found", "There is no such address in this API.")
+
+
+# -- steps that the views share -----------------------------------------------------------------
+
+
+def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
+    """A checkpoint whose metadata this caller may read: any that is published and not hidden."""
+    decision = gate.may_read(caller, repo_id, timezone.now())
+    if decision.checkpoint is None or decision.code is Refusal.NOT_PUBLISHED:
+        raise Refused(decision)
+    return decision.checkpoint
+
+
+def _revision(checkpoint: Checkpoint, name: str) -> Revision:
+    found = gate.find_revision(checkpoint, name.replace("\x00", "\ufffd"))
+    if found is None:
+        raise _missing(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
+    return found
+
+
+def _revision_and_path(
+    request: HttpRequest, checkpoint: Checkpoint, rest: str, *, before: int
+) -> tuple[Revision, str]:
+    name = ""
+    for name, path in revision_and_path(request, checkpoint.repo_id, rest, before=before):
+        found = gate.find_revision(checkpoint, name)
+        if found is not None:
+            return found, path
+    raise _missing(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
+
+
+def _missing(
+    what: Missing,
+    message: str,
+    checkpoint: Checkpoint | None = None,
+    revision: Revision | None = None,
+) -> Refused:
+    return Refused(
+        Decision(missing=what, message=message, checkpoint=checkpoint, revision=revision)
+    )
+
+
+def _page(
+    request: HttpRequest,
+    items: Sequence[Item],
+    told: Callable[[Item], dict[str, Any]],
+    address: str,
+    size: int,
+) -> HttpResponseBase:
+    """One page of `items`; a `Link` header names the next, with the query as it was sent."""
+    start = _offset(request.GET.get("cursor", ""))
+    response = _json([told(item) for item in items[start : start + size]])
+    if start + size < len(items):
+        query = [(k, v) for k, values in request.GET.lists() if k != "cursor" for v in values]
+        query.append(("cursor", str(start + size)))
+        url = f"{settings.PUBLIC_URL}{address}?{urlencode(query)}"
+        response["Link"] = f'<{url}>; rel="next"'
+    return response
+
+
+def _offset(cursor: str) -> int:
+    return int(cursor) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 10 else 0
+
+
+def _json(told: Any) -> JsonResponse:
+    response = JsonResponse(told, safe=False)
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _is_true(value: str | None) -> bool:
+    return (value or "").lower() in {"true", "1"}
