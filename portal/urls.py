@@ -7,4 +7,5 @@ from django.urls import include, path
 urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts
 ]
