@@ -55,3 +55,9 @@ class GateRefused(WeightsError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class PublishRefused(WeightsError):
+    """The name, tier, branch or tag asked for belongs to something else."""
+
+    code = "publish_refused"

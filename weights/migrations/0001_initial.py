@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('uploaded', 'Stored, waiting for its check'), ('hashing', 'Being read'), ('verified', 'Verified'), ('quarantined', 'Quarantined')], default='uploaded', max_length=12)),
                 ('quarantine_reason', models.CharField(blank=True, max_length=500)),
                 ('leased_until', models.DateTimeField(blank=True, null=True)),
+                ('check_due_at', models.DateTimeField(blank=True, db_index=True, null=True)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('last_verified_at', models.DateTimeField(blank=True, null=True)),

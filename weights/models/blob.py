@@ -1,13 +1,21 @@
 """Bytes, stored once under their SHA-256."""
 
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
+    def due_for_check(self, now: datetime) -> "BlobQuerySet":
+        """Blobs that a worker should read now and that none is reading."""
+        waiting = models.Q(state__in=UNVERIFIED, check_due_at=None)
+        free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
+        return self.filter(free, waiting | models.Q(check_due_at__lte=now))
+
     def unverified(self) -> "BlobQuerySet":
         """Blobs whose first check is still to be done or to be finished."""
-        return self.filter(state__in=[Blob.State.UPLOADED, Blob.State.HASHING])
+        return self.filter(state__in=UNVERIFIED)
 
 
 class Blob(models.Model):
@@ -25,6 +33,8 @@ class Blob(models.Model):
     quarantine_reason = models.CharField(max_length=500, blank=True)
     #: A worker's claim on it; past this another may take over.
     leased_until = models.DateTimeField(null=True, blank=True)
+    #: When the sweep next queues it; None once its check has come to a result.
+    check_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
@@ -42,6 +52,9 @@ class Blob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sha256[:12]}… ({self.size} bytes)"
+
+
+UNVERIFIED = (Blob.State.UPLOADED, Blob.State.HASHING)
 
 
 class IntakeNote(models.Model):

@@ -1,0 +1,63 @@
+"""Every digest that intake needs of a file, from one pass over its bytes: plain Python."""
+
+import codecs
+import hashlib
+from typing import NamedTuple
+
+from weights import manifest
+
+
+class Digest(NamedTuple):
+    """What one file's bytes hash to.
+
+    `git_oid` is empty above `manifest.LFS_ABOVE`, where git would keep a pointer instead;
+    `md5` is empty unless it was asked for.
+    """
+
+    sha256: str
+    git_oid: str
+    md5: str
+    is_text: bool
+
+
+class Digester:
+    """Feed it a file of a known size piece by piece, then take the result."""
+
+    def __init__(self, size: int, *, md5: bool = False) -> None:
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
+        small = size <= manifest.LFS_ABOVE
+        header = manifest.git_blob_header(size)
+        self._git = hashlib.sha1(header, usedforsecurity=False) if small else None
+        self._decoder = codecs.getincrementaldecoder("utf-8")() if small else None
+
+    def update(self, chunk: memoryview) -> None:
+        self._sha256.update(chunk)
+        if self._md5:
+            self._md5.update(chunk)
+        if self._git:
+            self._git.update(chunk)
+        if self._decoder:
+            self._look_for_text(bytes(chunk), final=False)
+
+    def result(self) -> Digest:
+        """Call once, after the last byte."""
+        if self._decoder:
+            self._look_for_text(b"", final=True)
+        return Digest(
+            sha256=self._sha256.hexdigest(),
+            git_oid=self._git.hexdigest() if self._git else "",
+            md5=self._md5.hexdigest() if self._md5 else "",
+            is_text=self._decoder is not None,
+        )
+
+    def _look_for_text(self, chunk: bytes, *, final: bool) -> None:
+        """Text is UTF-8 without NUL; the decoder is dropped at the first sign of anything else."""
+        assert self._decoder is not None
+        try:
+            self._decoder.decode(chunk, final)
+        except UnicodeDecodeError:
+            self._decoder = None
+        else:
+            if b"\0" in chunk:
+                self._decoder = None

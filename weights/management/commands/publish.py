@@ -1,0 +1,58 @@
+"""`manage.py publish`: take a folder in as a checkpoint's next revision."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from weights import progress, publishing, verification
+from weights.errors import WeightsError
+from weights.models import Revision
+from weights.sources import scan
+
+
+class Command(BaseCommand):
+    help = "Publish a folder's files as ORG/NAME; prints the revision's 40-hex id."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("directory", metavar="DIR", type=Path)
+        parser.add_argument("repo_id", metavar="ORG/NAME")
+        parser.add_argument("--tier", required=True, help="what the bytes demand of a person")
+        parser.add_argument("--revision", default="main", metavar="BRANCH", dest="branch")
+        parser.add_argument("--tag", default="", help="a name that stays with this revision")
+        parser.add_argument("--message", default="")
+        parser.add_argument(
+            "--private", action="store_true", help="tell nobody of a new checkpoint"
+        )
+        parser.add_argument("--wait", action="store_true", help="until every file is verified")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        revision = self._publish(**options)
+        self.stdout.write(revision.sha)
+        self.stdout.flush()
+        if options["wait"]:
+            self._wait(revision)
+
+    def _publish(self, directory: Path, repo_id: str, **options: Any) -> Revision:
+        chosen = {key: options[key] for key in ("tier", "branch", "tag", "message", "private")}
+        try:
+            total = sum(source.size for source in scan(directory))
+            with progress.bar_once_begun(total, "Storing") as advance:
+                return publishing.publish(directory, repo_id, progress=advance, **chosen)
+        except (WeightsError, DatabaseError) as error:
+            raise CommandError(str(error)) from error
+
+    def _wait(self, revision: Revision) -> None:
+        try:
+            standing = progress.wait_for_checks([revision])
+        except progress.NoWorker as error:
+            raise CommandError(
+                f"{error}; {revision.sha} is stored and is verified once a worker runs"
+            ) from error
+        verification.settle(revision)
+        if standing.failures:
+            path, reason = standing.failures[0]
+            raise CommandError(f"{path}: {reason}; publish again with a good copy of the file")
+        self.stderr.write("Verified and visible.")

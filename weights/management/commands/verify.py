@@ -1,0 +1,53 @@
+"""`manage.py verify`: read stored files again and say which are good."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from weights import progress, verification
+from weights.models import Blob, Checkpoint, Revision
+from weights.verification import Standing
+
+
+class Command(BaseCommand):
+    help = "Queue a fresh verification of ORG/NAME or of everything; prints counts by result."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("repo_id", metavar="ORG/NAME", nargs="?")
+        parser.add_argument("--wait", action="store_true", help="until every file has a result")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        revisions = list(verification.revisions_to_verify(_checkpoint(options["repo_id"])))
+        known = verification.standing(revisions)
+        verification.ask_again(Blob.objects.filter(files__revision__in=revisions).distinct())
+        standing = self._wait(revisions) if options["wait"] else known
+        self._print(standing)
+
+    def _wait(self, revisions: list[Revision]) -> Standing:
+        try:
+            return progress.wait_for_checks(revisions)
+        except progress.NoWorker as error:
+            raise CommandError(
+                f"{error}; the check is queued and done once a worker runs"
+            ) from error
+
+    def _print(self, standing: Standing) -> None:
+        for result, count in standing.counts.items():
+            if count or result == "verified":
+                self.stdout.write(f"{result} {count}")
+        for path, reason in standing.failures:
+            self.stderr.write(f"{path}: {reason}")
+        if standing.failures:
+            raise CommandError(
+                f"{len(standing.failures)} files failed; publish good copies of them again"
+            )
+
+
+def _checkpoint(repo_id: str | None) -> Checkpoint | None:
+    if repo_id is None:
+        return None
+    checkpoint = Checkpoint.objects.by_repo_id(repo_id)
+    if checkpoint is None:
+        raise CommandError(f"there is no checkpoint {repo_id}; /models lists what there is")
+    return checkpoint

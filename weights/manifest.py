@@ -1,0 +1,81 @@
+"""A revision's list of files, and the ids that follow from it: plain Python, no database."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+#: Bytes; above it a file is LFS whatever it holds (hub-api.md 1.3).
+LFS_ABOVE = 10_000_000
+LFS_SUFFIXES = (
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".h5",
+    ".msgpack",
+    ".onnx",
+    ".gguf",
+)
+
+_PART_AND_SHARD = re.compile(r"(?:.*-)?model_part-(\d{1,6})(?:-shard(\d{1,6}))?\.pt")
+_SHARD_OF = re.compile(r".+-(\d{1,6})-of-\d{1,6}\.(?:safetensors|bin)")
+
+
+class Entry(NamedTuple):
+    """One line of a manifest; size in bytes."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def canonical_text(entries: Iterable[Entry]) -> str:
+    """The manifest as text: one file a line, sorted by path, the same for the same content."""
+    lines = (f"{entry.sha256} {entry.size} {entry.path}\n" for entry in sorted(entries))
+    return "weighbridge manifest 1\n" + "".join(lines)
+
+
+def manifest_sha256(entries: Iterable[Entry]) -> str:
+    return hashlib.sha256(canonical_text(entries).encode()).hexdigest()
+
+
+def revision_sha(manifest: str, parent: str | None) -> str:
+    """The 40-hex id of the revision with this manifest hash and this parent."""
+    text = f"weighbridge revision 1\nmanifest {manifest}\nparent {parent or '-'}\n"
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def part_and_shard(path: str) -> tuple[int | None, int | None]:
+    """Model part and shard number as the file's name tells them, None where it doesn't."""
+    name = path.rpartition("/")[2]
+    if found := _PART_AND_SHARD.fullmatch(name):
+        return int(found[1]), int(found[2]) if found[2] else None
+    if found := _SHARD_OF.fullmatch(name):
+        return None, int(found[1])
+    return None, None
+
+
+def is_lfs(path: str, size: int, *, is_text: bool) -> bool:
+    """Whether the Hub's tree marks the file LFS; its entity tag is then the SHA-256."""
+    if size > LFS_ABOVE or not is_text:
+        return True
+    return size > 0 and path.lower().endswith(LFS_SUFFIXES)
+
+
+def git_blob_header(size: int) -> bytes:
+    """What git hashes ahead of a file's bytes."""
+    return b"blob %d\0" % size
+
+
+def lfs_pointer(sha256: str, size: int) -> bytes:
+    """The small file that git keeps in place of an LFS file."""
+    return (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
+    ).encode()
+
+
+def git_blob_id(content: bytes) -> str:
+    """The 40-hex id git gives a file with this content."""
+    return hashlib.sha1(git_blob_header(len(content)) + content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,42 @@
+"""MD5 lists that publishers put beside their shards: plain Python.
+
+They serve to compare with what was published elsewhere; they prove nothing about tampering.
+"""
+
+import csv
+import posixpath
+import re
+
+from weights.errors import SourceUnusable
+from weights.sources import Source, opened
+
+#: Bytes; a longer file is no list of shards.
+LIST_SIZE_MOST = 10_000_000
+
+_HEADER = ["shard", "md5sum"]
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+def published_md5s(sources: list[Source]) -> dict[str, str]:
+    """MD5 by path, from every `shard,md5sum` list among the files."""
+    found: dict[str, str] = {}
+    for source in sources:
+        if source.path.endswith(".csv") and source.size <= LIST_SIZE_MOST:
+            found |= _read(source)
+    return found
+
+
+def _read(source: Source) -> dict[str, str]:
+    with opened(source) as descriptor, open(descriptor, "rb", closefd=False) as stream:
+        lines = stream.read(LIST_SIZE_MOST).decode(errors="replace").splitlines()
+    if not lines or lines[0].strip().split(",") != _HEADER:
+        return {}
+    folder = posixpath.dirname(source.path)
+    sums = {}
+    for number, row in enumerate(csv.reader(lines[1:]), start=2):
+        if not row:
+            continue
+        if len(row) != 2 or not _MD5.fullmatch(row[1].strip().lower()):
+            raise SourceUnusable(f"{source.path} line {number} is not a shard and its MD5")
+        sums[posixpath.join(folder, row[0].strip())] = row[1].strip().lower()
+    return sums

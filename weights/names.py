@@ -1,0 +1,82 @@
+"""Which names a repository, a ref and a file may have: plain Python, no database.
+
+The rules are those that the Hub's clients enforce before they send anything, and those
+that keep a name from meaning two things in an address.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from weights.errors import InvalidName
+
+#: First parts of the portal's own addresses, and words that the Hub's clients read as a
+#: kind of repository; an organisation of that name could never be reached.
+RESERVED = {
+    *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
+    *("favicon.ico", "healthz", "keys", "licences", "logbook", "metrics", "models", "oauth"),
+    *("readyz", "robots.txt", "settings", "static", "transparency", "datasets", "spaces"),
+}
+REF_LENGTH = 200
+PATH_BYTES = 1024
+
+_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+_REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)")
+
+
+def split_repo_id(repo_id: str, *, also_reserved: Iterable[str] = ()) -> tuple[str, str]:
+    """Organisation and name of `org/name`; raises InvalidName for any other shape."""
+    org, slash, name = repo_id.partition("/")
+    if not slash or "/" in name:
+        raise InvalidName(f"{repo_id!r} is not a repository name; write it as ORG/NAME")
+    for part in (org, name):
+        _check_part(repo_id, part)
+    if org.lower() in RESERVED | {word.lower() for word in also_reserved}:
+        raise InvalidName(f"{org!r} is an address of the portal; choose another organisation")
+    return org, name
+
+
+def _check_part(repo_id: str, part: str) -> None:
+    if not _PART.fullmatch(part) or "--" in part or ".." in part:
+        raise InvalidName(
+            f"{repo_id!r} is not a repository name; each part takes 1 to 96 letters, digits,"
+            " '_', '.' and '-', neither begins nor ends with '.' or '-', and has no '--' or '..'"
+        )
+    if part.lower().endswith(".git"):
+        raise InvalidName(f"{repo_id!r} is not a repository name; it must not end in '.git'")
+
+
+def check_ref(name: str) -> None:
+    """Refuse a branch or tag that git would refuse, or that reads as a commit id."""
+    if not name or len(name) > REF_LENGTH:
+        raise InvalidName(f"a branch or tag has 1 to {REF_LENGTH} characters; {len(name)} given")
+    bad_ends = name[0] in "-./" or name[-1] in "./"
+    if bad_ends or _REF_FORBIDDEN.search(name) or name in {"@", "HEAD"}:
+        raise InvalidName(f"{name!r} is not a branch or tag name that git would accept")
+    if _COMMIT.fullmatch(name) or name.startswith("refs/"):
+        raise InvalidName(f"{name!r} reads as a commit id or a full ref; choose another name")
+    _check_text(name)
+
+
+def check_path(path: str) -> None:
+    """Refuse a file path that cannot stand in an address under one spelling only."""
+    _check_text(path)
+    if len(path.encode()) > PATH_BYTES:
+        raise InvalidName(f"{path[:60]!r}… is longer than {PATH_BYTES} bytes; shorten the name")
+    if "\\" in path:
+        raise InvalidName(f"{path!r} holds a backslash; rename the file")
+    if any(segment in {"", ".", ".."} for segment in path.split("/")):
+        raise InvalidName(f"{path!r} has an empty, '.' or '..' part; give the plain path")
+
+
+def _check_text(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidName(f"{name!r} is not valid UTF-8; rename it") from error
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise InvalidName(f"{name!r} holds a control character; rename it")
+    if not unicodedata.is_normalized("NFC", name):
+        normal = unicodedata.normalize("NFC", name)
+        raise InvalidName(f"{name!r} is not in Unicode form NFC; rename it to {normal!r}")

@@ -1,0 +1,57 @@
+"""Branches and tags: the names that point at visible revisions."""
+
+import logging
+
+from weights.models import Ref, Revision
+
+log = logging.getLogger(__name__)
+
+
+def head(checkpoint_id: int, branch: str) -> Revision | None:
+    """The branch's newest accepted revision, visible or still to be verified."""
+    accepted = Revision.objects.filter(
+        checkpoint=checkpoint_id, state__in=[Revision.State.PENDING, Revision.State.VISIBLE]
+    )
+    own = accepted.filter(branch=branch).order_by("-pk").first()
+    named = accepted.filter(refs__kind=Ref.Kind.BRANCH, refs__name=branch).first()
+    return max((found for found in (own, named) if found), key=lambda r: r.pk, default=None)
+
+
+def point(revision: Revision, *, branch: str, tag: str) -> None:
+    """Move the branch to a visible revision unless it is already ahead, and set the tag."""
+    ref, _ = Ref.objects.get_or_create(
+        checkpoint_id=revision.checkpoint_id,
+        name=branch,
+        defaults={"revision": revision, "kind": Ref.Kind.BRANCH},
+    )
+    if ref.kind == Ref.Kind.BRANCH and ref.revision_id < revision.pk:
+        ref.revision = revision
+        ref.save(update_fields=["revision"])
+    if tag:
+        _set_tag(revision, tag)
+
+
+def _set_tag(revision: Revision, tag: str) -> None:
+    ref, _ = Ref.objects.get_or_create(
+        checkpoint_id=revision.checkpoint_id,
+        name=tag,
+        defaults={"revision": revision, "kind": Ref.Kind.TAG},
+    )
+    if ref.revision_id != revision.pk:
+        log.warning("%s keeps the tag %s; %s goes without", ref.revision, tag, revision)
+
+
+def tagged(checkpoint_id: int, tag: str) -> Revision | None:
+    """The revision that has this tag, or will have it once it is verified."""
+    tags = Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.TAG, name=tag)
+    if (ref := tags.select_related("revision").first()) is not None:
+        return ref.revision
+    pending = Revision.objects.filter(checkpoint=checkpoint_id, state=Revision.State.PENDING)
+    return pending.filter(tag=tag).first()
+
+
+def is_branch(checkpoint_id: int, name: str) -> bool:
+    """Whether the name is a branch, or will be one once its revision is verified."""
+    branches = Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.BRANCH)
+    pending = Revision.objects.filter(checkpoint=checkpoint_id, state=Revision.State.PENDING)
+    return branches.filter(name=name).exists() or pending.filter(branch=name).exists()

@@ -1,0 +1,147 @@
+"""Blobs as files of one folder."""
+
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from weights.errors import BlobMissing, StorageFull, StorageUnavailable, WeightsError
+from weights.storage.protocol import blob_key
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+# The web server may run as another user; what may be read is decided before it is asked.
+_FILE_MODE = 0o644
+
+
+class FileStorage:
+    """Keeps each blob at `<root>/aa/bb/<sha256>`, written beside it first and then renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        # On the same filesystem as the blobs, so that the rename is one atomic step.
+        self._uploads = root / ".uploads"
+
+    @contextmanager
+    def receive(self) -> Iterator["FileUpload"]:
+        upload = self._begin()
+        try:
+            yield upload
+        finally:
+            upload.discard()
+
+    def _begin(self) -> "FileUpload":
+        try:
+            self._uploads.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=self._uploads)
+        except OSError as error:
+            raise _refusal(error, self.root) from error
+        return FileUpload(self, descriptor, Path(name))
+
+    def size(self, sha256: str) -> int | None:
+        try:
+            return self.local_path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _refusal(error, self.root) from error
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            return cast(BinaryIO, self.local_path(sha256).open("rb", buffering=0))
+        except FileNotFoundError as error:
+            raise self._absence(sha256) from error
+        except OSError as error:
+            raise _refusal(error, self.root) from error
+
+    def _absence(self, sha256: str) -> WeightsError:
+        """A blob that is gone, unless the whole store is (a disk that is not mounted)."""
+        if self._uploads.is_dir():
+            return BlobMissing(f"the store holds no blob {sha256}")
+        return StorageUnavailable(f"no store at {self.root}; is its disk mounted?")
+
+    def local_path(self, sha256: str) -> Path:
+        return self.root / blob_key(sha256)
+
+    def signed_url(self, sha256: str, *, filename: str, seconds: int) -> None:
+        return None
+
+    def delete(self, sha256: str) -> None:
+        try:
+            self.local_path(sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise _refusal(error, self.root) from error
+
+    def sweep(self, older_than: timedelta) -> int:
+        limit = time.time() - older_than.total_seconds()
+        removed = 0
+        for leftover in self._uploads.glob("*"):
+            with suppress(FileNotFoundError):  # an upload that ended meanwhile
+                if leftover.stat().st_mtime < limit:
+                    leftover.unlink()
+                    removed += 1
+        return removed
+
+
+class FileUpload:
+    """A temporary file that becomes a blob on `commit`."""
+
+    def __init__(self, store: FileStorage, descriptor: int, path: Path) -> None:
+        self._store = store
+        self._descriptor = descriptor
+        self._path: Path | None = path
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        view = memoryview(chunk)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise _refusal(error, self._store.root) from error
+
+    def commit(self, sha256: str) -> None:
+        assert self._path is not None, "an upload is committed once"
+        target = self._store.local_path(sha256)
+        try:
+            os.fchmod(self._descriptor, _FILE_MODE)
+            os.fsync(self._descriptor)
+            _make_folder(target.parent, self._store.root)
+            self._path.replace(target)
+            self._path = None
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise _refusal(error, self._store.root) from error
+
+    def discard(self) -> None:
+        os.close(self._descriptor)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """Make the folder and its parents up to the root durably."""
+    if folder.is_dir():
+        return
+    if folder != root:
+        _make_folder(folder.parent, root)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refusal(error: OSError, root: Path) -> WeightsError:
+    """The domain's word for what the operating system said."""
+    if error.errno in _FULL:
+        return StorageFull(f"the store at {root} is full; free some room and run the same again")
+    return StorageUnavailable(f"the store at {root} does not answer: {error}")

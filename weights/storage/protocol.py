@@ -1,0 +1,54 @@
+"""What every store of blobs can do, whatever it is made of."""
+
+import re
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+#: Seconds that a storage URL may live, whoever asks.
+URL_SECONDS_MOST = 3600
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Upload(Protocol):
+    """Bytes on their way in, under no name yet."""
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Append; raises StorageFull or StorageUnavailable."""
+
+    def commit(self, sha256: str) -> None:
+        """Make the bytes durable and give them their name, over any that stood there."""
+
+
+class BlobStorage(Protocol):
+    """Blobs under their SHA-256. Every call may raise StorageUnavailable."""
+
+    def receive(self) -> AbstractContextManager[Upload]:
+        """Take bytes in; leaving without `commit` leaves nothing behind."""
+
+    def size(self, sha256: str) -> int | None:
+        """Bytes; None when the store does not hold the blob."""
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The bytes as an unbuffered stream; raises BlobMissing."""
+
+    def local_path(self, sha256: str) -> Path | None:
+        """Where a web server on this machine finds the blob; None in a remote store."""
+
+    def signed_url(self, sha256: str, *, filename: str, seconds: int) -> str | None:
+        """An address that gives the bytes without the portal; None in a local store."""
+
+    def delete(self, sha256: str) -> None:
+        """Forget the blob, if it is there."""
+
+    def sweep(self, older_than: timedelta) -> int:
+        """Remove what broken uploads left behind; the number of leftovers removed."""
+
+
+def blob_key(sha256: str) -> str:
+    """The blob's name inside any store: `aa/bb/<sha256>`."""
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"{sha256!r} is not a SHA-256 in lower-case hex")
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -1,0 +1,40 @@
+"""Background doors of the weights app: take ids, call one domain function."""
+
+from datetime import timedelta
+from typing import Any
+
+from celery import Task, shared_task
+
+from accounts.models import Grant
+from weights import links, verification
+from weights.storage import blob_storage
+
+# What a broken upload left is kept for a day: its publisher may only be slow.
+LEFTOVERS_KEPT = timedelta(hours=24)
+
+
+@shared_task(name="weights.verify_blob", bind=True)
+def verify_blob(self: "Task[Any, Any]", blob_id: int) -> None:
+    verification.verify(blob_id, worker=self.request.hostname or "")
+
+
+@shared_task(name="weights.issue_checkpoint_link")
+def issue_checkpoint_link(link_id: int) -> None:
+    links.issue(link_id)
+
+
+@shared_task(name="weights.issue_links_of_grant")
+def issue_links_of_grant(grant_id: int) -> None:
+    links.links_of_grant(Grant.objects.get(pk=grant_id))
+
+
+@shared_task(name="weights.sweep")
+def sweep() -> None:
+    """Queue what a crash or a dead broker kept from being queued."""
+    verification.sweep()
+    links.sweep()
+
+
+@shared_task(name="weights.tidy")
+def tidy() -> None:
+    blob_storage().sweep(LEFTOVERS_KEPT)
