@@ -8,4 +8,5 @@ urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts
+    path("", include("weights.delivery_urls")),
 ]

@@ -1,0 +1,154 @@
+"""The staff's view of what is published, stored, verified and fetched."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.models import AuditEvent
+from weights import verification
+from weights.models import (
+    Blob,
+    Checkpoint,
+    CheckpointLink,
+    Download,
+    Family,
+    File,
+    Ref,
+    Revision,
+    VerificationRun,
+)
+
+
+@admin.register(Family)
+class FamilyAdmin(ReadOnlyAdmin):
+    list_display = ["name", "developer"]
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(admin.ModelAdmin):
+    """What an owner may word; bytes come by `manage.py publish` alone."""
+
+    list_display = ["__str__", "tier", "private", "synthetic", "published_at"]
+    list_filter = ["tier", "private", "synthetic"]
+    search_fields = ["org", "name", "title"]
+    list_select_related = ["tier"]
+    readonly_fields = ["org", "name", "synthetic", "published_at", "updated_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Checkpoint | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:
+        return Checkpoint.objects.visible_to(request.user).select_related("tier", "family")
+
+    def save_model(
+        self, request: HttpRequest, obj: Checkpoint, form: ModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        AuditEvent.record(
+            "checkpoint.changed",
+            actor=request.user,
+            target=obj,
+            details={"fields": form.changed_data},
+        )
+
+
+class RefInline(admin.TabularInline):
+    model = Ref
+    extra = 0
+    can_delete = False
+    readonly_fields = ["kind", "name"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
+        return False
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnlyAdmin):
+    list_display = ["sha", "checkpoint", "state", "state_reason", "file_count", "created_at"]
+    list_filter = ["state", "checkpoint"]
+    search_fields = ["sha", "checkpoint__name"]
+    list_select_related = ["checkpoint"]
+    inlines = [RefInline]
+
+
+@admin.register(File)
+class FileAdmin(ReadOnlyAdmin):
+    list_display = ["path", "revision", "size", "state"]
+    search_fields = ["path", "blob__sha256"]
+    list_select_related = ["revision__checkpoint", "blob"]
+    show_full_result_count = False
+
+    @admin.display(description="State", ordering="blob__state")
+    def state(self, file: File) -> str:
+        return file.blob.get_state_display()
+
+
+class RunInline(admin.TabularInline):
+    model = VerificationRun
+    extra = 0
+    can_delete = False
+    max_num = 0
+    fields = ["started_at", "finished_at", "result", "bytes_read", "seconds", "worker", "detail"]
+    readonly_fields = fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Blob | None = None) -> bool:
+        return False
+
+
+@admin.register(Blob)
+class BlobAdmin(ReadOnlyAdmin):
+    list_display = ["sha256", "size", "state", "quarantine_reason", "last_verified_at"]
+    list_filter = ["state"]
+    search_fields = ["sha256"]
+    inlines = [RunInline]
+    actions = ["verify_again"]
+    show_full_result_count = False
+
+    def has_verify_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("weights.verify_blob")
+
+    @admin.action(description="Verify again", permissions=["verify"])
+    def verify_again(self, request: HttpRequest, queryset: QuerySet[Blob]) -> None:
+        for blob in queryset:
+            AuditEvent.record("blob.verification_asked", actor=request.user, target=blob)
+        verification.ask_again(queryset)
+        self.message_user(request, f"{len(queryset)} queued for verification", messages.SUCCESS)
+
+
+@admin.register(VerificationRun)
+class VerificationRunAdmin(ReadOnlyAdmin):
+    list_display = ["started_at", "blob", "result", "bytes_read", "megabytes_a_second", "worker"]
+    list_filter = ["result"]
+    date_hierarchy = "started_at"
+    list_select_related = ["blob"]
+
+    @admin.display(description="MB/s")
+    def megabytes_a_second(self, run: VerificationRun) -> str:
+        return f"{run.rate / 1e6:.0f}"
+
+
+@admin.register(CheckpointLink)
+class CheckpointLinkAdmin(ReadOnlyAdmin):
+    list_display = ["checkpoint", "holder", "cause", "state", "issued_at", "expires_at"]
+    list_filter = ["state", "cause"]
+    search_fields = ["holder__username", "public_id"]
+    list_select_related = ["checkpoint", "holder"]
+    #: The plan holds live addresses, which are credentials of the holder.
+    exclude = ["plan", "id_digest"]
+
+
+@admin.register(Download)
+class DownloadAdmin(ReadOnlyAdmin):
+    list_display = ["at", "user_id", "credential_kind", "repo_id", "path", "outcome", "code"]
+    list_filter = ["outcome", "credential_kind"]
+    search_fields = ["repo_id", "path", "sha256"]
+    date_hierarchy = "at"
+    show_full_result_count = False

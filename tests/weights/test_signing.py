@@ -1,0 +1,81 @@
+"""Claims have one spelling, and anything else is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weights import signing
+from weights.signing import BadSignature, FileClaim
+
+RING = {"k2": b"2" * 32, "k1": b"1" * 32}
+CLAIM = FileClaim(7, "ab" * 32, "42", 1_800_000_000)
+LINK_ID = bytes(range(16))
+
+
+def test_a_file_link_is_believed_as_it_was_signed() -> None:
+    query = signing.parse_file_query(signing.sign_file(CLAIM, RING))
+    signing.check_file(CLAIM, query, RING)
+    assert (query.key_id, query.grant, query.expires) == ("k2", "42", 1_800_000_000)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FileClaim(8, CLAIM.sha256, "42", CLAIM.expires),
+        FileClaim(7, "cd" * 32, "42", CLAIM.expires),
+        FileClaim(7, CLAIM.sha256, "43", CLAIM.expires),
+        FileClaim(7, CLAIM.sha256, "open", CLAIM.expires),
+        FileClaim(7, CLAIM.sha256, "42", CLAIM.expires + 1),
+    ],
+)
+def test_a_signature_fits_its_own_claim_only(other: FileClaim) -> None:
+    query = signing.parse_file_query(signing.sign_file(CLAIM, RING))
+    with pytest.raises(BadSignature):
+        signing.check_file(other, query, RING)
+
+
+def test_an_older_key_still_verifies_and_a_dropped_one_does_not() -> None:
+    query = signing.parse_file_query(signing.sign_file(CLAIM, {"k1": RING["k1"]}))
+    signing.check_file(CLAIM, query, RING)
+    with pytest.raises(BadSignature):
+        signing.check_file(CLAIM, query, {"k2": RING["k2"]})
+
+
+@given(st.data())
+def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> None:
+    text = signing.sign_file(CLAIM, RING)
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.characters(codec="latin-1").filter(lambda c: c != text[place]))
+    altered = text[:place] + other + text[place + 1 :]
+    with pytest.raises(BadSignature):
+        query = signing.parse_file_query(altered)
+        claim = FileClaim(CLAIM.file_id, CLAIM.sha256, query.grant, query.expires)
+        signing.check_file(claim, query, RING)
+
+
+@pytest.mark.parametrize("extra", ["&x=1", "&response-content-type=text/html", "\n", "&s=", " "])
+def test_a_query_with_anything_more_is_refused(extra: str) -> None:
+    with pytest.raises(BadSignature):
+        signing.parse_file_query(signing.sign_file(CLAIM, RING) + extra)
+
+
+def test_a_checkpoint_token_gives_back_its_link_and_end() -> None:
+    token = signing.read_token(signing.sign_token(LINK_ID, 1_800_000_000, RING), RING)
+    assert (token.link_id, token.expires, token.key_id) == (LINK_ID, 1_800_000_000, "k2")
+    assert token.digest == signing.link_digest(LINK_ID)
+
+
+@given(st.data())
+def test_one_altered_character_of_a_token_is_refused(data: st.DataObject) -> None:
+    text = signing.sign_token(LINK_ID, 1_800_000_000, RING)
+    place = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.characters(codec="latin-1").filter(lambda c: c != text[place]))
+    with pytest.raises(BadSignature):
+        signing.read_token(text[:place] + other + text[place + 1 :], RING)
+
+
+def test_a_token_is_safe_in_a_path_and_in_a_shell() -> None:
+    token = signing.sign_token(bytes(16), 1_800_000_000, RING)
+    assert set(token) <= set(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+    )
