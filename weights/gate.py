@@ -18,6 +18,7 @@ from accounts.models.grant import GrantQuerySet
 from accounts.moves import Status
 from weights.caller import Caller, Refusal
 from weights.models import Blob, Checkpoint, File, Ref, Revision
+from weights.names import can_exist
 
 __all__ = ["Decision", "Missing", "Refusal", "decide", "find_revision", "may_read"]
 
@@ -79,11 +80,8 @@ def decide(caller: Caller, repo_id: str, revision: str, path: str, now: datetime
     found = find_revision(entry.checkpoint, revision)
     if found is None or not _link_covers(caller, found):
         return _missing(Missing.REVISION, entry.checkpoint, f"{repo_id} has no revision {revision}")
-    file = (
-        File.objects.filter(revision=found, path=path)
-        .select_related("blob", "revision__checkpoint__tier")
-        .first()
-    )
+    files = found.files.select_related("blob", "revision__checkpoint__tier")
+    file = files.filter(path=path).first() if can_exist(path) else None
     if file is None:
         return Decision(
             checkpoint=entry.checkpoint,
@@ -126,6 +124,8 @@ def may_read(caller: Caller, repo_id: str, now: datetime) -> Decision:
 
 def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
     """The visible revision that a branch, tag, full ref or 40-hex id names."""
+    if not can_exist(name):
+        return None
     visible = Revision.objects.visible().filter(checkpoint=checkpoint)
     if _SHA.fullmatch(name):
         return visible.filter(sha=name).first()

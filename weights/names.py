@@ -21,6 +21,7 @@ REF_LENGTH = 200
 PATH_BYTES = 1024
 
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)")
 
@@ -68,6 +69,14 @@ def check_path(path: str) -> None:
         raise InvalidName(f"{path!r} holds a backslash; rename the file")
     if any(segment in {"", ".", ".."} for segment in path.split("/")):
         raise InvalidName(f"{path!r} has an empty, '.' or '..' part; give the plain path")
+
+
+def can_exist(name: str) -> bool:
+    """Whether a database could hold this name at all; look no other name up.
+
+    PostgreSQL refuses NUL, and a lone surrogate has no UTF-8.
+    """
+    return "\0" not in name and not _SURROGATE.search(name)
 
 
 def _check_text(name: str) -> None:

@@ -41,7 +41,8 @@ def test_the_exact_parameters_follow_from_the_architecture(entry: opt.Entry) -> 
 def test_every_fact_has_a_label_a_value_and_a_source_that_is_explained(entry: opt.Entry) -> None:
     explained = opt.family()["facts"]["sources"]
     for fact in facts.shown(entry.facts):
-        assert fact.label and fact.text
+        assert fact.label
+        assert fact.text
         assert any(fact.source.startswith(name) for name in explained), fact
 
 
@@ -93,9 +94,11 @@ def test_the_tiers_and_the_licence_are_those_of_the_release() -> None:
     assert (gated.access_mode, gated.term_days) == (AccessMode.REVIEWED, 365)
     assert [country.code for country in gated.blocked_countries] == ["CU", "IR", "KP", "SY"]
     version = gated.licence.in_force()
-    assert version is not None and version.is_sample
+    assert version is not None
+    assert version.is_sample
     assert gated.licence.attribution in version.text
-    assert "72 hours" in version.text and gated.licence.original_url in version.text
+    assert "72 hours" in version.text
+    assert gated.licence.original_url in version.text
 
 
 @pytest.mark.django_db

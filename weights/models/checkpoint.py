@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.access import tiers_open_to
 from accounts.models import RoleAssignment
 from accounts.roles import PRIVATE_READERS
+from weights.names import can_exist
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -37,6 +38,8 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
 
     def by_repo_id(self, repo_id: str) -> "Checkpoint | None":
         """The one with this exact name, told with its tier and licence; None if there is none."""
+        if not can_exist(repo_id):
+            return None
         org, _, name = repo_id.partition("/")
         return self.select_related("tier__licence", "family").filter(org=org, name=name).first()
 
