@@ -24,8 +24,11 @@ class NoWorker(Exception):
 
 
 def bar(total: int, what: str) -> "tqdm[object]":
-    """A progress bar in bytes."""
-    return tqdm(total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr)
+    """A progress bar in bytes; redrawn seldom where nobody watches it."""
+    pace = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(
+        total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr, mininterval=pace
+    )
 
 
 @contextmanager
@@ -51,20 +54,20 @@ def wait_for_checks(revisions: Iterable[Revision]) -> Standing:
         while standing.waiting:
             time.sleep(POLL)
             before, standing = standing, verification.standing(watched)
-            shown.update(max(0, standing.bytes_done - shown.n))
+            shown.update(standing.bytes_done - shown.n)
             if standing != before:
                 last_step = time.monotonic()
             elif time.monotonic() - last_step > PATIENCE:
                 demand_worker()
                 last_step = time.monotonic()
-        shown.update(max(0, standing.bytes_done - shown.n))
+        shown.update(standing.bytes_done - shown.n)
     return standing
 
 
 def demand_worker() -> None:
     """Raise NoWorker with the reason unless a worker answers."""
     try:
-        if current_app.control.ping(timeout=2.0):
+        if current_app.control.ping(timeout=2.0, limit=1):
             return
     except (OperationalError, OSError) as error:
         raise NoWorker("the broker does not answer") from error

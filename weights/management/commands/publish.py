@@ -34,6 +34,8 @@ class Command(BaseCommand):
         self.stdout.flush()
         if options["wait"]:
             self._wait(revision)
+        elif revision.state != Revision.State.VISIBLE:
+            self._say_if_nobody_verifies()
 
     def _publish(self, directory: Path, repo_id: str, **options: Any) -> Revision:
         chosen = {key: options[key] for key in ("tier", "branch", "tag", "message", "private")}
@@ -44,12 +46,18 @@ class Command(BaseCommand):
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
 
+    def _say_if_nobody_verifies(self) -> None:
+        try:
+            progress.demand_worker()
+        except progress.NoWorker as error:
+            self.stderr.write(f"Stored; {error}, so verification waits until one runs.")
+
     def _wait(self, revision: Revision) -> None:
         try:
             standing = progress.wait_for_checks([revision])
         except progress.NoWorker as error:
             raise CommandError(
-                f"{error}; {revision.sha} is stored and is verified once a worker runs"
+                f"{error}; {revision.sha} is stored and will be verified once a worker runs"
             ) from error
         verification.settle(revision)
         if standing.failures:

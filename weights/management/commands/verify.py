@@ -29,7 +29,7 @@ class Command(BaseCommand):
             return progress.wait_for_checks(revisions)
         except progress.NoWorker as error:
             raise CommandError(
-                f"{error}; the check is queued and done once a worker runs"
+                f"{error}; the check is asked for and will be done once a worker runs"
             ) from error
 
     def _print(self, standing: Standing) -> None:
