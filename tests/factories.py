@@ -28,10 +28,26 @@ from weights.storage import blob_storage
 PASSWORD = "suite password 1"
 
 ANSWERS: dict[str, Any] = {
-    "given_name": "Ada",
-    "family_name": "Example",
-    "affiliation": "University of Example",
-    "intended_use": "Measuring how outlier features grow with scale.",
+    "full_name": "Ada Example",
+    "work_email": "applicant@example.org",
+    "org_name": "University of Example",
+    "org_type": "university",
+    "position": "postdoctoral",
+    "country": "DE",
+    "profile_url": "https://example.org/ada",
+    "title": "Outlier features and scale",
+    "abstract": (
+        "We measure how outlier features in the activations grow with the number of parameters, "
+        "and whether quantisation to eight bits keeps the accuracy of the largest model on "
+        "reading comprehension."
+    ),
+    "commercial": False,
+    "storage_plan": (
+        "On an encrypted volume of the group's cluster, readable by two people, deleted within "
+        "a month after the project ends."
+    ),
+    "noncommercial": True,
+    "licence_accept": True,
 }
 
 SMALL_MODEL: dict[str, bytes] = {

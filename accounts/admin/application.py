@@ -4,8 +4,10 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
@@ -53,7 +55,6 @@ class ApplicationAdmin(ReadOnlyAdmin):
     list_filter = ["status", "tier"]
     search_fields = ["applicant__username", "applicant__email", "pk"]
     ordering = ["submitted_at", "pk"]
-    change_form_template = "admin/accounts/application/review.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         """Only those of the tiers this person's roles cover; others do not exist for them."""
@@ -71,7 +72,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         decide = path(
-            "<int:application_id>/<slug:action>/",
+            "<int:application_id>/decide/<slug:action>/",
             self.admin_site.admin_view(require_POST(self.decide)),
             name="accounts_application_decide",
         )
@@ -86,8 +87,21 @@ class ApplicationAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The one screen: what was asked, what was decided, and the bar to decide with."""
         application = self.get_object(request, object_id)
-        extra = {} if application is None else self._evidence(request, application)
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+        if application is None or not self.has_view_permission(request, application):
+            raise Http404("no such application among those of your tiers")
+        return self._review(request, application)
+
+    def _review(
+        self, request: HttpRequest, application: Application, **forms: Form
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{application.reference} for {application.tier}",
+            **self._evidence(request, application),
+            **forms,
+        }
+        return TemplateResponse(request, "admin/accounts/application/review.html", context)
 
     def decide(self, request: HttpRequest, application_id: int, action: str) -> HttpResponse:
         """Run one button. A form that does not hold shows again with what was typed."""
@@ -98,16 +112,12 @@ class ApplicationAdmin(ReadOnlyAdmin):
             return redirect(page)
         form = _FORMS[action](request.POST, prefix=action)
         if not form.is_valid():
-            return self.change_view(
-                request, str(application.pk), extra_context={f"{action}_form": form}
-            )
+            return self._review(request, application, **{f"{action}_form": form})
         try:
             done = _act(action, application, request, form.values())
         except AccountsError as error:
-            form.add_error(None, str(error))
-            return self.change_view(
-                request, str(application.pk), extra_context={f"{action}_form": form}
-            )
+            self.message_user(request, str(error), messages.ERROR)
+            return self._review(request, application, **{f"{action}_form": form})
         self.message_user(request, f"{application.reference}: {done}", messages.SUCCESS)
         return redirect(page)
 
