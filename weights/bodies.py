@@ -56,19 +56,19 @@ class Slots:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken = 0
+        self.taken = 0
 
     def take(self) -> Callable[[], None] | None:
         """What gives the slot back, to be called once; None when all are taken."""
         with self._lock:
-            if self._taken >= settings.DOWNLOADS_AT_ONCE:
+            if self.taken >= settings.DOWNLOADS_AT_ONCE:
                 return None
-            self._taken += 1
+            self.taken += 1
         return self._give_back
 
     def _give_back(self) -> None:
         with self._lock:
-            self._taken -= 1
+            self.taken -= 1
 
 
 slots = Slots()

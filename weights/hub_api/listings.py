@@ -63,7 +63,8 @@ def history(revision: Revision) -> list[Revision]:
     """The revision and its visible ancestors, newest first, with authors: one query."""
     line = Revision.objects.filter(checkpoint_id=revision.checkpoint_id).select_related("author")
     by_id = {one.pk: one for one in line}
-    found, parent_id = [], revision.pk
+    found: list[Revision] = []
+    parent_id: int | None = revision.pk
     while parent_id in by_id:
         one = by_id.pop(parent_id)
         if one.state == Revision.State.VISIBLE:

@@ -1,0 +1,336 @@
+"""How allowed bytes leave: headers, ledger, the cap, the web server in front, a broken store."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import Tier, User
+from tests import factories
+from weights import bodies
+from weights.bodies import RangedFile
+from weights.models import Download, File, Revision
+from weights.storage.protocol import blob_key
+
+CONTENT = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def weights_file(db: None, store: Path) -> File:
+    """A file of an open checkpoint, large enough to be cut into parts."""
+    revision = factories.published("acme/small", files={"model.bin": CONTENT})
+    return revision.files.select_related("blob").get()
+
+
+@pytest.fixture
+def url(weights_file: File) -> str:
+    return "/acme/small/resolve/main/model.bin"
+
+
+def body(response: HttpResponse) -> bytes:
+    """Everything the response would send; the test client closes it after the last block."""
+    return b"".join(response) if response.streaming else response.content
+
+
+def test_a_whole_file_carries_every_header_that_clients_need(
+    client: Client, url: str, weights_file: File
+) -> None:
+    response = client.get(url)
+    assert body(response) == CONTENT
+    tag = f'"{weights_file.sha256}"'
+    expected = {
+        "ETag": tag,
+        "X-Linked-Etag": tag,
+        "X-Linked-Size": str(len(CONTENT)),
+        "X-Repo-Commit": weights_file.revision.sha,
+        "Content-Length": str(len(CONTENT)),
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": 'attachment; filename="model.bin"',
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "public, no-cache",
+    }
+    assert {name: response[name] for name in expected} == expected
+    assert "Content-Encoding" not in response
+
+
+def test_a_head_says_what_the_get_would_and_sends_nothing(client: Client, url: str) -> None:
+    got, asked = client.get(url), client.head(url)
+    body(got)
+    volatile = {"X-Request-Id"}
+    assert {k: v for k, v in got.headers.items() if k not in volatile} == {
+        k: v for k, v in asked.headers.items() if k not in volatile
+    }
+    assert (asked.status_code, asked.content) == (200, b"")
+
+
+def test_a_head_leaves_no_row_in_the_ledger(client: Client, url: str) -> None:
+    client.head(url)
+    assert not Download.objects.exists()
+
+
+def test_a_part_is_served_and_written_as_that_part(
+    client: Client, url: str, weights_file: File
+) -> None:
+    response = client.get(url, headers={"Range": "bytes=100-199"})
+    assert response.status_code == 206
+    assert response["Content-Range"] == f"bytes 100-199/{len(CONTENT)}"
+    assert body(response) == CONTENT[100:200]
+    row = Download.objects.get()
+    assert (row.start, row.length, row.outcome) == (100, 100, Download.Outcome.SERVED)
+    assert (row.repo_id, row.path, row.sha256) == ("acme/small", "model.bin", weights_file.sha256)
+    assert row.request_id == response["X-Request-Id"]
+    assert row.user_id is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"If-None-Match": "*"}, 304),
+        ({"If-Match": '"other"'}, 412),
+        ({"Range": "bytes=99999-"}, 416),
+    ],
+)
+def test_an_answer_without_bytes_leaves_no_row(
+    client: Client, url: str, headers: dict[str, str], status: int
+) -> None:
+    response = client.get(url, headers=headers)
+    assert response.status_code == status
+    assert CONTENT[:20] not in response.content
+    assert not Download.objects.exists()
+    assert response["ETag"]
+
+
+def test_an_answer_to_a_person_stays_out_of_shared_caches(
+    client: Client, url: str, applicant: User
+) -> None:
+    client.force_login(applicant)
+    response = client.get(url)
+    body(response)
+    assert response["Cache-Control"] == "private, no-store"
+    row = Download.objects.get()
+    assert (row.user_id, row.credential_kind) == (applicant.pk, "session")
+
+
+def test_gated_bytes_are_never_kept_and_name_their_grant(
+    client: Client, store: Path, applicant: User, gated_tier: Tier
+) -> None:
+    factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
+    grant = factories.grant(applicant, gated_tier)
+    token = factories.token(applicant, "read-gated")
+    response = client.get("/acme/big/resolve/main/w.bin", headers=bearer(token))
+    assert body(response) == b"weights"
+    assert response["Cache-Control"] == "private, no-store"
+    assert Download.objects.get().grant_id == grant.pk
+
+
+def test_the_refusal_of_a_known_caller_is_written_with_its_code(
+    client: Client, store: Path, applicant: User, gated_tier: Tier
+) -> None:
+    factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
+    url = "/acme/big/resolve/main/w.bin"
+    client.get(url, headers=bearer(factories.token(applicant, "read-gated")))
+    row = Download.objects.get()
+    assert (row.outcome, row.code) == (Download.Outcome.REFUSED, "no_application")
+    assert (row.user_id, row.path, row.length) == (applicant.pk, "w.bin", 0)
+
+
+def test_the_refusal_of_a_stranger_is_not_written(
+    client: Client, store: Path, gated_tier: Tier
+) -> None:
+    factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
+    assert client.get("/acme/big/resolve/main/w.bin").status_code == 401
+    assert not Download.objects.exists()
+
+
+def test_a_missing_name_is_no_refusal(client: Client, url: str, applicant: User) -> None:
+    token = factories.token(applicant)
+    assert client.get(f"{url}x", headers=bearer(token)).status_code == 404
+    assert not Download.objects.exists()
+
+
+def test_the_row_stands_before_the_first_byte_leaves(client: Client, url: str) -> None:
+    response = client.get(url)
+    assert Download.objects.count() == 1
+    body(response)
+
+
+def test_no_byte_leaves_when_the_row_cannot_be_written(client: Client, url: str) -> None:
+    with (
+        mock.patch("weights.ledger.record_served", side_effect=RuntimeError("disk full")),
+        pytest.raises(RuntimeError),
+    ):
+        client.get(url)
+    assert bodies.slots.taken == 0
+
+
+# -- a store that fails -----------------------------------------------------------------------
+
+
+def break_by_removal(path: Path) -> None:
+    path.unlink()
+
+
+def break_by_cutting(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def break_by_unmounting(path: Path) -> None:
+    store = path.parents[2]
+    store.rename(store.with_name("elsewhere"))
+
+
+def break_by_replacing_with_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "break_store",
+    [
+        break_by_removal,
+        break_by_cutting,
+        break_by_unmounting,
+        break_by_replacing_with_a_folder,
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_broken_store_is_told_as_unavailable_before_any_length_is_promised(
+    client: Client, store: Path, weights_file: File, url: str, break_store: object, method: str
+) -> None:
+    assert callable(break_store)
+    break_store(store / blob_key(weights_file.sha256))
+    response = getattr(client, method)(url)
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert response["X-Error-Message"]
+    assert not Download.objects.exists()
+    assert bodies.slots.taken == 0
+
+
+# -- the cap ----------------------------------------------------------------------------------
+
+
+def test_beyond_the_cap_callers_are_asked_to_wait(
+    client: Client, url: str, settings: Settings
+) -> None:
+    settings.DOWNLOADS_AT_ONCE = 2
+    running = [client.get(url), client.get(url)]
+    refused = client.get(url)
+    assert refused.status_code == 429
+    assert refused["Retry-After"].isdecimal()
+    assert client.head(url).status_code == 200
+    body(running.pop())
+    again = client.get(url)
+    assert body(again) == CONTENT
+    body(running.pop())
+    assert bodies.slots.taken == 0
+
+
+def test_a_response_dropped_without_being_closed_gives_its_place_back() -> None:
+    release = bodies.slots.take()
+    assert release is not None
+    dropped = RangedFile(Path(__file__).open("rb", buffering=0), 0, 1, release)  # type: ignore[arg-type]
+    del dropped
+    gc.collect()
+    assert bodies.slots.taken == 0
+
+
+def test_closing_twice_gives_one_place_back() -> None:
+    release = bodies.slots.take()
+    assert release is not None
+    body = RangedFile(Path(__file__).open("rb", buffering=0), 0, 1, release)  # type: ignore[arg-type]
+    body.close()
+    body.close()
+    assert bodies.slots.taken == 0
+
+
+# -- the body ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 4096, -1])
+def test_reading_stops_at_the_end_of_the_part(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "bytes"
+    path.write_bytes(CONTENT)
+    body = RangedFile(path.open("rb", buffering=0), 10, 100, lambda: None)  # type: ignore[arg-type]
+    assert b"".join(iter(lambda: body.read(size), b"")) == CONTENT[10:110]
+    body.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_running_download_holds_no_database_connection(client: Client, url: str) -> None:
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+        pytest.skip("an in-memory database is its connection")
+    response = client.get(url)
+    assert connection.connection is None
+    body(response)
+
+
+# -- behind a web server ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def behind_nginx(settings: Settings) -> Iterator[None]:
+    settings.ACCEL_LOCATION = "/_blobs/"
+    yield
+
+
+def test_a_web_server_in_front_is_told_where_the_bytes_are(
+    client: Client, url: str, weights_file: File, behind_nginx: None
+) -> None:
+    response = client.get(url, headers={"Range": "bytes=0-9"})
+    assert response["X-Accel-Redirect"] == f"/_blobs/{blob_key(weights_file.sha256)}"
+    assert response.content == b""
+    assert response["ETag"] == f'"{weights_file.sha256}"'
+    row = Download.objects.get()
+    assert (row.start, row.length) == (0, 10)
+
+
+@pytest.mark.parametrize("header", ["If-Match", "If-Range"])
+def test_conditions_that_it_would_misread_are_answered_here(
+    client: Client, url: str, weights_file: File, behind_nginx: None, header: str
+) -> None:
+    tag = f'"{weights_file.sha256}"'
+    response = client.get(url, headers={header: tag, "Range": "bytes=0-9"})
+    assert "X-Accel-Redirect" not in response
+    assert (response.status_code, body(response)) == (206, CONTENT[:10])
+
+
+def test_a_refusal_is_never_handed_over(
+    client: Client, store: Path, gated_tier: Tier, behind_nginx: None
+) -> None:
+    factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
+    response = client.get("/acme/big/resolve/main/w.bin")
+    assert response.status_code == 401
+    assert "X-Accel-Redirect" not in response
+
+
+# -- on S3 ----------------------------------------------------------------------------------------
+
+
+def test_on_s3_a_get_is_redirected_and_a_head_is_answered_here(
+    client: Client, db: None, s3_store: str, applicant: User
+) -> None:
+    revision: Revision = factories.published("acme/small", files={"model.bin": CONTENT})
+    url = "/acme/small/resolve/main/model.bin"
+    head = client.head(url)
+    assert (head.status_code, head["Content-Length"]) == (200, str(len(CONTENT)))
+    got = client.get(url, headers=bearer(factories.token(applicant)))
+    assert got.status_code == 302
+    assert got["Location"].startswith("http://127.0.0.1:")
+    assert got["X-Repo-Commit"] == head["X-Repo-Commit"] == revision.sha
+    assert got["X-Linked-Size"] == str(len(CONTENT))
+    assert got["X-Linked-Etag"] == head["ETag"]
+    row = Download.objects.get()
+    assert (row.outcome, row.user_id) == (Download.Outcome.REDIRECTED, applicant.pk)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
