@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import NoReturn
 
 from celery import current_app
 from kombu.exceptions import OperationalError
@@ -23,7 +24,7 @@ class NoWorker(Exception):
     """No worker answers, so that waiting would not end."""
 
 
-def bar(total: int, what: str) -> "tqdm[object]":
+def bar(total: int, what: str) -> "tqdm[NoReturn]":
     """A progress bar in bytes; redrawn seldom where nobody watches it."""
     pace = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(
@@ -35,7 +36,7 @@ def bar(total: int, what: str) -> "tqdm[object]":
 def bar_once_begun(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """A function that advances a bar, which appears with its first call and not before."""
     with ExitStack() as shown:
-        bars: list[tqdm[object]] = []
+        bars: list[tqdm[NoReturn]] = []
 
         def advance(count: int) -> None:
             if not bars:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -37,6 +37,13 @@ _CONFIG = Config(
 )
 _GONE = {"404", "NoSuchKey", "NotFound"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
+
+
+class Place(TypedDict):
+    """Where an object is, as boto3's arguments."""
+
+    Bucket: str
+    Key: str
 
 
 class S3Storage:
@@ -74,13 +81,13 @@ class S3Storage:
 
     def size(self, sha256: str) -> int | None:
         try:
-            with self._asking():
+            with self.asking():
                 return self.client.head_object(**self.at(sha256))["ContentLength"]
         except BlobMissing:
             return None
 
     def open(self, sha256: str) -> BinaryIO:
-        with self._asking():
+        with self.asking():
             body = self.client.get_object(**self.at(sha256))["Body"]
         return cast(BinaryIO, S3Reader(body))
 
@@ -89,7 +96,7 @@ class S3Storage:
 
     def signed_url(self, sha256: str, *, filename: str, seconds: int) -> str:
         disposition = content_disposition_header(as_attachment=True, filename=filename)
-        with self._asking():
+        with self.asking():
             return self._signer.generate_presigned_url(
                 "get_object",
                 Params={**self.at(sha256), "ResponseContentDisposition": disposition or ""},
@@ -105,12 +112,12 @@ class S3Storage:
         return max(1, min(seconds, most))
 
     def delete(self, sha256: str) -> None:
-        with self._asking():
+        with self.asking():
             self.client.delete_object(**self.at(sha256))
 
     def sweep(self, older_than: timedelta) -> int:
         limit = datetime.now(UTC) - older_than
-        with self._asking():
+        with self.asking():
             return self._abort_uploads(limit) + self._delete_staged(limit)
 
     def _abort_uploads(self, limit: datetime) -> int:
@@ -135,16 +142,17 @@ class S3Storage:
                     removed += 1
         return removed
 
-    def at(self, sha256: str) -> dict[str, str]:
-        """Bucket and key of a blob, as boto3's arguments."""
+    def at(self, sha256: str) -> Place:
+        """Where a blob belongs."""
         return {"Bucket": self.bucket, "Key": self.prefix + blob_key(sha256)}
 
-    def staging(self) -> dict[str, str]:
-        """Bucket and key for bytes whose hash is not known yet."""
+    def staging(self) -> Place:
+        """A place for bytes whose hash is not known yet."""
         return {"Bucket": self.bucket, "Key": f"{self.prefix}.uploads/{uuid.uuid4().hex}"}
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
+    def asking(self) -> Iterator[None]:
+        """Turn what boto3 raises into the domain's errors."""
         try:
             yield
         except (ClientError, BotoCoreError, HTTPClientError) as error:
@@ -165,7 +173,7 @@ class S3Upload:
     def write(self, chunk: bytes | memoryview) -> None:
         self._buffer += chunk
         while len(self._buffer) >= PART_SIZE:
-            with self._store._asking():
+            with self._store.asking():
                 self._send_part(PART_SIZE)
 
     def _send_part(self, size: int) -> None:
@@ -183,7 +191,7 @@ class S3Upload:
         del self._buffer[:size]
 
     def commit(self, sha256: str) -> None:
-        with self._store._asking():
+        with self._store.asking():
             if self._upload_id is None:
                 self._client.put_object(**self._store.at(sha256), Body=bytes(self._buffer))
             else:
