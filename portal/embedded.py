@@ -5,7 +5,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from portal import env
 
@@ -39,6 +39,20 @@ def broker_socket(data_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"weighbridge-{os.getuid()}-{mark}.sock"
 
 
+def broker_url(data_dir: Path) -> str:
+    """The embedded broker's address as Celery spells it."""
+    return f"redis+socket://{broker_socket(data_dir)}"
+
+
+def cache_beside(broker: str) -> str:
+    """The cache on the broker's server: the next database number, as Django spells it."""
+    parts = urlsplit(broker)
+    if parts.scheme == "redis+socket":
+        return f"unix://{parts.path}?db=1"
+    number = int(parts.path.strip("/") or 0) if parts.path.strip("/").isdigit() else 0
+    return urlunsplit(parts._replace(path=f"/{number + 1}"))
+
+
 def hosts(public_url: str) -> list[str]:
     """The host of the public address, and loopback, which is how its own machine reaches it."""
     return [str(urlsplit(public_url).hostname), "127.0.0.1", "localhost", "[::1]"]
@@ -60,4 +74,4 @@ def _write_once(path: Path, text: str) -> None:
     except FileExistsError:
         pass
     finally:
-        os.unlink(name)
+        Path(name).unlink()

@@ -52,6 +52,8 @@ def broker(program: Path, socket: Path, folder: Path) -> list[str]:
         *(str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"),
         *("--dir", str(folder), "--appendonly", "yes", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
+        # It remarks on the kernel's settings at every start: for a file, not for the terminal.
+        *("--logfile", str(folder / "broker.log")),
     ]
 
 
@@ -68,7 +70,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _celery() -> list[str]:
-    return [sys.executable, "-m", "celery", "--app", "portal", "--quiet"]
+    # Its warning about root is about pickled tasks, which this portal refuses (JSON alone).
+    quiet = ("-W", "ignore:You're running the worker with superuser")
+    return [sys.executable, *quiet, "-m", "celery", "--app", "portal", "--quiet"]
 
 
 if __name__ == "__main__":

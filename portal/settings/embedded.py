@@ -17,11 +17,12 @@ DATABASES = {"default": database(f"sqlite:///{DATA_DIR}/db.sqlite3")}
 WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", f"file://{DATA_DIR}/blobs")
 STATIC_ROOT = DATA_DIR / "static"
 
-_SOCKET = embedded.broker_socket(DATA_DIR)
-CELERY_BROKER_URL = env.text("BROKER_URL", f"redis+socket://{_SOCKET}")
+# A broker of its own, unless the environment names one; the cache stands on the same server.
+EMBEDDED_BROKER = not env.text("BROKER_URL", "")
+CELERY_BROKER_URL = env.text("BROKER_URL", embedded.broker_url(DATA_DIR))
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env.text("CACHE_URL", f"unix://{_SOCKET}?db=1"),
+        "LOCATION": env.text("CACHE_URL", embedded.cache_beside(CELERY_BROKER_URL)),
     }
 }

