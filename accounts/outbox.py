@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import models, transaction
+from django.db import models
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 ATTEMPTS_MOST = 8
+#: How long a worker that is sending may be silent before another sends in its place.
+CLAIM = timedelta(minutes=2)
 BLOTTED = "[removed after sending]"
 
 
@@ -72,36 +74,48 @@ def enqueue(
 
 
 def deliver(mail_id: int) -> None:
-    """Send one message if it is still due; a failure waits longer each time, then is shown.
+    """Send one message if it is due; a failure waits longer each time, then is shown.
 
-    The row is locked while the server is spoken to, so that two workers cannot both send it.
+    The row is claimed first, so that two workers cannot both send it, and no lock is held
+    while the server is spoken to. A worker killed in between leaves it due again later.
     """
-    with transaction.atomic():
-        due = OutgoingMail.objects.select_for_update(skip_locked=True).due()
-        mail = due.filter(pk=mail_id).first()
-        if mail is None:
-            return
-        if not settings.MAIL_LEAVES:
-            mail.state = OutgoingMail.State.KEPT
-        else:
-            _try_to_send(mail)
-        mail.save()
+    if (
+        not OutgoingMail.objects.due()
+        .filter(pk=mail_id)
+        .update(attempts=models.F("attempts") + 1, next_attempt_at=timezone.now() + CLAIM)
+    ):
+        return
+    mail = OutgoingMail.objects.get(pk=mail_id)
+    if not settings.MAIL_LEAVES:
+        mail.state = OutgoingMail.State.KEPT
+    elif error := _send(mail):
+        _try_later(mail, error)
+    else:
+        _note_sent(mail)
+    mail.save()
 
 
-def _try_to_send(mail: OutgoingMail) -> None:
+def _send(mail: OutgoingMail) -> str:
+    """Hand it to the mail server; what went wrong, or nothing."""
     message = EmailMultiAlternatives(mail.subject, mail.text, to=[mail.to])
     message.extra_headers["Message-ID"] = f"<{mail.public_id}@weighbridge>"
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
-    mail.attempts += 1
     try:
         message.send()
     except OSError as error:  # smtplib's errors are OSErrors too
-        mail.last_error = str(error)[:500]
-        mail.next_attempt_at = timezone.now() + timedelta(minutes=2**mail.attempts)
-        if mail.attempts >= ATTEMPTS_MOST:
-            mail.state = OutgoingMail.State.FAILED
-        return
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _try_later(mail: OutgoingMail, error: str) -> None:
+    mail.last_error = error[:500]
+    mail.next_attempt_at = timezone.now() + timedelta(minutes=2**mail.attempts)
+    if mail.attempts >= ATTEMPTS_MOST:
+        mail.state = OutgoingMail.State.FAILED
+
+
+def _note_sent(mail: OutgoingMail) -> None:
     mail.state, mail.sent_at, mail.last_error = OutgoingMail.State.SENT, timezone.now(), ""
     if mail.secret:
         mail.text = mail.text.replace(mail.secret, BLOTTED)

@@ -96,7 +96,7 @@ def issue(link_id: int) -> None:
     The grant is read anew: a right that ended meanwhile ends the link as failed.
     """
     with transaction.atomic():
-        queued = CheckpointLink.objects.select_for_update().filter(
+        queued = CheckpointLink.objects.select_for_update(of=("self",)).filter(
             pk=link_id, state=CheckpointLink.State.QUEUED
         )
         link = queued.select_related("checkpoint__tier__licence", "holder").first()
