@@ -135,7 +135,7 @@ class S3Storage:
     def _delete_staged(self, limit: datetime) -> int:
         removed = 0
         pages = self.client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}.uploads/"):
+        for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}staging/"):
             for staged in page.get("Contents", []):
                 if staged["LastModified"] < limit:
                     self.client.delete_object(Bucket=self.bucket, Key=staged["Key"])
@@ -148,7 +148,7 @@ class S3Storage:
 
     def staging(self) -> Place:
         """A place for bytes whose hash is not known yet."""
-        return {"Bucket": self.bucket, "Key": f"{self.prefix}.uploads/{uuid.uuid4().hex}"}
+        return {"Bucket": self.bucket, "Key": f"{self.prefix}staging/{uuid.uuid4().hex}"}
 
     @contextmanager
     def asking(self) -> Iterator[None]:

@@ -1,0 +1,249 @@
+"""The contract of a blob store, held by files and by a real S3 store alike."""
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
+
+import pytest
+from pytest_django import Settings
+
+from tests import s3
+from weights.errors import BlobMissing, StorageFull, StorageUnavailable
+from weights.storage import BlobStorage, blob_storage
+from weights.storage.files import FileStorage
+from weights.storage.s3 import PART_SIZE, S3Storage
+
+NO_AGE = timedelta(seconds=-1)
+
+
+@pytest.fixture(params=["files", "s3"])
+def any_store(request: pytest.FixtureRequest) -> BlobStorage:
+    """An empty store of either kind, as the settings name it."""
+    request.getfixturevalue("store" if request.param == "files" else "s3_store")
+    return blob_storage()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def put(store: BlobStorage, content: bytes) -> str:
+    with store.receive() as upload:
+        upload.write(content)
+        upload.commit(sha256(content))
+    return sha256(content)
+
+
+def get(store: BlobStorage, name: str) -> bytes:
+    buffer = memoryview(bytearray(1 << 20))
+    content = bytearray()
+    with store.open(name) as stream:
+        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+            content += buffer[:count]
+    return bytes(content)
+
+
+def status(url: str) -> int:
+    try:
+        with urlopen(url) as answer:
+            return int(answer.status)
+    except HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+# -- the contract -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"x", os.urandom(1_000_003)], ids=["empty", "x", "1MB"])
+def test_what_was_committed_is_read_back(any_store: BlobStorage, content: bytes) -> None:
+    name = put(any_store, content)
+    assert any_store.size(name) == len(content)
+    assert get(any_store, name) == content
+
+
+def test_content_of_several_parts_is_read_back_whole(any_store: BlobStorage) -> None:
+    piece = os.urandom(1 << 20)
+    whole = hashlib.sha256()
+    count = 2 * PART_SIZE // len(piece) + 1
+    with any_store.receive() as upload:
+        for _ in range(count):
+            upload.write(memoryview(piece))
+            whole.update(piece)
+        upload.commit(whole.hexdigest())
+    assert any_store.size(whole.hexdigest()) == count * len(piece)
+    assert sha256(get(any_store, whole.hexdigest())) == whole.hexdigest()
+    assert any_store.sweep(NO_AGE) == 0
+
+
+def test_an_unknown_blob_has_no_size_and_cannot_be_opened(any_store: BlobStorage) -> None:
+    put(any_store, b"another")
+    assert any_store.size(sha256(b"never stored")) is None
+    with pytest.raises(BlobMissing):
+        any_store.open(sha256(b"never stored"))
+
+
+def test_a_name_that_is_no_hash_is_never_a_key(any_store: BlobStorage) -> None:
+    for name in ("../../etc/passwd", "A" * 64, ""):
+        with pytest.raises(ValueError, match="SHA-256"):
+            any_store.size(name)
+
+
+@pytest.mark.parametrize("size", [10, PART_SIZE + 10], ids=["small", "in parts"])
+def test_leaving_without_commit_leaves_nothing(any_store: BlobStorage, size: int) -> None:
+    content = bytes(size)
+    with any_store.receive() as upload:
+        upload.write(content)
+    assert any_store.size(sha256(content)) is None
+    assert any_store.sweep(NO_AGE) == 0
+
+
+def test_a_second_commit_puts_good_bytes_over_bad_ones(any_store: BlobStorage) -> None:
+    with any_store.receive() as upload:
+        upload.write(b"bad bytes")
+        upload.commit(sha256(b"good bytes"))
+    put(any_store, b"good bytes")
+    assert get(any_store, sha256(b"good bytes")) == b"good bytes"
+
+
+def test_a_deleted_blob_is_gone_and_deleting_again_is_no_error(any_store: BlobStorage) -> None:
+    name = put(any_store, b"short-lived")
+    any_store.delete(name)
+    any_store.delete(name)
+    assert any_store.size(name) is None
+
+
+def test_a_store_gives_a_path_or_an_address_never_both(any_store: BlobStorage) -> None:
+    name = put(any_store, b"bytes")
+    path = any_store.local_path(name)
+    url = any_store.signed_url(name, filename="a.bin", seconds=60)
+    assert (path is None) != (url is None)
+
+
+# -- files --------------------------------------------------------------------------------
+
+
+def test_the_sweep_takes_old_leftovers_and_keeps_young_ones(store: Path) -> None:
+    files = FileStorage(store)
+    put(files, b"kept")
+    old, young = store / ".uploads" / "old", store / ".uploads" / "young"
+    for leftover in (old, young):
+        leftover.write_bytes(b"half")
+    yesterday = time.time() - 25 * 3600
+    os.utime(old, (yesterday, yesterday))
+    assert files.sweep(timedelta(hours=24)) == 1
+    assert young.exists()
+    assert get(files, sha256(b"kept")) == b"kept"
+
+
+def test_a_blob_stands_under_its_hash_readable_by_the_web_server(store: Path) -> None:
+    name = put(FileStorage(store), b"bytes")
+    path = store / name[:2] / name[2:4] / name
+    assert path.read_bytes() == b"bytes"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_store_whose_disk_is_not_mounted_is_unavailable_not_empty(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="mounted"):
+        FileStorage(tmp_path / "gone").open(sha256(b"x"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mounting a small tmpfs is not permitted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_so_and_keeps_nothing_of_the_upload(small_disk: Path) -> None:
+    files = FileStorage(small_disk)
+    with pytest.raises(StorageFull, match="is full"):
+        put(files, bytes(2 << 20))
+    assert list((small_disk / ".uploads").iterdir()) == []
+    assert get(files, put(files, b"fits")) == b"fits"
+
+
+# -- S3 -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bucket(s3_store: str) -> S3Storage:
+    store = blob_storage()
+    assert isinstance(store, S3Storage)
+    return store
+
+
+def test_a_signed_address_gives_the_bytes_under_the_files_name(bucket: S3Storage) -> None:
+    name = put(bucket, b"shard bytes")
+    url = bucket.signed_url(name, filename="shard é.pt", seconds=60)
+    with urlopen(url) as answer:
+        assert answer.read() == b"shard bytes"
+        assert "shard%20%C3%A9.pt" in answer.headers["Content-Disposition"]
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_an_altered_or_expired_signed_address_is_refused(bucket: S3Storage) -> None:
+    name, other = put(bucket, b"one"), put(bucket, b"two")
+    url = bucket.signed_url(name, filename="a", seconds=1)
+    assert status(url.replace(name, other)) == 403
+    assert status(url.replace("Expires=1&", "Expires=9&")) == 403
+    time.sleep(2.1)
+    assert status(url) == 403
+
+
+@pytest.mark.parametrize(("asked", "given"), [(-5, 1), (0, 1), (900, 900), (10**9, 3600)])
+def test_a_signed_address_lives_one_second_to_one_hour(
+    bucket: S3Storage, asked: int, given: int
+) -> None:
+    url = bucket.signed_url(sha256(b""), filename="a", seconds=asked)
+    assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(given)]
+
+
+def test_addresses_are_signed_for_the_public_name_of_the_store(
+    s3_store: str, settings: Settings
+) -> None:
+    settings.S3_PUBLIC_ENDPOINT_URL = "https://weights.example.org"
+    url = blob_storage().signed_url(sha256(b""), filename="a", seconds=60)
+    assert url is not None
+    assert url.startswith("https://weights.example.org/")
+
+
+def test_content_is_copied_in_parts_where_it_is_too_large_for_one_copy(
+    bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket.copying, "multipart_threshold", 8 << 20)
+    monkeypatch.setattr(bucket.copying, "multipart_chunksize", 8 << 20)
+    content = os.urandom(1 << 20) * 40
+    assert sha256(get(bucket, put(bucket, content))) == sha256(content)
+
+
+def test_the_sweep_aborts_uploads_that_a_kill_left_open(bucket: S3Storage) -> None:
+    staged = bucket.staging()
+    begun = bucket.client.create_multipart_upload(**staged)
+    bucket.client.upload_part(**staged, UploadId=begun["UploadId"], PartNumber=1, Body=b"half")
+    bucket.client.put_object(**bucket.staging(), Body=b"whole but never copied")
+    assert bucket.sweep(timedelta(hours=24)) == 0
+    assert bucket.sweep(NO_AGE) == 2
+    assert bucket.sweep(NO_AGE) == 0
+
+
+def test_a_store_that_does_not_answer_is_unavailable(s3_store: str) -> None:
+    dead = "http://127.0.0.1:1"
+    store = S3Storage(s3.BUCKET, "x", endpoint=dead, public_endpoint=dead)
+    with pytest.raises(StorageUnavailable):
+        store.size(sha256(b""))
+    with pytest.raises(StorageUnavailable):
+        put(store, b"bytes")
