@@ -92,7 +92,7 @@ def test_the_tiers_and_the_licence_are_those_of_the_release() -> None:
     gated = Tier.objects.get(slug="opt-175b")
     assert Tier.objects.get(slug="open").access_mode is AccessMode.OPEN
     assert (gated.access_mode, gated.term_days) == (AccessMode.REVIEWED, 365)
-    assert [country.code for country in gated.blocked_countries] == ["CU", "IR", "KP", "SY"]
+    assert Tier.objects.filter(pk=gated.pk, blocked_countries="CU,IR,KP,SY").exists()
     version = gated.licence.in_force()
     assert version is not None
     assert version.is_sample

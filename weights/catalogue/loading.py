@@ -69,7 +69,7 @@ def _reviewed_tier(licence: Licence) -> Tier:
             "term_days": 365,
             # The licence excludes countries under embargo of the United States. Which these
             # are changes; this is a sample that the owner keeps up to date in the admin.
-            "blocked_countries": ["CU", "IR", "KP", "SY"],
+            "blocked_countries": "CU,IR,KP,SY",
         },
     )
     return tier

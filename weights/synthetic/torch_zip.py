@@ -90,7 +90,8 @@ def _name(module: str, name: str) -> bytes:
 
 
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    strides, step = [], 1
+    strides: list[int] = []
+    step = 1
     for length in reversed(shape):
         strides.insert(0, step)
         step *= length

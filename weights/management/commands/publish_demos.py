@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
 from weights.demo import publish_demos
@@ -14,13 +13,14 @@ class Command(BaseCommand):
     help = "Publish the synthetic demo checkpoints that this install never had."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not hasattr(settings, "DATA_DIR"):
+        data_dir = getattr(settings, "DATA_DIR", None)
+        if data_dir is None:
             raise CommandError(
                 "publish_demos belongs to the embedded install; publish folders of your own with "
                 "manage.py publish"
             )
         try:
-            names = publish_demos(settings.DATA_DIR)
+            names = publish_demos(data_dir)
         except WeightsError as error:
             raise CommandError(str(error)) from error
         for name in names:

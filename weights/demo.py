@@ -1,0 +1,99 @@
+"""Two synthetic checkpoints that a new install starts with, through the normal intake."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from django.db import transaction
+
+from accounts.models import AuditEvent
+from weights import synthetic
+from weights.models import Checkpoint
+from weights.publishing import publish
+from weights.synthetic import hub
+
+SEED = 0
+_CARDS = Path(synthetic.__file__).parent
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One demo checkpoint: its name, its words, and how its files are made."""
+
+    repo_id: str
+    tier: str
+    title: str
+    summary: str
+    card_file: str
+    write: Callable[..., None]
+
+    @property
+    def card(self) -> str:
+        """The README.md: front matter, and a body that says at once that it is synthetic."""
+        text = (_CARDS / self.card_file).read_text(encoding="utf-8")
+        return Template(text).substitute(parameters=f"{hub.parameters():,}", seed=SEED)
+
+
+DEMOS = [
+    Demo(
+        "weighbridge/demo-open",
+        "open",
+        "Demo, open tier",
+        "Synthetic: random weights in the Hub's layout, loadable by transformers, for trying "
+        "open downloads.",
+        "hub_card.md",
+        synthetic.write_hub_checkpoint,
+    ),
+    Demo(
+        "weighbridge/demo-gated",
+        "opt-175b",
+        "Demo, reviewed tier",
+        "Synthetic: 992 shards of random numbers under the names of OPT-175B, for trying an "
+        "application and the mailed link.",
+        "metaseq_card.md",
+        synthetic.write_metaseq_checkpoint,
+    ),
+]
+
+
+def publish_demos(data_dir: Path) -> list[str]:
+    """Publish the demos that this install never had; the names of those published now.
+
+    The files are made in a folder of `data_dir` that is gone afterwards. Needs the tiers of
+    the catalogue. After a kill the next call makes the same bytes again, so that the intake
+    finds what it stored. An owner who removes a demo is rid of it.
+    """
+    workshop = data_dir / "demo"
+    shutil.rmtree(workshop, ignore_errors=True)  # what a kill left behind
+    due = [demo for demo in DEMOS if not _was_published(demo)]
+    try:
+        for demo in due:
+            _publish(demo, workshop / demo.repo_id)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+    return [demo.repo_id for demo in due]
+
+
+def _was_published(demo: Demo) -> bool:
+    published = AuditEvent.objects.filter(action="demo.published")
+    return published.filter(details__repo_id=demo.repo_id).exists()
+
+
+def _publish(demo: Demo, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    demo.write(folder, card=demo.card, seed=SEED)
+    revision = publish(
+        folder,
+        demo.repo_id,
+        tier=demo.tier,
+        message="Synthetic demo, made at the first start",
+        synthetic=True,
+    )
+    with transaction.atomic():
+        Checkpoint.objects.filter(pk=revision.checkpoint_id).update(
+            title=demo.title, summary=demo.summary
+        )
+        details = {"repo_id": demo.repo_id, "revision": revision.sha}
+        AuditEvent.record("demo.published", target=revision.checkpoint, details=details)
