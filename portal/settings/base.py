@@ -201,14 +201,19 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Longer than the longest task, or a task would be handed out twice.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Longer than the longest task, or a task would be handed out twice.
     "visibility_timeout": 3600,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_connect_timeout": 2,
+    # A dead broker must not hold a web request: the row waits and the sweep queues it later.
+    # Without these a sender tries for six seconds; workers have a patience of their own.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
 }
-# A dead broker must not hold a web request: the row waits and the sweep queues it later.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 
