@@ -18,7 +18,8 @@ class RequestFacts:
     network: str = ""
 
 
-_facts: ContextVar[RequestFacts] = ContextVar("request_facts", default=RequestFacts())
+_NONE = RequestFacts()
+_facts: ContextVar[RequestFacts] = ContextVar("request_facts", default=_NONE)
 
 
 def current() -> RequestFacts:

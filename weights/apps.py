@@ -8,4 +8,4 @@ class WeightsConfig(AppConfig):
     verbose_name = "Checkpoints and delivery"
 
     def ready(self) -> None:
-        from weights import receivers  # noqa: F401 - registers the receiver of our one signal
+        from weights import receivers  # noqa: F401, PLC0415 - models are loaded only now

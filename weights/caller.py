@@ -23,9 +23,9 @@ class Refusal(StrEnum):
     """Why the gate says no; stable codes (design.md section 3)."""
 
     LOGIN_REQUIRED = "login_required"
-    TOKEN_INVALID = "token_invalid"
-    TOKEN_EXPIRED = "token_expired"
-    TOKEN_SCOPE = "token_scope"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    TOKEN_SCOPE = "token_scope"  # noqa: S105
     NO_APPLICATION = "no_application"
     IN_REVIEW = "in_review"
     RETURNED = "returned"

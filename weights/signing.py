@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     r"([A-Za-z0-9_-]{22})\.([1-9][0-9]{9,10})\.([a-z0-9]{1,16})\.([A-Za-z0-9_-]{43})", re.ASCII
 )
 _FILE_ROUTE = "weights:file-link"
-_TOKEN_ROUTE = "weights:checkpoint-link"
+_TOKEN_ROUTE = "weights:checkpoint-link"  # noqa: S105 - a route name
 
 
 class BadSignature(Exception):
@@ -30,7 +30,7 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True)
 class FileClaim:
-    """What a file link vouches for. `grant` is the grant's id, or `open`; `expires` Unix seconds."""
+    """What a file link vouches for: `grant` is a grant's id or `open`, `expires` Unix seconds."""
 
     file_id: int
     sha256: str

@@ -244,9 +244,7 @@ class Application(models.Model):
     ) -> Decision:
         """Refuse with at least one reason code and a note of 20 characters; claims on the way."""
         self._take(by)
-        decision = self._decide(
-            "reject", by, Decision.Verdict.REJECT, reasons, note, internal_note
-        )
+        decision = self._decide("reject", by, Decision.Verdict.REJECT, reasons, note, internal_note)
         emails.application_rejected(self, decision)
         self._tell()
         return decision
@@ -257,9 +255,7 @@ class Application(models.Model):
     ) -> Decision:
         """Ask the applicant to change something, and stop the clock meanwhile."""
         self._take(by)
-        decision = self._decide(
-            "return", by, Decision.Verdict.RETURN, reasons, note, internal_note
-        )
+        decision = self._decide("return", by, Decision.Verdict.RETURN, reasons, note, internal_note)
         emails.application_returned(self, decision)
         return decision
 

@@ -48,9 +48,14 @@ def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> Non
     other = data.draw(st.characters(codec="latin-1").filter(lambda c: c != text[place]))
     altered = text[:place] + other + text[place + 1 :]
     with pytest.raises(BadSignature):
-        query = signing.parse_file_query(altered)
-        claim = FileClaim(CLAIM.file_id, CLAIM.sha256, query.grant, query.expires)
-        signing.check_file(claim, query, RING)
+        _believe(altered)
+
+
+def _believe(raw: str) -> None:
+    """Read and check a query as the door does, by what the query itself says."""
+    query = signing.parse_file_query(raw)
+    claim = FileClaim(CLAIM.file_id, CLAIM.sha256, query.grant, query.expires)
+    signing.check_file(claim, query, RING)
 
 
 @pytest.mark.parametrize("extra", ["&x=1", "&response-content-type=text/html", "\n", "&s=", " "])
@@ -76,6 +81,4 @@ def test_one_altered_character_of_a_token_is_refused(data: st.DataObject) -> Non
 
 def test_a_token_is_safe_in_a_path_and_in_a_shell() -> None:
     token = signing.sign_token(bytes(16), 1_800_000_000, RING)
-    assert set(token) <= set(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
-    )
+    assert set(token) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")

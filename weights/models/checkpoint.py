@@ -87,9 +87,9 @@ class Checkpoint(models.Model):
     def __str__(self) -> str:
         return self.repo_id
 
+    def get_absolute_url(self) -> str:
+        return f"/{self.repo_id}"
+
     @property
     def repo_id(self) -> str:
         return f"{self.org}/{self.name}"
-
-    def get_absolute_url(self) -> str:
-        return f"/{self.repo_id}"

@@ -31,7 +31,10 @@ class CheckpointLink(models.Model):
         COMMAND = "command", "Made by command"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    id_digest = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    #: None until it is issued; null, not empty, since many may wait at once.
+    id_digest = models.CharField(  # noqa: DJ001
+        max_length=64, unique=True, null=True, editable=False
+    )
     holder = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="checkpoint_links"
     )
