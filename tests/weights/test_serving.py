@@ -1,8 +1,9 @@
 """How allowed bytes leave: headers, ledger, the cap, the web server in front, a broken store."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, cast
 from unittest import mock
 
 import pytest
@@ -171,7 +172,7 @@ def test_no_byte_leaves_when_the_row_cannot_be_written(client: Client, url: str)
     assert bodies.slots.taken == 0
 
 
-# -- a store that fails -----------------------------------------------------------------------
+# -- a store that fails ------------------------------------------------------------------
 
 
 def break_by_removal(path: Path) -> None:
@@ -215,7 +216,7 @@ def test_a_broken_store_is_told_as_unavailable_before_any_length_is_promised(
     assert bodies.slots.taken == 0
 
 
-# -- the cap ----------------------------------------------------------------------------------
+# -- the cap -----------------------------------------------------------------------------
 
 
 def test_beyond_the_cap_callers_are_asked_to_wait(
@@ -237,7 +238,7 @@ def test_beyond_the_cap_callers_are_asked_to_wait(
 def test_a_response_dropped_without_being_closed_gives_its_place_back() -> None:
     release = bodies.slots.take()
     assert release is not None
-    dropped = RangedFile(Path(__file__).open("rb", buffering=0), 0, 1, release)  # type: ignore[arg-type]
+    dropped = part_of(Path(__file__), 0, 1, release)
     del dropped
     gc.collect()
     assert bodies.slots.taken == 0
@@ -246,20 +247,20 @@ def test_a_response_dropped_without_being_closed_gives_its_place_back() -> None:
 def test_closing_twice_gives_one_place_back() -> None:
     release = bodies.slots.take()
     assert release is not None
-    body = RangedFile(Path(__file__).open("rb", buffering=0), 0, 1, release)  # type: ignore[arg-type]
+    body = part_of(Path(__file__), 0, 1, release)
     body.close()
     body.close()
     assert bodies.slots.taken == 0
 
 
-# -- the body ---------------------------------------------------------------------------------
+# -- the body ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 4096, -1])
 def test_reading_stops_at_the_end_of_the_part(tmp_path: Path, size: int) -> None:
     path = tmp_path / "bytes"
     path.write_bytes(CONTENT)
-    body = RangedFile(path.open("rb", buffering=0), 10, 100, lambda: None)  # type: ignore[arg-type]
+    body = part_of(path, 10, 100, lambda: None)
     assert b"".join(iter(lambda: body.read(size), b"")) == CONTENT[10:110]
     body.close()
 
@@ -273,13 +274,12 @@ def test_a_running_download_holds_no_database_connection(client: Client, url: st
     body(response)
 
 
-# -- behind a web server ------------------------------------------------------------------------
+# -- behind a web server -----------------------------------------------------------------
 
 
 @pytest.fixture
-def behind_nginx(settings: Settings) -> Iterator[None]:
+def behind_nginx(settings: Settings) -> None:
     settings.ACCEL_LOCATION = "/_blobs/"
-    yield
 
 
 def test_a_web_server_in_front_is_told_where_the_bytes_are(
@@ -312,7 +312,7 @@ def test_a_refusal_is_never_handed_over(
     assert "X-Accel-Redirect" not in response
 
 
-# -- on S3 ----------------------------------------------------------------------------------------
+# -- on S3 -------------------------------------------------------------------------------
 
 
 def test_on_s3_a_get_is_redirected_and_a_head_is_answered_here(
@@ -330,6 +330,12 @@ def test_on_s3_a_get_is_redirected_and_a_head_is_answered_here(
     assert got["X-Linked-Etag"] == head["ETag"]
     row = Download.objects.get()
     assert (row.outcome, row.user_id) == (Download.Outcome.REDIRECTED, applicant.pk)
+
+
+def part_of(path: Path, start: int, length: int, release: Callable[[], object]) -> RangedFile:
+    """The body closes the file that it is given."""
+    stream = cast(BinaryIO, path.open("rb", buffering=0))
+    return RangedFile(stream, start, length, release)
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -72,7 +72,7 @@ def _wrong_method(methods: Sequence[str]) -> HttpResponseBase:
     return response
 
 
-# -- files ----------------------------------------------------------------------------------
+# -- files -------------------------------------------------------------------------------
 
 
 @hub_view("GET", "HEAD", caller=by_token_or_session)
@@ -97,7 +97,7 @@ def resolve(
     )
 
 
-# -- a checkpoint and its revisions -------------------------------------------------------------
+# -- a checkpoint and its revisions ------------------------------------------------------
 
 
 @hub_view("GET", "HEAD")
@@ -187,7 +187,7 @@ def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     return _json(payloads.whoami(caller.user, caller.token))
 
 
-# -- addresses that lead nowhere ----------------------------------------------------------------
+# -- addresses that lead nowhere ---------------------------------------------------------
 
 
 @hub_view("GET", "HEAD", "POST", "PUT", "DELETE", caller=by_token)
@@ -202,7 +202,7 @@ def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     return serving.problem(404, "not_found", "There is no such address in this API.")
 
 
-# -- steps that the views share -----------------------------------------------------------------
+# -- steps that the views share ----------------------------------------------------------
 
 
 def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
