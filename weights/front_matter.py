@@ -25,14 +25,27 @@ def _read(block: str) -> dict[str, Any]:
     if len(block) > _MOST:
         return {}
     try:
-        # An alias can stand for a hundred others: short to read, endless to write out.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(block)):
-            return {}
-        values = yaml.safe_load(block)
-    except (yaml.YAMLError, RecursionError, ValueError):
+        values = yaml.safe_load(block) if _is_tame(block) else {}
+    except (yaml.YAMLError, ValueError):
         return {}
     plain = _plain(values, _DEPTH)
     return plain if isinstance(plain, dict) else {}
+
+
+def _is_tame(block: str) -> bool:
+    """Without aliases, which are short to read and endless to write out, and not too deep.
+
+    The events are read one by one, so that a hostile block ends at its first excess.
+    """
+    depth = 0
+    for event in yaml.parse(block):
+        if isinstance(event, yaml.AliasEvent):
+            return False
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEPTH:
+            return False
+    return True
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -29,7 +29,7 @@ def revision_and_path(
         yield _longest_ref(repo_id, rest) or _first_part(rest)
         return
     parts = raw.lstrip("/").split("/")[before:]
-    yield _clean(unquote(parts[0])), _clean(unquote("/".join(parts[1:])))
+    yield clean(unquote(parts[0])), clean(unquote("/".join(parts[1:])))
     if "%2f" not in parts[0].lower() and (found := _longest_ref(repo_id, rest)) is not None:
         yield found
 
@@ -42,7 +42,7 @@ def _raw_path(request: HttpRequest) -> str | None:
 
 def _longest_ref(repo_id: str, rest: str) -> tuple[str, str] | None:
     """The longest prefix of several parts that is a branch or tag, and what follows it."""
-    parts = _clean(rest).split("/")
+    parts = rest.split("/")
     prefixes = ["/".join(parts[:count]) for count in range(2, min(len(parts), _MOST_PARTS) + 1)]
     if not prefixes:
         return None
@@ -57,11 +57,11 @@ def _longest_ref(repo_id: str, rest: str) -> tuple[str, str] | None:
     found = [prefix for prefix in prefixes if _short(prefix) in known]
     if not found:
         return None
-    return found[-1], _clean(rest)[len(found[-1]) + 1 :]
+    return found[-1], rest[len(found[-1]) + 1 :]
 
 
 def _first_part(rest: str) -> tuple[str, str]:
-    revision, _, path = _clean(rest).partition("/")
+    revision, _, path = rest.partition("/")
     return revision, path
 
 
@@ -71,6 +71,6 @@ def _short(name: str) -> str:
     return name
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
     """A name that no database refuses to look for: PostgreSQL takes no NUL."""
     return name.replace("\x00", "\ufffd")

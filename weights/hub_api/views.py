@@ -16,7 +16,7 @@ from weights import gate, serving
 from weights.caller import Caller, Refusal
 from weights.gate import Decision, Missing
 from weights.hub_api import payloads
-from weights.hub_api.addresses import revision_and_path
+from weights.hub_api.addresses import clean, revision_and_path
 from weights.hub_api.authentication import by_token, by_token_or_session
 from weights.hub_api.errors import Refused, refusal
 from weights.hub_api.listings import history, listing
@@ -47,7 +47,7 @@ def hub_view(
             try:
                 who = caller(request)
                 _demand_valid(who)
-                return view(request, who, **names)
+                return view(request, who, **{key: clean(name) for key, name in names.items()})
             except Refused as refused:
                 return refusal(request, who, refused.decision)
             except SuspiciousOperation:
@@ -214,7 +214,7 @@ def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
 
 
 def _revision(checkpoint: Checkpoint, name: str) -> Revision:
-    found = gate.find_revision(checkpoint, name.replace("\x00", "\ufffd"))
+    found = gate.find_revision(checkpoint, name)
     if found is None:
         raise _missing(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
     return found
