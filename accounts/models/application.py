@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
@@ -56,6 +57,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
         Raises AlreadyHeld, NotAllowed or LimitReached, each with the next step.
         """
+        _one_at_a_time(applicant)
         refuse_to_apply(applicant, tier)
         drafts = self.filter(applicant=applicant, status=Status.DRAFT)
         if draft := drafts.filter(tier=tier).first():
@@ -65,6 +67,11 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         application = self.create(applicant=applicant, tier=tier, form_version=FORM_VERSION)
         AuditEvent.record("application.started", actor=applicant, target=application)
         return application
+
+
+def _one_at_a_time(applicant: "User") -> None:
+    """Let two windows of one person wait for each other, so that limits count both."""
+    get_user_model().objects.select_for_update().get(pk=applicant.pk)
 
 
 def refuse_to_apply(applicant: "User", tier: "Tier") -> None:
@@ -169,6 +176,7 @@ class Application(models.Model):
         """
         self._demand_applicant(by)
         move = "resubmit" if self.status == Status.RETURNED else "submit"
+        _one_at_a_time(by)
         if move == "submit":
             refuse_to_apply(by, self.tier)
             self._demand_room_today(by)
