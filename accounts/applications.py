@@ -1,0 +1,93 @@
+"""Rules of applying that span records: where a person stands, and accepting a text alone."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.access import live_grant
+from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
+from accounts.models import Application, AuditEvent, Grant, LicenceVersion, Tier, User
+from accounts.models.application import refuse_to_apply
+from accounts.moves import Status
+from accounts.tiers import AccessMode
+
+#: Working days within which a first answer is meant to come.
+ANSWER_WITHIN = 5
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a person stands with one tier."""
+
+    grant: Grant | None = None
+    #: The accepted text has been replaced, and the new one is not accepted yet.
+    outdated: bool = False
+    application: Application | None = None
+
+
+def standing(user: User, tier: Tier) -> Standing:
+    """The live grant, else the newest application that still matters: open, draft or decided."""
+    if (grant := live_grant(user, tier)) is not None:
+        in_force = tier.licence.in_force()
+        outdated = in_force is not None and in_force.pk != grant.licence_version_id
+        return Standing(grant=grant, outdated=outdated)
+    mine = Application.objects.filter(applicant=user, tier=tier).select_related("tier__licence")
+    return Standing(application=mine.open().first() or mine.order_by("-created_at").first())
+
+
+def draft_of(user: User, tier: Tier) -> Application | None:
+    return Application.objects.filter(
+        applicant=user, tier=tier, status__in=[Status.DRAFT, Status.RETURNED]
+    ).first()
+
+
+@transaction.atomic
+def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
+    """Accept the text in force where nothing else is asked: click-through, or a new version.
+
+    Raises LicenceChanged when another text is in force, AlreadyHeld when it is accepted
+    already, InvalidValue for a tier whose first access takes an application.
+    """
+    version = tier.licence.in_force()
+    if version is None or version.text_sha256 != licence_sha256:
+        raise LicenceChanged("the licence has changed since you read it; read the new text")
+    User.objects.select_for_update().get(pk=user.pk)  # a double click accepts once
+    grant = live_grant(user, tier)
+    if grant is not None:
+        return _renew(grant, version, by=user)
+    if tier.access_mode is not AccessMode.CLICK_THROUGH:
+        raise InvalidValue(f"access to {tier} takes an application")
+    refuse_to_apply(user, tier)
+    return Grant.objects.give(
+        user,
+        tier,
+        licence_version=version,
+        until=timezone.now() + timedelta(days=tier.term_days),
+        origin=Grant.Origin.CLICK_THROUGH,
+        by=user,
+    )
+
+
+def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
+    if grant.licence_version_id == version.pk:
+        raise AlreadyHeld("you have accepted this text already; see My access")
+    grant.licence_version = version
+    grant.save(update_fields=["licence_version"])
+    AuditEvent.record(
+        "licence.accepted",
+        actor=by,
+        target=grant,
+        details={"version": version.version, "sha256": version.text_sha256},
+    )
+    return grant
+
+
+def answer_expected_by(submitted_at: datetime) -> date:
+    """The day by which a first answer is meant to come: Saturdays and Sundays don't count."""
+    day, left = submitted_at.date(), ANSWER_WITHIN
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5
+    return day

@@ -1,0 +1,36 @@
+"""Licences, and each frozen text."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.markdown import to_html
+from accounts.models import Licence
+
+
+@require_safe
+def licence_list(request: HttpRequest) -> HttpResponse:
+    licences = Licence.objects.prefetch_related("tiers", "versions").order_by("title")
+    return render(request, "accounts/licence_list.html", {"licences": licences})
+
+
+@require_safe
+def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpResponse:
+    """The text in force, or the named version's."""
+    licence = get_object_or_404(Licence, slug=slug)
+    versions = list(licence.versions.order_by("-effective_at"))
+    now = timezone.now()
+    in_force = next((found for found in versions if found.effective_at <= now), None)
+    wanted = [found for found in versions if found.version == version] if version else [in_force]
+    if not wanted or wanted[0] is None:
+        raise Http404(f"{licence} has no such version")
+    context = {
+        "licence": licence,
+        "version": wanted[0],
+        "in_force": in_force,
+        "versions": versions,
+        "tiers": licence.tiers.order_by("name"),
+        "text": to_html(wanted[0].text, top=2),
+    }
+    return render(request, "accounts/licence_detail.html", context)

@@ -1,0 +1,54 @@
+"""API tokens: made here, shown once, revoked here."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import TokenForm
+from accounts.models import ApiToken, Grant, User
+from accounts.models.token import Scope
+from accounts.views.people import signed_in
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def token_list(request: HttpRequest) -> HttpResponse:
+    """A person's tokens, and the form that makes one.
+
+    The new token stands in the answer to the POST and nowhere else: not in the session, which
+    is stored, nor behind an address that could be opened again.
+    """
+    user = signed_in(request)
+    form = TokenForm(request.POST or None, person=user, initial=_usual_scopes(user))
+    made, plain = None, ""
+    if request.method == "POST" and form.is_valid():
+        made, plain = ApiToken.objects.mint(user, **form.cleaned_data)
+        form = TokenForm(person=user, initial=_usual_scopes(user))
+    context = {
+        "form": form,
+        "made": made,
+        "plain": plain,
+        "tokens": ApiToken.objects.filter(user=user),
+        "now": timezone.now(),
+    }
+    return render(request, "accounts/token_list.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def token_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
+    user = signed_in(request)
+    token = get_object_or_404(ApiToken, public_id=public_id, user=user)
+    token.revoke(by=user)
+    messages.success(request, f"The token “{token.name}” is revoked. Nothing opens with it now.")
+    return redirect("accounts:token-list")
+
+
+def _usual_scopes(user: User) -> dict[str, list[str]]:
+    """Holders of access mostly want a token that opens it, and forgot to say so elsewhere."""
+    if Grant.objects.live().filter(user=user).exists():
+        return {"scopes": [Scope.READ, Scope.READ_GATED]}
+    return {"scopes": [Scope.READ]}
