@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,10 @@ from pytest_django import Settings
 from accounts.models import LicenceVersion, Tier, User
 from accounts.roles import Role
 from accounts.tiers import AccessMode
-from tests import factories, live, s3
+from tests import factories, live, s3, tools
 from tests.live import Portal
 
+MISSING = "a program that these tests need is missing"
 LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
 
 
@@ -40,6 +42,40 @@ def _empty_cache(request: pytest.FixtureRequest) -> None:
     """Rate limits and progress of one test are not those of the next."""
     if {"db", "transactional_db", "client"} & set(request.fixturenames):
         cache.clear()
+
+
+# -- programs that may be missing ---------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests that need a program this machine does not have."""
+    for item in items:
+        wanted = [tool for mark in item.iter_markers("needs") for tool in mark.args]
+        missing = [tool for tool in wanted if tools.find(tool) is None]
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=f"{MISSING}: {', '.join(missing)}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in the last lines what was not checked for want of a program."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(
+        str(report.longrepr[2]) for report in skipped if MISSING in str(report.longrepr)
+    )
+    for reason, count in reasons.items():
+        terminalreporter.write_line(
+            f"NOT CHECKED: {count} tests. {reason.removeprefix('Skipped: ')}"
+        )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With REQUIRE_TOOLS (CI), a run that could not check everything has failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    short = [report for report in skipped if MISSING in str(report.longrepr)]
+    if short and os.environ.get("REQUIRE_TOOLS") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 # -- people -------------------------------------------------------------------------------

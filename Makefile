@@ -1,0 +1,78 @@
+# Weighbridge. `make run` starts the whole portal; `make help` lists the rest.
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+PORT ?= 8000
+HOST ?= 127.0.0.1
+DATA_DIR ?= var
+# The suite runs on as many processes as two cores carry; TESTS narrows it to some files.
+WORKERS ?= 2
+TESTS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TEMPLATES := $(wildcard templates accounts/templates weights/templates)
+export DATA_DIR
+
+.PHONY: help run test test-sqlite test-postgres test-transformers lint format types bench tools
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
+
+run: $(VENV)/runtime.stamp  ## the portal on this machine: make run [PORT=8000] [HOST=…] [DATA_DIR=var]
+	@exec $(BIN)/python manage.py quickstart --host '$(HOST)' --port '$(PORT)'
+
+test: test-sqlite test-postgres  ## the whole suite, on both databases
+
+test-sqlite: $(VENV)/development.stamp tools  ## what touches the database, on SQLite
+	TEST_DB=sqlite $(BIN)/python -m pytest -n $(WORKERS) -q -m 'not transformers and not one_database' $(TESTS)
+
+test-postgres: $(VENV)/development.stamp tools  ## everything, on PostgreSQL
+	TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+test-transformers: $(VENV)-transformers/stamp  ## load a checkpoint with transformers; installs torch, some GB
+	$(VENV)-transformers/bin/python -m pytest -n 0 -m transformers $(TESTS)
+
+lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(if $(TEMPLATES),$(BIN)/djlint --check --lint --quiet $(TEMPLATES))
+	DATA_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+
+types: $(VENV)/development.stamp  ## mypy
+	$(BIN)/mypy .
+
+format: $(VENV)/development.stamp  ## write files as the linters want them
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+	-$(BIN)/djlint --reformat --quiet $(TEMPLATES)
+
+bench: $(VENV)/development.stamp  ## answer each question of bench/ anew
+	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+tools:
+	@.ci/tools
+
+# -- environments: each is made anew when its requirements change -------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Weighbridge needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "Install one, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python cannot make virtual environments; on Debian: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
+	@echo "Installing the requirements into $(VENV) (once)"
+	@$(PIP) install --requirement requirements.txt
+	@touch $@
+
+$(VENV)/development.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
+	@echo "Installing the development requirements into $(VENV) (once)"
+	@$(PIP) install --requirement requirements-dev.txt
+	@touch $@ $(VENV)/runtime.stamp
+
+$(VENV)-transformers/stamp: requirements-dev.txt | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)-transformers
+	@$(VENV)-transformers/bin/python -m pip --quiet install --requirement requirements-dev.txt torch transformers
+	@touch $@

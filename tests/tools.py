@@ -1,0 +1,23 @@
+"""Programs outside Python that some tests talk to."""
+
+import os
+import shutil
+from pathlib import Path
+
+_NAMES = {"chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")}
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+
+
+def find(tool: str) -> str | None:
+    """The program's path, None when this machine has none."""
+    for name in _NAMES.get(tool, (tool,)):
+        if path := shutil.which(name, path=_PATH):
+            return path
+    return _playwright_browser() if tool == "chromium" else None
+
+
+def _playwright_browser() -> str | None:
+    """The browser that `playwright install chromium` brings."""
+    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
+    found = sorted(cache.glob("chromium-*/chrome-linux*/chrome"))
+    return str(found[-1]) if found else None
