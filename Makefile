@@ -40,7 +40,7 @@ lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrat
 	DATA_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
 
 types: $(VENV)/development.stamp  ## mypy
-	$(BIN)/mypy .
+	DATA_DIR=$$(mktemp -d) $(BIN)/mypy .
 
 format: $(VENV)/development.stamp  ## write files as the linters want them
 	$(BIN)/ruff check --fix-only --quiet .
