@@ -11,14 +11,19 @@ from accounts.models.decision import Decision
 from accounts.reasons import allowed_for
 
 
-class NoForm(forms.Form):
-    """A button alone."""
+class ActionForm(forms.Form):
+    """A button, and what is filled in beside it."""
 
     def values(self) -> dict[str, Any]:
-        return {}
+        """What the model's method takes, once the form is valid."""
+        return dict(self.cleaned_data)
 
 
-class ApproveForm(forms.Form):
+class NoForm(ActionForm):
+    """A button alone."""
+
+
+class ApproveForm(ActionForm):
     days = forms.IntegerField(
         label="Days of access", min_value=1, max_value=3660, help_text="From today"
     )
@@ -33,7 +38,7 @@ class ApproveForm(forms.Form):
         }
 
 
-class _VerdictForm(forms.Form):
+class _VerdictForm(ActionForm):
     """Reasons, the note that the applicant reads, and the one that staff read."""
 
     reasons = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
@@ -49,9 +54,6 @@ class _VerdictForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["reasons"].choices = allowed_for(self.move)  # type: ignore[attr-defined]
 
-    def values(self) -> dict[str, Any]:
-        return dict(self.cleaned_data)
-
 
 class ReturnForm(_VerdictForm):
     move = "return"
@@ -64,5 +66,4 @@ class RejectForm(_VerdictForm):
         super().__init__(*args, **kwargs)
         least = NOTE_LEAST[Decision.Verdict.REJECT]
         self.fields["note"].required = True
-        self.fields["note"].min_length = least
         self.fields["note"].help_text = f"At least {least} characters; mailed as it stands"

@@ -42,7 +42,8 @@ def create_account(
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     AuditEvent.record("account.created", target=user, details={"superuser": superuser})
     for role in roles or []:
-        for tier in tiers or [None]:
+        everywhere: list[Tier | None] = [None]
+        for tier in tiers or everywhere:
             RoleAssignment.objects.assign(user, role, tier)
     return user
 

@@ -40,5 +40,5 @@ class PortalAdminSite(AdminSite):
         if super().has_permission(request) and not self.has_permission(request):
             messages.warning(request, "Staff need a second factor: set one up, then come back.")
             return redirect("mfa_index")
-        return secure_admin_login(super().login)(request, extra_context)
-
+        page: HttpResponse = secure_admin_login(super().login)(request, extra_context)
+        return page

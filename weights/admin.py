@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent
+from accounts.views.people import signed_in
 from weights import verification
 from weights.models import (
     Blob,
@@ -43,7 +44,7 @@ class CheckpointAdmin(admin.ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:
-        return Checkpoint.objects.visible_to(request.user).select_related("tier", "family")
+        return Checkpoint.objects.visible_to(signed_in(request)).select_related("tier", "family")
 
     def save_model(
         self, request: HttpRequest, obj: Checkpoint, form: ModelForm, change: bool
@@ -51,7 +52,7 @@ class CheckpointAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         AuditEvent.record(
             "checkpoint.changed",
-            actor=request.user,
+            actor=signed_in(request),
             target=obj,
             details={"fields": form.changed_data},
         )
@@ -96,7 +97,7 @@ class RunInline(admin.TabularInline):
     extra = 0
     can_delete = False
     max_num = 0
-    fields = ["started_at", "finished_at", "result", "bytes_read", "seconds", "worker", "detail"]
+    fields = ("started_at", "finished_at", "result", "bytes_read", "seconds", "worker", "detail")
     readonly_fields = fields
 
     def has_change_permission(self, request: HttpRequest, obj: Blob | None = None) -> bool:
@@ -118,7 +119,7 @@ class BlobAdmin(ReadOnlyAdmin):
     @admin.action(description="Verify again", permissions=["verify"])
     def verify_again(self, request: HttpRequest, queryset: QuerySet[Blob]) -> None:
         for blob in queryset:
-            AuditEvent.record("blob.verification_asked", actor=request.user, target=blob)
+            AuditEvent.record("blob.verification_asked", actor=signed_in(request), target=blob)
         verification.ask_again(queryset)
         self.message_user(request, f"{len(queryset)} queued for verification", messages.SUCCESS)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import Form
@@ -12,14 +13,15 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.decision_forms import ApproveForm, NoForm, RejectForm, ReturnForm
+from accounts.decision_forms import ActionForm, ApproveForm, NoForm, RejectForm, ReturnForm
 from accounts.errors import AccountsError
 from accounts.models import Application, AuditEvent
 from accounts.moves import Status
 from accounts.questions import answered
+from accounts.views.people import signed_in
 
 #: What each button does: the form that it posts, and the method that it calls.
-_FORMS = {
+_FORMS: dict[str, type[ActionForm]] = {
     "claim": NoForm,
     "release": NoForm,
     "approve": ApproveForm,
@@ -30,7 +32,7 @@ _FORMS = {
 
 def _act(action: str, application: Application, request: HttpRequest, values: Any) -> str:
     """Call the method that belongs to a button; what it says on success."""
-    by = request.user
+    by = signed_in(request)
     match action:
         case "claim":
             application.claim(by=by)
@@ -58,7 +60,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
         """Only those of the tiers this person's roles cover; others do not exist for them."""
-        return Application.objects.readable_by(request.user).select_related(
+        return Application.objects.readable_by(signed_in(request)).select_related(
             "applicant", "tier", "claimed_by"
         )
 
@@ -129,7 +131,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
             "application": application,
             "snapshot": snapshot,
             "answers": answered(snapshot.answers if snapshot else {}),
-            "addresses": applicant.emailaddress_set.order_by("-primary"),
+            "addresses": EmailAddress.objects.filter(user=applicant).order_by("-primary"),
             "earlier": applicant.applications.exclude(pk=application.pk)
             .exclude(status=Status.DRAFT)
             .select_related("tier"),

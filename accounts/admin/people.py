@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from accounts.models import AuditEvent, RoleAssignment, User
 from accounts.roles import Role
+from accounts.views.people import signed_in
 
 # Groups follow accounts/roles.py; editing them by hand would be undone at the next migrate.
 admin.site.unregister(Group)
@@ -34,7 +35,7 @@ class AccountAdmin(UserAdmin):
         super().save_model(request, obj, form, change)
         AuditEvent.record(
             "account.changed" if change else "account.created",
-            actor=request.user,
+            actor=signed_in(request),
             target=obj,
             details={"fields": [name for name in form.changed_data if "password" not in name]},
         )
@@ -52,12 +53,14 @@ class RoleAssignmentAdmin(admin.ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: RoleAssignment, form: ModelForm, change: bool
     ) -> None:
-        made = RoleAssignment.objects.assign(obj.user, Role(obj.role), obj.tier, by=request.user)
+        made = RoleAssignment.objects.assign(
+            obj.user, Role(obj.role), obj.tier, by=signed_in(request)
+        )
         obj.pk = made.pk
 
     def delete_model(self, request: HttpRequest, obj: RoleAssignment) -> None:
-        obj.withdraw(by=request.user)
+        obj.withdraw(by=signed_in(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for assignment in queryset:
-            assignment.withdraw(by=request.user)
+            assignment.withdraw(by=signed_in(request))

@@ -15,6 +15,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
 from accounts.models import ApiToken, Grant, RoleAssignment
 from accounts.roles import GRANT_KEEPERS
+from accounts.views.people import signed_in
 
 
 class RevokeForm(forms.Form):
@@ -52,10 +53,10 @@ class GrantAdmin(ReadOnlyAdmin):
         return None
 
     def _revoke_one(self, request: HttpRequest, grant: Grant, reason: str) -> None:
-        if not RoleAssignment.objects.covers(request.user, GRANT_KEEPERS, grant.tier):
+        if not RoleAssignment.objects.covers(signed_in(request), GRANT_KEEPERS, grant.tier):
             raise PermissionDenied(f"you are no lead reviewer of {grant.tier}")
         try:
-            break_glass.take_away(grant.user, grant.tier, reason=reason, by=request.user)
+            break_glass.take_away(grant.user, grant.tier, reason=reason, by=signed_in(request))
         except AccountsError as error:
             self.message_user(request, f"{grant}: {error}", messages.ERROR)
         else:

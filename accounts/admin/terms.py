@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
+from accounts.views.people import signed_in
 
 
 @admin.register(Tier)
@@ -23,7 +25,7 @@ class TierAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         AuditEvent.record(
             "tier.changed" if change else "tier.made",
-            actor=request.user,
+            actor=signed_in(request),
             target=obj,
             details={"fields": form.changed_data},
         )
@@ -32,6 +34,8 @@ class TierAdmin(admin.ModelAdmin):
 @admin.register(Licence)
 class LicenceAdmin(admin.ModelAdmin):
     list_display = ["title", "slug", "spdx_id"]
+    # An address typed without a scheme is taken for https.
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def has_delete_permission(self, request: HttpRequest, obj: Licence | None = None) -> bool:
         return False
@@ -54,4 +58,4 @@ class LicenceVersionAdmin(admin.ModelAdmin):
         self, request: HttpRequest, obj: LicenceVersion, form: ModelForm, change: bool
     ) -> None:
         super().save_model(request, obj, form, change)
-        AuditEvent.record("licence.version_made", actor=request.user, target=obj)
+        AuditEvent.record("licence.version_made", actor=signed_in(request), target=obj)

@@ -39,9 +39,7 @@ class OutgoingMailAdmin(ReadOnlyAdmin):
         """Only what failed or was kept here: a message that left is not sent twice."""
         again = queryset.filter(state__in=[OutgoingMail.State.FAILED, OutgoingMail.State.KEPT])
         ids = list(again.values_list("pk", flat=True))
-        again.update(
-            state=OutgoingMail.State.QUEUED, attempts=0, next_attempt_at=timezone.now()
-        )
+        again.update(state=OutgoingMail.State.QUEUED, attempts=0, next_attempt_at=timezone.now())
         for mail_id in ids:
             queue_after_commit("accounts.deliver_mail", mail_id)
         self.message_user(request, f"{len(ids)} queued for delivery", messages.SUCCESS)

@@ -45,11 +45,12 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         """Applications this person may read as staff: those of the tiers of their roles."""
         if not (user.is_active and user.is_staff):
             return self.none()
-        held = list(RoleAssignment.objects.held(user, APPLICATION_READERS).values_list("tier"))
+        roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
+        held = list(roles.values_list("tier_id", flat=True))
         visible = self.exclude(status=Status.DRAFT)
-        if (None,) in held:
+        if None in held:
             return visible
-        return visible.filter(tier__in=[tier for (tier,) in held])
+        return visible.filter(tier__in=held)
 
     @transaction.atomic
     def start(self, applicant: "User", tier: "Tier") -> "Application":

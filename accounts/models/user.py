@@ -2,6 +2,7 @@
 
 import uuid
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -23,11 +24,11 @@ class User(AbstractUser):
     @property
     def has_confirmed_address(self) -> bool:
         """Whether any address of this account was confirmed by its holder."""
-        return self.emailaddress_set.filter(verified=True).exists()
+        return EmailAddress.objects.filter(user=self, verified=True).exists()
 
     def confirmed_addresses(self) -> list[str]:
         return list(
-            self.emailaddress_set.filter(verified=True)
+            EmailAddress.objects.filter(user=self, verified=True)
             .order_by("-primary", "email")
             .values_list("email", flat=True)
         )

@@ -39,9 +39,7 @@ def folder(applicant: User, gated_tier: Tier, revision: Revision) -> str:
 def signed(applicant: User, gated_tier: Tier, revision: Revision) -> str:
     """Path and query of a file link."""
     factories.grant(applicant, gated_tier)
-    parts = urlsplit(
-        file_links.issue(session_caller(applicant), "acme/gated", "main", FIRST)
-    )
+    parts = urlsplit(file_links.issue(session_caller(applicant), "acme/gated", "main", FIRST))
     return f"{parts.path}?{parts.query}"
 
 
@@ -54,7 +52,7 @@ def _refused(client: Client, address: str) -> tuple[int, str]:
 def _body(client: Client, address: str) -> bytes:
     response = client.get(address)
     assert response.status_code == 200, response.content
-    return b"".join(response.streaming_content)  # type: ignore[arg-type]
+    return b"".join(response.streaming_content)  # type: ignore[attr-defined]
 
 
 def test_one_link_fetches_every_file_of_the_revision(client: Client, folder: str) -> None:
@@ -76,7 +74,9 @@ def test_a_stand_in_fetched_as_it_is_says_what_to_do(
     assert "put the name in its place" in response.json()["error"]
 
 
-@pytest.mark.parametrize("path", ["x", f"{FIRST}/", f"./{FIRST}", f"a/../{FIRST}", FIRST[:-1], f"{FIRST}x"])
+@pytest.mark.parametrize(
+    "path", ["x", f"{FIRST}/", f"./{FIRST}", f"a/../{FIRST}", FIRST[:-1], f"{FIRST}x"]
+)
 def test_a_link_reaches_the_manifests_files_by_equality_only(
     path: str, client: Client, folder: str
 ) -> None:

@@ -23,10 +23,11 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         )
         if user is None or not user.is_active or not user.is_staff:
             return public
-        held = list(RoleAssignment.objects.held(user, PRIVATE_READERS).values_list("tier"))
-        if (None,) in held:
+        roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
+        held = list(roles.values_list("tier_id", flat=True))
+        if None in held:
             return self
-        return public | self.filter(tier__in=[tier for (tier,) in held])
+        return public | self.filter(tier__in=held)
 
     def published(self) -> "CheckpointQuerySet":
         """Those that hold bytes; the other catalogue entries are "not published here"."""
