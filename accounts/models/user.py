@@ -24,7 +24,7 @@ class User(AbstractUser):
     @property
     def has_confirmed_address(self) -> bool:
         """Whether any address of this account was confirmed by its holder."""
-        return EmailAddress.objects.filter(user=self, verified=True).exists()
+        return bool(EmailAddress.objects.filter(user=self, verified=True).exists())
 
     def confirmed_addresses(self) -> list[str]:
         return list(
