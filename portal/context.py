@@ -5,4 +5,8 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    return {"SITE_NAME": settings.SITE_NAME, "PUBLIC_URL": settings.PUBLIC_URL}
+    return {
+        "SITE_NAME": settings.SITE_NAME,
+        "PUBLIC_URL": settings.PUBLIC_URL,
+        "MAIL_LEAVES": settings.MAIL_LEAVES,
+    }

@@ -25,4 +25,17 @@ class SurfaceMiddleware:
             response = self.get_response(request)
         if facts.request_id and "X-Request-Id" not in response:
             response["X-Request-Id"] = facts.request_id
+        if "Cache-Control" not in response and _is_personal(request):
+            response["Cache-Control"] = "private, no-store"
         return response
+
+
+def _is_personal(request: HttpRequest) -> bool:
+    """Whether the answer was made for a signed-in person; asks nothing of the database.
+
+    A view that never looked at the session or at the person has not used either.
+    """
+    session = getattr(request, "session", None)
+    if session is None or not session.accessed:
+        return False
+    return bool(request.user.is_authenticated)

@@ -4,9 +4,21 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from portal import views
+
 urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
     path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts
     path("", include("weights.delivery_urls")),
+    path("", include("accounts.urls")),
+    path("", include("weights.urls")),  # last: it takes any ORG/NAME
 ]
+
+handler400 = views.bad_request
+handler403 = views.forbidden
+handler404 = views.not_found
+handler429 = "portal.views.too_many"  # allauth's limits look for it by this name
+handler500 = views.server_error

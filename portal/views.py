@@ -1,0 +1,66 @@
+"""Health, and the answer to what no other view answers."""
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts.error_pages import error_page
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers; says nothing of what it depends on."""
+    return _plain("ok")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """This process can do its work: the database answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return _plain("the database does not answer", status=503)
+    return _plain("ready")
+
+
+def _plain(text: str, status: int = 200) -> HttpResponse:
+    response = HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8", status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+# -- errors ---------------------------------------------------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, 403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its proof: an old page, or cookies switched off."""
+    return error_page(
+        request,
+        403,
+        code="csrf_failed",
+        title="This form is no longer valid",
+        message="The page was open for too long, or your browser keeps no cookies. "
+        "Go back, reload the page and send it again.",
+        steps=[("Go to the start", "/")],
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, 404)
+
+
+def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_page(request, 429)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(request, 500)

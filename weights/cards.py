@@ -1,0 +1,65 @@
+"""A checkpoint's card: what the publisher wrote in README.md, or the catalogue's own text.
+
+Cards are content: a text is parsed once and remembered under its hash. Rights are never
+remembered here.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from accounts.markdown import to_html
+from weights import front_matter
+from weights.models import Blob, Checkpoint, File, Revision
+from weights.storage import blob_storage
+
+#: Bytes of a README.md that is still shown as a card.
+LARGEST = 512_000
+_TAGS_MOST = 12
+
+
+@dataclass(frozen=True)
+class Card:
+    """The card as HTML, and the tags of its front matter."""
+
+    html: SafeString
+    tags: tuple[str, ...] = ()
+
+
+def of_checkpoint(checkpoint: Checkpoint, revision: Revision | None, readme: File | None) -> Card:
+    """The revision's README.md where there is a readable one, else the catalogue's text."""
+    if revision is None or readme is None:
+        return _parsed(checkpoint.card, "")
+    if readme.size > LARGEST or readme.blob.state != Blob.State.VERIFIED:
+        return _parsed(checkpoint.card, "")
+    base = f"/{checkpoint.repo_id}/blob/{revision.sha}/"
+    return _stored(readme.sha256, base)
+
+
+@lru_cache(maxsize=256)
+def _stored(sha256: str, base: str) -> Card:
+    with blob_storage().open(sha256) as stream:
+        return parse(stream.read(LARGEST).decode("utf-8", "replace"), base)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, base: str) -> Card:
+    return parse(text, base)
+
+
+def parse(text: str, base: str) -> Card:
+    """Split off the front matter and render the rest; relative links lead below `base`."""
+    front, body = front_matter.split(text)
+    return Card(to_html(body, top=3, relative_to=base), _tags(front))
+
+
+def _tags(front: dict[str, Any]) -> tuple[str, ...]:
+    """Short texts of the keys that the Hub shows as tags."""
+    words: list[Any] = []
+    for key in ("pipeline_tag", "library_name", "language", "tags"):
+        value = front.get(key)
+        words += value if isinstance(value, list) else [value]
+    short = [word for word in words if isinstance(word, str) and 0 < len(word) <= 40]
+    return tuple(dict.fromkeys(short))[:_TAGS_MOST]

@@ -1,0 +1,136 @@
+"""How far a person is on the way to a checkpoint's files; the gate's answer, explained."""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from accounts.models import ApiToken, User
+from accounts.models.token import Scope
+from weights import gate
+from weights.caller import Refusal, session_caller
+from weights.gate import Decision
+from weights.models import Checkpoint
+
+_WORDS = {"done": "Done", "todo": "To do", "waiting": "Waiting", "refused": "Refused"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the personal checklist; `state` is done, todo, waiting or refused."""
+
+    state: str
+    text: str
+    note: str = ""
+    address: str = ""
+    link: str = ""
+
+    @property
+    def word(self) -> str:
+        return _WORDS[self.state]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the gate says of this person now, the steps there, and the one thing to do next."""
+
+    decision: Decision
+    steps: list[Step]
+    button: tuple[str, str] | None
+
+    @property
+    def allowed(self) -> bool:
+        return self.decision.allowed
+
+
+#: What an open application or an ended grant says in the checklist.
+_APPLICATION: dict[Refusal, Step] = {
+    Refusal.IN_REVIEW: Step(
+        "waiting", "Application in review", "You get a mail.", "/applications/", "Follow it"
+    ),
+    Refusal.RETURNED: Step(
+        "waiting", "Application returned for changes", "", "/applications/", "Answer"
+    ),
+    Refusal.REJECTED: Step("refused", "Application rejected", "", "/applications/", "Read why"),
+    Refusal.GRANT_EXPIRED: Step("refused", "Access has ended", "Apply again to renew it."),
+    Refusal.REVOKED: Step("refused", "Access was revoked", "", "/access/", "Read why"),
+    Refusal.SUSPENDED: Step(
+        "refused", "Access is on hold", "Is your e-mail confirmed?", "/access/", "See why"
+    ),
+    Refusal.LICENCE_OUTDATED: Step("done", "Application approved"),
+}
+
+
+def standing(user: User | None, checkpoint: Checkpoint) -> Standing:
+    """Asks the gate; the steps only put its answer into words."""
+    decision = gate.may_read(session_caller(user), checkpoint.repo_id, timezone.now())
+    if not checkpoint.tier.is_gated:
+        steps = [
+            Step("done", "Open to anyone", "No account and no token are needed."),
+            Step("done", "The licence binds", "", _licence(checkpoint), "Read it"),
+        ]
+        return Standing(decision, steps, None)
+    steps = [_signed_in(user), *_right(decision, checkpoint)]
+    steps.append(_token(user if decision.allowed else None))
+    return Standing(decision, steps, next_step(decision, checkpoint))
+
+
+def _signed_in(user: User | None) -> Step:
+    if user is None:
+        return Step("todo", "Sign in")
+    return Step("done", f"Signed in as {user.username}")
+
+
+def _right(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
+    licence = _licence(checkpoint)
+    if decision.grant is not None:
+        until = f"until {decision.grant.expires_at:%d %B %Y}".replace(" 0", " ")
+        return [
+            Step("done", "Licence accepted", "", licence, "Read it"),
+            Step("done", "Access granted", until),
+        ]
+    code = decision.code
+    accepted = code in {Refusal.IN_REVIEW, Refusal.RETURNED}
+    terms = "Accept the new licence" if code is Refusal.LICENCE_OUTDATED else "Accept the licence"
+    approve = "Accept" if checkpoint.tier.mode == "click-through" else "Application approved"
+    return [
+        Step("done", "Licence accepted", "", licence, "Read it")
+        if accepted
+        else Step("todo", terms, "", licence, "Read it first"),
+        _APPLICATION.get(code, Step("todo", approve)) if code else Step("todo", approve),
+    ]
+
+
+def _token(user: User | None) -> Step:
+    """Whether the person has a token that opens gated checkpoints; links need none."""
+    address = "/settings/tokens/"
+    if user is None:
+        return Step("todo", "Token for scripts", "Made once you have access.")
+    tokens = ApiToken.objects.active().filter(user=user)
+    if any(Scope.READ_GATED in token.scopes for token in tokens):
+        return Step("done", "Token for scripts", "", address, "Your tokens")
+    note = "Not needed for the mailed link."
+    return Step("todo", "Token with the scope read-gated", note, address, "Make one")
+
+
+def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | None:
+    """The one next step of a person whom the gate refuses."""
+    apply = f"/apply/{checkpoint.tier.slug}/"
+    match decision.code:
+        case None:
+            return None
+        case Refusal.LOGIN_REQUIRED:
+            return "See what is asked, and apply", apply
+        case Refusal.IN_REVIEW | Refusal.RETURNED | Refusal.REJECTED:
+            return "See your application", "/applications/"
+        case Refusal.SUSPENDED | Refusal.REVOKED:
+            return "My access", "/access/"
+        case Refusal.LICENCE_OUTDATED:
+            return "Read and accept the new licence", apply
+        case Refusal.NO_APPLICATION | Refusal.GRANT_EXPIRED:
+            return "Apply for access", apply
+        case _:
+            return None
+
+
+def _licence(checkpoint: Checkpoint) -> str:
+    return f"/licences/{checkpoint.tier.licence.slug}/"

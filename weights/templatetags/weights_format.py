@@ -1,0 +1,82 @@
+"""Sizes, counts and states as pages show them."""
+
+from urllib.parse import quote
+
+from django import template
+
+from weights.charts import short
+from weights.models import Blob, Checkpoint
+
+register = template.Library()
+
+
+@register.filter
+def size(count: int | None) -> str:
+    """Bytes in decimal and binary units: `349.2 GB (325.2 GiB)`; below 1 kB in bytes."""
+    if count is None:
+        return ""
+    if count < 1000:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    for power, letter in ((4, "T"), (3, "G"), (2, "M")):
+        if count >= 1000**power:
+            decimal, binary = count / 1000**power, count / 1024**power
+            return f"{decimal:,.1f} {letter}B ({binary:,.1f} {letter}iB)"
+    return f"{count / 1000:,.1f} kB ({count / 1024:,.1f} KiB)"
+
+
+@register.filter
+def short_size(count: int) -> str:
+    """Bytes in decimal units alone, for tables: `349.2 GB`."""
+    return size(count).partition(" (")[0]
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """A large count in words: `174.6 billion`; empty for none."""
+    return "" if number is None else short(number)
+
+
+@register.filter
+def state_kind(state: str) -> str:
+    """Which badge a blob's state has."""
+    if state == Blob.State.VERIFIED:
+        return "verified"
+    return "refused" if state == Blob.State.QUARANTINED else "waiting"
+
+
+@register.filter
+def binary_size(count: int) -> str:
+    """Bytes in binary units alone: `325.2 GiB`; below 1 kB the words `in all`."""
+    return size(count).partition(" (")[2].removesuffix(")") or "in all"
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """Digits in groups of three: `349,208,936,448`."""
+    return f"{number:,}"
+
+
+@register.filter
+def below(path: str, start: int) -> str:
+    """A path without the folder that the page is about, whose length is `start`."""
+    return path[start:]
+
+
+@register.simple_tag
+def file_address(checkpoint: Checkpoint, written: str, path: str) -> str:
+    """The page of one file; `written` is the revision as the reader named it."""
+    return _address(checkpoint, "blob", written, path)
+
+
+@register.simple_tag
+def folder_address(checkpoint: Checkpoint, written: str, path: str) -> str:
+    return _address(checkpoint, "tree", written, path)
+
+
+@register.simple_tag
+def download_address(checkpoint: Checkpoint, written: str, path: str) -> str:
+    return _address(checkpoint, "resolve", written, path)
+
+
+def _address(checkpoint: Checkpoint, kind: str, written: str, path: str) -> str:
+    return f"/{checkpoint.repo_id}/{kind}/{quote(written, safe='')}/{quote(path)}"

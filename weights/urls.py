@@ -1,0 +1,17 @@
+"""Pages of checkpoints; the last pattern takes any ORG/NAME, so these stand last."""
+
+from django.urls import path
+
+from weights.views import access, catalogue, checkpoints, files
+
+app_name = "weights"
+urlpatterns = [
+    path("", catalogue.home, name="home"),
+    path("models", catalogue.checkpoint_list, name="checkpoint-list"),
+    path("access/", access.access, name="access"),
+    path("access/links/<str:org>/<str:name>/", access.link_request, name="link-request"),
+    path("access/links/<uuid:public_id>/revoke/", access.link_revoke, name="link-revoke"),
+    path("<str:org>/<str:name>/tree/<path:rest>", files.tree, name="file-list"),
+    path("<str:org>/<str:name>/blob/<path:rest>", files.file_detail, name="file-detail"),
+    path("<str:org>/<str:name>", checkpoints.checkpoint_detail, name="checkpoint-detail"),
+]

@@ -1,0 +1,81 @@
+"""My access: what do I hold?"""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import ApiToken, Grant, User
+from weights import links
+from weights.errors import GateRefused
+from weights.models import Checkpoint, CheckpointLink, Download
+from weights.views.lookup import checkpoint_or_404, person
+
+DOWNLOADS_PAGE = 50
+#: Links that still matter; older ones are history.
+LINKS_SHOWN = 20
+
+
+@login_required
+@require_safe
+def access(request: HttpRequest) -> HttpResponse:
+    user = _signed_in(request)
+    grants = list(
+        Grant.objects.filter(user=user)
+        .select_related("tier__licence", "licence_version", "application")
+        .order_by("-starts_at")
+    )
+    made = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
+    downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
+    context = {
+        "live": [grant for grant in grants if grant.is_live],
+        "past": [grant for grant in grants if not grant.is_live],
+        "checkpoints": _gated_and_open_to(user),
+        "links": made.order_by("-created_at")[:LINKS_SHOWN],
+        "tokens": ApiToken.objects.active().filter(user=user).count(),
+        "downloads": Paginator(downloads, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
+        "now": timezone.now(),
+        "mail_leaves": settings.MAIL_LEAVES,
+    }
+    return render(request, "weights/access.html", context)
+
+
+@login_required
+@require_POST
+def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
+    """Queue a new checkpoint link; its holder gets it by mail."""
+    checkpoint = checkpoint_or_404(request, org, name)
+    try:
+        links.request_link(_signed_in(request), checkpoint)
+        sentence = f"A link to {checkpoint.repo_id} is being prepared. It comes by mail."
+        messages.success(request, sentence)
+    except GateRefused as error:
+        text = str(error)
+        messages.error(request, f"{text[:1].upper()}{text[1:]}")
+    return redirect("weights:access")
+
+
+@login_required
+@require_POST
+def link_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
+    user = _signed_in(request)
+    link = get_object_or_404(CheckpointLink, public_id=public_id, holder=user)
+    links.revoke_link(link, by=user)
+    messages.success(request, f"The link to {link.checkpoint} is revoked. Nothing opens with it.")
+    return redirect("weights:access")
+
+
+def _signed_in(request: HttpRequest) -> User:
+    user = person(request)
+    assert user is not None  # login_required stands in front
+    return user
+
+
+def _gated_and_open_to(user: User) -> list[Checkpoint]:
+    """Gated checkpoints that this person may fetch now; open ones need no link."""
+    held = Checkpoint.objects.downloadable_by(user).select_related("tier")
+    return [checkpoint for checkpoint in held if checkpoint.tier.is_gated]

@@ -1,0 +1,69 @@
+"""A checkpoint's page: what is it, may I have it, how do I get it?"""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from weights import cards, facts, gate
+from weights.catalogue import opt
+from weights.models import Checkpoint, File, Ref, Revision
+from weights.recipes import Recipe, Wanted, recipes
+from weights.standing import standing
+from weights.views.lookup import checkpoint_or_404, person
+
+#: Files shown on the checkpoint's own page; the rest is one click away.
+FILES_SHOWN = 6
+
+
+@require_safe
+def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse:
+    checkpoint = checkpoint_or_404(request, org, name)
+    revision = gate.find_revision(checkpoint, "main") if checkpoint.published_at else None
+    files = _files(revision)
+    readme = next((file for file in files if file.path == "README.md"), None)
+    context = {
+        "checkpoint": checkpoint,
+        "revision": revision,
+        "files": sorted(files, key=lambda file: -file.size)[:FILES_SHOWN],
+        "card": cards.of_checkpoint(checkpoint, revision, readme),
+        "facts": facts.shown(checkpoint.facts),
+        "sources": _sources(checkpoint),
+        "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
+        "standing": standing(person(request), checkpoint),
+        "recipes": _recipes(checkpoint, files),
+        "citation": _citation(checkpoint),
+    }
+    return render(request, "weights/checkpoint_detail.html", context)
+
+
+def _files(revision: Revision | None) -> list[File]:
+    if revision is None:
+        return []
+    return list(File.objects.filter(revision=revision).select_related("blob"))
+
+
+def _recipes(checkpoint: Checkpoint, files: list[File]) -> list[Recipe]:
+    if not files:
+        return []
+    wanted = Wanted(
+        portal=settings.PUBLIC_URL,
+        repo_id=checkpoint.repo_id,
+        gated=checkpoint.tier.is_gated,
+        paths=[file.path for file in files],
+        largest=max(files, key=lambda file: file.size).path,
+    )
+    return recipes(wanted)
+
+
+def _sources(checkpoint: Checkpoint) -> list[tuple[str, str]]:
+    """The long names of the sources that this checkpoint's facts cite by a short one."""
+    known = checkpoint.family.facts.get("sources", {}) if checkpoint.family else {}
+    cited = " ".join(str(fact.get("source", "")) for fact in checkpoint.facts.values())
+    return [(key, text) for key, text in known.items() if key in cited]
+
+
+def _citation(checkpoint: Checkpoint) -> str:
+    if checkpoint.family is None or checkpoint.family.slug != "opt" or checkpoint.synthetic:
+        return ""
+    return opt.bibtex()
