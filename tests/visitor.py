@@ -34,7 +34,7 @@ class _Forms(HTMLParser):
         name = facts.get("name", "")
         kind = facts.get("type", "text")
         if tag == "input" and kind == "submit":
-            self.forms[-1].buttons[facts.get("value", "")] = (name, facts.get("value", ""))
+            self.forms[-1].buttons[facts.get("value", "").lower()] = (name, facts.get("value", ""))
         elif tag == "input" and name:
             if kind not in {"checkbox", "radio"} or "checked" in facts:
                 values[name] = facts.get("value", "on" if kind == "checkbox" else "")
@@ -61,7 +61,7 @@ class _Forms(HTMLParser):
         if self._textarea and self.forms:
             self.forms[-1].values[self._textarea] += data
         if self._button is not None and self.forms and data.strip():
-            self.forms[-1].buttons[data.strip()] = self._button
+            self.forms[-1].buttons[data.strip().lower()] = self._button
 
 
 class Visitor:
@@ -79,9 +79,9 @@ class Visitor:
         return self.page.text
 
     def submit(self, button: str, **values: str) -> str:
-        """Press the button of this name, with `values` filled in, and return the next page."""
-        form = self._form_with(button)
-        name, value = form.buttons[button]
+        """Fill in `values`, press the button of this name (in any case), return the next page."""
+        form = self._form_with(button.lower())
+        name, value = form.buttons[button.lower()]
         sent = {**form.values, **values, **({name: value} if name else {})}
         self.page = self.session.post(
             urljoin(self.page.url, form.action),

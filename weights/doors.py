@@ -18,9 +18,7 @@ _STAND_INS = frozenset({"stubbed.pt", "*"})
 
 
 @require_safe
-def file_link(
-    request: HttpRequest, org: str, name: str, sha: str, path: str
-) -> HttpResponseBase:
+def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) -> HttpResponseBase:
     """One file by its signed address; 403 for any query but the one that was signed."""
     now = timezone.now()
     repo_id = f"{org}/{name}"

@@ -2,6 +2,7 @@
 
 from portal import embedded, env
 from portal.settings.base import *  # noqa: F403
+from portal.settings.base import PASSWORD_HASHERS as BASE_HASHERS
 from portal.settings.base import PUBLIC_URL, database
 
 ALLOWED_HOSTS = [*embedded.hosts(PUBLIC_URL), "testserver"]
@@ -27,8 +28,7 @@ CACHES = {
     }
 }
 
-# The real hash takes a twentieth of a second by design; tests of it name it themselves.
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PASSWORD_HASHERS = ["tests.hashers.OneRoundHasher", *BASE_HASHERS]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

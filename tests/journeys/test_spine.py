@@ -1,0 +1,131 @@
+"""The main job in one go: publish, verify, sign up, apply, approve, mailed link, wget.
+
+Everything is the real part: a web server and a Celery worker as processes of their own, the
+embedded files store, forms posted as a browser posts them, the published script's way with
+one address, and wget.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Application, AuditEvent, OutgoingMail, Tier
+from accounts.roles import Role
+from tests import factories
+from tests.live import Portal
+from tests.services import wait_until
+from tests.visitor import Visitor
+from weights.models import Download
+
+SHARDS = {
+    "README.md": b"# Three shards\n",
+    "checkpoint_last-model_part-0-shard0.pt": bytes(range(256)) * 300,
+    "checkpoint_last-model_part-0-shard1.pt": b"\x01" * 70_000,
+}
+PASSWORD = "a quiet password 7"
+
+
+def _wget(address: str, into: Path, *options: str) -> tuple[int, str]:
+    """wget's exit code and what it said."""
+    done = subprocess.run(
+        ["wget", "--tries=1", "--no-verbose", *options, "-O", str(into), address],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def _mail(kind: str, to: str) -> str:
+    """The text of a message, once the worker has put it where it is read."""
+    mails = OutgoingMail.objects.filter(kind=kind, to=to)
+    wait_until(lambda: mails.exists(), f"the mail {kind}")
+    return mails.latest("pk").text
+
+
+def _publish(portal: Portal, folder: Path) -> str:
+    for name, content in SHARDS.items():
+        (folder / name).write_bytes(content)
+    done = portal.manage("publish", str(folder), "acme/three", "--tier", "opt-175b", "--wait")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def _sign_up(portal: Portal) -> Visitor:
+    visitor = Visitor(portal.url)
+    visitor.visit("/accounts/signup/")
+    facts = {"username": "grace", "email": "grace@uni.example", "password1": PASSWORD}
+    visitor.submit("Sign up", **facts, password2=PASSWORD)
+    confirm = re.search(r"http://\S+", _mail("email_confirmation_signup", "grace@uni.example"))
+    assert confirm is not None
+    visitor.visit(confirm[0])
+    visitor.submit("Confirm")
+    visitor.visit("/accounts/login/")
+    visitor.submit("Sign in", login="grace", password=PASSWORD)
+    return visitor
+
+
+def _apply(visitor: Visitor) -> Application:
+    visitor.visit("/apply/opt-175b/")
+    answers = {
+        key: ("on" if value is True else "no" if value is False else str(value))
+        for key, value in factories.ANSWERS.items()
+    }
+    visitor.submit("Submit application", **answers | {"work_email": "grace@uni.example"})
+    application = Application.objects.get()
+    assert application.status == "submitted", visitor.page.text
+    assert application.reference in visitor.visit("/applications/")
+    return application
+
+
+def _approve(portal: Portal, application: Application) -> None:
+    desk = Visitor(portal.url)
+    desk.visit("/accounts/login/?next=/admin/")
+    desk.submit("Sign in", login="rita", password=factories.PASSWORD)
+    desk.visit(f"/admin/accounts/application/{application.pk}/change/")
+    desk.submit("Approve")
+    application.refresh_from_db()
+    assert application.status == "approved", desk.page.text
+
+
+@pytest.mark.usefixtures("gated_tier")
+def test_from_publishing_to_wget_and_back_to_refusal(
+    portal_server: Portal, tmp_path: Path, gated_tier: Tier
+) -> None:
+    factories.staff("rita", Role.REVIEWER)
+    source, fetched = tmp_path / "source", tmp_path / "fetched"
+    source.mkdir()
+    fetched.mkdir()
+
+    sha = _publish(portal_server, source)
+    assert re.fullmatch("[0-9a-f]{40}", sha)
+
+    visitor = _sign_up(portal_server)
+    resolve = f"{portal_server.url}/acme/three/resolve/main/README.md"
+    assert visitor.session.get(resolve, timeout=10).headers["X-Refusal-Code"] == "no_application"
+    application = _apply(visitor)
+    assert visitor.session.get(resolve, timeout=10).headers["X-Refusal-Code"] == "in_review"
+    _approve(portal_server, application)
+
+    mailed = re.search(r"'(http://\S+stubbed\.pt)'", _mail("checkpoint_link", "grace@uni.example"))
+    assert mailed is not None
+    for name, content in SHARDS.items():
+        code, said = _wget(mailed[1].replace("stubbed.pt", name, 1), fetched / name)
+        assert code == 0, said
+        assert (fetched / name).read_bytes() == content
+    assert Download.objects.filter(outcome="served", credential_kind="link").count() == 3
+
+    done = portal_server.manage("revoke", "grace", "opt-175b", "--reason", "the journey ends")
+    assert done.returncode == 0, done.stderr
+    code, said = _wget(mailed[1].replace("stubbed.pt", "README.md"), fetched / "after")
+    assert code == 8
+    assert "403" in said
+    assert visitor.session.get(resolve, timeout=10).headers["X-Refusal-Code"] == "revoked"
+
+    told = list(AuditEvent.objects.order_by("pk").values_list("action", flat=True))
+    story = ["revision.published", "application.submit", "application.approve", "grant.given"]
+    assert [action for action in told if action in story] == story
+    assert {"checkpoint_link.issued", "grant.revoked", "licence.accepted"} <= set(told)
