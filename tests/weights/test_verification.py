@@ -303,7 +303,12 @@ def test_the_sweep_queues_what_is_due_largest_first_and_only_once(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
-    monkeypatch.setattr(verification, "queue_now", lambda task, pk: sent.append(pk) or True)
+
+    def send(task: str, blob_id: int) -> bool:
+        sent.append(blob_id)
+        return True
+
+    monkeypatch.setattr(verification, "queue_now", send)
     verification.sweep()
     verification.sweep()
     sizes = [Blob.objects.get(pk=pk).size for pk in sent]
@@ -314,7 +319,12 @@ def test_with_a_dead_broker_the_sweep_stops_and_work_stays_due(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[int] = []
-    monkeypatch.setattr(verification, "queue_now", lambda task, pk: bool(tried.append(pk)))
+
+    def fail(task: str, blob_id: int) -> bool:
+        tried.append(blob_id)
+        return False
+
+    monkeypatch.setattr(verification, "queue_now", fail)
     verification.sweep()
     assert len(tried) == 1
     assert Blob.objects.due_for_check(timezone.now()).count() == 2

@@ -1,0 +1,255 @@
+"""`manage.py publish` and `verify` as real processes: killed, doubled, starved, damaged."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import Tier
+from tests import live, services
+from tests.live import Portal
+from weights import verification
+from weights.models import Blob, Checkpoint, File, Revision, VerificationRun
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SHARDS = 24
+SHARD_BYTES = 1 << 20
+
+
+@pytest.fixture
+def command(open_tier: Tier, store: Path, settings: Settings, tmp_path: Path) -> Portal:
+    """Runs manage.py against this test's database and store; no server behind it."""
+    environment = live.environment("http://127.0.0.1:1", settings.WEIGHTS_STORAGE)
+    return Portal("", environment, tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Some shards, different each."""
+    root = tmp_path / "shards"
+    root.mkdir()
+    for number in range(SHARDS):
+        path = root / f"checkpoint_last-model_part-0-shard{number}.pt"
+        path.write_bytes(random.Random(number).randbytes(SHARD_BYTES))
+    return root
+
+
+def publishing(command: Portal, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, str(live.ROOT / "manage.py"), "publish", *arguments],
+        env=command.environment,
+        cwd=live.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+# -- publishing ---------------------------------------------------------------------------
+
+
+def test_publish_prints_the_id_alone_and_a_bar_on_stderr(command: Portal, folder: Path) -> None:
+    done = command.manage("publish", str(folder), "acme/shards", "--tier", "open")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == Revision.objects.get().sha
+    assert "Storing: 100%" in done.stderr
+    assert "no worker is running, so verification waits" in last_line(done.stderr)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_publish_killed_again_and_again_ends_whole(
+    command: Portal, folder: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    arguments = (str(folder), "acme/shards", "--tier", "open")
+    for _ in range(4):
+        running = publishing(command, *arguments)
+        time.sleep(chance.uniform(0.5, 1.6))
+        running.kill()
+        running.communicate()
+        for revision in Revision.objects.all():
+            assert revision.files.count() == SHARDS
+        assert Checkpoint.objects.count() == Revision.objects.count()
+    done = command.manage("publish", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == Revision.objects.get().sha
+    assert File.objects.count() == Blob.objects.count() == SHARDS
+    for blob in Blob.objects.all():
+        verification.verify(blob.pk)
+    assert Revision.objects.get().state == Revision.State.VISIBLE
+
+
+def test_two_publishes_of_one_folder_at_once_are_one_revision(
+    command: Portal, folder: Path
+) -> None:
+    both = [publishing(command, str(folder), "acme/x", "--tier", "open") for _ in range(2)]
+    answers = [running.communicate() for running in both]
+    assert [running.returncode for running in both] == [0, 0], answers
+    assert {out.strip() for out, _ in answers} == {Revision.objects.get().sha}
+
+
+def test_two_publishes_of_different_folders_at_once_follow_each_other(
+    command: Portal, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.json").write_text("{}")
+    both = [publishing(command, str(d), "acme/x", "--tier", "open") for d in (folder, other)]
+    answers = [running.communicate() for running in both]
+    assert [running.returncode for running in both] == [0, 0], answers
+    first, second = Revision.objects.order_by("pk")
+    assert (first.parent, second.parent) == (None, first)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["acme/x", "--tier", "nope"], "the tiers are: open"),
+        (["acme--x/x", "--tier", "open"], "is not a repository name"),
+        (["acme/x", "--tier", "open", "--revision", "a..b"], "not a branch or tag name"),
+    ],
+)
+def test_a_refusal_is_one_line_on_stderr(
+    command: Portal, folder: Path, arguments: list[str], words: str
+) -> None:
+    done = command.manage("publish", str(folder), *arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of four megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mounting a small tmpfs is not permitted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_no_half_revision_and_the_next_run_goes_on(
+    command: Portal, folder: Path, small_disk: Path
+) -> None:
+    command.environment["WEIGHTS_STORAGE"] = f"file://{small_disk}"
+    arguments = ("publish", str(folder), "acme/x", "--tier", "open")
+    done = command.manage(*arguments)
+    assert done.returncode == 1
+    assert "is full; free some room" in last_line(done.stderr)
+    assert not Checkpoint.objects.exists()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert command.manage(*arguments).returncode == 0
+    assert Revision.objects.get().file_count == SHARDS
+
+
+def test_memory_stays_flat_while_a_gigabyte_goes_through(
+    command: Portal, tmp_path: Path, store: Path
+) -> None:
+    peaks = []
+    for name, size in (("small", 1 << 20), ("large", 1 << 30)):
+        root = tmp_path / name
+        root.mkdir()
+        with (root / "model.bin").open("wb") as stream:
+            stream.truncate(size)
+        running = publishing(command, str(root), f"acme/{name}", "--tier", "open")
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+        _, stderr = running.communicate()
+        assert running.returncode == 0, stderr
+        peaks.append(usage.ru_maxrss)
+    assert peaks[1] - peaks[0] < 40 * 1024, f"{peaks} KiB"
+
+
+# -- verifying, by a real worker ----------------------------------------------------------
+
+
+def test_publish_waits_for_the_worker_and_verify_counts(
+    open_tier: Tier, portal_server: Portal, folder: Path
+) -> None:
+    done = portal_server.manage("publish", str(folder), "acme/x", "--tier", "open", "--wait")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == Revision.objects.visible().get().sha
+    checked = portal_server.manage("verify", "acme/x", "--wait")
+    assert (checked.returncode, checked.stdout) == (0, f"verified {SHARDS}\n"), checked.stderr
+    assert VerificationRun.objects.count() == 2 * SHARDS
+
+
+def test_damage_between_intake_and_verification_is_told_and_nothing_is_shown(
+    open_tier: Tier, store: Path, start_portal: Callable[..., Portal], folder: Path
+) -> None:
+    portal = start_portal(worker=False)
+    waiting = publishing(portal, str(folder), "acme/x", "--tier", "open", "--wait")
+    services.wait_until(Revision.objects.exists, "the revision")
+    bad = File.objects.get(shard=7)
+    path = store / bad.sha256[:2] / bad.sha256[2:4] / bad.sha256
+    path.write_bytes(b"\0" + path.read_bytes()[1:])
+    portal.start("worker")
+    portal.wait_for_worker()
+    sha, told = waiting.communicate()
+    assert waiting.returncode == 1
+    assert f"acme/x/{bad.path}: its bytes in the store have SHA-256" in last_line(told)
+    assert not Revision.objects.visible().exists()
+    checked = portal.manage("verify", "acme/x", "--wait")
+    assert checked.returncode == 1
+    assert checked.stdout == f"verified {SHARDS - 1}\nquarantined 1\n"
+    assert f"acme/x/{bad.path}: its bytes in the store have SHA-256" in checked.stderr
+    again = portal.manage("publish", str(folder), "acme/x", "--tier", "open", "--wait")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == sha
+
+
+def test_a_worker_killed_in_mid_verification_is_replaced_by_the_next(
+    open_tier: Tier, store: Path, start_portal: Callable[..., Portal], tmp_path: Path
+) -> None:
+    portal = start_portal(worker=True)
+    (tmp_path / "large").mkdir()
+    with (tmp_path / "large" / "model.bin").open("wb") as stream:
+        stream.truncate(1 << 30)
+    portal.manage("publish", str(tmp_path / "large"), "acme/x", "--tier", "open")
+    services.wait_until(VerificationRun.objects.exists, "a verification", pause=0.01)
+    portal.processes["worker"].send_signal(signal.SIGKILL)
+    portal.kill("worker")
+    assert VerificationRun.objects.get().result == VerificationRun.Result.RUNNING
+    portal.start("worker")
+    portal.wait_for_worker()
+    # Three minutes later the lease has run out, and the sweep finds the blob due.
+    past = timezone.now()
+    Blob.objects.update(leased_until=past, check_due_at=past)
+    verification.sweep()
+    services.wait_until(Revision.objects.visible().exists, "the revision", seconds=60)
+    results = list(VerificationRun.objects.order_by("pk").values_list("result", flat=True))
+    assert results == ["abandoned", "verified"]
+
+
+def test_waiting_without_a_worker_ends_with_the_reason(command: Portal, folder: Path) -> None:
+    done = command.manage("publish", str(folder), "acme/x", "--tier", "open", "--wait")
+    assert done.returncode == 1
+    assert done.stdout.strip() == Revision.objects.get().sha
+    assert "no worker is running" in last_line(done.stderr)
+
+
+def test_with_a_dead_broker_publish_succeeds_and_the_work_waits(
+    command: Portal, folder: Path
+) -> None:
+    command.environment["BROKER_URL"] = "redis://127.0.0.1:1"
+    done = command.manage("publish", str(folder), "acme/x", "--tier", "open")
+    assert done.returncode == 0, done.stderr
+    assert "the broker does not answer, so verification waits" in done.stderr
+    assert Blob.objects.due_for_check(timezone.now()).count() == SHARDS
