@@ -25,10 +25,10 @@ run: $(VENV)/runtime.stamp  ## the portal on this machine: make run [PORT=8000] 
 test: test-sqlite test-postgres  ## the whole suite, on both databases
 
 test-sqlite: $(VENV)/development.stamp tools  ## what touches the database, on SQLite
-	TEST_DB=sqlite $(BIN)/python -m pytest -n $(WORKERS) -q -m 'not transformers and not one_database' $(TESTS)
+	TEST_DB=sqlite $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q -m 'not transformers and not one_database' $(TESTS)
 
 test-postgres: $(VENV)/development.stamp tools  ## everything, on PostgreSQL
-	TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 test-transformers: $(VENV)-transformers/stamp  ## load a checkpoint with transformers; installs torch, some GB
 	$(VENV)-transformers/bin/python -m pytest -n 0 -m transformers $(TESTS)
