@@ -1,0 +1,100 @@
+"""The supervisor judges its children: what it starts again, and when it gives up."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from portal import children
+from portal.errors import QuickstartError
+from portal.supervisor import Supervisor
+from tests import services
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+FAILING = [sys.executable, "-c", "raise SystemExit(3)"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)\n"
+    "while True: time.sleep(1)",
+]
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervisor(said: list[str]) -> Iterator[Supervisor]:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    made = Supervisor({}, said.append)
+    yield made
+    made.stop()
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def test_a_child_that_keeps_ending_ends_the_whole_with_its_name(
+    supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "FIRST_PAUSE", 0.01)
+    supervisor.start("web", FAILING)
+    with pytest.raises(QuickstartError, match=r"web ended 6 times in a row .* exit code 3"):
+        supervisor.watch()
+    assert len([line for line in said if line.startswith("web: started")]) == 6
+
+
+def test_each_false_start_doubles_the_pause_up_to_half_a_minute() -> None:
+    child = children.Child("web", FAILING, {})
+    pauses = []
+    for _ in range(8):
+        child.start()
+        pauses.append(child.plan_restart())
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_child_that_had_settled_is_started_again_after_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(children, "SETTLED_AFTER", 0.0)
+    child = children.Child("web", FAILING, {}, false_starts=5)
+    child.start()
+    assert child.plan_restart() == 1
+    assert child.false_starts == 0
+
+
+def test_children_end_from_the_last_to_the_first(supervisor: Supervisor, said: list[str]) -> None:
+    for name in ("broker", "web", "beat"):
+        supervisor.start(name, SLEEPER)
+    supervisor.stop()
+    assert said[-3:] == ["beat: stopped", "web: stopped", "broker: stopped"]
+
+
+def test_a_child_that_will_not_end_is_killed_at_its_deadline(supervisor: Supervisor) -> None:
+    supervisor.start("web", STUBBORN, stop_within=0.5)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    supervisor.stop()
+    assert time.monotonic() - begun < 3
+
+
+def test_being_asked_to_stop_ends_the_watch(supervisor: Supervisor) -> None:
+    supervisor.start("web", SLEEPER)
+    signal.raise_signal(signal.SIGTERM)
+    assert supervisor.watch() is False
+
+
+def test_a_command_that_runs_once_gives_its_exit_code(supervisor: Supervisor) -> None:
+    assert supervisor.run_once("demo", FAILING) == 3
+
+
+def test_a_child_of_a_killed_child_dies_with_it() -> None:
+    child = children.Child("web", ["/bin/sh", "-c", "sleep 60 & wait"], {})
+    child.start()
+    time.sleep(0.2)
+    child.kill()
+    services.wait_until(lambda: child.ended() is not None, "its end")
+    assert not child.runs
