@@ -1,0 +1,422 @@
+"""Every address of the portal, walked by every kind of caller: gated bytes leave only for one.
+
+`BYTES`, `PREVIEWS` and `WORDS` together name every route that is ours. A route that is in none
+fails here until somebody has decided which it is: does it give a file's bytes, or words alone?
+The admin's and allauth's routes make themselves; they are walked like those of `WORDS`.
+"""
+
+import re
+import secrets
+import uuid
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from http.cookies import SimpleCookie
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as portal_settings
+from django.contrib.admindocs.utils import replace_named_groups
+from django.db import transaction
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from accounts.models import Grant, RoleAssignment, Tier, User
+from accounts.roles import Role
+from tests import factories
+from weights import signing
+from weights.models import CheckpointLink, File, Revision
+
+#: Routes by which a file's bytes may leave.
+BYTES = {"hub:resolve", "delivery:file-link", "delivery:checkpoint-link"}
+#: Routes that show a file's bytes inside a page, to those who may fetch it.
+PREVIEWS = {"weights:file-detail"}
+#: Routes that answer with pages or JSON, never with a file's bytes.
+WORDS = {
+    "hub:whoami",
+    "hub:model-info",
+    "hub:revision-info",
+    "hub:tree",
+    "hub:paths-info",
+    "hub:refs",
+    "hub:commits",
+    "hub:auth-check",
+    "hub:unknown-address",
+    "/api/models/<name>",
+    "/api/models/<name>/(?:revision|tree|paths-info|refs|commits|auth-check)(?:/[\\s\\S]*)?",
+    "/<name>/resolve/[\\s\\S]+",
+    "delivery:link-folder",
+    "delivery:link-folder-bare",
+    "healthz",
+    "readyz",
+    "accounts:licence-list",
+    "accounts:licence-detail",
+    "accounts:licence-version",
+    "accounts:application-create",
+    "accounts:application-list",
+    "accounts:application-detail",
+    "accounts:application-withdraw",
+    "accounts:token-list",
+    "accounts:token-revoke",
+    "weights:home",
+    "weights:checkpoint-list",
+    "weights:access",
+    "weights:link-request",
+    "weights:link-revoke",
+    "weights:file-list",
+    "weights:checkpoint-detail",
+}
+GENERATED = (f"/{portal_settings.ADMIN_PATH}", "/accounts/")
+
+REPO, PATH = "acme/weights", "model.safetensors"
+SECRET = b"the bytes that only the approved may have: " + secrets.token_hex(16).encode()
+FILES = {
+    "README.md": b"---\nlicense: other\n---\n# A gated model\n",
+    "config.json": b'{"secret": "%s"}\n' % SECRET,
+    PATH: SECRET * 64,
+}
+CALLERS = ["anonymous", "pending", "rejected", "approved", "expired", "revoked"]
+STRANGERS = [name for name in CALLERS if name != "approved"]
+METHODS = ["GET", "HEAD", "POST"]
+
+
+# -- the routes -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Route:
+    """One URL pattern: its name with namespace, and its address with `<parameters>`."""
+
+    name: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        """What the table calls it: its name, or its address where it has none."""
+        return self.name or self.address
+
+    @property
+    def is_generated(self) -> bool:
+        return self.address.startswith(GENERATED)
+
+
+def routes(
+    resolver: URLResolver | None = None, prefix: str = "", namespace: str = ""
+) -> Iterator[Route]:
+    """Every pattern of the project, included ones with their whole address."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        address = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
+            yield from routes(entry, address, inner)
+        elif isinstance(entry, URLPattern):
+            name = f"{namespace}{entry.name}" if entry.name else ""
+            yield Route(name, readable(address))
+
+
+def readable(pattern: str) -> str:
+    """A pattern with `<name>` for each parameter; other regular expressions stay."""
+    named = replace_named_groups(re.sub(r"<\w+:(\w+)>", r"<\1>", pattern))
+    return "/" + re.sub(r"[\^$]", "", named)
+
+
+ROUTES = list(routes())
+
+
+def test_every_route_is_in_the_table() -> None:
+    ours = {route.key for route in ROUTES if not route.is_generated}
+    named = [*BYTES, *PREVIEWS, *WORDS]
+    assert ours - set(named) == set(), "say in this file whether these routes give bytes"
+    assert set(named) - ours == set(), "these routes are gone"
+    assert len(set(named)) == len(named)
+
+
+# -- the callers ------------------------------------------------------------------------
+
+
+@dataclass
+class Person:
+    """One caller with every credential of theirs, each as good as they could ever get it."""
+
+    name: str
+    user: User | None
+    grant: Grant | None
+    token: str
+    link: str
+
+    @cached_property
+    def cookies(self) -> SimpleCookie:
+        """Those of a browser in which this person has signed in."""
+        client = Client()
+        client.force_login(self.user)
+        return client.cookies
+
+    @property
+    def checkpoint_link(self) -> CheckpointLink | None:
+        return CheckpointLink.objects.filter(holder=self.user).first()
+
+
+@dataclass
+class World:
+    revision: Revision
+    people: dict[str, Person]
+
+    @property
+    def tier(self) -> Tier:
+        return self.revision.checkpoint.tier
+
+    @property
+    def file(self) -> File:
+        return self.revision.files.get(path=PATH)
+
+
+def make_pending(user: User, tier: Tier) -> None:
+    factories.submitted(user, tier)
+
+
+def make_rejected(user: User, tier: Tier) -> None:
+    application = factories.submitted(user, tier)
+    reviewer = factories.staff(factories.word(), Role.REVIEWER)
+    application.claim(by=reviewer)
+    application.reject(by=reviewer, reasons=["purpose_unclear"], note="Say which question and how.")
+
+
+def make_expired(user: User, tier: Tier) -> None:
+    factories.expired_grant(user, tier)
+
+
+def make_revoked(user: User, tier: Tier) -> None:
+    factories.grant(user, tier).revoke(by=None, reason="leak")
+
+
+MAKE = {
+    "pending": make_pending,
+    "rejected": make_rejected,
+    "approved": factories.grant,
+    "expired": make_expired,
+    "revoked": make_revoked,
+}
+
+
+def person(name: str, tier: Tier, revision: Revision) -> Person:
+    """A caller of this kind, holding a token and a genuine, unexpired checkpoint link."""
+    if name == "anonymous":
+        return Person(name, None, None, "", "A" * 22 + ".9999999999.t1." + "A" * 43)
+    user = factories.person(name)
+    MAKE[name](user, tier)
+    grant = Grant.objects.filter(user=user).first()
+    token = factories.token(user, "read-gated")
+    return Person(name, user, grant, token, checkpoint_link(user, grant, revision))
+
+
+def checkpoint_link(user: User, grant: Grant | None, revision: Revision) -> str:
+    """A link as the portal signs them, also for those whom it would never have issued one."""
+    link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
+    CheckpointLink.objects.create(
+        id_digest=signing.link_digest(link_id),
+        holder=user,
+        grant=grant,
+        checkpoint=revision.checkpoint,
+        revision=revision,
+        cause=CheckpointLink.Cause.REQUEST,
+        state=CheckpointLink.State.ISSUED,
+        issued_at=timezone.now(),
+        expires_at=ends,
+    )
+    return signing.sign_token(link_id, int(ends.timestamp()), portal_settings.LINK_KEYS)
+
+
+def file_query(world: World, caller: Person) -> str:
+    """A file link's query with a genuine signature, on whatever grant the caller has."""
+    grant = str(caller.grant.pk) if caller.grant else "open"
+    ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
+    claim = signing.FileClaim(world.file.pk, world.file.sha256, grant, ends)
+    return signing.sign_file(claim, portal_settings.LINK_KEYS)
+
+
+@pytest.fixture
+def world(store: Path, gated_tier: Tier) -> World:
+    revision = factories.published(REPO, gated_tier, FILES)
+    return World(revision, {name: person(name, gated_tier, revision) for name in CALLERS})
+
+
+# -- addresses with everything filled in ------------------------------------------------
+
+
+def parameters(world: World, caller: Person) -> dict[str, list[str]]:
+    """Values for each parameter of a route: those that lead to the gated checkpoint."""
+    sha = world.revision.sha
+    application = caller.user.applications.first() if caller.user else None
+    mine = [application, caller.user and caller.user.tokens.first(), caller.checkpoint_link]
+    record = [str(world.revision.pk), str(world.file.pk), str(caller.user and caller.user.pk)]
+    return {
+        "org": ["acme"],
+        "name": ["weights"],
+        "revision": ["main", sha],
+        "sha": [sha],
+        "rest": [f"main/{PATH}", f"{sha}/{PATH}", f"refs%2Fheads%2Fmain/{PATH}", "main"],
+        "path": [PATH, "config.json"],
+        "token": [caller.link],
+        "object_id": record,
+        "id": record,
+        "application_id": [str(application.pk if application else 1)],
+        "content_type_id": ["1"],
+        "public_id": [str(one.public_id) for one in mine if one] or [str(uuid.uuid4())],
+        "slug": [world.tier.slug, world.tier.licence.slug],
+        "version": ["1"],
+        "action": ["approve"],
+        "app_label": ["weights"],
+        "url": ["weights/"],
+        "key": ["abc"],
+        "uidb36": ["1"],
+    }
+
+
+def addresses(route: Route, world: World, caller: Person) -> Iterator[str]:
+    """The route's address with each parameter filled in, one value of each at a time."""
+    known = parameters(world, caller)
+    names = re.findall(r"<(\w+)>", route.address)
+    unknown = set(names) - set(known)
+    assert not unknown, f"{route}: say in parameters() what {unknown} may be"
+    for turn in range(max([len(known[name]) for name in names], default=1)):
+        filled = one_spelling(route.address)
+        for name in names:
+            values = known[name]
+            filled = filled.replace(f"<{name}>", values[turn % len(values)])
+        yield filled + (f"?{file_query(world, caller)}" if route.name.endswith("file-link") else "")
+
+
+def one_spelling(address: str) -> str:
+    """Put one word that matches in the place of each regular expression that is left."""
+    address = address.replace("[\\s\\S]+", f"main/{PATH}").replace("[\\s\\S]*", "main")
+    return re.sub(r"\(\?:([^|)]*)[^)]*\)\??", r"\1", address)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, read to its end."""
+
+    response: HttpResponseBase
+    body: bytes
+
+    @property
+    def holds_the_secret(self) -> bool:
+        return SECRET in self.body
+
+
+def ask(caller: Person, credential: str, method: str, address: str, **headers: str) -> Answer:
+    """Send one request, and undo whatever it changed."""
+    client = Client()
+    if credential == "session":
+        client.cookies = copy(caller.cookies)
+    if credential == "token":
+        headers["Authorization"] = f"Bearer {caller.token}"
+    with transaction.atomic():
+        response = client.generic(method, address, headers=headers)
+        body = b"".join(response) if response.streaming else response.content
+        transaction.set_rollback(True)
+    return Answer(response, body)
+
+
+def credentials(caller: Person) -> list[str]:
+    return ["session", "token"] if caller.user else ["none"]
+
+
+# -- what must hold ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_no_route_gives_gated_bytes_to_anyone_else(world: World, name: str) -> None:
+    caller = world.people[name]
+    for route in ROUTES:
+        if route.is_generated:  # these are walked with all their addresses by staff below
+            address = next(addresses(route, world, caller))
+            assert_safe(ask(caller, credentials(caller)[0], "GET", address), address)
+            continue
+        for address in addresses(route, world, caller):
+            for credential, method in product(credentials(caller), METHODS):
+                answer = ask(caller, credential, method, address)
+                assert_safe(answer, f"{credential}: {method} {address}")
+
+
+def assert_safe(answer: Answer, asked: str) -> None:
+    assert not answer.holds_the_secret, asked
+    assert answer.response.status_code < 500, asked
+
+
+@pytest.mark.parametrize("key", sorted(BYTES))
+def test_the_approved_gets_the_bytes_by_each_route_that_gives_them(world: World, key: str) -> None:
+    caller = world.people["approved"]
+    route = next(route for route in ROUTES if route.key == key)
+    for credential in credentials(caller):
+        answers = [ask(caller, credential, "GET", one) for one in addresses(route, world, caller)]
+        assert any(answer.body == FILES[PATH] for answer in answers), credential
+
+
+def test_for_the_approved_too_bytes_leave_by_those_routes_alone(world: World) -> None:
+    caller = world.people["approved"]
+    for route in ROUTES:
+        if route.key in BYTES | PREVIEWS or route.is_generated:
+            continue
+        for address in addresses(route, world, caller):
+            for credential in credentials(caller):
+                assert_safe(ask(caller, credential, "GET", address), f"{credential}: {address}")
+
+
+def test_a_preview_is_for_the_approved_and_their_session(world: World) -> None:
+    caller = world.people["approved"]
+    address = f"/{REPO}/blob/main/config.json"
+    assert ask(caller, "session", "GET", address).holds_the_secret
+    assert not ask(caller, "token", "GET", address).holds_the_secret
+
+
+@pytest.mark.parametrize("key", sorted(BYTES))
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_refusal_tells_nothing_of_the_file(world: World, name: str, key: str) -> None:
+    """Neither length nor tag, whatever is asked (security.md, GT-4)."""
+    caller = world.people[name]
+    route = next(route for route in ROUTES if route.key == key)
+    file = world.file
+    questions: list[dict[str, str]] = [
+        {},
+        {"Range": "bytes=0-1"},
+        {"Range": "bytes=999999-"},
+        {"If-None-Match": f'"{file.etag}"'},
+        {"If-None-Match": "*"},
+        {"If-Match": '"x"'},
+    ]
+    address = next(addresses(route, world, caller))
+    for credential, method in product(credentials(caller), ["GET", "HEAD"]):
+        for headers in questions:
+            answer = ask(caller, credential, method, address, **headers)
+            assert_says_nothing(answer, file, f"{credential}: {method} {address} {headers}")
+
+
+def assert_says_nothing(answer: Answer, file: File, asked: str) -> None:
+    response: Any = answer.response
+    assert response.status_code in {401, 403, 404, 410}, asked
+    told = {name.lower(): value for name, value in response.headers.items()}
+    assert not {"etag", "x-linked-etag", "x-linked-size", "content-range"} & set(told), asked
+    everything = " ".join([*told.values(), answer.body.decode(errors="replace")])
+    assert file.sha256 not in everything, asked
+    assert told.get("content-length") != str(file.size), asked
+
+
+def test_whoever_sees_the_whole_admin_sees_no_gated_bytes_in_it(world: World) -> None:
+    """A superuser with every role, but without a grant."""
+    user = factories.staff("member", Role.ADMINISTRATOR)
+    for role in Role:
+        RoleAssignment.objects.assign(user, role)
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    caller = Person("staff", User.objects.get(pk=user.pk), None, "", "")
+    for route in ROUTES:
+        if not (route.is_generated or route.key in BYTES | PREVIEWS):
+            continue
+        for address in addresses(route, world, caller):
+            assert_safe(ask(caller, "session", "GET", address), address)
