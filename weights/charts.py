@@ -87,6 +87,47 @@ def parameters_tall(rows: Sequence[Row]) -> Scale:
     return Scale(width, height, axis, [(place(value), text) for value, text in _DECADES], marks)
 
 
+@dataclass(frozen=True)
+class ShardPicture:
+    """All shards as one drawing: a path of SVG for each kind of state."""
+
+    parts: int
+    shards: int
+    verified: int
+    width: int
+    height: int
+    paths: list[tuple[str, str]]
+
+
+#: Step from shard to shard and from part to part, and the cell inside it.
+_STEP_X, _STEP_Y, _CELL_X, _CELL_Y = 6, 14, 4, 11
+
+
+def shard_picture(
+    files: Sequence[tuple[int | None, int | None, str]],
+) -> ShardPicture | None:
+    """Files as (part, shard, kind of state); None below two parts of two shards."""
+    placed = [(part, shard, kind) for part, shard, kind in files if None not in (part, shard)]
+    parts = sorted({part for part, _, _ in placed})
+    shards = sorted({shard for _, shard, _ in placed})
+    if len(parts) < 2 or len(shards) < 2:
+        return None
+    row = {part: place for place, part in enumerate(parts)}
+    column = {shard: place for place, shard in enumerate(shards)}
+    paths: dict[str, list[str]] = {}
+    for part, shard, kind in placed:
+        corner = f"M{column[shard] * _STEP_X + 1} {row[part] * _STEP_Y + 1}"
+        paths.setdefault(kind, []).append(f"{corner}h{_CELL_X}v{_CELL_Y}h-{_CELL_X}z")
+    return ShardPicture(
+        parts=len(parts),
+        shards=len(shards),
+        verified=len(paths.get("verified", [])),
+        width=len(shards) * _STEP_X + 2,
+        height=len(parts) * _STEP_Y + 2,
+        paths=[(kind, "".join(cells)) for kind, cells in sorted(paths.items())],
+    )
+
+
 def _fraction(parameters: int) -> float:
     """0 at a hundred million, 1 at two hundred billion."""
     low, high = 8.0, math.log10(2 * 10**11)

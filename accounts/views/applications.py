@@ -41,9 +41,9 @@ class Desk:
     def seen_version(self) -> int:
         return self.application.answers_version if self.application else 0
 
-    def form(self, data: Any = None, **initial: Any) -> ApplicationForm:
+    def form(self, data: Any = None, initial: dict[str, Any] | None = None) -> ApplicationForm:
         return ApplicationForm(
-            data, initial=initial, person=self.person, tier=self.tier, licence=self.licence
+            data, initial=initial or {}, person=self.person, tier=self.tier, licence=self.licence
         )
 
 
@@ -148,12 +148,14 @@ def _form_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     if request.method == "POST":
         return _keep(request, desk)
     saved = desk.application.answers if desk.application else {}
-    form = desk.form(
-        **{"full_name": desk.person.get_full_name(), **saved},
-        seen_version=desk.seen_version,
-        licence_sha256=desk.licence.text_sha256,
-        licence_accept=False,
-    )
+    shown = {
+        "full_name": desk.person.get_full_name(),
+        **saved,
+        "seen_version": desk.seen_version,
+        "licence_sha256": desk.licence.text_sha256,
+        "licence_accept": False,  # the text is accepted anew with each submission
+    }
+    form = desk.form(initial=shown)
     return _show(request, desk, form, open_points=_open_points(desk, saved))
 
 
@@ -256,7 +258,7 @@ def _show(
         "form": form,
         "tier": desk.tier,
         "licence": desk.licence,
-        "licence_text": to_html(desk.licence.text, top=4),
+        "licence_text": to_html(desk.licence.text, top=3),
         "application": application,
         "others": others or {},
         "open_points": open_points or [],
@@ -302,7 +304,7 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
     context = {
         "tier": tier,
         "licence": licence,
-        "licence_text": to_html(licence.text, top=3),
+        "licence_text": to_html(licence.text, top=2),
         "error": error,
     }
     status = 422 if error else 200

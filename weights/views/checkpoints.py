@@ -5,11 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from weights import cards, facts, gate
-from weights.catalogue import opt
+from weights import cards, charts, facts, gate
 from weights.models import Checkpoint, File, Ref, Revision
 from weights.recipes import Recipe, Wanted, recipes
 from weights.standing import standing
+from weights.templatetags.weights_format import state_kind
 from weights.views.lookup import checkpoint_or_404, person
 
 #: Files shown on the checkpoint's own page; the rest is one click away.
@@ -26,13 +26,15 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "checkpoint": checkpoint,
         "revision": revision,
         "files": sorted(files, key=lambda file: -file.size)[:FILES_SHOWN],
+        "picture": charts.shard_picture(
+            [(file.part, file.shard, state_kind(file.blob.state)) for file in files]
+        ),
         "card": cards.of_checkpoint(checkpoint, revision, readme),
         "facts": facts.shown(checkpoint.facts),
         "sources": _sources(checkpoint),
         "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
         "standing": standing(person(request), checkpoint),
         "recipes": _recipes(checkpoint, files),
-        "citation": _citation(checkpoint),
     }
     return render(request, "weights/checkpoint_detail.html", context)
 
@@ -61,9 +63,3 @@ def _sources(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     known = checkpoint.family.facts.get("sources", {}) if checkpoint.family else {}
     cited = " ".join(str(fact.get("source", "")) for fact in checkpoint.facts.values())
     return [(key, text) for key, text in known.items() if key in cited]
-
-
-def _citation(checkpoint: Checkpoint) -> str:
-    if checkpoint.family is None or checkpoint.family.slug != "opt" or checkpoint.synthetic:
-        return ""
-    return opt.bibtex()
