@@ -1,0 +1,60 @@
+"""Intake and verification on a real S3 store."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests import s3
+from weights import publishing, verification
+from weights.models import Blob, Revision
+from weights.storage import blob_storage
+from weights.storage.s3 import PART_SIZE, S3Storage
+
+pytestmark = pytest.mark.usefixtures("open_tier", "s3_store")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small file and one that is uploaded in parts."""
+    root = tmp_path / "model"
+    root.mkdir()
+    (root / "config.json").write_bytes(b"{}\n")
+    with (root / "model.bin").open("wb") as stream:
+        stream.truncate(PART_SIZE + 1)
+    return root
+
+
+def publish_and_verify(folder: Path) -> Revision:
+    revision = publishing.publish(folder, "acme/model", tier="open")
+    for blob in Blob.objects.all():
+        verification.verify(blob.pk)
+    revision.refresh_from_db()
+    return revision
+
+
+def test_a_folder_becomes_visible_from_s3(folder: Path) -> None:
+    revision = publish_and_verify(folder)
+    assert revision.state == Revision.State.VISIBLE
+    for file in revision.files.select_related("blob"):
+        content = (folder / file.path).read_bytes()
+        assert file.sha256 == hashlib.sha256(content).hexdigest()
+        with blob_storage().open(file.sha256) as stream:
+            assert stream.read() == content
+
+
+def test_damage_in_the_bucket_is_found_and_healed_by_publishing_again(
+    folder: Path, s3_server: s3.Store
+) -> None:
+    revision = publishing.publish(folder, "acme/model", tier="open")
+    store = blob_storage()
+    assert isinstance(store, S3Storage)
+    sha256 = revision.files.get(path="config.json").sha256
+    s3_server.client().put_object(**store.at(sha256), Body=b"[]\n")
+    for blob in Blob.objects.all():
+        verification.verify(blob.pk)
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.FAILED
+    assert publish_and_verify(folder) == revision
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.VISIBLE
