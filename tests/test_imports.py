@@ -1,0 +1,68 @@
+"""Imports point one way, and what is plain stays plain."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+OURS = {"portal", "weights", "accounts"}
+MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
+#: Rules without a database: of ours they import nothing but errors and each other.
+PLAIN = [
+    "accounts/moves.py",
+    "accounts/reasons.py",
+    "accounts/roles.py",
+    "accounts/tiers.py",
+    "accounts/token_format.py",
+    "weights/facts.py",
+    "weights/manifest.py",
+    "weights/names.py",
+    "weights/ranges.py",
+    "weights/signing.py",
+]
+
+
+def imported_modules(source: Path) -> set[str]:
+    """Every module that the file names in an import, in full."""
+    modules = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return modules
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("app", MAY_IMPORT)
+def test_apps_import_only_in_the_agreed_direction(app: str) -> None:
+    for source in Path(app).rglob("*.py"):
+        assert packages(imported_modules(source)) & OURS <= MAY_IMPORT[app], source
+
+
+@pytest.mark.parametrize("path", PLAIN)
+def test_plain_rules_import_no_records(path: str) -> None:
+    plain = {name.removesuffix(".py").replace("/", ".") for name in PLAIN}
+    allowed = tuple(plain | {"accounts.errors", "weights.errors"})
+    for module in imported_modules(Path(path)):
+        is_ours = packages({module}) & OURS and module not in OURS
+        assert not is_ours or module.startswith(allowed), module
+
+
+def test_boto3_stands_in_one_module() -> None:
+    users = {
+        str(source)
+        for app in ("accounts", "weights", "portal")
+        for source in Path(app).rglob("*.py")
+        if packages(imported_modules(source)) & {"boto3", "botocore"}
+    }
+    assert users == {"weights/storage/s3.py"}
+
+
+def test_the_gate_is_asked_by_the_doors_and_never_imports_one() -> None:
+    doors = {"views", "doors", "hub_api", "serving", "links", "publishing", "tasks", "admin"}
+    imported = imported_modules(Path("weights/gate.py"))
+    assert not {f"weights.{door}" for door in doors} & imported
