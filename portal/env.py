@@ -4,7 +4,6 @@ Each reader fails at start-up with a sentence that names the variable, so that a
 value is found when the process starts and not at the first request that needs it.
 """
 
-import ipaddress
 import os
 import re
 from pathlib import Path
@@ -71,14 +70,6 @@ def origin(name: str, default: str | None = None) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
         raise _refuse(name, f"{value!r} is not an origin such as https://weights.example.org")
     return value
-
-
-def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """Networks such as `10.0.0.0/8`, comma-separated; empty for none."""
-    try:
-        return [ipaddress.ip_network(word) for word in words(name)]
-    except ValueError as error:
-        raise _refuse(name, f"{error}; write networks such as 10.0.0.0/8") from error
 
 
 def folder(name: str, default: str) -> Path:

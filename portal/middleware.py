@@ -1,10 +1,8 @@
 """The HTTP surface: which requests get in at all, and facts of each for trail and ledger."""
 
-import ipaddress
 from collections.abc import Callable
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from accounts import request_facts
@@ -18,7 +16,6 @@ class SurfaceMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # an unknown host is 400 on every address, static or not
-        request.META["REMOTE_ADDR"] = _address(request)
         bound = structlog.contextvars.get_contextvars()
         facts = request_facts.RequestFacts(
             request_id=str(bound.get("request_id", ""))[:64],
@@ -31,26 +28,6 @@ class SurfaceMiddleware:
         if "Cache-Control" not in response and _is_personal(request):
             response["Cache-Control"] = "private, no-store"
         return _without_body(response) if request.method == "HEAD" else response
-
-
-def _address(request: HttpRequest) -> str:
-    """The caller's address; only a configured proxy is believed about whom it speaks for.
-
-    The last word of `X-Forwarded-For` is the one that our own proxy has added.
-    """
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    if told and _is_trusted(peer):
-        return told
-    return peer
-
-
-def _is_trusted(peer: str) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:  # a unix socket has no address
-        return False
-    return any(address in network for network in settings.TRUSTED_PROXIES)
 
 
 def _without_body(response: HttpResponse) -> HttpResponse:

@@ -15,7 +15,6 @@ LINK_KEYS = env.key_ring("LINK_KEYS")
 DEBUG = env.flag("DEBUG", default=False)
 PUBLIC_URL = env.origin("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
-TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 ADMIN_PATH = env.text("ADMIN_PATH", "admin/").strip("/") + "/"
 SITE_NAME = "Weighbridge"
 
