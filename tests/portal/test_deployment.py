@@ -1,0 +1,327 @@
+"""The containers: what they run, and the web server in front of them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+
+import pytest
+import yaml
+from pytest_django import Settings
+
+from accounts.models import Tier
+from portal import processes
+from tests import factories, s3, services, tools
+from tests.live import ROOT, Portal
+
+pytestmark = pytest.mark.one_database
+
+NGINX = ROOT / "deploy" / "nginx.conf"
+SERVICE_KEYS = {
+    *("build", "image", "restart", "init", "environment", "volumes", "depends_on", "command"),
+    *("user", "ports", "healthcheck", "stop_grace_period"),
+}
+TOP_KEYS = {"name", "services", "volumes"}
+PORTAL_SERVICES = {"web", "worker", "beat", "prepare"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    found = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return {name: part for name, part in found.items() if not name.startswith("x-")}
+
+
+# -- docker-compose.yml -------------------------------------------------------------------
+
+
+def test_compose_has_every_part_of_a_production_install(compose: dict[str, Any]) -> None:
+    assert set(compose) == TOP_KEYS
+    others = {"nginx", "postgres", "redis", "store"}
+    assert set(compose["services"]) == PORTAL_SERVICES | others
+
+
+def test_compose_uses_only_keys_of_its_specification(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert set(service) <= SERVICE_KEYS, name
+        assert "image" in service or "build" in service, name
+
+
+def test_compose_names_only_services_and_volumes_that_exist(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert set(service.get("depends_on", [])) <= set(compose["services"])
+        named = [volume.partition(":")[0] for volume in service.get("volumes", [])]
+        assert {name for name in named if not name.startswith(".")} <= set(compose["volumes"])
+
+
+def test_only_the_web_server_is_reachable_from_outside(compose: dict[str, Any]) -> None:
+    published = [name for name, service in compose["services"].items() if "ports" in service]
+    assert published == ["nginx"]
+
+
+def test_containers_run_the_commands_that_quickstart_runs(compose: dict[str, Any]) -> None:
+    commands = {name: compose["services"][name]["command"] for name in PORTAL_SERVICES}
+    for name in ("web", "worker", "beat"):
+        assert commands[name] == ["python", "-m", "portal.processes", name]
+    assert commands["prepare"] == ["python", "manage.py", "prepare_install"]
+
+
+def test_every_variable_of_compose_is_in_the_example() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    example = (ROOT / "deploy" / ".env.example").read_text()
+    asked = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
+    given = set(re.findall(r"^([A-Z0-9_]+)=", example, flags=re.MULTILINE))
+    assert asked == given
+
+
+def test_every_variable_given_to_the_portal_is_one_it_reads(compose: dict[str, Any]) -> None:
+    sources = [*(ROOT / "portal").rglob("*.py")]
+    read = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', "".join(path.read_text() for path in sources)))
+    of_boto = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    assert set(compose["services"]["web"]["environment"]) <= read | of_boto
+
+
+def test_the_image_takes_only_what_it_needs() -> None:
+    copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text(), flags=re.M)
+    allowed = set((ROOT / ".dockerignore").read_text().split())
+    for name in copied:
+        assert (ROOT / name).exists(), name
+        assert f"!{name}" in allowed, name
+
+
+def _has_compose_plugin() -> bool:
+    docker = shutil.which("docker")
+    return (
+        bool(docker)
+        and not subprocess.run(
+            [str(docker), "compose", "version"], capture_output=True, check=False
+        ).returncode
+    )
+
+
+@pytest.mark.skipif(not _has_compose_plugin(), reason="this machine has no compose plugin")
+def test_compose_itself_finds_no_fault(tmp_path: Path) -> None:
+    example = (ROOT / "deploy" / ".env.example").read_text()
+    (tmp_path / ".env").write_text(re.sub(r"^([A-Z0-9_]+)=$", r"\1=x", example, flags=re.M))
+    command = ["docker", "compose", "--env-file", str(tmp_path / ".env"), "config", "--quiet"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+# -- the commands -------------------------------------------------------------------------
+
+
+def test_an_unknown_process_is_refused_with_the_known_ones() -> None:
+    command = [sys.executable, "-m", "portal.processes", "mail"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "web|worker|beat" in done.stderr
+
+
+def test_the_number_of_threads_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_THREADS", "7")
+    command = processes.web("127.0.0.1:1")
+    assert command[command.index("--threads") + 1] == "7"
+
+
+# -- nginx --------------------------------------------------------------------------------
+
+
+@dataclass
+class Front:
+    """nginx with deploy/nginx.conf, in front of a portal in its production settings."""
+
+    url: str
+    store_url: str
+    portal: Portal
+    log: Path
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
+        """Status, headers and body; redirects are not followed."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return _get(Request(self.url + path, headers=names, method=method))
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER: OpenerDirector = build_opener(_NoRedirect)
+
+
+def _get(request: Request) -> tuple[int, Any, bytes]:
+    try:
+        with _OPENER.open(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+@pytest.fixture
+def start_front(
+    start_portal: Callable[..., Portal], settings: Settings, tmp_path: Path
+) -> Iterator[Callable[..., Front]]:
+    """Start nginx and a production portal behind it, on the store of the test's settings."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(**environment: str) -> Front:
+        port, store_port = services.free_port(), services.free_port()
+        front = Front(
+            f"http://127.0.0.1:{port}",
+            f"http://127.0.0.1:{store_port}",
+            start_portal(
+                settings_={
+                    "DJANGO_SETTINGS_MODULE": "portal.settings.production",
+                    "PUBLIC_URL": f"http://127.0.0.1:{port}",
+                    "ALLOWED_HOSTS": "127.0.0.1",
+                    "S3_PUBLIC_ENDPOINT_URL": f"http://127.0.0.1:{store_port}",
+                    "TRUSTED_PROXIES": "1",
+                    **environment,
+                }
+            ),
+            tmp_path / "nginx.log",
+        )
+        conf = tmp_path / "nginx.conf"
+        conf.write_text(_local(front, port, store_port, settings, tmp_path))
+        started.append(services.start(_nginx(conf), front.log))
+        services.wait_until(lambda: front.get("/healthz")[0] == 200, f"nginx {front.log}")
+        return front
+
+    yield start
+    for process in started:
+        services.stop(process)
+
+
+def _nginx(conf: Path) -> list[str]:
+    """nginx in the foreground; as root its workers stay root, who alone reads pytest's folders."""
+    who = " user root;" if os.geteuid() == 0 else ""
+    return [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{who}"]
+
+
+def _local(front: Front, port: int, store_port: int, settings: Settings, folder: Path) -> str:
+    """deploy/nginx.conf with the names and folders of the containers put in this test's place."""
+    blobs = str(settings.WEIGHTS_STORAGE).removeprefix("file://")
+    text = NGINX.read_text()
+    for container, here in {
+        "http://web:8000": front.portal.url,
+        "http://store:8333": settings.S3_ENDPOINT_URL or "http://127.0.0.1:1",
+        "listen 8080;": f"listen 127.0.0.1:{port};",
+        "listen 9000;": f"listen 127.0.0.1:{store_port};",
+        "/srv/weights/": f"{blobs}/",
+        "/tmp/nginx": f"{folder}/nginx",
+    }.items():
+        assert container in text, container
+        text = text.replace(container, here)
+    return text
+
+
+@pytest.mark.needs("nginx")
+def test_nginx_finds_no_fault_in_its_configuration(tmp_path: Path) -> None:
+    command = [str(tools.find("nginx")), "-t", "-c", str(NGINX), "-e", "stderr"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "warn" not in done.stderr
+
+
+@pytest.mark.needs("nginx")
+def test_nginx_sends_blobs_as_the_portal_would(
+    store: Path, open_tier: Tier, start_front: Callable[..., Front]
+) -> None:
+    front = start_front(ACCEL_LOCATION="/blobs/")
+    revision = factories.published("acme/small", open_tier)
+    file = revision.files.get(path="model.safetensors")
+    content = factories.SMALL_MODEL[file.path]
+    path = "/acme/small/resolve/main/model.safetensors"
+
+    status, headers, body = front.get(path)
+    assert (status, body) == (200, content)
+    assert headers["ETag"] == f'"{file.etag}"'
+    assert headers["X-Repo-Commit"] == revision.sha
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"]
+    assert "Content-Encoding" not in headers
+    assert "X-Accel-Redirect" not in headers
+
+    direct = _get(Request(front.portal.url + path))
+    assert "X-Accel-Redirect" in direct[1], "the portal handed the file to nginx"
+
+    status, headers, body = front.get(path, Range="bytes=5-9")
+    assert (status, body) == (206, content[5:10])
+    assert headers["Content-Range"] == f"bytes 5-9/{len(content)}"
+    assert headers["ETag"] == f'"{file.etag}"'
+    assert front.get(path, Range="bytes=0-1,4-5")[::2] == (200, content)
+    assert front.get(path, Range=f"bytes={len(content)}-")[0] == 416
+
+
+@pytest.mark.needs("nginx")
+def test_conditional_requests_are_answered_by_the_portal_behind_nginx(
+    store: Path, open_tier: Tier, start_front: Callable[..., Front]
+) -> None:
+    front = start_front(ACCEL_LOCATION="/blobs/")
+    revision = factories.published("acme/small", open_tier)
+    file = revision.files.get(path="model.safetensors")
+    path, tag = "/acme/small/resolve/main/model.safetensors", f'"{file.etag}"'
+    assert front.get(path, If_None_Match=tag)[0] == 304
+    assert front.get(path, If_Match='"other"')[0] == 412
+    status, _, body = front.get(path, If_Match=tag, Range="bytes=0-3")
+    assert (status, body) == (206, factories.SMALL_MODEL[file.path][:4])
+    status, _, body = front.get(path, If_Range=tag, Range="bytes=0-3")
+    assert (status, body) == (206, factories.SMALL_MODEL[file.path][:4])
+    assert front.get(path, If_Range='"other"', Range="bytes=0-3")[0] == 200
+
+
+@pytest.mark.needs("nginx")
+def test_nobody_reaches_a_blob_past_the_gate(
+    store: Path, gated_tier: Tier, start_front: Callable[..., Front]
+) -> None:
+    front = start_front(ACCEL_LOCATION="/blobs/")
+    revision = factories.published("acme/gated", gated_tier)
+    sha256 = revision.files.get(path="model.safetensors").sha256
+    assert front.get(f"/blobs/{sha256[:2]}/{sha256[2:4]}/{sha256}")[0] == 404
+    assert front.get("/acme/gated/resolve/main/model.safetensors")[0] == 401
+
+
+@pytest.mark.needs("nginx")
+def test_the_log_of_nginx_holds_no_secret_of_a_link(
+    store: Path, open_tier: Tier, start_front: Callable[..., Front]
+) -> None:
+    front = start_front()
+    front.get("/d/very-secret-token/model.safetensors")
+    front.get("/f/acme/small/x/y?e=1&k=t1&s=very-secret-signature")
+    services.wait_until(lambda: "/f/acme" in front.log.read_text(), "the log")
+    assert "very-secret" not in front.log.read_text()
+    assert "/d/-" in front.log.read_text()
+
+
+@pytest.mark.needs("nginx")
+def test_the_store_gives_signed_reads_through_nginx_and_takes_nothing(
+    s3_store: str, open_tier: Tier, start_front: Callable[..., Front], s3_server: s3.Store
+) -> None:
+    front = start_front()
+    factories.published("acme/small", open_tier)
+    status, headers, _ = front.get("/acme/small/resolve/main/model.safetensors")
+    assert status == 302
+    assert headers["Location"].startswith(f"{front.store_url}/{s3.BUCKET}/")
+    status, _, body = _get(Request(headers["Location"], headers={"Range": "bytes=1-3"}))
+    assert (status, body) == (206, factories.SMALL_MODEL["model.safetensors"][1:4])
+    put = Request(headers["Location"], data=b"other bytes", method="PUT")
+    assert _get(put)[0] == 403
+    assert _get(Request(f"{front.store_url}/{s3.BUCKET}/probe"))[0] == 403
+
+
+@pytest.mark.needs("nginx")
+def test_a_form_beyond_the_limit_is_refused_by_nginx(
+    store: Path, start_front: Callable[..., Front]
+) -> None:
+    front = start_front()
+    big = Request(f"{front.url}/healthz", data=b"x" * 3_000_000, method="POST")
+    assert _get(big)[0] == 413
