@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 import pytest
@@ -143,6 +143,12 @@ class Front:
     portal: Portal
     log: Path
 
+    def answers(self) -> bool:
+        try:
+            return self.get("/healthz")[0] == 200
+        except URLError:
+            return False
+
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
         """Status, headers and body; redirects are not followed."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -193,7 +199,7 @@ def start_front(
         conf = tmp_path / "nginx.conf"
         conf.write_text(_local(front, port, store_port, settings, tmp_path))
         started.append(services.start(_nginx(conf), front.log))
-        services.wait_until(lambda: front.get("/healthz")[0] == 200, f"nginx {front.log}")
+        services.wait_until(front.answers, "nginx")
         return front
 
     yield start
@@ -254,6 +260,7 @@ def test_nginx_sends_blobs_as_the_portal_would(
     direct = _get(Request(front.portal.url + path))
     assert "X-Accel-Redirect" in direct[1], "the portal handed the file to nginx"
 
+    assert front.get(path, "HEAD")[1]["Content-Length"] == str(len(content))
     status, headers, body = front.get(path, Range="bytes=5-9")
     assert (status, body) == (206, content[5:10])
     assert headers["Content-Range"] == f"bytes 5-9/{len(content)}"
