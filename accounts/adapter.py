@@ -2,8 +2,10 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 
 from accounts import outbox
 
@@ -11,7 +13,10 @@ from accounts import outbox
 class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Write allauth's message into the outbox in the transaction of its cause."""
-        message = self.render_mail(template_prefix, email, context)
+        site = {"name": settings.SITE_NAME, "domain": urlsplit(settings.PUBLIC_URL).netloc}
+        message = self.render_mail(
+            template_prefix, email, {"current_site": site, **_on_our_origin(context)}
+        )
         user = context.get("user")
         outbox.enqueue(
             template_prefix.rsplit("/", 1)[-1],
@@ -21,3 +26,14 @@ class AccountAdapter(DefaultAccountAdapter):
             str(message.body),
             recipient=user if user is not None and user.pk else None,
         )
+
+
+def _on_our_origin(context: dict[str, Any]) -> dict[str, Any]:
+    """Addresses in mails come from the configured origin, never from the request's Host."""
+    origin = urlsplit(settings.PUBLIC_URL)
+    return {
+        name: urlsplit(value)._replace(scheme=origin.scheme, netloc=origin.netloc).geturl()
+        if name.endswith("_url") and isinstance(value, str)
+        else value
+        for name, value in context.items()
+    }

@@ -1,0 +1,64 @@
+"""allauth's own messages: from this portal, with addresses of its configured origin."""
+
+import re
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts.models import OutgoingMail, User
+from tests import factories
+
+
+def the_mail(to: str) -> OutgoingMail:
+    return OutgoingMail.objects.get(to=to)
+
+
+def sign_up(client: Client, **headers: str) -> None:
+    client.post(
+        "/accounts/signup/",
+        {
+            "username": "grace",
+            "email": "grace@uni.example",
+            "password1": factories.PASSWORD,
+            "password2": factories.PASSWORD,
+        },
+        headers=headers,
+    )
+
+
+@pytest.mark.django_db
+def test_a_confirmation_leads_to_the_configured_origin_whatever_host_was_asked(
+    client: Client,
+) -> None:
+    sign_up(client, Host="localhost:9")
+    found = re.search(r"https?://\S+", the_mail("grace@uni.example").text)
+    assert found is not None
+    assert found[0].startswith(f"{settings.PUBLIC_URL}/accounts/confirm-email/")
+
+
+@pytest.mark.django_db
+def test_a_confirmation_says_who_sends_it(client: Client) -> None:
+    sign_up(client)
+    assert settings.SITE_NAME in the_mail("grace@uni.example").text
+
+
+def test_a_password_reset_leads_to_the_configured_origin(client: Client, applicant: User) -> None:
+    client.post(
+        "/accounts/password/reset/", {"email": applicant.email}, headers={"Host": "localhost:9"}
+    )
+    addresses = re.findall(r"https?://\S+", the_mail(applicant.email).text)
+    assert addresses
+    assert all(address.startswith(settings.PUBLIC_URL) for address in addresses)
+
+
+@pytest.mark.django_db
+def test_a_reset_for_an_unknown_address_tells_only_that_address(client: Client) -> None:
+    known = factories.person("known")
+    answers = [
+        client.post("/accounts/password/reset/", {"email": address})
+        for address in ("nobody@example.org", known.email)
+    ]
+    assert answers[0].status_code == answers[1].status_code == 302
+    assert answers[0]["Location"] == answers[1]["Location"]
+    assert settings.PUBLIC_URL in the_mail("nobody@example.org").text
