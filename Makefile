@@ -36,7 +36,7 @@ test-transformers: $(VENV)-transformers/stamp  ## load a checkpoint with transfo
 lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(if $(TEMPLATES),$(BIN)/djlint --check --lint --quiet $(TEMPLATES))
+	$(if $(TEMPLATES),$(BIN)/djlint --lint --quiet $(TEMPLATES))
 	DATA_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
 
 types: $(VENV)/development.stamp  ## mypy
@@ -45,7 +45,6 @@ types: $(VENV)/development.stamp  ## mypy
 format: $(VENV)/development.stamp  ## write files as the linters want them
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format --quiet .
-	-$(BIN)/djlint --reformat --quiet $(TEMPLATES)
 
 bench: $(VENV)/development.stamp  ## answer each question of bench/ anew
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

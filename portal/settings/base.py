@@ -56,6 +56,11 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 
+# Proxies in front of the web processes whose X-Forwarded-For is believed; 0: nobody's is.
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, at_most=5)
+if TRUSTED_PROXIES:
+    MIDDLEWARE.insert(0, "portal.proxies.ForwardedAddressMiddleware")
+
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -260,6 +265,8 @@ def sqlite(path: Path) -> dict[str, object]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
+        # Opening one for each request costs as much as the request.
+        "CONN_MAX_AGE": 60,
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",

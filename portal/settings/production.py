@@ -4,7 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal import env
 from portal.settings.base import *  # noqa: F403
-from portal.settings.base import BASE_DIR, DEBUG, MIDDLEWARE, PUBLIC_URL, SECRET_KEY, database
+from portal.settings.base import BASE_DIR, DEBUG, PUBLIC_URL, SECRET_KEY, database
 
 if DEBUG:
     raise ImproperlyConfigured("DEBUG: must be off in production")
@@ -13,11 +13,6 @@ if len(SECRET_KEY) < 50 or "insecure" in SECRET_KEY:
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS: name the hosts this portal answers for")
-
-# Proxies in front of the web processes whose X-Forwarded-For is believed; 0: nobody's is.
-TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, at_most=5)
-if TRUSTED_PROXIES:
-    MIDDLEWARE.insert(0, "portal.proxies.ForwardedAddressMiddleware")
 
 DATABASES = {"default": database("")}
 WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", "")

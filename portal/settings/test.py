@@ -1,5 +1,7 @@
 """The suite's own install; tests/services.py names its services in the environment."""
 
+from typing import Any
+
 from portal import embedded, env
 from portal.settings.base import *  # noqa: F403
 from portal.settings.base import PASSWORD_HASHERS as BASE_HASHERS
@@ -7,11 +9,9 @@ from portal.settings.base import PUBLIC_URL, database
 
 ALLOWED_HOSTS = [*embedded.hosts(PUBLIC_URL), "testserver"]
 
+_database: dict[str, Any] = database("")
 # No pool: tests drop their database, and a pool keeps connections to it open.
-_database = database("")
-_database["OPTIONS"] = {
-    name: value for name, value in dict(_database["OPTIONS"]).items() if name != "pool"
-}
+_database["OPTIONS"].pop("pool", None)
 if _database["ENGINE"].endswith("sqlite3"):
     # A file, since server processes that a test starts must see the same database.
     _database["TEST"] = {"NAME": _database["NAME"]}

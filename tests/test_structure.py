@@ -1,0 +1,66 @@
+"""The repository keeps the shape that a newcomer is told of."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.live import ROOT
+
+TOP_LEVEL = {
+    *(".ci", "accounts", "bench", "deploy", "docs", "portal", "static", "templates", "tests"),
+    *("weights", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile"),
+    *("README.md", "docker-compose.yml", "manage.py", "pyproject.toml", "requirements.txt"),
+    *("requirements-dev.txt", ".dockerignore", ".gitignore"),
+}
+#: Folders that exist on one person's machine alone; written so that this file has none.
+SOMEBODYS = re.compile(r"(?<![\w.:}])/(?:home|root|Users|work)/\w")
+#: Bytes; what is larger belongs into a release, not into the history.
+LARGEST = 2_000_000
+
+
+def committed() -> list[Path]:
+    """Every file under version control, or the whole tree where it was unpacked without it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("this copy is not under version control")
+    names = [name for name in listed.stdout.split("\0") if name]
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def test_the_top_level_holds_what_the_readme_names_and_nothing_else() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in committed()} <= TOP_LEVEL
+
+
+def test_no_file_names_a_folder_of_somebodys_machine() -> None:
+    for path in committed():
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        found = SOMEBODYS.search(text)
+        assert not found, f"{path}: {found and found[0]}"
+
+
+def test_no_file_is_large() -> None:
+    assert [path for path in committed() if path.stat().st_size > LARGEST] == []
+
+
+def test_scripts_can_be_run_and_other_files_cannot() -> None:
+    scripts = {".ci/run", ".ci/tools", "manage.py"}
+    executable = {str(p.relative_to(ROOT)) for p in committed() if p.stat().st_mode & 0o111}
+    assert executable <= scripts
+    assert {".ci/run", ".ci/tools"} <= executable
+
+
+@pytest.mark.needs("shellcheck")
+@pytest.mark.parametrize("script", [".ci/run", ".ci/tools"])
+def test_shell_scripts_are_sound(script: str) -> None:
+    done = subprocess.run(["shellcheck", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_make_lists_its_targets() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in ("run", "test", "test-transformers", "lint", "format", "bench"):
+        assert re.search(rf"^{target} +\w", done.stdout, flags=re.MULTILINE), target
