@@ -77,7 +77,7 @@ class Child:
         self.kill()
         settled = time.monotonic() - self._started > SETTLED_AFTER
         self.false_starts = 0 if settled else self.false_starts + 1
-        pause = min(FIRST_PAUSE * 2 ** max(self.false_starts - 1, 0), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2.0 ** max(self.false_starts - 1, 0), LONGEST_PAUSE)
         self._due = time.monotonic() + pause
         self._process = None
         return pause

