@@ -78,8 +78,9 @@ def release_connections() -> None:
     """Give database connections back before the body, which may take hours to leave.
 
     Django would do it only when the response is closed; as many downloads as the pool has
-    connections would then stop every page. Inside a transaction they must stay.
+    connections would then stop every page. Inside a transaction they must stay; SQLite's are
+    shared by nobody, and opening one costs more than the rest of the request.
     """
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
+        if connection.vendor != "sqlite" and not connection.in_atomic_block:
             connection.close()

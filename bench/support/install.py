@@ -1,0 +1,87 @@
+"""An install in a temporary folder, filled through the normal intake, in this process."""
+
+import os
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def prepare(folder: Path, **environment: str) -> None:
+    """Point Django at an empty install below `folder`, and make its tables.
+
+    `DATABASE_URL` among `environment` puts its rows elsewhere; its bytes stay in `folder`.
+    """
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
+        "DATA_DIR": str(folder / "install"),
+        "LOG_LEVEL": "ERROR",
+        # Nothing listens there: no benchmark of serving queues work.
+        "BROKER_URL": "redis://127.0.0.1:1/0",
+        "CACHE_URL": "redis://127.0.0.1:1/1",
+        **environment,
+    }
+    sys.path.insert(0, str(ROOT))
+    os.chdir(ROOT)
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def publish(source: Path, repo_id: str, mode: str = "open") -> str:
+    """Store and verify a folder's files in a tier of this mode; the revision's id."""
+    from accounts.models import Licence, Tier
+    from weights.models import Blob
+    from weights.publishing import publish as take_in
+    from weights.verification import verify
+
+    terms, created = Licence.objects.get_or_create(slug=f"bench-{mode}", defaults={"title": mode})
+    if created:
+        terms.versions.create(version="1", text="Terms of a benchmark.")
+    slug = f"bench-{mode}"
+    Tier.objects.get_or_create(slug=slug, defaults={"name": slug, "mode": mode, "licence": terms})
+    revision = take_in(source, repo_id, tier=slug)
+    for blob_id in Blob.objects.unverified().values_list("pk", flat=True):
+        verify(blob_id)
+    return revision.sha
+
+
+def entitled(count: int) -> list[str]:
+    """Tokens of as many people, each with a grant for the reviewed tier."""
+    from allauth.account.models import EmailAddress
+    from django.utils import timezone
+
+    from accounts.models import ApiToken, Grant, Tier, User
+
+    tier = Tier.objects.get(slug="bench-reviewed")
+    version = tier.licence.in_force()
+    assert version is not None
+    tokens = []
+    for number in range(count):
+        address = f"p{number}@example.org"
+        user = User.objects.create(username=f"p{number}", email=address)
+        EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
+        Grant.objects.give(
+            user,
+            tier,
+            licence_version=version,
+            until=timezone.now() + timedelta(days=30),
+            origin=Grant.Origin.BREAK_GLASS,
+            by=None,
+            reason="benchmark",
+        )
+        tokens.append(ApiToken.objects.mint(user, name="bench", scopes=["read-gated"])[1])
+    return tokens
+
+
+def close() -> None:
+    """Let go of the database, so that its server can stop."""
+    from django.db import connections
+
+    with suppress(Exception):
+        connections.close_all()
