@@ -1,0 +1,105 @@
+"""The tokens page."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import ApiToken, Tier, User
+from tests import factories
+
+ADDRESS = "/settings/tokens/"
+
+
+@pytest.fixture
+def signed_in(client: Client, applicant: User) -> Client:
+    client.force_login(applicant)
+    return client
+
+
+def make(client: Client, **changes: Any) -> Any:
+    sent = {"name": "cluster", "scopes": ["read"], "repositories": "", "days": "90"}
+    return client.post(ADDRESS, {**sent, **changes})
+
+
+def test_a_token_is_shown_once(signed_in: Client, applicant: User) -> None:
+    answer = make(signed_in)
+    token = ApiToken.objects.get(user=applicant)
+    assert f"{token.last_four}</code>" in answer.content.decode()
+    assert "wb_" in answer.content.decode()
+    assert answer["Cache-Control"] == "private, no-store"
+    again = signed_in.get(ADDRESS).content.decode()
+    assert "wb_" not in again
+    assert token.last_four in again
+
+
+def test_the_plain_token_is_in_no_session(signed_in: Client) -> None:
+    plain = make(signed_in).context["plain"]
+    assert plain.startswith("wb_")
+    assert plain not in str(dict(signed_in.session))
+
+
+def test_a_holder_finds_read_gated_ticked(
+    signed_in: Client, applicant: User, gated_tier: Tier
+) -> None:
+    def ticked() -> list[str]:
+        return list(signed_in.get(ADDRESS).context["form"]["scopes"].value())
+
+    assert ticked() == ["read"]
+    factories.grant(applicant, gated_tier)
+    assert ticked() == ["read", "read-gated"]
+
+
+def test_scopes_beyond_the_persons_rights_are_not_offered(
+    signed_in: Client, client: Client, release_owner: User
+) -> None:
+    assert make(signed_in, scopes=["write"]).status_code == 422
+    assert not ApiToken.objects.exists()
+    client.force_login(release_owner)
+    assert make(client, scopes=["write"]).status_code == 200
+    assert ApiToken.objects.get().scopes == ["read", "write"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("name", "", "required"),
+        ("scopes", [], "required"),
+        ("days", "0", "greater than or equal to 1"),
+        ("days", "366", "less than or equal to 365"),
+        ("repositories", "no-slash", "write ORG/NAME"),
+    ],
+)
+def test_a_fault_is_named_and_the_input_stays(
+    signed_in: Client, key: str, value: object, told: str
+) -> None:
+    answer = make(signed_in, **{"name": "my cluster", key: value})
+    assert answer.status_code == 422
+    assert told in answer.content.decode()
+    assert key == "name" or 'value="my cluster"' in answer.content.decode()
+
+
+def test_a_token_may_be_limited_to_checkpoints(signed_in: Client) -> None:
+    make(signed_in, scopes=["read-gated"], repositories="acme/one\nacme/two")
+    assert ApiToken.objects.get().repositories == ["acme/one", "acme/two"]
+
+
+def test_a_token_is_revoked_by_its_owner_alone(
+    client: Client, applicant: User, other_person: User
+) -> None:
+    factories.token(applicant)
+    token = ApiToken.objects.get()
+    address = f"/settings/tokens/{token.public_id}/revoke/"
+    client.force_login(other_person)
+    assert client.post(address).status_code == 404
+    client.force_login(applicant)
+    assert client.get(address).status_code == 405
+    client.post(address)
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+    assert "Revoked" in client.get(ADDRESS).content.decode()
+
+
+def test_a_tokens_name_is_shown_as_text(signed_in: Client) -> None:
+    make(signed_in, name="<script>alert(1)</script>")
+    assert "<script>alert" not in signed_in.get(ADDRESS).content.decode()

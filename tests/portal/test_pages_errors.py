@@ -1,0 +1,90 @@
+"""Error pages and health."""
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+
+from accounts.error_pages import ERRORS, error_page
+from portal import views
+from weights.views import catalogue
+
+
+@pytest.mark.parametrize("status", sorted(ERRORS))
+def test_every_error_has_a_page_with_code_and_next_step(
+    rf: RequestFactory, db: None, status: int
+) -> None:
+    answer = error_page(rf.get("/anything"), status)
+    page = answer.content.decode()
+    assert answer.status_code == status
+    assert f"<code>{answer['X-Error-Code']}</code>" in page
+    assert 'class="button" href="/' in page
+
+
+@pytest.mark.parametrize("status", sorted(ERRORS))
+def test_below_api_every_error_is_json(rf: RequestFactory, status: int) -> None:
+    answer = error_page(rf.get("/api/anything"), status)
+    assert answer["Content-Type"] == "application/json"
+    assert b'"code"' in answer.content
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_try_again_later_says_when(rf: RequestFactory, db: None, status: int) -> None:
+    assert int(error_page(rf.get("/"), status)["Retry-After"]) > 0
+
+
+def test_an_unknown_address_is_404_with_the_portals_page(client: Client, db: None) -> None:
+    answer = client.get("/no/such/page/at/all")
+    assert answer.status_code == 404
+    assert b"Nothing is here" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(BadRequest, 400), (PermissionDenied, 403), (RuntimeError, 500)]
+)
+def test_what_a_view_raises_becomes_its_page(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch, error: type[Exception], status: int
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise error("words that nobody outside may read")
+
+    monkeypatch.setattr(catalogue, "_figures", fail)
+    client.raise_request_exception = False
+    answer = client.get("/")
+    assert answer.status_code == status
+    assert ERRORS[status][2].encode() in answer.content
+    assert b"nobody outside" not in answer.content
+
+
+def test_an_old_form_is_told_to_reload(db: None) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/settings/tokens/")
+    assert answer.status_code == 403
+    assert b"csrf_failed" in answer.content
+
+
+def test_too_many_is_answered_with_the_portals_page(rf: RequestFactory, db: None) -> None:
+    answer = views.too_many(rf.get("/accounts/login/"))
+    assert answer.status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_plain(client: Client, db: None, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain")
+
+
+def test_a_dead_database_is_not_ready_but_alive(
+    client: Client, monkeypatch: pytest.MonkeyPatch, rf: RequestFactory
+) -> None:
+    from django.db import OperationalError, connection
+
+    def refuse() -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    request: HttpRequest = rf.get("/readyz")
+    assert views.readyz(request).status_code == 503
+    assert views.healthz(request).status_code == 200

@@ -1,0 +1,96 @@
+"""Home and catalogue."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import Tier
+from tests import factories
+from weights import catalogue
+from weights.models import Checkpoint
+
+
+def queries(client: Client, address: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as found:
+        assert client.get(address).status_code == 200
+    return len(found)
+
+
+def entry(name: str, tier: Tier, **facts: object) -> Checkpoint:
+    """A catalogue entry without bytes."""
+    return Checkpoint.objects.create(org="acme", name=name, tier=tier, **facts)
+
+
+@pytest.mark.parametrize("address", ["/", "/models"])
+def test_an_empty_portal_says_what_will_be_there(client: Client, db: None, address: str) -> None:
+    assert client.get(address).status_code == 200
+
+
+def test_home_draws_the_family_and_leads_to_each_size(client: Client, db: None) -> None:
+    catalogue.load()
+    page = client.get("/").content.decode()
+    for size in ("125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"):
+        assert f'href="/facebook/opt-{size}"' in page
+    assert "174.6 billion" in page
+
+
+def test_the_catalogue_lists_entries_whose_weights_are_not_here(client: Client, db: None) -> None:
+    catalogue.load()
+    page = client.get("/models").content.decode()
+    assert "facebook/opt-175b" in page
+    assert page.count("facts only") == 9
+
+
+def test_search_tier_and_held_narrow_the_list(
+    client: Client, open_tier: Tier, gated_tier: Tier, store: Path
+) -> None:
+    factories.published("acme/held", tier=open_tier)
+    entry("absent", open_tier, summary="A model of birdsong")
+    entry("gated", gated_tier)
+
+    def named(query: str) -> set[str]:
+        return {found.name for found in client.get(f"/models?{query}").context["checkpoints"]}
+
+    assert named("") == {"held", "absent", "gated"}
+    assert named("q=birdsong") == {"absent"}
+    assert named("q=ACME+gat") == {"gated"}
+    assert named("tier=opt-175b") == {"gated"}
+    assert named("held=yes") == {"held"}
+    assert named("q=nothing-like-it") == set()
+
+
+@pytest.mark.parametrize("query", ["q=%00", "sort=bad", "tier='--", "q=" + "x" * 5000, "q=%ff"])
+def test_no_query_makes_it_fail(client: Client, db: None, query: str) -> None:
+    assert client.get(f"/models?{query}").status_code == 200
+
+
+def test_what_was_searched_for_is_shown_as_text(client: Client, db: None) -> None:
+    page = client.get("/models", {"q": '"><script>alert(1)</script>'}).content.decode()
+    assert "<script>alert" not in page
+
+
+def test_private_and_embargoed_entries_are_not_listed(client: Client, open_tier: Tier) -> None:
+    entry("secret", open_tier, private=True)
+    entry("later", open_tier, embargo_until=timezone.now() + timedelta(days=1))
+    page = client.get("/models").content.decode()
+    assert "secret" not in page
+    assert "later" not in page
+
+
+@pytest.mark.parametrize("address", ["/", "/models"])
+def test_queries_do_not_grow_with_the_list(
+    client: Client, open_tier: Tier, store: Path, address: str
+) -> None:
+    factories.published("acme/first", tier=open_tier)
+    before = queries(client, address)
+    for number in range(4):
+        factories.published(f"acme/more-{number}", tier=open_tier)
+        entry(f"entry-{number}", open_tier)
+    assert queries(client, address) == before <= 8
