@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from weights import file_links, gate, ledger, links, serving, signing
 from weights.caller import Caller, Refusal
+from weights.folder import Folder, ListKind, folder_of, offered
 from weights.models import File
 
 #: The last path part that the published download scripts replace by each file's name.
@@ -48,11 +49,15 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
     if path in _STAND_INS:
         message = (
             f"{path} stands for a file's name: put the name in its place. "
-            f"The names are listed at {settings.PUBLIC_URL}/d/{token}/"
+            f"The names are listed at {_address(token)}"
         )
         return serving.problem(404, "stand_in", message)
     repo_id, sha = caller.link.checkpoint.repo_id, _sha(caller)
     decision = gate.decide(caller, repo_id, sha, path, now)
+    if decision.missing is gate.Missing.ENTRY:  # told to the entitled only
+        folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
+        if kind := offered(folder).get(path):
+            return _list(kind, folder)
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
 
@@ -71,12 +76,13 @@ def link_folder(request: HttpRequest, token: str) -> HttpResponseBase:
     if not decision.allowed:
         ledger.record_refusal(caller, decision, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, decision)
+    folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
     context = {
         "link": caller.link,
         "checkpoint": caller.link.checkpoint,
-        "revision": caller.link.revision,
-        "files": File.objects.filter(revision=caller.link.revision).select_related("blob"),
-        "address": f"{settings.PUBLIC_URL}/d/{token}/",
+        "folder": folder,
+        **_commands(folder),
+        "lists": [(name, kind.purpose) for name, kind in offered(folder).items()],
     }
     return _private(render(request, "weights/link_folder.html", context))
 
@@ -84,6 +90,26 @@ def link_folder(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_safe
 def link_folder_without_slash(request: HttpRequest, token: str) -> HttpResponseBase:
     return HttpResponseRedirect(f"/d/{token}/")
+
+
+def _commands(folder: Folder) -> dict[str, str]:
+    """Commands of the folder's page, with this folder's true address."""
+    lists = {kind.name: name for name, kind in offered(folder).items()}
+    script, links_ = lists["download.sh"], lists["metalink.xml"]
+    return {
+        "script": f"curl -fO '{folder.address}{script}' && sh {script} -j 4",
+        "aria2": f"curl -fO '{folder.address}{links_}' && aria2c -c -M {links_}",
+        "one": f"wget -c '{folder.address}NAME'",
+    }
+
+
+def _address(token: str) -> str:
+    return f"{settings.PUBLIC_URL}/d/{token}/"
+
+
+def _list(kind: ListKind, folder: Folder) -> HttpResponse:
+    content_type = f"{kind.content_type}; charset=utf-8"
+    return _private(HttpResponse(kind.make(folder) or "", content_type=content_type))
 
 
 def _named(org: str, name: str, sha: str, path: str) -> File | None:

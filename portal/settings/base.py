@@ -43,7 +43,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "portal.request_log.RequestLogMiddleware",
     "portal.middleware.SurfaceMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -239,9 +239,9 @@ LOGGING = {
     "loggers": {
         "accounts": {"level": env.text("LOG_LEVEL", "INFO")},
         "weights": {"level": env.text("LOG_LEVEL", "INFO")},
-        # It would print whole paths, and the path of a checkpoint link is a secret.
         "django_structlog": {"level": "ERROR"},
-        "django.request": {"level": "ERROR"},
+        # It prints whole paths, and a link's path is a secret; the request log has each failure.
+        "django.request": {"level": "CRITICAL"},
     },
 }
 structlog.configure(

@@ -1,0 +1,33 @@
+"""Logs name a link by its first characters and never hold what opens it."""
+
+import pytest
+from django.test import Client, RequestFactory
+
+from portal.request_log import RequestLogMiddleware, loggable
+from weights import doors
+
+TOKEN = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
+
+
+def test_the_token_of_a_checkpoint_link_is_cut() -> None:
+    assert loggable(f"/d/{TOKEN}/part/a.pt") == "/d/AbCdEf…/part/a.pt"
+    assert loggable("/models") == "/models"
+
+
+def test_the_signature_of_a_file_link_is_not_logged() -> None:
+    request = RequestFactory().get("/f/a/b/c/d.pt?e=1800000000&k=k1.1&s=secret")
+    assert RequestLogMiddleware.format_request(request) == "GET /f/a/b/c/d.pt"
+
+
+def test_a_failure_behind_a_link_logs_no_token(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault, since no real one is known")
+
+    # Nothing real fails here on purpose, so the fault is put in by hand.
+    monkeypatch.setattr(doors.links, "link_caller", fail)
+    client.raise_request_exception = False
+    assert client.get(f"/d/{TOKEN}/a.pt").status_code == 500
+    assert "AbCdEf" in caplog.text
+    assert TOKEN not in caplog.text

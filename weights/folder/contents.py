@@ -1,0 +1,71 @@
+"""The files that a link reaches, and the terms under which they travel."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from weights.models import CheckpointLink, File
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file: size in bytes, SHA-256 and MD5 in hex (MD5 empty where none was published)."""
+
+    path: str
+    size: int
+    sha256: str
+    md5: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A revision as one link reaches it."""
+
+    repo_id: str
+    sha: str
+    address: str
+    expires_at: datetime
+    entries: tuple[Entry, ...]
+    licence_title: str
+    licence_text: str
+    attribution: str
+    terms_url: str
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+    def notices(self) -> list[str]:
+        """Lines that go into every list: what this is, and the notice the licence demands."""
+        lines = [
+            f"{self.repo_id}, revision {self.sha}",
+            f"{len(self.entries)} files, {self.total_bytes} bytes",
+            f"Licence: {self.licence_title}, {self.terms_url}",
+            *self.attribution.splitlines(),
+        ]
+        return [line.strip() for line in lines if line.strip()]
+
+
+def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
+    """The folder of a live link; `address` ends with a slash."""
+    assert link.revision is not None  # only issued links have a folder
+    assert link.expires_at is not None
+    checkpoint = link.checkpoint
+    licence = checkpoint.tier.licence
+    accepted = link.grant.licence_version if link.grant else licence.in_force()
+    files = File.objects.filter(revision=link.revision).select_related("blob")
+    return Folder(
+        repo_id=checkpoint.repo_id,
+        sha=link.revision.sha,
+        address=address,
+        expires_at=link.expires_at,
+        entries=tuple(
+            Entry(file.path, file.size, file.sha256, file.md5, address + quote(file.path))
+            for file in files
+        ),
+        licence_title=licence.title,
+        licence_text=accepted.text if accepted else "",
+        attribution=licence.attribution,
+        terms_url=f"{public_url}/licences/{licence.slug}/",
+    )

@@ -1,0 +1,142 @@
+"""The lists of a folder, each in the form that one kind of downloader reads."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from weights.folder.contents import Folder
+from weights.folder.script import download_script
+
+_METALINK = "urn:ietf:params:xml:ns:metalink"
+
+
+@dataclass(frozen=True)
+class ListKind:
+    """One list: its name, how it is sent, what it is for, and how it is made.
+
+    `make` gives None where there is nothing to list.
+    """
+
+    name: str
+    content_type: str
+    purpose: str
+    make: Callable[[Folder], str | None]
+
+
+def manifest_json(folder: Folder) -> str:
+    """Path, size in bytes and SHA-256 of each file, sorted by path."""
+    return (
+        json.dumps(
+            {
+                "repository": folder.repo_id,
+                "revision": folder.sha,
+                "files": [
+                    {"path": entry.path, "size": entry.size, "sha256": entry.sha256}
+                    for entry in folder.entries
+                ],
+                "licence": folder.licence_title,
+                "terms": folder.terms_url,
+                "attribution": folder.attribution,
+            },
+            ensure_ascii=False,
+            indent=1,
+        )
+        + "\n"
+    )
+
+
+def sha256sums(folder: Folder) -> str:
+    """The form of `sha256sum -c`, which takes no comment: the notices stand in NOTICE.txt."""
+    return "".join(_sum_line(entry.sha256, entry.path) for entry in folder.entries)
+
+
+def md5sums(folder: Folder) -> str | None:
+    """The form of `md5sum -c`, for comparing with lists published elsewhere; proves nothing."""
+    listed = [entry for entry in folder.entries if entry.md5]
+    return "".join(_sum_line(entry.md5, entry.path) for entry in listed) or None
+
+
+def aria2_input(folder: Folder) -> str:
+    """aria2's input file: address, then options of that download, indented (aria2c -i)."""
+    parts = [f"# {line}\n" for line in folder.notices()]
+    for entry in folder.entries:
+        parts.append(
+            f"{entry.url}\n  out={entry.path}\n  checksum=sha-256={entry.sha256}\n"
+            "  continue=true\n  check-integrity=true\n"
+        )
+    return "".join(parts)
+
+
+def curl_config(folder: Folder) -> str:
+    """curl's config file (curl -K): resumes each file, makes folders, fails on errors."""
+    parts = [f"# {line}\n" for line in folder.notices()]
+    parts.append('fail\nlocation\ncreate-dirs\nremote-time\nretry = 5\ncontinue-at = "-"\n')
+    for entry in folder.entries:
+        parts.append(f"url = {_quoted(entry.url)}\noutput = {_quoted(entry.path)}\n")
+    return "".join(parts)
+
+
+def metalink(folder: Folder) -> str:
+    """Metalink 4 (RFC 5854): each file with size, SHA-256 and address."""
+    ET.register_namespace("", _METALINK)
+    root = ET.Element(f"{{{_METALINK}}}metalink")
+    for entry in folder.entries:
+        file = ET.SubElement(root, f"{{{_METALINK}}}file", name=entry.path)
+        _add(file, "copyright", folder.attribution or folder.licence_title)
+        _add(file, "hash", entry.sha256, type="sha-256")
+        _add(file, "size", str(entry.size))
+        _add(file, "url", entry.url)
+    ET.indent(root)
+    body = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
+
+
+def licence(folder: Folder) -> str:
+    """The terms as they were accepted."""
+    return folder.licence_text
+
+
+def notice(folder: Folder) -> str:
+    return "\n".join(folder.notices()) + "\n"
+
+
+LISTS = (
+    ListKind(
+        "download.sh", "text/x-shellscript", "fetches, resumes and checks all", download_script
+    ),
+    ListKind(
+        "manifest.json", "application/json", "every file with size and SHA-256", manifest_json
+    ),
+    ListKind("SHA256SUMS", "text/plain", "for sha256sum -c", sha256sums),
+    ListKind("md5sums.txt", "text/plain", "for md5sum -c, as published", md5sums),
+    ListKind("aria2.txt", "text/plain", "for aria2c -i", aria2_input),
+    ListKind("metalink.xml", "application/metalink4+xml", "for aria2c -M", metalink),
+    ListKind("curl.txt", "text/plain", "for curl -K", curl_config),
+    ListKind("LICENCE.md", "text/plain", "the terms", licence),
+    ListKind("NOTICE.txt", "text/plain", "the notice that goes with every copy", notice),
+)
+
+
+def offered(folder: Folder) -> dict[str, ListKind]:
+    """name -> list; one whose name a file of the revision has gives way to it."""
+    taken = {entry.path for entry in folder.entries}
+    return {
+        (f"weighbridge-{kind.name}" if kind.name in taken else kind.name): kind
+        for kind in LISTS
+        if kind.name != "md5sums.txt" or any(entry.md5 for entry in folder.entries)
+    }
+
+
+def _sum_line(digest: str, path: str) -> str:
+    """One line of coreutils' sum files; names here never hold a backslash or line break."""
+    return f"{digest}  {path}\n"
+
+
+def _quoted(text: str) -> str:
+    """A word in curl's config file: in double quotes, backslash and quote escaped."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _add(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+    ET.SubElement(parent, f"{{{_METALINK}}}{tag}", attributes).text = text
