@@ -1,4 +1,4 @@
-"""The download ledger: a row for each answer that gives bytes, and each refusal of a known caller."""
+"""The download ledger: a row for each answer with bytes, and each refusal of a known caller."""
 
 from accounts import request_facts
 from weights.caller import Caller

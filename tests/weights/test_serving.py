@@ -3,12 +3,11 @@
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from unittest import mock
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -34,7 +33,7 @@ def url(weights_file: File) -> str:
     return "/acme/small/resolve/main/model.bin"
 
 
-def body(response: HttpResponse) -> bytes:
+def body(response: Any) -> bytes:
     """Everything the response would send; the test client closes it after the last block."""
     return b"".join(response) if response.streaming else response.content
 

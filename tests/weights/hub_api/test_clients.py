@@ -23,6 +23,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.hf_api import RepoFile
 
 from accounts.models import Tier, User
 from tests import factories
@@ -87,7 +88,7 @@ def test_a_snapshot_with_eight_workers_is_the_checkpoint(
 def test_a_second_snapshot_asks_for_no_file(
     portal: Portal, nested: Revision, tmp_path: Path
 ) -> None:
-    facts = {"endpoint": portal.url, "cache_dir": tmp_path / "cache", "token": False}
+    facts: dict[str, Any] = {"endpoint": portal.url, "cache_dir": tmp_path, "token": False}
     snapshot_download("acme/nested", **facts)
     before = Download.objects.count()
     snapshot_download("acme/nested", **facts)
@@ -116,7 +117,9 @@ def test_a_revision_with_a_slash_is_found_everywhere(
     listed = api.list_repo_tree("acme/nested", "nested", revision=name)
     assert [entry.path for entry in listed] == ["nested/a.txt"]
     assert api.list_repo_commits("acme/nested", revision=name)[0].commit_id == branch.sha
-    assert api.get_paths_info("acme/nested", ["nested/a.txt"], revision=name)[0].size == 13
+    (info,) = api.get_paths_info("acme/nested", ["nested/a.txt"], revision=name)
+    assert isinstance(info, RepoFile)
+    assert info.size == 13
 
 
 def test_the_command_line_downloads_a_whole_checkpoint(
@@ -313,7 +316,7 @@ def test_the_file_system_lists_seeks_and_reads(portal: Portal, nested: Revision)
     }
     assert set(system.glob("acme/nested/**/*.pt")) == {"acme/nested/nested/deep/er/weights.pt"}
     assert system.info("acme/nested/large.bin")["size"] == len(LARGE)
-    assert not system.exists("acme/nested/absent")
+    assert not system.exists("acme/nested/absent")  # type: ignore[no-untyped-call]
     with system.open("acme/nested/large.bin", "rb", block_size=4096) as file:
         file.seek(10_000_001)
         assert file.read(5000) == LARGE[10_000_001:10_005_001]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -40,14 +41,10 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def told(response: object) -> tuple[int, str | None, str | None]:
+def told(response: Any) -> tuple[int, str | None, str | None]:
     """Status, the Hub's error code and our own."""
-    headers = response.headers  # type: ignore[attr-defined]
-    return (
-        response.status_code,  # type: ignore[attr-defined]
-        headers.get("X-Error-Code"),
-        headers.get("X-Refusal-Code"),
-    )
+    headers = response.headers
+    return response.status_code, headers.get("X-Error-Code"), headers.get("X-Refusal-Code")
 
 
 # -- invalid credentials -----------------------------------------------------------------
@@ -285,7 +282,7 @@ DOORS = [
 def test_a_private_checkpoint_is_exactly_an_unknown_one(
     client: Client, store: Path, applicant: User, method: str, door: str, hidden: str
 ) -> None:
-    value = True if hidden == "private" else timezone.now() + timedelta(days=1)
+    value: Any = True if hidden == "private" else timezone.now() + timedelta(days=1)
     factories.published("acme/hidden", files={"w.bin": b"weights"}, **{hidden: value})
     form = {"content_type": "application/x-www-form-urlencoded"} if method == "post" else {}
     for headers in ({}, bearer(factories.token(applicant, "read-gated"))):
