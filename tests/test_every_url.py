@@ -8,7 +8,7 @@ The admin's and allauth's routes make themselves; they are walked like those of 
 import re
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
@@ -153,6 +153,7 @@ class Person:
     @cached_property
     def cookies(self) -> SimpleCookie:
         """Those of a browser in which this person has signed in."""
+        assert self.user is not None
         client = Client()
         client.force_login(self.user)
         return client.cookies
@@ -195,7 +196,7 @@ def make_revoked(user: User, tier: Tier) -> None:
     factories.grant(user, tier).revoke(by=None, reason="leak")
 
 
-MAKE = {
+MAKE: dict[str, Callable[[User, Tier], object]] = {
     "pending": make_pending,
     "rejected": make_rejected,
     "approved": factories.grant,
