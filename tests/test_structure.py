@@ -14,8 +14,8 @@ TOP_LEVEL = {
     *("README.md", "docker-compose.yml", "manage.py", "pyproject.toml", "requirements.txt"),
     *("requirements-dev.txt", ".dockerignore", ".gitignore"),
 }
-#: Folders that exist on one person's machine alone; written so that this file has none.
-SOMEBODYS = re.compile(r"(?<![\w.:}])/(?:home|root|Users|work)/\w")
+#: Folders of this machine, which no other has.
+HERE = {ROOT, ROOT.parent, Path.home()} - {Path("/")}
 #: Bytes; what is larger belongs into a release, not into the history.
 LARGEST = 2_000_000
 
@@ -35,10 +35,11 @@ def test_the_top_level_holds_what_the_readme_names_and_nothing_else() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in committed()} <= TOP_LEVEL
 
 
-def test_no_file_names_a_folder_of_somebodys_machine() -> None:
+def test_no_file_names_a_folder_of_this_machine() -> None:
+    here = re.compile("|".join(rf"(?<![\w.:}}]){re.escape(str(path))}/\w" for path in HERE))
     for path in committed():
         text = path.read_bytes().decode("utf-8", errors="replace")
-        found = SOMEBODYS.search(text)
+        found = here.search(text)
         assert not found, f"{path}: {found and found[0]}"
 
 
