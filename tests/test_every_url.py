@@ -262,7 +262,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "revision": ["main", sha],
         "sha": [sha],
         "rest": [f"main/{PATH}", f"{sha}/{PATH}", f"refs%2Fheads%2Fmain/{PATH}", "main"],
-        "path": [PATH, "config.json"],
+        "path": [PATH, "config.json", "manifest.json", "download.sh"],
         "token": [caller.link],
         "object_id": record,
         "id": record,
