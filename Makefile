@@ -1,6 +1,8 @@
 # Weighbridge. `make run` starts the whole portal; `make help` lists the rest.
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+# The first of these that runs and is new enough; asked for only when .venv is to be made.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 PORT ?= 8000
 HOST ?= 127.0.0.1
 DATA_DIR ?= var
@@ -55,10 +57,13 @@ tools:
 # -- environments: each is made anew when its requirements change -------------------------
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Weighbridge needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
-	  echo "Install one, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@python=$$(command -v '$(PYTHON)') || { \
+	  echo "Weighbridge needs Python 3.11 or newer, and none was found on PATH." >&2; \
+	  echo "Install one, or name it: make run PYTHON=/path/to/python3" >&2; exit 1; }; \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Weighbridge needs Python 3.11 or newer; $$python is $$("$$python" --version 2>&1)." >&2; \
+	  echo "Name a newer one: make run PYTHON=/path/to/python3" >&2; exit 1; }; \
+	"$$python" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Python cannot make virtual environments; on Debian: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
