@@ -14,7 +14,7 @@ _TICK = 0.1  # seconds between two looks at the children
 class Supervisor:
     """Start children, start them again when they end, stop them from the last to the first.
 
-    On INT or TERM `stopping` becomes true and `watch` returns; a second signal while
+    On INT, TERM or HUP `stopping` becomes true and `watch` returns; a second signal while
     stopping ends the children at once.
     """
 
@@ -23,8 +23,9 @@ class Supervisor:
         self._environment = environment
         self._say = say
         self._children: dict[str, Child] = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+                signal.signal(number, self._on_signal)
 
     def start(self, name: str, command: list[str], *, stop_within: float = 5.0) -> None:
         child = Child(name, command, self._environment, stop_within)

@@ -38,10 +38,9 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache(request: pytest.FixtureRequest) -> None:
+def _empty_cache() -> None:
     """Rate limits and progress of one test are not those of the next."""
-    if {"db", "transactional_db", "client"} & set(request.fixturenames):
-        cache.clear()
+    cache.clear()
 
 
 # -- programs that may be missing ---------------------------------------------------------

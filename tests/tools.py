@@ -9,7 +9,9 @@ _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
 def find(tool: str) -> str | None:
-    """The program's path, None when this machine has none."""
+    """The program's path, None when this machine has none; CHROMIUM names the browser."""
+    if tool == "chromium" and (named := os.environ.get("CHROMIUM")):
+        return named
     for name in _NAMES.get(tool, (tool,)):
         if path := shutil.which(name, path=_PATH):
             return path

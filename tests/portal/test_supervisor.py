@@ -29,7 +29,8 @@ def said() -> list[str]:
 
 @pytest.fixture
 def supervisor(said: list[str]) -> Iterator[Supervisor]:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    kept = {number: signal.getsignal(number) for number in handled}
     made = Supervisor({}, said.append)
     yield made
     made.stop()

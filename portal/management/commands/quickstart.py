@@ -1,5 +1,6 @@
 """`manage.py quickstart`: the whole portal on this machine, under one parent."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -39,5 +40,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        """Print at once; a terminal that was closed keeps nobody from ending in order."""
+        with suppress(OSError):
+            self.stdout.write(line)
+            self.stdout.flush()
