@@ -23,9 +23,11 @@ class Supervisor:
         self._environment = environment
         self._say = say
         self._children: dict[str, Child] = {}
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-                signal.signal(number, self._on_signal)
+        # A shell ignores INT for what it starts in the background; asked by name we still end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(signal.SIGHUP, self._on_signal)
 
     def start(self, name: str, command: list[str], *, stop_within: float = 5.0) -> None:
         child = Child(name, command, self._environment, stop_within)
