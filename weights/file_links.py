@@ -82,10 +82,11 @@ def caller_of(file: File, raw_query: str, now: datetime) -> Caller:
     grant = Grant.objects.select_related("user").filter(pk=int(query.grant)).first()
     if grant is None:
         raise signing.BadSignature("the grant is gone")
+    closed = None if grant.user.is_active else Refusal.LINK_REVOKED
     return Caller(
         user=grant.user,
         kind="file-link",
         credential_id=name,
         grant_id=grant.pk,
-        problem=expired,
+        problem=expired or closed,
     )

@@ -205,7 +205,7 @@ def link_caller(token: str, now: datetime) -> Caller:
     )
     if link is None:
         raise signing.BadSignature("no such link")
-    revoked = link.revoked_at is not None
+    revoked = link.revoked_at is not None or not link.holder.is_active
     return Caller(
         user=link.holder,
         kind="link",

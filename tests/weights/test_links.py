@@ -134,6 +134,17 @@ def test_revoking_the_grant_closes_both_kinds_of_link_at_once(
     assert _refused(client, signed) == (403, "revoked")
 
 
+def test_a_closed_account_closes_its_links_on_open_checkpoints_too(
+    client: Client, applicant: User, signed: str
+) -> None:
+    factories.published("acme/open", files=SHARDS)
+    folder = urlsplit(links.issue_now(applicant, "acme/open", 168)).path
+    assert _body(client, folder + FIRST) == SHARDS[FIRST]
+    User.objects.filter(pk=applicant.pk).update(is_active=False)
+    assert _refused(client, folder + FIRST) == (410, "link_revoked")
+    assert _refused(client, signed) == (410, "link_revoked")
+
+
 def test_a_later_grant_does_not_revive_a_revoked_ones_links(
     client: Client, folder: str, manage: Callable[..., str], applicant: User, gated_tier: Tier
 ) -> None:
