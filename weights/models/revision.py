@@ -22,9 +22,7 @@ class Revision(models.Model):
         FAILED = "failed", "Not published: a file failed its check"
         WITHDRAWN = "withdrawn", "Withdrawn"
 
-    checkpoint = models.ForeignKey(
-        "weights.Checkpoint", models.PROTECT, related_name="revisions"
-    )
+    checkpoint = models.ForeignKey("weights.Checkpoint", models.PROTECT, related_name="revisions")
     sha = models.CharField(max_length=40, help_text="40 hex digits")
     manifest_sha256 = models.CharField(max_length=64)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True)
