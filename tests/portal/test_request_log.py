@@ -4,7 +4,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from portal.request_log import RequestLogMiddleware, loggable
-from weights import doors
+from weights import links
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
 
@@ -26,7 +26,7 @@ def test_a_failure_behind_a_link_logs_no_token(
         raise RuntimeError("a fault, since no real one is known")
 
     # Nothing real fails here on purpose, so the fault is put in by hand.
-    monkeypatch.setattr(doors.links, "link_caller", fail)
+    monkeypatch.setattr(links, "link_caller", fail)
     client.raise_request_exception = False
     assert client.get(f"/d/{TOKEN}/a.pt").status_code == 500
     assert "AbCdEf" in caplog.text
