@@ -30,6 +30,12 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
 
 
+def excluded(tier: Tier) -> dict[str, str]:
+    """The countries from which nobody may get this tier: code -> name."""
+    codes = [str(country) for country in tier.blocked_countries]
+    return {code: countries.name(code) for code in codes}
+
+
 class TextField(forms.CharField):
     """Text whose length counts after normalisation; the browser cuts nothing off."""
 
@@ -57,6 +63,8 @@ class ApplicationForm(forms.Form):
 
     `typed()` gives what a draft keeps, valid or not.
     """
+
+    use_required_attribute = False  # a draft may be sent with gaps
 
     SECTIONS = [
         ("You", "full_name work_email org_name org_type position country profile_url"),
@@ -109,7 +117,7 @@ class ApplicationForm(forms.Form):
     def __init__(
         self, *args: Any, person: User, tier: Tier, licence: LicenceVersion, **kwargs: Any
     ) -> None:
-        super().__init__(*args, use_required_attribute=False, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
         self.tier, self.licence = tier, licence
         addresses = person.confirmed_addresses()
         self._choices("work_email", [(address, address) for address in addresses])
@@ -159,7 +167,7 @@ class ApplicationForm(forms.Form):
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"]
-        if any(blocked.code == country for blocked in self.tier.blocked_countries):
+        if country in excluded(self.tier):
             raise ValidationError(
                 f"The licence excludes work in {countries.name(country)}; an application from "
                 "there cannot be approved."
@@ -185,6 +193,8 @@ class ApplicationForm(forms.Form):
 class TokenForm(forms.Form):
     """A new API token; which scopes are offered depends on the person."""
 
+    use_required_attribute = False  # faults are named by the server, in one way
+
     name = TextField(
         label="Name", max_length=120, help_text="Where it will be used, such as “cluster”."
     )
@@ -203,7 +213,7 @@ class TokenForm(forms.Form):
     )
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
-        super().__init__(*args, use_required_attribute=False, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
         offered = [Scope.READ, Scope.READ_GATED]
         if person.has_perm("weights.publish_checkpoint"):
             offered.append(Scope.WRITE)

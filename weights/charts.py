@@ -107,7 +107,9 @@ def shard_picture(
     files: Sequence[tuple[int | None, int | None, str]],
 ) -> ShardPicture | None:
     """Files as (part, shard, kind of state); None below two parts of two shards."""
-    placed = [(part, shard, kind) for part, shard, kind in files if None not in (part, shard)]
+    placed = [
+        (part, shard, kind) for part, shard, kind in files if part is not None and shard is not None
+    ]
     parts = sorted({part for part, _, _ in placed})
     shards = sorted({shard for _, shard, _ in placed})
     if len(parts) < 2 or len(shards) < 2:

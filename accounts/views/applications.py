@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import applications
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged, TransitionRefused
-from accounts.forms import ApplicationForm
+from accounts.forms import ApplicationForm, excluded
 from accounts.history import events_of
 from accounts.markdown import to_html
 from accounts.models import Application, LicenceVersion, Tier, User
@@ -151,8 +150,6 @@ def _form_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     shown = {
         "full_name": desk.person.get_full_name(),
         **saved,
-        "seen_version": desk.seen_version,
-        "licence_sha256": desk.licence.text_sha256,
         "licence_accept": False,  # the text is accepted anew with each submission
     }
     form = desk.form(initial=shown)
@@ -231,7 +228,8 @@ def _conflict(
         for key in LABELS
         if typed.get(key, "") != saved.get(key, "") and key != "licence_accept"
     }
-    return _show(request, desk, form, status=409, others=others)
+    # Not judged yet: the person first chooses a version.
+    return _show(request, desk, desk.form(initial=typed), status=409, others=others)
 
 
 def _show(
@@ -244,18 +242,15 @@ def _show(
     open_points: list[tuple[str, str]] | None = None,
 ) -> HttpResponse:
     """The form page, carrying the newest version number and the text in force."""
-    if form.is_bound:
-        form.data = form.data.copy()
-        form.data["seen_version"] = str(desk.seen_version)
-        form.data["licence_sha256"] = desk.licence.text_sha256
-        if status == 409:
-            form._errors = ErrorDict()  # it is not judged yet: the person first chooses a version
-        if "licence_accept" in form.errors:
-            form.data.pop("licence_accept", None)
+    if form.is_bound and "licence_accept" in form.errors:
+        sent = request.POST.copy()
+        sent.pop("licence_accept", None)
+        form.data = sent  # another text is shown now: it takes another tick
     application = desk.application
     returned = application is not None and application.status == Status.RETURNED
     context = {
         "form": form,
+        "seen_version": desk.seen_version,
         "tier": desk.tier,
         "licence": desk.licence,
         "licence_text": to_html(desk.licence.text, top=3),
@@ -263,7 +258,7 @@ def _show(
         "others": others or {},
         "open_points": open_points or [],
         "decision": application.decisions.last() if application and returned else None,
-        "blocked": [country.name for country in desk.tier.blocked_countries],
+        "blocked": excluded(desk.tier).values(),
     }
     return render(request, "accounts/application_form.html", context, status=status)
 

@@ -169,8 +169,7 @@ def test_a_commercial_interest_must_be_explained(
 def test_a_blocked_country_is_told_before_and_refused(
     signed_in: Client, answers: dict[str, Any], gated_tier: Tier
 ) -> None:
-    gated_tier.blocked_countries = ["KP"]
-    gated_tier.save()
+    Tier.objects.filter(pk=gated_tier.pk).update(blocked_countries="KP")
     assert "North Korea" in signed_in.get(ADDRESS).content.decode()
     answer = submit(signed_in, {**answers, "country": "KP"})
     assert "The licence excludes work in North Korea" in answer.content.decode()

@@ -1,6 +1,6 @@
 """Home and catalogue: what is here, what may I have?"""
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Tier
 from weights import charts
 from weights.models import Blob, Checkpoint, Ref, Revision
+from weights.models.checkpoint import CheckpointQuerySet
 from weights.views.lookup import person
 
 _ORDERS = {
@@ -71,7 +72,7 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
     return render(request, "weights/checkpoint_list.html", context)
 
 
-def _with_main(checkpoints: QuerySet) -> QuerySet:
+def _with_main(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:
     """Told with tier, licence, and the size and date of what `main` points at."""
     main = Ref.objects.filter(checkpoint=OuterRef("pk"), name="main")
     return checkpoints.select_related("tier__licence").annotate(
@@ -81,7 +82,7 @@ def _with_main(checkpoints: QuerySet) -> QuerySet:
     )
 
 
-def _figures(visible: QuerySet) -> list[tuple[str, int, str]]:
+def _figures(visible: CheckpointQuerySet) -> list[tuple[str, int, str]]:
     """The gate's numbers: label, value, and how the value is to be shown."""
     held = Blob.objects.filter(
         state=Blob.State.VERIFIED, files__revision__checkpoint__in=visible

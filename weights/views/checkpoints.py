@@ -25,7 +25,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
-        "files": sorted(files, key=lambda file: -file.size)[:FILES_SHOWN],
+        "files": sorted(files, key=_telling)[:FILES_SHOWN],
         "picture": charts.shard_picture(
             [(file.part, file.shard, state_kind(file.blob.state)) for file in files]
         ),
@@ -43,6 +43,13 @@ def _files(revision: Revision | None) -> list[File]:
     if revision is None:
         return []
     return list(File.objects.filter(revision=revision).select_related("blob"))
+
+
+def _telling(file: File) -> tuple[bool, int, int, int, str]:
+    """Order in which files tell most: single ones by size, then shards from the first on."""
+    is_shard = file.part is not None and file.shard is not None
+    size = 0 if is_shard else -file.size
+    return is_shard, size, file.part or 0, file.shard or 0, file.path
 
 
 def _recipes(checkpoint: Checkpoint, files: list[File]) -> list[Recipe]:

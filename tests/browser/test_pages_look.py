@@ -1,0 +1,267 @@
+"""Pages in a real browser: both widths, both colours, by keyboard, and without scripts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings as portal_settings
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page
+
+from accounts.models import Tier, User
+from accounts.roles import Role
+from tests import factories
+from tests.live import Portal
+from weights import catalogue
+from weights.models import Blob, Checkpoint, CheckpointLink, Download
+
+pytestmark = pytest.mark.browser
+
+SHARDS = {
+    f"checkpoint_last-model_part-{part}-shard{shard}.pt": f"{part}.{shard}".encode()
+    for part in range(8)
+    for shard in range(24)
+}
+LONG_TITLE = "A title of three hundred characters in 文字 and العربية, " + "wordsthatdonotend" * 14
+
+OPEN_PAGES = [
+    "/",
+    "/models",
+    "/facebook/opt-175b",
+    "/acme/open",
+    "/acme/open/tree/main",
+    "/acme/open/blob/main/config.json",
+    "/acme/sharded",
+    "/acme/sharded/tree/main",
+    "/acme/sharded/blob/main/checkpoint_last-model_part-0-shard0.pt",
+    "/licences/",
+    "/licences/opt-175b/",
+    "/apply/opt-175b/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/accounts/confirm-email/",
+    "/no/such/page",
+]
+PERSONAL_PAGES = [
+    "/acme/sharded",
+    "/access/",
+    "/applications/",
+    "/apply/opt-175b/",
+    "/settings/tokens/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/2fa/",
+    "/accounts/sessions/",
+    "/accounts/logout/",
+]
+
+
+@dataclass
+class Site:
+    """A running portal with something on every page."""
+
+    url: str
+    holder: str
+    returned: str
+    application: str
+
+    def cookie(self, session: str) -> dict[str, str]:
+        name = portal_settings.SESSION_COOKIE_NAME
+        return {"name": name, "value": session, "url": self.url}
+
+
+def _session(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies[portal_settings.SESSION_COOKIE_NAME].value
+
+
+def _rows(holder: User, tier: Tier) -> None:
+    """What a holder's own pages show: a grant, links in several states, downloads, tokens."""
+    grant = factories.grant(holder, tier)
+    checkpoint = Checkpoint.objects.get(name="sharded")
+    for state in CheckpointLink.State.values:
+        CheckpointLink.objects.create(
+            holder=holder,
+            grant=grant,
+            checkpoint=checkpoint,
+            cause=CheckpointLink.Cause.REQUEST,
+            state=state,
+            expires_at=timezone.now() + timedelta(days=7),
+        )
+    for outcome in Download.Outcome.values:
+        Download.objects.create(
+            user_id=holder.pk,
+            credential_kind="token",
+            repo_id="acme/sharded",
+            path=f"folder/{'x' * 200}.pt",
+            length=10**9,
+            outcome=outcome,
+            code="file_quarantined",
+        )
+    factories.token(holder, "read-gated")
+
+
+@pytest.fixture
+def site(store: Path, start_portal: Callable[..., Portal]) -> Site:
+    catalogue.load()
+    tier = Tier.objects.get(slug="opt-175b")
+    factories.published("acme/open", tier=Tier.objects.get(slug="open"))
+    sharded = factories.published("acme/sharded", tier=tier, files=SHARDS, synthetic=True)
+    states = [Blob.State.QUARANTINED, Blob.State.HASHING]
+    for shard, state in enumerate(states):
+        Blob.objects.filter(files__revision=sharded, files__shard=shard).update(state=state)
+    holder, other = factories.person("holder"), factories.person("other")
+    _rows(holder, tier)
+    application = factories.submitted(other, tier, {"title": LONG_TITLE, "org_name": "大学"})
+    reviewer = factories.staff("reviewer", Role.REVIEWER)
+    application.return_for_changes(by=reviewer, reasons=["incomplete"], note="Say more. " * 40)
+    return Site(
+        start_portal().url,
+        _session(holder),
+        _session(other),
+        f"/applications/{application.public_id}/",
+    )
+
+
+def _faults(page: Page, address: str) -> list[str]:
+    """What is wrong with the page as it stands: axe's findings, and anything off to the side."""
+    response = page.goto(address)
+    assert response is not None
+    assert response.status in {200, 404}, address
+    found = [
+        f"{address}: {violation['id']} at {violation['nodes'][0]['target']}"
+        for violation in Axe().run(page).response["violations"]
+    ]
+    beyond = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    if beyond > 0:
+        found.append(f"{address}: {beyond} px wider than the window")
+    return found
+
+
+def _walk(site: Site, context: BrowserContext) -> list[str]:
+    """Every page, as a stranger, as a holder and as an applicant; what is wrong with them."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(f"{line.type}: {line.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    faults = [fault for path in OPEN_PAGES for fault in _faults(page, site.url + path)]
+    for session, paths in (
+        (site.holder, PERSONAL_PAGES),
+        (site.returned, [site.application, "/apply/opt-175b/"]),
+    ):
+        context.add_cookies([site.cookie(session)])  # type: ignore[list-item]
+        faults += [fault for path in paths for fault in _faults(page, site.url + path)]
+    told = [line for line in complaints if line.startswith(("error", "warning"))]
+    return faults + [line for line in told if "404" not in line]
+
+
+def test_every_page_is_accessible_and_fits_phone_and_desk_light_and_dark(
+    site: Site, open_browser: Callable[..., BrowserContext]
+) -> None:
+    faults = _walk(site, open_browser(width=390, dark=False))
+    faults += _walk(site, open_browser(width=1440, dark=True))
+    assert faults == []
+
+
+def test_everything_comes_from_our_own_origin(
+    site: Site, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser().new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in ("/", "/acme/sharded", "/apply/opt-175b/"):
+        page.goto(site.url + path, wait_until="networkidle")
+    assert asked
+    assert [address for address in asked if not address.startswith(site.url)] == []
+
+
+def test_no_page_ships_more_than_150_kb_of_script_style_and_type() -> None:
+    static = portal_settings.BASE_DIR / "static"
+    names = [path for kind in ("css", "js") for path in (static / kind).rglob("*.*")]
+    fonts = [path for path in (static / "fonts").glob("*.woff2") if "ext" not in path.name]
+    upright = [path for path in fonts if "italic" not in path.name]
+    assert sum(path.stat().st_size for path in names + upright) < 150_000
+
+
+def test_a_keyboard_reaches_the_commands_and_moves_on_the_grid(
+    site: Site, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser().new_page()
+    page.goto(site.url + "/acme/open")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "way":
+            break
+    page.keyboard.press("ArrowRight")
+    assert page.locator('[data-way="python"]').is_visible()
+    assert not page.locator('[data-way="hf"]').is_visible()
+    page.goto(site.url + "/acme/sharded/tree/main")
+    first = page.locator(".shards__cells a").first
+    first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert "part-1-shard1.pt" in page.locator("#shard-readout").inner_text()
+
+
+def test_without_scripts_the_commands_and_the_form_still_work(
+    site: Site, open_browser: Callable[..., BrowserContext]
+) -> None:
+    context = open_browser(java_script_enabled=False)
+    context.add_cookies([site.cookie(site.returned)])  # type: ignore[list-item]
+    page = context.new_page()
+    page.goto(site.url + "/acme/open")
+    page.get_by_text("curl", exact=True).first.click()
+    assert page.locator('[data-way="curl"]').is_visible()
+    page.goto(site.url + "/apply/opt-175b/")
+    page.get_by_label("Project title").fill("Changed without a script")
+    page.get_by_role("button", name="Save draft").click()
+    assert "saved as a draft" in page.inner_text("main")
+    assert page.get_by_label("Project title").input_value() == "Changed without a script"
+
+
+def test_the_form_saves_itself_when_a_field_loses_focus(
+    site: Site, open_browser: Callable[..., BrowserContext]
+) -> None:
+    context = open_browser()
+    context.add_cookies([site.cookie(site.returned)])  # type: ignore[list-item]
+    page = context.new_page()
+    page.goto(site.url + "/apply/opt-175b/")
+    page.get_by_label("Project title").fill("Saved by leaving the field")
+    page.keyboard.press("Tab")
+    page.locator("#autosave-mark", has_text="Saved ").wait_for()
+    page.reload()
+    assert page.get_by_label("Project title").input_value() == "Saved by leaving the field"
+
+
+def test_errors_take_the_focus(site: Site, open_browser: Callable[..., BrowserContext]) -> None:
+    context = open_browser()
+    context.add_cookies([site.cookie(site.returned)])  # type: ignore[list-item]
+    page = context.new_page()
+    page.goto(site.url + "/apply/opt-175b/")
+    page.get_by_role("button", name="Submit again").click()
+    page.wait_for_selector("#error-summary")
+    assert page.evaluate("document.activeElement.id") == "error-summary"
+
+
+def test_the_colours_follow_the_system_until_the_reader_chooses(
+    site: Site, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = open_browser(dark=True).new_page()
+    page.goto(site.url)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.get_by_role("button", name="Dark colours").click()
+    light = page.evaluate(ground)
+    assert light != dark
+    page.goto(site.url + "/models")
+    assert page.evaluate(ground) == light
