@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.request_log.RequestLogMiddleware",
     "portal.middleware.SurfaceMiddleware",
+    "portal.limits.RateLimitMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -56,6 +57,9 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 
+# Off only where something in front counts already, or to measure what is behind them.
+if not env.flag("RATE_LIMITS", default=True):
+    MIDDLEWARE.remove("portal.limits.RateLimitMiddleware")
 # Proxies in front of the web processes whose X-Forwarded-For is believed; 0: nobody's is.
 TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, at_most=5)
 if TRUSTED_PROXIES:

@@ -1,0 +1,92 @@
+"""How often somebody may ask: token buckets in the store that all processes share.
+
+Each bucket holds `quota` requests and refills evenly over `window` seconds (the generic cell
+rate algorithm, ITU-T I.371), so that the wait which is told is the true one.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import redis
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a request waits for the counters before it goes on without them.
+_PATIENCE = 0.5
+
+_TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local interval = ARGV[2] / ARGV[1]
+local full_at = tonumber(redis.call('GET', KEYS[1]) or now)
+if full_at < now then full_at = now end
+local wait = full_at + interval - ARGV[2] - now
+if wait > 0.000001 then return {0, tostring(wait)} end
+full_at = full_at + interval
+redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
+return {math.floor((ARGV[2] - (full_at - now)) / interval + 1.000001), '0'}
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `quota` requests at once, and as many again in each `window` seconds."""
+
+    name: str
+    quota: int
+    window: int
+
+
+# security.md section 6. A checkpoint of 992 shards is about 2000 requests.
+DOWNLOADS_ANONYMOUS = Limit("resolve", 3000, 300)
+DOWNLOADS_KNOWN = Limit("resolve", 12000, 300)
+API_ANONYMOUS = Limit("api", 600, 300)
+API_KNOWN = Limit("api", 6000, 300)
+WRONG_TOKENS = Limit("token", 30, 60)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether one more may pass, how many more could, and the whole seconds to wait if not."""
+
+    limit: Limit
+    allowed: bool
+    remaining: int
+    wait: int
+    #: False when the counters did not answer; who must know for sure then refuses.
+    counted: bool = True
+
+
+def take(limit: Limit, key: str) -> Verdict:
+    """Take one from the bucket of `key`. Counters that do not answer let everyone pass."""
+    try:
+        left, wait = _script()(keys=[f"rate:{limit.name}:{key}"], args=[limit.quota, limit.window])
+    except redis.RedisError as error:
+        log.error("the rate limit counters do not answer: %s", error)
+        return Verdict(limit, allowed=True, remaining=0, wait=0, counted=False)
+    if not left:
+        return Verdict(limit, allowed=False, remaining=0, wait=math.ceil(float(wait)))
+    return Verdict(limit, allowed=True, remaining=int(left) - 1, wait=0)
+
+
+def headers(verdict: Verdict) -> dict[str, str]:
+    """What the Hub's client reads on a 429: the seconds to sleep, and the policy it tells."""
+    limit = verdict.limit
+    return {
+        "Retry-After": str(verdict.wait),
+        "RateLimit": f'"{limit.name}";r=0;t={verdict.wait}',
+        "RateLimit-Policy": f'"fixed window";"{limit.name}";q={limit.quota};w={limit.window}',
+    }
+
+
+@cache
+def _script() -> "redis.commands.core.Script":
+    client = redis.from_url(
+        settings.CACHES["default"]["LOCATION"],
+        socket_timeout=_PATIENCE,
+        socket_connect_timeout=_PATIENCE,
+    )
+    return client.register_script(_TAKE)

@@ -1,0 +1,97 @@
+"""Rate limits of what scripts ask for: links, files and the API."""
+
+import hashlib
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from accounts import rate_limits, token_format
+from accounts.rate_limits import (
+    API_ANONYMOUS,
+    API_KNOWN,
+    DOWNLOADS_ANONYMOUS,
+    DOWNLOADS_KNOWN,
+    WRONG_TOKENS,
+    Limit,
+    Verdict,
+)
+from weights import signing
+
+
+class RateLimitMiddleware:
+    """Count a script's requests by its token or link, a stranger's by address.
+
+    Pages for people are not counted here: allauth bounds what is worth guessing at. A token
+    that is no token counts against the address it came from, so that a valid one from the
+    same address still works.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        counted = _bucket(request)
+        if counted is None:
+            return self.get_response(request)
+        verdict = rate_limits.take(*counted)
+        if not verdict.allowed:
+            return _too_many(verdict)
+        response = self.get_response(request)
+        if response.status_code == 401 and "Authorization" in request.headers:
+            guess = rate_limits.take(WRONG_TOKENS, _address(request))
+            if not guess.allowed or not guess.counted:
+                return _too_many(guess)
+        return response
+
+
+def _bucket(request: HttpRequest) -> tuple[Limit, str] | None:
+    """The limit that a request falls under, and whose; None for pages."""
+    path = request.path_info
+    if path.startswith("/d/"):
+        return _by_link(request, path.split("/", 3)[2])
+    if path.startswith("/f/") or _is_resolve(path):
+        return _by_token(request, DOWNLOADS_KNOWN, DOWNLOADS_ANONYMOUS)
+    if path.startswith("/api/"):
+        return _by_token(request, API_KNOWN, API_ANONYMOUS)
+    return None
+
+
+def _is_resolve(path: str) -> bool:
+    parts = path.split("/", 4)
+    return len(parts) == 5 and parts[3] == "resolve"
+
+
+def _by_link(request: HttpRequest, token: str) -> tuple[Limit, str]:
+    """A genuine link has a bucket of its own; anything else is guessing."""
+    try:
+        claim = signing.read_token(token, settings.LINK_KEYS)
+    except signing.BadSignature:
+        return DOWNLOADS_ANONYMOUS, _address(request)
+    return DOWNLOADS_KNOWN, claim.digest
+
+
+def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> tuple[Limit, str]:
+    """A well-formed token has a bucket of its own; whether it exists is seen by the answer."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme == "Bearer" and token_format.is_well_formed(token):
+        return known, token_format.digest(token)
+    return anonymous, _address(request)
+
+
+def _address(request: HttpRequest) -> str:
+    """The caller's address as a key that tells nothing of it."""
+    address = request.META.get("REMOTE_ADDR", "")
+    return hashlib.sha256(f"{settings.SECRET_KEY}:{address}".encode()).hexdigest()[:32]
+
+
+def _too_many(verdict: Verdict) -> HttpResponse:
+    wait = verdict.wait or verdict.limit.window
+    message = f"Too many requests. Try again in {wait} seconds."
+    response = JsonResponse({"error": message, "code": "rate_limited"}, status=429)
+    for name, value in rate_limits.headers(verdict).items():
+        response[name] = value
+    response["Retry-After"] = str(wait)
+    response["X-Error-Message"] = message
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,119 @@
+"""Rate limits: who is counted with whom, and what a caller over the limit is told."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from accounts import rate_limits
+from accounts.models import Tier, User
+from accounts.rate_limits import Limit
+from portal import limits
+from tests import factories
+from weights import links
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+
+FILE = "/acme/open/resolve/main/README.md"
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make a limit small: the real ones would take thousands of requests to reach."""
+
+    def shrink(name: str, quota: int) -> None:
+        limit: Limit = getattr(limits, name)
+        monkeypatch.setattr(limits, name, Limit(limit.name, quota, limit.window))
+
+    return shrink
+
+
+@pytest.fixture(autouse=True)
+def _open_checkpoint(store: object) -> None:
+    factories.published("acme/open")
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_beyond_its_limit_an_address_is_told_the_true_wait(
+    client: Client, small: Callable[..., None]
+) -> None:
+    small("DOWNLOADS_ANONYMOUS", 3)
+    assert [client.head(FILE).status_code for _ in range(4)] == [200, 200, 200, 429]
+    refused = client.get(FILE)
+    wait = int(refused["Retry-After"])
+    assert 95 <= wait <= 100  # one of three refills each hundred seconds
+    assert refused["RateLimit"] == f'"resolve";r=0;t={wait}'
+    assert re.fullmatch(r'"fixed window";"resolve";q=3;w=300', refused["RateLimit-Policy"])
+    assert refused.json()["code"] == "rate_limited"
+
+
+def test_a_token_has_a_bucket_of_its_own(
+    client: Client, small: Callable[..., None], applicant: User
+) -> None:
+    small("DOWNLOADS_ANONYMOUS", 1)
+    client.head(FILE)
+    assert client.head(FILE).status_code == 429
+    assert client.head(FILE, headers=_bearer(factories.token(applicant))).status_code == 200
+
+
+def test_wrong_tokens_are_bounded_and_a_valid_one_from_the_same_address_still_works(
+    client: Client, small: Callable[..., None], applicant: User
+) -> None:
+    small("WRONG_TOKENS", 2)
+    answers = [client.head(FILE, headers=_bearer(f"guess{n}")).status_code for n in range(4)]
+    assert answers == [401, 401, 429, 429]
+    assert client.head(FILE, headers=_bearer(factories.token(applicant))).status_code == 200
+    assert client.head(FILE).status_code == 200
+
+
+def test_a_genuine_link_is_counted_by_itself_and_a_guess_by_address(
+    client: Client, small: Callable[..., None], applicant: User, gated_tier: Tier
+) -> None:
+    small("DOWNLOADS_ANONYMOUS", 1)
+    factories.published("acme/gated", gated_tier)
+    factories.grant(applicant, gated_tier)
+    folder = urlsplit(links.issue_now(applicant, "acme/gated", 1)).path
+    assert {client.head(f"{folder}README.md").status_code for _ in range(5)} == {200}
+    client.head("/d/guess/README.md")
+    assert client.head("/d/guess/README.md").status_code == 429
+
+
+def test_pages_are_not_counted(client: Client, small: Callable[..., None]) -> None:
+    small("API_ANONYMOUS", 1)
+    assert {client.get("/healthz").status_code for _ in range(3)} == {200}
+    client.get("/api/models/acme/open")
+    assert client.get("/api/models/acme/open").status_code == 429
+
+
+def test_with_the_counters_gone_downloads_go_on_and_guesses_are_refused(
+    client: Client, settings: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    location = settings.CACHES["default"]  # type: ignore[attr-defined]
+    settings.CACHES = {"default": {**location, "LOCATION": "redis://127.0.0.1:1/0"}}  # type: ignore[attr-defined]
+    rate_limits._script.cache_clear()
+    try:
+        assert client.head(FILE).status_code == 200
+        assert client.head(FILE, headers=_bearer("guess")).status_code == 429
+    finally:
+        rate_limits._script.cache_clear()
+    assert "do not answer" in caplog.text
+
+
+def test_a_992_shard_download_never_trips_a_limit() -> None:
+    requests = 2 * 992
+    assert requests < rate_limits.DOWNLOADS_ANONYMOUS.quota
+    assert requests * 5 < rate_limits.DOWNLOADS_KNOWN.quota
+
+
+def test_a_bucket_refills_evenly() -> None:
+    limit = Limit("test", 10, 1)
+    key = factories.word()
+    verdicts = [rate_limits.take(limit, key) for _ in range(12)]
+    assert sum(verdict.allowed for verdict in verdicts) in {10, 11}
+    assert verdicts[0].remaining == 9
+    assert verdicts[-1].wait == 1
