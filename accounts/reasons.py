@@ -69,5 +69,9 @@ RULES: dict[str, Rule] = {
 
 
 def allowed_for(action: str) -> list[tuple[str, str]]:
-    """Choices (code, label) of the reasons that `action` may give."""
-    return [(code, Reason(code).label) for code, rule in RULES.items() if action in rule.actions]
+    """Choices (code, label) of the reasons that a person may give for `action`."""
+    return [
+        (code, Reason(code).label)
+        for code, rule in RULES.items()
+        if action in rule.actions and code != Reason.UNSPECIFIED
+    ]
