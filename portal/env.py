@@ -11,6 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -110,6 +114,52 @@ def storage(name: str, default: str) -> str:
     value = text(name, default)
     if not _STORAGE.fullmatch(value):
         raise _refuse(name, f"{value!r} is neither file:///path nor s3://bucket/prefix")
+    if value.startswith("file:") and text("CDN_URL", ""):
+        raise _refuse("CDN_URL", f"needs blobs in S3, but {name} is {value}")
+    return value
+
+
+#: What a CDN takes: its own name for the public key.
+_CDN_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def cdn(address: str, key_id: str, key_file: str) -> tuple[str, str, str]:
+    """Origin, key id and key file of a CDN by the names of their variables; empty without one.
+
+    The three are set together, and the key is read once here so that a bad one is found now.
+    """
+    named = [name for name in (address, key_id, key_file) if text(name, "")]
+    if not named:
+        return "", "", ""
+    for name in (address, key_id, key_file):
+        if name not in named:
+            raise _refuse(name, f"is not set, but {named[0]} is; a CDN needs all three")
+    if not _CDN_KEY_ID.fullmatch(text(key_id)):
+        raise _refuse(key_id, f"{text(key_id)!r} is not the id of a public key at the CDN")
+    path = folder(key_file, "")
+    _check_signing_key(key_file, path)
+    return origin(address), text(key_id), str(path)
+
+
+def _check_signing_key(name: str, path: Path) -> None:
+    """Refuse all but an RSA key of 2048 bits and an EC key on P-256, in PEM and not encrypted."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise _refuse(name, f"{path} cannot be read ({error.strerror})") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _refuse(name, f"{path} holds no unencrypted private key in PEM") from error
+    strong_rsa = isinstance(key, RSAPrivateKey) and key.key_size >= 2048
+    p256 = isinstance(key, EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
+    if not strong_rsa and not p256:
+        raise _refuse(name, f"{path} is neither an EC key on P-256 nor an RSA key of 2048 bits")
+
+
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """One of the words allowed, the first if none is set."""
+    value = text(name, allowed[0]).lower()
+    if value not in allowed:
+        raise _refuse(name, f"{value!r} is none of {', '.join(allowed)}")
     return value
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 ACCESS_KEY = "suite-access"
 SECRET_KEY = "suite-secret"
 BUCKET = "weighbridge-suite"
+#: A second one, which keeps every version of an object.
+VERSIONED = "weighbridge-versions"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class Store:
             region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
             config=Config(signature_version="s3v4", retries={"max_attempts": 1}),
         )
+
+    def versioned(self) -> str:
+        """The address of an empty place in a bucket that keeps versions."""
+        client = self.client()
+        if VERSIONED not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+            client.create_bucket(Bucket=VERSIONED)
+        status = {"Status": "Enabled"}
+        client.put_bucket_versioning(Bucket=VERSIONED, VersioningConfiguration=status)  # type: ignore[arg-type]
+        return f"s3://{VERSIONED}/{uuid.uuid4().hex}"
 
     def wait(self) -> None:
         """Write until a put works: the port opens before the volumes do."""

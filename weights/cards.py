@@ -4,6 +4,7 @@ Cards are content: a text is parsed once and remembered under its hash. Rights a
 remembered here.
 """
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,8 +13,11 @@ from django.utils.safestring import SafeString
 
 from accounts.markdown import to_html
 from weights import front_matter
+from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, File, Revision
 from weights.storage import blob_storage
+
+log = logging.getLogger(__name__)
 
 #: Bytes of a README.md that is still shown as a card.
 LARGEST = 512_000
@@ -35,13 +39,16 @@ def of_checkpoint(checkpoint: Checkpoint, revision: Revision | None, readme: Fil
     if readme.size > LARGEST or readme.blob.state != Blob.State.VERIFIED:
         return _parsed(checkpoint.card, "")
     base = f"/{checkpoint.repo_id}/blob/{revision.sha}/"
-    return _stored(readme.sha256, base)
+    try:
+        return _stored(readme.sha256, base)
+    except (BlobMissing, StorageUnavailable) as error:
+        log.error("the card of %s cannot be read: %s", checkpoint, error)
+        return _parsed(checkpoint.card, "")
 
 
 @lru_cache(maxsize=256)
 def _stored(sha256: str, base: str) -> Card:
-    with blob_storage().open(sha256) as stream:
-        return parse(stream.read(LARGEST).decode("utf-8", "replace"), base)
+    return parse(blob_storage().excerpt(sha256, LARGEST).decode("utf-8", "replace"), base)
 
 
 @lru_cache(maxsize=256)

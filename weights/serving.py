@@ -133,7 +133,10 @@ def _head(storage: BlobStorage, file: File) -> HttpResponse:
 def _redirect(storage: BlobStorage, caller: Caller, decision: Decision, file: File) -> HttpResponse:
     minutes = file.revision.checkpoint.tier.file_link_minutes
     url = storage.signed_url(
-        file.sha256, filename=_name(file), seconds=file_links.lifetime(file.size, minutes)
+        file.sha256,
+        filename=_name(file),
+        seconds=file_links.lifetime(file.size, minutes),
+        version=file.blob.version_of(storage.address),
     )
     if url is None:
         raise StorageUnavailable("the store gives neither a path nor an address")

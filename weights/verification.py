@@ -58,6 +58,9 @@ class Finding:
     reason: str = ""
     sha256: str = ""
     bytes_read: int = 0
+    #: Which version of the object was read, and in which store; both empty without versions.
+    version: str = ""
+    version_in: str = ""
 
 
 # -- queueing ---------------------------------------------------------------------------
@@ -188,7 +191,7 @@ class _Reading:
 def _read(reading: _Reading, storage: BlobStorage) -> Finding:
     blob = reading.blob
     try:
-        sha256, size = _hash(reading, storage)
+        sha256, size, version = _hash(reading, storage)
     except BlobMissing:
         return Finding(Result.MISSING, "the store does not hold it")
     except (StorageUnavailable, OSError) as error:
@@ -199,11 +202,12 @@ def _read(reading: _Reading, storage: BlobStorage) -> Finding:
     if sha256 != blob.sha256:
         reason = f"its bytes in the store have SHA-256 {sha256} instead of {blob.sha256}"
         return Finding(Result.MISMATCH, reason, sha256, size)
-    return Finding(Result.VERIFIED, "", sha256, size)
+    store = storage.address if version else ""
+    return Finding(Result.VERIFIED, "", sha256, size, version, store)
 
 
-def _hash(reading: _Reading, storage: BlobStorage) -> tuple[str, int]:
-    """SHA-256 and size of what the store holds, through one small buffer."""
+def _hash(reading: _Reading, storage: BlobStorage) -> tuple[str, int, str]:
+    """SHA-256, size and version of what the store holds, through one small buffer."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
     size = 0
@@ -212,7 +216,8 @@ def _hash(reading: _Reading, storage: BlobStorage) -> tuple[str, int]:
             digest.update(buffer[:count])
             size += count
             reading.advanced(size)
-    return digest.hexdigest(), size
+        version = getattr(stream, "version", "")
+    return digest.hexdigest(), size, version
 
 
 @transaction.atomic
@@ -229,15 +234,16 @@ def _conclude(blob: Blob, run: VerificationRun, finding: Finding, *, seconds: fl
     run.finished_at = timezone.now()
     run.save()
     if finding.result == Result.VERIFIED:
-        _accept(locked)
+        _accept(locked, finding)
     elif finding.result == Result.UNREADABLE:
         _try_later(locked, finding.reason)
     else:
         _quarantine(locked, finding.reason)
 
 
-def _accept(blob: Blob) -> None:
+def _accept(blob: Blob, finding: Finding) -> None:
     blob.state = Blob.State.VERIFIED
+    blob.version, blob.version_in = finding.version, finding.version_in
     blob.quarantine_reason = ""
     blob.last_verified_at = timezone.now()
     blob.leased_until = blob.check_due_at = None

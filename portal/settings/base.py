@@ -182,6 +182,10 @@ DOWNLOADS_AT_ONCE = env.whole("DOWNLOADS_AT_ONCE", 96, at_least=1, at_most=10_00
 ACCEL_LOCATION = env.text("ACCEL_LOCATION", "-").strip("-")
 S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "-").strip("-") or None
 S3_PUBLIC_ENDPOINT_URL = env.text("S3_PUBLIC_ENDPOINT_URL", "-").strip("-") or S3_ENDPOINT_URL
+# What each part of an upload carries for the store to check; `none` for stores that refuse it.
+S3_CHECKSUMS = env.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
+# Signed addresses of a CDN in front of the bucket, instead of the bucket's own.
+CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
 # -- mail -------------------------------------------------------------------------------
 

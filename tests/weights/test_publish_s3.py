@@ -2,8 +2,11 @@
 
 import hashlib
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from django.test import Client
+from pytest_django import Settings
 
 from tests import s3
 from weights import publishing, verification
@@ -41,6 +44,27 @@ def test_a_folder_becomes_visible_from_s3(folder: Path) -> None:
         assert file.sha256 == hashlib.sha256(content).hexdigest()
         with blob_storage().open(file.sha256) as stream:
             assert stream.read() == content
+
+
+def test_who_is_sent_to_the_bucket_gets_the_version_that_was_verified(
+    folder: Path, s3_server: s3.Store, settings: Settings, client: Client
+) -> None:
+    settings.WEIGHTS_STORAGE = s3_server.versioned()
+    revision = publish_and_verify(folder)
+    store = blob_storage()
+    assert isinstance(store, S3Storage)
+    file = revision.files.select_related("blob").get(path="config.json")
+    assert file.blob.version
+    s3_server.client().put_object(**store.at(file.sha256), Body=b"[]\n")
+    address = client.get("/acme/model/resolve/main/config.json")["Location"]
+    with urlopen(address) as answer:
+        assert answer.read() == b"{}\n"
+
+
+def test_a_version_of_another_store_binds_nothing(folder: Path, s3_server: s3.Store) -> None:
+    blob = Blob(sha256="0" * 64, size=1, version="v1", version_in="s3://before/blobs")
+    assert blob.version_of("s3://before/blobs") == "v1"
+    assert blob.version_of("s3://after/blobs") == ""
 
 
 def test_damage_in_the_bucket_is_found_and_healed_by_publishing_again(

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -17,6 +16,7 @@ from pytest_django import Settings
 from tests import s3
 from weights.errors import BlobMissing, StorageFull, StorageUnavailable
 from weights.storage import BlobStorage, blob_storage
+from weights.storage import s3 as s3_module
 from weights.storage.files import FileStorage
 from weights.storage.s3 import PART_SIZE, S3Storage
 
@@ -204,12 +204,48 @@ def test_an_altered_or_expired_signed_address_is_refused(bucket: S3Storage) -> N
     assert status(url) == 403
 
 
-@pytest.mark.parametrize(("asked", "given"), [(-5, 1), (0, 1), (900, 900), (10**9, 3600)])
-def test_a_signed_address_lives_one_second_to_one_hour(
-    bucket: S3Storage, asked: int, given: int
+def test_a_signed_address_gives_the_version_that_was_read(
+    s3_server: s3.Store, settings: Settings, s3_store: str
 ) -> None:
-    url = bucket.signed_url(sha256(b""), filename="a", seconds=asked)
-    assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(given)]
+    settings.WEIGHTS_STORAGE = s3_server.versioned()
+    client = s3_server.client()
+    store = blob_storage()
+    assert isinstance(store, S3Storage)
+    name = put(store, b"weighed")
+    with store.open(name) as stream:
+        version = stream.version  # type: ignore[attr-defined]
+    client.put_object(**store.at(name), Body=b"put there behind our back")
+    bound = store.signed_url(name, filename="a", seconds=60, version=version)
+    with urlopen(bound) as answer:
+        assert answer.read() == b"weighed"
+    assert status(bound.replace(version, "0" * len(version))) == 403
+
+
+def test_each_part_carries_a_checksum_that_the_store_holds_it_against(
+    bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_module, "PART_SIZE", 5 << 20)
+    in_parts = os.urandom(1 << 20) * 6
+    for kind in ("none", "sha256", "crc32"):
+        monkeypatch.setattr(bucket, "checksums", kind)
+        for content in (kind.encode(), in_parts):
+            assert get(bucket, put(bucket, content)) == content
+    place = bucket.at(sha256(b"sha256"))
+    assert bucket.client.head_object(**place, ChecksumMode="ENABLED")["ChecksumSHA256"]
+    monkeypatch.setattr(s3_module, "_checksum", lambda body, kind: {"ChecksumCRC32": "AAAAAA=="})
+    for damaged in (b"on the way", in_parts):
+        with pytest.raises(StorageUnavailable, match="differ from what was sent"):
+            put(bucket, damaged)
+    assert bucket.sweep(NO_AGE) == 0
+
+
+def test_an_upload_of_which_the_store_kept_less_is_refused(
+    bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = {"ContentLength": 4}
+    monkeypatch.setattr(bucket.client, "head_object", lambda **_: short)
+    with pytest.raises(StorageUnavailable, match="kept 4 of 9 bytes"):
+        put(bucket, b"not whole")
 
 
 def test_addresses_are_signed_for_the_public_name_of_the_store(

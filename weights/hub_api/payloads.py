@@ -156,8 +156,7 @@ def _card_data(revision: Revision) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _front_matter(sha256: str) -> dict[str, Any]:
-    with blob_storage().open(sha256) as stream:
-        text = stream.read(_CARD_BYTES).decode(errors="replace")
+    text = blob_storage().excerpt(sha256, _CARD_BYTES).decode(errors="replace")
     return front_matter.split(text)[0]
 
 

@@ -38,6 +38,10 @@ class Blob(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
+    #: The version that the last check read, and the store it read it from: a signed address
+    #: is bound to it. Empty where the store keeps no versions.
+    version = models.CharField(max_length=1024, blank=True)
+    version_in = models.CharField(max_length=1024, blank=True)
 
     objects = BlobQuerySet.as_manager()
 
@@ -52,6 +56,10 @@ class Blob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sha256[:12]}… ({self.size} bytes)"
+
+    def version_of(self, store: str) -> str:
+        """The version that was verified in this store; empty where none is known."""
+        return self.version if self.version_in == store else ""
 
 
 UNVERIFIED = (Blob.State.UPLOADED, Blob.State.HASHING)

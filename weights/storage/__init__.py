@@ -6,24 +6,46 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
+from weights.storage.cdn import Cdn
 from weights.storage.files import FileStorage
 from weights.storage.protocol import BlobStorage, Upload
-from weights.storage.s3 import S3Storage
+from weights.storage.s3 import Checksums, S3Storage
 
-__all__ = ["BlobStorage", "Upload", "blob_storage"]
+__all__ = ["BlobStorage", "Upload", "blob_storage", "store_at"]
 
 
 def blob_storage() -> BlobStorage:
     """The store that `WEIGHTS_STORAGE` names; one for the life of the process."""
+    return store_at(settings.WEIGHTS_STORAGE)
+
+
+def store_at(address: str) -> BlobStorage:
+    """The store of this address, by the endpoints and the CDN of the settings."""
     return _store(
-        settings.WEIGHTS_STORAGE, settings.S3_ENDPOINT_URL, settings.S3_PUBLIC_ENDPOINT_URL
+        address,
+        settings.S3_ENDPOINT_URL,
+        settings.S3_PUBLIC_ENDPOINT_URL,
+        settings.S3_CHECKSUMS,
+        (settings.CDN_URL, settings.CDN_KEY_ID, settings.CDN_KEY_FILE),
     )
 
 
 @lru_cache(maxsize=8)
-def _store(address: str, endpoint: str | None, public_endpoint: str | None) -> BlobStorage:
+def _store(
+    address: str,
+    endpoint: str | None,
+    public_endpoint: str | None,
+    checksums: Checksums,
+    cdn: tuple[str, str, str],
+) -> BlobStorage:
     where = urlsplit(address)
     if where.scheme == "s3":
-        prefix = where.path.strip("/")
-        return S3Storage(where.netloc, prefix, endpoint=endpoint, public_endpoint=public_endpoint)
+        return S3Storage(
+            where.netloc,
+            where.path.strip("/"),
+            endpoint=endpoint,
+            public_endpoint=public_endpoint,
+            checksums=checksums,
+            cdn=Cdn.of_file(*cdn) if cdn[0] else None,
+        )
     return FileStorage(Path(unquote(where.path)))

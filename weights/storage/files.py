@@ -23,6 +23,7 @@ class FileStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.address = f"file://{root}"
         # On the same filesystem as the blobs, so that the rename is one atomic step.
         self._uploads = root / ".uploads"
 
@@ -58,6 +59,10 @@ class FileStorage:
         except OSError as error:
             raise _refusal(error, self.root) from error
 
+    def excerpt(self, sha256: str, most: int) -> bytes:
+        with self.open(sha256) as stream:
+            return stream.read(most)
+
     def _absence(self, sha256: str) -> WeightsError:
         """A blob that is gone, unless the whole store is (a disk that is not mounted)."""
         if self._uploads.is_dir():
@@ -67,7 +72,7 @@ class FileStorage:
     def local_path(self, sha256: str) -> Path:
         return self.root / blob_key(sha256)
 
-    def signed_url(self, sha256: str, *, filename: str, seconds: int) -> None:
+    def signed_url(self, sha256: str, *, filename: str, seconds: int, version: str = "") -> None:
         return None
 
     def delete(self, sha256: str) -> None:

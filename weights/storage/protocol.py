@@ -25,6 +25,9 @@ class Upload(Protocol):
 class BlobStorage(Protocol):
     """Blobs under their SHA-256. Every call may raise StorageUnavailable."""
 
+    #: `file:///folder` or `s3://bucket/prefix`.
+    address: str
+
     def receive(self) -> AbstractContextManager[Upload]:
         """Take bytes in; leaving without `commit` leaves nothing behind."""
 
@@ -32,13 +35,25 @@ class BlobStorage(Protocol):
         """Bytes; None when the store does not hold the blob."""
 
     def open(self, sha256: str) -> BinaryIO:
-        """The bytes as an unbuffered stream; raises BlobMissing."""
+        """The bytes as an unbuffered stream; raises BlobMissing.
+
+        The stream of a store that keeps versions has the one it reads as `version`.
+        """
+
+    def excerpt(self, sha256: str, most: int) -> bytes:
+        """The first bytes, for somebody who waits: they come within ten seconds or not at all."""
 
     def local_path(self, sha256: str) -> Path | None:
         """Where a web server on this machine finds the blob; None in a remote store."""
 
-    def signed_url(self, sha256: str, *, filename: str, seconds: int) -> str | None:
-        """An address that gives the bytes without the portal; None in a local store."""
+    def signed_url(
+        self, sha256: str, *, filename: str, seconds: int, version: str = ""
+    ) -> str | None:
+        """An address that gives the bytes without the portal; None in a local store.
+
+        It lives at most `seconds`, an hour, and as long as the credential that signs it.
+        `version` binds it to one state of the object, where the store keeps versions.
+        """
 
     def delete(self, sha256: str) -> None:
         """Forget the blob, if it is there."""

@@ -1,20 +1,28 @@
 """Blobs as objects of an S3 bucket; the only module that imports boto3."""
 
+import hashlib
 import io
+import logging
+import time
 import uuid
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict, cast
+from urllib.parse import parse_qs, quote, urlsplit
 
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from django.utils.http import content_disposition_header
 from urllib3.exceptions import HTTPError
 
 from weights.errors import BlobMissing, StorageFull, StorageUnavailable, WeightsError
+from weights.http_headers import disposition
+from weights.storage.cdn import Cdn
+from weights.storage.presign import Key, Presigner
 from weights.storage.protocol import URL_SECONDS_MOST, blob_key
 
 if TYPE_CHECKING:
@@ -25,17 +33,30 @@ PART_SIZE = 32 * 1024 * 1024
 #: Bytes from which the store copies in parts; it refuses to copy more than 5 GB in one.
 COPY_IN_PARTS_FROM = 1024 * 1024 * 1024
 
+log = logging.getLogger(__name__)
+
 _CONFIG = Config(
     signature_version="s3v4",
     s3={"addressing_style": "path"},
-    retries={"mode": "standard", "max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=5,
     read_timeout=60,
-    # Newer checksum trailers are not understood by every store; ours is the blob's own name.
+    # Not every store understands the library's checksum trailers; ours go into headers.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
+#: For what a person waits for: twice 1 + 3 s and the pause between end within ten seconds.
+_QUICK = _CONFIG.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=3)
+)
+#: Seconds that the body of an excerpt may take, however slowly it trickles in.
+EXCERPT_SECONDS = 4.0
+#: A name under which nothing is stored, to ask the library how it would sign one.
+_PROBE = "0" * 64
+
+Checksums = Literal["sha256", "crc32", "none"]
 _GONE = {"404", "NoSuchKey", "NotFound"}
+_DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 
 
@@ -54,19 +75,33 @@ class S3Storage:
     """
 
     def __init__(
-        self, bucket: str, prefix: str, *, endpoint: str | None, public_endpoint: str | None
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        endpoint: str | None,
+        public_endpoint: str | None,
+        checksums: Checksums = "sha256",
+        cdn: Cdn | None = None,
     ) -> None:
         session = boto3.session.Session()
-        region = session.region_name or "us-east-1"
+        self._region = session.region_name or "us-east-1"
+        self.address = f"s3://{bucket}/{prefix}".rstrip("/")
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
         self.client: S3Client = session.client(
-            "s3", region_name=region, endpoint_url=endpoint, config=_CONFIG
+            "s3", region_name=self._region, endpoint_url=endpoint, config=_CONFIG
+        )
+        self._quick: S3Client = session.client(
+            "s3", region_name=self._region, endpoint_url=endpoint, config=_QUICK
         )
         self._signer: S3Client = session.client(
-            "s3", region_name=region, endpoint_url=public_endpoint, config=_CONFIG
+            "s3", region_name=self._region, endpoint_url=public_endpoint, config=_CONFIG
         )
         self._credentials = session.get_credentials()
+        self._presigner: tuple[Key, Presigner | None] | None = None
+        self._cdn = cdn
+        self.checksums = checksums
         self.copying = TransferConfig(
             multipart_threshold=COPY_IN_PARTS_FROM, multipart_chunksize=COPY_IN_PARTS_FROM
         )
@@ -82,34 +117,93 @@ class S3Storage:
     def size(self, sha256: str) -> int | None:
         try:
             with self.asking():
-                return self.client.head_object(**self.at(sha256))["ContentLength"]
+                return self._quick.head_object(**self.at(sha256))["ContentLength"]
         except BlobMissing:
             return None
 
     def open(self, sha256: str) -> BinaryIO:
         with self.asking():
-            body = self.client.get_object(**self.at(sha256))["Body"]
-        return cast(BinaryIO, S3Reader(body))
+            found = self.client.get_object(**self.at(sha256))
+        return cast(BinaryIO, S3Reader(found["Body"], found.get("VersionId", "")))
+
+    def excerpt(self, sha256: str, most: int) -> bytes:
+        end = time.monotonic() + EXCERPT_SECONDS
+        with self.asking():
+            body = self._quick.get_object(**self.at(sha256))["Body"]
+            try:
+                return _read_until(body, most, end)
+            finally:
+                body.close()
 
     def local_path(self, sha256: str) -> None:
         return None
 
-    def signed_url(self, sha256: str, *, filename: str, seconds: int) -> str:
-        disposition = content_disposition_header(as_attachment=True, filename=filename)
+    # -- signed addresses -------------------------------------------------------------------
+
+    def signed_url(self, sha256: str, *, filename: str, seconds: int, version: str = "") -> str:
+        now = datetime.now(UTC)
+        if self._cdn is not None:
+            path = quote(self.prefix) + blob_key(sha256)
+            life = max(1, min(seconds, URL_SECONDS_MOST))
+            return self._cdn.url(path, disposition(filename), int(now.timestamp()), life)
+        key, ends = self._key()
+        life = _clamp(seconds, now, ends)
+        presigner = self._presigner_for(key)
+        if presigner is None:
+            return self._signed_by_library(sha256, filename, life, version)
+        return presigner.url(
+            blob_key(sha256),
+            disposition=disposition(filename),
+            version=version,
+            seconds=life,
+            now=now,
+        )
+
+    def _key(self) -> tuple[Key, datetime | None]:
+        """The credential of now, renewed if it is a temporary one, and when it ends."""
+        if self._credentials is None:
+            raise StorageUnavailable("there are no S3 credentials; set AWS_ACCESS_KEY_ID")
+        try:
+            frozen = self._credentials.get_frozen_credentials()
+        except (ClientError, BotoCoreError, RuntimeError) as error:
+            raise StorageUnavailable(f"the S3 credentials cannot be renewed: {error}") from error
+        key = Key(str(frozen.access_key), str(frozen.secret_key), frozen.token)
+        # The library knows it of temporary credentials, and has no public name for it.
+        return key, getattr(self._credentials, "_expiry_time", None)
+
+    def _presigner_for(self, key: Key) -> Presigner | None:
+        """Our own signer, if it signs as the library does for this bucket and credential."""
+        known = self._presigner
+        if known is None or known[0] != key:
+            known = self._presigner = (key, self._tried_presigner(key))
+        return known[1]
+
+    def _tried_presigner(self, key: Key) -> Presigner | None:
+        """Learn the bucket's address from the library, and hold one result against its own."""
+        theirs = self._signed_by_library(_PROBE, "probe", 60, "1")
+        presigner = Presigner(
+            theirs.partition("?")[0].removesuffix(blob_key(_PROBE)), self._region, key
+        )
+        for stamp in parse_qs(urlsplit(theirs).query).get("X-Amz-Date", []):
+            now = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            saved_as = disposition("probe")
+            if theirs == presigner.url(
+                blob_key(_PROBE), disposition=saved_as, version="1", seconds=60, now=now
+            ):
+                return presigner
+        log.warning("addresses of %s are signed by the library, one by one", self.address)
+        return None
+
+    def _signed_by_library(self, sha256: str, filename: str, seconds: int, version: str) -> str:
+        wanted = {**self.at(sha256), "ResponseContentDisposition": disposition(filename)}
+        if version:
+            wanted["VersionId"] = version
         with self.asking():
             return self._signer.generate_presigned_url(
-                "get_object",
-                Params={**self.at(sha256), "ResponseContentDisposition": disposition or ""},
-                ExpiresIn=self._clamp(seconds),
+                "get_object", Params=wanted, ExpiresIn=seconds
             )
 
-    def _clamp(self, seconds: int) -> int:
-        """Within our own bounds and the life of the credential, which boto3 does not look at."""
-        most = URL_SECONDS_MOST
-        ends: datetime | None = getattr(self._credentials, "_expiry_time", None)
-        if ends is not None:
-            most = min(most, int((ends - datetime.now(UTC)).total_seconds()))
-        return max(1, min(seconds, most))
+    # -- upkeep -----------------------------------------------------------------------------
 
     def delete(self, sha256: str) -> None:
         with self.asking():
@@ -159,6 +253,36 @@ class S3Storage:
             raise _refusal(error, self.bucket) from error
 
 
+def _clamp(seconds: int, now: datetime, ends: datetime | None) -> int:
+    """Within our own bounds and the life of the credential, which the library does not look at.
+
+    Raises StorageUnavailable when the credential has ended: the address would be dead.
+    """
+    most = URL_SECONDS_MOST
+    if ends is not None:
+        most = min(most, int((ends - now).total_seconds()))
+        if most < 1:
+            raise StorageUnavailable("the S3 credentials have ended")
+    return max(1, min(seconds, most))
+
+
+def _read_until(body: Any, most: int, end: float) -> bytes:
+    """At most `most` bytes of a body, which must all have come before the clock says `end`."""
+    content = bytearray()
+    while len(content) < most:
+        # `read` waits for all that is asked for, a byte at a time if need be; `read1` does not.
+        try:
+            block = body._raw_stream.read1(most - len(content))
+        except (HTTPError, OSError) as error:
+            raise StorageUnavailable(f"the store broke off: {error}") from error
+        if not block:
+            break
+        content += block
+        if time.monotonic() > end:
+            raise StorageUnavailable("the store sends too slowly")
+    return bytes(content)
+
+
 class S3Upload:
     """Gathers parts; small content goes to its key in one step, large by way of a staging key."""
 
@@ -169,33 +293,46 @@ class S3Upload:
         self._staged = store.staging()
         self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
+        self._size = 0
 
     def write(self, chunk: bytes | memoryview) -> None:
         self._buffer += chunk
+        self._size += len(chunk)
         while len(self._buffer) >= PART_SIZE:
             with self._store.asking():
                 self._send_part(PART_SIZE)
 
     def _send_part(self, size: int) -> None:
         if self._upload_id is None:
-            begun = self._client.create_multipart_upload(**self._staged)
+            begun = self._client.create_multipart_upload(
+                **self._staged, **_algorithm(self._store.checksums)
+            )
             self._upload_id = begun["UploadId"]
         number = len(self._parts) + 1
+        body = bytes(self._buffer[:size])
+        proof = _checksum(body, self._store.checksums)
         sent = self._client.upload_part(
-            **self._staged,
-            UploadId=self._upload_id,
-            PartNumber=number,
-            Body=bytes(self._buffer[:size]),
+            **self._staged, UploadId=self._upload_id, PartNumber=number, Body=body, **proof
         )
-        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"], **proof})
         del self._buffer[:size]
 
     def commit(self, sha256: str) -> None:
         with self._store.asking():
             if self._upload_id is None:
-                self._client.put_object(**self._store.at(sha256), Body=bytes(self._buffer))
+                body = bytes(self._buffer)
+                proof = _checksum(body, self._store.checksums)
+                self._client.put_object(**self._store.at(sha256), Body=body, **proof)
             else:
                 self._finish_parts(sha256)
+            self._demand_whole(sha256)
+
+    def _demand_whole(self, sha256: str) -> None:
+        found = self._client.head_object(**self._store.at(sha256))["ContentLength"]
+        if found != self._size:
+            raise StorageUnavailable(
+                f"the bucket {self._store.bucket} kept {found} of {self._size} bytes"
+            )
 
     def _finish_parts(self, sha256: str) -> None:
         if self._buffer:
@@ -220,11 +357,29 @@ class S3Upload:
                 self._client.abort_multipart_upload(**self._staged, UploadId=self._upload_id)
 
 
-class S3Reader(io.RawIOBase):
-    """An object's body as a stream whose failures are the domain's."""
+def _checksum(body: bytes, kind: Checksums) -> dict[str, Any]:
+    """The checksum of one request's body as arguments; the store refuses a body that differs."""
+    if kind == "sha256":
+        return {"ChecksumSHA256": b64encode(hashlib.sha256(body).digest()).decode()}
+    if kind == "crc32":
+        return {"ChecksumCRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()}
+    return {}
 
-    def __init__(self, body: Any) -> None:
+
+def _algorithm(kind: Checksums) -> dict[str, Any]:
+    """What an upload in parts must announce for its parts to carry checksums."""
+    return {} if kind == "none" else {"ChecksumAlgorithm": kind.upper()}
+
+
+class S3Reader(io.RawIOBase):
+    """An object's body as a stream whose failures are the domain's.
+
+    `version` is the one that is read; empty where the bucket keeps none.
+    """
+
+    def __init__(self, body: Any, version: str) -> None:
         self._body = body
+        self.version = version
 
     def readable(self) -> bool:
         return True
@@ -250,4 +405,8 @@ def _refusal(error: Exception, bucket: str) -> WeightsError:
         return BlobMissing(f"the bucket {bucket} does not hold it")
     if code in _FULL:
         return StorageFull(f"the bucket {bucket} is full; free some room and run the same again")
+    if code in _DAMAGED:
+        return StorageUnavailable(
+            f"the bytes that reached the bucket {bucket} differ from what was sent; try again"
+        )
     return StorageUnavailable(f"the bucket {bucket} does not answer: {error}")

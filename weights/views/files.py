@@ -154,8 +154,7 @@ def _preview(file: File) -> str | None:
     if file.size > PREVIEW_LARGEST or file.blob.state != Blob.State.VERIFIED:
         return None
     try:
-        with blob_storage().open(file.sha256) as stream:
-            text = stream.read(PREVIEW_LARGEST + 1).decode("utf-8")
+        text = blob_storage().excerpt(file.sha256, PREVIEW_LARGEST + 1).decode("utf-8")
     except (UnicodeDecodeError, BlobMissing, StorageUnavailable):
         return None
     return None if "\x00" in text else text
