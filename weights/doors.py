@@ -39,6 +39,8 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
 @require_safe
 def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponseBase:
     """One file of the revision that the link was issued for. A query string is ignored."""
+    if path.endswith("/"):
+        return link_folder(request, token, path)
     now = timezone.now()
     try:
         caller = links.link_caller(token, now)
@@ -62,7 +64,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
 
 
 @require_safe
-def link_folder(request: HttpRequest, token: str) -> HttpResponseBase:
+def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpResponseBase:
     """What the link reaches, and how to fetch it; told only while the gate would allow it."""
     now = timezone.now()
     try:
@@ -77,10 +79,16 @@ def link_folder(request: HttpRequest, token: str) -> HttpResponseBase:
         ledger.record_refusal(caller, decision, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, decision)
     folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
+    folders, files = folder.listing(inside)
+    if not folders and not files:
+        return serving.problem(404, "folder_not_found", f"{repo_id} has no folder {inside}")
     context = {
         "link": caller.link,
         "checkpoint": caller.link.checkpoint,
         "folder": folder,
+        "inside": inside,
+        "folders": folders,
+        "files": files,
         **_commands(folder),
         "lists": [(name, kind.purpose) for name, kind in offered(folder).items()],
     }

@@ -257,6 +257,22 @@ def test_curl_fetches_by_its_config(folder: str, tmp_path: Path) -> None:
     assert _arrived(out) == FILES
 
 
+@pytest.mark.needs("rclone")
+def test_rclone_copies_the_folder(folder: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = subprocess.run(
+        ["rclone", "copy", "--config", "/dev/null", "--http-url", folder, ":http:", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    arrived = _arrived(out)
+    assert {name: arrived[name] for name in FILES} == FILES
+    assert "LICENCE.md" in arrived
+
+
 @pytest.mark.needs("curl")
 def test_sha256sum_accepts_the_files_by_the_folders_list(
     folder: str, script: Path, tmp_path: Path

@@ -90,4 +90,9 @@ def test_the_page_shows_the_commands_with_the_links_own_address(
 ) -> None:
     page = _text(client, folder)
     assert f"{folder}download.sh" in page
-    assert "part%20one/gr%C3%B6%C3%9Fe" in page
+    assert 'href="part%20one/"' in page
+    assert "gr%C3%B6%C3%9Fe" in _text(client, f"{folder}part%20one/")
+
+
+def test_a_folder_that_the_revision_lacks_is_not_found(client: Client, folder: str) -> None:
+    assert client.get(f"{folder}part/").status_code == 404

@@ -36,6 +36,20 @@ class Folder:
     def total_bytes(self) -> int:
         return sum(entry.size for entry in self.entries)
 
+    def listing(self, inside: str) -> tuple[list[str], list[tuple[str, Entry]]]:
+        """Names below `inside` (empty, or ending with a slash): folders, then files.
+
+        Each level has a page of its own, as web servers list folders: that is what rclone
+        and `wget --recursive` follow.
+        """
+        below = [
+            (entry.path.removeprefix(inside), entry)
+            for entry in self.entries
+            if entry.path.startswith(inside)
+        ]
+        folders = sorted({name.partition("/")[0] for name, _ in below if "/" in name})
+        return folders, [(name, entry) for name, entry in below if "/" not in name]
+
     def notices(self) -> list[str]:
         """Lines that go into every list: what this is, and the notice the licence demands."""
         lines = [
