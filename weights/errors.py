@@ -31,6 +31,12 @@ class StorageUnavailable(WeightsError):
     code = "storage_unavailable"
 
 
+class InvalidAddress(WeightsError):
+    """Not the address of a store."""
+
+    code = "invalid_address"
+
+
 class StorageFull(WeightsError):
     """The store has no room left."""
 

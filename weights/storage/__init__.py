@@ -1,11 +1,13 @@
 """Where blobs live: one protocol, as files of a folder or as objects of an S3 bucket."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
+from weights.errors import InvalidAddress
 from weights.storage.cdn import Cdn
 from weights.storage.files import FileStorage
 from weights.storage.protocol import BlobStorage, Upload
@@ -14,13 +16,21 @@ from weights.storage.s3 import Checksums, S3Storage
 __all__ = ["BlobStorage", "Upload", "blob_storage", "store_at"]
 
 
+_ADDRESS = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
+
+
 def blob_storage() -> BlobStorage:
     """The store that `WEIGHTS_STORAGE` names; one for the life of the process."""
     return store_at(settings.WEIGHTS_STORAGE)
 
 
 def store_at(address: str) -> BlobStorage:
-    """The store of this address, by the endpoints and the CDN of the settings."""
+    """The store of this address, by the endpoints and the CDN of the settings.
+
+    Raises InvalidAddress for what is neither `file:///folder` nor `s3://bucket/prefix`.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidAddress(f"{address!r} is neither file:///folder nor s3://bucket/prefix")
     return _store(
         address,
         settings.S3_ENDPOINT_URL,

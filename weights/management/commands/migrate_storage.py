@@ -1,0 +1,52 @@
+"""`manage.py migrate_storage`: copy every blob from one store to another."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, models
+
+from weights import moving, progress
+from weights.errors import WeightsError
+from weights.models import Blob
+from weights.moving import Moved
+from weights.storage import store_at
+
+
+class Command(BaseCommand):
+    help = (
+        "Copy every blob FROM one store TO another (file:///folder or s3://bucket/prefix), each"
+        " proved by its SHA-256. Run it again to go on; the portal may serve meanwhile."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("source", metavar="FROM")
+        parser.add_argument("target", metavar="TO")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            moved = _move(options["source"], options["target"])
+        except (WeightsError, DatabaseError) as error:
+            raise CommandError(str(error)) from error
+        quarantined = Blob.objects.filter(state=Blob.State.QUARANTINED).count()
+        self.stdout.write(f"copied {moved.copied}")
+        self.stdout.write(f"present {moved.present}")
+        self.stdout.write(f"failed {len(moved.failures)}")
+        if quarantined:
+            self.stdout.write(f"quarantined {quarantined} (left where they are)")
+        for blob, why in moved.failures:
+            self.stderr.write(f"{blob}: {why}")
+        if moved.failures:
+            raise CommandError(
+                f"{len(moved.failures)} blobs were not copied; publish good copies of their"
+                " files again, then run the same command"
+            )
+
+
+def _move(source: str, target: str) -> Moved:
+    old, new = store_at(source), store_at(target)
+    if old.address == new.address:
+        raise CommandError(f"both are {old.address}; name the store to copy to as the second")
+    total = moving.to_move().aggregate(size=models.Sum("size"))["size"] or 0
+    with progress.bar_once_begun(total, "Copying") as advance:
+        return moving.move(old, new, advance)

@@ -1,0 +1,91 @@
+"""Copy every blob from one store to another, proving each by its hash on the way.
+
+A blob stands in the new store only once all of its bytes have passed and their SHA-256 is
+its name; so a run may be killed at any instant, and the next one does what is left.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import models
+
+from weights.errors import BlobMissing, SourceUnusable
+from weights.models import Blob, File
+from weights.storage import BlobStorage
+
+BUFFER = 2 * 1024 * 1024
+
+
+@dataclass
+class Moved:
+    """Blobs by what became of them; `failures` as (blob, sentence), and they are not copied."""
+
+    copied: int = 0
+    present: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+def to_move() -> "models.QuerySet[Blob]":
+    """All but the quarantined ones, whose bytes are known to be bad."""
+    return Blob.objects.exclude(state=Blob.State.QUARANTINED).order_by("pk")
+
+
+def move(
+    source: BlobStorage, target: BlobStorage, progress: Callable[[int], None] | None = None
+) -> Moved:
+    """Copy what the target does not hold yet, also what is published meanwhile.
+
+    `progress` is told the bytes of each step. A blob that is lost or damaged in the source is
+    noted and left out. Raises StorageFull and StorageUnavailable of either store.
+    """
+    moved = Moved()
+    last = 0
+    while blob := to_move().filter(pk__gt=last).first():
+        last = blob.pk
+        _move_one(blob, source, target, moved, progress or (lambda count: None))
+    return moved
+
+
+def _move_one(
+    blob: Blob,
+    source: BlobStorage,
+    target: BlobStorage,
+    moved: Moved,
+    progress: Callable[[int], None],
+) -> None:
+    if target.size(blob.sha256) == blob.size:
+        progress(blob.size)
+        moved.present += 1
+        return
+    try:
+        _copy(blob, source, target, progress)
+    except BlobMissing:
+        moved.failures.append((_described(blob), "the old store does not hold it"))
+    except SourceUnusable as error:
+        moved.failures.append((_described(blob), str(error)))
+    else:
+        moved.copied += 1
+
+
+def _copy(
+    blob: Blob, source: BlobStorage, target: BlobStorage, progress: Callable[[int], None]
+) -> None:
+    """One pass over the bytes, which are given their name only if it is theirs."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(BUFFER))
+    with source.open(blob.sha256) as stream, target.receive() as upload:
+        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+            digest.update(buffer[:count])
+            upload.write(buffer[:count])
+            progress(count)
+        if digest.hexdigest() != blob.sha256:
+            raise SourceUnusable(f"its bytes in the old store have SHA-256 {digest.hexdigest()}")
+        upload.commit(blob.sha256)
+
+
+def _described(blob: Blob) -> str:
+    """The blob's hash, and one file that is made of it."""
+    file = File.objects.filter(blob=blob).select_related("revision__checkpoint").first()
+    where = f" ({file.revision.checkpoint.repo_id}/{file.path})" if file else ""
+    return f"{blob.sha256}{where}"
