@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.access import live_grant
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
+from accounts.forms import ApplicationForm
 from accounts.models import Application, AuditEvent, Grant, LicenceVersion, Tier, User
 from accounts.models.application import refuse_to_apply
 from accounts.moves import Status
@@ -41,6 +42,29 @@ def draft_of(user: User, tier: Tier) -> Application | None:
     return Application.objects.filter(
         applicant=user, tier=tier, status__in=[Status.DRAFT, Status.RETURNED]
     ).first()
+
+
+def begin(user: User, tier: Tier) -> Application:
+    """The person's draft for `tier`, made if there is none.
+
+    Raises InvalidValue for a tier that takes no application, and what
+    Application.objects.start raises.
+    """
+    if tier.access_mode is not AccessMode.REVIEWED:
+        raise InvalidValue(f"access to {tier} takes no application; see its checkpoints' pages")
+    return Application.objects.start(user, tier)
+
+
+@transaction.atomic
+def submit_form(
+    application: Application, form: ApplicationForm, *, by: User, seen_version: int
+) -> None:
+    """Keep what a valid form holds and submit it, both or neither.
+
+    Raises what Application.save_answers and Application.submit raise.
+    """
+    application.save_answers(form.typed(), by=by, seen_version=seen_version)
+    application.submit(by=by, licence_sha256=form.data["licence_sha256"])
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
+    path("", include("weights.api.urls")),  # before the Hub's, which take the rest of /api/
     path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts
     path("", include("weights.delivery_urls")),
     path("", include("accounts.urls")),

@@ -37,6 +37,15 @@ from weights.models import CheckpointLink, File, Revision
 BYTES = {"hub:resolve", "delivery:file-link", "delivery:checkpoint-link"}
 #: Routes that show a file's bytes inside a page, to those who may fetch it.
 PREVIEWS = {"weights:file-detail"}
+#: Routes of our own API, which gives addresses and never a file.
+API = {
+    *("api-root", "openapi-json", "openapi-view", "code_list", "code_detail"),
+    *("checkpoint_list", "checkpoint_detail", "revision_list", "file_list"),
+    *("plan", "dry_run", "known_file", "file_link"),
+    *("link_list", "link_request", "link_detail", "link_revoke"),
+    *("grant_list", "application_list", "application_create", "application_detail"),
+    *("answers_save", "application_submit", "application_withdraw"),
+}
 #: Routes that answer with pages or JSON, never with a file's bytes.
 WORDS = {
     "hub:whoami",
@@ -53,6 +62,8 @@ WORDS = {
     "/<name>/resolve/[\\s\\S]+",
     "delivery:link-folder",
     "delivery:link-folder-bare",
+    *(f"api:{name}" for name in API),
+    "unknown-api-address",
     "healthz",
     "readyz",
     "accounts:licence-list",
@@ -261,6 +272,8 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "name": ["weights"],
         "revision": ["main", sha],
         "sha": [sha],
+        "sha256": [world.file.sha256],
+        "code": ["quota"],
         "rest": [f"main/{PATH}", f"{sha}/{PATH}", f"refs%2Fheads%2Fmain/{PATH}", "main"],
         "path": [PATH, "config.json", "manifest.json", "download.sh"],
         "token": [caller.link],

@@ -1,0 +1,193 @@
+"""My applications and my grants by the API."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from accounts.models import Application, Grant, Tier, User
+from accounts.questions import LABELS
+from tests import factories
+from tests.weights.api.asking import ROOT, Script
+from weights.api.schemas import Answers
+
+pytestmark = pytest.mark.django_db
+ANSWERS = {key: value for key, value in factories.ANSWERS.items() if key != "licence_accept"} | {
+    "commercial": "no"
+}
+
+
+@pytest.fixture
+def script(applicant: User) -> Script:
+    return Script(applicant)
+
+
+@pytest.fixture
+def draft(script: Script, gated_tier: Tier) -> str:
+    """The address of a new draft."""
+    response = script.send("POST", "/applications", {"tier": gated_tier.slug})
+    assert response.status_code == 201, response.content
+    return str(urlsplit(response["Location"]).path.removeprefix(ROOT))
+
+
+def save(script: Script, draft: str, answers: Any = ANSWERS, version: int = 0) -> Any:
+    return script.put(f"{draft}/answers", {"answers": answers, "seen_version": version})
+
+
+def submission(script: Script, draft: str, **facts: Any) -> dict[str, Any]:
+    now = script.get(draft)
+    sent = {
+        "licence_accept": True,
+        "licence_sha256": now["terms"]["text_sha256"],
+        "seen_version": now["version"],
+    }
+    return sent | facts
+
+
+def submit(script: Script, draft: str, status: int = 200, **facts: Any) -> Any:
+    return script.post(f"{draft}/submit", submission(script, draft, **facts), status)
+
+
+def test_the_api_hears_every_question_of_the_form() -> None:
+    assert set(Answers.model_fields) == set(LABELS) - {"licence_accept"}
+
+
+def test_an_application_goes_from_draft_to_review(
+    script: Script, draft: str, reviewer: User
+) -> None:
+    begun = script.get(draft)
+    assert (begun["status"], begun["moves"], begun["version"]) == ("draft", ["save", "submit"], 0)
+    assert {point["field"] for point in begun["open_points"]} > {"abstract", "country"}
+    saved = save(script, draft)
+    assert (saved["version"], saved["open_points"]) == (1, [])
+    sent = submit(script, draft)
+    assert (sent["status"], sent["moves"]) == ("submitted", ["withdraw"])
+    assert sent["answer_expected_by"]
+    application = Application.objects.get(public_id=sent["id"])
+    snapshot = application.latest_snapshot
+    assert snapshot is not None
+    assert snapshot.answers["title"] == ANSWERS["title"]
+    application.claim(by=reviewer)
+    application.approve(by=reviewer)
+    approved = script.get(draft)
+    assert (approved["status"], approved["decisions"][0]["verdict"]) == ("approved", "approve")
+    assert [one["tier"] for one in script.get("/applications")] == [approved["tier"]]
+    assert script.get("/grants")[0]["live"]
+
+
+def test_a_returned_application_tells_why_and_is_sent_again(
+    script: Script, draft: str, reviewer: User
+) -> None:
+    save(script, draft)
+    application = Application.objects.get(public_id=submit(script, draft)["id"])
+    application.claim(by=reviewer)
+    application.return_for_changes(
+        by=reviewer, reasons=["purpose_unclear"], note="Which question do you ask?"
+    )
+    returned = script.get(draft)
+    assert returned["moves"] == ["save", "submit"]
+    assert returned["decisions"][0]["note"] == "Which question do you ask?"
+    assert returned["decisions"][0]["reasons"][0]["code"] == "purpose_unclear"
+    assert "reviewer" not in str(returned["decisions"])
+    save(script, draft, ANSWERS | {"title": "Outliers, and only those"}, returned["version"])
+    assert submit(script, draft)["status"] == "submitted"
+
+
+def test_beginning_twice_leads_to_the_same_draft(
+    script: Script, draft: str, gated_tier: Tier
+) -> None:
+    again = script.post("/applications", {"tier": gated_tier.slug}, 201)
+    assert draft.endswith(again["id"])
+    assert Application.objects.count() == 1
+
+
+def test_answers_are_judged_as_on_the_page(script: Script, draft: str) -> None:
+    wrong = ANSWERS | {"work_email": "x@elsewhere.org", "country": "XX", "abstract": "Short."}
+    assert save(script, draft, wrong)["version"] == 1  # a draft keeps anything
+    refused = submit(script, draft, 422)
+    assert refused["code"] == "invalid_answers"
+    assert {fault["field"] for fault in refused["errors"]} == {"work_email", "country", "abstract"}
+    assert script.get(draft)["status"] == "draft"
+
+
+def test_the_licence_is_accepted_by_the_text_that_was_read(script: Script, draft: str) -> None:
+    save(script, draft)
+    for facts in ({"licence_accept": False}, {"licence_sha256": "0" * 64}):
+        refused = submit(script, draft, 422, **facts)
+        assert [fault["field"] for fault in refused["errors"]] == ["licence_accept"]
+
+
+def test_two_windows_do_not_overwrite_each_other(script: Script, draft: str) -> None:
+    save(script, draft)
+    body = {"answers": {"title": "Older"}, "seen_version": 0}
+    assert script.put(f"{draft}/answers", body, 409)["code"] == "bad_transition"
+    assert submit(script, draft, 409, seen_version=0)["code"] == "bad_transition"
+    assert script.get(draft)["answers"]["title"] == ANSWERS["title"]
+
+
+def test_a_submitted_application_changes_only_by_withdrawal(script: Script, draft: str) -> None:
+    save(script, draft)
+    submit(script, draft)
+    body = {"answers": ANSWERS, "seen_version": 2}
+    assert script.put(f"{draft}/answers", body, 409)["code"] == "bad_transition"
+    assert submit(script, draft, 409)["code"] == "bad_transition"
+    assert script.post(f"{draft}/withdraw", {"reason": "Moved on"})["status"] == "withdrawn"
+    assert script.post(f"{draft}/withdraw", status=409)["code"] == "bad_transition"
+
+
+def test_an_unknown_question_is_an_error(script: Script, draft: str) -> None:
+    for answers in ({"licence_accept": True}, {"nickname": "Ada"}, {"title": 5}):
+        body = {"answers": answers, "seen_version": 0}
+        said = script.put(f"{draft}/answers", body, 422)
+        assert said["errors"][0]["field"].startswith("answers.")
+
+
+def test_applications_of_others_do_not_exist(draft: str, other_person: User) -> None:
+    other = Script(other_person, "read-gated", "write", "admin")
+    assert other.get("/applications") == []
+    assert other.get("/grants") == []
+    assert other.get(draft, 404)["code"] == "application_not_found"
+    body = {"answers": {}, "seen_version": 0}
+    assert other.put(f"{draft}/answers", body, 404)["code"] == "application_not_found"
+    assert other.post(f"{draft}/withdraw", status=404)["code"] == "application_not_found"
+
+
+def test_strangers_have_neither_applications_nor_grants(draft: str, gated_tier: Tier) -> None:
+    for path in ("/applications", "/grants", draft):
+        assert Script().get(path, 401)["code"] == "login_required"
+    body = {"tier": gated_tier.slug}
+    assert Script().post("/applications", body, 401)["code"] == "login_required"
+
+
+def test_a_session_is_no_credential_here(draft: str, applicant: User, client: Any) -> None:
+    client.force_login(applicant)
+    for method in (client.get, client.post):
+        assert method(f"{ROOT}/applications").status_code == 401
+
+
+def test_who_holds_access_or_may_not_apply_is_told_so(
+    applicant: User, script: Script, gated_tier: Tier, open_tier: Tier
+) -> None:
+    begin = script.post
+    assert begin("/applications", {"tier": "none"}, 404)["code"] == "tier_not_found"
+    assert begin("/applications", {"tier": open_tier.slug}, 422)["code"] == "invalid_value"
+    factories.grant(applicant, gated_tier)
+    assert begin("/applications", {"tier": gated_tier.slug}, 409)["code"] == "already_held"
+    unconfirmed = Script(factories.person(confirmed=False))
+    said = unconfirmed.post("/applications", {"tier": gated_tier.slug}, 403)
+    assert said["code"] == "not_allowed"
+
+
+def test_grants_tell_whether_they_open(
+    applicant: User, script: Script, gated_tier: Tier, django_assert_num_queries: Any
+) -> None:
+    factories.expired_grant(applicant, gated_tier)
+    for _ in range(3):
+        factories.grant(applicant, factories.tier())
+    Grant.objects.filter(user=applicant).last()
+    script.get("/links")  # the token's use is noted once a minute
+    with django_assert_num_queries(3):
+        told = script.get("/grants")
+    assert [grant["live"] for grant in told] == [True, True, True, False]
+    assert told[-1]["tier"]["slug"] == gated_tier.slug
+    assert not told[-1]["licence_outdated"]

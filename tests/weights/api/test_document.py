@@ -1,0 +1,104 @@
+"""The OpenAPI document, and the page that shows it."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver
+
+from weights.api.urls import urlpatterns
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def document(client: Client) -> dict[str, Any]:
+    response = client.get("/api/v1/openapi.json")
+    assert response.status_code == 200
+    told: dict[str, Any] = json.loads(response.content)
+    return told
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_every_operation_says_what_it_does_and_how_it_refuses(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    seen = set()
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["operationId"] not in seen, name
+        seen.add(operation["operationId"])
+        assert {"401", "403", "429", "503"} <= set(operation["responses"]), name
+        for status, response in operation["responses"].items():
+            kind = "application/problem+json" if int(status) >= 400 else "application/json"
+            assert list(response["content"]) == [kind], name
+            assert response["description"], name
+        named = set(re.findall(r"{(\w+)}", name))
+        told = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+        assert named == told, name
+
+
+def test_references_lead_somewhere(document: dict[str, Any]) -> None:
+    found = set(references(document))
+    assert found
+    for reference in found:
+        assert reference.startswith("#/components/schemas/")
+        assert reference.rpartition("/")[2] in document["components"]["schemas"]
+
+
+def test_only_own_things_demand_a_token(document: dict[str, Any]) -> None:
+    public = {"checkpoint_list", "checkpoint_detail", "revision_list", "file_list", "plan"} | {
+        "dry_run",
+        "known_file",
+        "code_list",
+        "code_detail",
+    }
+    for name, operation in operations(document):
+        optional = {} in operation["security"]
+        assert optional == (operation["operationId"] in public), name
+        assert {"BearerToken": []} in operation["security"], name
+
+
+def test_every_route_of_the_api_is_in_the_document(document: dict[str, Any]) -> None:
+    aside = {"openapi-json", "openapi-view", "api-root"}
+    mounted = urlpatterns[0]
+    assert isinstance(mounted, URLResolver)
+    patterns = [one for one in mounted.url_patterns if isinstance(one, URLPattern)]
+    routes = {
+        "/api/v1/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(one.pattern))
+        for one in patterns
+        if one.name not in aside
+    }
+    assert routes == set(document["paths"])
+
+
+def test_the_page_runs_no_script_of_its_own_and_nobody_elses(client: Client) -> None:
+    page = client.get("/api/v1/docs")
+    assert page.status_code == 200
+    policy = page["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    text = page.content.decode()
+    inline = re.findall(r"<script(?![^>]*\bsrc=)([^>]*)>", text)
+    assert all('type="application/json"' in attributes for attributes in inline)
+    assert not re.search(r"<style|\sstyle=|\son\w+=", text)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', text)

@@ -1,0 +1,125 @@
+"""Checkpoint links and file links by the API."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from accounts.models import Tier, User
+from tests import factories
+from tests.weights.api.asking import ROOT, Script
+from weights import links
+from weights.models import CheckpointLink, Revision
+
+pytestmark = pytest.mark.django_db
+ASKED = {"repo": "acme/gated"}
+FILE = {"repo": "acme/gated", "path": "config.json"}
+
+
+@pytest.fixture
+def gated(store: Path, gated_tier: Tier) -> Revision:
+    return factories.published("acme/gated", gated_tier)
+
+
+@pytest.fixture
+def holder(gated_tier: Tier) -> User:
+    user = factories.person("holder")
+    factories.grant(user, gated_tier)
+    return user
+
+
+@pytest.fixture
+def script(holder: User) -> Script:
+    return Script(holder, "read-gated")
+
+
+def test_a_link_is_asked_for_followed_and_revoked(gated: Revision, script: Script) -> None:
+    asked = script.send("POST", "/links", ASKED)
+    assert asked.status_code == 202
+    where = urlsplit(asked["Location"]).path.removeprefix(ROOT)
+    queued = script.get(where)
+    assert (queued["state"], queued["live"], queued["revision"]) == ("queued", False, None)
+    link = CheckpointLink.objects.get(public_id=queued["id"])
+    links.issue(link.pk)
+    issued = script.get(where)
+    assert (issued["state"], issued["live"], issued["revision"]) == ("issued", True, gated.sha)
+    assert script.get("/links") == [issued]
+    revoked = script.post(f"{where}/revoke")
+    assert revoked["revoked_at"] is not None
+    assert not revoked["live"]
+    assert script.post(f"{where}/revoke") == revoked
+
+
+def test_a_link_is_only_for_whoever_the_gate_lets_in(
+    gated: Revision, holder: User, other_person: User
+) -> None:
+    assert Script().post("/links", ASKED, 401)["code"] == "login_required"
+    assert Script(holder).post("/links", ASKED, 403)["code"] == "token_scope"
+    elsewhere = Script(holder, "read-gated", repositories=["acme/other"])
+    assert elsewhere.post("/links", ASKED, 403)["code"] == "token_scope"
+    refused = Script(other_person, "read-gated").post("/links", ASKED, 403)
+    assert refused["code"] == "no_application"
+    assert refused["next_step"]["url"].endswith(f"/apply/{gated.checkpoint.tier.slug}/")
+    assert not CheckpointLink.objects.exists()
+
+
+def test_an_unknown_checkpoint_has_no_links(gated: Revision, script: Script) -> None:
+    assert script.post("/links", {"repo": "acme/no"}, 404)["code"] == "repository_not_found"
+
+
+def test_three_links_a_day_are_enough(gated: Revision, script: Script) -> None:
+    for _ in range(3):
+        link = script.post("/links", ASKED, 202)
+        links.issue(CheckpointLink.objects.get(public_id=link["id"]).pk)
+    assert script.post("/links", ASKED, 429)["code"] == "quota"
+
+
+def test_links_of_others_do_not_exist(
+    gated: Revision, script: Script, other_person: User, gated_tier: Tier
+) -> None:
+    factories.grant(other_person, gated_tier)
+    theirs = script.post("/links", ASKED, 202)["id"]
+    other = Script(other_person, "read-gated")
+    assert other.get("/links") == []
+    assert other.get(f"/links/{theirs}", 404)["code"] == "link_not_found"
+    assert other.post(f"/links/{theirs}/revoke", status=404)["code"] == "link_not_found"
+    assert Script().get("/links", 401)["code"] == "login_required"
+    assert not CheckpointLink.objects.exclude(revoked_at=None).exists()
+
+
+def test_a_file_link_opens_the_file_without_a_token(gated: Revision, script: Script) -> None:
+    made = script.post("/file-links", FILE | {"seconds": 60}, 201)
+    parts = urlsplit(made["url"])
+    response: Any = Client().get(f"{parts.path}?{parts.query}")
+    assert b"".join(response) == factories.SMALL_MODEL["config.json"]
+
+
+def test_a_file_link_asks_the_gate(gated: Revision, holder: User, other_person: User) -> None:
+    assert Script().post("/file-links", FILE, 401)["code"] == "login_required"
+    assert Script(holder).post("/file-links", FILE, 403)["code"] == "token_scope"
+    stranger = Script(other_person, "read-gated")
+    assert stranger.post("/file-links", FILE, 403)["code"] == "no_application"
+    assert stranger.post("/file-links", FILE | {"path": "no"}, 403)["code"] == "no_application"
+
+
+def test_a_file_link_names_what_is_missing(gated: Revision, script: Script) -> None:
+    ask = script.post
+    assert ask("/file-links", FILE | {"path": "no"}, 404)["code"] == "entry_not_found"
+    assert ask("/file-links", FILE | {"revision": "v9"}, 404)["code"] == "revision_not_found"
+    assert ask("/file-links", FILE | {"repo": "a/b"}, 404)["code"] == "repository_not_found"
+    assert ask("/file-links", FILE | {"seconds": 0}, 422)["code"] == "bad_lifetime"
+    assert ask("/file-links", FILE | {"seconds": 3601}, 422)["code"] == "bad_lifetime"
+
+
+def test_the_list_of_links_costs_the_same_however_long(
+    gated: Revision, script: Script, holder: User, django_assert_num_queries: Any
+) -> None:
+    for _ in range(7):
+        CheckpointLink.objects.create(
+            holder=holder, checkpoint=gated.checkpoint, cause=CheckpointLink.Cause.REQUEST
+        )
+    script.get("/grants")  # the token's use is noted once a minute
+    with django_assert_num_queries(2):
+        assert len(script.get("/links")) == 7

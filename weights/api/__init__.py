@@ -1,0 +1,1 @@
+"""Our own JSON API below /api/v1/: thin doors that speak OpenAPI and problem details."""

@@ -1,0 +1,246 @@
+"""My applications and my grants: the same rules and the same form as the pages."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Router, responses
+
+from accounts import applications
+from accounts.forms import ApplicationForm
+from accounts.history import events_of
+from accounts.models import Application, Decision, Grant, LicenceVersion, Tier
+from accounts.moves import Status
+from accounts.reasons import RULES, Reason
+from weights.api import schemas
+from weights.api.answers import BODY, READ, answers
+from weights.api.authentication import ApiRequest, BearerToken, person
+from weights.api.problems import ROOT, Fault, Refused
+
+router = Router(tags=["Applications and grants"], auth=BearerToken())
+
+#: What an applicant can do from each state.
+_MOVES = {
+    Status.DRAFT: ["save", "submit"],
+    Status.RETURNED: ["save", "submit"],
+    Status.SUBMITTED: ["withdraw"],
+    Status.IN_REVIEW: ["withdraw"],
+}
+
+
+@router.api_operation(
+    READ,
+    "/grants",
+    response=answers(list[schemas.GrantTold]),
+    summary="List my grants",
+)
+def grant_list(request: ApiRequest) -> list[schemas.GrantTold]:
+    """Newest first, ended ones too. Only a live one opens gated checkpoints."""
+    now = timezone.now()
+    in_force = LicenceVersion.objects.filter(effective_at__lte=now).order_by("-effective_at")
+    newest = Prefetch("tier__licence__versions", in_force, to_attr="in_force_first")
+    mine = Grant.objects.filter(user=person(request)).select_related(
+        "tier__licence", "licence_version"
+    )
+    return [
+        schemas.GrantTold.of(grant, outdated=not grant.licence_holds(now, _newest(grant.tier)))
+        for grant in mine.prefetch_related(newest).order_by("-starts_at")
+    ]
+
+
+def _newest(tier: Tier) -> LicenceVersion | None:
+    versions: list[LicenceVersion] = tier.licence.in_force_first  # type: ignore[attr-defined]
+    return versions[0] if versions else None
+
+
+# -- applications -----------------------------------------------------------------------
+
+
+@router.api_operation(
+    READ,
+    "/applications",
+    response=answers(list[schemas.ApplicationTold]),
+    summary="List my applications",
+)
+def application_list(request: ApiRequest) -> list[schemas.ApplicationTold]:
+    """Newest first, drafts too."""
+    mine = Application.objects.filter(applicant=person(request)).select_related("tier")
+    return [
+        schemas.ApplicationTold(**_facts(application))
+        for application in mine.order_by("-created_at")
+    ]
+
+
+@router.post(
+    "/applications",
+    response=answers(schemas.ApplicationDetail, 404, 409, *BODY, status=201),
+    summary="Begin an application",
+)
+def application_create(
+    request: ApiRequest, response: HttpResponse, asked: schemas.TierAsked
+) -> responses.Status[schemas.ApplicationDetail]:
+    """A draft for a reviewed tier; the one that is there already if you began one."""
+    tier = Tier.objects.select_related("licence").filter(slug=asked.tier).first()
+    if tier is None:
+        raise Refused("tier_not_found", f"There is no tier {asked.tier} here.")
+    application = applications.begin(person(request), tier)
+    response["Location"] = schemas.address(f"{ROOT}/applications/{application.public_id}")
+    return responses.Status(201, _detail(request, application))
+
+
+@router.api_operation(
+    READ,
+    "/applications/{uuid:public_id}",
+    response=answers(schemas.ApplicationDetail, 404),
+    summary="Read an application and where it stands",
+)
+def application_detail(request: ApiRequest, public_id: UUID) -> schemas.ApplicationDetail:
+    """Its status, your answers, what still keeps it from being submitted, and what happened."""
+    return _detail(request, _own(request, public_id))
+
+
+@router.put(
+    "/applications/{uuid:public_id}/answers",
+    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    summary="Save answers",
+)
+def answers_save(
+    request: ApiRequest, public_id: UUID, sent: schemas.AnswersSaved
+) -> schemas.ApplicationDetail:
+    """Kept valid or not, in place of those before; a draft or a returned application takes them.
+
+    409 when they were changed since `seen_version`.
+    """
+    application = _own(request, public_id)
+    typed = _form(request, application, sent.answers.dict(exclude_none=True)).typed()
+    application.save_answers(typed, by=person(request), seen_version=sent.seen_version)
+    return _detail(request, application)
+
+
+@router.post(
+    "/applications/{uuid:public_id}/submit",
+    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    summary="Submit an application",
+)
+def application_submit(
+    request: ApiRequest, public_id: UUID, sent: schemas.Submission
+) -> schemas.ApplicationDetail:
+    """Judge the saved answers as the page does, accept the licence and send it to review.
+
+    422 names each field that is missing or wrong, and nothing is sent.
+    """
+    application = _own(request, public_id)
+    form = _form(request, application, application.answers | sent.dict())
+    if "submit" in _moves(application) and (faults := _faults(form)):
+        raise Refused("invalid_answers", "Correct the fields, then submit again.", faults=faults)
+    applications.submit_form(application, form, by=person(request), seen_version=sent.seen_version)
+    return _detail(request, application)
+
+
+@router.post(
+    "/applications/{uuid:public_id}/withdraw",
+    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    summary="Withdraw an application",
+)
+def application_withdraw(
+    request: ApiRequest, public_id: UUID, sent: schemas.Withdrawal | None = None
+) -> schemas.ApplicationDetail:
+    """One that waits for its answer; a later one begins anew."""
+    application = _own(request, public_id)
+    application.withdraw(by=person(request), reason=sent.reason if sent else "")
+    return _detail(request, application)
+
+
+def _own(request: ApiRequest, public_id: UUID) -> Application:
+    mine = Application.objects.filter(applicant=person(request)).select_related("tier__licence")
+    application = mine.filter(public_id=public_id).first()
+    if application is None:
+        raise Refused("application_not_found", f"You have no application {public_id}.")
+    return application
+
+
+# -- the form ---------------------------------------------------------------------------
+
+
+def _form(request: ApiRequest, application: Application, data: dict[str, Any]) -> ApplicationForm:
+    licence = application.tier.licence.in_force()
+    if licence is None:
+        raise Refused("licence_changed", "No licence is in force for this tier at present.")
+    return ApplicationForm(data, person=person(request), tier=application.tier, licence=licence)
+
+
+def _faults(form: ApplicationForm) -> list[Fault]:
+    """What keeps the form from being submitted, field by field."""
+    return [
+        Fault("" if field == "__all__" else field, str(message))
+        for field, messages in form.errors.items()
+        for message in messages
+    ]
+
+
+def _open_points(request: ApiRequest, application: Application) -> list[schemas.FieldFault]:
+    """What still keeps the answers as they are from being submitted, but for the licence."""
+    if "submit" not in _moves(application):
+        return []
+    form = _form(request, application, {**application.answers, "seen_version": 0})
+    skipped = {"licence_accept", "licence_sha256"}
+    return [
+        schemas.FieldFault(**fault._asdict())
+        for fault in _faults(form)
+        if fault.field not in skipped
+    ]
+
+
+# -- what is told -----------------------------------------------------------------------
+
+
+def _moves(application: Application) -> list[str]:
+    return _MOVES.get(Status(application.status), [])
+
+
+def _facts(application: Application) -> dict[str, Any]:
+    waiting = application.status in {Status.SUBMITTED, Status.IN_REVIEW}
+    sent = application.submitted_at
+    expected = applications.answer_expected_by(sent) if waiting and sent else None
+    return {
+        "id": application.public_id,
+        "reference": application.reference,
+        "tier": application.tier.slug,
+        "status": application.status,
+        "created_at": application.created_at,
+        "submitted_at": application.submitted_at,
+        "decided_at": application.decided_at,
+        "answer_expected_by": expected,
+        "url": schemas.address(f"/applications/{application.public_id}/"),
+    }
+
+
+def _detail(request: ApiRequest, application: Application) -> schemas.ApplicationDetail:
+    licence = application.tier.licence
+    return schemas.ApplicationDetail(
+        **_facts(application),
+        version=application.answers_version,
+        answers=application.answers,
+        open_points=_open_points(request, application),
+        moves=_moves(application),
+        terms=schemas.LicenceTold.of(licence, licence.in_force()),
+        decisions=[_decision(decision) for decision in application.decisions.all()],
+        events=[
+            schemas.EventTold(at=event.at, text=event.text, note=event.note)
+            for event in events_of(application)
+        ],
+    )
+
+
+def _decision(decision: Decision) -> schemas.DecisionTold:
+    return schemas.DecisionTold(
+        verdict=decision.verdict,
+        at=decision.created_at,
+        reasons=[
+            schemas.ReasonTold(code=code, label=Reason(code).label, remedy=RULES[code].remedy)
+            for code in decision.reasons
+        ],
+        note=decision.note,
+    )

@@ -1,0 +1,52 @@
+"""Who calls the API: a bearer token or nobody. Cookies are never looked at."""
+
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security.http import HttpAuthBase
+
+from accounts.models import User
+from accounts.models.token import Scope
+from weights import gate
+from weights.api.problems import Refused
+from weights.caller import Caller, Refusal, token_caller
+from weights.gate import Decision
+
+
+class ApiRequest(HttpRequest):
+    """A request that an operation answers; `auth` is who sent it."""
+
+    auth: Caller
+
+
+class OptionalToken(HttpAuthBase):
+    """A token where one is sent; one that is not valid opens nothing, not even what is public."""
+
+    openapi_scheme = "bearer"
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller = token_caller(request.headers.get("Authorization"))
+        if caller.problem is not None:
+            raise Refused.by(Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS))
+        if caller.token is not None and Scope.READ not in caller.token.scopes:
+            raise Refused(Refusal.TOKEN_SCOPE, "This token lacks the scope read.")
+        return caller
+
+
+class BearerToken(OptionalToken):
+    """A valid token, for what is one's own."""
+
+    openapi_description = "A token made at /settings/tokens/, as `Authorization: Bearer wb_…`."
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller = super().__call__(request)
+        if caller.user is None:
+            where = f"{settings.PUBLIC_URL}/settings/tokens/"
+            raise Refused(Refusal.LOGIN_REQUIRED, f"Send a token of yours; make one at {where}")
+        return caller
+
+
+def person(request: ApiRequest) -> User:
+    """Whose token was sent, behind BearerToken."""
+    return cast(User, request.auth.user)

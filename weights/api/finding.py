@@ -1,0 +1,31 @@
+"""Find what an address names, or end with the problem that it names nothing."""
+
+from django.utils import timezone
+
+from weights import gate
+from weights.api.problems import Refused
+from weights.caller import Caller, Refusal
+from weights.models import Checkpoint, Revision
+
+
+def checkpoint_known(caller: Caller, repo_id: str) -> Checkpoint:
+    """Any catalogue entry this caller may know of; a private one looks like a missing one."""
+    found = Checkpoint.objects.visible_to(caller.user).by_repo_id(repo_id)
+    if found is None:
+        raise Refused("repository_not_found", f"There is no checkpoint {repo_id} here.")
+    return found
+
+
+def checkpoint_published(caller: Caller, repo_id: str) -> Checkpoint:
+    """One whose revisions and manifests this caller may read, entitled to its bytes or not."""
+    decision = gate.may_read(caller, repo_id, timezone.now())
+    if decision.checkpoint is None or decision.code is Refusal.NOT_PUBLISHED:
+        raise Refused.by(decision)
+    return decision.checkpoint
+
+
+def revision_named(checkpoint: Checkpoint, name: str) -> Revision:
+    found = gate.find_revision(checkpoint, name)
+    if found is None:
+        raise Refused("revision_not_found", f"{checkpoint} has no revision {name}.")
+    return found

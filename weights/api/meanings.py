@@ -1,0 +1,84 @@
+"""Every code that an answer of the API may carry, and what it means: plain Python, no records."""
+
+from typing import NamedTuple
+
+from weights.caller import Refusal
+
+
+class Meaning(NamedTuple):
+    """The usual status, a short title, and what helps."""
+
+    status: int
+    title: str
+    remedy: str
+
+
+MEANINGS: dict[str, Meaning] = {
+    # The gate's.
+    Refusal.LOGIN_REQUIRED: Meaning(401, "A token is needed", "Send a token of yours."),
+    Refusal.TOKEN_INVALID: Meaning(401, "The token is not valid", "Send a token of yours, whole."),
+    Refusal.TOKEN_EXPIRED: Meaning(401, "The token has expired", "Make a new token."),
+    Refusal.TOKEN_SCOPE: Meaning(403, "The token may not do this", "Make one with the scope."),
+    Refusal.NO_APPLICATION: Meaning(403, "You hold no access", "Apply for access."),
+    Refusal.IN_REVIEW: Meaning(403, "Your application is in review", "Wait for the answer."),
+    Refusal.RETURNED: Meaning(403, "Your application was returned", "Answer it, submit again."),
+    Refusal.REJECTED: Meaning(403, "Your application was rejected", "Read why."),
+    Refusal.LICENCE_OUTDATED: Meaning(403, "The licence has changed", "Accept the new text."),
+    Refusal.GRANT_EXPIRED: Meaning(403, "Your access has ended", "Apply again."),
+    Refusal.SUSPENDED: Meaning(403, "Your access is on hold", "Confirm your address; see why."),
+    Refusal.REVOKED: Meaning(403, "Your access was revoked", "See why on your access page."),
+    Refusal.QUOTA: Meaning(429, "Today's limit is reached", "Try again tomorrow."),
+    Refusal.EMBARGOED: Meaning(403, "Not released yet", "Wait for the release."),
+    Refusal.FILE_UNVERIFIED: Meaning(403, "Not verified yet", "Try again later."),
+    Refusal.FILE_QUARANTINED: Meaning(403, "The file failed a check", "Don't use the file."),
+    Refusal.LINK_EXPIRED: Meaning(410, "The link has expired", "Ask for a new one."),
+    Refusal.LINK_REVOKED: Meaning(410, "The link was revoked", "Ask for a new one."),
+    Refusal.NOT_PUBLISHED: Meaning(404, "Not published here", "See the checkpoint's page."),
+    # What a name leads to.
+    "repository_not_found": Meaning(404, "No such checkpoint", "See the list of checkpoints."),
+    "revision_not_found": Meaning(404, "No such revision", "See the list of revisions."),
+    "entry_not_found": Meaning(404, "No such file", "See the list of files."),
+    "file_unknown": Meaning(404, "No file from here", "Compare the hash with the manifest's."),
+    "tier_not_found": Meaning(404, "No such tier", "A checkpoint names its tier."),
+    "application_not_found": Meaning(404, "No such application", "See the list of yours."),
+    "link_not_found": Meaning(404, "No such link", "See the list of yours."),
+    "code_not_found": Meaning(404, "No such code", "See the list of codes."),
+    "not_found": Meaning(404, "No such address", "See the documentation."),
+    # People and applications.
+    "bad_transition": Meaning(409, "Not possible from this state", "Read the state again."),
+    "already_held": Meaning(409, "You have that already", "See your grants and applications."),
+    "licence_changed": Meaning(409, "The licence has changed", "Read and accept the new text."),
+    "limit_reached": Meaning(429, "A limit is reached", "Finish what is open; try tomorrow."),
+    "not_allowed": Meaning(403, "You may not do that", "Ask whoever may."),
+    "invalid_answers": Meaning(422, "Some answers are missing or wrong", "Correct the fields."),
+    "invalid_value": Meaning(422, "A value is outside its bounds", "Correct the value."),
+    "bad_lifetime": Meaning(422, "A life outside its bounds", "Ask for a shorter one."),
+    # Requests.
+    "invalid_request": Meaning(422, "The request does not fit its schema", "Correct the fields."),
+    "bad_request": Meaning(400, "The request cannot be read", "See the documentation."),
+    "body_not_utf8": Meaning(400, "The body is not UTF-8", "Send UTF-8."),
+    "body_not_json": Meaning(400, "The body is not JSON", "Send JSON, without NaN or Infinity."),
+    "body_too_deep": Meaning(400, "The body is nested too deeply", "At most 32 levels."),
+    "body_too_long": Meaning(400, "The body holds too many values", "At most 1000."),
+    "body_too_large": Meaning(413, "The body is too large", "At most 1 MiB."),
+    "unsupported_media_type": Meaning(415, "Not JSON", "Send application/json, uncompressed."),
+    "forbidden": Meaning(403, "You may not do that", "See the documentation."),
+    "method_not_allowed": Meaning(405, "No such method here", "See the header Allow."),
+    "rate_limited": Meaning(429, "Too many requests", "Wait as Retry-After says."),
+    "internal_error": Meaning(500, "Something failed on our side", "Try again in a moment."),
+    "unavailable": Meaning(503, "Not available right now", "Try again as Retry-After says."),
+}
+
+#: The code of an error that brings none of its own.
+BY_STATUS: dict[int, str] = {
+    400: "bad_request",
+    401: "login_required",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+    500: "internal_error",
+    503: "unavailable",
+}

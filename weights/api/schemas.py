@@ -1,0 +1,448 @@
+"""What the API says and hears. Sizes are bytes, times are UTC, ids are UUIDs."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from accounts.models import Grant, Licence, LicenceVersion, Tier
+from weights.models import Checkpoint, CheckpointLink, File, Revision
+
+
+def address(path: str) -> str:
+    return f"{settings.PUBLIC_URL}{path}"
+
+
+class Hearing(Schema):
+    """A body; a field that is not known is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# -- problems ---------------------------------------------------------------------------
+
+
+class NextStep(Schema):
+    text: str
+    url: str
+
+
+class FieldFault(Schema):
+    field: str
+    message: str
+
+
+class Problem(Schema):
+    """Problem details (RFC 9457); `code` is stable, `type` is the address that explains it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    errors: list[FieldFault] | None = None
+    next_step: NextStep | None = None
+
+
+class CodeMeaning(Schema):
+    code: str
+    status: int
+    title: str
+    remedy: str
+
+
+# -- terms ------------------------------------------------------------------------------
+
+
+class TierTold(Schema):
+    """What the bytes demand: `mode` is open, click-through or reviewed."""
+
+    slug: str
+    name: str
+    mode: str
+
+    @classmethod
+    def of(cls, tier: Tier) -> "TierTold":
+        return cls(slug=tier.slug, name=tier.name, mode=tier.mode)
+
+
+class LicenceTold(Schema):
+    """The terms, with the text in force; `version` is null where no text is in force yet."""
+
+    slug: str
+    title: str
+    spdx_id: str
+    version: str | None
+    text_sha256: str | None
+    url: str
+
+    @classmethod
+    def of(cls, licence: Licence, version: LicenceVersion | None) -> "LicenceTold":
+        return cls(
+            slug=licence.slug,
+            title=licence.title,
+            spdx_id=licence.spdx_id,
+            version=version.version if version else None,
+            text_sha256=version.text_sha256 if version else None,
+            url=address(f"/licences/{licence.slug}/"),
+        )
+
+
+# -- checkpoints ------------------------------------------------------------------------
+
+
+class CheckpointTold(Schema):
+    """A catalogue entry; `revision` is what `main` names, null where nothing is published."""
+
+    repo: str
+    title: str
+    summary: str
+    family: str | None
+    tier: TierTold
+    licence: str
+    parameters: int | None
+    synthetic: bool
+    private: bool
+    published_at: datetime | None
+    revision: str | None
+    files: int
+    bytes: int
+    url: str
+
+    @classmethod
+    def facts_of(cls, checkpoint: Checkpoint, main: Revision | None) -> dict[str, Any]:
+        return {
+            "repo": checkpoint.repo_id,
+            "title": checkpoint.title,
+            "summary": checkpoint.summary,
+            "family": checkpoint.family.slug if checkpoint.family else None,
+            "tier": TierTold.of(checkpoint.tier),
+            "licence": checkpoint.tier.licence.slug,
+            "parameters": checkpoint.parameters,
+            "synthetic": checkpoint.synthetic,
+            "private": checkpoint.private,
+            "published_at": checkpoint.published_at,
+            "revision": main.sha if main else None,
+            "files": main.file_count if main else 0,
+            "bytes": main.total_bytes if main else 0,
+            "url": address(checkpoint.get_absolute_url()),
+        }
+
+
+class CheckpointDetail(CheckpointTold):
+    facts: dict[str, Any]
+    terms: LicenceTold
+    refs: dict[str, str] = Field(description="Branches and tags, each with its revision's id")
+
+
+class CheckpointPage(Schema):
+    """`next` is the address of what follows, null on the last page."""
+
+    checkpoints: list[CheckpointTold]
+    total: int
+    next: str | None
+
+
+class RevisionTold(Schema):
+    id: str
+    refs: list[str]
+    parent: str | None
+    message: str
+    manifest_sha256: str
+    files: int
+    bytes: int
+    published_at: datetime | None
+
+    @classmethod
+    def of(cls, revision: Revision, refs: list[str], parent: str | None) -> "RevisionTold":
+        return cls(
+            id=revision.sha,
+            refs=refs,
+            parent=parent,
+            message=revision.message,
+            manifest_sha256=revision.manifest_sha256,
+            files=revision.file_count,
+            bytes=revision.total_bytes,
+            published_at=revision.visible_at,
+        )
+
+
+class FileTold(Schema):
+    """One line of a manifest; `git_oid` is the git blob id of the file or of its LFS pointer."""
+
+    path: str
+    size: int
+    sha256: str
+    git_oid: str
+    md5: str | None
+    part: int | None
+    shard: int | None
+
+    @classmethod
+    def of(cls, file: File) -> "FileTold":
+        return cls(
+            path=file.path,
+            size=file.size,
+            sha256=file.sha256,
+            git_oid=file.git_oid,
+            md5=file.md5 or None,
+            part=file.part,
+            shard=file.shard,
+        )
+
+
+class ManifestPage(Schema):
+    """The files of one revision in path order; `next` is null on the last page."""
+
+    repo: str
+    revision: str
+    manifest_sha256: str
+    total: int
+    bytes: int
+    files: list[FileTold]
+    next: str | None
+
+
+# -- downloads --------------------------------------------------------------------------
+
+
+class PlannedFile(Schema):
+    """One file to fetch; `url` is null, and `code` says why, for one that is not served."""
+
+    path: str
+    size: int
+    sha256: str
+    url: str | None
+    expires: datetime | None
+    code: str | None = None
+
+
+class Plan(Schema):
+    """Everything to fetch; `seconds` is the time at `rate`, rounded up."""
+
+    repo: str
+    revision: str
+    count: int
+    bytes: int
+    rate: int | None
+    seconds: int | None
+    files: list[PlannedFile]
+
+
+class FileLinkAsked(Hearing):
+    repo: str = Field(max_length=200, examples=["weighbridge/demo-open"])
+    revision: str = Field("main", max_length=300)
+    path: str = Field(max_length=1024, examples=["config.json"])
+    seconds: int | None = Field(None, description="Its life, 1 to 3600; else by the file's size")
+
+
+class FileLinkTold(Schema):
+    url: str
+    expires: datetime
+
+
+class LinkAsked(Hearing):
+    repo: str = Field(max_length=200, examples=["weighbridge/demo-gated"])
+
+
+class LinkTold(Schema):
+    """A checkpoint link. Its address is told once, by mail, and kept nowhere.
+
+    `state` is queued, issued or failed; `reason` says why it failed.
+    """
+
+    id: UUID
+    repo: str
+    revision: str | None
+    state: str
+    reason: str
+    cause: str
+    live: bool
+    created_at: datetime
+    issued_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, link: CheckpointLink, now: datetime) -> "LinkTold":
+        issued = link.state == CheckpointLink.State.ISSUED and link.revoked_at is None
+        return cls(
+            id=link.public_id,
+            repo=link.checkpoint.repo_id,
+            revision=link.revision.sha if link.revision else None,
+            state=link.state,
+            reason=link.state_reason,
+            cause=link.cause,
+            live=issued and link.expires_at is not None and link.expires_at > now,
+            created_at=link.created_at,
+            issued_at=link.issued_at,
+            expires_at=link.expires_at,
+            revoked_at=link.revoked_at,
+        )
+
+
+class Answer(Schema):
+    """What the gate would say now; `status` is that of the refusal, 200 when allowed."""
+
+    allowed: bool
+    status: int
+    code: str | None
+    message: str
+    next_step: NextStep | None
+    repo: str
+    revision: str | None
+    path: str | None
+    sha256: str | None
+    size: int | None
+    grant: UUID | None
+
+
+class Place(Schema):
+    """One place where a file stands, and the terms it stands under."""
+
+    repo: str
+    revision: str
+    refs: list[str]
+    path: str
+    tier: TierTold
+    terms: LicenceTold
+    url: str
+
+
+class FileKnown(Schema):
+    """A file from here; `state` is verified, or quarantined for one that must not be used."""
+
+    sha256: str
+    size: int
+    state: str
+    total: int = Field(description="Places in all; at most 100 are told")
+    places: list[Place]
+
+
+# -- people -----------------------------------------------------------------------------
+
+
+class GrantTold(Schema):
+    """A right to a tier; `live` says whether it opens now, as long as the licence holds."""
+
+    id: UUID
+    tier: TierTold
+    state: str
+    live: bool
+    licence_outdated: bool
+    starts_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    origin: str
+    licence: str
+    licence_version: str
+
+    @classmethod
+    def of(cls, grant: Grant, *, outdated: bool) -> "GrantTold":
+        return cls(
+            id=grant.public_id,
+            tier=TierTold.of(grant.tier),
+            state=grant.state,
+            live=grant.is_live,
+            licence_outdated=outdated,
+            starts_at=grant.starts_at,
+            expires_at=grant.expires_at,
+            ended_at=grant.ended_at,
+            origin=grant.origin,
+            licence=grant.tier.licence.slug,
+            licence_version=grant.licence_version.version,
+        )
+
+
+class TierAsked(Hearing):
+    tier: str = Field(max_length=50, examples=["opt-175b"])
+
+
+def _answer(most: int = 20_000, **facts: Any) -> Any:
+    return Field(None, max_length=most, **facts)
+
+
+class Answers(Hearing):
+    """The questions of the application form, version 1; a draft may leave any of them out."""
+
+    full_name: str | None = _answer()
+    work_email: str | None = _answer(description="One of your confirmed addresses")
+    org_name: str | None = _answer()
+    org_type: str | None = _answer(examples=["university"])
+    position: str | None = _answer(examples=["doctoral"])
+    country: str | None = _answer(description="ISO 3166-1 alpha-2", examples=["DE"])
+    profile_url: str | None = _answer()
+    title: str | None = _answer()
+    abstract: str | None = _answer(description="150 to 5,000 characters")
+    commercial: str | None = _answer(description="yes or no")
+    commercial_detail: str | None = _answer()
+    storage_plan: str | None = _answer(description="80 to 3,000 characters")
+    noncommercial: bool | None = None
+
+
+class AnswersSaved(Hearing):
+    """All answers anew; `seen_version` is the version that was read before."""
+
+    answers: Answers
+    seen_version: int = Field(ge=0, le=2**31 - 1)
+
+
+class Submission(Hearing):
+    """The licence accepted by the hash of the text that was read."""
+
+    licence_accept: bool
+    licence_sha256: str = Field(max_length=64)
+    seen_version: int = Field(ge=0, le=2**31 - 1)
+
+
+class Withdrawal(Hearing):
+    reason: str = Field("", max_length=500)
+
+
+class ApplicationTold(Schema):
+    id: UUID
+    reference: str
+    tier: str
+    status: str
+    created_at: datetime
+    submitted_at: datetime | None
+    decided_at: datetime | None
+    answer_expected_by: date | None
+    url: str
+
+
+class ReasonTold(Schema):
+    code: str
+    label: str
+    remedy: str
+
+
+class DecisionTold(Schema):
+    """A reviewer's answer; `verdict` is approve, reject or return."""
+
+    verdict: str
+    at: datetime
+    reasons: list[ReasonTold]
+    note: str
+
+
+class EventTold(Schema):
+    at: datetime
+    text: str
+    note: str
+
+
+class ApplicationDetail(ApplicationTold):
+    """`open_points` is what still keeps it from being submitted; `moves` what can be done now."""
+
+    version: int
+    answers: dict[str, Any]
+    open_points: list[FieldFault]
+    moves: list[str]
+    terms: LicenceTold
+    decisions: list[DecisionTold]
+    events: list[EventTold]

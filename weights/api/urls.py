@@ -1,0 +1,19 @@
+"""Everything below /api/v1; it stands before the Hub's addresses, which take all of /api/."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from weights.api.api import api
+from weights.api.problems import Refused, problem
+
+
+@csrf_exempt
+def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
+    return problem(request, Refused("not_found", "There is no such address in this API."))
+
+
+urlpatterns = [
+    path("api/v1/", api.urls),
+    re_path(r"^api/v1(?:/(?P<rest>[\s\S]*))?$", unknown_address, name="unknown-api-address"),
+]

@@ -1,0 +1,15 @@
+"""Is this file from here? Which revisions hold certain bytes, as far as the asker may know."""
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from weights.models import Checkpoint, File, Revision
+
+
+def places_of(sha256: str, user: User | None) -> QuerySet[File]:
+    """Where these bytes stand: in published revisions of checkpoints that `user` may know of."""
+    return File.objects.filter(
+        blob__sha256=sha256,
+        revision__state=Revision.State.VISIBLE,
+        revision__checkpoint__in=Checkpoint.objects.visible_to(user).published(),
+    ).order_by("revision__checkpoint__org", "revision__checkpoint__name", "-revision", "path")
