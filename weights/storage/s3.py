@@ -45,12 +45,12 @@ _CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-#: For what a person waits for: twice 1 + 3 s and the pause between end within ten seconds.
+#: For what a person waits for: two tries of 1 + 2 s and the pause between end after 7 s.
 _QUICK = _CONFIG.merge(
-    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=3)
+    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 )
-#: Seconds that the body of an excerpt may take, however slowly it trickles in.
-EXCERPT_SECONDS = 4.0
+#: Seconds after which no more of an excerpt is awaited, however slowly it trickles in.
+EXCERPT_SECONDS = 7.0
 #: A name under which nothing is stored, to ask the library how it would sign one.
 _PROBE = "0" * 64
 
@@ -117,7 +117,7 @@ class S3Storage:
     def size(self, sha256: str) -> int | None:
         try:
             with self.asking():
-                return self._quick.head_object(**self.at(sha256))["ContentLength"]
+                return self.client.head_object(**self.at(sha256))["ContentLength"]
         except BlobMissing:
             return None
 
@@ -129,11 +129,11 @@ class S3Storage:
     def excerpt(self, sha256: str, most: int) -> bytes:
         end = time.monotonic() + EXCERPT_SECONDS
         with self.asking():
-            body = self._quick.get_object(**self.at(sha256))["Body"]
+            found = self._quick.get_object(**self.at(sha256))
             try:
-                return _read_until(body, most, end)
+                return _read_until(found["Body"], min(most, found["ContentLength"]), end)
             finally:
-                body.close()
+                found["Body"].close()
 
     def local_path(self, sha256: str) -> None:
         return None
@@ -266,17 +266,17 @@ def _clamp(seconds: int, now: datetime, ends: datetime | None) -> int:
     return max(1, min(seconds, most))
 
 
-def _read_until(body: Any, most: int, end: float) -> bytes:
-    """At most `most` bytes of a body, which must all have come before the clock says `end`."""
+def _read_until(body: Any, size: int, end: float) -> bytes:
+    """The first bytes of a body, which must all have come before the clock says `end`."""
     content = bytearray()
-    while len(content) < most:
+    while len(content) < size:
         # `read` waits for all that is asked for, a byte at a time if need be; `read1` does not.
         try:
-            block = body._raw_stream.read1(most - len(content))
+            block = body._raw_stream.read1(size - len(content))
         except (HTTPError, OSError) as error:
             raise StorageUnavailable(f"the store broke off: {error}") from error
         if not block:
-            break
+            raise StorageUnavailable("the store broke off")
         content += block
         if time.monotonic() > end:
             raise StorageUnavailable("the store sends too slowly")
