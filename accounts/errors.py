@@ -32,9 +32,16 @@ class LicenceChanged(AccountsError):
 
 
 class LimitReached(AccountsError):
-    """More than a person may send in a day or keep open at once."""
+    """More than a person may send in a day or keep open at once.
+
+    `wait` is the seconds after which there is room again, where waiting makes it.
+    """
 
     code = "limit_reached"
+
+    def __init__(self, message: str, *, wait: int | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class InvalidValue(AccountsError):

@@ -56,11 +56,14 @@ class UnknownTier(WeightsError):
 
 
 class GateRefused(WeightsError):
-    """The gate said no; `code` is the refusal code of design.md section 3."""
+    """The gate said no; `code` is the refusal code of design.md section 3.
 
-    def __init__(self, code: str, message: str) -> None:
+    `wait` is the seconds after which the same may be allowed, where that is known.
+    """
+
+    def __init__(self, code: str, message: str, *, wait: int | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.wait = code, wait
 
 
 class PublishRefused(WeightsError):

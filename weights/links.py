@@ -1,5 +1,6 @@
 """Checkpoint links: ask the gate, sign, record, mail; and read one that comes back."""
 
+import math
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -180,10 +181,11 @@ def _demand_room_today(user: User, checkpoint: Checkpoint) -> None:
         cause=CheckpointLink.Cause.REQUEST,
         created_at__gte=since,
     )
-    if made.count() >= LINKS_A_DAY:
-        raise GateRefused(
-            Refusal.QUOTA, f"at most {LINKS_A_DAY} links a day for one checkpoint; try tomorrow"
-        )
+    newest = list(made.order_by("-created_at").values_list("created_at", flat=True)[:LINKS_A_DAY])
+    if len(newest) == LINKS_A_DAY:
+        message = f"at most {LINKS_A_DAY} links a day for one checkpoint; try tomorrow"
+        wait = math.ceil((newest[-1] - since).total_seconds())
+        raise GateRefused(Refusal.QUOTA, message, wait=wait)
 
 
 # -- using and ending -------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A person's request for a reviewed tier, and the moves it makes."""
 
+import math
 import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -346,9 +347,12 @@ class Application(models.Model):
 
     def _demand_room_today(self, by: "User") -> None:
         since = timezone.now() - timedelta(days=1)
-        sent = Application.objects.filter(applicant=by, submitted_at__gte=since).count()
-        if sent >= SUBMISSIONS_A_DAY:
-            raise LimitReached(f"at most {SUBMISSIONS_A_DAY} applications a day; try tomorrow")
+        sent = Application.objects.filter(applicant=by, submitted_at__gte=since).order_by("-submitted_at")
+        newest = list(sent.values_list("submitted_at", flat=True)[:SUBMISSIONS_A_DAY])
+        if len(newest) == SUBMISSIONS_A_DAY:
+            wait = math.ceil((newest[-1] - since).total_seconds())
+            message = f"at most {SUBMISSIONS_A_DAY} applications a day; try tomorrow"
+            raise LimitReached(message, wait=wait)
 
 
 def check_reasons(move: str, verdict: Decision.Verdict, reasons: list[str], note: str) -> None:

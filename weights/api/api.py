@@ -14,7 +14,7 @@ from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from accounts.errors import AccountsError
+from accounts.errors import AccountsError, LimitReached
 from weights.api import applications, checkpoints, codes, downloads, links
 from weights.api.authentication import BearerToken, OptionalToken
 from weights.api.meanings import MEANINGS
@@ -39,7 +39,12 @@ class Documentation(Swagger):
 
 
 class PortalApi(NinjaAPI):
-    """Ninja's API, its document corrected where our answers differ from its own."""
+    """Ninja's API, its document corrected where our answers differ from its own.
+
+    The document takes a fifth of a second to make and never changes, so it is made once.
+    """
+
+    _document: OpenAPISchema | None = None
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
@@ -47,13 +52,18 @@ class PortalApi(NinjaAPI):
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
-        document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
-        for operations in document["paths"].values():
-            operations.pop("head", None)  # as GET without a body; ids are given once
-            for operation in operations.values():
-                _correct(operation)
-        document["components"]["securitySchemes"].pop(OptionalToken.__name__, None)
-        return document
+        if self._document is None:
+            self._document = _corrected(super().get_openapi_schema())
+        return self._document
+
+
+def _corrected(document: OpenAPISchema) -> OpenAPISchema:
+    for operations in document["paths"].values():
+        operations.pop("head", None)  # as GET without a body; ids are given once
+        for operation in operations.values():
+            _correct(operation)
+    document["components"]["securitySchemes"].pop(OptionalToken.__name__, None)
+    return document
 
 
 def _correct(operation: dict[str, Any]) -> None:
@@ -93,13 +103,21 @@ def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
 @api.exception_handler(GateRefused)
 def _by_gate(request: HttpRequest, error: GateRefused) -> HttpResponse:
     code = f"{error.code}_not_found" if error.code in set(Missing) else error.code
-    return problem(request, Refused(code, _sentence(error)))
+    return problem(request, Refused(code, str(error), wait=error.wait))
 
 
 @api.exception_handler(AccountsError)
 def _by_accounts(request: HttpRequest, error: AccountsError) -> HttpResponse:
     code = error.code if error.code in MEANINGS else "bad_transition"
     return problem(request, Refused(code, _sentence(error)))
+
+
+@api.exception_handler(LimitReached)
+def _limit_reached(request: HttpRequest, error: LimitReached) -> HttpResponse:
+    """429 asks to wait; where waiting does not help, the state of things is in the way."""
+    status = 429 if error.wait else 409
+    refused = Refused(error.code, _sentence(error), status=status, wait=error.wait)
+    return problem(request, refused)
 
 
 @api.exception_handler(ValidationError)
@@ -135,7 +153,7 @@ def _nowhere(request: HttpRequest, error: Http404) -> HttpResponse:
 @api.exception_handler(OperationalError)
 def _database_away(request: HttpRequest, error: OperationalError) -> HttpResponse:
     log.error("the database does not answer: %s", error)
-    return problem(request, Refused("unavailable", "Try again in a moment."))
+    return problem(request, Refused("unavailable", "Try again in a moment.", wait=10))
 
 
 def _field(where: tuple[str | int, ...]) -> str:

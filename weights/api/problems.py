@@ -28,7 +28,10 @@ class Fault(NamedTuple):
 
 
 class Refused(Exception):
-    """Ends an operation with a problem; the status is the code's own unless one is given."""
+    """Ends an operation with a problem; the status is the code's own unless one is given.
+
+    `wait` is the seconds after which the same may succeed.
+    """
 
     def __init__(
         self,
@@ -38,12 +41,13 @@ class Refused(Exception):
         status: int | None = None,
         faults: list[Fault] | None = None,
         next_step: dict[str, str] | None = None,
+        wait: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.code, self.detail = code, detail
         self.status = status or MEANINGS[code].status
         self.faults = faults or []
-        self.next_step = next_step
+        self.next_step, self.wait = next_step, wait
 
     @classmethod
     def by(cls, decision: Decision) -> "Refused":
@@ -94,8 +98,8 @@ def problem(request: HttpRequest, refused: Refused) -> HttpResponse:
         response["X-Refusal-Code"] = refused.code
     if refused.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Weighbridge"'
-    if refused.status == 503:
-        response["Retry-After"] = "10"
+    if refused.wait:
+        response["Retry-After"] = str(refused.wait)
     return response
 
 
@@ -135,8 +139,8 @@ def _reworded(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     for name, value in response.headers.items():
         if name.lower() not in _BODY_HEADERS:
             answer[name] = value
+    answer["Content-Length"] = str(len(answer.content))
     if request.method == "HEAD":
-        answer["Content-Length"] = str(len(answer.content))
         answer.content = b""
     return answer
 

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from accounts.models import Application, Grant, Tier, User
+from accounts.models import Application, Tier, User
 from accounts.questions import LABELS
 from tests import factories
-from tests.weights.api.asking import ROOT, Script
+from tests.weights.api.asking import ROOT, Script, told
 from weights.api.schemas import Answers
 
 pytestmark = pytest.mark.django_db
@@ -178,16 +178,34 @@ def test_who_holds_access_or_may_not_apply_is_told_so(
     assert said["code"] == "not_allowed"
 
 
+def test_three_applications_a_day_are_enough(script: Script, applicant: User) -> None:
+    drafts = []
+    for _ in range(4):
+        if len(drafts) == 3:
+            submit(script, drafts[0])
+        begun = script.post("/applications", {"tier": factories.tier().slug}, 201)
+        drafts.append(f"/applications/{begun['id']}")
+        save(script, drafts[-1])
+    crowded = script.send("POST", "/applications", {"tier": factories.tier().slug})
+    assert told(crowded, 409)["code"] == "limit_reached"
+    assert "Retry-After" not in crowded  # waiting does not help; finishing one does
+    submit(script, drafts[1])
+    submit(script, drafts[2])
+    late = script.send("POST", f"{drafts[3]}/submit", submission(script, drafts[3]))
+    assert told(late, 429)["code"] == "limit_reached"
+    assert 23 * 3600 < int(late["Retry-After"]) <= 24 * 3600
+    assert script.get(drafts[3])["status"] == "draft"
+
+
 def test_grants_tell_whether_they_open(
     applicant: User, script: Script, gated_tier: Tier, django_assert_num_queries: Any
 ) -> None:
     factories.expired_grant(applicant, gated_tier)
     for _ in range(3):
         factories.grant(applicant, factories.tier())
-    Grant.objects.filter(user=applicant).last()
     script.get("/links")  # the token's use is noted once a minute
     with django_assert_num_queries(3):
-        told = script.get("/grants")
-    assert [grant["live"] for grant in told] == [True, True, True, False]
-    assert told[-1]["tier"]["slug"] == gated_tier.slug
-    assert not told[-1]["licence_outdated"]
+        mine = script.get("/grants")
+    assert [grant["live"] for grant in mine] == [True, True, True, False]
+    assert mine[-1]["tier"]["slug"] == gated_tier.slug
+    assert not mine[-1]["licence_outdated"]

@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import Tier, User
 from tests import factories
-from tests.weights.api.asking import ROOT, Script
+from tests.weights.api.asking import ROOT, Script, told
 from weights import links
 from weights.models import CheckpointLink, Revision
 
@@ -73,7 +73,9 @@ def test_three_links_a_day_are_enough(gated: Revision, script: Script) -> None:
     for _ in range(3):
         link = script.post("/links", ASKED, 202)
         links.issue(CheckpointLink.objects.get(public_id=link["id"]).pk)
-    assert script.post("/links", ASKED, 429)["code"] == "quota"
+    refused = script.send("POST", "/links", ASKED)
+    assert told(refused, 429)["code"] == "quota"
+    assert 23 * 3600 < int(refused["Retry-After"]) <= 24 * 3600
 
 
 def test_links_of_others_do_not_exist(
