@@ -17,6 +17,7 @@ from accounts.models import LicenceVersion, Tier, User
 from accounts.roles import Role
 from accounts.tiers import AccessMode
 from tests import factories, live, s3, tools
+from tests.front import Front, front
 from tests.live import Portal
 
 MISSING = "a program that these tests need is missing"
@@ -216,6 +217,24 @@ def start_portal(
 def portal_server(store: Path, start_portal: Callable[..., Portal]) -> Portal:
     """A real portal with a worker, on a file store of its own."""
     return start_portal(worker=True)
+
+
+@pytest.fixture
+def start_front(
+    start_portal: Callable[..., Portal], settings: Settings, tmp_path: Path
+) -> Iterator[Callable[..., Front]]:
+    """Start nginx and a production portal behind it, on the store of the test's settings.
+
+    Environment for the portal is given by name: `start_front(ACCEL_LOCATION="/blobs/")`.
+    """
+    blobs = str(settings.WEIGHTS_STORAGE).removeprefix("file://")
+    with ExitStack() as running:
+
+        def start(**environment: str) -> Front:
+            one = front(start_portal, tmp_path, blobs, settings.S3_ENDPOINT_URL, environment)
+            return running.enter_context(one)
+
+        yield start
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which a caller whom we had no thread or store for may try again.
 RETRY_AFTER = 10
 
+_COMPARED = {"If-Match", "If-Range", "If-Unmodified-Since"}
+
 Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
 
 
@@ -179,8 +181,8 @@ def _send(
 
 
 def _server_would_misread(request: HttpRequest) -> bool:
-    """nginx compares If-Match and If-Range with a tag of its own, and so misses ours."""
-    return "If-Match" in request.headers or "If-Range" in request.headers
+    """nginx compares these with a tag or a date of its own, and so misses ours."""
+    return not _COMPARED.isdisjoint(request.headers)
 
 
 def _handed_over(file: File) -> HttpResponse:

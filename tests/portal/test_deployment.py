@@ -1,29 +1,25 @@
 """The containers: what they run, and the web server in front of them."""
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.request import Request
 
 import pytest
 import yaml
-from pytest_django import Settings
 
 from accounts.models import Tier
 from portal import processes
 from tests import factories, s3, services, tools
-from tests.live import ROOT, Portal
+from tests.front import NGINX, Front, ask
+from tests.live import ROOT
 
 pytestmark = pytest.mark.one_database
 
-NGINX = ROOT / "deploy" / "nginx.conf"
 SERVICE_KEYS = {
     *("build", "image", "restart", "init", "environment", "volumes", "depends_on", "command"),
     *("user", "ports", "healthcheck", "stop_grace_period"),
@@ -134,102 +130,6 @@ def test_the_number_of_threads_comes_from_the_environment(monkeypatch: pytest.Mo
 # -- nginx --------------------------------------------------------------------------------
 
 
-@dataclass
-class Front:
-    """nginx with deploy/nginx.conf, in front of a portal in its production settings."""
-
-    url: str
-    store_url: str
-    portal: Portal
-    log: Path
-
-    def answers(self) -> bool:
-        try:
-            return self.get("/healthz")[0] == 200
-        except URLError:
-            return False
-
-    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
-        """Status, headers and body; redirects are not followed."""
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return _get(Request(self.url + path, headers=names, method=method))
-
-
-class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_OPENER: OpenerDirector = build_opener(_NoRedirect)
-
-
-def _get(request: Request) -> tuple[int, Any, bytes]:
-    try:
-        with _OPENER.open(request, timeout=30) as answer:
-            return answer.status, answer.headers, answer.read()
-    except HTTPError as error:
-        with error:
-            return error.code, error.headers, error.read()
-
-
-@pytest.fixture
-def start_front(
-    start_portal: Callable[..., Portal], settings: Settings, tmp_path: Path
-) -> Iterator[Callable[..., Front]]:
-    """Start nginx and a production portal behind it, on the store of the test's settings."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(**environment: str) -> Front:
-        port, store_port = services.free_port(), services.free_port()
-        front = Front(
-            f"http://127.0.0.1:{port}",
-            f"http://127.0.0.1:{store_port}",
-            start_portal(
-                settings_={
-                    "DJANGO_SETTINGS_MODULE": "portal.settings.production",
-                    "PUBLIC_URL": f"http://127.0.0.1:{port}",
-                    "ALLOWED_HOSTS": "127.0.0.1",
-                    "S3_PUBLIC_ENDPOINT_URL": f"http://127.0.0.1:{store_port}",
-                    "TRUSTED_PROXIES": "1",
-                    **environment,
-                }
-            ),
-            tmp_path / "nginx.log",
-        )
-        conf = tmp_path / "nginx.conf"
-        conf.write_text(_local(front, port, store_port, settings, tmp_path))
-        started.append(services.start(_nginx(conf), front.log))
-        services.wait_until(front.answers, "nginx")
-        return front
-
-    yield start
-    for process in started:
-        services.stop(process)
-
-
-def _nginx(conf: Path) -> list[str]:
-    """nginx in the foreground; as root its workers stay root, who alone reads pytest's folders."""
-    who = " user root;" if os.geteuid() == 0 else ""
-    return [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{who}"]
-
-
-def _local(front: Front, port: int, store_port: int, settings: Settings, folder: Path) -> str:
-    """deploy/nginx.conf with the names and folders of the containers put in this test's place."""
-    blobs = str(settings.WEIGHTS_STORAGE).removeprefix("file://")
-    text = NGINX.read_text()
-    for container, here in {
-        "http://web:8000": front.portal.url,
-        "http://store:8333": settings.S3_ENDPOINT_URL or "http://127.0.0.1:1",
-        "listen 8080;": f"listen 127.0.0.1:{port};",
-        "listen 9000;": f"listen 127.0.0.1:{store_port};",
-        "/srv/weights/": f"{blobs}/",
-        "/tmp/nginx": f"{folder}/nginx",
-    }.items():
-        assert container in text, container
-        text = text.replace(container, here)
-    return text
-
-
 @pytest.mark.needs("nginx")
 def test_nginx_finds_no_fault_in_its_configuration(tmp_path: Path) -> None:
     command = [str(tools.find("nginx")), "-t", "-c", str(NGINX), "-e", "stderr"]
@@ -257,7 +157,7 @@ def test_nginx_sends_blobs_as_the_portal_would(
     assert "Content-Encoding" not in headers
     assert "X-Accel-Redirect" not in headers
 
-    direct = _get(Request(front.portal.url + path))
+    direct = ask(Request(front.portal.url + path))
     assert "X-Accel-Redirect" in direct[1], "the portal handed the file to nginx"
 
     assert front.get(path, "HEAD")[1]["Content-Length"] == str(len(content))
@@ -318,11 +218,11 @@ def test_the_store_gives_signed_reads_through_nginx_and_takes_nothing(
     status, headers, _ = front.get("/acme/small/resolve/main/model.safetensors")
     assert status == 302
     assert headers["Location"].startswith(f"{front.store_url}/{s3.BUCKET}/")
-    status, _, body = _get(Request(headers["Location"], headers={"Range": "bytes=1-3"}))
+    status, _, body = ask(Request(headers["Location"], headers={"Range": "bytes=1-3"}))
     assert (status, body) == (206, factories.SMALL_MODEL["model.safetensors"][1:4])
     put = Request(headers["Location"], data=b"other bytes", method="PUT")
-    assert _get(put)[0] == 403
-    assert _get(Request(f"{front.store_url}/{s3.BUCKET}/probe"))[0] == 403
+    assert ask(put)[0] == 403
+    assert ask(Request(f"{front.store_url}/{s3.BUCKET}/probe"))[0] == 403
 
 
 @pytest.mark.needs("nginx")
@@ -331,4 +231,4 @@ def test_a_form_beyond_the_limit_is_refused_by_nginx(
 ) -> None:
     front = start_front()
     big = Request(f"{front.url}/healthz", data=b"x" * 3_000_000, method="POST")
-    assert _get(big)[0] == 413
+    assert ask(big)[0] == 413

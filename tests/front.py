@@ -1,0 +1,112 @@
+"""nginx with deploy/nginx.conf, in front of a portal in its production settings."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+
+from tests import services, tools
+from tests.live import ROOT, Portal
+
+NGINX = ROOT / "deploy" / "nginx.conf"
+
+
+@dataclass
+class Front:
+    """Where the running pair is reached, and what nginx has written."""
+
+    url: str
+    store_url: str
+    portal: Portal
+    log: Path
+
+    def answers(self) -> bool:
+        try:
+            return self.get("/healthz")[0] == 200
+        except URLError:
+            return False
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
+        """Status, headers and body; redirects are not followed."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return ask(Request(self.url + path, headers=names, method=method))
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER: OpenerDirector = build_opener(_NoRedirect)
+
+
+def ask(request: Request) -> tuple[int, Any, bytes]:
+    """Status, headers and body, whatever the status."""
+    try:
+        with _OPENER.open(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+@contextmanager
+def front(
+    start_portal: Callable[..., Portal],
+    folder: Path,
+    blobs: str,
+    store: str | None,
+    environment: dict[str, str],
+) -> Iterator[Front]:
+    """Run nginx and a portal behind it; `blobs` is the folder that nginx may send from."""
+    port, store_port = services.free_port(), services.free_port()
+    running = Front(
+        f"http://127.0.0.1:{port}",
+        f"http://127.0.0.1:{store_port}",
+        start_portal(
+            settings_={
+                "DJANGO_SETTINGS_MODULE": "portal.settings.production",
+                "PUBLIC_URL": f"http://127.0.0.1:{port}",
+                "ALLOWED_HOSTS": "127.0.0.1",
+                "S3_PUBLIC_ENDPOINT_URL": f"http://127.0.0.1:{store_port}",
+                "TRUSTED_PROXIES": "1",
+                **environment,
+            }
+        ),
+        folder / "nginx.log",
+    )
+    conf = folder / "nginx.conf"
+    here = {
+        "http://web:8000": running.portal.url,
+        "http://store:8333": store or "http://127.0.0.1:1",
+        "listen 8080;": f"listen 127.0.0.1:{port};",
+        "listen 9000;": f"listen 127.0.0.1:{store_port};",
+        "/srv/weights/": f"{blobs}/",
+        "/tmp/nginx": f"{folder}/nginx",
+    }
+    conf.write_text(_localised(here))
+    process = services.start(_nginx(conf), running.log)
+    try:
+        services.wait_until(running.answers, "nginx")
+        yield running
+    finally:
+        services.stop(process)
+
+
+def _nginx(conf: Path) -> list[str]:
+    """nginx in the foreground; as root its workers stay root, who alone reads pytest's folders."""
+    who = " user root;" if os.geteuid() == 0 else ""
+    return [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{who}"]
+
+
+def _localised(here: dict[str, str]) -> str:
+    """deploy/nginx.conf with names and folders of this test in place of the containers' own."""
+    text = NGINX.read_text()
+    for container, local in here.items():
+        assert container in text, container
+        text = text.replace(container, local)
+    return text
