@@ -348,7 +348,8 @@ class Application(models.Model):
     def _demand_room_today(self, by: "User") -> None:
         since = timezone.now() - timedelta(days=1)
         sent = Application.objects.filter(applicant=by, submitted_at__gte=since).order_by("-submitted_at")
-        newest = list(sent.values_list("submitted_at", flat=True)[:SUBMISSIONS_A_DAY])
+        times = sent.values_list("submitted_at", flat=True)[:SUBMISSIONS_A_DAY]
+        newest = [at for at in times if at is not None]
         if len(newest) == SUBMISSIONS_A_DAY:
             wait = math.ceil((newest[-1] - since).total_seconds())
             message = f"at most {SUBMISSIONS_A_DAY} applications a day; try tomorrow"

@@ -179,7 +179,7 @@ def test_who_holds_access_or_may_not_apply_is_told_so(
 
 
 def test_three_applications_a_day_are_enough(script: Script, applicant: User) -> None:
-    drafts = []
+    drafts: list[str] = []
     for _ in range(4):
         if len(drafts) == 3:
             submit(script, drafts[0])
