@@ -14,7 +14,7 @@ from weights.api.meanings import MEANINGS
 from weights.caller import Refusal
 from weights.gate import Decision
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 LIMIT = 1024 * 1024
 
 
