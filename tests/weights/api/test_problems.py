@@ -41,7 +41,7 @@ def test_a_problem_leads_to_its_explanation() -> None:
         "/none",
         "/links/",
         "/links/5",
-        "/applications/00000000-0000-4000-8000-000000000000/x",
+        "/applications/5/x",
         "/a%00b",
         "//",
     ],
