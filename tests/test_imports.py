@@ -15,6 +15,7 @@ PLAIN = [
     "accounts/tiers.py",
     "accounts/token_format.py",
     "weights/facts.py",
+    "weights/macs.py",
     "weights/manifest.py",
     "weights/names.py",
     "weights/ranges.py",

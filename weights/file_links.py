@@ -1,6 +1,7 @@
 """File links: one signed, expiring address for one file (security.md section 3)."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import quote
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from accounts.models import AuditEvent, Grant
 from weights import gate, signing
 from weights.caller import Caller, Refusal
 from weights.errors import GateRefused
-from weights.models import File
+from weights.models import File, Revision
 
 _RATE = 1_000_000  # bytes a second that a link's life allows for
 _LEAST = 15 * 60  # seconds
@@ -27,12 +28,25 @@ def lifetime(size: int, tier_minutes: int) -> int:
 
 def address(file: File, grant: Grant | None, expires: datetime) -> str:
     """The absolute, signed address of one file."""
-    claim = signing.FileClaim(
-        file.pk, file.sha256, str(grant.pk) if grant else "open", int(expires.timestamp())
-    )
-    revision = file.revision
-    path = quote(f"/f/{revision.checkpoint.repo_id}/{revision.sha}/{file.path}")
-    return f"{settings.PUBLIC_URL}{path}?{signing.sign_file(claim, settings.LINK_KEYS)}"
+    return Addresses(file.revision, grant).of(file, int(expires.timestamp()))
+
+
+class Addresses:
+    """Signed addresses of one revision's files, at a fraction of the cost of one by one."""
+
+    def __init__(self, revision: Revision, grant: Grant | None) -> None:
+        folder = quote(f"/f/{revision.checkpoint.repo_id}/{revision.sha}/")
+        self._folder = f"{settings.PUBLIC_URL}{folder}"
+        self._signer = signing.FileSigner(settings.LINK_KEYS, str(grant.pk) if grant else "open")
+
+    def of(self, file: File, expires: int) -> str:
+        """The address of one of the files until `expires`, in Unix seconds."""
+        query = self._signer.query(file.id, file.blob.sha256, expires)
+        return f"{self._folder}{_quoted(file.path)}?{query}"
+
+
+#: A revision's paths are asked for again and again, for each of its links.
+_quoted = lru_cache(maxsize=8192)(quote)
 
 
 def issue(

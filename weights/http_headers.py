@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote
 
 _PLAIN = {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
@@ -15,6 +16,7 @@ def header_text(sentence: str) -> str:
     return quote(unicodedata.normalize("NFC", line), safe=_SAFE, errors="replace")
 
 
+@lru_cache(maxsize=4096)
 def disposition(name: str) -> str:
     """`Content-Disposition` for a download (RFC 6266), with a plain name for old clients."""
     plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)

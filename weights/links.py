@@ -151,15 +151,16 @@ def make_plan(revision: Revision, grant: Grant | None, ends: datetime) -> list[d
     """Every file with size in bytes, SHA-256 and its own signed address, which ends with it."""
     minutes = revision.checkpoint.tier.file_link_minutes
     now = timezone.now()
+    addresses = file_links.Addresses(revision, grant)
     plan = []
-    for file in revision.files.select_related("blob", "revision__checkpoint"):
+    for file in revision.files.select_related("blob"):
         expires = min(ends, now + timedelta(seconds=file_links.lifetime(file.size, minutes)))
         plan.append(
             {
                 "path": file.path,
                 "size": file.size,
                 "sha256": file.sha256,
-                "url": file_links.address(file, grant, expires),
+                "url": addresses.of(file, int(expires.timestamp())),
                 "expires": expires.isoformat(),
             }
         )

@@ -7,9 +7,11 @@ query of a second and a life. The result is the same, byte for byte, as botocore
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
+
+from weights.macs import Mac
 
 _UNRESERVED = "-._~"
 
@@ -27,8 +29,9 @@ class Key:
 class Moment:
     """What all addresses of one second and one life have in common."""
 
-    signing_key: bytes
-    head: bytes  # of the string to sign
+    second: int
+    seconds: int
+    mac: Mac  # with the key of the day, and the head of the string to sign
     query: str  # canonical, without the object's own part
     tail: str  # of the address, in the order in which botocore writes it
 
@@ -37,40 +40,31 @@ class Presigner:
     """Signs for one address of a bucket, such as `https://host/bucket/`, and one region."""
 
     def __init__(self, base: str, region: str, key: Key) -> None:
-        scheme, _, rest = base.partition("://")
-        self._host, _, path = rest.partition("/")
-        self._origin = f"{scheme}://{self._host}"
-        self._path = f"/{path}"
+        host, _, path = base.partition("://")[2].partition("/")
+        self._base = base
+        self._verb = f"GET\n/{path}"
+        self._headers = f"\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
         self._region = region
         self._key = key
-        self._latest: tuple[int, int, Moment] | None = None
+        self._latest: Moment | None = None
 
-    def url(
-        self, path: str, *, disposition: str, version: str = "", seconds: int, now: datetime
-    ) -> str:
+    def url(self, path: str, *, disposition: str, version: str = "", seconds: int, now: int) -> str:
         """The address of one object, whose `path` below the base is quoted already.
 
-        `now` is aware, and in UTC. `version` binds the address to one state of the object.
+        `now` is Unix time. `version` binds the address to one state of the object.
         """
-        moment = self._moment(int(now.timestamp()), seconds, now)
+        moment = self._latest
+        if moment is None or moment.second != now or moment.seconds != seconds:
+            moment = self._latest = self._make(now, seconds)
         own = f"response-content-disposition={_quoted(disposition)}"
         if version:
             own = f"{own}&versionId={_quoted(version)}"
-        where = self._path + path
-        request = f"GET\n{where}\n{moment.query}&{own}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
-        digest = hashlib.sha256(request.encode()).hexdigest().encode()
-        signature = hmac.digest(moment.signing_key, moment.head + digest, "sha256").hex()
-        return f"{self._origin}{where}?{own}&{moment.tail}{signature}"
+        request = f"{self._verb}{path}\n{moment.query}{own}{self._headers}"
+        text = hashlib.sha256(request.encode()).hexdigest().encode()
+        return f"{self._base}{path}?{own}{moment.tail}{moment.mac.digest(text).hex()}"
 
-    def _moment(self, second: int, seconds: int, now: datetime) -> Moment:
-        latest = self._latest
-        if latest is not None and latest[0] == second and latest[1] == seconds:
-            return latest[2]
-        made = self._make(now.strftime("%Y%m%dT%H%M%SZ"), seconds)
-        self._latest = (second, seconds, made)
-        return made
-
-    def _make(self, stamp: str, seconds: int) -> Moment:
+    def _make(self, second: int, seconds: int) -> Moment:
+        stamp = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{stamp[:8]}/{self._region}/s3/aws4_request"
         shared = (
             f"X-Amz-Algorithm=AWS4-HMAC-SHA256"
@@ -84,10 +78,14 @@ class Presigner:
         canonical = [shared, passed, signed] if token else [shared, signed]
         written = [shared, signed, passed] if token else [shared, signed]
         return Moment(
-            signing_key=_signing_key(self._key.secret_key, stamp[:8], self._region),
-            head=f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n".encode(),
-            query="&".join(canonical),
-            tail="&".join(written) + "&X-Amz-Signature=",
+            second,
+            seconds,
+            mac=Mac(
+                _signing_key(self._key.secret_key, stamp[:8], self._region),
+                f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n".encode(),
+            ),
+            query="&".join(canonical) + "&",
+            tail="&" + "&".join(written) + "&X-Amz-Signature=",
         )
 
 

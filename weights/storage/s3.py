@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
@@ -141,14 +142,12 @@ class S3Storage:
     # -- signed addresses -------------------------------------------------------------------
 
     def signed_url(self, sha256: str, *, filename: str, seconds: int, version: str = "") -> str:
-        now = datetime.now(UTC)
+        now = int(time.time())
         if self._cdn is not None:
             path = quote(self.prefix) + blob_key(sha256)
-            life = max(1, min(seconds, URL_SECONDS_MOST))
-            return self._cdn.url(path, disposition(filename), int(now.timestamp()), life)
-        key, ends = self._key()
-        life = _clamp(seconds, now, ends)
-        presigner = self._presigner_for(key)
+            return self._cdn.url(path, disposition(filename), now, _clamp(seconds))
+        presigner, ends = self._presigner_of_now()
+        life = _clamp(seconds, None if ends is None else ends - now)
         if presigner is None:
             return self._signed_by_library(sha256, filename, life, version)
         return presigner.url(
@@ -158,6 +157,13 @@ class S3Storage:
             seconds=life,
             now=now,
         )
+
+    def _presigner_of_now(self) -> tuple[Presigner | None, int | None]:
+        """What signs with the credential of now, and when that ends in Unix time, if it does."""
+        if self._presigner is not None and type(self._credentials) is Credentials:
+            return self._presigner[1], None  # of the kind that never changes
+        key, ends = self._key()
+        return self._presigner_for(key), None if ends is None else int(ends.timestamp())
 
     def _key(self) -> tuple[Key, datetime | None]:
         """The credential of now, renewed if it is a temporary one, and when it ends."""
@@ -185,7 +191,7 @@ class S3Storage:
             theirs.partition("?")[0].removesuffix(blob_key(_PROBE)), self._region, key
         )
         for stamp in parse_qs(urlsplit(theirs).query).get("X-Amz-Date", []):
-            now = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            now = int(datetime.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
             saved_as = disposition("probe")
             if theirs == presigner.url(
                 blob_key(_PROBE), disposition=saved_as, version="1", seconds=60, now=now
@@ -253,17 +259,14 @@ class S3Storage:
             raise _refusal(error, self.bucket) from error
 
 
-def _clamp(seconds: int, now: datetime, ends: datetime | None) -> int:
-    """Within our own bounds and the life of the credential, which the library does not look at.
+def _clamp(seconds: int, left: int | None = None) -> int:
+    """Within our own bounds and what is left of the credential, which the library ignores.
 
     Raises StorageUnavailable when the credential has ended: the address would be dead.
     """
-    most = URL_SECONDS_MOST
-    if ends is not None:
-        most = min(most, int((ends - now).total_seconds()))
-        if most < 1:
-            raise StorageUnavailable("the S3 credentials have ended")
-    return max(1, min(seconds, most))
+    if left is not None and left < 1:
+        raise StorageUnavailable("the S3 credentials have ended")
+    return max(1, min(seconds, URL_SECONDS_MOST, URL_SECONDS_MOST if left is None else left))
 
 
 def _read_until(body: Any, size: int, end: float) -> bytes:

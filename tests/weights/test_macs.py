@@ -1,0 +1,17 @@
+"""HMAC by copied hashes is the library's HMAC."""
+
+import hmac
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weights.macs import Mac
+
+
+@given(key=st.binary(max_size=200), head=st.binary(max_size=100), messages=st.lists(st.binary()))
+def test_every_message_gets_the_librarys_digest(
+    key: bytes, head: bytes, messages: list[bytes]
+) -> None:
+    mac = Mac(key, head)
+    for message in messages:
+        assert mac.digest(message) == hmac.digest(key, head + message, "sha256")
