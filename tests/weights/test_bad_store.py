@@ -24,6 +24,8 @@ from weights.models import Download, File
 from weights.storage import blob_storage
 from weights.storage.s3 import S3Storage
 
+pytestmark = pytest.mark.one_database
+
 SHA256 = "ab" * 32
 #: What the store sends after it has read a request, before it hangs or breaks off.
 FAILS = {

@@ -1,6 +1,7 @@
 """Addresses of a CDN: what is signed, checked as the CDN would, and who is sent there."""
 
 import json
+import time
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,12 +19,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import Tier
+from accounts.models import Tier, User
 from portal import env
 from tests import factories
+from weights import file_links, links
+from weights.caller import Caller
 from weights.models import Download
 from weights.storage import blob_storage
 from weights.storage.cdn import Cdn, SigningKey, policy
+
+pytestmark = pytest.mark.one_database
 
 ORIGIN = "https://weights.example.org"
 NOW = int(datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC).timestamp())
@@ -184,6 +189,25 @@ def test_a_get_is_sent_to_the_cdn_and_a_head_is_answered_here(
     head = client.head(url)
     assert (head.status_code, head["Content-Length"]) == (200, str(file.size))
     assert Download.objects.get().outcome == Download.Outcome.REDIRECTED
+
+
+def test_links_lead_to_the_cdn_too(
+    client: Client, gated_tier: Tier, applicant: User, cdn: None
+) -> None:
+    factories.published("acme/gated", gated_tier)
+    factories.grant(applicant, gated_tier)
+    path = "model.safetensors"
+    file_link = file_links.issue(
+        Caller(user=applicant, kind="command"), "acme/gated", "main", path, 600
+    )
+    folder = links.issue_now(applicant, "acme/gated", 1)
+    for address in (file_link, f"{folder}{path}"):
+        parts = urlsplit(address)
+        asked = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        got = client.get(asked)
+        assert got.status_code == 302, address
+        assert opens(got["Location"], P256, int(time.time()))
+        assert client.head(asked).status_code == 200
 
 
 def test_the_cdn_is_no_way_past_the_gate(client: Client, gated_tier: Tier, cdn: None) -> None:

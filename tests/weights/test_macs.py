@@ -2,10 +2,13 @@
 
 import hmac
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weights.macs import Mac
+
+pytestmark = pytest.mark.one_database
 
 
 @given(key=st.binary(max_size=200), head=st.binary(max_size=100), messages=st.lists(st.binary()))

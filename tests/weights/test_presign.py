@@ -16,6 +16,8 @@ from weights.storage.presign import Key, Presigner
 from weights.storage.protocol import blob_key
 from weights.storage.s3 import S3Storage
 
+pytestmark = pytest.mark.one_database
+
 SHA256 = "ab" * 32
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 AWS = "https://s3.eu-central-1.amazonaws.com"

@@ -56,7 +56,10 @@ def test_who_is_sent_to_the_bucket_gets_the_version_that_was_verified(
     file = revision.files.select_related("blob").get(path="config.json")
     assert file.blob.version
     s3_server.client().put_object(**store.at(file.sha256), Body=b"[]\n")
+    revision.checkpoint.tier.file_link_minutes = 5
+    revision.checkpoint.tier.save()
     address = client.get("/acme/model/resolve/main/config.json")["Location"]
+    assert "&X-Amz-Expires=300&" in address, "the tier has the last word"
     with urlopen(address) as answer:
         assert answer.read() == b"{}\n"
 

@@ -20,6 +20,8 @@ from weights.storage import s3 as s3_module
 from weights.storage.files import FileStorage
 from weights.storage.s3 import PART_SIZE, S3Storage
 
+pytestmark = pytest.mark.one_database
+
 NO_AGE = timedelta(seconds=-1)
 
 

@@ -51,7 +51,7 @@ _QUICK = _CONFIG.merge(
     Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 )
 #: Seconds after which no more of an excerpt is awaited, however slowly it trickles in.
-EXCERPT_SECONDS = 7.0
+EXCERPT_SECONDS = 5.0
 #: A name under which nothing is stored, to ask the library how it would sign one.
 _PROBE = "0" * 64
 
