@@ -218,12 +218,13 @@ def test_damage_between_intake_and_verification_is_told_and_nothing_is_shown(
 def test_a_worker_killed_in_mid_verification_is_replaced_by_the_next(
     open_tier: Tier, store: Path, start_portal: Callable[..., Portal], tmp_path: Path
 ) -> None:
-    portal = start_portal(worker=True)
+    portal = start_portal()
     (tmp_path / "large").mkdir()
     with (tmp_path / "large" / "model.bin").open("wb") as stream:
         stream.truncate(1 << 30)
     portal.manage("publish", str(tmp_path / "large"), "acme/x", "--tier", "open")
-    services.wait_until(VerificationRun.objects.exists, "a verification", pause=0.01)
+    portal.start("worker")  # only now, or it would be done before this process looks
+    services.wait_until(VerificationRun.objects.exists, "a verification", pause=0.005)
     portal.processes["worker"].send_signal(signal.SIGKILL)
     portal.kill("worker")
     assert VerificationRun.objects.get().result == VerificationRun.Result.RUNNING
