@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django_countries import countries
 
 from accounts.models import LicenceVersion, Tier, User
@@ -20,6 +21,8 @@ ABSTRACT_HELP = (
     "Name the question, the method, and what you will do with the weights: which parts of the "
     "model you look at, on which data, and what you expect to publish. 150 to 5,000 characters."
 )
+_TOO_SHORT = "Write at least %(limit_value)d characters; so far there are %(show_value)d."
+_TOO_LONG = "Write at most %(limit_value)d characters; now there are %(show_value)d."
 _ADDRESS = re.compile(r"@|://|www\.", re.IGNORECASE)
 _NO_ORGANISATION = frozenset({"none", "n/a", "-", "no", "independent"})
 _REPO_ID = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}")
@@ -38,6 +41,14 @@ def excluded(tier: Tier) -> dict[str, str]:
 
 class TextField(forms.CharField):
     """Text whose length counts after normalisation; the browser cuts nothing off."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for bound in self.validators:
+            if isinstance(bound, MinLengthValidator):
+                bound.message = _TOO_SHORT
+            elif isinstance(bound, MaxLengthValidator):
+                bound.message = _TOO_LONG
 
     def to_python(self, value: Any) -> str:
         return normal(super().to_python(value) or "")

@@ -6,6 +6,6 @@ register = template.Library()
 
 
 @register.filter
-def at(mapping: dict[str, str], key: str) -> str:
+def at(mapping: dict[str, str] | None, key: str) -> str:
     """What `mapping` holds for `key`; empty for nothing."""
-    return mapping.get(key, "")
+    return mapping.get(key, "") if mapping else ""

@@ -255,6 +255,7 @@ def _show(
         "licence": desk.licence,
         "licence_text": to_html(desk.licence.text, top=3),
         "application": application,
+        "labels": LABELS,
         "others": others or {},
         "open_points": open_points or [],
         "decision": application.decisions.last() if application and returned else None,
