@@ -37,6 +37,11 @@ def application_returned(application: "Application", decision: "Decision") -> No
     _about(application, "application_returned", key, decision=decision, **_reasons(decision))
 
 
+def application_reopened(application: "Application", ended: "Grant | None") -> None:
+    """Tell the applicant that staff look again; `ended` is the access that this took."""
+    _about(application, "application_reopened", str(application.pk), grant=ended)
+
+
 def access_given(grant: "Grant") -> None:
     """Break-glass: tell the holder what staff gave them."""
     _to_holder(grant, "access_given")

@@ -48,3 +48,9 @@ class InvalidValue(AccountsError):
     """A value outside its bounds; the sentence names the value and the bounds."""
 
     code = "invalid_value"
+
+
+class NotFound(AccountsError):
+    """There is no such person or request, or it stands where it is asked to go already."""
+
+    code = "not_found"

@@ -15,6 +15,7 @@ _WORDS = {
     "application.return": "A reviewer returned it for changes",
     "application.approve": "It was approved",
     "application.reject": "It was rejected",
+    "application.reopen": "Staff reopened it, to decide again",
     "application.lapse": "It lapsed",
     "licence.accepted": "You accepted the licence",
 }

@@ -25,8 +25,9 @@ from accounts.models.grant import Grant
 from accounts.models.role import RoleAssignment
 from accounts.moves import MOVES, OPEN_STATES, TERMINAL_STATES, Status
 from accounts.reasons import RULES, Reason
-from accounts.roles import APPLICATION_READERS, DECIDERS
+from accounts.roles import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS
 from accounts.signals import application_decided
+from accounts.tiers import AccessMode
 
 if TYPE_CHECKING:
     from accounts.models import LicenceVersion, Tier, User
@@ -36,6 +37,9 @@ OPEN_DRAFTS = 3
 FORM_VERSION = 1
 NOTE_LEAST = {Decision.Verdict.REJECT: 20}
 NOTE_LEAST_FOR_OTHER = 60
+#: What a lead reviewer may reopen; an open application is in the queue already.
+REOPENABLE_STATES = frozenset({Status.APPROVED, Status.REJECTED, Status.WITHDRAWN})
+REOPENED_REASON = "the application was reopened"
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
@@ -70,6 +74,69 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         AuditEvent.record("application.started", actor=applicant, target=application)
         return application
 
+    @transaction.atomic
+    def reopen(
+        self, applicant: "User", tier: "Tier", *, by: "User", reason: str = ""
+    ) -> "Application":
+        """Put a decided request back in the queue, and take the access that came of it.
+
+        The new application carries its predecessor's last snapshot, or none where access was
+        given without an application. Raises NotAllowed unless `by` is a lead reviewer of the
+        tier, AlreadyHeld while an application is open, TransitionRefused when there is
+        nothing to reopen.
+        """
+        if tier.access_mode is not AccessMode.REVIEWED:
+            raise TransitionRefused(f"nobody applies for {tier}; revoke the grant instead")
+        if by.pk == applicant.pk:
+            raise NotAllowed("nobody decides their own application")
+        if not RoleAssignment.objects.covers(by, GRANT_KEEPERS, tier):
+            raise NotAllowed(f"you are no lead reviewer of {tier}")
+        _one_at_a_time(applicant)
+        if open_one := self.open().filter(applicant=applicant, tier=tier).first():
+            raise AlreadyHeld(f"{open_one.reference} is open already")
+        decided = self.filter(applicant=applicant, tier=tier, status__in=REOPENABLE_STATES)
+        before = decided.order_by("-submitted_at", "-pk").first()
+        grant = Grant.objects.filter(user=applicant, tier=tier).order_by("-starts_at").first()
+        if before is None and grant is None:
+            raise TransitionRefused(f"{applicant} has neither applied for {tier} nor held it")
+        ended = _end_access(applicant, tier, by=by, reason=reason or REOPENED_REASON)
+        reopened = self._successor(applicant, tier, before)
+        details = {"predecessor": before.reference if before else "", "reason": reason}
+        AuditEvent.record("application.reopen", actor=by, target=reopened, details=details)
+        emails.application_reopened(reopened, ended)
+        return reopened
+
+    def _successor(
+        self, applicant: "User", tier: "Tier", before: "Application | None"
+    ) -> "Application":
+        """A submitted application with the answers last seen of its predecessor."""
+        snapshot = before.latest_snapshot if before else None
+        successor = self.create(
+            applicant=applicant,
+            tier=tier,
+            kind=Application.Kind.REOPENED,
+            predecessor=before,
+            form_version=before.form_version if before else FORM_VERSION,
+            status=Status.SUBMITTED,
+            answers=snapshot.answers if snapshot else {},
+            submitted_at=timezone.now(),
+        )
+        if snapshot is not None:
+            successor.snapshots.create(
+                number=1, answers=snapshot.answers, licence_version=snapshot.licence_version
+            )
+        return successor
+
+
+def _end_access(applicant: "User", tier: "Tier", *, by: "User", reason: str) -> Grant | None:
+    """Revoke what this person holds of the tier; the grant that ended, if any."""
+    held = Grant.objects.filter(user=applicant, tier=tier)
+    held.expire_due()
+    grant = held.unended().first()
+    if grant is not None:
+        grant.revoke(by=by, reason=reason)
+    return grant
+
 
 def _one_at_a_time(applicant: "User") -> None:
     """Let two windows of one person wait for each other, so that limits count both."""
@@ -91,12 +158,20 @@ def refuse_to_apply(applicant: "User", tier: "Tier") -> None:
 class Application(models.Model):
     """One ask by one person for one reviewed tier. Applications are history; grants are rights."""
 
+    class Kind(models.TextChoices):
+        NEW = "new", "New"
+        REOPENED = "reopened", "Reopened by staff"
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     applicant = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="applications"
     )
     tier = models.ForeignKey("accounts.Tier", models.PROTECT, related_name="applications")
     form_version = models.PositiveSmallIntegerField(default=FORM_VERSION)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.NEW)
+    predecessor = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="successors"
+    )
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.DRAFT)
     answers = models.JSONField(default=dict, blank=True)
     answers_version = models.PositiveIntegerField(default=0)
@@ -299,7 +374,7 @@ class Application(models.Model):
     ) -> Decision:
         check_reasons(move, verdict, reasons, note)
         snapshot = self.latest_snapshot
-        if snapshot is None:
+        if snapshot is None and self.kind != self.Kind.REOPENED:
             raise TransitionRefused(f"{self.reference} was never submitted")
         changes = {} if move == "return" else {"decided_at": timezone.now()}
         self._become(move, by=by, details={"reasons": reasons}, **changes)
@@ -326,9 +401,14 @@ class Application(models.Model):
         )
 
     def _accepted_licence(self) -> "LicenceVersion":
+        """The text accepted; the one in force where access was first given without asking."""
         snapshot = self.latest_snapshot
-        assert snapshot is not None  # _decide refuses without one
-        return snapshot.licence_version
+        if snapshot is not None:
+            return snapshot.licence_version
+        version = self.tier.licence.in_force()
+        if version is None:
+            raise InvalidValue(f"the licence {self.tier.licence} has no version in force")
+        return version
 
     def _demand_applicant(self, by: "User") -> None:
         if by.pk != self.applicant_id:
@@ -347,7 +427,8 @@ class Application(models.Model):
 
     def _demand_room_today(self, by: "User") -> None:
         since = timezone.now() - timedelta(days=1)
-        sent = Application.objects.filter(applicant=by, submitted_at__gte=since).order_by("-submitted_at")
+        own = Application.objects.filter(applicant=by).exclude(kind=self.Kind.REOPENED)
+        sent = own.filter(submitted_at__gte=since).order_by("-submitted_at")
         times = sent.values_list("submitted_at", flat=True)[:SUBMISSIONS_A_DAY]
         newest = [at for at in times if at is not None]
         if len(newest) == SUBMISSIONS_A_DAY:
@@ -365,6 +446,8 @@ def check_reasons(move: str, verdict: Decision.Verdict, reasons: list[str], note
     for code in reasons:
         if code not in RULES or move not in RULES[code].actions:
             raise InvalidValue(f"the reason {code!r} does not go with {move}")
+    if reasons == [Reason.UNSPECIFIED]:  # set by the Hub's call, whose text may be empty
+        return
     least = NOTE_LEAST.get(verdict, 0)
     if Reason.OTHER in reasons:
         least = NOTE_LEAST_FOR_OTHER

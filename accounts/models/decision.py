@@ -15,7 +15,10 @@ class Decision(models.Model):
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="decisions"
     )
-    snapshot = models.ForeignKey("accounts.ApplicationSnapshot", models.PROTECT)
+    #: None where a reopened application has no answers: access was given without asking.
+    snapshot = models.ForeignKey(
+        "accounts.ApplicationSnapshot", models.PROTECT, null=True, blank=True
+    )
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reasons = models.JSONField(default=list, blank=True, help_text="Codes of the reason catalogue")

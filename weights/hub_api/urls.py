@@ -5,13 +5,14 @@ Parts are taken as they come: a name that no checkpoint has is answered in the H
 
 from django.urls import path, re_path
 
-from weights.hub_api import views
+from weights.hub_api import access_requests, views
 
 app_name = "hub"
 
 _ID = r"(?P<org>[^/]+)/(?P<name>[^/]+)"
 _MODEL = rf"^api/models/{_ID}"
-_ROUTES = "revision|tree|paths-info|refs|commits|auth-check"
+_ROUTES = "revision|tree|paths-info|refs|commits|auth-check|user-access-request"
+_REQUESTS = rf"{_MODEL}/user-access-request"
 
 urlpatterns = [
     path("api/whoami-v2", views.whoami, name="whoami"),
@@ -22,6 +23,13 @@ urlpatterns = [
     re_path(rf"{_MODEL}/refs$", views.refs, name="refs"),
     re_path(rf"{_MODEL}/commits/(?P<revision>[\s\S]+)$", views.commits, name="commits"),
     re_path(rf"{_MODEL}/auth-check$", views.auth_check, name="auth-check"),
+    re_path(
+        rf"{_REQUESTS}/(?P<standing>pending|accepted|rejected)$",
+        access_requests.listed,
+        name="access-requests",
+    ),
+    re_path(rf"{_REQUESTS}/handle$", access_requests.handle, name="access-request-handle"),
+    re_path(rf"{_REQUESTS}/grant$", access_requests.grant, name="access-request-grant"),
     re_path(r"^api/models/(?P<name>[^/]+)$", views.unknown_repository),
     re_path(rf"^api/models/(?P<name>[^/]+)/(?:{_ROUTES})(?:/[\s\S]*)?$", views.unknown_repository),
     re_path(r"^api(?:/(?P<rest>[\s\S]*))?$", views.unknown_address, name="unknown-address"),
