@@ -79,26 +79,48 @@ def session_caller(user: "User | None") -> Caller:
     return Caller(user=user, kind="session")
 
 
-def token_caller(authorization: str | None) -> Caller:
-    """Who an `Authorization` header names; ANONYMOUS when none was sent.
+@dataclass(frozen=True)
+class TokenClaim:
+    """A well-formed token that nobody has looked up yet; the gate does it with the rest."""
 
-    Only one `Bearer` header of the exact form is read (security.md section 2); a malformed,
-    unknown or revoked token, and one whose owner is gone, is TOKEN_INVALID. Slips in typing
-    fail by their checksum and cost no query.
+    digest: str
+
+
+def token_claim(authorization: str | None) -> Caller | TokenClaim:
+    """What an `Authorization` header claims; ANONYMOUS when none was sent.
+
+    Only one `Bearer` header of the exact form is read (security.md section 2). Anything else
+    and slips in typing, which the checksum shows, are TOKEN_INVALID and cost no query.
     """
     if authorization is None:
         return ANONYMOUS
     found = _BEARER.fullmatch(authorization)
     if found is None or not token_format.is_well_formed(found[1]):
         return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
-    return _by_digest(token_format.digest(found[1]), timezone.now())
+    return TokenClaim(token_format.digest(found[1]))
 
 
-def _by_digest(digest: str, now: "datetime") -> Caller:
-    token = ApiToken.objects.select_related("user").filter(digest=digest).first()
+def token_caller(authorization: str | None) -> Caller:
+    """Who an `Authorization` header names; ANONYMOUS when none was sent.
+
+    A malformed, unknown or revoked token, and one whose owner is gone, is TOKEN_INVALID.
+    """
+    claim = token_claim(authorization)
+    return look_up(claim, timezone.now()) if isinstance(claim, TokenClaim) else claim
+
+
+def look_up(claim: TokenClaim, now: "datetime") -> Caller:
+    """Who holds the token, noting that it was used; a caller with a problem if nobody does."""
+    token = ApiToken.objects.select_related("user").filter(digest=claim.digest).first()
     if token is None or token.revoked_at is not None or not token.user.is_active:
         return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
     if token.expires_at <= now:
         return Caller(kind="token", problem=Refusal.TOKEN_EXPIRED)
     token.note_use(now, request_facts.current().network)
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
+
+
+def note_use(token_id: int, now: "datetime") -> None:
+    """Remember when and from which network a token was used."""
+    network = request_facts.current().network
+    ApiToken.objects.filter(pk=token_id).update(last_used_at=now, last_used_network=network)

@@ -22,7 +22,7 @@ from accounts.roles import Role
 from accounts.tiers import AccessMode
 from tests import factories
 from weights import gate
-from weights.caller import ANONYMOUS, Caller, Refusal, session_caller, token_caller
+from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, session_caller, token_claim
 from weights.gate import Decision, Missing
 from weights.models import Blob, Checkpoint, CheckpointLink, Revision
 
@@ -46,10 +46,10 @@ class World:
     def tier(self) -> Tier:
         return self.revision.checkpoint.tier
 
-    def caller(self) -> Caller:
-        return ANONYMOUS if self.anonymous else token_caller(f"Bearer {self.token}")
+    def caller(self) -> Caller | TokenClaim:
+        return ANONYMOUS if self.anonymous else token_claim(f"Bearer {self.token}")
 
-    def decide(self, caller: Caller | None = None) -> Decision:
+    def decide(self, caller: Caller | TokenClaim | None = None) -> Decision:
         caller = caller or self.caller()
         now = timezone.now()
         return gate.decide(caller, self.asked_repo, self.asked_revision, self.asked_path, now)

@@ -3,18 +3,19 @@
 from django.conf import settings
 from django.http import HttpRequest
 
-from weights.caller import Caller, session_caller, token_caller
+from weights.caller import Caller, TokenClaim, session_caller, token_caller, token_claim
 
 
 def by_token(request: HttpRequest) -> Caller:
-    return token_caller(request.headers.get("Authorization"))
+    return token_caller(request.META.get("HTTP_AUTHORIZATION"))
 
 
-def by_token_or_session(request: HttpRequest) -> Caller:
-    """A token where one is sent, else the person signed in with this browser.
+def claim_or_session(request: HttpRequest) -> Caller | TokenClaim:
+    """A token where one is sent, for the gate to look up; else the browser's person.
 
     The session is not touched without its cookie: loading it costs more than the answer.
     """
-    if "Authorization" in request.headers or settings.SESSION_COOKIE_NAME not in request.COOKIES:
-        return by_token(request)
-    return session_caller(request.user if request.user.is_authenticated else None)
+    authorization = request.META.get("HTTP_AUTHORIZATION")
+    if authorization is None and settings.SESSION_COOKIE_NAME in request.COOKIES:
+        return session_caller(request.user if request.user.is_authenticated else None)
+    return token_claim(authorization)

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from weights import gate, serving
-from weights.caller import Caller, Refusal
+from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.gate import Decision, Missing
 from weights.hub_api import payloads
 from weights.hub_api.addresses import clean, revision_and_path
-from weights.hub_api.authentication import by_token, by_token_or_session
+from weights.hub_api.authentication import by_token, claim_or_session
 from weights.hub_api.errors import Refused, refusal
 from weights.hub_api.listings import history, listing
 from weights.models import Checkpoint, Ref, Revision
@@ -26,11 +26,12 @@ PAGE, EXPANDED_PAGE = 1000, 50
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 View = Callable[..., HttpResponseBase]
+Asker = TypeVar("Asker", Caller, Caller | TokenClaim)
 Item = TypeVar("Item")
 
 
 def hub_view(
-    *methods: str, caller: Callable[[HttpRequest], Caller] = by_token
+    *methods: str, caller: Callable[[HttpRequest], Asker] = by_token
 ) -> Callable[[View], View]:
     """Read the caller, refuse invalid credentials and other methods, answer refusals.
 
@@ -43,13 +44,13 @@ def hub_view(
         def answer(request: HttpRequest, **names: str) -> HttpResponseBase:
             if request.method not in methods:
                 return _wrong_method(methods)
-            who = Caller()
+            who: Caller | TokenClaim = ANONYMOUS
             try:
                 who = caller(request)
                 _demand_valid(who)
                 return view(request, who, **{key: clean(name) for key, name in names.items()})
             except Refused as refused:
-                return refusal(request, who, refused.decision)
+                return refusal(request, refused.decision.caller, refused.decision)
             except SuspiciousOperation:
                 return serving.problem(400, "bad_request", "The request's body cannot be read.")
             except DatabaseError:
@@ -61,8 +62,8 @@ def hub_view(
     return decorate
 
 
-def _demand_valid(caller: Caller) -> None:
-    if caller.problem is not None:
+def _demand_valid(caller: Caller | TokenClaim) -> None:
+    if isinstance(caller, Caller) and caller.problem is not None:
         raise Refused(Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS))
 
 
@@ -75,9 +76,9 @@ def _wrong_method(methods: Sequence[str]) -> HttpResponseBase:
 # -- files -------------------------------------------------------------------------------
 
 
-@hub_view("GET", "HEAD", caller=by_token_or_session)
+@hub_view("GET", "HEAD", caller=claim_or_session)
 def resolve(
-    request: HttpRequest, caller: Caller, org: str, name: str, rest: str
+    request: HttpRequest, caller: Caller | TokenClaim, org: str, name: str, rest: str
 ) -> HttpResponseBase:
     """A file's bytes, or the way to them."""
     repo_id = f"{org}/{name}"
@@ -88,7 +89,7 @@ def resolve(
             break
     return serving.answer(
         request,
-        caller,
+        decision.caller,
         decision,
         repo_id=repo_id,
         revision=revision,
