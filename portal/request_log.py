@@ -2,7 +2,8 @@
 
 import re
 
-from django.http import HttpRequest
+import structlog
+from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 #: The token of a checkpoint link is a credential; its first characters are enough to find it.
@@ -16,6 +17,13 @@ def loggable(path: str) -> str:
 
 class RequestLogMiddleware(RequestMiddleware):
     """Give each request its id, and log failures without queries, tokens or signatures."""
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Leave a file as it is: wrapped, it would be sent by Python and not by the kernel."""
+        if getattr(response, "file_to_stream", None) is not None:
+            structlog.contextvars.clear_contextvars()
+            return
+        super().handle_response(request, response)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

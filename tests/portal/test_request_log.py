@@ -1,6 +1,10 @@
 """Logs name a link by its first characters and never hold what opens it."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from django.http import FileResponse
 from django.test import Client, RequestFactory
 
 from portal.request_log import RequestLogMiddleware, loggable
@@ -31,3 +35,11 @@ def test_a_failure_behind_a_link_logs_no_token(
     assert client.get(f"/d/{TOKEN}/a.pt").status_code == 500
     assert "AbCdEf" in caplog.text
     assert TOKEN not in caplog.text
+
+
+def test_a_file_passes_the_log_unwrapped_so_that_the_kernel_sends_it(tmp_path: Path) -> None:
+    (tmp_path / "shard").write_bytes(b"bytes")
+    with (tmp_path / "shard").open("rb") as stream:
+        file: Any = FileResponse(stream)
+        RequestLogMiddleware(lambda request: file)(RequestFactory().get("/"))
+        assert file.file_to_stream is stream
