@@ -49,6 +49,7 @@ API = {
 #: Routes that answer with pages or JSON, never with a file's bytes.
 WORDS = {
     "hub:whoami",
+    "hub:model-list",
     "hub:model-info",
     "hub:revision-info",
     "hub:tree",

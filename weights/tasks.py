@@ -6,7 +6,7 @@ from typing import Any
 from celery import Task, shared_task
 
 from accounts.models import Grant
-from weights import links, verification
+from weights import contents, links, verification
 from weights.storage import blob_storage
 
 # What a broken upload left is kept for a day: its publisher may only be slow.
@@ -32,6 +32,7 @@ def issue_links_of_grant(grant_id: int) -> None:
 def sweep() -> None:
     """Queue what a crash or a dead broker kept from being queued."""
     verification.sweep()
+    contents.sweep()
     links.sweep()
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.background import queue_now
 from accounts.models import AuditEvent
-from weights import refs
+from weights import contents, refs
 from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, File, Revision, VerificationRun
 from weights.models.blob import UNVERIFIED
@@ -296,6 +296,7 @@ def settle(revision: Revision) -> bool:
         return True
     if revision.files.exclude(blob__state=Blob.State.VERIFIED).exists():
         return False
+    contents.note(revision)
     return _show(revision)
 
 

@@ -6,6 +6,7 @@ A revision never changes, so its listing is made once a process and kept; what m
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -59,6 +60,15 @@ def listing(revision: Revision) -> Listing:
     return _listing(revision.pk, revision.sha)
 
 
+def paths_of(revisions: Collection[Revision]) -> dict[int, list[str]]:
+    """The paths of several revisions' files by the revision's id: one query."""
+    found: dict[int, list[str]] = {one.pk: [] for one in revisions}
+    rows = File.objects.filter(revision__in=list(found)).order_by("revision_id", "path")
+    for revision_id, path in rows.values_list("revision_id", "path"):
+        found[revision_id].append(path)
+    return found
+
+
 def history(revision: Revision) -> list[Revision]:
     """The revision and its visible ancestors, newest first, with authors: one query."""
     line = Revision.objects.filter(checkpoint_id=revision.checkpoint_id).select_related("author")
@@ -71,6 +81,25 @@ def history(revision: Revision) -> list[Revision]:
             found.append(one)
         parent_id = one.parent_id
     return found
+
+
+def last_changes(revision: Revision) -> dict[str, Revision]:
+    """By path, folders too, the revision of this line that changed it last: two queries."""
+    line = history(revision)[::-1]
+    held: dict[int, dict[str, str]] = {one.pk: {} for one in line}
+    rows = File.objects.filter(revision__in=list(held)).values_list(
+        "revision_id", "path", "git_oid"
+    )
+    for revision_id, path, oid in rows:
+        held[revision_id][path] = oid
+    last: dict[str, Revision] = {}
+    before: dict[str, str] = {}
+    for one in line:
+        now = held[one.pk]
+        for path in {path for path, _ in before.items() ^ now.items()}:
+            last |= dict.fromkeys([path, *_above(path)], one)
+        before = now
+    return last
 
 
 # The id alone names a state of the files; the key is what they are looked up by.

@@ -1,29 +1,21 @@
 """The Hub's JSON, in the Hub's spellings."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any
-
-from django.utils import timezone
 
 from accounts.models import ApiToken, User
 from accounts.models.token import Scope
 from accounts.tiers import AccessMode
-from weights import front_matter
-from weights.errors import BlobMissing, StorageUnavailable
 from weights.hub_api.listings import Entry, Listing
-from weights.models import Blob, Checkpoint, Download, File, Ref, Revision
-from weights.storage import blob_storage
+from weights.models import Ref, Revision
+from weights.search import Found
 
 GATED: dict[AccessMode, str | bool] = {
     AccessMode.OPEN: False,
     AccessMode.CLICK_THROUGH: "auto",
     AccessMode.REVIEWED: "manual",
 }
-_CARD = "README.md"
-_CARD_BYTES = 256 * 1024
-_COUNTED = timedelta(days=30)  # as the Hub counts downloads
 
 
 def date(moment: datetime) -> str:
@@ -31,28 +23,52 @@ def date(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def model_info(
-    checkpoint: Checkpoint, revision: Revision, listing: Listing, *, blobs: bool
-) -> dict[str, Any]:
-    card = _card_data(revision)
-    return {
+def model_info(found: Found, siblings: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """Everything told of a model; `siblings` are left out where nobody asked for them."""
+    checkpoint, card = found.checkpoint, found.contents.card
+    told: dict[str, Any] = {
         "id": checkpoint.repo_id,
         "modelId": checkpoint.repo_id,
         "author": checkpoint.org,
-        "sha": revision.sha,
-        "lastModified": date(revision.visible_at or revision.created_at),
         "createdAt": date(checkpoint.created_at),
         "private": checkpoint.private,
         "disabled": False,
         "gated": GATED[checkpoint.tier.access_mode],
-        "downloads": _downloads(checkpoint),
+        "downloads": found.downloads,
         "likes": 0,
-        "tags": _tags(card),
+        "tags": found.contents.tags,
         "cardData": card,
-        "usedStorage": revision.total_bytes,
-        "siblings": [_sibling(entry, blobs=blobs) for entry in listing.files()],
-        **{name: card[name] for name in ("pipeline_tag", "library_name") if _is_word(card, name)},
+        "config": found.contents.config,
     }
+    if found.revision is not None:
+        told |= _of_revision(found.revision)
+    if found.contents.total:
+        told["safetensors"] = {
+            "parameters": found.contents.parameters,
+            "total": found.contents.total,
+        }
+    if siblings is not None:
+        told["siblings"] = siblings
+    words = {name: card.get(name) for name in ("pipeline_tag", "library_name")}
+    return told | {name: word for name, word in words.items() if isinstance(word, str)}
+
+
+def _of_revision(revision: Revision) -> dict[str, Any]:
+    return {
+        "sha": revision.sha,
+        "lastModified": date(revision.visible_at or revision.created_at),
+        "usedStorage": revision.total_bytes,
+    }
+
+
+def only(told: dict[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
+    """The id and the properties asked for, where there are such."""
+    names = {"id", *wanted}
+    return {name: value for name, value in told.items() if name in names}
+
+
+def siblings(listing: Listing, *, blobs: bool) -> list[dict[str, Any]]:
+    return [_sibling(entry, blobs=blobs) for entry in listing.files()]
 
 
 def _sibling(entry: Entry, *, blobs: bool) -> dict[str, Any]:
@@ -68,15 +84,20 @@ def _sibling(entry: Entry, *, blobs: bool) -> dict[str, Any]:
     return sibling
 
 
-def tree_entry(entry: Entry) -> dict[str, Any]:
-    if entry.is_folder:
-        return {"type": "directory", "path": entry.path, "oid": entry.oid, "size": 0}
+def tree_entry(entry: Entry, last: Revision | None = None) -> dict[str, Any]:
+    """A file or folder; with `last`, the revision that changed it last."""
     told: dict[str, Any] = {
-        "type": "file",
+        "type": "directory" if entry.is_folder else "file",
         "path": entry.path,
         "oid": entry.oid,
-        "size": entry.size,
+        "size": 0 if entry.is_folder else entry.size,
     }
+    if last is not None:
+        told["lastCommit"] = {
+            "id": last.sha,
+            "title": _title(last),
+            "date": date(last.visible_at or last.created_at),
+        }
     if entry.sha256:
         told["lfs"] = {
             "oid": entry.sha256,
@@ -101,8 +122,7 @@ def refs(found: Iterable[Ref]) -> dict[str, list[dict[str, str]]]:
 
 
 def commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
-    title, _, message = revision.message.partition("\n")
-    title = title or "Publish"
+    title, message = _title(revision), revision.message.partition("\n")[2]
     told: dict[str, Any] = {
         "id": revision.sha,
         "authors": [{"user": revision.author.username}] if revision.author else [],
@@ -113,6 +133,10 @@ def commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
     if formatted:
         told["formatted"] = {"title": title, "message": told["message"]}
     return told
+
+
+def _title(revision: Revision) -> str:
+    return revision.message.partition("\n")[0] or "Publish"
 
 
 def whoami(user: User, token: ApiToken) -> dict[str, Any]:
@@ -135,53 +159,3 @@ def whoami(user: User, token: ApiToken) -> dict[str, Any]:
 def _label(name: str) -> str:
     """The client keeps tokens in an ini file under this name: no line breaks, no bracket."""
     return "".join("_" if c == "]" or not c.isprintable() else c for c in name).strip() or "token"
-
-
-# -- what the card says --------------------------------------------------------------------
-
-
-def _card_data(revision: Revision) -> dict[str, Any]:
-    """The front matter of the revision's README.md; empty where it cannot be read."""
-    verified = File.objects.filter(blob__state=Blob.State.VERIFIED)
-    sha256 = (
-        verified.filter(revision=revision, path=_CARD).values_list("blob__sha256", flat=True)
-    ).first()
-    if sha256 is None:
-        return {}
-    try:
-        return _front_matter(sha256)
-    except (BlobMissing, StorageUnavailable, OSError):
-        return {}
-
-
-@lru_cache(maxsize=256)
-def _front_matter(sha256: str) -> dict[str, Any]:
-    text = blob_storage().excerpt(sha256, _CARD_BYTES).decode(errors="replace")
-    return front_matter.split(text)[0]
-
-
-def _tags(card: dict[str, Any]) -> list[str]:
-    """The card's own tags, and those that the Hub derives from its other lines."""
-    tags = [tag for tag in _list(card.get("tags")) if isinstance(tag, str)]
-    for name in ("library_name", "pipeline_tag"):
-        if _is_word(card, name):
-            tags.append(card[name])
-    tags += [language for language in _list(card.get("language")) if isinstance(language, str)]
-    if _is_word(card, "license"):
-        tags.append(f"license:{card['license']}")
-    return list(dict.fromkeys(tags))
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _is_word(card: dict[str, Any], name: str) -> bool:
-    return isinstance(card.get(name), str)
-
-
-def _downloads(checkpoint: Checkpoint) -> int:
-    given = Download.objects.exclude(outcome=Download.Outcome.REFUSED)
-    return given.filter(
-        checkpoint_id=checkpoint.pk, at__gte=timezone.now() - _COUNTED, start=0
-    ).count()

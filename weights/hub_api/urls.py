@@ -5,7 +5,7 @@ Parts are taken as they come: a name that no checkpoint has is answered in the H
 
 from django.urls import path, re_path
 
-from weights.hub_api import access_requests, views
+from weights.hub_api import access_requests, catalog, views
 
 app_name = "hub"
 
@@ -16,6 +16,7 @@ _REQUESTS = rf"{_MODEL}/user-access-request"
 
 urlpatterns = [
     path("api/whoami-v2", views.whoami, name="whoami"),
+    path("api/models", catalog.models, name="model-list"),
     re_path(rf"{_MODEL}$", views.model_info, name="model-info"),
     re_path(rf"{_MODEL}/revision/(?P<revision>[\s\S]+)$", views.model_info, name="revision-info"),
     re_path(rf"{_MODEL}/tree/(?P<rest>[\s\S]+)$", views.tree, name="tree"),

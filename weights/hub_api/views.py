@@ -12,15 +12,16 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from weights import gate, serving
+from weights import contents, download_counts, gate, serving
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.gate import Decision, Missing
 from weights.hub_api import payloads
 from weights.hub_api.addresses import clean, revision_and_path
 from weights.hub_api.authentication import by_token, claim_or_session
 from weights.hub_api.errors import Refused, refusal
-from weights.hub_api.listings import history, listing
+from weights.hub_api.listings import history, last_changes, listing
 from weights.models import Checkpoint, Ref, Revision
+from weights.search import Found
 
 PAGE, EXPANDED_PAGE = 1000, 50
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
@@ -107,10 +108,11 @@ def model_info(
 ) -> HttpResponseBase:
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
-    told = payloads.model_info(
-        checkpoint, found, listing(found), blobs=_is_true(request.GET.get("blobs"))
-    )
-    return _json(told)
+    known = Found(checkpoint, found, contents.of_revision(found), download_counts.of(checkpoint.pk))
+    files = payloads.siblings(listing(found), blobs=is_true(request.GET.get("blobs")))
+    told = payloads.model_info(known, files)
+    wanted = expanded(request)
+    return as_json(payloads.only(told, wanted) if wanted else told)
 
 
 @hub_view("GET", "HEAD")
@@ -119,7 +121,7 @@ def tree(request: HttpRequest, caller: Caller, org: str, name: str, rest: str) -
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found, folder = _revision_and_path(request, checkpoint, rest, before=5)
     folder = folder.strip("/")
-    entries = listing(found).below(folder, recursive=_is_true(request.GET.get("recursive")))
+    entries = listing(found).below(folder, recursive=is_true(request.GET.get("recursive")))
     if entries is None:
         raise _missing(
             Missing.ENTRY, f"{checkpoint} has no folder {folder} in {found.sha}", checkpoint, found
@@ -127,8 +129,16 @@ def tree(request: HttpRequest, caller: Caller, org: str, name: str, rest: str) -
     address = f"/api/models/{checkpoint}/tree/{found.sha}"
     if folder:
         address += f"/{quote(folder, safe='')}"
-    size = EXPANDED_PAGE if _is_true(request.GET.get("expand")) else PAGE
-    return _page(request, entries, payloads.tree_entry, address, size)
+    if not is_true(request.GET.get("expand")):
+        return _page(request, entries, payloads.tree_entry, address, PAGE)
+    last = last_changes(found)
+    return _page(
+        request,
+        entries,
+        lambda entry: payloads.tree_entry(entry, last.get(entry.path)),
+        address,
+        EXPANDED_PAGE,
+    )
 
 
 @hub_view("POST")
@@ -139,9 +149,13 @@ def paths_info(
     if request.content_type not in _FORMS:
         return serving.problem(415, "unsupported_media_type", "Send the paths as a form.")
     checkpoint = _checkpoint(caller, f"{org}/{name}")
-    known = listing(_revision(checkpoint, revision)).by_path
+    found = _revision(checkpoint, revision)
+    known = listing(found).by_path
+    last = last_changes(found) if is_true(request.POST.get("expand")) else {}
     asked = dict.fromkeys(path.strip("/") for path in request.POST.getlist("paths"))
-    return _json([payloads.tree_entry(known[path]) for path in asked if path in known])
+    return as_json(
+        [payloads.tree_entry(known[path], last.get(path)) for path in asked if path in known]
+    )
 
 
 @hub_view("GET", "HEAD")
@@ -151,7 +165,7 @@ def refs(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpRespo
     told = payloads.refs(found.select_related("revision"))
     if request.GET.get("include_prs"):
         told["pullRequests"] = []
-    return _json(told)
+    return as_json(told)
 
 
 @hub_view("GET", "HEAD")
@@ -161,7 +175,7 @@ def commits(
     """The revision and those before it, newest first."""
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
-    formatted = "formatted" in request.GET.getlist("expand[]") + request.GET.getlist("expand")
+    formatted = "formatted" in expanded(request)
     return _page(
         request,
         history(found),
@@ -177,7 +191,7 @@ def auth_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Htt
     decision = gate.may_read(caller, f"{org}/{name}", timezone.now())
     if not decision.allowed:
         raise Refused(decision)
-    return _json({})
+    return as_json({})
 
 
 @hub_view("GET", "HEAD")
@@ -185,7 +199,7 @@ def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     if caller.user is None or caller.token is None:
         nobody = Decision(code=Refusal.LOGIN_REQUIRED, message="Send a token to learn whose it is.")
         return serving.refusal(request, caller, nobody)
-    return _json(payloads.whoami(caller.user, caller.token))
+    return as_json(payloads.whoami(caller.user, caller.token))
 
 
 # -- addresses that lead nowhere ---------------------------------------------------------
@@ -252,7 +266,7 @@ def _page(
 ) -> HttpResponseBase:
     """One page of `items`; a `Link` header names the next, with the query as it was sent."""
     start = _offset(request.GET.get("cursor", ""))
-    response = _json([told(item) for item in items[start : start + size]])
+    response = as_json([told(item) for item in items[start : start + size]])
     if start + size < len(items):
         query = [(k, v) for k, values in request.GET.lists() if k != "cursor" for v in values]
         query.append(("cursor", str(start + size)))
@@ -265,11 +279,16 @@ def _offset(cursor: str) -> int:
     return int(cursor) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 10 else 0
 
 
-def _json(told: Any) -> JsonResponse:
+def as_json(told: Any) -> JsonResponse:
     response = JsonResponse(told, safe=False)
     response["Cache-Control"] = "private, no-store"
     return response
 
 
-def _is_true(value: str | None) -> bool:
+def expanded(request: HttpRequest) -> list[str]:
+    """The properties asked for by `expand`, however the client spells a list."""
+    return request.GET.getlist("expand") + request.GET.getlist("expand[]")
+
+
+def is_true(value: str | None) -> bool:
     return (value or "").lower() in {"true", "1"}

@@ -4,6 +4,7 @@ from weights.models.blob import Blob, IntakeNote
 from weights.models.checkpoint import Checkpoint
 from weights.models.download import Download
 from weights.models.family import Family
+from weights.models.file_facts import FileFacts
 from weights.models.link import CheckpointLink
 from weights.models.revision import File, Ref, Revision
 from weights.models.verification import VerificationRun
@@ -15,6 +16,7 @@ __all__ = [
     "Download",
     "Family",
     "File",
+    "FileFacts",
     "IntakeNote",
     "Ref",
     "Revision",
