@@ -24,11 +24,13 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils._pagination import paginate
 
 from accounts.models import Tier, User
 from tests import factories
 from tests.live import Portal
 from tests.weights.hub_api.conftest import LARGE, MODEL
+from weights.contents import note
 from weights.models import Download, Ref, Revision
 
 
@@ -279,6 +281,21 @@ def test_the_client_reads_everything_about_a_checkpoint(api: HfApi, nested: Revi
     assert sorted(entry.path for entry in found) == ["large.bin", "nested"]
     with pytest.raises(EntryNotFoundError):
         list(api.list_repo_tree("acme/nested", "additional_chat_templates"))
+
+
+def test_the_client_finds_models_page_by_page(api: HfApi, portal: Portal, tmp_path: Path) -> None:
+    readme = b"---\ntags: [opt, small]\npipeline_tag: text-generation\n---\n"
+    for number in range(3):
+        note(factories.published(f"acme/m{number}", files={"README.md": readme}))
+    factories.published("other/plain", files={"a.txt": b"a"})
+    found = api.list_models(author="acme", filter=["opt", "small"], full=True, cardData=True)
+    assert {model.id for model in found} == {"acme/m0", "acme/m1", "acme/m2"}
+    assert next(iter(api.list_models(search="plain"))).id == "other/plain"
+    assert len(list(api.list_models(limit=2, sort="downloads"))) == 2
+    walked = list(paginate(f"{portal.url}/api/models", {"limit": 1}, {}))
+    assert len({model["id"] for model in walked}) == len(walked) == 4
+    listed = hf(portal, tmp_path, "models", "ls", "--filter", "opt", "--format", "quiet")
+    assert set(listed.stdout.split()) == {"acme/m0", "acme/m1", "acme/m2"}, listed.stderr
 
 
 def test_metadata_of_a_file_is_what_the_head_says(portal: Portal, nested: Revision) -> None:
