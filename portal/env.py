@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off", ""}
+_FALSE = {"0", "false", "no", "off"}
 
 
 def _refuse(name: str, why: str) -> ImproperlyConfigured:
@@ -36,12 +36,13 @@ def text(name: str, default: str | None = None) -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    value = os.environ.get(name)
-    if value is None:
+    """A yes or no; set but empty is not set, as with every other reader."""
+    value = os.environ.get(name, "").strip()
+    if not value:
         return default
-    if value.strip().lower() in _TRUE:
+    if value.lower() in _TRUE:
         return True
-    if value.strip().lower() in _FALSE:
+    if value.lower() in _FALSE:
         return False
     raise _refuse(name, f"{value!r} is not a yes or no; use true or false")
 
