@@ -4,6 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from portal.chunked import MeasuredBodies
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 
-application = get_wsgi_application()
+application = MeasuredBodies(get_wsgi_application())

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -52,7 +52,7 @@ def hub_view(
                 return view(request, who, **{key: clean(name) for key, name in names.items()})
             except Refused as refused:
                 return refusal(request, refused.decision.caller, refused.decision)
-            except SuspiciousOperation:
+            except (SuspiciousOperation, UnreadablePostError):
                 return serving.problem(400, "bad_request", "The request's body cannot be read.")
             except DatabaseError:
                 serving.log.exception("the database does not answer")
