@@ -74,6 +74,8 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     Raises LicenceChanged when another text is in force, AlreadyHeld when it is accepted
     already, InvalidValue for a tier whose first access takes an application.
     """
+    if not tier.is_gated:
+        raise InvalidValue(f"the tier {tier} is open: there is nothing to accept")
     version = tier.licence.in_force()
     if version is None or version.text_sha256 != licence_sha256:
         raise LicenceChanged("the licence has changed since you read it; read the new text")

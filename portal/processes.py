@@ -24,6 +24,8 @@ def web(bind: str) -> list[str]:
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
         *("--bind", bind, "--worker-class", "gthread"),
         *("--workers", str(workers), "--threads", str(threads)),
+        # As much as nginx takes: a path of 1024 bytes, three characters each, fits twice.
+        *("--limit-request-line", "8190"),
         # The control socket would stand in the home folder of whoever started it.
         *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),
     ]

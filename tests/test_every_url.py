@@ -43,7 +43,13 @@ API = {
     *("checkpoint_list", "checkpoint_detail", "revision_list", "file_list"),
     *("plan", "dry_run", "known_file", "file_link"),
     *("link_list", "link_request", "link_detail", "link_revoke"),
-    *("grant_list", "application_list", "application_create", "application_detail"),
+    *(
+        "grant_list",
+        "licence_accept",
+        "application_list",
+        "application_create",
+        "application_detail",
+    ),
     *("answers_save", "application_submit", "application_withdraw"),
 }
 #: Routes that answer with pages or JSON, never with a file's bytes.

@@ -67,7 +67,12 @@ def _corrected(document: OpenAPISchema) -> OpenAPISchema:
 
 
 def _correct(operation: dict[str, Any]) -> None:
-    """Problems have a media type of their own, and an optional token is one that may be missing."""
+    """Problems have a media type of their own, and an optional token is one that may be missing.
+
+    An address that is too long never gets as far as the API.
+    """
+    if operation.get("parameters"):
+        operation["responses"][414] = {"description": "Address too long, told by the web server"}
     for status, response in operation["responses"].items():
         if int(status) >= 400 and "application/json" in response.get("content", {}):
             response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}

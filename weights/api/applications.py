@@ -9,6 +9,8 @@ from django.utils import timezone
 from ninja import Router, responses
 
 from accounts import applications
+from accounts.access import live_grant
+from accounts.errors import AlreadyHeld
 from accounts.forms import ApplicationForm
 from accounts.history import events_of
 from accounts.models import Application, Decision, Grant, LicenceVersion, Tier
@@ -50,6 +52,35 @@ def grant_list(request: ApiRequest) -> list[schemas.GrantTold]:
     ]
 
 
+@router.post(
+    "/grants",
+    response=answers(schemas.GrantTold, 404, 409, *BODY),
+    summary="Accept a licence",
+)
+def licence_accept(request: ApiRequest, sent: schemas.Acceptance) -> schemas.GrantTold:
+    """What opens a click-through tier, and what keeps a grant when its licence has a new text.
+
+    Again changes nothing. 409 when another text is in force than the one whose hash is sent;
+    a reviewed tier takes an application first.
+    """
+    tier, me = _tier(sent.tier), person(request)
+    try:
+        grant = applications.accept_licence(me, tier, licence_sha256=sent.licence_sha256)
+    except AlreadyHeld:
+        held = live_grant(me, tier)
+        if held is None:  # an application of other days is open
+            raise
+        grant = held
+    return schemas.GrantTold.of(grant, outdated=False)
+
+
+def _tier(slug: str) -> Tier:
+    tier = Tier.objects.select_related("licence").filter(slug=slug).first()
+    if tier is None:
+        raise Refused("tier_not_found", f"There is no tier {slug} here.")
+    return tier
+
+
 def _newest(tier: Tier) -> LicenceVersion | None:
     versions: list[LicenceVersion] = tier.licence.in_force_first  # type: ignore[attr-defined]
     return versions[0] if versions else None
@@ -82,10 +113,7 @@ def application_create(
     request: ApiRequest, response: HttpResponse, asked: schemas.TierAsked
 ) -> responses.Status[schemas.ApplicationDetail]:
     """A draft for a reviewed tier; the one that is there already if you began one."""
-    tier = Tier.objects.select_related("licence").filter(slug=asked.tier).first()
-    if tier is None:
-        raise Refused("tier_not_found", f"There is no tier {asked.tier} here.")
-    application = applications.begin(person(request), tier)
+    application = applications.begin(person(request), _tier(asked.tier))
     response["Location"] = schemas.address(f"{ROOT}/applications/{application.public_id}")
     return responses.Status(201, _detail(request, application))
 

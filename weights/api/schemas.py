@@ -1,7 +1,7 @@
 """What the API says and hears. Sizes are bytes, times are UTC, ids are UUIDs."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -397,6 +397,14 @@ class Submission(Hearing):
     licence_accept: bool
     licence_sha256: str = Field(max_length=64)
     seen_version: int = Field(ge=0, le=2**31 - 1)
+
+
+class Acceptance(Hearing):
+    """A tier's licence, accepted by the hash of the text that was read."""
+
+    tier: str = Field(max_length=50, examples=["opt-175b"])
+    licence_accept: Literal[True]
+    licence_sha256: str = Field(max_length=64, description="`text_sha256` of a checkpoint's terms")
 
 
 class Withdrawal(Hearing):

@@ -63,7 +63,7 @@ size_of() {
 }
 
 is_whole() { # file size sha256
-  [ "$(size_of "$1")" = "$2" ] && [ "$($SUM <"$1" | cut -c1-64)" = "$3" ]
+  [ -f "$1" ] && [ "$(size_of "$1")" = "$2" ] && [ "$($SUM <"$1" | cut -c1-64)" = "$3" ]
 }
 
 # Append to a file from byte $have on. Leaves status, content type, the server's sentence and

@@ -1,0 +1,112 @@
+"""Accepting a licence by the API: what the page does, and nothing that it refuses."""
+
+import pytest
+from django.utils import timezone
+
+from accounts.access import tiers_open_to
+from accounts.models import AuditEvent, Grant, Tier, User
+from accounts.tiers import AccessMode
+from tests import factories
+from tests.weights.api.asking import Script
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+
+
+@pytest.fixture
+def tier(db: None) -> Tier:
+    return factories.tier("click", AccessMode.CLICK_THROUGH)
+
+
+@pytest.fixture
+def script(applicant: User) -> Script:
+    return Script(applicant, "read-gated")
+
+
+def acceptance(tier: Tier, **facts: object) -> dict[str, object]:
+    sha256 = factories.in_force(tier).text_sha256
+    return {"tier": tier.slug, "licence_accept": True, "licence_sha256": sha256} | facts
+
+
+def test_accepting_the_text_that_a_checkpoint_names_opens_it(
+    script: Script, applicant: User, tier: Tier
+) -> None:
+    factories.published("acme/click", tier)
+    plan = "/checkpoints/acme/click/plan"
+    assert script.get(plan, 403)["code"] == "no_application"
+    told = script.get("/checkpoints/acme/click")
+    sent = {
+        "tier": told["tier"]["slug"],
+        "licence_accept": True,
+        "licence_sha256": told["terms"]["text_sha256"],
+    }
+    grant = script.post("/grants", sent)
+    assert (grant["live"], grant["origin"]) == (True, "click-through")
+    assert not grant["licence_outdated"]
+    assert script.get(plan)["count"] == len(factories.SMALL_MODEL)
+    assert script.get("/grants") == [grant]
+    given = Grant.objects.get(user=applicant)
+    assert AuditEvent.objects.about(given).exists()
+
+
+def test_accepting_again_changes_nothing(script: Script, tier: Tier) -> None:
+    first = script.post("/grants", acceptance(tier))
+    events = AuditEvent.objects.count()
+    assert script.post("/grants", acceptance(tier)) == first
+    assert (Grant.objects.count(), AuditEvent.objects.count()) == (1, events)
+
+
+def test_another_text_than_the_one_in_force_is_not_accepted(
+    script: Script, applicant: User, tier: Tier
+) -> None:
+    old = acceptance(tier)
+    tier.licence.versions.create(version="2", text="Stricter.", effective_at=timezone.now())
+    for hash_sent in (old["licence_sha256"], "", "0" * 64, str(old["licence_sha256"]).upper()):
+        refused = script.post("/grants", old | {"licence_sha256": hash_sent}, 409)
+        assert refused["code"] == "licence_changed"
+    assert tier not in tiers_open_to(applicant)
+
+
+def test_a_new_text_is_accepted_for_a_grant_that_stands(
+    script: Script, applicant: User, gated_tier: Tier
+) -> None:
+    """Also in a reviewed tier, where the first access took an application."""
+    grant = factories.grant(applicant, gated_tier)
+    new = gated_tier.licence.versions.create(
+        version="2", text="Stricter.", effective_at=timezone.now()
+    )
+    assert script.get("/grants")[0]["licence_version"] == "1"
+    told = script.post("/grants", acceptance(gated_tier))
+    assert (told["id"], told["licence_version"]) == (str(grant.public_id), "2")
+    grant.refresh_from_db()
+    assert grant.licence_version == new
+
+
+def test_it_is_said_in_so_many_words(script: Script, tier: Tier) -> None:
+    for no in (False, None, "yes", 0):
+        refused = script.post("/grants", acceptance(tier, licence_accept=no), 422)
+        assert refused["errors"][0]["field"] == "licence_accept"
+    assert not Grant.objects.exists()
+
+
+def test_a_reviewed_tier_takes_an_application_and_an_open_one_nothing(
+    script: Script, gated_tier: Tier, open_tier: Tier
+) -> None:
+    reviewed = script.post("/grants", acceptance(gated_tier), 422)
+    assert "takes an application" in reviewed["detail"]
+    opened = script.post("/grants", acceptance(open_tier), 422)
+    assert "is open" in opened["detail"]
+    assert not Grant.objects.exists()
+
+
+def test_who_may_not_hold_it_accepts_in_vain(tier: Tier) -> None:
+    unconfirmed = Script(factories.person("new", confirmed=False))
+    assert unconfirmed.post("/grants", acceptance(tier), 403)["code"] == "not_allowed"
+    suspended = Script(factories.person("held", suspended_at=timezone.now()))
+    assert suspended.post("/grants", acceptance(tier), 403)["code"] == "not_allowed"
+    assert Script().post("/grants", acceptance(tier), 401)["code"] == "login_required"
+    assert not Grant.objects.exists()
+
+
+def test_there_must_be_such_a_tier(script: Script, tier: Tier) -> None:
+    sent = acceptance(tier) | {"tier": "none"}
+    assert script.post("/grants", sent, 404)["code"] == "tier_not_found"
