@@ -67,3 +67,12 @@ class RejectForm(_VerdictForm):
         least = NOTE_LEAST[Decision.Verdict.REJECT]
         self.fields["note"].required = True
         self.fields["note"].help_text = f"At least {least} characters; mailed as it stands"
+
+
+class ReopenForm(ActionForm):
+    reason = forms.CharField(
+        min_length=5,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Mailed to the applicant as it stands, and kept in the audit trail",
+    )

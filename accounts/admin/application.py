@@ -13,11 +13,20 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.decision_forms import ActionForm, ApproveForm, NoForm, RejectForm, ReturnForm
+from accounts.decision_forms import (
+    ActionForm,
+    ApproveForm,
+    NoForm,
+    RejectForm,
+    ReopenForm,
+    ReturnForm,
+)
 from accounts.errors import AccountsError
-from accounts.models import Application, AuditEvent
+from accounts.models import Application, AuditEvent, RoleAssignment, User
+from accounts.models.application import REOPENABLE_STATES
 from accounts.moves import Status
 from accounts.questions import answered
+from accounts.roles import GRANT_KEEPERS
 from accounts.views.people import signed_in
 
 #: What each button does: the form that it posts, and the method that it calls.
@@ -27,12 +36,27 @@ _FORMS: dict[str, type[ActionForm]] = {
     "approve": ApproveForm,
     "return": ReturnForm,
     "reject": RejectForm,
+    "reopen": ReopenForm,
 }
+_REVIEW = "accounts.review_application"
+#: Reopening takes away what was given, and so it needs the right to do that.
+_PERMISSIONS = {"reopen": "accounts.revoke_grant"}
 
 
-def _act(action: str, application: Application, request: HttpRequest, values: Any) -> str:
-    """Call the method that belongs to a button; what it says on success."""
+def _act(
+    action: str, application: Application, request: HttpRequest, values: Any
+) -> tuple[str, Application]:
+    """Call the method that belongs to a button; what it says, and the application to show next."""
     by = signed_in(request)
+    if action == "reopen":
+        reopened = Application.objects.reopen(
+            application.applicant, application.tier, by=by, **values
+        )
+        return f"reopened as {reopened.reference}; what access there was has ended", reopened
+    return _decided(action, application, by, values), application
+
+
+def _decided(action: str, application: Application, by: User, values: Any) -> str:
     match action:
         case "claim":
             application.claim(by=by)
@@ -109,24 +133,25 @@ class ApplicationAdmin(ReadOnlyAdmin):
         """Run one button. A form that does not hold shows again with what was typed."""
         application = get_object_or_404(self.get_queryset(request), pk=application_id)
         page = reverse("admin:accounts_application_change", args=[application.pk])
-        if action not in _FORMS or not request.user.has_perm("accounts.review_application"):
+        permission = _PERMISSIONS.get(action, _REVIEW)
+        if action not in _FORMS or not request.user.has_perm(permission):
             self.message_user(request, "you may not do that here", messages.ERROR)
             return redirect(page)
         form = _FORMS[action](request.POST, prefix=action)
         if not form.is_valid():
             return self._review(request, application, **{f"{action}_form": form})
         try:
-            done = _act(action, application, request, form.values())
+            done, shown = _act(action, application, request, form.values())
         except AccountsError as error:
             self.message_user(request, str(error), messages.ERROR)
             return self._review(request, application, **{f"{action}_form": form})
         self.message_user(request, f"{application.reference}: {done}", messages.SUCCESS)
-        return redirect(page)
+        return redirect(reverse("admin:accounts_application_change", args=[shown.pk]))
 
     def _evidence(self, request: HttpRequest, application: Application) -> dict[str, Any]:
         snapshot = application.latest_snapshot
         applicant = application.applicant
-        may_decide = request.user.has_perm("accounts.review_application")
+        may_decide = request.user.has_perm(_REVIEW)
         return {
             "application": application,
             "snapshot": snapshot,
@@ -142,7 +167,23 @@ class ApplicationAdmin(ReadOnlyAdmin):
             "approve_form": ApproveForm(prefix="approve", initial=_term(application)),
             "return_form": ReturnForm(prefix="return"),
             "reject_form": RejectForm(prefix="reject"),
+            "may_reopen": _may_reopen(application, signed_in(request)),
+            "reopen_form": ReopenForm(prefix="reopen"),
         }
+
+
+def _may_reopen(application: Application, by: User) -> bool:
+    """Whether to offer it: on the last word between applicant and tier, to a lead reviewer."""
+    same = application.applicant.applications.filter(tier=application.tier)
+    later = same.filter(pk__gt=application.pk).exclude(status=Status.DRAFT)
+    return (
+        application.status in REOPENABLE_STATES
+        and application.applicant_id != by.pk
+        and by.has_perm(_PERMISSIONS["reopen"])
+        and RoleAssignment.objects.covers(by, GRANT_KEEPERS, application.tier)
+        and not later.exists()
+        and not same.open().exists()
+    )
 
 
 def _term(application: Application) -> dict[str, int]:
