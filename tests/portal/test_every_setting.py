@@ -29,7 +29,7 @@ def variables() -> Iterator[str]:
                 of = call.func.value
                 if isinstance(of, ast.Name) and of.id == "env":
                     words = call.args if call.func.attr == "cdn" else call.args[:1]
-                    yield from (word.value for word in words if isinstance(word, ast.Constant))
+                    yield from (str(word.value) for word in words if isinstance(word, ast.Constant))
 
 
 READ = sorted({name for name in variables() if re.fullmatch("[A-Z][A-Z0-9_]+", name)})
