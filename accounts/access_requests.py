@@ -231,8 +231,11 @@ def _owner(tier: Tier, request_id: str) -> User | None:
 
 
 @transaction.atomic
-def accept(request: AccessRequest, tier: Tier, *, by: User) -> Grant:
-    """Claim and approve; a refused request is reopened first, which takes a lead reviewer."""
+def accept(request: AccessRequest, tier: Tier, *, by: User) -> Grant | None:
+    """Claim and approve; a refused request is reopened first, which takes a lead reviewer.
+
+    None where the tier asks for two approvals and this was the first.
+    """
     _refuse_same(request, Standing.ACCEPTED)
     if request.standing is Standing.REJECTED:
         return Application.objects.reopen(request.user, tier, by=by).approve(by=by)

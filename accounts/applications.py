@@ -1,7 +1,7 @@
 """Rules of applying that span records: where a person stands, and accepting a text alone."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,12 +10,9 @@ from accounts.access import live_grant
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
 from accounts.forms import ApplicationForm
 from accounts.models import Application, AuditEvent, Grant, LicenceVersion, Tier, User
-from accounts.models.application import refuse_to_apply
+from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.tiers import AccessMode
-
-#: Working days within which a first answer is meant to come.
-ANSWER_WITHIN = 5
 
 
 @dataclass(frozen=True)
@@ -108,12 +105,3 @@ def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
         details={"version": version.version, "sha256": version.text_sha256},
     )
     return grant
-
-
-def answer_expected_by(submitted_at: datetime) -> date:
-    """The day by which a first answer is meant to come: Saturdays and Sundays don't count."""
-    day, left = submitted_at.date(), ANSWER_WITHIN
-    while left:
-        day += timedelta(days=1)
-        left -= day.weekday() < 5
-    return day

@@ -6,9 +6,8 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from accounts.models.application import NOTE_LEAST
-from accounts.models.decision import Decision
-from accounts.reasons import allowed_for
+from accounts.questions import LABELS
+from accounts.reasons import NOTE_LEAST, allowed_for
 
 
 class ActionForm(forms.Form):
@@ -58,13 +57,23 @@ class _VerdictForm(ActionForm):
 class ReturnForm(_VerdictForm):
     move = "return"
 
+    field = forms.ChoiceField(label="What should change", choices=list(LABELS.items()))
+    remark = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), help_text="Shown beside that answer"
+    )
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        values["remarks"] = {values.pop("field"): values.pop("remark")}
+        return values
+
 
 class RejectForm(_VerdictForm):
     move = "reject"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        least = NOTE_LEAST[Decision.Verdict.REJECT]
+        least = NOTE_LEAST["reject"]
         self.fields["note"].required = True
         self.fields["note"].help_text = f"At least {least} characters; mailed as it stands"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from accounts.models import Application, AuditEvent
 
 _WORDS = {
-    "application.started": "You began a draft",
+    "application.start": "You began a draft",
     "application.submit": "You submitted it",
     "application.resubmit": "You submitted it again",
     "application.claim": "A reviewer began to read it",
@@ -16,6 +16,8 @@ _WORDS = {
     "application.approve": "It was approved",
     "application.reject": "It was rejected",
     "application.reopen": "Staff reopened it, to decide again",
+    "application.assign": "It was given to another reviewer",
+    "application.approve_first": "A first reviewer approved; a second one decides",
     "application.lapse": "It lapsed",
     "licence.accepted": "You accepted the licence",
 }
@@ -34,7 +36,7 @@ def events_of(application: Application) -> list[Event]:
     """What happened, oldest first; actions that are staff's own business are left out."""
     return [
         Event(event.at, _WORDS[event.action], _note(event))
-        for event in AuditEvent.objects.about(application)
+        for event in AuditEvent.objects.about(application).filter(result="ok")
         if event.action in _WORDS
     ]
 

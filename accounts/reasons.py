@@ -3,9 +3,12 @@
 application-workflow.md section 7. Codes are stable; statistics count by them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import models
+
+from accounts.errors import InvalidValue
 
 
 class Reason(models.TextChoices):
@@ -14,6 +17,7 @@ class Reason(models.TextChoices):
     PURPOSE_UNCLEAR = "purpose_unclear", "The purpose is not clear enough"
     PLAN_INSUFFICIENT = "plan_insufficient", "The storage and deletion plan is not sufficient"
     INCOMPLETE = "incomplete", "Something is missing"
+    HARDWARE_NOTE = "hardware_note", "A note on the hardware"
     COMMERCIAL_USE = "commercial_use", "The licence excludes commercial use"
     PROHIBITED_USE = "prohibited_use", "The licence prohibits this use"
     JURISDICTION = "jurisdiction", "The licence excludes your country of work"
@@ -25,6 +29,11 @@ class Reason(models.TextChoices):
     MODEL_WITHDRAWN = "model_withdrawn", "The model is no longer offered"
     OTHER = "other", "Another reason, told in the note"
     UNSPECIFIED = "unspecified", "No reason was given"
+
+
+#: verdict -> the fewest characters of its note to the applicant.
+NOTE_LEAST = {"reject": 20}
+NOTE_LEAST_FOR_OTHER = 60
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ RULES: dict[str, Rule] = {
         "return reject", 0, "Say where the weights are kept, who can read them, how they go."
     ),
     Reason.INCOMPLETE: _rule("return", 0, "Complete the answers that the note names."),
+    Reason.HARDWARE_NOTE: _rule("return", 0, "Advice only: see the note."),
     Reason.COMMERCIAL_USE: _rule("reject", 30, "Apply again with a non-commercial project."),
     Reason.PROHIBITED_USE: _rule("reject revoke", 180, "Read the licence's prohibited uses."),
     Reason.JURISDICTION: _rule("reject", 0, "Apply again when your circumstances change."),
@@ -75,3 +85,24 @@ def allowed_for(action: str) -> list[tuple[str, str]]:
         for code, rule in RULES.items()
         if action in rule.actions and code != Reason.UNSPECIFIED
     ]
+
+
+def waiting_days(codes: Iterable[str]) -> int:
+    """The days to wait before applying again: the longest that one of the reasons asks for."""
+    return max((RULES[code].waiting_days for code in codes if code in RULES), default=0)
+
+
+def demand_reasons(verdict: str, codes: list[str], note: str) -> None:
+    """Raise InvalidValue unless the reasons and the note fit the verdict."""
+    if verdict == "approve":
+        return
+    if not codes:
+        raise InvalidValue("choose at least one reason")
+    for code in codes:
+        if code not in RULES or verdict not in RULES[code].actions:
+            raise InvalidValue(f"the reason {code!r} does not go with {verdict}")
+    if codes == [Reason.UNSPECIFIED]:  # set by the Hub's call, whose text may be empty
+        return
+    least = NOTE_LEAST_FOR_OTHER if Reason.OTHER in codes else NOTE_LEAST.get(verdict, 0)
+    if len(note.strip()) < least:
+        raise InvalidValue(f"the note to the applicant needs at least {least} characters")

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+import holidays
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -161,6 +162,16 @@ def choice(name: str, allowed: tuple[str, ...]) -> str:
     value = text(name, allowed[0]).lower()
     if value not in allowed:
         raise _refuse(name, f"{value!r} is none of {', '.join(allowed)}")
+    return value
+
+
+def work_calendar(name: str) -> str:
+    """A country or a part of one whose public holidays are known, such as DE or US-CA; or none."""
+    value = text(name, "").upper()
+    country, _, part = value.partition("-")
+    known = holidays.list_supported_countries(include_aliases=True)
+    if value and (country not in known or (part and part not in known[country])):
+        raise _refuse(name, f"{value!r} is no country such as DE, nor a part of one such as US-CA")
     return value
 
 

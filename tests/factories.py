@@ -107,6 +107,22 @@ def submitted(applicant: User, tier: Tier, answers: dict[str, Any] | None = None
     return application
 
 
+def returned(applicant: User, tier: Tier, reviewer: User) -> Application:
+    """An application that waits for its applicant."""
+    application = submitted(applicant, tier)
+    application.return_for_changes(
+        by=reviewer, reasons=["purpose_unclear"], remarks={"abstract": "Name the method."}
+    )
+    return application
+
+
+def approved(application: Application, reviewer: User, **said: Any) -> Grant:
+    """The grant that one reviewer's approval gave."""
+    grant = application.approve(by=reviewer, **said)
+    assert grant is not None
+    return grant
+
+
 def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
     """A right given outside a review."""
     return Grant.objects.give(

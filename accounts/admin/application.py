@@ -66,6 +66,8 @@ def _decided(action: str, application: Application, by: User, values: Any) -> st
             return "released to the queue"
         case "approve":
             grant = application.approve(by=by, **values)
+            if grant is None:
+                return "approved by you; it waits for a second reviewer"
             return f"approved until {grant.expires_at:%d %B %Y}; the link is on its way"
         case "return":
             application.return_for_changes(by=by, **values)

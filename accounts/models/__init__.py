@@ -1,11 +1,15 @@
 """The records of who may have what; one file a record."""
 
 from accounts.models.application import Application, ApplicationSnapshot
+from accounts.models.attachment import Attachment, AttachmentContent
 from accounts.models.audit import AuditEvent
 from accounts.models.decision import Decision
+from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
 from accounts.models.licence import Licence, LicenceVersion
 from accounts.models.mail import OutgoingMail
+from accounts.models.reason_text import ReasonText
+from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.role import RoleAssignment
 from accounts.models.tier import Tier
 from accounts.models.token import ApiToken
@@ -15,12 +19,20 @@ __all__ = [
     "ApiToken",
     "Application",
     "ApplicationSnapshot",
+    "Attachment",
+    "AttachmentContent",
     "AuditEvent",
+    "Conflict",
+    "Consultation",
     "Decision",
+    "FormVersion",
     "Grant",
     "Licence",
     "LicenceVersion",
     "OutgoingMail",
+    "Question",
+    "ReasonText",
+    "Remark",
     "RoleAssignment",
     "Tier",
     "User",

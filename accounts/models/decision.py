@@ -24,6 +24,10 @@ class Decision(models.Model):
     reasons = models.JSONField(default=list, blank=True, help_text="Codes of the reason catalogue")
     note = models.TextField(blank=True, help_text="Told to the applicant")
     internal_note = models.TextField(blank=True, help_text="Seen by staff only")
+    #: Question of accounts/checklist.py -> yes, no or unknown.
+    checklist = models.JSONField(default=dict, blank=True)
+    #: The end of access that an approval gives.
+    until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

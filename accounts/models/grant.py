@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.errors import AlreadyHeld, InvalidValue, TransitionRefused
 from accounts.models.audit import AuditEvent
+from accounts.reasons import RULES
 
 if TYPE_CHECKING:
     from accounts.models import LicenceVersion, Tier, User
@@ -117,6 +118,8 @@ class Grant(models.Model):
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=500, blank=True)
+    #: A code of the reason catalogue, which may ask for days of waiting.
+    end_code = models.CharField(max_length=40, blank=True)
 
     objects = GrantQuerySet.as_manager()
 
@@ -163,18 +166,23 @@ class Grant(models.Model):
         return now < in_force.effective_at + timedelta(days=in_force.notice_days)
 
     @transaction.atomic
-    def revoke(self, *, by: "User | None", reason: str) -> None:
+    def revoke(self, *, by: "User | None", reason: str, code: str = "") -> None:
         """End this grant for good; the next look of the gate refuses.
 
-        Raises TransitionRefused when it has ended already.
+        `code` is one of the reason catalogue, `reason` a text for the holder. Raises
+        TransitionRefused when it has ended already, InvalidValue for a code that ends none.
         """
+        if code and "revoke" not in RULES[code].actions:
+            raise InvalidValue(f"the reason {code!r} does not go with revoke")
         now = timezone.now()
         changed = (
             Grant.objects.unended()
             .filter(pk=self.pk)
-            .update(state=self.State.REVOKED, ended_at=now, end_reason=reason)
+            .update(state=self.State.REVOKED, ended_at=now, end_reason=reason, end_code=code)
         )
         if not changed:
             raise TransitionRefused(f"this grant has ended already ({self.state})")
         self.state, self.ended_at, self.end_reason = self.State.REVOKED, now, reason
-        AuditEvent.record("grant.revoked", actor=by, target=self, details={"reason": reason})
+        self.end_code = code
+        details = {"reason": reason, "code": code}
+        AuditEvent.record("grant.revoked", actor=by, target=self, details=details)

@@ -14,6 +14,9 @@ class Tier(models.Model):
     description = models.TextField(blank=True)
     mode = models.CharField(max_length=20, choices=AccessMode.choices, default=AccessMode.REVIEWED)
     licence = models.ForeignKey("accounts.Licence", models.PROTECT, related_name="tiers")
+    approvals_needed = models.PositiveSmallIntegerField(
+        default=1, help_text="Reviewers who must approve: 1, or 2 for the largest weights"
+    )
     term_days = models.PositiveIntegerField(default=365, help_text="Days a grant lasts")
     file_link_minutes = models.PositiveSmallIntegerField(
         default=15, help_text="Life of file and storage URLs, at most 60"
@@ -34,6 +37,10 @@ class Tier(models.Model):
             models.CheckConstraint(
                 condition=models.Q(checkpoint_link_hours__range=(1, 168)),
                 name="checkpoint_links_live_one_to_168_hours",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(approvals_needed__range=(1, 2)),
+                name="one_or_two_reviewers_approve",
             ),
             models.CheckConstraint(
                 condition=models.Q(term_days__range=(1, 3660)), name="grants_always_end"

@@ -15,11 +15,11 @@ from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged, Transiti
 from accounts.forms import ApplicationForm, excluded
 from accounts.history import events_of
 from accounts.markdown import to_html
-from accounts.models import Application, LicenceVersion, Tier, User
-from accounts.models.application import refuse_to_apply
+from accounts.models import Application, LicenceVersion, ReasonText, Tier, User
+from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.questions import LABELS, answered, readable
-from accounts.reasons import RULES, Reason
+from accounts.reasons import waiting_days
 from accounts.tiers import AccessMode
 from accounts.views.people import signed_in
 
@@ -89,12 +89,14 @@ def application_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     application = _own(request, public_id)
+    words = ReasonText.objects.current()
     decisions = [
         {
             "verdict": decision.get_verdict_display(),
             "at": decision.created_at,
             "note": decision.note,
-            "reasons": [(Reason(code).label, RULES[code]) for code in decision.reasons],
+            "reasons": [words[code] for code in decision.reasons],
+            "waiting_days": waiting_days(decision.reasons),
         }
         for decision in application.decisions.all()
     ]
@@ -106,7 +108,7 @@ def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "decisions": decisions,
         "latest": decisions[-1] if decisions else None,
         "answers": answered(shown),
-        "expected_by": _expected_by(application),
+        "expected_by": application.due_on,
         "grant": getattr(application, "grant", None),
         "can_withdraw": application.status in {Status.SUBMITTED, Status.IN_REVIEW},
         "can_edit": application.status in {Status.DRAFT, Status.RETURNED},
@@ -131,13 +133,6 @@ def _own(request: HttpRequest, public_id: str) -> Application:
     mine = Application.objects.filter(applicant=signed_in(request))
     related = mine.select_related("tier", "grant").prefetch_related("decisions")
     return get_object_or_404(related, public_id=public_id)
-
-
-def _expected_by(application: Application) -> object:
-    waiting = application.status in {Status.SUBMITTED, Status.IN_REVIEW}
-    if not waiting or application.submitted_at is None:
-        return None
-    return applications.answer_expected_by(application.submitted_at)
 
 
 # -- the form -------------------------------------------------------------------------------

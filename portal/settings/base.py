@@ -67,6 +67,8 @@ TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, at_most=5)
 if TRUSTED_PROXIES:
     MIDDLEWARE.insert(0, "portal.proxies.ForwardedAddressMiddleware")
 
+from portal.settings.workflow import *  # noqa: E402, F403
+
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

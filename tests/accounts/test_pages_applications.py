@@ -339,7 +339,12 @@ def test_a_returned_application_is_changed_and_submitted_again(
 ) -> None:
     submit(signed_in, answers)
     application = Application.objects.get()
-    application.return_for_changes(by=reviewer, reasons=["incomplete"], note="Name the cluster.")
+    application.return_for_changes(
+        by=reviewer,
+        reasons=["incomplete"],
+        note="Name the cluster.",
+        remarks={"storage_plan": "Which cluster?"},
+    )
     page = signed_in.get(ADDRESS).content.decode()
     assert "Name the cluster." in page
     submit(signed_in, {**answers, "title": "A better title for it", "seen_version": "1"})

@@ -126,7 +126,7 @@ def test_a_grant_without_an_application_is_reopened_without_answers(
     reopened = Application.objects.reopen(applicant, gated_tier, by=lead_reviewer)
     assert (reopened.predecessor, reopened.latest_snapshot) == (None, None)
     assert gated_tier not in tiers_open_to(applicant)
-    grant = reopened.approve(by=lead_reviewer)
+    grant = factories.approved(reopened, lead_reviewer)
     assert grant.licence_version == factories.in_force(gated_tier)
     assert gated_tier in tiers_open_to(applicant)
 

@@ -120,7 +120,12 @@ def site(store: Path, start_portal: Callable[..., Portal]) -> Site:
     _rows(holder, tier)
     application = factories.submitted(other, tier, {"title": LONG_TITLE, "org_name": "大学"})
     reviewer = factories.staff("reviewer", Role.REVIEWER)
-    application.return_for_changes(by=reviewer, reasons=["incomplete"], note="Say more. " * 40)
+    application.return_for_changes(
+        by=reviewer,
+        reasons=["incomplete"],
+        note="Say more. " * 40,
+        remarks={"abstract": "Which method?"},
+    )
     return Site(
         start_portal().url,
         _session(holder),

@@ -13,9 +13,8 @@ from accounts.access import live_grant
 from accounts.errors import AlreadyHeld
 from accounts.forms import ApplicationForm
 from accounts.history import events_of
-from accounts.models import Application, Decision, Grant, LicenceVersion, Tier
+from accounts.models import Application, Decision, Grant, LicenceVersion, ReasonText, Tier
 from accounts.moves import Status
-from accounts.reasons import RULES, Reason
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, person
@@ -229,9 +228,6 @@ def _moves(application: Application) -> list[str]:
 
 
 def _facts(application: Application) -> dict[str, Any]:
-    waiting = application.status in {Status.SUBMITTED, Status.IN_REVIEW}
-    sent = application.submitted_at
-    expected = applications.answer_expected_by(sent) if waiting and sent else None
     return {
         "id": application.public_id,
         "reference": application.reference,
@@ -240,13 +236,14 @@ def _facts(application: Application) -> dict[str, Any]:
         "created_at": application.created_at,
         "submitted_at": application.submitted_at,
         "decided_at": application.decided_at,
-        "answer_expected_by": expected,
+        "answer_expected_by": application.due_on,
         "url": schemas.address(f"/applications/{application.public_id}/"),
     }
 
 
 def _detail(request: ApiRequest, application: Application) -> schemas.ApplicationDetail:
     licence = application.tier.licence
+    words = ReasonText.objects.current()
     return schemas.ApplicationDetail(
         **_facts(application),
         version=application.answers_version,
@@ -254,7 +251,7 @@ def _detail(request: ApiRequest, application: Application) -> schemas.Applicatio
         open_points=_open_points(request, application),
         moves=_moves(application),
         terms=schemas.LicenceTold.of(licence, licence.in_force()),
-        decisions=[_decision(decision) for decision in application.decisions.all()],
+        decisions=[_decision(decision, words) for decision in application.decisions.all()],
         events=[
             schemas.EventTold(at=event.at, text=event.text, note=event.note)
             for event in events_of(application)
@@ -262,12 +259,12 @@ def _detail(request: ApiRequest, application: Application) -> schemas.Applicatio
     )
 
 
-def _decision(decision: Decision) -> schemas.DecisionTold:
+def _decision(decision: Decision, words: dict[str, tuple[str, str]]) -> schemas.DecisionTold:
     return schemas.DecisionTold(
         verdict=decision.verdict,
         at=decision.created_at,
         reasons=[
-            schemas.ReasonTold(code=code, label=Reason(code).label, remedy=RULES[code].remedy)
+            schemas.ReasonTold(code=code, label=words[code][0], remedy=words[code][1])
             for code in decision.reasons
         ],
         note=decision.note,

@@ -82,7 +82,10 @@ def test_a_returned_application_tells_why_and_is_sent_again(
     application = Application.objects.get(public_id=submit(script, draft)["id"])
     application.claim(by=reviewer)
     application.return_for_changes(
-        by=reviewer, reasons=["purpose_unclear"], note="Which question do you ask?"
+        by=reviewer,
+        reasons=["purpose_unclear"],
+        note="Which question do you ask?",
+        remarks={"abstract": "Name it."},
     )
     returned = script.get(draft)
     assert returned["moves"] == ["save", "submit"]

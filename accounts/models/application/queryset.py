@@ -1,0 +1,147 @@
+"""Which applications, and how one comes to be."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts import emails, working_days
+from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
+from accounts.models.application.eligibility import one_at_a_time, refuse_to_apply
+from accounts.models.audit import AuditEvent
+from accounts.models.form import FormVersion
+from accounts.models.grant import Grant
+from accounts.models.role import RoleAssignment
+from accounts.moves import MOVES, OPEN_STATES, WAITING_STATES, Status
+from accounts.roles import APPLICATION_READERS, GRANT_KEEPERS
+from accounts.tiers import AccessMode
+
+if TYPE_CHECKING:
+    from accounts.models import Application, Tier, User
+    from accounts.models.application.record import ApplicationRecord
+
+REOPENED_REASON = "the application was reopened"
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    def open(self) -> "ApplicationQuerySet":
+        return self.filter(status__in=OPEN_STATES)
+
+    def waiting(self) -> "ApplicationQuerySet":
+        """What staff has on its desk, the longest waiting first."""
+        return self.filter(status__in=WAITING_STATES).order_by("submitted_at", "pk")
+
+    def overdue(self) -> "ApplicationQuerySet":
+        """Waiting beyond the day by which a first decision was due."""
+        return self.waiting().filter(due_on__lt=working_days.day_of(timezone.now()))
+
+    def readable_by(self, user: "User") -> "ApplicationQuerySet":
+        """Applications this person may read as staff: those of the tiers of their roles."""
+        if not (user.is_active and user.is_staff):
+            return self.none()
+        roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
+        held = list(roles.values_list("tier_id", flat=True))
+        visible = self.exclude(status=Status.DRAFT)
+        if None in held:
+            return visible
+        return visible.filter(tier__in=held)
+
+    @transaction.atomic
+    def start(
+        self, applicant: "User", tier: "Tier", *, predecessor: "ApplicationRecord | None" = None
+    ) -> "Application":
+        """The applicant's draft for `tier`, made if there is none.
+
+        With a predecessor a new draft carries the answers last sent there; the licence is
+        accepted anew. Raises AlreadyHeld, NotAllowed or LimitReached, each with the next step.
+        """
+        one_at_a_time(applicant)
+        refuse_to_apply(applicant, tier)
+        drafts = self.filter(applicant=applicant, status=Status.DRAFT)
+        if draft := drafts.filter(tier=tier).first():
+            return draft
+        if drafts.count() >= settings.OPEN_DRAFTS:
+            raise LimitReached(
+                f"at most {settings.OPEN_DRAFTS} drafts may be open; finish one first"
+            )
+        form = FormVersion.objects.current(tier)
+        answers = form.mapped(_last_answers(predecessor)) if predecessor else {}
+        application = self.create(
+            applicant=applicant, tier=tier, form=form, predecessor=predecessor, answers=answers
+        )
+        details = {"predecessor": predecessor.reference} if predecessor else {}
+        AuditEvent.record("application.start", actor=applicant, target=application, details=details)
+        return application
+
+    @transaction.atomic
+    def reopen(
+        self, applicant: "User", tier: "Tier", *, by: "User", reason: str = ""
+    ) -> "Application":
+        """Put a decided request back in the queue, and take the access that came of it.
+
+        The new application carries its predecessor's last snapshot, or none where access was
+        given without an application. Raises NotAllowed unless `by` is a lead reviewer of the
+        tier, AlreadyHeld while an application is open, TransitionRefused when there is
+        nothing to reopen.
+        """
+        if tier.access_mode is not AccessMode.REVIEWED:
+            raise TransitionRefused(f"nobody applies for {tier}; revoke the grant instead")
+        if by.pk == applicant.pk:
+            raise NotAllowed("nobody decides their own application")
+        if not RoleAssignment.objects.covers(by, GRANT_KEEPERS, tier):
+            raise NotAllowed(f"you are no lead reviewer of {tier}")
+        one_at_a_time(applicant)
+        if open_one := self.open().filter(applicant=applicant, tier=tier).first():
+            raise AlreadyHeld(f"{open_one.reference} is open already")
+        decided = self.filter(applicant=applicant, tier=tier, status__in=MOVES["reopen"].leaves)
+        before = decided.order_by("-submitted_at", "-pk").first()
+        grant = Grant.objects.filter(user=applicant, tier=tier).order_by("-starts_at").first()
+        if before is None and grant is None:
+            raise TransitionRefused(f"{applicant} has neither applied for {tier} nor held it")
+        ended = _end_access(applicant, tier, by=by, reason=reason or REOPENED_REASON)
+        reopened = self._successor(applicant, tier, before)
+        details = {"predecessor": before.reference if before else "", "reason": reason}
+        AuditEvent.record("application.reopen", actor=by, target=reopened, details=details)
+        emails.application_reopened(reopened, ended)
+        return reopened
+
+    def _successor(
+        self, applicant: "User", tier: "Tier", before: "Application | None"
+    ) -> "Application":
+        """A submitted application with the answers last seen of its predecessor."""
+        snapshot = before.latest_snapshot if before else None
+        now = timezone.now()
+        successor = self.create(
+            applicant=applicant,
+            tier=tier,
+            kind="reopened",
+            predecessor=before,
+            form=before.form if before else FormVersion.objects.current(tier),
+            status=Status.SUBMITTED,
+            answers=snapshot.answers if snapshot else {},
+            submitted_at=now,
+            due_on=working_days.add(working_days.day_of(now), settings.ANSWER_DAYS),
+        )
+        if snapshot is not None:
+            successor.snapshots.create(
+                number=1, answers=snapshot.answers, licence_version=snapshot.licence_version
+            )
+        return successor
+
+
+def _last_answers(application: "ApplicationRecord") -> dict[str, object]:
+    """What was last sent, without the acceptance, which is given anew each time."""
+    snapshot = application.latest_snapshot
+    answers = snapshot.answers if snapshot else application.answers
+    return {key: value for key, value in answers.items() if key != "licence_accept"}
+
+
+def _end_access(applicant: "User", tier: "Tier", *, by: "User", reason: str) -> Grant | None:
+    """Revoke what this person holds of the tier; the grant that ended, if any."""
+    held = Grant.objects.filter(user=applicant, tier=tier)
+    held.expire_due()
+    grant = held.unended().first()
+    if grant is not None:
+        grant.revoke(by=by, reason=reason)
+    return grant

@@ -1,0 +1,30 @@
+"""What no hand does: claims that lie idle, and silence that lasts."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import emails
+from accounts.models.application.record import UNCLAIMED, ApplicationRecord, transition
+from accounts.moves import Status
+
+
+class SystemMoves(ApplicationRecord):
+    class Meta:
+        abstract = True
+
+    @transition
+    def release_idle(self) -> None:
+        """Put an idle claim back in the queue; an approval that waits for a second one stays."""
+        claimer = self.claimed_by
+        self._become("release", by=None, details={"idle": True}, **UNCLAIMED)
+        if claimer is not None:
+            emails.claim_ended(self, claimer)
+
+    @transition
+    def lapse(self) -> None:
+        """End what its applicant left lying; a draft's answers go with it."""
+        was_draft = self.status == Status.DRAFT
+        changes: dict[str, Any] = {"answers": {}} if was_draft else {}
+        self._become("lapse", by=None, decided_at=timezone.now(), **changes)
+        emails.application_lapsed(self, was_draft=was_draft)

@@ -1,0 +1,75 @@
+"""What reviewers say about an application outside their verdict."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Remark(models.Model):
+    """A note at one field, or at the whole; public ones are read and answered by the applicant."""
+
+    application = models.ForeignKey("accounts.Application", models.PROTECT, related_name="remarks")
+    snapshot = models.ForeignKey(
+        "accounts.ApplicationSnapshot", models.PROTECT, null=True, blank=True
+    )
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    #: The return that it was sent with.
+    decision = models.ForeignKey(
+        "accounts.Decision", models.PROTECT, null=True, blank=True, related_name="remarks"
+    )
+    field = models.CharField(max_length=60, blank=True, help_text="Key of the question; or none")
+    text = models.TextField()
+    is_public = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    answer = models.TextField(blank=True, help_text="What the applicant says to it")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.application}: {self.text[:60]}"
+
+
+class Consultation(models.Model):
+    """A question of one reviewer to another, and the answer; read by staff only."""
+
+    application = models.ForeignKey(
+        "accounts.Application", models.PROTECT, related_name="consultations"
+    )
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    colleague = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    question = models.TextField()
+    asked_at = models.DateTimeField(auto_now_add=True)
+    answer = models.TextField(blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.application}: {self.asked_by} asks {self.colleague}"
+
+
+class Conflict(models.Model):
+    """A reviewer's own word that they must not decide this application."""
+
+    application = models.ForeignKey(
+        "accounts.Application", models.PROTECT, related_name="conflicts"
+    )
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500, blank=True)
+    declared_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "reviewer"], name="one_conflict_per_reviewer"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} in {self.application}"

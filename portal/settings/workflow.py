@@ -1,0 +1,18 @@
+"""The review's bounds and clocks (application-workflow.md); days are whole days."""
+
+from portal import env
+
+#: Whose public holidays are free: empty (weekends only), `DE`, `US-CA`, …
+WORK_CALENDAR = env.work_calendar("WORK_CALENDAR")
+#: Working days from submission to a first decision, and to the alarm on the health page.
+ANSWER_DAYS = env.whole("ANSWER_DAYS", 5, at_least=1, at_most=60)
+ANSWER_ALARM_DAYS = env.whole("ANSWER_ALARM_DAYS", 10, at_least=1, at_most=120)
+#: Working days after which a claim that nobody worked on goes back to the queue.
+IDLE_CLAIM_DAYS = env.whole("IDLE_CLAIM_DAYS", 2, at_least=1, at_most=30)
+#: Days of silence after which a returned application and a draft lapse.
+RETURN_SILENCE_DAYS = env.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
+DRAFT_SILENCE_DAYS = env.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)
+#: Days that a draft keeps the questions it was begun with.
+DRAFT_FORM_DAYS = env.whole("DRAFT_FORM_DAYS", 30, at_least=1, at_most=365)
+OPEN_DRAFTS = env.whole("OPEN_DRAFTS", 3, at_least=1, at_most=50)
+SUBMISSIONS_A_DAY = env.whole("SUBMISSIONS_A_DAY", 3, at_least=1, at_most=100)
