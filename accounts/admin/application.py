@@ -23,8 +23,7 @@ from accounts.decision_forms import (
 )
 from accounts.errors import AccountsError
 from accounts.models import Application, AuditEvent, RoleAssignment, User
-from accounts.models.application import REOPENABLE_STATES
-from accounts.moves import Status
+from accounts.moves import MOVES, Status
 from accounts.questions import answered
 from accounts.roles import GRANT_KEEPERS
 from accounts.views.people import signed_in
@@ -179,7 +178,7 @@ def _may_reopen(application: Application, by: User) -> bool:
     same = application.applicant.applications.filter(tier=application.tier)
     later = same.filter(pk__gt=application.pk).exclude(status=Status.DRAFT)
     return (
-        application.status in REOPENABLE_STATES
+        application.status in MOVES["reopen"].leaves
         and application.applicant_id != by.pk
         and by.has_perm(_PERMISSIONS["reopen"])
         and RoleAssignment.objects.covers(by, GRANT_KEEPERS, application.tier)
