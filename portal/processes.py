@@ -16,13 +16,14 @@ _HERE = str(Path(__file__).resolve().parents[1])
 def web(bind: str) -> list[str]:
     """The web server, listening on `bind` (`host:port`).
 
-    Many threads, because every download and every half-sent request holds one.
+    Many threads, because every download and every half-sent request holds one; `web_worker`
+    says for how long.
     """
     workers = env.whole("WEB_WORKERS", 2, at_least=1, at_most=64)
     threads = env.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
     return [
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
-        *("--bind", bind, "--worker-class", "gthread"),
+        *("--bind", bind, "--worker-class", "portal.web_worker.WebWorker"),
         *("--workers", str(workers), "--threads", str(threads)),
         # As much as nginx takes: a path of 1024 bytes, three characters each, fits twice.
         *("--limit-request-line", "8190"),

@@ -1,0 +1,85 @@
+"""gunicorn's threaded worker, where no client can hold a thread or the others for good.
+
+Three things that the plain one leaves to the web server in front, and a portal without one
+needs: a client that takes no bytes is cut off, so is one that never ends its request's head,
+and waiting for a client to hang up is done beside the loop that accepts everybody else.
+"""
+
+import socket
+import struct
+import time
+from contextlib import suppress
+from typing import Any
+
+from gunicorn import util
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+#: Seconds after which a client that takes no byte of its answer is cut off.
+STALLED_SECONDS = 120
+#: Seconds for the head of a request, once its first byte could have come.
+HEAD_SECONDS = 20
+#: Seconds without a byte of a request's body after which it is given up.
+BODY_SECONDS = 60
+
+
+class WebWorker(ThreadWorker):
+    """A thread for each request; none of them for ever."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # Connections whose request's head is being read, and until when.
+        self._reading: dict[TConn, float] = {}
+
+    def init_process(self) -> None:
+        for listener in self.sockets:
+            if listener.family != socket.AF_UNIX:
+                _bound_stalls(listener)
+        super().init_process()
+
+    def handle(self, conn: TConn) -> Any:
+        """Read a request and answer it; runs in a thread of the pool."""
+        self._reading[conn] = time.monotonic() + HEAD_SECONDS
+        try:
+            kept = super().handle(conn)
+        finally:
+            self._reading.pop(conn, None)
+        if kept is False:
+            _await_the_end(conn.sock)
+        return kept
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """Answer a request whose head is complete."""
+        self._reading.pop(conn, None)
+        return super().handle_request(req, conn)
+
+    def murder_pending(self) -> None:
+        """Cut off who is late; called by the loop at least once a second."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn, until in self._reading.copy().items():
+            if now > until:
+                with suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _bound_stalls(listener: Any) -> None:
+    """Have the kernel end what stalls; accepted connections inherit both.
+
+    The first also ends the sending of a file by the kernel, which no timeout of Python's
+    reaches: bytes that the client neither acknowledges nor makes room for.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
+    patience = struct.pack("ll", BODY_SECONDS, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+
+
+def _await_the_end(connection: socket.socket) -> None:
+    """Say that no more comes, and give the client two seconds to take it and hang up.
+
+    The plain worker does this in its loop: one client that does not hang up, and nobody is
+    accepted meanwhile. Afterwards there is nothing left for it to wait for.
+    """
+    with suppress(OSError):
+        util.close_graceful(connection.dup())
+        connection.shutdown(socket.SHUT_RDWR)

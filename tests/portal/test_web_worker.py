@@ -1,0 +1,154 @@
+"""What a slow or silent client can hold of the built-in server: not for long, and not others."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from portal import processes
+from tests import services
+from tests.live import ROOT
+
+pytestmark = pytest.mark.one_database
+
+#: The portal's own web server, in a hurry, around an application of two answers.
+LAUNCHER = """
+import sys
+from gunicorn.app.wsgiapp import run
+from portal import web_worker
+
+web_worker.HEAD_SECONDS = web_worker.STALLED_SECONDS = web_worker.BODY_SECONDS = 1
+path = sys.argv.pop()
+
+def application(environ, start_response):
+    if environ["REQUEST_METHOD"] == "POST":
+        environ["wsgi.input"].read()
+    large = environ["PATH_INFO"] == "/large"
+    start_response("200 OK", [("Content-Length", "30000000" if large else "2")])
+    return environ["wsgi.file_wrapper"](open(path, "rb")) if large else [b"ok"]
+
+sys.modules["answers"] = sys.modules["__main__"]
+sys.argv[0] = "gunicorn"
+run()
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("web") / "large"
+    with path.open("wb") as stream:
+        stream.truncate(30_000_000)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(large: Path) -> Iterator[tuple[str, int]]:
+    """Where the server listens; it has one process, so that nobody else answers in its place."""
+    where = ("127.0.0.1", services.free_port())
+    python, _, _, _, *options = processes.web(f"{where[0]}:{where[1]}")
+    options[options.index("--workers") + 1] = "1"
+    command = [python, "-c", LAUNCHER, "answers:application", *options, str(large)]
+    process = services.start(command, large.with_name("log"), {**os.environ}, ROOT)
+    try:
+        services.wait_until(lambda: _answers(where), "the web server")
+        yield where
+    finally:
+        services.stop(process)
+
+
+def _answers(where: tuple[str, int]) -> bool:
+    try:
+        with urlopen(f"http://{where[0]}:{where[1]}/", timeout=10) as answer:
+            return bool(answer.read() == b"ok")
+    except OSError:
+        return False
+
+
+def _seconds_of_an_answer(where: tuple[str, int]) -> float:
+    began = time.monotonic()
+    assert _answers(where)
+    return time.monotonic() - began
+
+
+def _ask(where: tuple[str, int], text: str, *, room: int | None = None) -> socket.socket:
+    """Send `text` and leave the answer where it is; `room` bytes may wait here."""
+    client = socket.socket()
+    if room is not None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    client.settimeout(20)
+    client.connect(where)
+    client.sendall(text.encode())
+    return client
+
+
+def test_a_client_that_hangs_up_late_keeps_nobody_waiting(server: tuple[str, int]) -> None:
+    with ExitStack() as late:
+        for _ in range(5):
+            request = "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+            late.enter_context(_ask(server, request))
+        time.sleep(0.2)
+        assert _seconds_of_an_answer(server) < 1, "the plain worker waits two seconds for each"
+
+
+def test_a_request_whose_head_never_ends_is_given_up(server: tuple[str, int]) -> None:
+    with _ask(server, "GET / HTTP/1.1\r\nHost: he") as client:
+        for _ in range(12):  # a byte now and then is no progress
+            time.sleep(0.2)
+            try:
+                client.sendall(b"r")
+            except OSError:
+                break
+        assert _all_of(client) == b""
+
+
+def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
+    began = time.monotonic()
+    with _ask(server, "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf") as client:
+        assert not _all_of(client).startswith(b"HTTP/1.1 200")
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel cannot")
+def test_a_client_that_takes_nothing_is_cut_off_and_the_file_closed(
+    server: tuple[str, int], large: Path
+) -> None:
+    with _ask(server, "GET /large HTTP/1.1\r\nHost: here\r\n\r\n", room=4096):
+        services.wait_until(lambda: _readers_of(large) == 1, "the download", pause=0.2)
+        services.wait_until(lambda: _readers_of(large) == 0, "its end", seconds=20, pause=0.2)
+
+
+def test_a_client_that_takes_its_time_gets_everything(server: tuple[str, int]) -> None:
+    with _ask(server, "GET /large HTTP/1.1\r\nHost: here\r\n\r\n", room=65536) as client:
+        taken = 0
+        for _ in range(6):
+            time.sleep(0.5)
+            taken += len(client.recv(2_000_000))
+        taken += len(_all_of(client, until=30_000_000 - taken))
+    assert taken >= 30_000_000
+
+
+def _all_of(client: socket.socket, until: int | None = None) -> bytes:
+    """What still comes before the other side hangs up, or before so many bytes have come."""
+    content = bytearray()
+    try:
+        while (until is None or len(content) < until) and (block := client.recv(1_000_000)):
+            content += block
+    except ConnectionError:
+        pass
+    return bytes(content)
+
+
+def _readers_of(path: Path) -> int:
+    """How many open descriptors of other processes lead to the file."""
+    found = 0
+    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            found += entry.readlink() == path
+        except OSError:
+            continue
+    return found
