@@ -13,6 +13,12 @@ ERRORS: dict[int, tuple[str, str, str, list[tuple[str, str]]]] = {
         "bad_request",
         [("Go to the start", "/")],
     ),
+    401: (
+        "Sign in first",
+        "What stands here is given to people who are known and allowed.",
+        "login_required",
+        [("Sign in", "/accounts/login/"), ("Catalogue", "/models")],
+    ),
     403: (
         "You may not open this",
         "Your account has no right to it. If you expected one, see what you hold.",

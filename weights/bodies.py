@@ -1,13 +1,20 @@
 """Bodies made of a part of a file, how many of them may leave at once, and what they hold."""
 
+import math
 import threading
+import time
 import weakref
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import connections
 from django.http import FileResponse
+
+#: Seconds that nobody is told to wait beyond; the Hub's client comes back five times.
+LONGEST_WAIT = 300
 
 
 class RangedFile:
@@ -57,18 +64,43 @@ class Slots:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.taken = 0
+        self._begun = 0.0  # sum of the times at which the running ones began
+        self._lasted: deque[float] = deque(maxlen=32)  # seconds that the last ones took
+        self._due: list[float] = []  # when callers who were told to wait may come
 
     def take(self) -> Callable[[], None] | None:
         """What gives the slot back, to be called once; None when all are taken."""
+        began = time.monotonic()
         with self._lock:
             if self.taken >= settings.DOWNLOADS_AT_ONCE:
                 return None
             self.taken += 1
-        return self._give_back
+            self._begun += began
+        return partial(self._give_back, began)
 
-    def _give_back(self) -> None:
+    def _give_back(self, began: float) -> None:
         with self._lock:
             self.taken -= 1
+            self._begun -= began
+            self._lasted.append(time.monotonic() - began)
+
+    def wait(self) -> int:
+        """Seconds after which a slot is likely free for one more caller, 1 to LONGEST_WAIT.
+
+        How long a body takes is told by the last that ended and by how long those that run
+        have run; callers who were told to wait and are not due yet come first.
+        """
+        now = time.monotonic()
+        with self._lock:
+            running = self.taken * now - self._begun
+            lasts = (sum(self._lasted) + running) / (len(self._lasted) + 1)
+            self._due = [due for due in self._due if due > now]
+            places = max(self.taken, 1)
+            wait = math.ceil(lasts / places * (len(self._due) + 1))
+            wait = min(max(wait, 1), LONGEST_WAIT)
+            if len(self._due) < places:
+                self._due.append(now + wait)
+        return wait
 
 
 slots = Slots()

@@ -31,7 +31,7 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
         caller = file_links.caller_of(file, request.META["QUERY_STRING"], now)
     except signing.BadSignature:
         message = "This address was altered or cut. Copy it whole, or ask for a new one."
-        return serving.problem(403, "link_invalid", message)
+        return serving.problem(403, "link_invalid", message, request)
     decision = gate.decide(caller, repo_id, sha, path, now)
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
@@ -45,7 +45,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
     try:
         caller = links.link_caller(token, now)
     except signing.BadSignature:
-        return _unknown()
+        return _unknown(request)
     if caller.link is None:
         return _ended(request, token, caller)
     if path in _STAND_INS:
@@ -53,7 +53,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
             f"{path} stands for a file's name: put the name in its place. "
             f"The names are listed at {_address(token)}"
         )
-        return serving.problem(404, "stand_in", message)
+        return serving.problem(404, "stand_in", message, request)
     repo_id, sha = caller.link.checkpoint.repo_id, _sha(caller)
     decision = gate.decide(caller, repo_id, sha, path, now)
     if decision.missing is gate.Missing.ENTRY:  # told to the entitled only
@@ -70,7 +70,7 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     try:
         caller = links.link_caller(token, now)
     except signing.BadSignature:
-        return _unknown()
+        return _unknown(request)
     if caller.link is None or caller.problem is not None:
         return _ended(request, token, caller)
     repo_id = caller.link.checkpoint.repo_id
@@ -81,7 +81,8 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
     folders, files = folder.listing(inside)
     if not folders and not files:
-        return serving.problem(404, "folder_not_found", f"{repo_id} has no folder {inside}")
+        message = f"{repo_id} has no folder {inside}"
+        return serving.problem(404, "folder_not_found", message, request)
     context = {
         "link": caller.link,
         "checkpoint": caller.link.checkpoint,
@@ -138,16 +139,16 @@ def _sha(caller: Caller) -> str:
     return revision.sha if revision else ""
 
 
-def _unknown() -> HttpResponse:
+def _unknown(request: HttpRequest) -> HttpResponse:
     message = "There is no such link. Copy it whole from the mail, or ask for a new one."
-    return serving.problem(404, "link_unknown", message)
+    return serving.problem(404, "link_unknown", message, request)
 
 
 def _ended(request: HttpRequest, token: str, caller: Caller) -> HttpResponseBase:
     """A link past its end, or revoked: a page for people, the code for everyone else."""
     code = caller.problem or Refusal.LINK_REVOKED
     decision = gate.may_read(caller, "", timezone.now())
-    if "text/html" not in request.headers.get("Accept", ""):
+    if not serving.wants_page(request):
         return serving.refusal(request, caller, decision)
     link = links.expired_link(token) if code is Refusal.LINK_EXPIRED else caller.link
     context = {"code": code, "checkpoint": link.checkpoint if link else None, "link": link}

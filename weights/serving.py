@@ -15,6 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.http import http_date
 
+from accounts.error_pages import ERRORS, error_page
 from weights import file_links, ledger
 from weights.bodies import RangedFile, RangedResponse, release_connections, slots
 from weights.caller import Caller
@@ -37,24 +38,44 @@ Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
 
 
 def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
-    """The plain answer to a refused request: status, code and sentence, as headers and JSON."""
+    """The plain answer to a refused request: status, code and sentence; JSON for scripts."""
     code = str(decision.code or f"{decision.missing}_not_found")
-    response = problem(decision.status, code, decision.message)
+    response = problem(decision.status, code, decision.message, request)
     if decision.code is not None:
         response["X-Refusal-Code"] = code
     return response
 
 
-def problem(status: int, code: str, message: str) -> HttpResponse:
-    """An error that a script can read: the sentence as a header, and JSON with its code."""
-    response = JsonResponse({"error": message, "code": code}, status=status)
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    request: HttpRequest | None = None,
+    *,
+    wait: int = RETRY_AFTER,
+) -> HttpResponse:
+    """An error in the words of who asked: a page for a browser, JSON for a script.
+
+    Both carry the sentence as a header too, and say after how many seconds (`wait`) to come
+    again where that may help. Without a `request` it is a script that asks.
+    """
+    if request is not None and status in ERRORS and wants_page(request):
+        response = error_page(request, status, code=code, message=message)
+    else:
+        response = JsonResponse({"error": message, "code": code}, status=status)
     response["X-Error-Message"] = header_text(message)
     response["Cache-Control"] = "private, no-store"
+    response["Referrer-Policy"] = "no-referrer"  # a link is a secret
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Weighbridge"'
     if status in {429, 503}:
-        response["Retry-After"] = str(RETRY_AFTER)
+        response["Retry-After"] = str(wait)
     return response
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a person's browser asks; clients for files say that they take anything."""
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def answer(
@@ -81,7 +102,7 @@ def answer(
     except (BlobMissing, StorageUnavailable) as error:
         log.error("%s of %s cannot be read: %s", file.sha256, file.path, error)
         message = "The store of this file does not answer; try again in a moment."
-        return problem(503, "storage_unavailable", message)
+        return problem(503, "storage_unavailable", message, request)
     for name, value in _headers(caller, file).items():
         response.setdefault(name, value)
     return response
@@ -165,7 +186,9 @@ def _send(
         return _handed_over(file)
     release = slots.take()
     if release is None:
-        return problem(429, "busy", "All download places are taken; try again in a moment.")
+        wait = slots.wait()
+        message = f"All download places are taken; try again in {wait} s."
+        return problem(429, "busy", message, request, wait=wait)
     try:
         body = RangedFile(_opened(storage, file), asked.start, asked.length, release)
     except BaseException:

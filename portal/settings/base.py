@@ -180,8 +180,12 @@ WEIGHTS_STORAGE = ""  # each install sets it
 # A hard ceiling in seconds; a tier may ask for less (application-workflow.md section 1).
 FILE_LINK_LIFETIME_MOST = env.seconds("FILE_LINK_LIFETIME_MOST", 3600, at_most=3600)
 CHECKPOINT_LINK_HOURS_MOST = 168
-# Downloads that may run at once in one web process; beyond it callers are asked to wait.
-DOWNLOADS_AT_ONCE = env.whole("DOWNLOADS_AT_ONCE", 96, at_least=1, at_most=10_000)
+# Downloads that may run at once in one web process; beyond it callers are asked to wait. Each
+# holds a thread, so some are left for pages, whatever is asked for.
+WEB_THREADS = env.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
+DOWNLOADS_AT_ONCE = env.whole(
+    "DOWNLOADS_AT_ONCE", WEB_THREADS * 3 // 4, at_least=1, at_most=WEB_THREADS * 7 // 8
+)
 # The internal location of nginx that maps to the blob folder; empty: the app sends the bytes.
 ACCEL_LOCATION = env.text("ACCEL_LOCATION", "-").strip("-")
 S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "-").strip("-") or None

@@ -1,5 +1,6 @@
 """The containers: what they run, and the web server in front of them."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -125,6 +126,31 @@ def test_the_number_of_threads_comes_from_the_environment(monkeypatch: pytest.Mo
     monkeypatch.setenv("WEB_THREADS", "7")
     command = processes.web("127.0.0.1:1")
     assert command[command.index("--threads") + 1] == "7"
+
+
+@pytest.mark.parametrize(("threads", "downloads"), [("4", "3"), ("32", "24"), ("128", "96")])
+def test_downloads_leave_threads_to_pages(threads: str, downloads: str) -> None:
+    assert _setting("DOWNLOADS_AT_ONCE", WEB_THREADS=threads) == downloads
+
+
+def test_a_cap_that_leaves_pages_no_thread_is_refused_by_name() -> None:
+    assert "DOWNLOADS_AT_ONCE: 32" in _setting(
+        "DOWNLOADS_AT_ONCE", WEB_THREADS="32", DOWNLOADS_AT_ONCE="32"
+    )
+
+
+def _setting(name: str, **environment: str) -> str:
+    """What a process started in this environment has for a setting, or its complaint."""
+    code = f"from portal.settings import base; print(base.{name})"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (done.stdout or done.stderr).strip()
 
 
 # -- nginx --------------------------------------------------------------------------------

@@ -185,6 +185,27 @@ def test_a_file_link_ends_after_its_minutes(client: Client, signed: str) -> None
         assert _refused(client, signed) == (410, "link_expired")
 
 
+def test_a_browser_at_a_dead_link_gets_a_page_that_keeps_the_address_to_itself(
+    client: Client, folder: str, applicant: User
+) -> None:
+    parts = urlsplit(file_links.issue(session_caller(applicant), "acme/gated", "main", FIRST))
+    signed = f"{parts.path}?{parts.query}"
+    browser = {"Accept": "text/html,*/*;q=0.8"}
+    altered = folder[:10] + ("A" if folder[10] != "A" else "B") + folder[11:]
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
+        for address, status, code in (
+            (signed, 410, "link_expired"),
+            (signed[:-1], 403, "link_invalid"),
+            (altered + FIRST, 404, "link_unknown"),
+        ):
+            page = client.get(address, headers=browser)
+            assert (page.status_code, page["Content-Type"][:9]) == (status, "text/html")
+            assert f"<code>{code}</code>" in page.text
+            assert page["Referrer-Policy"] == "no-referrer"
+            told = client.get(address)
+            assert (told.status_code, told.json()["code"]) == (status, code)
+
+
 def test_a_file_links_life_follows_its_size_within_its_bounds() -> None:
     assert file_links.lifetime(1, 60) == 15 * 60
     assert file_links.lifetime(1_800_000_000, 60) == 30 * 60

@@ -225,13 +225,51 @@ def test_beyond_the_cap_callers_are_asked_to_wait(
     running = [client.get(url), client.get(url)]
     refused = client.get(url)
     assert refused.status_code == 429
-    assert refused["Retry-After"].isdecimal()
+    assert refused["Retry-After"] == "1", "both places were taken a moment ago"
+    assert refused.json()["error"].endswith("again in 1 s.")
     assert client.head(url).status_code == 200
     body(running.pop())
     again = client.get(url)
     assert body(again) == CONTENT
     body(running.pop())
     assert bodies.slots.taken == 0
+
+
+def test_the_wait_that_is_told_follows_how_long_downloads_take(settings: Settings) -> None:
+    settings.DOWNLOADS_AT_ONCE = 2
+    with mock.patch("weights.bodies.time.monotonic") as clock:
+        clock.return_value = 1000.0
+        slots = bodies.Slots()
+        releases = [slots.take(), slots.take()]
+        assert slots.take() is None
+        clock.return_value += 40
+        # Two have run for 40 s and none has ended: one of them may in another 40.
+        assert slots.wait() == 40
+        assert slots.wait() == 80, "who was told before comes first"
+        clock.return_value += 500
+        assert slots.wait() == bodies.LONGEST_WAIT
+        for release in releases:
+            assert release is not None
+            release()
+        for _ in range(30):
+            release = slots.take()
+            assert release is not None
+            clock.return_value += 2
+            release()
+        clock.return_value += 1000
+        slots.take(), slots.take()
+        assert 10 < slots.wait() < 30, "the last ones took 2 s each, two took long"
+
+
+def test_callers_who_never_wait_make_nobody_wait_longer_for_ever(settings: Settings) -> None:
+    settings.DOWNLOADS_AT_ONCE = 2
+    with mock.patch("weights.bodies.time.monotonic") as clock:
+        clock.return_value = 1000.0
+        slots = bodies.Slots()
+        slots.take(), slots.take()
+        clock.return_value += 40
+        waits = [slots.wait() for _ in range(100)]
+    assert waits == [40, 80] + [120] * 98
 
 
 def test_a_response_dropped_without_being_closed_gives_its_place_back() -> None:
@@ -250,6 +288,46 @@ def test_closing_twice_gives_one_place_back() -> None:
     body.close()
     body.close()
     assert bodies.slots.taken == 0
+
+
+# -- a browser instead of a script ---------------------------------------------------------
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_browser_is_told_of_a_broken_store_by_a_page(
+    client: Client, store: Path, weights_file: File, url: str
+) -> None:
+    break_by_removal(store / blob_key(weights_file.sha256))
+    page = client.get(url, headers=BROWSER)
+    assert page.status_code == 503
+    assert page["Content-Type"].startswith("text/html")
+    assert "<code>storage_unavailable</code>" in page.text
+    assert page["Retry-After"] == client.get(url)["Retry-After"]
+
+
+def test_a_browser_that_must_wait_for_a_place_is_told_so_by_a_page(
+    client: Client, url: str, settings: Settings
+) -> None:
+    settings.DOWNLOADS_AT_ONCE = 1
+    running = client.get(url)
+    page = client.get(url, headers=BROWSER)
+    assert (page.status_code, page["Retry-After"]) == (429, "1")
+    assert "try again in" in page.text
+    body(running)
+
+
+def test_a_browser_that_may_not_have_a_file_gets_a_page_with_the_same_codes(
+    client: Client, store: Path, gated_tier: Tier
+) -> None:
+    factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
+    address = "/acme/big/resolve/main/w.bin"
+    page, told = client.get(address, headers=BROWSER), client.get(address)
+    assert page.status_code == told.status_code == 401
+    assert page["Content-Type"].startswith("text/html")
+    assert told["Content-Type"] == "application/json"
+    for name in ("X-Refusal-Code", "X-Error-Code", "X-Error-Message", "WWW-Authenticate"):
+        assert page[name] == told[name], name
 
 
 # -- the body ----------------------------------------------------------------------------
