@@ -1,11 +1,13 @@
 """One function per message about an application or a grant; each text is a template."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
 
 from accounts import outbox
+from accounts.outbox import Message
 from accounts.reasons import waiting_days
 from accounts.roles import DECIDERS, GRANT_KEEPERS, Role
 
@@ -28,27 +30,55 @@ def application_withdrawn(application: "ApplicationRecord") -> None:
     _about(application, "application_withdrawn", str(application.pk))
 
 
-def application_approved(application: "ApplicationRecord", grant: "Grant", note: str) -> None:
-    _about(application, "application_approved", str(application.pk), grant=grant, note=note)
+# What a decision mails is composed first, so that the reviewer reads it before it goes: the
+# preview and the message are made by the same call with the same words.
+
+
+def compose_approved(application: "ApplicationRecord", *, until: datetime, note: str) -> Message:
+    return _to_applicant(application, "application_approved", until=until, note=note)
+
+
+def compose_rejected(application: "ApplicationRecord", *, reasons: list[str], note: str) -> Message:
+    return _to_applicant(application, "application_rejected", note=note, **_reasons(reasons))
+
+
+def compose_returned(
+    application: "ApplicationRecord", *, reasons: list[str], remarks: dict[str, str], note: str
+) -> Message:
+    """`remarks` are texts by the field that they are about; empty ones are left out."""
+    labels = application.form.labels()
+    said = [
+        (labels.get(field, ""), text.strip()) for field, text in remarks.items() if text.strip()
+    ]
+    return _to_applicant(
+        application,
+        "application_returned",
+        remarks=said,
+        note=note,
+        silence_days=settings.RETURN_SILENCE_DAYS,
+        **_reasons(reasons),
+    )
+
+
+def application_approved(application: "ApplicationRecord", decision: "Decision") -> None:
+    if decision.until is None:
+        raise ValueError(f"the approval of {application.reference} names no end")
+    message = compose_approved(application, until=decision.until, note=decision.note)
+    outbox.post(message, key=str(application.pk), about=application)
 
 
 def application_rejected(application: "ApplicationRecord", decision: "Decision") -> None:
-    key = f"{application.pk}:{decision.pk}"
-    _about(application, "application_rejected", key, decision=decision, **_reasons(decision))
+    message = compose_rejected(application, reasons=decision.reasons, note=decision.note)
+    outbox.post(message, key=f"{application.pk}:{decision.pk}", about=application)
 
 
-def application_returned(application: "ApplicationRecord", decision: "Decision") -> None:
-    key = f"{application.pk}:{decision.pk}"
-    labels = application.form.labels()
-    _about(
-        application,
-        "application_returned",
-        key,
-        decision=decision,
-        remarks=[(labels.get(one.field, ""), one.text) for one in decision.remarks.all()],
-        silence_days=settings.RETURN_SILENCE_DAYS,
-        **_reasons(decision),
+def application_returned(
+    application: "ApplicationRecord", decision: "Decision", remarks: dict[str, str]
+) -> None:
+    message = compose_returned(
+        application, reasons=decision.reasons, remarks=remarks, note=decision.note
     )
+    outbox.post(message, key=f"{application.pk}:{decision.pk}", about=application)
 
 
 def application_lapsed(application: "ApplicationRecord", *, was_draft: bool) -> None:
@@ -84,12 +114,19 @@ def colleague_asked(application: "ApplicationRecord", asked: "Consultation") -> 
     _to_staff(application, asked.colleague, "colleague_asked", str(asked.pk), asked=asked)
 
 
+def compose_second_approval(application: "ApplicationRecord", by: "User") -> list[Message]:
+    """What every other reviewer of the tier is told: one more approval decides."""
+    return [
+        _for_staff(application, person, "second_approval_wanted", by=by)
+        for person in reviewers_of(application.tier, DECIDERS)
+        if person.pk not in {by.pk, application.applicant_id}
+    ]
+
+
 def second_approval_wanted(application: "ApplicationRecord", first: "Decision") -> None:
-    """Tell every other reviewer of the tier that one more approval decides."""
-    for person in reviewers_of(application.tier, DECIDERS):
-        if person.pk not in {first.reviewer_id, application.applicant_id}:
-            key = f"{first.pk}:{person.pk}"
-            _to_staff(application, person, "second_approval_wanted", key, first=first)
+    for message in compose_second_approval(application, first.reviewer):
+        assert message.recipient is not None
+        outbox.post(message, key=f"{first.pk}:{message.recipient.pk}", about=application)
 
 
 def reviewers_of(tier: "Tier", roles: frozenset[Role] = GRANT_KEEPERS) -> list["User"]:
@@ -103,19 +140,19 @@ def reviewers_of(tier: "Tier", roles: frozenset[Role] = GRANT_KEEPERS) -> list["
 def _to_staff(
     application: "ApplicationRecord", person: "User", kind: str, key: str, **context: object
 ) -> None:
-    outbox.send(
-        kind,
-        to=person.email,
-        key=key,
-        recipient=person,
-        about=application,
-        context={
-            "application": application,
-            "tier": application.tier,
-            "review_path": f"/{settings.ADMIN_PATH}accounts/application/{application.pk}/change/",
-            **context,
-        },
-    )
+    outbox.post(_for_staff(application, person, kind, **context), key=key, about=application)
+
+
+def _for_staff(
+    application: "ApplicationRecord", person: "User", kind: str, **context: object
+) -> Message:
+    context = {
+        "application": application,
+        "tier": application.tier,
+        "review_path": f"/{settings.ADMIN_PATH}accounts/application/{application.pk}/change/",
+        **context,
+    }
+    return outbox.compose(kind, to=person.email, context=context, recipient=person)
 
 
 # -- about a grant ----------------------------------------------------------------------
@@ -130,21 +167,20 @@ def access_revoked(grant: "Grant") -> None:
     _to_holder(grant, "access_revoked")
 
 
-def _reasons(decision: "Decision") -> dict[str, object]:
+def _reasons(codes: list[str]) -> dict[str, object]:
     words = apps.get_model("accounts", "ReasonText").objects.current()
-    return {
-        "reasons": [words[code] for code in decision.reasons],
-        "waiting_days": waiting_days(decision.reasons),
-    }
+    return {"reasons": [words[code] for code in codes], "waiting_days": waiting_days(codes)}
 
 
 def _about(application: "ApplicationRecord", kind: str, key: str, **context: object) -> None:
-    outbox.send(
+    outbox.post(_to_applicant(application, kind, **context), key=key, about=application)
+
+
+def _to_applicant(application: "ApplicationRecord", kind: str, **context: object) -> Message:
+    return outbox.compose(
         kind,
         to=_address(application.applicant, application),
-        key=key,
         recipient=application.applicant,
-        about=application,
         context={"application": application, "tier": application.tier, **context},
     )
 

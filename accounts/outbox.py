@@ -1,5 +1,6 @@
 """Put a message into the outbox, and deliver it from there."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,42 @@ CLAIM = timedelta(minutes=2)
 BLOTTED = "[removed after sending]"
 
 
+@dataclass(frozen=True)
+class Message:
+    """A composed message, before it is anybody's row: what a preview shows is what leaves."""
+
+    kind: str
+    to: str
+    subject: str
+    text: str
+    recipient: "User | None" = None
+
+
+def compose(
+    kind: str, *, to: str, context: dict[str, object], recipient: "User | None" = None
+) -> Message:
+    """Render `emails/<kind>.txt`, whose first line is the subject. Writes nothing."""
+    context = {"public_url": settings.PUBLIC_URL, "recipient": recipient, **context}
+    subject, _, text = render_to_string(f"emails/{kind}.txt", context).strip().partition("\n")
+    return Message(kind, to, subject.strip()[:300], text.strip() + "\n", recipient)
+
+
+def post(
+    message: Message, *, key: str, about: models.Model | None = None, secret: str = ""
+) -> OutgoingMail | None:
+    """Write a composed message for delivery after commit; None when `key` was used before."""
+    return enqueue(
+        message.kind,
+        message.to,
+        key,
+        message.subject,
+        message.text,
+        recipient=message.recipient,
+        about=about,
+        secret=secret,
+    )
+
+
 def send(
     kind: str,
     *,
@@ -31,14 +68,13 @@ def send(
     about: models.Model | None = None,
     secret: str = "",
 ) -> OutgoingMail | None:
-    """Write the message `emails/<kind>.txt` for delivery after commit.
+    """Compose a message and write it for delivery after commit.
 
-    The template's first line is the subject. None when `key` was used before: the same
-    cause mails once. `secret` is blotted out of the stored text once it has left.
+    None when `key` was used before: the same cause mails once. `secret` is blotted out of
+    the stored text once it has left.
     """
-    context = {"public_url": settings.PUBLIC_URL, "recipient": recipient, **context}
-    subject, _, text = render_to_string(f"emails/{kind}.txt", context).strip().partition("\n")
-    return enqueue(kind, to, key, subject, text.strip() + "\n", "", recipient, about, secret)
+    message = compose(kind, to=to, context=context, recipient=recipient)
+    return post(message, key=key, about=about, secret=secret)
 
 
 def enqueue(

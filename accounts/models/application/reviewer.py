@@ -139,7 +139,9 @@ class ReviewerMoves(ApplicationRecord):
             return None
         if first is not None and first.reviewer_id == by.pk:
             raise NotAllowed(f"{self.reference} waits for the approval of another reviewer")
-        self._decide("approve", by, Decision.Verdict.APPROVE, said, decided_at=timezone.now())
+        decision = self._decide(
+            "approve", by, Decision.Verdict.APPROVE, said, decided_at=timezone.now()
+        )
         grant = Grant.objects.give(
             self.applicant,
             self.tier,
@@ -149,7 +151,7 @@ class ReviewerMoves(ApplicationRecord):
             by=by,
             application=self,
         )
-        emails.application_approved(self, grant, note)
+        emails.application_approved(self, decision)
         self._tell()
         return grant
 
@@ -208,7 +210,7 @@ class ReviewerMoves(ApplicationRecord):
         for field, text in remarks.items():
             if text.strip():
                 self._remark(text, by=by, field=field, public=True, decision=decision)
-        emails.application_returned(self, decision)
+        emails.application_returned(self, decision, remarks)
         return decision
 
     # -- how a decision is made --------------------------------------------------------
