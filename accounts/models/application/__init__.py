@@ -38,4 +38,5 @@ class Application(ApplicantMoves, ReviewerMoves, SystemMoves):
         indexes = [
             models.Index(fields=["status", "submitted_at"], name="application_queue"),
             models.Index(fields=["status", "due_on"], name="application_due"),
+            models.Index(fields=["tier", "answered_at"], name="application_answers"),
         ]

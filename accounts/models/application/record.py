@@ -70,6 +70,8 @@ class ApplicationRecord(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True, help_text="First submission")
     returned_at = models.DateTimeField(null=True, blank=True)
+    #: When staff first answered: returned it, approved it or rejected it.
+    answered_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     #: The day by which a first decision is due; none while the clock rests.
     due_on = models.DateField(null=True, blank=True)

@@ -224,6 +224,8 @@ class ReviewerMoves(ApplicationRecord):
             raise TransitionRefused(f"{self.reference} was never submitted")
         if self.status == Status.IN_REVIEW and "decided_at" in changes:
             changes["due_on"] = None
+        if self.answered_at is None and move != "approve_first":
+            changes["answered_at"] = timezone.now()
         self._become(move, by=by, details={"reasons": said.reasons}, **changes)
         decision: Decision = self.decisions.create(
             snapshot=snapshot,
