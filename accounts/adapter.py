@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from accounts import outbox
+from accounts import guesses, outbox
 from accounts.error_pages import error_page
 
 
@@ -20,7 +20,10 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
-            raise ImmediateHttpResponse(error_page(request, 429)) from error
+            key = self._get_login_attempts_cache_key(request, **credentials)
+            wait = guesses.wait_of(request, "login_failed", key)
+            raise ImmediateHttpResponse(error_page(request, 429, wait=wait)) from error
+        guesses.demand_sign_in(request)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Write allauth's message into the outbox in the transaction of its cause."""

@@ -69,8 +69,9 @@ def error_page(
     title: str = "",
     message: str = "",
     steps: list[tuple[str, str]] | None = None,
+    wait: int = 0,
 ) -> HttpResponse:
-    """The answer of `status`; what is not given stands as in ERRORS."""
+    """The answer of `status`; what is not given stands as in ERRORS and RETRY_AFTER."""
     usual_title, usual_message, usual_code, usual_steps = ERRORS[status]
     code, message = code or usual_code, message or usual_message
     response: HttpResponse
@@ -89,5 +90,5 @@ def error_page(
     response["X-Error-Code"] = code
     response["Cache-Control"] = "private, no-store"
     if status in RETRY_AFTER:
-        response["Retry-After"] = str(RETRY_AFTER[status])
+        response["Retry-After"] = str(wait or RETRY_AFTER[status])
     return response

@@ -46,6 +46,9 @@ DOWNLOADS_KNOWN = Limit("resolve", 12000, 300)
 API_ANONYMOUS = Limit("api", 600, 300)
 API_KNOWN = Limit("api", 6000, 300)
 WRONG_TOKENS = Limit("token", 30, 60)
+#: Of all people together; each name and address has its own limit, which allauth counts.
+SIGN_INS = Limit("sign-in", 1000, 300)
+SECOND_FACTOR = (Limit("code", 5, 300), Limit("code-hour", 20, 3600))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Callable
 
+import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from accounts import rate_limits, token_format
+from accounts.error_pages import error_page
 from accounts.rate_limits import (
     API_ANONYMOUS,
     API_KNOWN,
@@ -43,6 +45,13 @@ class RateLimitMiddleware:
             if not guess.allowed or not guess.counted:
                 return _too_many(guess)
         return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Counters that do not answer let nobody guess a password; the log raises the alarm."""
+        if not isinstance(error, redis.RedisError):
+            return None
+        rate_limits.log.error("the rate limit counters do not answer: %s", error)
+        return error_page(request, 429 if request.path.startswith("/accounts/") else 503, wait=30)
 
 
 def _bucket(request: HttpRequest) -> tuple[Limit, str] | None:

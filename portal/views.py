@@ -4,6 +4,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from accounts import guesses
 from accounts.error_pages import error_page
 
 
@@ -59,7 +60,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return error_page(request, 429)
+    return error_page(request, 429, wait=guesses.wait_on_page(request))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

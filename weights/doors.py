@@ -13,6 +13,7 @@ from weights import file_links, gate, ledger, links, serving, signing
 from weights.caller import Caller, Refusal
 from weights.folder import Folder, ListKind, folder_of, offered
 from weights.models import File
+from weights.names import can_exist
 
 #: The last path part that the published download scripts replace by each file's name.
 _STAND_INS = frozenset({"stubbed.pt", "*"})
@@ -122,6 +123,8 @@ def _list(kind: ListKind, folder: Folder) -> HttpResponse:
 
 
 def _named(org: str, name: str, sha: str, path: str) -> File | None:
+    if not can_exist(f"{org}/{name}/{sha}/{path}"):
+        return None
     return (
         File.objects.select_related("blob", "revision__checkpoint__tier")
         .filter(

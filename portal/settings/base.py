@@ -123,9 +123,9 @@ ACCOUNT_USERNAME_BLACKLIST = ["admin", "root", "staff", "weighbridge"]
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.split(":", 1)[0]
-# security.md section 6: per name and per address, and for everyone together.
+# Per name and per address; what all people may do together stands in accounts/rate_limits.py.
 ACCOUNT_RATE_LIMITS = {
-    "login": "1000/5m",
+    "login": "",
     "login_failed": "10/5m/key,10/5m/ip",
     "signup": "5/h/ip",
     "reset_password": "5/d/key,20/d/ip",
@@ -134,6 +134,11 @@ ACCOUNT_RATE_LIMITS = {
 }
 MFA_TOTP_ISSUER = SITE_NAME
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "accounts.guesses.CountedAuthenticateForm",
+    "reauthenticate": "accounts.guesses.CountedReauthenticateForm",
+    "activate_totp": "accounts.guesses.CountedActivateForm",
+}
 USERSESSIONS_TRACK_ACTIVITY = False
 
 # -- pages ------------------------------------------------------------------------------

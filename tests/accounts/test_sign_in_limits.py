@@ -1,8 +1,14 @@
 """Guessing passwords ends in 429, for known and unknown names alike."""
 
-import pytest
-from django.test import Client
+import time
 
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from pytest_django import Settings
+
+from accounts import guesses, rate_limits
+from accounts.rate_limits import Limit
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -27,3 +33,73 @@ def test_another_person_still_signs_in_meanwhile(client: Client) -> None:
     done = client.post("/accounts/login/", {"login": "other", "password": factories.PASSWORD})
     assert done.status_code == 302
     assert client.session["_auth_user_id"] == str(other.pk)
+
+
+def test_the_wait_that_is_told_is_the_true_one(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.person("known")
+    typed = {"login": "known", "password": "wrong password 1"}
+    refused = [client.post("/accounts/login/", typed) for _ in range(11)][-1]
+    assert 295 <= int(refused["Retry-After"]) <= 300
+    later = time.time() + int(refused["Retry-After"]) + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert client.post("/accounts/login/", typed).status_code == 200
+
+
+def test_the_sixth_sign_up_of_an_address_waits_an_hour(client: Client) -> None:
+    answers = [client.post("/accounts/signup/", {"username": f"new{n}"}) for n in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert 3590 <= int(answers[-1]["Retry-After"]) <= 3600
+
+
+def test_the_sixth_reset_of_an_address_waits_a_day_known_or_not(client: Client) -> None:
+    factories.person("known")
+    for address in ("known@example.org", "nobody@example.org"):
+        answers = [client.post("/accounts/password/reset/", {"email": address}) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [302] * 5 + [429]
+        assert 86_390 <= int(answers[-1]["Retry-After"]) <= 86_400
+
+
+def test_all_people_together_have_a_limit_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guesses, "SIGN_INS", Limit("sign-in", 3, 300))
+    names = ["one", "two", "three", "four"]
+    answers = [
+        client.post(
+            "/accounts/login/",
+            {"login": name, "password": "wrong password 1"},
+            REMOTE_ADDR=f"192.0.2.{number}",
+        )
+        for number, name in enumerate(names)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert 95 <= int(answers[-1]["Retry-After"]) <= 100
+
+
+def test_the_sixth_code_of_a_second_factor_is_429(client: Client) -> None:
+    person = factories.person("known")
+    Authenticator.objects.create(user=person, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
+    entered = client.post("/accounts/login/", {"login": "known", "password": factories.PASSWORD})
+    assert entered["Location"].startswith("/accounts/2fa/authenticate")
+    answers = [client.post(entered["Location"], {"code": "000000"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert 55 <= int(answers[-1]["Retry-After"]) <= 60
+
+
+def test_with_the_counters_gone_nobody_guesses(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    factories.person("known")
+    away = settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {"default": away}
+    rate_limits._script.cache_clear()
+    try:
+        typed = {"login": "known", "password": factories.PASSWORD}
+        refused = client.post("/accounts/login/", typed)
+        assert (refused.status_code, refused["Retry-After"]) == (429, "30")
+        assert client.post("/accounts/signup/", {"username": "new"}).status_code == 429
+    finally:
+        rate_limits._script.cache_clear()
+    assert "do not answer" in caplog.text

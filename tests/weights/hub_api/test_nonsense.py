@@ -12,7 +12,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import pytest
 from django.test import RequestFactory
 from django.test.client import ClientHandler
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -53,6 +53,10 @@ HEADERS = [
     *("IF_UNMODIFIED_SINCE", "AUTHORIZATION", "ACCEPT", "ACCEPT_ENCODING", "ACCEPT_LANGUAGE"),
     *("COOKIE", "X_FORWARDED_FOR", "X_REQUEST_ID", "USER_AGENT", "X_HTTP_METHOD_OVERRIDE"),
 ]
+QUERIES = [
+    *("cursor=-1", "cursor=" + "9" * 30, "expand=%FF", "limit=1e9", "e=1&k=&s=", "recursive=1"),
+    *("q=%00", "q=%ED%A0%80", "tier=%00", "page=-1", "page=" + "9" * 30, "search=%00&sort=%00"),
+]
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get"]
 BODIES = [
     *(b"", b"{}", b"[]", b"null", b"{", b"\xff", b'{"user": "\\ud800"}', b"[" * 5000),
@@ -75,6 +79,16 @@ addresses = st.one_of(
     st.tuples(st.just(b"d/LINK"), WORDS, WORDS).map(b"/".join),
     st.tuples(st.just(b"f"), WORDS, WORDS, WORDS, WORDS).map(b"/".join),
     st.tuples(st.just(b"api"), WORDS, WORDS, WORDS).map(b"/".join),
+    st.tuples(st.just(b"acme/open"), st.sampled_from([b"tree", b"blob"]), WORDS, WORDS).map(
+        b"/".join
+    ),
+    st.tuples(st.just(b"acme"), WORDS, st.sampled_from([b"tree", b"blob"]), WORDS, WORDS).map(
+        b"/".join
+    ),
+    st.tuples(st.sampled_from([b"apply", b"licences", b"applications"]), WORDS, WORDS).map(
+        b"/".join
+    ),
+    st.just(b"models"),
 )
 
 
@@ -103,6 +117,9 @@ def environ(method: str, address: bytes, query: str, body: bytes, **facts: str) 
     return made | facts
 
 
+@example(
+    method="GET", address=b"f/acme/open/sha/\x00", query="", headers={}, kind="", body=b""
+)
 @settings(
     max_examples=500,
     deadline=None,
@@ -113,7 +130,7 @@ def environ(method: str, address: bytes, query: str, body: bytes, **facts: str) 
     method=st.sampled_from(METHODS[:3] * 3 + METHODS),
     address=addresses,
     query=st.text(st.characters(min_codepoint=33, max_codepoint=255), max_size=20)
-    | st.sampled_from(["cursor=-1", "cursor=" + "9" * 30, "expand=%FF", "limit=1e9", "e=1&k=&s="]),
+    | st.sampled_from(QUERIES),
     headers=st.dictionaries(st.sampled_from(HEADERS), st.sampled_from(VALUES), max_size=4),
     kind=st.sampled_from(VALUES),
     body=st.sampled_from(BODIES),
