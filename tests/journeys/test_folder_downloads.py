@@ -11,13 +11,14 @@ from threading import Thread
 
 import pytest
 
-from accounts.models import Grant, Tier, User
+from accounts.models import Grant, LicenceVersion, Tier, User
 from tests import factories
 from tests.live import Portal
 from weights import links
 
 pytestmark = [pytest.mark.one_database, pytest.mark.django_db(transaction=True)]
 
+PAPERS = {"LICENCE.md", "NOTICE.txt"}
 FILES = {
     "README.md": b"# Card\n",
     "empty.txt": b"",
@@ -52,6 +53,11 @@ def folder(
 def _fetch(address: str, into: Path) -> Path:
     subprocess.run(["curl", "-sSf", "-o", str(into), address], check=True, timeout=30)
     return into
+
+
+def _shards(out: Path) -> dict[str, bytes]:
+    """What arrived, without the terms that came with it."""
+    return {name: content for name, content in _arrived(out).items() if name not in PAPERS}
 
 
 def _arrived(out: Path) -> dict[str, bytes]:
@@ -90,7 +96,7 @@ def test_the_script_fetches_and_checks_everything_and_again_fetches_nothing(
 ) -> None:
     done = _run(script, tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert _arrived(tmp_path / "out") == FILES
+    assert _shards(tmp_path / "out") == FILES
     again = _run(script, tmp_path / "out")
     assert again.returncode == 0
     assert "ok " not in again.stderr
@@ -136,7 +142,7 @@ def test_the_script_does_the_same_with_wget(script: Path, tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert _arrived(tmp_path / "out") == FILES
+    assert _shards(tmp_path / "out") == FILES
 
 
 @pytest.mark.needs("dash", "curl")
@@ -153,7 +159,7 @@ def test_what_an_earlier_run_left_is_continued_or_replaced(
     (out / f"{BIG}.part").write_bytes(left)
     done = _run(script, out)
     assert done.returncode == 0, done.stderr
-    assert _arrived(out) == FILES
+    assert _shards(out) == FILES
 
 
 @pytest.mark.needs("dash", "curl")
@@ -184,7 +190,7 @@ def test_an_ended_link_says_how_to_renew_and_a_new_one_goes_on(
     renewed = links.issue_now(applicant, "acme/gated", 24)
     done = _run(script, out, WEIGHBRIDGE_LINK=renewed)
     assert done.returncode == 0, done.stderr
-    assert _arrived(out) == FILES
+    assert _shards(out) == FILES
 
 
 class _SignInPage(BaseHTTPRequestHandler):
@@ -254,7 +260,7 @@ def test_curl_fetches_by_its_config(folder: str, tmp_path: Path) -> None:
         ["curl", "-sS", "-K", str(listed)], cwd=out, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert _arrived(out) == FILES
+    assert _shards(out) == FILES
 
 
 @pytest.mark.needs("rclone")
@@ -281,3 +287,26 @@ def test_sha256sum_accepts_the_files_by_the_folders_list(
     _run(script, out)
     _fetch(f"{folder}SHA256SUMS", out / "SHA256SUMS")
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=out, check=True)
+
+
+@pytest.mark.needs("dash", "aria2c", "curl")
+def test_the_terms_come_with_the_files_by_every_list(
+    folder: str, script: Path, tmp_path: Path
+) -> None:
+    """Word for word, also where a text holds what a shell would act on."""
+    terms = "# Terms `touch pwned`\n\n$(touch pwned) 'END_OF_TABLE'\n@TABLE@ \\ é\nEND\n"
+    LicenceVersion.objects.update(text=terms)
+    _fetch(f"{folder}download.sh", script)
+    by_script, by_aria2, by_curl = (tmp_path / name for name in ("script", "aria2", "curl"))
+    for out in (by_script, by_aria2, by_curl):
+        out.mkdir()
+    _run(script, by_script)
+    listed = _fetch(f"{folder}metalink.xml", tmp_path / "list.xml")
+    subprocess.run(["aria2c", "-q", "--no-conf", "-d", by_aria2, "-M", listed], check=True)
+    listed = _fetch(f"{folder}curl.txt", tmp_path / "list.txt")
+    subprocess.run(["curl", "-sS", "-K", listed], cwd=by_curl, check=True)
+    for out in (by_script, by_aria2, by_curl):
+        assert (out / "LICENCE.md").read_text() == terms
+        assert "acme/gated, revision" in (out / "NOTICE.txt").read_text()
+        assert not (out / "pwned").exists()
+    assert not Path("pwned").exists()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
 from urllib.parse import quote
 
 from weights.models import CheckpointLink, File
@@ -49,6 +51,28 @@ class Folder:
         ]
         folders = sorted({name.partition("/")[0] for name, _ in below if "/" in name})
         return folders, [(name, entry) for name, entry in below if "/" not in name]
+
+    @cached_property
+    def _paths(self) -> set[str]:
+        return {entry.path for entry in self.entries}
+
+    def name_for(self, name: str) -> str:
+        """What a list is called here: it gives way to a file of the revision."""
+        return f"weighbridge-{name}" if name in self._paths else name
+
+    def papers(self) -> dict[str, str]:
+        """name -> text of what must travel with the bytes: the terms, and the notice."""
+        texts = {"LICENCE.md": self.licence_text, "NOTICE.txt": "\n".join(self.notices()) + "\n"}
+        return {self.name_for(name): text for name, text in texts.items() if text}
+
+    def everything(self) -> tuple[Entry, ...]:
+        """The files and, after them, the papers: what a downloader's list fetches."""
+        return (*self.entries, *(self._paper(*paper) for paper in self.papers().items()))
+
+    def _paper(self, name: str, text: str) -> Entry:
+        content = text.encode()
+        digest = sha256(content).hexdigest()
+        return Entry(name, len(content), digest, "", self.address + name)
 
     def notices(self) -> list[str]:
         """Lines that go into every list: what this is, and the notice the licence demands."""

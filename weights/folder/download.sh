@@ -151,6 +151,9 @@ work() { # worker: every JOBS-th line of the table
   done <"$STATE/table"
 }
 
+# The terms travel with the files.
+@PAPERS@
+
 cat >"$STATE/table" <<'END_OF_TABLE'
 @TABLE@
 END_OF_TABLE
@@ -176,3 +179,4 @@ if [ -s "$STATE/failed" ] || [ "$arrived" -ne "$COUNT" ]; then
   exit 1
 fi
 say "All $COUNT files of @REPOSITORY@ are here, each with the SHA-256 of the manifest."
+say "The terms under which you may use them stand beside them."

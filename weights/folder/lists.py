@@ -60,7 +60,7 @@ def md5sums(folder: Folder) -> str | None:
 def aria2_input(folder: Folder) -> str:
     """aria2's input file: address, then options of that download, indented (aria2c -i)."""
     parts = [f"# {line}\n" for line in folder.notices()]
-    for entry in folder.entries:
+    for entry in folder.everything():
         parts.append(
             f"{entry.url}\n  out={entry.path}\n  checksum=sha-256={entry.sha256}\n"
             "  continue=true\n  check-integrity=true\n"
@@ -72,7 +72,7 @@ def curl_config(folder: Folder) -> str:
     """curl's config file (curl -K): resumes each file, makes folders, fails on errors."""
     parts = [f"# {line}\n" for line in folder.notices()]
     parts.append('fail\nlocation\ncreate-dirs\nremote-time\nretry = 5\ncontinue-at = "-"\n')
-    for entry in folder.entries:
+    for entry in folder.everything():
         parts.append(f"url = {_quoted(entry.url)}\noutput = {_quoted(entry.path)}\n")
     return "".join(parts)
 
@@ -81,7 +81,7 @@ def metalink(folder: Folder) -> str:
     """Metalink 4 (RFC 5854): each file with size, SHA-256 and address."""
     ET.register_namespace("", _METALINK)
     root = ET.Element(f"{{{_METALINK}}}metalink")
-    for entry in folder.entries:
+    for entry in folder.everything():
         file = ET.SubElement(root, f"{{{_METALINK}}}file", name=entry.path)
         _add(file, "copyright", folder.attribution or folder.licence_title)
         _add(file, "hash", entry.sha256, type="sha-256")
@@ -98,7 +98,7 @@ def licence(folder: Folder) -> str:
 
 
 def notice(folder: Folder) -> str:
-    return "\n".join(folder.notices()) + "\n"
+    return folder.papers()[folder.name_for("NOTICE.txt")]
 
 
 LISTS = (
@@ -120,9 +120,8 @@ LISTS = (
 
 def offered(folder: Folder) -> dict[str, ListKind]:
     """name -> list; one whose name a file of the revision has gives way to it."""
-    taken = {entry.path for entry in folder.entries}
     return {
-        (f"weighbridge-{kind.name}" if kind.name in taken else kind.name): kind
+        folder.name_for(kind.name): kind
         for kind in LISTS
         if kind.name != "md5sums.txt" or any(entry.md5 for entry in folder.entries)
     }

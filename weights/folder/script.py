@@ -1,6 +1,8 @@
 """The download script of a folder, from a template in POSIX sh."""
 
+import re
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from weights.folder.contents import Folder
@@ -16,15 +18,22 @@ def download_script(folder: Folder) -> str:
         f"{entry.sha256}\t{entry.size}\t{entry.url.removeprefix(folder.address)}\t{entry.path}"
         for entry in folder.entries
     )
-    notices = "\n".join(f"# {line}" for line in folder.notices())
-    return (
-        _template()
-        .replace("@NOTICES@", notices)
-        .replace("@REPOSITORY@", folder.repo_id)
-        .replace("@COUNT@", str(len(folder.entries)))
-        .replace("@ADDRESS@", folder.address)
-        .replace("@TABLE@", table)
-    )
+    facts = {
+        "NOTICES": "\n".join(f"# {line}" for line in folder.notices()),
+        "REPOSITORY": folder.repo_id,
+        "COUNT": str(len(folder.entries)),
+        "ADDRESS": folder.address,
+        "TABLE": table,
+        "PAPERS": "\n".join(_written(name, text) for name, text in folder.papers().items()),
+    }
+    # In one pass: what stands in a name or in a text is never taken for a place to fill.
+    return re.sub("@([A-Z]+)@", lambda place: facts[place[1]], _template())
+
+
+def _written(name: str, text: str) -> str:
+    """Commands that write a text beside the files; its last line is one that it cannot hold."""
+    end = f"END_{sha256(text.encode()).hexdigest()[:24]}"
+    return f"cat >\"$OUT/{name}\" <<'{end}' || exit 2\n{text.removesuffix(chr(10))}\n{end}"
 
 
 @cache
