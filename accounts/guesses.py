@@ -82,17 +82,17 @@ class _CountedCode(forms.Form):
 
     def clean_code(self) -> str:
         demand_code(context.request, self.user)
-        code: str = super().clean_code()  # type: ignore[misc]
+        code: str = super().clean_code()
         return code
 
 
-class CountedAuthenticateForm(_CountedCode, AuthenticateForm):  # type: ignore[misc]
+class CountedAuthenticateForm(_CountedCode, AuthenticateForm):
     pass
 
 
-class CountedReauthenticateForm(_CountedCode, ReauthenticateForm):  # type: ignore[misc]
+class CountedReauthenticateForm(_CountedCode, ReauthenticateForm):
     pass
 
 
-class CountedActivateForm(_CountedCode, ActivateTOTPForm):  # type: ignore[misc]
+class CountedActivateForm(_CountedCode, ActivateTOTPForm):
     pass
