@@ -82,7 +82,7 @@ class _CountedCode(forms.Form):
 
     def clean_code(self) -> str:
         demand_code(context.request, self.user)
-        code: str = super().clean_code()
+        code: str = super().clean_code()  # type: ignore[misc]
         return code
 
 
