@@ -63,9 +63,12 @@ WORDS = {
     "hub:refs",
     "hub:commits",
     "hub:auth-check",
+    "hub:auth-check-write",
     "hub:access-requests",
     "hub:access-request-handle",
     "hub:access-request-grant",
+    "hub:other-kind",
+    "hub:other-kind-file",
     "hub:unknown-address",
     "/api/models/<name>",
     "/api/models/<name>/(?:revision|tree|paths-info|refs|commits|auth-check|user-access-request)"
@@ -281,6 +284,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
     return {
         "org": ["acme"],
         "name": ["weights"],
+        "kind": ["datasets"],
         "revision": ["main", sha],
         "sha": [sha],
         "sha256": [world.file.sha256],

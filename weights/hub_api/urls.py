@@ -12,6 +12,7 @@ app_name = "hub"
 _ID = r"(?P<org>[^/]+)/(?P<name>[^/]+)"
 _MODEL = rf"^api/models/{_ID}"
 _ROUTES = "revision|tree|paths-info|refs|commits|auth-check|user-access-request"
+_KIND = "(?P<kind>datasets|spaces)"
 _REQUESTS = rf"{_MODEL}/user-access-request"
 
 urlpatterns = [
@@ -24,6 +25,7 @@ urlpatterns = [
     re_path(rf"{_MODEL}/refs$", views.refs, name="refs"),
     re_path(rf"{_MODEL}/commits/(?P<revision>[\s\S]+)$", views.commits, name="commits"),
     re_path(rf"{_MODEL}/auth-check$", views.auth_check, name="auth-check"),
+    re_path(rf"{_MODEL}/auth-check/write$", views.write_check, name="auth-check-write"),
     re_path(
         rf"{_REQUESTS}/(?P<standing>pending|accepted|rejected)$",
         access_requests.listed,
@@ -33,7 +35,13 @@ urlpatterns = [
     re_path(rf"{_REQUESTS}/grant$", access_requests.grant, name="access-request-grant"),
     re_path(r"^api/models/(?P<name>[^/]+)$", views.unknown_repository),
     re_path(rf"^api/models/(?P<name>[^/]+)/(?:{_ROUTES})(?:/[\s\S]*)?$", views.unknown_repository),
+    re_path(rf"^api/{_KIND}/(?P<rest>[\s\S]+)$", views.other_kind, name="other-kind"),
     re_path(r"^api(?:/(?P<rest>[\s\S]*))?$", views.unknown_address, name="unknown-address"),
+    re_path(
+        rf"^{_KIND}/(?P<rest>[^/]+/[^/]+/resolve/[\s\S]+)$",
+        views.other_kind,
+        name="other-kind-file",
+    ),
     re_path(rf"^{_ID}/resolve/(?P<rest>[\s\S]+)$", views.resolve, name="resolve"),
     re_path(r"^(?P<name>[^/]+)/resolve/[\s\S]+$", views.unknown_repository),
 ]

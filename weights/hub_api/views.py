@@ -12,6 +12,9 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, UnreadableP
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.models import RoleAssignment
+from accounts.models.token import Scope
+from accounts.roles import Role
 from weights import contents, download_counts, gate, serving
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.gate import Decision, Missing
@@ -24,6 +27,7 @@ from weights.models import Checkpoint, Ref, Revision
 from weights.search import Found
 
 PAGE, EXPANDED_PAGE = 1000, 50
+_PUBLISHERS = frozenset({Role.RELEASE_OWNER})
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 View = Callable[..., HttpResponseBase]
@@ -195,6 +199,24 @@ def auth_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Htt
 
 
 @hub_view("GET", "HEAD")
+def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
+    """Whether the caller may publish here: a release owner, with a token of scope `write`."""
+    checkpoint = _checkpoint(caller, f"{org}/{name}")
+    if caller.user is None or caller.token is None:
+        nobody = Decision(code=Refusal.LOGIN_REQUIRED, message="Send a token that may publish.")
+        return serving.refusal(request, caller, nobody)
+    if Scope.WRITE not in caller.token.scopes:
+        message = f"This token may not publish to {checkpoint}: it lacks the scope write."
+        narrow = Decision(code=Refusal.TOKEN_SCOPE, message=message)
+        return serving.refusal(request, caller, narrow)
+    if not RoleAssignment.objects.covers(caller.user, _PUBLISHERS, checkpoint.tier):
+        return serving.problem(
+            403, "not_allowed", f"Your roles do not let you publish {checkpoint}."
+        )
+    return as_json({})
+
+
+@hub_view("GET", "HEAD")
 def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     if caller.user is None or caller.token is None:
         nobody = Decision(code=Refusal.LOGIN_REQUIRED, message="Send a token to learn whose it is.")
@@ -209,6 +231,12 @@ def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
 def unknown_repository(request: HttpRequest, caller: Caller, name: str) -> HttpResponseBase:
     """The short form of a name, without organisation, which no checkpoint here has."""
     raise _missing(Missing.REPOSITORY, f"there is no checkpoint {name} here; names are ORG/NAME")
+
+
+@hub_view("GET", "HEAD", "POST", "PUT", "DELETE", caller=by_token)
+def other_kind(request: HttpRequest, caller: Caller, kind: str, rest: str) -> HttpResponseBase:
+    """A data set or space: without the code the client blames the connection."""
+    raise _missing(Missing.REPOSITORY, f"there are no {kind} here, only models")
 
 
 @csrf_exempt

@@ -273,6 +273,7 @@ DOORS = [
     ("get", "/api/models/{}/refs"),
     ("get", "/api/models/{}/commits/main"),
     ("get", "/api/models/{}/auth-check"),
+    ("get", "/api/models/{}/auth-check/write"),
     ("post", "/api/models/{}/paths-info/main"),
 ]
 
@@ -352,3 +353,36 @@ def test_a_header_sentence_is_plain_ascii_and_the_body_keeps_the_letters(
     assert response["X-Error-Message"].isascii()
     assert "%C3%A9t%C3%A9" in response["X-Error-Message"]
     assert "été" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/api/datasets/acme/open",
+        "/api/datasets/acme/open/revision/main",
+        "/api/spaces/acme/open",
+        "/datasets/acme/open/resolve/main/w.bin",
+    ],
+)
+def test_a_data_set_is_missing_and_not_the_connection(
+    client: Client, open_checkpoint: str, url: str
+) -> None:
+    assert told(client.head(url)) == (404, "RepoNotFound", None)
+
+
+# -- may the caller publish? ---------------------------------------------------------------
+
+
+def test_only_a_release_owner_with_the_scope_may_write(
+    client: Client, open_checkpoint: str, release_owner: User, applicant: User
+) -> None:
+    url = api(open_checkpoint, "/auth-check/write")
+    assert told(client.get(url)) == (401, None, "login_required")
+    reads = bearer(factories.token(release_owner))
+    assert told(client.get(url, headers=reads)) == (403, None, "token_scope")
+    nobody = bearer(factories.token(applicant, "write"))
+    assert client.get(url, headers=nobody).json()["code"] == "not_allowed"
+    owner = bearer(factories.token(release_owner, "write"))
+    assert client.get(url, headers=owner).status_code == 200
+    absent = client.get(api("acme/absent", "/auth-check/write"), headers=owner)
+    assert told(absent) == (404, "RepoNotFound", None)
