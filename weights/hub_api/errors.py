@@ -1,10 +1,12 @@
 """The Hub's words for what went wrong; its clients choose their exception by them."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from weights import serving
 from weights.caller import Caller, Refusal
 from weights.gate import Decision, Missing
+from weights.http_headers import header_text
 
 _MISSING = {
     Missing.REPOSITORY: "RepoNotFound",
@@ -18,6 +20,11 @@ _BY_CODE = {
     Refusal.QUOTA: "",
     Refusal.NOT_PUBLISHED: "RepoNotFound",
 }
+# The exact words that the client wants of these say nothing of what to do.
+_OF_TOKENS = {
+    Refusal.TOKEN_INVALID: "The token sent is unknown here, as one of another hub would be",
+    Refusal.TOKEN_EXPIRED: "The token sent has expired",
+}
 
 
 class Refused(Exception):
@@ -29,13 +36,27 @@ class Refused(Exception):
 
 
 def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
-    """The plain answer with `X-Error-Code`, and the commit in which an entry is missing."""
+    """The plain answer with `X-Error-Code`, and the commit in which an entry is missing.
+
+    The `hf` tool shows none of our words for a refusal but those in `X-HF-Warning`, which it
+    and the library print once for each topic: the code is the topic.
+    """
     response = serving.refusal(request, caller, decision)
     if error_code := _error_code(decision):
         response["X-Error-Code"] = error_code
+    if decision.code is not None:
+        response["X-HF-Warning"] = f"{decision.code}; {header_text(_advice(decision))}"
     if decision.missing is Missing.ENTRY and decision.revision is not None:
         response["X-Repo-Commit"] = decision.revision.sha
     return response
+
+
+def _advice(decision: Decision) -> str:
+    """What happened and where to go, for somebody who sees nothing else."""
+    happened = _OF_TOKENS.get(decision.code) if decision.code else None
+    if happened is None:
+        return decision.message
+    return f"{happened}. Unset HF_TOKEN, or make a token at {settings.PUBLIC_URL}/settings/tokens/"
 
 
 def _error_code(decision: Decision) -> str:

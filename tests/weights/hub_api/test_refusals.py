@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import ApiToken, Tier, User
 from tests import factories
@@ -368,6 +369,39 @@ def test_a_data_set_is_missing_and_not_the_connection(
     client: Client, open_checkpoint: str, url: str
 ) -> None:
     assert told(client.head(url)) == (404, "RepoNotFound", None)
+
+
+# -- what the hf tool prints ---------------------------------------------------------------
+
+
+def warned(response: Any) -> str:
+    return str(response.headers.get("X-HF-Warning", ""))
+
+
+def test_a_refusal_carries_the_next_step_as_a_warning(
+    client: Client, gated: str, gated_tier: Tier, applicant: User, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+    token = bearer(factories.token(applicant, "read-gated"))
+    refused = client.head(resolve(gated), headers=token)
+    assert warned(refused).startswith("no_application; You hold no access to acme/gated yet.")
+    assert warned(refused).endswith("https://weights.example.org/apply/opt-175b/")
+    factories.grant(applicant, gated_tier)
+    assert "X-HF-Warning" not in client.head(resolve(gated), headers=token)
+    assert "X-HF-Warning" not in client.head(resolve(gated, "absent"), headers=token)
+
+
+def test_a_token_of_another_hub_is_told_apart_from_an_expired_one(
+    client: Client, open_checkpoint: str, applicant: User, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+    foreign = client.head(resolve(open_checkpoint), headers=bearer("hf_" + "a" * 34))
+    assert warned(foreign).startswith("token_invalid; The token sent is unknown here")
+    old = factories.token(applicant)
+    ApiToken.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    expired = client.head(resolve(open_checkpoint), headers=bearer(old))
+    assert warned(expired).startswith("token_expired; The token sent has expired.")
+    assert warned(expired).endswith("https://weights.example.org/settings/tokens/")
 
 
 # -- may the caller publish? ---------------------------------------------------------------
