@@ -9,13 +9,15 @@ DATA_DIR ?= var
 # The suite runs on as many processes as two cores carry; TESTS narrows it to some files.
 WORKERS ?= 2
 TESTS ?=
+# The Hub's clients that `make test-clients` tries, newest first.
+CLIENTS ?= 2.4.0 1.10.2 0.36.2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run test test-sqlite test-postgres test-transformers lint format types bench tools
+.PHONY: help run test test-sqlite test-postgres test-transformers test-clients lint format types bench tools
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -34,6 +36,13 @@ test-postgres: $(VENV)/development.stamp tools  ## everything, on PostgreSQL
 
 test-transformers: $(VENV)-transformers/stamp  ## load a checkpoint with transformers; installs torch, some GB
 	$(VENV)-transformers/bin/python -m pytest -n 0 -m transformers $(TESTS)
+
+test-clients: $(CLIENTS:%=$(VENV)-client-%/stamp) tools  ## the Hub's clients of several versions: [CLIENTS="2.4.0 …"]
+	@for version in $(CLIENTS); do \
+	  echo "== huggingface_hub $$version"; \
+	  TEST_DB=postgres $(VENV)-client-$$version/bin/python -m pytest -q \
+	    tests/weights/hub_api/test_clients.py || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "failed with:$$failed" >&2; exit 1; }
 
 lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrations
 	$(BIN)/ruff format --check .
@@ -79,4 +88,12 @@ $(VENV)/development.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
 $(VENV)-transformers/stamp: requirements-dev.txt | $(BIN)/python
 	@$(BIN)/python -m venv $(VENV)-transformers
 	@$(VENV)-transformers/bin/python -m pip --quiet install --requirement requirements-dev.txt torch transformers
+	@touch $@
+
+# Beside our requirements, the named client in the place of the newest.
+$(VENV)-client-%/stamp: requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing huggingface_hub $* beside the development requirements into $(@D) (once)"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --requirement requirements-dev.txt
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install huggingface_hub==$*
 	@touch $@
