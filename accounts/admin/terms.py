@@ -2,17 +2,34 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from accounts import duo
 from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
 from accounts.views.people import signed_in
 
 
+class TierForm(forms.ModelForm):
+    duo_codes = forms.MultipleChoiceField(
+        label="Terms of use",
+        required=False,
+        choices=[
+            (term.code, f"{term.words} ({term.code} {term.short}, {term.kind})")
+            for term in duo.TERMS.values()
+        ],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Codes of the Data Use Ontology: one permission, and what narrows it. "
+        "They stand beside the licence, they do not replace it.",
+    )
+
+
 @admin.register(Tier)
 class TierAdmin(admin.ModelAdmin):
+    form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> list[str]:

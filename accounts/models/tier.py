@@ -1,8 +1,11 @@
 """What bytes demand of a person."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django_countries.fields import CountryField
 
+from accounts import duo
+from accounts.errors import InvalidValue
 from accounts.tiers import AccessMode
 
 
@@ -26,6 +29,13 @@ class Tier(models.Model):
     )
     blocked_countries = CountryField(
         multiple=True, blank=True, help_text="Countries whose residents the licence excludes"
+    )
+
+    duo_codes = models.JSONField(
+        "Terms of use",
+        default=list,
+        blank=True,
+        help_text="Codes of the Data Use Ontology: one permission, and what narrows it",
     )
 
     class Meta:
@@ -57,3 +67,15 @@ class Tier(models.Model):
     @property
     def is_gated(self) -> bool:
         return self.access_mode.is_gated
+
+    @property
+    def use_terms(self) -> list[duo.UseTerm]:
+        """What the codes mean, in the order of display."""
+        return duo.terms_of(self.duo_codes)
+
+    def clean(self) -> None:
+        """Codes that say one clear thing, in the order of display."""
+        try:
+            self.duo_codes = duo.check(self.duo_codes)
+        except InvalidValue as error:
+            raise ValidationError({"duo_codes": f"{error}".capitalize()}) from error

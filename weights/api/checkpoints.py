@@ -73,6 +73,7 @@ def checkpoint_detail(request: ApiRequest, org: str, name: str) -> schemas.Check
         **schemas.CheckpointTold.facts_of(checkpoint, by_name.get("main")),
         facts=checkpoint.facts,
         terms=schemas.LicenceTold.of(licence, licence.in_force()),
+        use_terms=[schemas.UseTermTold.of(term) for term in checkpoint.tier.use_terms],
         refs={ref: revision.sha for ref, revision in by_name.items()},
     )
 

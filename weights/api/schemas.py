@@ -8,6 +8,7 @@ from django.conf import settings
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
+from accounts.duo import UseTerm
 from accounts.models import Grant, Licence, LicenceVersion, Tier
 from weights.models import Checkpoint, CheckpointLink, File, Revision
 
@@ -58,16 +59,39 @@ class CodeMeaning(Schema):
 # -- terms ------------------------------------------------------------------------------
 
 
+class UseTermTold(Schema):
+    """One term of use as a code of the Data Use Ontology, with what it means for weights."""
+
+    code: str = Field(examples=["DUO:0000046"])
+    short: str = Field(examples=["NCU"])
+    label: str
+    words: str
+    kind: str = Field(description="permission or modifier")
+    url: str
+
+    @classmethod
+    def of(cls, term: UseTerm) -> "UseTermTold":
+        return cls(
+            code=term.code,
+            short=term.short,
+            label=term.label,
+            words=term.words,
+            kind=term.kind,
+            url=term.url,
+        )
+
+
 class TierTold(Schema):
     """What the bytes demand: `mode` is open, click-through or reviewed."""
 
     slug: str
     name: str
     mode: str
+    duo_codes: list[str] = Field(examples=[["DUO:0000042", "DUO:0000046"]])
 
     @classmethod
     def of(cls, tier: Tier) -> "TierTold":
-        return cls(slug=tier.slug, name=tier.name, mode=tier.mode)
+        return cls(slug=tier.slug, name=tier.name, mode=tier.mode, duo_codes=tier.duo_codes)
 
 
 class LicenceTold(Schema):
@@ -136,6 +160,7 @@ class CheckpointTold(Schema):
 class CheckpointDetail(CheckpointTold):
     facts: dict[str, Any]
     terms: LicenceTold
+    use_terms: list[UseTermTold]
     refs: dict[str, str] = Field(description="Branches and tags, each with its revision's id")
 
 

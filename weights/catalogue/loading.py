@@ -52,6 +52,7 @@ def _open_tier(licence: Licence) -> Tier:
             "research only, no commercial use.",
             "mode": AccessMode.OPEN,
             "licence": licence,
+            "duo_codes": ["DUO:0000042", "DUO:0000046"],
         },
     )
     return tier
@@ -67,6 +68,10 @@ def _reviewed_tier(licence: Licence) -> Tier:
             "mode": AccessMode.REVIEWED,
             "licence": licence,
             "term_days": 365,
+            "duo_codes": [
+                *("DUO:0000042", "DUO:0000046", "DUO:0000026"),
+                *("DUO:0000022", "DUO:0000025"),
+            ],
             # The licence excludes countries under embargo of the United States. Which these
             # are changes; this is a sample that the owner keeps up to date in the admin.
             "blocked_countries": "CU,IR,KP,SY",

@@ -1,0 +1,143 @@
+"""A tier's terms of use as codes: what may stand together, and what they say of an application."""
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from accounts import duo
+from accounts.duo import Weight
+from accounts.errors import InvalidValue
+from accounts.models import Tier, User
+from tests import factories
+
+GRU, NRES = "DUO:0000042", duo.NO_RESTRICTION
+COMPANY = {"org_type": "industry_laboratory", "commercial": False, "noncommercial": True}
+
+
+def terms(*codes: str, **facts: Any) -> Tier:
+    """A tier that is in no database: the check reads its terms alone."""
+    return Tier(duo_codes=[GRU, *codes], **facts)
+
+
+def told(tier: Tier, **answers: Any) -> list[tuple[str, Weight]]:
+    return [(found.code, found.weight) for found in duo.precheck(tier, answers)]
+
+
+# -- which codes ------------------------------------------------------------------------------
+
+
+def test_codes_are_kept_once_and_in_the_order_of_display() -> None:
+    given = [duo.TIME_LIMIT, duo.NON_COMMERCIAL, GRU, GRU]
+    assert duo.check(given) == [GRU, duo.NON_COMMERCIAL, duo.TIME_LIMIT]
+    assert duo.check([]) == []
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        pytest.param([GRU, "DUO:0000007"], id="a code of no meaning for weights"),
+        pytest.param([duo.NON_COMMERCIAL], id="no permission"),
+        pytest.param([GRU, "DUO:0000006"], id="two permissions"),
+        pytest.param([NRES, duo.TIME_LIMIT], id="no restriction, restricted"),
+        pytest.param([GRU, duo.NON_COMMERCIAL, duo.NOT_FOR_PROFIT], id="the code of both exists"),
+    ],
+)
+def test_codes_that_say_no_clear_thing_are_refused(codes: list[str]) -> None:
+    with pytest.raises(InvalidValue):
+        duo.check(codes)
+    with pytest.raises(ValidationError, match="duo_codes"):
+        Tier(duo_codes=codes).clean()
+
+
+def test_every_term_names_its_page_in_the_ontology() -> None:
+    term = duo.TERMS["DUO:0000018"]
+    assert term.url == "http://purl.obolibrary.org/obo/DUO_0000018"
+    assert (term.short, term.kind) == ("NPUNCU", "modifier")
+
+
+# -- what they say of an application ------------------------------------------------------------
+
+
+def test_a_company_is_told_before_it_fills_in_a_form_for_the_not_for_profit() -> None:
+    tier = terms(duo.NOT_FOR_PROFIT_NON_COMMERCIAL)
+    (found,) = duo.precheck(tier, {"org_type": "industry_laboratory"})
+    assert (found.weight, found.field) == (Weight.AGAINST, "org_type")
+    assert "not-for-profit organisations only" in found.text
+    assert told(tier, org_type="university", commercial=False) == []
+
+
+def test_non_commercial_work_of_a_company_is_fine_where_only_the_use_is_bound() -> None:
+    assert told(terms(duo.NON_COMMERCIAL), **COMPANY) == [(duo.NON_COMMERCIAL, Weight.FITS)]
+    assert told(terms(duo.NOT_FOR_PROFIT), **COMPANY) == [(duo.NOT_FOR_PROFIT, Weight.AGAINST)]
+
+
+def test_a_commercial_interest_is_doubted_and_never_ruled_out() -> None:
+    interested = {"org_type": "university", "commercial": True}
+    assert told(terms(duo.NON_COMMERCIAL), **interested) == [(duo.NON_COMMERCIAL, Weight.DOUBT)]
+    assert told(terms(duo.NOT_FOR_PROFIT), **interested) == []
+    refused = {**interested, "noncommercial": False}
+    assert told(terms(duo.NON_COMMERCIAL), **refused) == [(duo.NON_COMMERCIAL, Weight.AGAINST)]
+
+
+def test_a_country_that_the_licence_excludes_is_against_the_terms() -> None:
+    tier = terms(duo.GEOGRAPHY, blocked_countries="KP,SY")
+    assert told(tier, country="KP") == [(duo.GEOGRAPHY, Weight.AGAINST)]
+    assert told(tier, country="DE") == told(tier) == []
+
+
+def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answered() -> None:
+    tier = terms(duo.ETHICS_APPROVAL, duo.TIME_LIMIT, duo.NOT_FOR_PROFIT, term_days=90)
+    found = duo.precheck(tier, {"org_type": "industry_laboratory"})
+    assert [one.weight for one in found] == [Weight.AGAINST, Weight.DUTY, Weight.DUTY]
+    assert "90 days" in found[1].text
+    assert [one.weight for one in duo.precheck(tier, {})] == [Weight.DUTY, Weight.DUTY]
+
+
+# -- where they are shown -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def termed(gated_tier: Tier) -> Tier:
+    gated_tier.duo_codes = [GRU, duo.NOT_FOR_PROFIT_NON_COMMERCIAL]
+    gated_tier.save()
+    return gated_tier
+
+
+@pytest.mark.usefixtures("store")
+def test_the_pages_that_ask_for_the_licence_say_its_terms_in_words(
+    client: Client, termed: Tier
+) -> None:
+    factories.published("acme/weights", termed)
+    for page in ("/acme/weights", f"/apply/{termed.slug}/"):
+        text = client.get(page).content.decode()
+        assert "Not-for-profit organisations only, and non-commercial use only." in text, page
+        assert "DUO:0000018" in text
+
+
+@pytest.mark.usefixtures("store")
+def test_the_api_gives_the_codes_with_the_checkpoint(client: Client, termed: Tier) -> None:
+    factories.published("acme/weights", termed)
+    body = client.get("/api/v1/checkpoints/acme/weights").json()
+    assert body["tier"]["duo_codes"] == termed.duo_codes
+    assert [term["short"] for term in body["use_terms"]] == ["GRU", "NPUNCU"]
+
+
+def test_the_admin_keeps_codes_in_order_and_refuses_what_contradicts(
+    client: Client, termed: Tier, administrator: User
+) -> None:
+    client.force_login(administrator)
+    page = f"/admin/accounts/tier/{termed.pk}/change/"
+    shown = client.get(page)
+    sent = {
+        name: "" if value is None else value
+        for name, value in shown.context["adminform"].form.initial.items()
+        if name != "blocked_countries"
+    }
+    kept = [duo.TIME_LIMIT, duo.NON_COMMERCIAL, GRU]
+    assert client.post(page, {**sent, "duo_codes": kept}).status_code == 302
+    termed.refresh_from_db()
+    assert termed.duo_codes == [GRU, duo.NON_COMMERCIAL, duo.TIME_LIMIT]
+    refused = client.post(page, {**sent, "duo_codes": [GRU, duo.NON_COMMERCIAL, "DUO:0000018"]})
+    assert "choose one of" in refused.content.decode().lower()
