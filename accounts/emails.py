@@ -1,6 +1,6 @@
 """One function per message about an application or a grant; each text is a template."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from django.apps import apps
@@ -112,6 +112,20 @@ def claim_ended(application: "ApplicationRecord", claimer: "User") -> None:
 
 def colleague_asked(application: "ApplicationRecord", asked: "Consultation") -> None:
     _to_staff(application, asked.colleague, "colleague_asked", str(asked.pk), asked=asked)
+
+
+def colleague_answered(application: "ApplicationRecord", asked: "Consultation") -> None:
+    _to_staff(application, asked.asked_by, "colleague_answered", str(asked.pk), asked=asked)
+
+
+def claimer_reminded(application: "ApplicationRecord", by: "User", day: date) -> bool:
+    """Ask the claimer to go on; once a day each, else False."""
+    claimer = application.claimed_by
+    if claimer is None:
+        return False
+    message = _for_staff(application, claimer, "claimer_reminded", by=by)
+    key = f"{application.pk}:{claimer.pk}:{day}"
+    return outbox.post(message, key=key, about=application) is not None
 
 
 def compose_second_approval(application: "ApplicationRecord", by: "User") -> list[Message]:

@@ -8,4 +8,8 @@ class WeightsConfig(AppConfig):
     verbose_name = "Checkpoints and delivery"
 
     def ready(self) -> None:
-        from weights import receivers  # noqa: F401, PLC0415 - models are loaded only now
+        # Models are loaded only now.
+        from accounts.evidence import hardware  # noqa: PLC0415
+        from weights import receivers, sizes  # noqa: F401, PLC0415
+
+        hardware.SOURCES.append(sizes.of_tier)

@@ -6,16 +6,16 @@ One file for each who moves it: the applicant, the reviewers, and nobody's hand.
 from django.db import models
 
 from accounts.models.application.applicant import ApplicantMoves
+from accounts.models.application.conversation import ConversationMoves
 from accounts.models.application.queryset import ApplicationQuerySet
 from accounts.models.application.record import Kind
-from accounts.models.application.reviewer import ReviewerMoves
 from accounts.models.application.snapshot import ApplicationSnapshot
 from accounts.models.application.system import SystemMoves
 
 __all__ = ["Application", "ApplicationQuerySet", "ApplicationSnapshot"]
 
 
-class Application(ApplicantMoves, ReviewerMoves, SystemMoves):
+class Application(ApplicantMoves, ConversationMoves, SystemMoves):
     """One ask by one person for one reviewed tier. Applications are history; grants are rights."""
 
     Kind = Kind

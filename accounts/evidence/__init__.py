@@ -1,0 +1,20 @@
+"""What is known of an application beside its own words: one line a fact, never a score.
+
+`facts.py` asks the database, `lines.py` judges what came back without asking anything.
+"""
+
+from typing import TYPE_CHECKING
+
+from accounts.evidence.facts import gather
+from accounts.evidence.line import Level, Line
+from accounts.evidence.lines import judge
+
+if TYPE_CHECKING:
+    from accounts.models import Application, User
+
+__all__ = ["Level", "Line", "strip"]
+
+
+def strip(application: "Application", reviewer: "User") -> list[Line]:
+    """The lines that `reviewer` sees beside the application, in the order of the screen."""
+    return judge(gather(application, reviewer))
