@@ -1,10 +1,12 @@
 """Bodies made of a part of a file, how many of them may leave at once, and what they hold."""
 
 import math
+import socket
+import struct
+import sys
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
@@ -15,6 +17,8 @@ from django.http import FileResponse
 
 #: Seconds that nobody is told to wait beyond; the Hub's client comes back five times.
 LONGEST_WAIT = 300
+#: Where Linux tells `tcpi_bytes_acked` in its `struct tcp_info`.
+_BYTES_ACKED = 120
 
 
 class RangedFile:
@@ -58,47 +62,77 @@ class RangedResponse(FileResponse):
         """Nothing is guessed from the file: its name is a hash and its length another."""
 
 
+class Sending:
+    """A body on its way out: since when, how many bytes, and by which connection, if known."""
+
+    def __init__(self, length: int, connection: socket.socket | None) -> None:
+        self.began = time.monotonic()
+        self._length = length
+        self._connection = connection
+        self._before = _acknowledged(connection)
+
+    def left(self, now: float) -> float:
+        """Seconds that the rest takes at the rate so far; as many as it took, if none is known."""
+        age = now - self.began
+        acknowledged = _acknowledged(self._connection)
+        if self._before is None or acknowledged is None:
+            return age
+        sent = acknowledged - self._before
+        return age * max(self._length - sent, 0) / sent if sent > 0 else math.inf
+
+
+def _acknowledged(connection: socket.socket | None) -> int | None:
+    """Bytes that the other side has taken since it connected; None where nobody can tell."""
+    if connection is None or sys.platform != "linux":
+        return None
+    try:
+        facts = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+        return int(struct.unpack_from("=Q", facts, _BYTES_ACKED)[0])
+    except (OSError, struct.error):  # closed meanwhile, or an old kernel
+        return None
+
+
 class Slots:
     """Counts bodies being sent by this process, up to `DOWNLOADS_AT_ONCE`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.taken = 0
-        self._begun = 0.0  # sum of the times at which the running ones began
-        self._lasted: deque[float] = deque(maxlen=32)  # seconds that the last ones took
+        self._running: set[Sending] = set()
         self._due: list[float] = []  # when callers who were told to wait may come
 
-    def take(self) -> Callable[[], None] | None:
+    @property
+    def taken(self) -> int:
+        return len(self._running)
+
+    def take(
+        self, length: int = 0, connection: socket.socket | None = None
+    ) -> Callable[[], None] | None:
         """What gives the slot back, to be called once; None when all are taken."""
-        began = time.monotonic()
         with self._lock:
             if self.taken >= settings.DOWNLOADS_AT_ONCE:
                 return None
-            self.taken += 1
-            self._begun += began
-        return partial(self._give_back, began)
+            sending = Sending(length, connection)
+            self._running.add(sending)
+        return partial(self._give_back, sending)
 
-    def _give_back(self, began: float) -> None:
+    def _give_back(self, sending: Sending) -> None:
         with self._lock:
-            self.taken -= 1
-            self._begun -= began
-            self._lasted.append(time.monotonic() - began)
+            self._running.remove(sending)
 
     def wait(self) -> int:
-        """Seconds after which a slot is likely free for one more caller, 1 to LONGEST_WAIT.
+        """Seconds after which a slot is free for one more caller, 1 to LONGEST_WAIT.
 
-        How long a body takes is told by the last that ended and by how long those that run
-        have run; callers who were told to wait and are not due yet come first.
+        As the bodies that run go on at their rates; callers who were told to wait before and
+        are not due yet come first.
         """
         now = time.monotonic()
         with self._lock:
-            running = self.taken * now - self._begun
-            lasts = (sum(self._lasted) + running) / (len(self._lasted) + 1)
+            ends = sorted(sending.left(now) for sending in self._running)
             self._due = [due for due in self._due if due > now]
-            places = max(self.taken, 1)
-            wait = math.ceil(lasts / places * (len(self._due) + 1))
-            wait = min(max(wait, 1), LONGEST_WAIT)
-            if len(self._due) < places:
+            nth = len(self._due)
+            left = ends[nth] if nth < len(ends) else LONGEST_WAIT
+            wait = math.ceil(min(max(left, 1), LONGEST_WAIT))
+            if nth < len(ends):
                 self._due.append(now + wait)
         return wait
 

@@ -184,7 +184,7 @@ def _send(
         _demand_size(storage.size(file.sha256), file)
         _record(caller, decision, file, Download.Outcome.SERVED, asked)
         return _handed_over(file)
-    release = slots.take()
+    release = slots.take(asked.length, request.META.get("gunicorn.socket"))
     if release is None:
         wait = slots.wait()
         message = f"All download places are taken; try again in {wait} s."
