@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import uuid
 from dataclasses import dataclass
@@ -29,6 +30,12 @@ class Store:
     """An S3 store that answers, with the bucket `BUCKET` in it."""
 
     endpoint: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        """End the process that `start` began."""
+        if self.process is not None:
+            services.stop(self.process)
 
     def client(self) -> "S3Client":
         return boto3.client(
@@ -73,8 +80,8 @@ def start(folder: Path) -> Store:
     identity = {"name": "suite", "credentials": [keys], "actions": actions}
     identities = folder / "identities.json"
     identities.write_text(json.dumps({"identities": [identity]}))
-    services.start(_command(folder / "volumes", port, identities), folder / "log")
-    store = Store(f"http://127.0.0.1:{port}")
+    process = services.start(_command(folder / "volumes", port, identities), folder / "log")
+    store = Store(f"http://127.0.0.1:{port}", process)
     store.wait()
     return store
 

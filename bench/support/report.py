@@ -36,6 +36,13 @@ def line(
     )
 
 
+def difference(label: str, unit: str, ours: list[Round], base: list[Round]) -> None:
+    """How much more each round took than its base, where the goal is a difference."""
+    more = [our.value - their.value for our, their in zip(ours, base, strict=True)]
+    middle = statistics.median(more)
+    print(f"{label}: {middle:+.2f} {unit} ({min(more):+.2f} to {max(more):+.2f})", flush=True)
+
+
 def not_measured(label: str, why: str) -> None:
     print(f"{label}: not measured ({why})", flush=True)
 

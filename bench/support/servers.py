@@ -58,9 +58,18 @@ def running(command: list[str], port: int, **environment: str) -> Iterator[Serve
         process.wait()
 
 
-def nginx(folder: Path, port: int, locations: Mapping[str, Path]) -> list[str] | None:
-    """The command of an nginx that serves folders as files; None where none is installed."""
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+def nginx_program() -> str | None:
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def nginx(
+    folder: Path, port: int, locations: Mapping[str, Path], more: str = ""
+) -> list[str] | None:
+    """The command of an nginx that serves folders as files; None where none is installed.
+
+    `more` is further configuration of its one server.
+    """
+    program = nginx_program()
     if program is None:
         return None
     blocks = "".join(
@@ -76,7 +85,7 @@ http {{
   access_log off; sendfile on; sendfile_max_chunk 0; tcp_nopush off;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  server {{ listen 127.0.0.1:{port}; {blocks} }}
+  server {{ listen 127.0.0.1:{port}; {blocks} {more} }}
 }}
 """
     )

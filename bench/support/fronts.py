@@ -1,0 +1,60 @@
+"""nginx as deploy/nginx.conf has it, before a portal of the benchmark, and signed by itself."""
+
+import hashlib
+import os
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from support import install, servers
+
+_SECRET = "benchmark"  # noqa: S105 - signs nothing of value
+#: The same folder behind nginx's own signed addresses: what one would use without a portal.
+_SIGNED = f"""
+        location /signed/ {{
+            secure_link $arg_md5,$arg_expires;
+            secure_link_md5 "$secure_link_expires$uri {_SECRET}";
+            if ($secure_link = "") {{ return 403; }}
+            if ($secure_link = "0") {{ return 410; }}
+            alias BLOBS;
+        }}
+"""
+_BEFORE = "        # Blobs of local storage."
+
+
+def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | None:
+    """deploy/nginx.conf with this machine's addresses, and a location of signed ones added."""
+    program = servers.nginx_program()
+    if program is None:
+        return None
+    text = (install.ROOT / "deploy" / "nginx.conf").read_text()
+    for theirs, ours in {
+        _BEFORE: location(blobs) + _BEFORE,
+        "http://web:8000": f"http://127.0.0.1:{portal}",
+        "http://store:8333": "http://127.0.0.1:1",
+        "listen 8080;": f"listen 127.0.0.1:{port};",
+        "listen 9000;": f"listen 127.0.0.1:{servers.free_port()};",
+        "/srv/weights/": f"{blobs}/",
+        "/tmp/nginx": f"{folder}/nginx",  # noqa: S108 - the words of the file
+        "access_log /dev/stdout portal": "access_log /dev/null portal",
+    }.items():
+        if theirs not in text:
+            raise SystemExit(f"deploy/nginx.conf has no {theirs!r}")
+        text = text.replace(theirs, ours)
+    path = folder / "front.conf"
+    path.write_text(text)
+    who = " user root;" if os.geteuid() == 0 else ""
+    return [program, "-c", str(path), "-g", f"daemon off;{who}"]
+
+
+def location(blobs: Path) -> str:
+    """What nginx must have in its server to give these blobs by addresses of `signed`."""
+    return _SIGNED.replace("BLOBS", f"{blobs}/")
+
+
+def signed(path: str, seconds: int = 3600) -> str:
+    """`/signed/<path>` with the query that nginx's secure_link asks for."""
+    expires = int(time.time()) + seconds
+    text = f"{expires}/signed/{path} {_SECRET}".encode()
+    md5 = urlsafe_b64encode(hashlib.md5(text, usedforsecurity=False).digest()).decode()
+    return f"/signed/{path}?md5={md5.rstrip('=')}&expires={expires}"
