@@ -12,8 +12,6 @@ from django.views.decorators.http import require_safe
 from weights import file_links, gate, ledger, links, serving, signing
 from weights.caller import Caller, Refusal
 from weights.folder import Folder, ListKind, folder_of, offered
-from weights.models import File
-from weights.names import can_exist
 
 #: The last path part that the published download scripts replace by each file's name.
 _STAND_INS = frozenset({"stubbed.pt", "*"})
@@ -24,12 +22,8 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
     """One file by its signed address; 403 for any query but the one that was signed."""
     now = timezone.now()
     repo_id = f"{org}/{name}"
-    file = _named(org, name, sha, path)
     try:
-        signing.parse_file_query(request.META["QUERY_STRING"])
-        if file is None:
-            raise signing.BadSignature("no such file")
-        caller = file_links.caller_of(file, request.META["QUERY_STRING"], now)
+        caller = file_links.caller_of(repo_id, sha, path, request.META["QUERY_STRING"], now)
     except signing.BadSignature:
         message = "This address was altered or cut. Copy it whole, or ask for a new one."
         return serving.problem(403, "link_invalid", message, request)
@@ -120,21 +114,6 @@ def _address(token: str) -> str:
 def _list(kind: ListKind, folder: Folder) -> HttpResponse:
     content_type = f"{kind.content_type}; charset=utf-8"
     return _private(HttpResponse(kind.make(folder) or "", content_type=content_type))
-
-
-def _named(org: str, name: str, sha: str, path: str) -> File | None:
-    if not can_exist(f"{org}/{name}/{sha}/{path}"):
-        return None
-    return (
-        File.objects.select_related("blob", "revision__checkpoint__tier")
-        .filter(
-            revision__sha=sha,
-            revision__checkpoint__org=org,
-            revision__checkpoint__name=name,
-            path=path,
-        )
-        .first()
-    )
 
 
 def _sha(caller: Caller) -> str:
