@@ -1,6 +1,6 @@
 """One function per message about an application or a grant; each text is a template."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.apps import apps
@@ -85,6 +85,28 @@ def application_lapsed(application: "ApplicationRecord", *, was_draft: bool) -> 
     _about(application, "application_lapsed", str(application.pk), was_draft=was_draft)
 
 
+def return_reminder(application: "ApplicationRecord", day: int) -> bool:
+    """Remind an applicant of what was returned, on this day of silence; whether now written."""
+    quiet_since = max(application.returned_at or application.saved_at, application.saved_at)
+    ends = quiet_since + timedelta(days=settings.RETURN_SILENCE_DAYS)
+    key = f"{application.pk}:{quiet_since.isoformat()}:{day}"
+    return _about(application, "return_reminder", key, ends=ends)
+
+
+def draft_warning(draft: "ApplicationRecord", ends: datetime) -> bool:
+    """Tell its owner that a draft will be erased at `ends`; whether it was written now."""
+    return _about(draft, "draft_warning", _draft_key(draft), ends=ends)
+
+
+def draft_warned_at(draft: "ApplicationRecord") -> datetime | None:
+    """When its owner was warned, since they last saved it."""
+    return outbox.written("draft_warning", _draft_key(draft))
+
+
+def _draft_key(draft: "ApplicationRecord") -> str:
+    return f"{draft.pk}:{draft.saved_at.isoformat()}"
+
+
 def remark_made(application: "ApplicationRecord", remark: "Remark") -> None:
     """Tell the applicant what a reviewer said outside a decision."""
     label = application.form.labels().get(remark.field, "")
@@ -104,9 +126,11 @@ def application_assigned(application: "ApplicationRecord", to: "User", by: "User
     _to_staff(application, to, "application_assigned", key, by=by)
 
 
-def claim_ended(application: "ApplicationRecord", claimer: "User") -> None:
+def claim_ended(
+    application: "ApplicationRecord", claimer: "User", claimed_at: datetime | None
+) -> None:
     """Tell a reviewer that what they left idle is back in the queue."""
-    key = f"{application.pk}:{claimer.pk}:{application.answers_version}"
+    key = f"{application.pk}:{claimer.pk}:{claimed_at}"
     _to_staff(application, claimer, "claim_ended", key)
 
 
@@ -126,6 +150,30 @@ def claimer_reminded(application: "ApplicationRecord", by: "User", day: date) ->
     message = _for_staff(application, claimer, "claimer_reminded", by=by)
     key = f"{application.pk}:{claimer.pk}:{day}"
     return outbox.post(message, key=key, about=application) is not None
+
+
+def colleague_reminded(asked: "Consultation") -> bool:
+    """Remind a colleague of a question; whether it was written now."""
+    return _to_staff(
+        asked.application, asked.colleague, "colleague_reminded", str(asked.pk), asked=asked
+    )
+
+
+def application_overdue(application: "ApplicationRecord") -> bool:
+    """Tell the lead reviewers of the tier, once each; whether anybody was told now."""
+    leads = [one for one in reviewers_of(application.tier) if one.pk != application.applicant_id]
+    told = [
+        _to_staff(application, lead, "application_overdue", f"{application.pk}:{lead.pk}")
+        for lead in leads
+    ]
+    return any(told)
+
+
+def staff_digest(person: "User", key: str, **numbers: object) -> bool:
+    """What is new in a reviewer's tiers, by reference alone; whether it was written now."""
+    context = {"queue_path": f"/{settings.ADMIN_PATH}accounts/application/", **numbers}
+    mail = outbox.send("staff_digest", to=person.email, key=key, recipient=person, context=context)
+    return mail is not None
 
 
 def compose_second_approval(application: "ApplicationRecord", by: "User") -> list[Message]:
@@ -153,8 +201,10 @@ def reviewers_of(tier: "Tier", roles: frozenset[Role] = GRANT_KEEPERS) -> list["
 
 def _to_staff(
     application: "ApplicationRecord", person: "User", kind: str, key: str, **context: object
-) -> None:
-    outbox.post(_for_staff(application, person, kind, **context), key=key, about=application)
+) -> bool:
+    """Whether the message was written now, and not before."""
+    message = _for_staff(application, person, kind, **context)
+    return outbox.post(message, key=key, about=application) is not None
 
 
 def _for_staff(
@@ -186,8 +236,10 @@ def _reasons(codes: list[str]) -> dict[str, object]:
     return {"reasons": [words[code] for code in codes], "waiting_days": waiting_days(codes)}
 
 
-def _about(application: "ApplicationRecord", kind: str, key: str, **context: object) -> None:
-    outbox.post(_to_applicant(application, kind, **context), key=key, about=application)
+def _about(application: "ApplicationRecord", kind: str, key: str, **context: object) -> bool:
+    """Whether the message was written now, and not before."""
+    message = _to_applicant(application, kind, **context)
+    return outbox.post(message, key=key, about=application) is not None
 
 
 def _to_applicant(application: "ApplicationRecord", kind: str, **context: object) -> Message:

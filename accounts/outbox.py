@@ -1,7 +1,7 @@
 """Put a message into the outbox, and deliver it from there."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -107,6 +107,18 @@ def enqueue(
         return None
     queue_after_commit("accounts.deliver_mail", mail.pk)
     return mail
+
+
+def written(kind: str, key: str) -> datetime | None:
+    """When the message of this cause was written, if it was."""
+    mail = OutgoingMail.objects.filter(unique_key=f"{kind}:{key}").only("created_at").first()
+    return mail.created_at if mail else None
+
+
+def last_written(kind: str, recipient: "User") -> datetime | None:
+    """When this person was last written a message of this kind."""
+    mine = OutgoingMail.objects.filter(kind=kind, recipient=recipient)
+    return mine.aggregate(last=models.Max("created_at"))["last"]
 
 
 def deliver(mail_id: int) -> None:

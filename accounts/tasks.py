@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from accounts import outbox
+from accounts import outbox, sweeps
 from accounts.background import queue_now
-from accounts.models import Grant, OutgoingMail
+from accounts.models import Grant, Heartbeat, OutgoingMail
 
 
 @shared_task(name="accounts.deliver_mail")
@@ -19,3 +19,10 @@ def sweep() -> None:
         if not queue_now("accounts.deliver_mail", mail_id):
             break
     Grant.objects.expire_due()
+    Heartbeat.objects.note("mail")
+
+
+@shared_task(name="accounts.clocks")
+def clocks() -> None:
+    """Bring about what time alone brings: reminders, lapses, idle claims, overdue mails."""
+    sweeps.run()

@@ -24,6 +24,15 @@ def between(start: date, end: date) -> int:
     return counted - int(_calendar().is_working_day(start))
 
 
+def later(moment: datetime, count: int) -> datetime:
+    """The same time of day, `count` working days after."""
+    return datetime.combine(add(day_of(moment), count), moment.astimezone(UTC).timetz())
+
+
+def is_one(day: date) -> bool:
+    return bool(_calendar().is_working_day(day))
+
+
 def day_of(moment: datetime) -> date:
     """The day of a moment, as the clocks see it."""
     return moment.astimezone(UTC).date()

@@ -12,6 +12,7 @@ app.autodiscover_tasks()
 # Sweeps find rows that are due or stuck: what a crash or a dead broker kept from being queued.
 app.conf.beat_schedule = {
     "accounts-sweep": {"task": "accounts.sweep", "schedule": 20.0, "options": {"expires": 20}},
+    "accounts-clocks": {"task": "accounts.clocks", "schedule": 600.0, "options": {"expires": 600}},
     "weights-sweep": {"task": "weights.sweep", "schedule": 20.0, "options": {"expires": 20}},
     "weights-tidy": {"task": "weights.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
 }

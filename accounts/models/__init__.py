@@ -6,6 +6,7 @@ from accounts.models.audit import AuditEvent
 from accounts.models.decision import Decision
 from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
+from accounts.models.heartbeat import Heartbeat
 from accounts.models.licence import Licence, LicenceVersion
 from accounts.models.mail import OutgoingMail
 from accounts.models.reason_text import ReasonText
@@ -27,6 +28,7 @@ __all__ = [
     "Decision",
     "FormVersion",
     "Grant",
+    "Heartbeat",
     "Licence",
     "LicenceVersion",
     "OutgoingMail",

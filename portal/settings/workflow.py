@@ -9,6 +9,8 @@ ANSWER_DAYS = env.whole("ANSWER_DAYS", 5, at_least=1, at_most=60)
 ANSWER_ALARM_DAYS = env.whole("ANSWER_ALARM_DAYS", 10, at_least=1, at_most=120)
 #: Working days after which a claim that nobody worked on goes back to the queue.
 IDLE_CLAIM_DAYS = env.whole("IDLE_CLAIM_DAYS", 2, at_least=1, at_most=30)
+#: The hour (UTC) from which reviewers get their daily mail of what is new.
+DIGEST_HOUR = env.whole("DIGEST_HOUR", 6, at_most=23)
 #: Days of silence after which a returned application and a draft lapse.
 RETURN_SILENCE_DAYS = env.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
 DRAFT_SILENCE_DAYS = env.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)

@@ -14,7 +14,7 @@ from accounts.models.form import FormVersion
 from accounts.models.grant import Grant
 from accounts.models.role import RoleAssignment
 from accounts.moves import MOVES, OPEN_STATES, WAITING_STATES, Status
-from accounts.roles import APPLICATION_READERS, GRANT_KEEPERS
+from accounts.roles import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
 from accounts.tiers import AccessMode
 
 if TYPE_CHECKING:
@@ -38,10 +38,18 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
     def readable_by(self, user: "User") -> "ApplicationQuerySet":
         """Applications this person may read as staff: those of the tiers of their roles."""
+        return self._of_tiers(user, APPLICATION_READERS)
+
+    def decidable_by(self, user: "User") -> "ApplicationQuerySet":
+        """Applications that this person could decide: no own one, none in conflict."""
+        readable = self._of_tiers(user, DECIDERS)
+        return readable.exclude(applicant=user).exclude(conflicts__reviewer=user)
+
+    def _of_tiers(self, user: "User", roles: frozenset[Role]) -> "ApplicationQuerySet":
         if not (user.is_active and user.is_staff):
             return self.none()
-        roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
-        held = list(roles.values_list("tier_id", flat=True))
+        assigned = RoleAssignment.objects.held(user, roles)
+        held = list(assigned.values_list("tier_id", flat=True))
         visible = self.exclude(status=Status.DRAFT)
         if None in held:
             return visible

@@ -85,6 +85,7 @@ class ApplicationRecord(models.Model):
 
     if TYPE_CHECKING:  # the records that point here
         snapshots: Any
+        attachments: Any
         decisions: Any
         remarks: Any
         consultations: Any

@@ -1,0 +1,27 @@
+"""Claims on which nobody worked go back to the queue."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from accounts import working_days
+from accounts.models import Application
+from accounts.moves import Status
+from accounts.sweeps.one_by_one import one_by_one
+
+
+def release_idle(now: datetime) -> int:
+    """Claims idle for IDLE_CLAIM_DAYS working days; an approval that waits for another stays."""
+    days = settings.IDLE_CLAIM_DAYS
+    claimed = Application.objects.filter(
+        status=Status.IN_REVIEW, first_approval=None, worked_at__lte=now - timedelta(days=days)
+    )
+
+    def release(application: Application) -> bool:
+        worked_at = application.worked_at
+        if worked_at is None or working_days.later(worked_at, days) > now:
+            return False
+        application.release_idle()
+        return True
+
+    return one_by_one(claimed.select_related("claimed_by", "tier"), release)

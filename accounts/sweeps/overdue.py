@@ -1,0 +1,12 @@
+"""Applications whose first decision is late: their lead reviewers hear of it once."""
+
+from datetime import datetime
+
+from accounts import emails
+from accounts.models import Application
+from accounts.sweeps.one_by_one import one_by_one
+
+
+def tell_leads(now: datetime) -> int:
+    late = Application.objects.overdue().select_related("tier")
+    return one_by_one(late, emails.application_overdue)

@@ -1,0 +1,74 @@
+"""Drafts and returned applications of which nothing is heard: remind, then end.
+
+Whatever the applicant saves breaks the silence.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models.functions import Greatest
+
+from accounts import emails
+from accounts.models import Application
+from accounts.models.application import ApplicationQuerySet
+from accounts.moves import Status
+from accounts.sweeps.one_by_one import one_by_one
+
+#: Days of silence after the return at which the applicant is first reminded.
+FIRST_REMINDER = 7
+#: How many days before the end the last reminder leaves.
+WARNING = timedelta(days=7)
+
+
+def lapse_returned(now: datetime) -> int:
+    silent = _returned(now, settings.RETURN_SILENCE_DAYS)
+
+    def lapse(application: Application) -> bool:
+        application.lapse()
+        return True
+
+    return one_by_one(silent, lapse)
+
+
+def remind_returned(now: datetime) -> int:
+    """On day 7, and 7 days before the end; after a pause of the sweeps only the later one."""
+    acted = 0
+    last = settings.RETURN_SILENCE_DAYS - WARNING.days
+    for day, before in ((last, settings.RETURN_SILENCE_DAYS), (FIRST_REMINDER, last)):
+        if 0 < day < before:
+            silent = _returned(now, day).filter(quiet_since__gt=now - timedelta(days=before))
+            acted += one_by_one(silent, lambda one, day=day: emails.return_reminder(one, day))
+    return acted
+
+
+def lapse_drafts(now: datetime) -> int:
+    """Drafts silent for DRAFT_SILENCE_DAYS, if their owner was warned a week before.
+
+    What is erased cannot come back: after a time without sweeps the warning comes first.
+    """
+    silent = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS))
+
+    def lapse(draft: Application) -> bool:
+        warned_at = emails.draft_warned_at(draft)
+        if warned_at is None or warned_at > now - WARNING:
+            return False
+        draft.lapse()
+        return True
+
+    return one_by_one(silent, lapse)
+
+
+def warn_of_drafts(now: datetime) -> int:
+    silent = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS) + WARNING)
+    return one_by_one(silent, lambda draft: emails.draft_warning(draft, now + WARNING))
+
+
+def _returned(now: datetime, days: int) -> ApplicationQuerySet:
+    returned = Application.objects.filter(status=Status.RETURNED)
+    quiet = returned.annotate(quiet_since=Greatest("returned_at", "saved_at"))
+    return quiet.filter(quiet_since__lte=now - timedelta(days=days)).select_related("tier")
+
+
+def _drafts(saved_until: datetime) -> ApplicationQuerySet:
+    drafts = Application.objects.filter(status=Status.DRAFT, saved_at__lte=saved_until)
+    return drafts.select_related("applicant", "tier")

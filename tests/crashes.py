@@ -1,0 +1,56 @@
+"""Kill -9 a process between two statements of a change, at each of them in turn."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+from django.db import connection, connections
+
+from accounts import background
+
+#: No change here takes more statements; a loop that never ends would say so.
+MOST = 400
+
+
+def each_crash(act: Callable[[], object]) -> Iterator[int]:
+    """Run `act` in a child that is killed before its first statement, then its second, and so
+    on; yields after each kill, and stops when a child has come to the end."""
+    for number in range(1, MOST):
+        if _survives(act, number):
+            return
+        yield number
+    raise AssertionError(f"more than {MOST} statements")
+
+
+def _survives(act: Callable[[], object], number: int) -> bool:
+    """Whether `act` ended before its child reached the statement of this number."""
+    connections.close_all()  # a child must not speak on its parent's connection
+    child = os.fork()
+    if child == 0:
+        _run(act, number)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return False
+    assert os.WEXITSTATUS(status) == 0, "the child failed before it was killed"
+    return True
+
+
+def _run(act: Callable[[], object], number: int) -> None:
+    """Never returns. What would be queued after the commit is left to the sweeps."""
+    statements = count(1)
+
+    def kill_at_its_turn(execute: Callable[..., Any], *arguments: Any) -> Any:
+        if next(statements) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(*arguments)
+
+    try:
+        background.queue_now = lambda task, *ids: True
+        with connection.execute_wrapper(kill_at_its_turn):
+            act()
+        os._exit(0)
+    finally:
+        os._exit(1)
