@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -41,13 +42,25 @@ class Server:
 
 
 @contextmanager
-def running(command: list[str], port: int, **environment: str) -> Iterator[Server]:
-    """Run `command` until the block ends, once something answers on `port`."""
+def running(
+    command: list[str],
+    port: int,
+    *,
+    log: BinaryIO | int = subprocess.DEVNULL,
+    within: Path | None = None,
+    **environment: str,
+) -> Iterator[Server]:
+    """Run `command` until the block ends, once something answers on `port`.
+
+    It writes to `log`, and has `within` for its working folder.
+    """
     process = subprocess.Popen(
         command,
         env=os.environ | environment,
+        cwd=within,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=log,
+        stderr=None if log == subprocess.DEVNULL else log,
         start_new_session=True,
     )
     try:
