@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request
 
 from tests.live import Portal
+from weights.api.api import api
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 
@@ -31,7 +32,8 @@ def test_the_page_draws_every_operation_and_tries_one_out(
     page.on("request", note)
     page.goto(f"{url}/api/v1/docs")
     page.wait_for_selector("text=Look a file up by its SHA-256")
-    assert page.locator(".opblock").count() == 21
+    operations = sum(len(methods) for methods in api.get_openapi_schema()["paths"].values())
+    assert page.locator(".opblock").count() == operations > 20
     page.click("text=List every stable code")
     page.click("text=Try it out")
     page.click("button.execute")
