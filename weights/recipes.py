@@ -51,7 +51,7 @@ def _hf(wanted: Wanted) -> Recipe:
         "hf",
         "\n".join(lines),
         before="With the Hub's own client (pip install huggingface_hub). It fetches eight files "
-        "at a time and resumes.",
+        "at a time; run again, it fetches those that are missing.",
         after=_SCOPE_NEEDED if wanted.gated else "",
     )
 
