@@ -3,7 +3,12 @@
 from collections.abc import Callable
 
 import structlog
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from accounts import request_facts
 
@@ -47,3 +52,24 @@ def _is_personal(request: HttpRequest) -> bool:
     if session is None or not session.accessed:
         return False
     return bool(request.user.is_authenticated)
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """The content security policy, made once, since hardly an answer has one of its own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        super().__init__(get_response)
+        self._usual = build_policy()
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if settings.DEBUG or _has_a_policy_of_its_own(request, response):
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, self._usual)
+        return response
+
+
+def _has_a_policy_of_its_own(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether a view's decorator or a template's nonce has changed it."""
+    return "_csp_nonce" in vars(request) or any(name[:4] == "_csp" for name in vars(response))

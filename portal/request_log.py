@@ -1,6 +1,7 @@
 """What the log says of a request: never a secret that its address carries."""
 
 import re
+import uuid
 
 import structlog
 from django.http import HttpRequest, HttpResponse
@@ -18,9 +19,22 @@ def loggable(path: str) -> str:
 class RequestLogMiddleware(RequestMiddleware):
     """Give each request its id, and log failures without queries, tokens or signatures."""
 
+    def prepare(self, request: HttpRequest) -> None:
+        """Bind what each line about this request carries; that it began is not logged.
+
+        The address is the one that our own proxies vouch for (`portal.proxies`).
+        """
+        told = request.META.get("HTTP_X_REQUEST_ID", "")
+        structlog.contextvars.bind_contextvars(
+            request_id=told or str(uuid.uuid4()), ip=request.META.get("REMOTE_ADDR", "")
+        )
+
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Leave a file as it is: wrapped, it would be sent by Python and not by the kernel."""
-        if getattr(response, "file_to_stream", None) is not None:
+        """Log a failure; leave everything else, and files above all, as it is.
+
+        A file that is wrapped would be sent by Python and not by the kernel.
+        """
+        if response.status_code < 500 and not hasattr(request, "_raised_exception"):
             structlog.contextvars.clear_contextvars()
             return
         super().handle_response(request, response)

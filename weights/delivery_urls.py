@@ -5,9 +5,13 @@ from django.urls import path
 from weights import doors
 
 app_name = "delivery"
-urlpatterns = [
+#: What scripts ask for by the thousand; `portal.short_way` leads to them straight.
+SCRIPT_ROUTES = [
     path("f/<str:org>/<str:name>/<str:sha>/<path:path>", doors.file_link, name="file-link"),
+    path("d/<str:token>/<path:path>", doors.checkpoint_link, name="checkpoint-link"),
+]
+urlpatterns = [
     path("d/<str:token>", doors.link_folder_without_slash, name="link-folder-bare"),
     path("d/<str:token>/", doors.link_folder, name="link-folder"),
-    path("d/<str:token>/<path:path>", doors.checkpoint_link, name="checkpoint-link"),
+    *SCRIPT_ROUTES,
 ]

@@ -15,12 +15,17 @@ _ROUTES = "revision|tree|paths-info|refs|commits|auth-check|user-access-request"
 _KIND = "(?P<kind>datasets|spaces)"
 _REQUESTS = rf"{_MODEL}/user-access-request"
 
+#: What scripts ask for by the thousand; `portal.short_way` leads to them straight.
+SCRIPT_ROUTES = [
+    re_path(rf"^{_ID}/resolve/(?P<rest>[\s\S]+)$", views.resolve, name="resolve"),
+    re_path(rf"{_MODEL}/tree/(?P<rest>[\s\S]+)$", views.tree, name="tree"),
+    re_path(rf"{_MODEL}/revision/(?P<revision>[\s\S]+)$", views.model_info, name="revision-info"),
+]
 urlpatterns = [
+    *SCRIPT_ROUTES,
     path("api/whoami-v2", views.whoami, name="whoami"),
     path("api/models", catalog.models, name="model-list"),
     re_path(rf"{_MODEL}$", views.model_info, name="model-info"),
-    re_path(rf"{_MODEL}/revision/(?P<revision>[\s\S]+)$", views.model_info, name="revision-info"),
-    re_path(rf"{_MODEL}/tree/(?P<rest>[\s\S]+)$", views.tree, name="tree"),
     re_path(rf"{_MODEL}/paths-info/(?P<revision>[\s\S]+)$", views.paths_info, name="paths-info"),
     re_path(rf"{_MODEL}/refs$", views.refs, name="refs"),
     re_path(rf"{_MODEL}/commits/(?P<revision>[\s\S]+)$", views.commits, name="commits"),
@@ -42,6 +47,5 @@ urlpatterns = [
         views.other_kind,
         name="other-kind-file",
     ),
-    re_path(rf"^{_ID}/resolve/(?P<rest>[\s\S]+)$", views.resolve, name="resolve"),
     re_path(r"^(?P<name>[^/]+)/resolve/[\s\S]+$", views.unknown_repository),
 ]

@@ -1,0 +1,55 @@
+"""A short way to what scripts fetch by the thousand: files, listings, signed links."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, ResolverMatch, URLResolver
+from django.urls.resolvers import RegexPattern
+
+from weights import delivery_urls
+from weights.hub_api import urls as hub_urls
+
+
+class ShortWayMiddleware:
+    """Call a script's view at once, past sessions, CSRF, messages and accounts.
+
+    Stands after whatever every answer needs (log, limits, policy headers) and before what only
+    pages need. A browser, known by its session cookie or by asking for HTML, goes the long
+    way: so nobody is ever taken for a person here except by the credential in the request.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        match = _view(request)
+        if match is None:
+            return self.get_response(request)
+        request.resolver_match = match
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        if isinstance(response, HttpResponse) and "Content-Length" not in response.headers:
+            response["Content-Length"] = str(len(response.content))
+        return response
+
+
+#: The same routes as in `portal.urls`, without the many that stand before them there.
+_ROUTES = URLResolver(RegexPattern(r"^/"), [*hub_urls.SCRIPT_ROUTES, *delivery_urls.SCRIPT_ROUTES])
+
+
+def _view(request: HttpRequest) -> ResolverMatch | None:
+    """The view of a script's request; None for all others."""
+    if request.method not in {"GET", "HEAD"} or _is_browser(request):
+        return None
+    try:
+        return _ROUTES.resolve(request.path_info)
+    except Resolver404:
+        return None
+
+
+def _is_browser(request: HttpRequest) -> bool:
+    sent = request.META
+    return settings.SESSION_COOKIE_NAME in sent.get("HTTP_COOKIE", "") or "text/html" in sent.get(
+        "HTTP_ACCEPT", ""
+    )
