@@ -303,5 +303,8 @@ def database(default: str) -> dict[str, object]:
     found = env.database("DATABASE_URL", default)
     if found["ENGINE"].endswith("sqlite3"):
         return sqlite(Path(found["NAME"]))
-    found["OPTIONS"] = {**found.get("OPTIONS", {}), "pool": {"min_size": 2, "max_size": 16}}
+    # None: the gate's statement is not prepared (weights/gate/prepared.py).
+    threshold = 5 if env.flag("DATABASE_PREPARED", default=True) else None
+    ours = {"prepare_threshold": threshold, "pool": {"min_size": 2, "max_size": 16}}
+    found["OPTIONS"] = {**found.get("OPTIONS", {}), **ours}
     return found

@@ -9,7 +9,15 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from accounts.models import ApiToken, Application, Grant, LicenceVersion, Tier, User
+from accounts.models import (
+    ApiToken,
+    Application,
+    FormVersion,
+    Grant,
+    LicenceVersion,
+    Tier,
+    User,
+)
 from accounts.token_format import digest
 from tests import factories
 from weights import gate
@@ -99,6 +107,7 @@ class World:
             Application.objects.create(
                 applicant=self.person,
                 tier=self.tier,
+                form=FormVersion.objects.current(self.tier),
                 status=dice.choice(["submitted", "in_review", "returned", "rejected", "withdrawn"]),
                 submitted_at=dice.choice([past, now - timedelta(days=40)]),
             )
@@ -159,6 +168,10 @@ def test_the_statement_answers_as_the_rules_do_in_any_state(
         whole = gate.decide(caller, *names, now)
         assert _told(whole) == _told(slow), (caller, names)
         assert (whole.caller.kind, whole.caller.problem) == (known.kind, known.problem)
+        read = rules.find(known, *names[:2], now)
+        told = statement.find(caller, *names[:2], now)
+        assert told is None or _told(told) == _told(read), (caller, names)
+        assert _told(gate.find(caller, *names[:2], now)) == _told(read), (caller, names)
         if slow.allowed:
             allowed += 1
         if quick is not None:

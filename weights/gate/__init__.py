@@ -24,6 +24,7 @@ __all__ = [
     "Missing",
     "Refusal",
     "decide",
+    "find",
     "find_revision",
     "may_read",
 ]
@@ -41,3 +42,15 @@ def decide(
         return answer
     known = look_up(caller, now) if isinstance(caller, TokenClaim) else caller
     return replace(rules.decide(known, repo_id, revision, path, now), caller=known)
+
+
+def find(caller: Caller | TokenClaim, repo_id: str, revision: str, now: datetime) -> Decision:
+    """The checkpoint and revision that `caller` may read about, with or without a grant.
+
+    Their description and their files' names are no secret; the bytes are `decide`'s.
+    """
+    answer = statement.find(caller, repo_id, revision, now)
+    if answer is not None:
+        return answer
+    known = look_up(caller, now) if isinstance(caller, TokenClaim) else caller
+    return replace(rules.find(known, repo_id, revision, now), caller=known)

@@ -54,6 +54,17 @@ def may_read(caller: Caller, repo_id: str, now: datetime) -> Decision:
     return _by_grant(caller, checkpoint, now)
 
 
+def find(caller: Caller, repo_id: str, revision: str, now: datetime) -> Decision:
+    """The revision to a caller who may read about it, as all may who may know of `repo_id`."""
+    entry = may_read(caller, repo_id, now)
+    if entry.checkpoint is None or entry.code is Refusal.NOT_PUBLISHED:
+        return entry
+    found = find_revision(entry.checkpoint, revision)
+    if found is None:
+        return words.no_revision(entry.checkpoint, repo_id, revision)
+    return Decision(checkpoint=entry.checkpoint, revision=found)
+
+
 def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
     """The visible revision that a branch, tag, full ref or 40-hex id names."""
     if not can_exist(name):

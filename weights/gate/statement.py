@@ -9,6 +9,7 @@ SQLite and PostgreSQL have in common; names and moments are bound, never written
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,11 +17,12 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db.models.base import ModelState
 
 from accounts.models import ApiToken, Grant, Tier, User
 from accounts.tiers import AccessMode
 from weights.caller import Caller, Refusal, TokenClaim, note_use
-from weights.gate import words
+from weights.gate import prepared, words
 from weights.gate.decision import Decision
 from weights.gate.rules import SHA, file_refusal, ref_name
 from weights.models import Blob, Checkpoint, File, Revision
@@ -36,6 +38,28 @@ def decide(
     caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now: datetime
 ) -> Decision | None:
     """The answer of `rules.decide`, its caller looked up; None where only `rules` know it."""
+    return _answer(_weigh, caller, repo_id, revision, path, now)
+
+
+def find(
+    caller: Caller | TokenClaim, repo_id: str, revision: str, now: datetime
+) -> Decision | None:
+    """The answer of `rules.find` in the same way."""
+    return _answer(_describe, caller, repo_id, revision, "", now)
+
+
+_Rules = Callable[[Caller, "_Row", str, str, str, datetime], Decision | None]
+
+
+def _answer(
+    rules: _Rules,
+    caller: Caller | TokenClaim,
+    repo_id: str,
+    revision: str,
+    path: str,
+    now: datetime,
+) -> Decision | None:
+    """What these rules say of who asks and of what the statement finds."""
     if isinstance(caller, Caller) and caller.problem is not None:
         return replace(words.invalid(caller.problem), caller=caller)
     if not can_exist(f"{repo_id}{revision}{path}"):
@@ -44,7 +68,7 @@ def decide(
     known = _known(caller, found, now)
     if known.problem is not None:
         return replace(words.invalid(known.problem), caller=known)
-    answer = _weigh(known, found, repo_id, revision, path, now)
+    answer = rules(known, found, repo_id, revision, path, now)
     return None if answer is None else replace(answer, caller=known)
 
 
@@ -74,13 +98,10 @@ def _weigh(
     caller: Caller, found: "_Row", repo_id: str, revision_name: str, path: str, now: datetime
 ) -> Decision | None:
     """The rules in the order of security.md section 1; None for what `rules` must answer."""
-    if found.checkpoint_id is None:
-        return words.no_repository(repo_id)
-    if found.private or (found.embargo is not None and _utc(found.embargo) > now):
-        return None
-    checkpoint = _checkpoint(found, repo_id)
-    if not found.published:
-        return words.refused(Refusal.NOT_PUBLISHED, checkpoint)
+    entry = _entry(found, repo_id, now)
+    if not isinstance(entry, Checkpoint):
+        return entry
+    checkpoint = entry
     grant = None
     if AccessMode(found.tier_mode).is_gated:
         refusal = _refusal(caller, found, repo_id)
@@ -106,6 +127,30 @@ def _weigh(
         return words.refused(refusal, checkpoint, revision)
     file = _file(found, revision, path)
     return Decision(checkpoint=checkpoint, revision=revision, file=file, grant=grant)
+
+
+def _describe(
+    caller: Caller, found: "_Row", repo_id: str, revision_name: str, path: str, now: datetime
+) -> Decision | None:
+    """The rules of what all may read about; None for what `rules` must answer."""
+    entry = _entry(found, repo_id, now)
+    if not isinstance(entry, Checkpoint):
+        return entry
+    if found.revision_id is None:
+        return words.no_revision(entry, repo_id, revision_name)
+    return Decision(checkpoint=entry, revision=_revision(found, entry))
+
+
+def _entry(found: "_Row", repo_id: str, now: datetime) -> Checkpoint | Decision | None:
+    """The checkpoint, where anybody may know of it."""
+    if found.checkpoint_id is None:
+        return words.no_repository(repo_id)
+    if found.private or (found.embargo is not None and _utc(found.embargo) > now):
+        return None
+    checkpoint = _checkpoint(found, repo_id)
+    if not found.published:
+        return words.refused(Refusal.NOT_PUBLISHED, checkpoint)
+    return checkpoint
 
 
 def _refusal(caller: Caller, found: "_Row", repo_id: str) -> Refusal | None:
@@ -154,7 +199,7 @@ def _ask(
         by, named = ("ref", [short]) if kind is None else ("full ref", [short, kind.value])
     today = connection.ops.adapt_datetimefield_value(now)
     licence = [] if who == "nobody" else [today]
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_STATEMENTS[who, by], [*bound, org, name, *licence, *named, path])
         return _Row._make(cursor.fetchone())
 
@@ -278,8 +323,15 @@ _STATEMENTS = {
 
 
 def _loaded(model: type[Record], **facts: Any) -> Record:
-    """A record with these fields, in the model's order; others are read when asked for."""
-    return model.from_db(DEFAULT_DB_ALIAS, list(facts), list(facts.values()))
+    """A record as `from_db` makes it of some columns, at a tenth of the cost.
+
+    Other fields are read when asked for.
+    """
+    record = model.__new__(model)
+    record._state = ModelState()
+    record._state.adding, record._state.db = False, DEFAULT_DB_ALIAS
+    record.__dict__.update(facts)
+    return record
 
 
 def _checkpoint(found: _Row, repo_id: str) -> Checkpoint:
