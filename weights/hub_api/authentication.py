@@ -10,6 +10,11 @@ def by_token(request: HttpRequest) -> Caller:
     return token_caller(request.META.get("HTTP_AUTHORIZATION"))
 
 
+def claim(request: HttpRequest) -> Caller | TokenClaim:
+    """The token that is sent, for the gate to look up."""
+    return token_claim(request.META.get("HTTP_AUTHORIZATION"))
+
+
 def claim_or_session(request: HttpRequest) -> Caller | TokenClaim:
     """A token where one is sent, for the gate to look up; else the browser's person.
 

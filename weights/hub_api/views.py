@@ -8,7 +8,13 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    UnreadablePostError,
+)
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -18,11 +24,11 @@ from accounts.roles import Role
 from weights import contents, download_counts, gate, serving
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.gate import Decision, Missing
-from weights.hub_api import payloads
+from weights.hub_api import kept, payloads
 from weights.hub_api.addresses import clean, revision_and_path
-from weights.hub_api.authentication import by_token, claim_or_session
+from weights.hub_api.authentication import by_token, claim, claim_or_session
 from weights.hub_api.errors import Refused, refusal
-from weights.hub_api.listings import history, last_changes, listing
+from weights.hub_api.listings import Entry, history, last_changes, listing
 from weights.models import Checkpoint, Ref, Revision
 from weights.search import Found
 
@@ -119,30 +125,48 @@ def model_info(
     return as_json(payloads.only(told, wanted) if wanted else told)
 
 
-@hub_view("GET", "HEAD")
-def tree(request: HttpRequest, caller: Caller, org: str, name: str, rest: str) -> HttpResponseBase:
+@hub_view("GET", "HEAD", caller=claim)
+def tree(
+    request: HttpRequest, caller: Caller | TokenClaim, org: str, name: str, rest: str
+) -> HttpResponseBase:
     """What a folder holds, a page at a time; the next page names the commit, not the branch."""
-    checkpoint = _checkpoint(caller, f"{org}/{name}")
-    found, folder = _revision_and_path(request, checkpoint, rest, before=5)
-    folder = folder.strip("/")
-    entries = listing(found).below(folder, recursive=is_true(request.GET.get("recursive")))
-    if entries is None:
-        raise _missing(
-            Missing.ENTRY, f"{checkpoint} has no folder {folder} in {found.sha}", checkpoint, found
-        )
-    address = f"/api/models/{checkpoint}/tree/{found.sha}"
+    found, folder = _told_revision(request, caller, f"{org}/{name}", rest, before=5)
+    folder, recursive = folder.strip("/"), is_true(request.GET.get("recursive"))
+    start = _offset(request.GET.get("cursor", ""))
+    address = f"/api/models/{found.checkpoint}/tree/{found.sha}"
     if folder:
         address += f"/{quote(folder, safe='')}"
-    if not is_true(request.GET.get("expand")):
-        return _page(request, entries, payloads.tree_entry, address, PAGE)
-    last = last_changes(found)
-    return _page(
-        request,
-        entries,
-        lambda entry: payloads.tree_entry(entry, last.get(entry.path)),
-        address,
-        EXPANDED_PAGE,
-    )
+    if is_true(request.GET.get("expand")):
+        last = last_changes(found)
+        entries = _below(found, folder, recursive=recursive)
+        return _page(
+            request,
+            entries,
+            lambda entry: payloads.tree_entry(entry, last.get(entry.path)),
+            address,
+            EXPANDED_PAGE,
+        )
+
+    def make() -> kept.Page:
+        entries = _below(found, folder, recursive=recursive)
+        told = [payloads.tree_entry(entry) for entry in entries[start : start + PAGE]]
+        return kept.Page(as_json(told).content, start + PAGE < len(entries))
+
+    page = kept.trees.get((found.pk, found.sha, folder, recursive, start), make)
+    response = HttpResponse(page.body, content_type="application/json")
+    response["Cache-Control"] = "private, no-store"
+    if page.more:
+        response["Link"] = _next(request, address, start + PAGE)
+    return response
+
+
+def _below(found: Revision, folder: str, *, recursive: bool) -> Sequence[Entry]:
+    entries = listing(found).below(folder, recursive=recursive)
+    if entries is None:
+        checkpoint = found.checkpoint
+        message = f"{checkpoint} has no folder {folder} in {found.sha}"
+        raise _missing(Missing.ENTRY, message, checkpoint, found)
+    return entries
 
 
 @hub_view("POST")
@@ -263,15 +287,18 @@ def _revision(checkpoint: Checkpoint, name: str) -> Revision:
     return found
 
 
-def _revision_and_path(
-    request: HttpRequest, checkpoint: Checkpoint, rest: str, *, before: int
+def _told_revision(
+    request: HttpRequest, caller: Caller | TokenClaim, repo_id: str, rest: str, *, before: int
 ) -> tuple[Revision, str]:
-    name = ""
-    for name, path in revision_and_path(request, checkpoint.repo_id, rest, before=before):
-        found = gate.find_revision(checkpoint, name)
-        if found is not None:
-            return found, path
-    raise _missing(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
+    """The revision that this caller may read about, and the path in it: one query for both."""
+    decision = Decision(missing=Missing.REVISION)
+    for name, path in revision_and_path(request, repo_id, rest, before=before):
+        decision = gate.find(caller, repo_id, name, timezone.now())
+        if decision.revision is not None:
+            return decision.revision, path
+        if decision.missing is not Missing.REVISION:
+            break
+    raise Refused(decision)
 
 
 def _missing(
@@ -296,11 +323,14 @@ def _page(
     start = _offset(request.GET.get("cursor", ""))
     response = as_json([told(item) for item in items[start : start + size]])
     if start + size < len(items):
-        query = [(k, v) for k, values in request.GET.lists() if k != "cursor" for v in values]
-        query.append(("cursor", str(start + size)))
-        url = f"{settings.PUBLIC_URL}{address}?{urlencode(query)}"
-        response["Link"] = f'<{url}>; rel="next"'
+        response["Link"] = _next(request, address, start + size)
     return response
+
+
+def _next(request: HttpRequest, address: str, start: int) -> str:
+    query = [(k, v) for k, values in request.GET.lists() if k != "cursor" for v in values]
+    query.append(("cursor", str(start)))
+    return f'<{settings.PUBLIC_URL}{address}?{urlencode(query)}>; rel="next"'
 
 
 def _offset(cursor: str) -> int:

@@ -1,0 +1,112 @@
+"""How many statements the routes that scripts ask by the thousand cost, over HTTP and warm."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import ApiToken, Tier, User
+from tests import factories
+from weights.hub_api import kept
+from weights.models import Checkpoint, File, Revision
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+
+FILE = "/acme/gated/resolve/main/shard-0.pt"
+TREE = "/api/models/acme/gated/tree/main"
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    kept.trees.clear()
+    yield
+    kept.trees.clear()
+
+
+@pytest.fixture
+def gated(gated_tier: Tier, store: object) -> Revision:
+    """A gated checkpoint of 992 files."""
+    revision = factories.published("acme/gated", gated_tier, {"shard-0.pt": b"\0pt"})
+    file = revision.files.get()
+    File.objects.bulk_create(
+        File(revision=revision, path=f"shard-{n}.pt", blob=file.blob, lfs=True, git_oid="0" * 40)
+        for n in range(1, 992)
+    )
+    return revision
+
+
+@pytest.fixture
+def ask(client: Client, gated: Revision, applicant: User, gated_tier: Tier) -> Ask:
+    """Asks as somebody entitled, with the request target that gunicorn keeps."""
+    factories.grant(applicant, gated_tier)
+    headers = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
+
+    def send(method: str, path: str, *, known: bool = True) -> Any:
+        call = getattr(client, method)
+        return call(path, headers=headers if known else {}, RAW_URI=path)
+
+    send("head", FILE)  # the first use of a token in a minute is noted
+    return send
+
+
+def test_a_head_of_a_file_is_one_statement(ask: Ask, django_assert_num_queries: Ask) -> None:
+    with django_assert_num_queries(1):
+        assert ask("head", FILE).status_code == 200
+    with django_assert_num_queries(1):
+        assert ask("head", FILE, known=False).status_code == 401
+
+
+def test_a_get_writes_the_ledger_and_no_more(ask: Ask, django_assert_num_queries: Ask) -> None:
+    with django_assert_num_queries(2):
+        answer = ask("get", FILE)
+        assert b"".join(answer.streaming_content) == b"\0pt"
+
+
+@pytest.mark.parametrize("query", ["", "?recursive=true"])
+def test_a_listing_of_992_files_is_one_statement(
+    ask: Ask, query: str, django_assert_num_queries: Ask
+) -> None:
+    first = ask("get", TREE + query)
+    with django_assert_num_queries(1):
+        warm = ask("get", TREE + query)
+    assert warm.content == first.content
+    assert len(warm.json()) == 992
+    with django_assert_num_queries(1):
+        assert ask("get", TREE + query, known=False).content == first.content
+
+
+def test_what_is_kept_of_a_listing_opens_it_to_nobody(ask: Ask, gated: Revision) -> None:
+    assert ask("get", TREE).status_code == 200
+    Checkpoint.objects.update(private=True)
+    assert ask("get", TREE).status_code == 404
+    Checkpoint.objects.update(private=False)
+    ApiToken.objects.update(revoked_at=gated.created_at)
+    assert ask("get", TREE).status_code == 401
+    Revision.objects.update(state=Revision.State.WITHDRAWN)
+    assert ask("get", TREE, known=False).status_code == 404
+
+
+def test_kept_listings_are_bounded_by_their_bytes() -> None:
+    store = kept.Kept(most=100)
+    made: list[int] = []
+
+    def page(number: int, size: int = 20) -> kept.Page:
+        def make() -> kept.Page:
+            made.append(number)
+            return kept.Page(b"x" * size, more=False)
+
+        return store.get(number, make)
+
+    for number in range(8):
+        page(number)
+    assert store.size == 100
+    page(7)
+    page(3)
+    assert made == list(range(8))
+    page(0)
+    assert made[-1] == 0
+    page(99, size=26)  # more than a quarter of all
+    page(99, size=26)
+    assert made[-2:] == [99, 99]
