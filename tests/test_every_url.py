@@ -55,6 +55,7 @@ API = {
 #: Routes that answer with pages or JSON, never with a file's bytes.
 WORDS = {
     "hub:whoami",
+    "hub:browser-login",
     "hub:model-list",
     "hub:model-info",
     "hub:revision-info",

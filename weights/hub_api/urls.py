@@ -24,6 +24,7 @@ SCRIPT_ROUTES = [
 urlpatterns = [
     *SCRIPT_ROUTES,
     path("api/whoami-v2", views.whoami, name="whoami"),
+    re_path(r"^oauth/(?:device|token)$", views.browser_login, name="browser-login"),
     path("api/models", catalog.models, name="model-list"),
     re_path(rf"{_MODEL}$", views.model_info, name="model-info"),
     re_path(rf"{_MODEL}/paths-info/(?P<revision>[\s\S]+)$", views.paths_info, name="paths-info"),

@@ -264,6 +264,14 @@ def other_kind(request: HttpRequest, caller: Caller, kind: str, rest: str) -> Ht
 
 
 @csrf_exempt
+def browser_login(request: HttpRequest) -> HttpResponseBase:
+    """Where `hf auth login` without a token asks first; its error shows this sentence."""
+    page = f"{settings.PUBLIC_URL}/settings/tokens/"
+    message = f"There is no login by browser here. Make a token at {page} and give it by --token."
+    return serving.problem(404, "not_found", message)
+
+
+@csrf_exempt
 def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """Everything under /api/ answers JSON, also what does not exist."""
     return serving.problem(404, "not_found", "There is no such address in this API.")

@@ -404,6 +404,14 @@ def test_a_token_of_another_hub_is_told_apart_from_an_expired_one(
     assert warned(expired).endswith("https://weights.example.org/settings/tokens/")
 
 
+def test_a_login_by_browser_is_sent_to_the_tokens(settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+    response = Client(enforce_csrf_checks=True).post("/oauth/device", {"client_id": "x"})
+    assert response.status_code == 404
+    assert "https://weights.example.org/settings/tokens/" in response["X-Error-Message"]
+    assert "--token" in response.json()["error"]
+
+
 # -- may the caller publish? ---------------------------------------------------------------
 
 
