@@ -118,7 +118,8 @@ def written(kind: str, key: str) -> datetime | None:
 def last_written(kind: str, recipient: "User") -> datetime | None:
     """When this person was last written a message of this kind."""
     mine = OutgoingMail.objects.filter(kind=kind, recipient=recipient)
-    return mine.aggregate(last=models.Max("created_at"))["last"]
+    last: datetime | None = mine.aggregate(last=models.Max("created_at"))["last"]
+    return last
 
 
 def deliver(mail_id: int) -> None:

@@ -11,6 +11,10 @@ from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
+
+from portal import health
 
 
 def on_loopback(public_url: str) -> bool:
@@ -32,6 +36,26 @@ class PortalAdminSite(AdminSite):
         if not super().has_permission(request) or getattr(user, "suspended_at", None):
             return False
         return on_loopback(settings.PUBLIC_URL) or is_mfa_enabled(user)
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        health_page = path("health/", self.admin_view(self.health), name="health")
+        return [health_page, *super().get_urls()]
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        """What waits for too long or stands still; counts alone, for all staff."""
+        context = {
+            **self.each_context(request),
+            "title": "Health",
+            "health": health.lines(),
+        }
+        return TemplateResponse(request, "admin/health.html", context)
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """The list of records, after what needs somebody."""
+        facts = {"health": health.lines(), **(extra_context or {})}
+        return super().index(request, facts)
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

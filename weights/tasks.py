@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Task, shared_task
 
-from accounts.models import Grant
+from accounts.models import Grant, Heartbeat
 from weights import contents, links, verification
 from weights.storage import blob_storage
 
@@ -34,6 +34,7 @@ def sweep() -> None:
     verification.sweep()
     contents.sweep()
     links.sweep()
+    Heartbeat.objects.note("weights")
 
 
 @shared_task(name="weights.tidy")

@@ -4,6 +4,7 @@ Whatever the applicant saves breaks the silence.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db.models.functions import Greatest
@@ -36,8 +37,8 @@ def remind_returned(now: datetime) -> int:
     last = settings.RETURN_SILENCE_DAYS - WARNING.days
     for day, before in ((last, settings.RETURN_SILENCE_DAYS), (FIRST_REMINDER, last)):
         if 0 < day < before:
-            silent = _returned(now, day).filter(quiet_since__gt=now - timedelta(days=before))
-            acted += one_by_one(silent, lambda one, day=day: emails.return_reminder(one, day))
+            silent = _returned(now, day, less_than=before)
+            acted += one_by_one(silent, partial(emails.return_reminder, day=day))
     return acted
 
 
@@ -63,10 +64,15 @@ def warn_of_drafts(now: datetime) -> int:
     return one_by_one(silent, lambda draft: emails.draft_warning(draft, now + WARNING))
 
 
-def _returned(now: datetime, days: int) -> ApplicationQuerySet:
+def _returned(now: datetime, days: int, *, less_than: int | None = None) -> ApplicationQuerySet:
+    """Returned ones of which nothing was heard for `days`, but not for `less_than` yet."""
     returned = Application.objects.filter(status=Status.RETURNED)
-    quiet = returned.annotate(quiet_since=Greatest("returned_at", "saved_at"))
-    return quiet.filter(quiet_since__lte=now - timedelta(days=days)).select_related("tier")
+    quiet = returned.annotate(quiet_since=Greatest("returned_at", "saved_at")).filter(
+        quiet_since__lte=now - timedelta(days=days)
+    )
+    if less_than is not None:
+        quiet = quiet.filter(quiet_since__gt=now - timedelta(days=less_than))
+    return quiet.select_related("tier")
 
 
 def _drafts(saved_until: datetime) -> ApplicationQuerySet:

@@ -114,18 +114,18 @@ def test_the_clock_of_an_application_rests_over_each_return(
     """Two returns, one on the last day of February of a leap year, one already overdue."""
     settings.WORK_CALENDAR = "DE"
     sha = factories.in_force(gated_tier).text_sha256
-    back = {"reasons": ["incomplete"], "remarks": {"abstract": "Say more."}}
+    remarks = {"abstract": "Say more."}
     with time_machine.travel("2028-02-25 23:30Z", tick=False) as clock:  # a Friday
         application = factories.submitted(applicant, gated_tier)
         assert str(application.due_on) == "2028-03-03"
         clock.move_to("2028-02-29 00:30Z")  # a Tuesday, two working days on
-        application.return_for_changes(by=reviewer, **back)
+        application.return_for_changes(by=reviewer, reasons=["incomplete"], remarks=remarks)
         assert (application.due_on, application.days_left) == (None, 3)
         clock.move_to("2028-04-13 09:00Z")  # Thursday before Easter
         application.submit(by=applicant, licence_sha256=sha)
         assert str(application.due_on) == "2028-04-20"  # Friday and Monday are free
         clock.move_to("2028-04-24 09:00Z")  # two working days late
-        application.return_for_changes(by=reviewer, **back)
+        application.return_for_changes(by=reviewer, reasons=["incomplete"], remarks=remarks)
         assert application.days_left == -2
         clock.move_to("2028-05-02 09:00Z")  # the day after Labour Day
         application.submit(by=applicant, licence_sha256=sha)

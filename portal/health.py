@@ -1,0 +1,167 @@
+"""What staff look at first: is anything waiting for too long, or standing still?
+
+Counts alone, of all tiers: no names, no answers. A fixed number of queries.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.db.models import Count, Min, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
+from kombu.exceptions import OperationalError
+
+from accounts import working_days
+from accounts.models import Application, Heartbeat, OutgoingMail
+from weights.models import Blob, CheckpointLink
+
+#: How long after a sweep should have come through its silence is an alarm.
+SWEEPS = {
+    "mail": ("Mail sweep", timedelta(minutes=2)),
+    "weights": ("Verification sweep", timedelta(minutes=2)),
+    "clocks": ("Clocks of the review", timedelta(minutes=25)),
+}
+#: What waits longer than this in the outbox or for verification should not.
+PATIENCE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that can go wrong; `state` is ok, late or alarm."""
+
+    name: str
+    state: str
+    text: str
+    address: str = ""
+
+    @property
+    def word(self) -> str:
+        return {"ok": "Fine", "late": "Late", "alarm": "Alarm"}[self.state]
+
+
+def lines() -> list[Line]:
+    """Every line of the health page: five queries, and one look at the broker."""
+    now = timezone.now()
+    return [*_queue(now), *_verification(now), *_outbox(now), _links(), *_sweeps(now), _broker()]
+
+
+def _queue(now: datetime) -> list[Line]:
+    today = working_days.day_of(now)
+    beyond = settings.ANSWER_ALARM_DAYS - settings.ANSWER_DAYS
+    alarm_before = working_days.add(today, -max(beyond, 0))
+    found = Application.objects.waiting().aggregate(
+        waiting=Count("pk"),
+        oldest=Min("submitted_at"),
+        overdue=Count("pk", filter=Q(due_on__lt=today)),
+        alarmed=Count("pk", filter=Q(due_on__lt=alarm_before)),
+    )
+    page = reverse("admin:accounts_application_changelist")
+    oldest = f", the oldest for {_age(found['oldest'], now)}" if found["oldest"] else ""
+    late = "alarm" if found["alarmed"] else "late" if found["overdue"] else "ok"
+    return [
+        Line("Applications that wait", "ok", f"{found['waiting']}{oldest}", page),
+        Line(
+            "First decisions overdue",
+            late,
+            f"{found['overdue']}, {found['alarmed']} of them beyond {settings.ANSWER_ALARM_DAYS}"
+            " working days",
+            page,
+        ),
+    ]
+
+
+def _verification(now: datetime) -> list[Line]:
+    found = Blob.objects.aggregate(
+        waiting=Count("pk", filter=Q(state__in=[Blob.State.UPLOADED, Blob.State.HASHING])),
+        oldest=Min("created_at", filter=Q(state__in=[Blob.State.UPLOADED, Blob.State.HASHING])),
+        quarantined=Count("pk", filter=Q(state=Blob.State.QUARANTINED)),
+    )
+    page = reverse("admin:weights_blob_changelist")
+    waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
+    text = f"{found['waiting']}"
+    if found["oldest"]:
+        text += f", the oldest for {_age(found['oldest'], now)}"
+    return [
+        Line("Blobs to verify", "late" if waits else "ok", text, page),
+        Line(
+            "Blobs in quarantine",
+            "alarm" if found["quarantined"] else "ok",
+            str(found["quarantined"]),
+            f"{page}?state__exact=quarantined",
+        ),
+    ]
+
+
+def _outbox(now: datetime) -> list[Line]:
+    state = OutgoingMail.State
+    found = OutgoingMail.objects.filter(state__in=[state.QUEUED, state.FAILED]).aggregate(
+        queued=Count("pk", filter=Q(state=state.QUEUED)),
+        oldest=Min("created_at", filter=Q(state=state.QUEUED)),
+        failed=Count("pk", filter=Q(state=state.FAILED)),
+    )
+    page = reverse("admin:accounts_outgoingmail_changelist")
+    waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
+    text = f"{found['queued']}"
+    if found["oldest"]:
+        text += f", the oldest for {_age(found['oldest'], now)}"
+    if not settings.MAIL_LEAVES:
+        text += "; no mail server is set, so messages are kept here"
+    return [
+        Line("Mails to deliver", "late" if waits else "ok", text, page),
+        Line(
+            "Mails that failed",
+            "alarm" if found["failed"] else "ok",
+            str(found["failed"]),
+            f"{page}?state__exact=failed",
+        ),
+    ]
+
+
+def _links() -> Line:
+    state = CheckpointLink.State
+    found: dict[str, Any] = CheckpointLink.objects.filter(
+        state__in=[state.QUEUED, state.FAILED]
+    ).aggregate(
+        queued=Count("pk", filter=Q(state=state.QUEUED)),
+        failed=Count("pk", filter=Q(state=state.FAILED)),
+    )
+    return Line(
+        "Links being prepared",
+        "late" if found["failed"] else "ok",
+        f"{found['queued']}; {found['failed']} could not be issued",
+        reverse("admin:weights_checkpointlink_changelist"),
+    )
+
+
+def _sweeps(now: datetime) -> list[Line]:
+    beats = {beat.name: beat for beat in Heartbeat.objects.all()}
+    return [_sweep(beats.get(name), *facts, now) for name, facts in SWEEPS.items()]
+
+
+def _sweep(beat: Heartbeat | None, name: str, patience: timedelta, now: datetime) -> Line:
+    if beat is None:
+        return Line(name, "alarm", "has never come through: is the clock (beat) running?")
+    silent = now - beat.at > patience
+    failed = ", ".join(beat.details.get("failed", []))
+    text = f"last {_age(beat.at, now)} ago" + (f"; could not finish: {failed}" if failed else "")
+    return Line(name, "alarm" if silent or failed else "ok", text)
+
+
+def _broker() -> Line:
+    """Ask the broker how much it holds; it answers at once or counts as gone."""
+    try:
+        with current_app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+            channel: Any = connection.default_channel
+            size = channel.queue_declare(current_app.conf.task_default_queue).message_count
+    except (OperationalError, OSError) as error:
+        return Line("Broker", "alarm", f"does not answer: {error}"[:200])
+    return Line("Broker", "ok", f"answers; {size} tasks wait")
+
+
+def _age(moment: datetime, now: datetime) -> str:
+    return timesince(moment, now, depth=1).replace("\xa0", " ")

@@ -1,0 +1,111 @@
+"""The health page tells staff what waits for too long and what stands still, at one price."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from accounts.models import Application, Heartbeat, OutgoingMail, Tier, User
+from accounts.roles import Role
+from accounts.tasks import clocks
+from accounts.tasks import sweep as mail_sweep
+from portal import health
+from tests import factories
+from weights.models import Blob
+from weights.tasks import sweep as weights_sweep
+
+pytestmark = pytest.mark.django_db
+
+
+def _line(name: str) -> health.Line:
+    return next(line for line in health.lines() if line.name == name)
+
+
+def test_a_new_install_alarms_only_that_no_sweep_has_come_through() -> None:
+    assert {line.name for line in health.lines() if line.state != "ok"} == {
+        "Mail sweep",
+        "Verification sweep",
+        "Clocks of the review",
+    }
+    mail_sweep()
+    weights_sweep()
+    clocks()
+    assert [line for line in health.lines() if line.state != "ok"] == []
+
+
+def test_the_queue_is_late_at_the_target_and_alarms_at_ten_working_days(
+    applicant: User, gated_tier: Tier
+) -> None:
+    states = []
+    with time_machine.travel("2027-02-08 10:00Z", tick=False) as clock:  # a Monday
+        factories.submitted(applicant, gated_tier)
+        for day in ("2027-02-15", "2027-02-16", "2027-02-22", "2027-02-23"):
+            clock.move_to(f"{day} 10:00Z")
+            states.append(_line("First decisions overdue").state)
+        assert _line("Applications that wait").text == "1, the oldest for 2 weeks"
+    assert states == ["ok", "late", "late", "alarm"]
+
+
+def test_silence_of_a_sweep_is_an_alarm_and_so_is_one_that_could_not_finish() -> None:
+    clocks()
+    assert _line("Clocks of the review").state == "ok"
+    Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=26))
+    assert _line("Clocks of the review").state == "alarm"
+    Heartbeat.objects.note("clocks", {"failed": ["drafts lapsed"]})
+    assert _line("Clocks of the review").text.endswith("could not finish: drafts lapsed")
+
+
+def test_mails_and_blobs_that_wait_or_failed_are_told() -> None:
+    long_ago = timezone.now() - timedelta(hours=2)
+    for number, state in enumerate(("queued", "failed", "sent")):
+        mail = OutgoingMail.objects.create(
+            unique_key=str(number), to="a@example.org", subject="s", text="t", state=state
+        )
+        OutgoingMail.objects.filter(pk=mail.pk).update(created_at=long_ago)
+    Blob.objects.create(sha256="a" * 64, size=1, created_at=long_ago)
+    Blob.objects.create(sha256="b" * 64, size=1, state=Blob.State.QUARANTINED)
+    found = {line.name: (line.state, line.text[:1]) for line in health.lines()}
+    assert found["Mails to deliver"] == ("late", "1")
+    assert found["Mails that failed"] == ("alarm", "1")
+    assert found["Blobs to verify"] == ("late", "1")
+    assert found["Blobs in quarantine"] == ("alarm", "1")
+
+
+def test_a_broker_that_is_gone_is_an_alarm_and_holds_the_page_for_a_moment_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _line("Broker").state == "ok"
+    monkeypatch.setattr("celery.current_app.conf.broker_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr("celery.current_app.conf.broker_read_url", "redis://127.0.0.1:1/0")
+    before = timezone.now()
+    assert _line("Broker").state == "alarm"
+    assert timezone.now() - before < timedelta(seconds=5)
+
+
+def test_it_costs_the_same_number_of_queries_whatever_waits(
+    gated_tier: Tier, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    clocks()
+    with django_assert_num_queries(5):
+        health.lines()
+    for _ in range(3):
+        factories.submitted(factories.person(), gated_tier)
+    with django_assert_num_queries(5):
+        health.lines()
+    assert Application.objects.count() == 3
+
+
+@pytest.mark.parametrize("role", list(Role), ids=str)
+def test_all_staff_see_it_and_nobody_else(role: Role, client: Client, applicant: User) -> None:
+    factories.submitted(applicant, factories.tier("t"))
+    client.force_login(applicant)
+    assert client.get("/admin/health/").status_code == 302
+    client.force_login(factories.staff("somebody", role))
+    for page in ("/admin/health/", "/admin/"):
+        response = client.get(page)
+        assert response.status_code == 200
+        assert "Applications that wait" in response.text
+        assert applicant.username not in response.text
