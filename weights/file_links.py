@@ -123,7 +123,7 @@ def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) 
 def _signed_facts(repo_id: str, sha: str, path: str) -> tuple[int, str]:
     """Id and SHA-256 of the file that an address names."""
     org, _, name = repo_id.partition("/")
-    if not can_exist(path):  # PostgreSQL takes no NUL
+    if not can_exist(f"{repo_id}/{sha}/{path}"):
         raise signing.BadSignature("no such file")
     with connection.cursor() as cursor:
         cursor.execute(_SIGNED, [sha, org, name, path])
