@@ -27,8 +27,11 @@ def by_checkpoint() -> dict[int, int]:
     if known is not None:
         return known
     started = time.monotonic()
-    given = Download.objects.exclude(outcome=Download.Outcome.REFUSED).filter(
-        at__gte=timezone.now() - COUNTED, start=0, checkpoint_id__isnull=False
+    given = Download.objects.filter(
+        outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED],
+        at__gte=timezone.now() - COUNTED,
+        start=0,
+        checkpoint_id__isnull=False,
     )
     rows = given.order_by().values_list("checkpoint_id").annotate(Count("pk"))
     counts = {int(pk): int(count) for pk, count in rows if pk is not None}

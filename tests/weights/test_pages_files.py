@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Tier, User
 from tests import factories
-from weights.models import Blob, File, Ref, Revision
+from weights import download_counts
+from weights.models import Blob, Download, File, Ref, Revision
 
 SHARDS = {
     f"checkpoint_last-model_part-{part}-shard{shard}.pt": f"{part}.{shard}".encode()
@@ -131,6 +132,23 @@ def test_a_gated_text_is_shown_to_holders_only(
     page = text(client, "/acme/gated/blob/main/notes.txt")
     assert "only for holders" in page
     assert "/resolve/" in page
+
+
+def test_a_text_shown_to_somebody_stands_in_the_ledger_and_counts_as_no_download(
+    client: Client, gated_tier: Tier, store: Path, applicant: User
+) -> None:
+    files = {"notes.txt": b"only for holders", "weights.bin": b"\x80\x02."}
+    revision = factories.published("acme/gated", tier=gated_tier, files=files)
+    grant = factories.grant(applicant, gated_tier)
+    text(client, "/acme/gated/blob/main/notes.txt")
+    assert not Download.objects.exists(), "a stranger was shown nothing"
+    client.force_login(applicant)
+    text(client, "/acme/gated/blob/main/notes.txt")
+    text(client, "/acme/gated/blob/main/weights.bin")
+    row = Download.objects.get()
+    assert (row.user_id, row.grant_id, row.path) == (applicant.pk, grant.pk, "notes.txt")
+    assert (row.outcome, row.start, row.length) == (Download.Outcome.SHOWN, 0, 16)
+    assert download_counts.of(revision.checkpoint_id) == 0
 
 
 def test_a_quarantined_file_says_why_it_is_not_given(

@@ -12,6 +12,7 @@ class Download(models.Model):
     class Outcome(models.TextChoices):
         SERVED = "served", "Bytes served"
         REDIRECTED = "redirected", "Storage URL issued"
+        SHOWN = "shown", "Shown on a page"
         REFUSED = "refused", "Refused"
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from weights import gate
-from weights.caller import session_caller
+from weights import gate, ledger
+from weights.caller import Caller, session_caller
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.models import Blob, Checkpoint, File, Ref, Revision
+from weights.models import Blob, Checkpoint, Download, File, Ref, Revision
 from weights.standing import next_step
 from weights.storage import blob_storage
 from weights.views.lookup import checkpoint_or_404, person, revision_and_path_or_404
@@ -86,7 +86,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "decision": decision,
         "button": next_step(decision, checkpoint),
         "check": _check(file.sha256, path.rpartition("/")[2]),
-        "preview": _preview(file) if decision.allowed else None,
+        "preview": _preview(caller, decision) if decision.file else None,
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/file_detail.html", context)
@@ -149,15 +149,22 @@ def _crumbs(checkpoint: Checkpoint, written: str, path: str) -> list[tuple[str, 
     return crumbs if parts else [crumbs[0], (crumbs[1][0], "")]
 
 
-def _preview(file: File) -> str | None:
-    """The text of a small file; None for anything else, and for what cannot be read now."""
-    if file.size > PREVIEW_LARGEST or file.blob.state != Blob.State.VERIFIED:
+def _preview(caller: Caller, decision: gate.Decision) -> str | None:
+    """The text of a small file, written in the ledger as shown; None for what is no text.
+
+    Also None for what cannot be read now.
+    """
+    file = decision.file
+    if file is None or file.size > PREVIEW_LARGEST:
         return None
     try:
         text = blob_storage().excerpt(file.sha256, PREVIEW_LARGEST + 1).decode("utf-8")
     except (UnicodeDecodeError, BlobMissing, StorageUnavailable):
         return None
-    return None if "\x00" in text else text
+    if "\x00" in text:
+        return None
+    ledger.record_served(caller, decision, file, Download.Outcome.SHOWN, start=0, length=file.size)
+    return text
 
 
 def _check(sha256: str, name: str) -> str:
