@@ -57,7 +57,6 @@ def take_away(user: User, tier: Tier, *, reason: str, by: User | None = None) ->
         raise AlreadyHeld(f"{user} holds no grant for {tier.slug}; there is nothing to revoke")
     if grant.state != Grant.State.REVOKED:
         grant.revoke(by=by, reason=reason)
-        emails.access_revoked(grant)
     return grant
 
 

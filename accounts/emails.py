@@ -12,8 +12,9 @@ from accounts.reasons import waiting_days
 from accounts.roles import DECIDERS, GRANT_KEEPERS, Role
 
 if TYPE_CHECKING:
-    from accounts.models import Consultation, Decision, Grant, Remark, Tier, User
+    from accounts.models import AuditEvent, Consultation, Decision, Grant, Remark, Tier, User
     from accounts.models.application.record import ApplicationRecord
+    from accounts.receipts import Receipt
 
 
 def _address(user: "User", application: "ApplicationRecord | None" = None) -> str:
@@ -227,8 +228,52 @@ def access_given(grant: "Grant") -> None:
     _to_holder(grant, "access_given")
 
 
-def access_revoked(grant: "Grant") -> None:
-    _to_holder(grant, "access_revoked")
+def access_suspended(grant: "Grant", event: "AuditEvent", receipt: "Receipt") -> None:
+    _to_holder(grant, "access_suspended", event)
+    _to_leads(grant, "suspended", event, receipt)
+
+
+def access_resumed(grant: "Grant", event: "AuditEvent") -> None:
+    _to_holder(grant, "access_resumed", event)
+
+
+def access_revoked(grant: "Grant", event: "AuditEvent", receipt: "Receipt") -> None:
+    _to_holder(grant, "access_revoked", event)
+    _to_leads(grant, "revoked", event, receipt)
+
+
+def access_surrendered(grant: "Grant", event: "AuditEvent", receipt: "Receipt") -> None:
+    _to_holder(grant, "access_surrendered", event, receipt=receipt)
+    _to_leads(grant, "given back", event, receipt)
+
+
+def access_ending(grant: "Grant", days: int) -> None:
+    """Tell the holder once, at so many days, that the end comes."""
+    _to_holder(grant, "access_ending", days=days, key=f"{grant.pk}:{days}")
+
+
+def access_ended(grant: "Grant") -> None:
+    _to_holder(grant, "access_ended")
+
+
+def _to_leads(grant: "Grant", what: str, event: "AuditEvent", receipt: "Receipt") -> None:
+    """Tell the tier's lead reviewers that access was closed, and what still works until when."""
+    for lead in reviewers_of(grant.tier):
+        outbox.send(
+            "grant_closed",
+            to=lead.email,
+            key=f"{event.pk}:{lead.pk}",
+            recipient=lead,
+            about=grant,
+            context={
+                "grant": grant,
+                "tier": grant.tier,
+                "what": what,
+                "by": event.actor_name,
+                "receipt": receipt,
+                "admin_path": f"/{settings.ADMIN_PATH}accounts/grant/{grant.pk}/change/",
+            },
+        )
 
 
 def _reasons(codes: list[str]) -> dict[str, object]:
@@ -251,12 +296,20 @@ def _to_applicant(application: "ApplicationRecord", kind: str, **context: object
     )
 
 
-def _to_holder(grant: "Grant", kind: str) -> None:
+def _to_holder(
+    grant: "Grant",
+    kind: str,
+    event: "AuditEvent | None" = None,
+    *,
+    key: str = "",
+    **context: object,
+) -> None:
+    """Once for a grant, or for each event or key of its own."""
     outbox.send(
         kind,
         to=grant.user.email,
-        key=str(grant.pk),
+        key=key or (f"{grant.pk}:{event.pk}" if event else str(grant.pk)),
         recipient=grant.user,
         about=grant,
-        context={"grant": grant, "tier": grant.tier},
+        context={"grant": grant, "tier": grant.tier, **context},
     )

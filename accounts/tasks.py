@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from accounts import outbox, sweeps
+from accounts import grant_clock, outbox, sweeps
 from accounts.background import queue_now
-from accounts.models import Grant, Heartbeat, OutgoingMail
+from accounts.models import Heartbeat, OutgoingMail
 
 
 @shared_task(name="accounts.deliver_mail")
@@ -14,11 +14,11 @@ def deliver_mail(mail_id: int) -> None:
 
 @shared_task(name="accounts.sweep")
 def sweep() -> None:
-    """Queue messages that are due, and mark grants whose end has passed."""
+    """Queue messages that are due, and do what time does to grants."""
     for mail_id in OutgoingMail.objects.due().values_list("pk", flat=True)[:500]:
         if not queue_now("accounts.deliver_mail", mail_id):
             break
-    Grant.objects.expire_due()
+    grant_clock.sweep()
     Heartbeat.objects.note("mail")
 
 

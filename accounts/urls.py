@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import applications, licences, tokens
+from accounts.views import applications, grants, licences, tokens
 
 app_name = "accounts"
 urlpatterns = [
@@ -21,6 +21,7 @@ urlpatterns = [
         applications.application_withdraw,
         name="application-withdraw",
     ),
+    path("access/<uuid:public_id>/give-back/", grants.grant_surrender, name="grant-surrender"),
     path("settings/tokens/", tokens.token_list, name="token-list"),
     path("settings/tokens/<uuid:public_id>/revoke/", tokens.token_revoke, name="token-revoke"),
 ]

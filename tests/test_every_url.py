@@ -45,6 +45,7 @@ API = {
     *("link_list", "link_request", "link_detail", "link_revoke"),
     *(
         "grant_list",
+        "grant_surrender",
         "licence_accept",
         "application_list",
         "application_create",
@@ -88,6 +89,7 @@ WORDS = {
     "accounts:application-list",
     "accounts:application-detail",
     "accounts:application-withdraw",
+    "accounts:grant-surrender",
     "accounts:token-list",
     "accounts:token-revoke",
     "weights:home",
@@ -280,7 +282,8 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
     """Values for each parameter of a route: those that lead to the gated checkpoint."""
     sha = world.revision.sha
     application = caller.user.applications.first() if caller.user else None
-    mine = [application, caller.user and caller.user.tokens.first(), caller.checkpoint_link]
+    token = caller.user and caller.user.tokens.first()
+    mine = [application, token, caller.checkpoint_link, caller.grant]
     record = [str(world.revision.pk), str(world.file.pk), str(caller.user and caller.user.pk)]
     return {
         "org": ["acme"],

@@ -2,15 +2,19 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts.errors import AlreadyHeld, InvalidValue, TransitionRefused
+from accounts import emails, receipts
+from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.models.audit import AuditEvent
+from accounts.models.role import RoleAssignment
 from accounts.reasons import RULES
+from accounts.receipts import Receipt
+from accounts.roles import APPLICATION_READERS, GRANT_KEEPERS
 
 if TYPE_CHECKING:
     from accounts.models import LicenceVersion, Tier, User
@@ -24,17 +28,26 @@ class GrantQuerySet(models.QuerySet["Grant"]):
     def unended(self) -> "GrantQuerySet":
         return self.filter(state__in=[Grant.State.ACTIVE, Grant.State.SUSPENDED])
 
+    def readable_by(self, user: "User") -> "GrantQuerySet":
+        """Grants this person may read as staff: those of the tiers of their roles."""
+        if not (user.is_active and user.is_staff):
+            return self.none()
+        roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
+        held = list(roles.values_list("tier_id", flat=True))
+        return self.all() if None in held else self.filter(tier__in=held)
+
     def expire_due(self, now: datetime | None = None) -> int:
-        """Mark grants whose end has passed; the gate does not wait for this."""
+        """Mark grants whose end has passed, and tell their holders; the gate does not wait."""
         now = now or timezone.now()
-        ended = 0
-        for grant in self.unended().filter(expires_at__lte=now):
-            with transaction.atomic():
-                still = Grant.objects.unended().filter(pk=grant.pk, expires_at__lte=now)
-                if still.update(state=Grant.State.EXPIRED, ended_at=grant.expires_at):
-                    AuditEvent.record("grant.expired", target=grant)
-                    ended += 1
-        return ended
+        due = self.unended().filter(expires_at__lte=now).select_related("user", "tier")
+        return sum(grant.expire(now) for grant in due)
+
+    def resume_due(self, now: datetime | None = None) -> int:
+        """Resume grants whose suspension has a set end that has passed."""
+        now = now or timezone.now()
+        held = self.filter(state=Grant.State.SUSPENDED, expires_at__gt=now)
+        due = held.filter(suspended_until__lte=now).select_related("user", "tier")
+        return sum(grant.resume_by_itself(now) for grant in due)
 
     @transaction.atomic
     def give(
@@ -120,12 +133,18 @@ class Grant(models.Model):
     end_reason = models.CharField(max_length=500, blank=True)
     #: A code of the reason catalogue, which may ask for days of waiting.
     end_code = models.CharField(max_length=40, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    #: When a suspension ends by itself; None until somebody resumes or revokes.
+    suspended_until = models.DateTimeField(null=True, blank=True)
+    suspension_reason = models.CharField(max_length=500, blank=True)
+    #: Days before its end of the last reminder that was sent.
+    reminded_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     objects = GrantQuerySet.as_manager()
 
     class Meta:
         permissions = [
-            ("revoke_grant", "Can revoke a grant"),
+            ("revoke_grant", "Can suspend, resume and revoke a grant"),
             ("give_grant", "Can give a grant outside a review"),
         ]
         constraints = [
@@ -148,7 +167,10 @@ class Grant(models.Model):
                 name="a_break_glass_grant_has_a_reason",
             ),
         ]
-        indexes = [models.Index(fields=["user", "tier", "state"], name="grant_for_the_gate")]
+        indexes = [
+            models.Index(fields=["user", "tier", "state"], name="grant_for_the_gate"),
+            models.Index(fields=["state", "expires_at"], name="grant_ends"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tier} for {self.user} until {self.expires_at:%Y-%m-%d}"
@@ -156,6 +178,11 @@ class Grant(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state == self.State.ACTIVE and self.expires_at > timezone.now()
+
+    @property
+    def is_held(self) -> bool:
+        """Suspended, and not past its end."""
+        return self.state == self.State.SUSPENDED and self.expires_at > timezone.now()
 
     def licence_holds(self, now: datetime, in_force: "LicenceVersion | None") -> bool:
         """Whether the accepted version is the one in force, or its notice still runs."""
@@ -165,24 +192,153 @@ class Grant(models.Model):
             return True
         return now < in_force.effective_at + timedelta(days=in_force.notice_days)
 
+    # -- moves: each guarded, audited and told -------------------------------------------
+
     @transaction.atomic
-    def revoke(self, *, by: "User | None", reason: str, code: str = "") -> None:
+    def suspend(
+        self, *, by: "User | None", reason: str, until: datetime | None = None, code: str = ""
+    ) -> Receipt:
+        """Close the tier for now; `until` resumes it by itself, else somebody does.
+
+        `reason` is a text for the holder. Raises NotAllowed unless `by` keeps grants of the
+        tier, TransitionRefused when it is not active, InvalidValue for an `until` that has
+        passed and a code that suspends none.
+        """
+        now = timezone.now()
+        self._demand_keeper(by)
+        _demand_code("suspend", code, reason)
+        if until is not None and until <= now:
+            raise InvalidValue("a suspension ends in the future, or when somebody resumes it")
+        changes = {
+            "state": self.State.SUSPENDED,
+            "suspended_at": now,
+            "suspended_until": until,
+            "suspension_reason": reason,
+        }
+        self._move(Grant.objects.live(now), changes)
+        receipt = receipts.of(self, now)
+        until_said = until.isoformat() if until else None
+        details = {"reason": reason, "code": code, "until": until_said, **receipt.counts}
+        event = self._note("grant.suspended", by, details)
+        emails.access_suspended(self, event, receipt)
+        return receipt
+
+    @transaction.atomic
+    def resume(self, *, by: "User | None") -> None:
+        """End a suspension; the grant keeps its end. Raises NotAllowed, TransitionRefused."""
+        self._demand_keeper(by)
+        self._resume(Grant.objects.all(), by)
+
+    @transaction.atomic
+    def resume_by_itself(self, now: datetime) -> bool:
+        """End a suspension whose end has passed; whether it still had to."""
+        try:
+            self._resume(Grant.objects.filter(suspended_until__lte=now), None)
+        except TransitionRefused:
+            return False
+        return True
+
+    @transaction.atomic
+    def revoke(
+        self, *, by: "User | None", reason: str, code: str = "", told: bool = False
+    ) -> Receipt:
         """End this grant for good; the next look of the gate refuses.
 
-        `code` is one of the reason catalogue, `reason` a text for the holder. Raises
+        `code` is one of the reason catalogue, `reason` a text for the holder; `told` says that
+        another mail tells them. Raises NotAllowed unless `by` keeps grants of the tier,
         TransitionRefused when it has ended already, InvalidValue for a code that ends none.
         """
-        if code and "revoke" not in RULES[code].actions:
-            raise InvalidValue(f"the reason {code!r} does not go with revoke")
         now = timezone.now()
-        changed = (
-            Grant.objects.unended()
-            .filter(pk=self.pk)
-            .update(state=self.State.REVOKED, ended_at=now, end_reason=reason, end_code=code)
-        )
-        if not changed:
-            raise TransitionRefused(f"this grant has ended already ({self.state})")
-        self.state, self.ended_at, self.end_reason = self.State.REVOKED, now, reason
-        self.end_code = code
-        details = {"reason": reason, "code": code}
-        AuditEvent.record("grant.revoked", actor=by, target=self, details=details)
+        self._demand_keeper(by)
+        _demand_code("revoke", code, reason)
+        changes = {
+            "state": self.State.REVOKED,
+            "ended_at": now,
+            "end_reason": reason,
+            "end_code": code,
+        }
+        self._move(Grant.objects.unended(), changes)
+        receipt = receipts.of(self, now)
+        event = self._note("grant.revoked", by, {"reason": reason, "code": code, **receipt.counts})
+        if not told:
+            emails.access_revoked(self, event, receipt)
+        return receipt
+
+    @transaction.atomic
+    def surrender(self, *, by: "User") -> Receipt:
+        """Give it back: its holder's own move, while nothing suspends it.
+
+        Raises NotAllowed to others, TransitionRefused when it is not active.
+        """
+        now = timezone.now()
+        if by.pk != self.user_id:
+            raise NotAllowed("only its holder gives a grant back")
+        changes = {"state": self.State.SURRENDERED, "ended_at": now}
+        self._move(Grant.objects.live(now), changes)
+        receipt = receipts.of(self, now)
+        event = self._note("grant.surrendered", by, receipt.counts)
+        emails.access_surrendered(self, event, receipt)
+        return receipt
+
+    @transaction.atomic
+    def expire(self, now: datetime) -> bool:
+        """Mark it ended where its end has passed, and say so; whether it still had to."""
+        due = Grant.objects.unended().filter(expires_at__lte=now)
+        try:
+            self._move(due, {"state": self.State.EXPIRED, "ended_at": self.expires_at})
+        except TransitionRefused:
+            return False
+        AuditEvent.record("grant.expired", target=self)
+        emails.access_ended(self)
+        return True
+
+    @transaction.atomic
+    def remind(self, days: int) -> bool:
+        """Say that it ends within so many days, unless that was said; whether it had to."""
+        unsaid = models.Q(reminded_days=None) | models.Q(reminded_days__gt=days)
+        live = Grant.objects.live().filter(unsaid, pk=self.pk)
+        if not live.update(reminded_days=days):
+            return False
+        self.reminded_days = days
+        emails.access_ending(self, days)
+        return True
+
+    # -- how a move is made -----------------------------------------------------------------
+
+    def _move(self, movable: GrantQuerySet, changes: dict[str, Any]) -> None:
+        """Change the row if it is still movable; the guard lets one of two hurried moves win."""
+        if not movable.filter(pk=self.pk).update(**changes):
+            self.refresh_from_db(fields=["state", "expires_at"])
+            raise TransitionRefused(
+                f"this grant is {self.get_state_display().lower()}"
+                + (", its end has passed" if self.expires_at <= timezone.now() else "")
+            )
+        for field, value in changes.items():
+            setattr(self, field, value)
+
+    def _resume(self, movable: GrantQuerySet, by: "User | None") -> None:
+        held = movable.filter(state=self.State.SUSPENDED, expires_at__gt=timezone.now())
+        changes = {
+            "state": self.State.ACTIVE,
+            "suspended_at": None,
+            "suspended_until": None,
+            "suspension_reason": "",
+        }
+        self._move(held, changes)
+        emails.access_resumed(self, self._note("grant.resumed", by, {}))
+
+    def _note(self, action: str, by: "User | None", details: dict[str, Any]) -> AuditEvent:
+        details = {"tier": self.tier.slug, "holder": str(self.user.public_id), **details}
+        return AuditEvent.record(action, actor=by, target=self, details=details)
+
+    def _demand_keeper(self, by: "User | None") -> None:
+        """A person ends access of the tiers they keep; a command and a sweep act for nobody."""
+        if by is not None and not RoleAssignment.objects.covers(by, GRANT_KEEPERS, self.tier):
+            raise NotAllowed(f"you are no lead reviewer of {self.tier}")
+
+
+def _demand_code(action: str, code: str, reason: str) -> None:
+    if code and (code not in RULES or action not in RULES[code].actions):
+        raise InvalidValue(f"the reason {code!r} does not go with {action}")
+    if not reason.strip():
+        raise InvalidValue("give a reason; the holder reads it")

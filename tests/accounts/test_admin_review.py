@@ -155,9 +155,8 @@ def test_a_lead_reviewer_revokes_with_a_reason(
     assert "Revoke access" in asked.text
     grant.refresh_from_db()
     assert grant.is_live
-    client.post(
-        grants, {"action": "revoke", "_selected_action": grant.pk, "reason": "weights were leaked"}
-    )
+    said = {"confirmed": "1", "code": "leak", "reason": "weights were leaked"}
+    client.post(grants, {"action": "revoke", "_selected_action": grant.pk, **said})
     grant.refresh_from_db()
     assert (grant.state, grant.end_reason) == ("revoked", "weights were leaked")
     event = AuditEvent.objects.get(action="grant.revoked")
@@ -169,7 +168,8 @@ def test_a_reviewer_is_not_offered_revocation(
 ) -> None:
     grant = factories.grant(applicant, gated_tier)
     grants = reverse("admin:accounts_grant_changelist")
-    desk.post(grants, {"action": "revoke", "_selected_action": grant.pk, "reason": "not mine"})
+    said = {"confirmed": "1", "code": "leak", "reason": "not mine to do"}
+    desk.post(grants, {"action": "revoke", "_selected_action": grant.pk, **said})
     grant.refresh_from_db()
     assert grant.is_live
 

@@ -81,6 +81,8 @@ class World:
             state=often("active", "suspended", "expired", "revoked", "surrendered"),
             starts_at=starts,
             expires_at=often(ahead, past),
+            # Only the sweep ends a suspension; the gate looks at the state alone.
+            suspended_until=dice.choice([None, past, ahead]),
             licence_version=dice.choice([self.first, self.second]),
         )
         LicenceVersion.objects.filter(pk=self.second.pk).update(

@@ -41,6 +41,7 @@ MEANINGS: dict[str, Meaning] = {
     "file_unknown": Meaning(404, "No file from here", "Compare the hash with the manifest's."),
     "tier_not_found": Meaning(404, "No such tier", "A checkpoint names its tier."),
     "application_not_found": Meaning(404, "No such application", "See the list of yours."),
+    "grant_not_found": Meaning(404, "No such grant", "See the list of yours."),
     "link_not_found": Meaning(404, "No such link", "See the list of yours."),
     "code_not_found": Meaning(404, "No such code", "See the list of codes."),
     "not_found": Meaning(404, "No such address", "See the documentation."),

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from accounts.duo import UseTerm
 from accounts.models import Grant, Licence, LicenceVersion, Tier
+from accounts.receipts import Receipt
 from weights.models import Checkpoint, CheckpointLink, File, Revision
 
 
@@ -362,6 +363,8 @@ class GrantTold(Schema):
     starts_at: datetime
     expires_at: datetime
     ended_at: datetime | None
+    suspended_until: datetime | None = Field(description="When a suspension ends by itself")
+    reason: str = Field(description="Why it is suspended or was revoked")
     origin: str
     licence: str
     licence_version: str
@@ -377,10 +380,32 @@ class GrantTold(Schema):
             starts_at=grant.starts_at,
             expires_at=grant.expires_at,
             ended_at=grant.ended_at,
+            suspended_until=grant.suspended_until,
+            reason=grant.suspension_reason if grant.is_held else grant.end_reason,
             origin=grant.origin,
             licence=grant.tier.licence.slug,
             licence_version=grant.licence_version.version,
         )
+
+
+class AddressTold(Schema):
+    """A file's address of the store: `ends_at` is its last second."""
+
+    name: str
+    ends_at: datetime
+
+
+class ReceiptTold(Schema):
+    """What still works of a grant that was closed `at`; nothing of it outlives `bound`."""
+
+    at: datetime
+    bound: datetime
+    alive: list[AddressTold]
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "ReceiptTold":
+        alive = [AddressTold(name=one.name, ends_at=one.ends_at) for one in receipt.alive]
+        return cls(at=receipt.at, bound=receipt.bound, alive=alive)
 
 
 class TierAsked(Hearing):

@@ -33,7 +33,8 @@ def access(request: HttpRequest) -> HttpResponse:
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     context = {
         "live": [grant for grant in grants if grant.is_live],
-        "past": [grant for grant in grants if not grant.is_live],
+        "held": [grant for grant in grants if grant.is_held],
+        "past": [grant for grant in grants if not (grant.is_live or grant.is_held)],
         "checkpoints": _gated_and_open_to(user),
         "links": made.order_by("-created_at")[:LINKS_SHOWN],
         "tokens": ApiToken.objects.active().filter(user=user).count(),

@@ -26,6 +26,9 @@ def refuse_to_apply(applicant: "User", tier: "Tier") -> None:
         raise NotAllowed("confirm your e-mail address first; see your account page")
     if Grant.objects.unended().filter(user=applicant, tier=tier).live().exists():
         raise AlreadyHeld(f"you already hold access to {tier}; see My access")
+    held = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.SUSPENDED)
+    if held.filter(expires_at__gt=timezone.now()).exists():
+        raise NotAllowed(f"your access to {tier} is on hold; see My access")
     mine = apps.get_model("accounts", "Application").objects.filter(applicant=applicant, tier=tier)
     if open_one := mine.filter(status__in=OPEN_STATES).first():
         raise AlreadyHeld(f"your application {open_one.reference} for {tier} is open already")

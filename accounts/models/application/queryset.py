@@ -151,5 +151,5 @@ def _end_access(applicant: "User", tier: "Tier", *, by: "User", reason: str) -> 
     held.expire_due()
     grant = held.unended().first()
     if grant is not None:
-        grant.revoke(by=by, reason=reason)
+        grant.revoke(by=by, reason=reason, told=True)
     return grant

@@ -1,0 +1,138 @@
+"""Suspend, resume and revoke in the admin: one page that asks, one that shows the receipts."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from accounts.errors import AccountsError
+from accounts.models import Grant, RoleAssignment, User
+from accounts.reasons import allowed_for
+from accounts.receipts import Receipt
+from accounts.roles import GRANT_KEEPERS
+from accounts.views.people import signed_in
+
+TOLD = "Told to the holder and kept in the audit trail"
+
+
+class GrantActionForm(forms.Form):
+    """What one action asks; `carry_out` makes the move."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    warning: ClassVar[str]
+    button: ClassVar[str]
+
+    def carry_out(self, grant: Grant, by: User) -> Receipt | None:
+        raise NotImplementedError
+
+
+class SuspendForm(GrantActionForm):
+    name, title, button = "suspend", "Suspend access", "Suspend"
+    warning = (
+        "The next request for a file of the tier is refused, until you resume or the time that "
+        "you set here has passed. Files that were fetched already cannot be called back."
+    )
+
+    code = forms.ChoiceField(label="Reason", required=False)
+    reason = forms.CharField(min_length=5, max_length=500, help_text=TOLD)
+    until = forms.SplitDateTimeField(
+        label="Ends by itself",
+        required=False,
+        widget=AdminSplitDateTime,
+        help_text="In UTC; empty until somebody resumes",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "suspend", empty="The text alone")
+
+    def carry_out(self, grant: Grant, by: User) -> Receipt:
+        return grant.suspend(by=by, **self.cleaned_data)
+
+
+class ResumeForm(GrantActionForm):
+    name, title, button = "resume", "Resume access", "Resume"
+    warning = "Tokens and links of the holder open the tier again, until the end of the grant."
+
+    def carry_out(self, grant: Grant, by: User) -> None:
+        grant.resume(by=by)
+
+
+class RevokeForm(GrantActionForm):
+    name, title, button = "revoke", "Revoke access", "Revoke"
+    warning = (
+        "The next request for a file of the tier is refused, for good. Files that were fetched "
+        "already cannot be called back."
+    )
+
+    code = forms.ChoiceField(label="Reason")
+    reason = forms.CharField(min_length=5, max_length=500, help_text=TOLD)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "revoke", empty="Choose one")
+
+    def carry_out(self, grant: Grant, by: User) -> Receipt:
+        return grant.revoke(by=by, **self.cleaned_data)
+
+
+def _offer(form: forms.Form, action: str, *, empty: str) -> None:
+    field = form.fields["code"]
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = [("", empty), *allowed_for(action)]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one grant: its receipt, where there is one, or why nothing was done."""
+
+    grant: Grant
+    receipt: Receipt | None = None
+    error: str = ""
+
+
+def act(
+    model_admin: admin.ModelAdmin,
+    request: HttpRequest,
+    queryset: QuerySet[Grant],
+    kind: type[GrantActionForm],
+) -> HttpResponse:
+    """Ask first; then carry out for each grant, and show what became of it.
+
+    Raises PermissionDenied where one of them is of a tier that this person doesn't keep.
+    """
+    grants = list(queryset.select_related("user", "tier"))
+    person = signed_in(request)
+    for grant in grants:
+        if not RoleAssignment.objects.covers(person, GRANT_KEEPERS, grant.tier):
+            raise PermissionDenied(f"you are no lead reviewer of {grant.tier}")
+    form = kind(request.POST if "confirmed" in request.POST else None)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": Grant._meta,
+        "title": kind.title,
+        "form": form,
+        "media": model_admin.media + form.media,
+        "grants": grants,
+        "checkbox": ACTION_CHECKBOX_NAME,
+    }
+    if not form.is_valid():
+        return TemplateResponse(request, "admin/accounts/grant/act.html", context)
+    done = [_carried_out(form, grant, person) for grant in grants]
+    context |= {"title": f"{kind.title}: receipt", "done": done}
+    return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
+
+
+def _carried_out(form: GrantActionForm, grant: Grant, by: User) -> Done:
+    try:
+        return Done(grant, form.carry_out(grant, by))
+    except AccountsError as error:
+        return Done(grant, error=str(error))

@@ -1,0 +1,29 @@
+"""A holder gives a grant back: a page that asks, and its receipt."""
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.errors import TransitionRefused
+from accounts.models import Grant
+from accounts.views.people import signed_in
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def grant_surrender(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """What giving back means; by POST it is done and the page shows what still works."""
+    user = signed_in(request)
+    mine = Grant.objects.filter(user=user).select_related("tier__licence", "user")
+    grant = get_object_or_404(mine, public_id=public_id)
+    context: dict[str, object] = {"grant": grant}
+    status = 200
+    if request.method == "POST":
+        try:
+            context["receipt"] = grant.surrender(by=user)
+        except TransitionRefused:
+            status = 409
+    return render(request, "accounts/grant_surrender.html", context, status=status)

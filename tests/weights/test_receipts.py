@@ -1,0 +1,101 @@
+"""What a closed grant leaves open: nothing of ours, and storage addresses for their minutes."""
+
+from datetime import timedelta
+
+import pytest
+import requests
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Grant, OutgoingMail, Tier, User
+from tests import factories
+from tests.weights.api.asking import Script
+from weights import links
+from weights.models import CheckpointLink
+
+pytestmark = pytest.mark.django_db
+
+REPO, PATH = "acme/weights", "model.safetensors"
+ADDRESS = f"/{REPO}/resolve/main/{PATH}"
+
+
+@pytest.fixture
+def grant(applicant: User, gated_tier: Tier) -> Grant:
+    return factories.grant(applicant, gated_tier)
+
+
+def fetched(client: Client, token: str, address: str = ADDRESS) -> tuple[int, str]:
+    answer = client.get(address, headers={"Authorization": f"Bearer {token}"})
+    return answer.status_code, answer.headers.get("X-Refusal-Code", "")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_suspension_closes_tokens_and_links_on_files_at_once(
+    client: Client, grant: Grant, lead_reviewer: User
+) -> None:
+    factories.published(REPO, grant.tier)
+    token = factories.token(grant.user, "read-gated")
+    link = links.issue_now(grant.user, REPO, hours=1).removeprefix("http://testserver")
+    link = "/d/" + link.rpartition("/d/")[2] + PATH
+    assert fetched(client, token) == (200, "")
+    assert client.get(link).status_code == 200
+    receipt = grant.suspend(by=lead_reviewer, reason="we look into it")
+    assert [one.name for one in receipt.refused] == [f"checkpoint link to {REPO}"]
+    assert receipt.alive == []
+    assert fetched(client, token) == (403, "suspended")
+    assert client.get(link).headers["X-Refusal-Code"] == "suspended"
+    grant.resume(by=lead_reviewer)
+    assert client.get(link).status_code == 200
+    grant.revoke(by=lead_reviewer, reason="it leaked", code="leak")
+    assert fetched(client, token) == (403, "revoked")
+    assert client.get(link).headers["X-Refusal-Code"] == "revoked"
+
+
+@pytest.mark.usefixtures("s3_store")
+def test_the_receipt_lists_a_storage_address_with_its_last_second(
+    client: Client, grant: Grant, lead_reviewer: User
+) -> None:
+    factories.published(REPO, grant.tier)
+    Tier.objects.filter(pk=grant.tier_id).update(file_link_minutes=2)
+    grant = Grant.objects.get(pk=grant.pk)
+    headers = {"Authorization": f"Bearer {factories.token(grant.user, 'read-gated')}"}
+    given = client.get(ADDRESS, headers=headers)
+    assert given.status_code == 302
+    assert "X-Amz-Expires=120" in given["Location"]
+    before = timezone.now()
+    receipt = grant.revoke(by=lead_reviewer, reason="it leaked", code="leak")
+    (alive,) = receipt.alive
+    assert alive.name == f"{REPO}/{PATH}"
+    assert before < alive.ends_at <= receipt.bound <= timezone.now() + timedelta(seconds=120)
+    # It was given before, and nothing calls it back; no other one is signed.
+    assert requests.get(given["Location"], timeout=10).status_code == 200
+    refused = client.get(ADDRESS, headers=headers)
+    assert refused.headers["X-Refusal-Code"] == "revoked"
+    mail = OutgoingMail.objects.get(kind="grant_closed")
+    assert f"{REPO}/{PATH}" in mail.text
+    assert "X-Amz" not in mail.text
+
+
+@pytest.mark.usefixtures("store")
+def test_a_script_gives_a_grant_back_once(grant: Grant, other_person: User) -> None:
+    path = f"/grants/{grant.public_id}/surrender"
+    assert Script(other_person, "read").post(path, status=404)["code"] == "grant_not_found"
+    script = Script(grant.user, "read")
+    receipt = script.post(path)
+    assert receipt["alive"] == []
+    assert receipt["at"] < receipt["bound"]
+    assert script.post(path, status=409)["code"] == "bad_transition"
+    (told,) = script.get("/grants")
+    assert (told["state"], told["live"]) == ("surrendered", False)
+
+
+@pytest.mark.usefixtures("store")
+def test_a_link_that_waited_for_a_grant_that_closed_is_never_issued(
+    grant: Grant, lead_reviewer: User
+) -> None:
+    checkpoint = factories.published(REPO, grant.tier).checkpoint
+    link = links.request_link(grant.user, checkpoint)
+    grant.suspend(by=lead_reviewer, reason="we look into it")
+    links.issue(link.pk)
+    link.refresh_from_db()
+    assert link.state == CheckpointLink.State.FAILED

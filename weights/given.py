@@ -1,0 +1,43 @@
+"""The addresses that were given on a grant and may still be used: for receipts of its end."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from accounts.models import Grant
+from accounts.receipts import Address
+from weights.file_links import lifetime
+from weights.models import CheckpointLink, Download, File
+
+
+def on_grant(grant: Grant, now: datetime) -> list[Address]:
+    """Checkpoint links, which ask the gate, and storage addresses, which don't."""
+    return [*_links(grant), *_storage_addresses(grant, now)]
+
+
+def _links(grant: Grant) -> list[Address]:
+    links = CheckpointLink.objects.live().filter(grant=grant).select_related("checkpoint")
+    return [
+        Address(f"checkpoint link to {link.checkpoint}", link.expires_at, asks=True)
+        for link in links.defer("plan")
+        if link.expires_at is not None
+    ]
+
+
+def _storage_addresses(grant: Grant, now: datetime) -> list[Address]:
+    """What the ledger knows of, each file once with its last second."""
+    since = now - timedelta(seconds=settings.FILE_LINK_LIFETIME_MOST)
+    rows = Download.objects.filter(
+        user_id=grant.user_id,
+        grant_id=grant.pk,
+        at__gt=since,
+        outcome=Download.Outcome.REDIRECTED,
+    )
+    given = list(rows.order_by("at").values_list("file_id", "repo_id", "path", "at"))
+    files = File.objects.filter(pk__in={file_id for file_id, *_ in given})
+    sizes = dict(files.values_list("pk", "blob__size"))
+    ends: dict[str, datetime] = {}
+    for file_id, repo_id, path, at in given:
+        life = lifetime(sizes.get(file_id or 0, 0), grant.tier.file_link_minutes)
+        ends[f"{repo_id}/{path}"] = at + timedelta(seconds=life)
+    return [Address(name, end, asks=False) for name, end in ends.items()]
