@@ -69,11 +69,8 @@ def database(folder: Path, arguments: list[str]) -> Iterator[dict[str, str]]:
 
 def fill(folder: Path) -> list[Case]:
     """An open and a gated checkpoint of 992 files each, and people who may read them."""
-    source = folder / "source"
-    source.mkdir()
-    names = [f"checkpoint_last-model_part-{n % 8}-shard{n // 8}.pt" for n in range(FILES)]
-    for name in names:
-        (source / name).write_bytes(b"0")
+    source = install.many_files(folder / "source", FILES)
+    names = [path.name for path in source.iterdir()]
     install.publish(source, "bench/open")
     install.publish(source, "bench/gated", "reviewed")
     tokens = install.entitled(PEOPLE)

@@ -35,6 +35,15 @@ def prepare(folder: Path, **environment: str) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
+def many_files(folder: Path, count: int) -> Path:
+    """A folder of `count` small shards, named as those of OPT-175B are."""
+    folder.mkdir()
+    for number in range(count):
+        name = f"checkpoint_last-model_part-{number % 8}-shard{number // 8}.pt"
+        (folder / name).write_bytes(b"0")
+    return folder
+
+
 def publish(source: Path, repo_id: str, mode: str = "open") -> str:
     """Store and verify a folder's files in a tier of this mode; the revision's id."""
     from accounts.models import Licence, Tier

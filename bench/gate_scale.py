@@ -1,0 +1,252 @@
+"""Does the gate slow down as rights and files grow? A million of each against ten thousand.
+
+Run from the project's folder: `.venv/bin/python bench/gate_scale.py`, with `--postgres` on a
+PostgreSQL of this run's own. Two databases are filled by bulk SQL; a process for each asks
+`gate.decide` with random tokens for random files, in turn for five rounds. With `--explain`
+the larger database says how it finds the rows.
+"""
+
+import random
+import resource
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from pathlib import Path
+from typing import Any
+
+from resolve import database
+from support import install, report
+from support.report import Round
+
+ROUNDS = 5
+SECONDS = 2.0  # a side and round
+SMALL, LARGE = 10_000, 1_000_000
+GRANTS_EACH = 10  # of one person, each in a tier of its own
+FILES_EACH = 1000  # in one checkpoint
+ASKERS = 500
+
+
+def main(arguments: list[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as name:
+        folder = Path(name)
+        (folder / "small").mkdir()
+        (folder / "large").mkdir()
+        with (
+            database(folder / "small", arguments) as small,
+            database(folder / "large", arguments) as large,
+            get_context("spawn").Pool(1) as few,
+            get_context("spawn").Pool(1) as many,
+        ):
+            fillings = [
+                few.apply_async(fill, (folder / "small", small, SMALL)),
+                many.apply_async(fill, (folder / "large", large, LARGE)),
+            ]
+            vendor, _ = [filling.get() for filling in fillings]
+            compare(vendor, many, few)
+            if "--explain" in arguments:
+                print(many.apply(plan))
+            for pool in (few, many):
+                pool.apply(install.close)
+
+
+def compare(vendor: str, many: Pool, few: Pool) -> None:
+    rounds: tuple[list[Round], list[Round]] = ([], [])
+    for pool in (many, few):
+        pool.apply(decide, (1.0,))
+    for _ in range(ROUNDS):
+        for pool, found in ((many, rounds[0]), (few, rounds[1])):
+            found.append(pool.apply(decide, (SECONDS,)))
+    report.line(
+        f"gate at {LARGE:,} grants and {LARGE:,} files, {vendor}",
+        "decisions/s",
+        rounds[0],
+        f"at {SMALL:,} of each",
+        rounds[1],
+        cpu_unit="decision",
+        peak=many.apply(peak),
+    )
+
+
+# -- what happens in each side's process ---------------------------------------------------
+
+
+def fill(folder: Path, environment: dict[str, str], count: int) -> str:
+    """A database with `count` grants and `count` files; its vendor."""
+    install.prepare(folder, **environment)
+    from django.db import connection
+
+    first = template(folder)
+    people, checkpoints = count // GRANTS_EACH, count // FILES_EACH
+    with connection.cursor() as cursor:
+        for table in tables(first, people, checkpoints):
+            cursor.execute(copies(*table))
+        cursor.execute("ANALYZE")
+    tokens_for(people)
+    return connection.vendor
+
+
+def template(folder: Path) -> dict[str, Any]:
+    """One of each record, made as the portal makes them, to be copied."""
+    from accounts.models import ApiToken, Grant, Tier, User
+    from weights.models import Blob, Checkpoint, File, Ref, Revision
+
+    source = install.many_files(folder / "source", 1)
+    install.publish(source, "bench/model", "reviewed")
+    install.entitled(1)
+    tier = Tier.objects.get(slug="bench-reviewed")
+    for number in range(1, GRANTS_EACH):
+        tier.pk, tier.slug = tier.pk + 1, f"bench-{number}"
+        tier.save(force_insert=True)
+    from allauth.account.models import EmailAddress
+
+    kinds: list[Any] = [User, EmailAddress, ApiToken, Grant]
+    kinds += [Checkpoint, Revision, Ref, Blob, File]
+    return {kind.__name__: kind.objects.get() for kind in kinds}
+
+
+def tables(first: dict[str, Any], people: int, checkpoints: int) -> list[tuple[Any, int, Any]]:
+    """Each record's copies: how many, and what differs in the copy number `n`."""
+    base = {name: record.pk for name, record in first.items()}
+    tier = first["Grant"].tier_id
+    files = checkpoints * FILES_EACH
+    person, checkpoint = f"{base['User']} + {{}}", f"{base['Checkpoint']} + {{}}"
+    of_file = f"{base['Revision']} + (n - 1) / {FILES_EACH} + 1"
+    return [
+        (first["User"], people, {"username": "'p' || n", "email": "'p' || n || '@a.org'"}),
+        (first["EmailAddress"], people, {"user_id": person.format("n"), "email": "'p' || n"}),
+        (first["ApiToken"], people, {"user_id": person.format("n"), "digest": "'d' || n"}),
+        (
+            first["Grant"],
+            people * GRANTS_EACH,
+            {
+                "user_id": person.format(f"(n - 1) / {GRANTS_EACH} + 1"),
+                "tier_id": f"{tier} + (n - 1) % {GRANTS_EACH}",
+            },
+        ),
+        (
+            first["Checkpoint"],
+            checkpoints,
+            {"name": "'m' || n", "tier_id": f"{tier} + n % {GRANTS_EACH}"},
+        ),
+        (
+            first["Revision"],
+            checkpoints,
+            {"checkpoint_id": checkpoint.format("n"), "sha": padded("n", 40)},
+        ),
+        (
+            first["Ref"],
+            checkpoints,
+            {"checkpoint_id": checkpoint.format("n"), "revision_id": f"{base['Revision']} + n"},
+        ),
+        (first["Blob"], files, {"sha256": padded("n", 64)}),
+        (
+            first["File"],
+            files,
+            {
+                "revision_id": of_file,
+                "blob_id": f"{base['Blob']} + n",
+                "path": f"'shard-' || ((n - 1) % {FILES_EACH}) || '.pt'",
+            },
+        ),
+    ]
+
+
+def copies(record: Any, count: int, differing: dict[str, str]) -> str:
+    """The statement that copies one row `count` times; `n` counts them from 1."""
+    from django.db import connection, models
+
+    is_postgres = connection.vendor == "postgresql"
+    fresh = "gen_random_uuid()" if is_postgres else "lower(hex(randomblob(16)))"
+    changed = {"id": f"{record.pk} + n", **differing}
+    columns = []
+    for field in record._meta.concrete_fields:
+        is_uuid = isinstance(field, models.UUIDField)
+        columns.append((field.column, fresh if is_uuid else f't."{field.column}"'))
+    names = ", ".join(f'"{name}"' for name, _ in columns)
+    values = ", ".join(changed.get(name, value) for name, value in columns)
+    numbers = (
+        f"generate_series(1, {count}) AS n"
+        if is_postgres
+        else f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count})"  # noqa: S608
+        " SELECT n FROM c)"
+    )
+    table = f'"{record._meta.db_table}"'
+    return (
+        f"INSERT INTO {table} ({names}) SELECT {values}"  # noqa: S608 - names of our own
+        f" FROM {table} AS t, {numbers} WHERE t.id = {record.pk}"
+    )
+
+
+def padded(number: str, digits: int) -> str:
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        return f"lpad(to_hex({number}), {digits}, '0')"
+    return f"printf('%0{digits}x', {number})"
+
+
+class Asked:
+    """What this process asks for: digests of tokens, and how many checkpoints there are."""
+
+    digests: list[str] = []
+    checkpoints = 0
+
+
+def tokens_for(people: int) -> None:
+    """Give random people a digest of their own, as random as real ones are."""
+    from accounts.models import ApiToken
+    from weights.models import Checkpoint
+
+    dice = random.Random(1)
+    first = ApiToken.objects.order_by("pk").values_list("pk", flat=True)[0]
+    for person in dice.sample(range(1, people + 1), min(ASKERS, people)):
+        digest = sha256(b"%d" % person).hexdigest()
+        ApiToken.objects.filter(pk=first + person).update(digest=digest)
+        Asked.digests.append(digest)
+    Asked.checkpoints = Checkpoint.objects.count() - 1
+
+
+def decide(seconds: float) -> Round:
+    """Decisions a second, and the CPU that this process used for one."""
+    from django.utils import timezone
+
+    from weights import gate
+    from weights.caller import TokenClaim
+
+    dice = random.Random()
+    count, cpu, started = 0, time.process_time(), time.monotonic()
+    while time.monotonic() - started < seconds:
+        claim = TokenClaim(dice.choice(Asked.digests))
+        name = f"bench/m{dice.randint(1, Asked.checkpoints)}"
+        path = f"shard-{dice.randrange(FILES_EACH)}.pt"
+        decision = gate.decide(claim, name, "main", path, timezone.now())
+        if not decision.allowed:
+            raise SystemExit(f"{name} {path}: {decision.message}")
+        count += 1
+    passed = time.monotonic() - started
+    return Round(count / passed, (time.process_time() - cpu) / count)
+
+
+def plan() -> str:
+    """How the database finds the rows of one decision."""
+    from django.db import connection
+
+    from weights.gate.statement import _STATEMENTS
+
+    digest = Asked.digests[0]
+    bound = [digest, "bench", "m7", "2030-01-01", "main", "shard-7.pt"]
+    word = "EXPLAIN (ANALYZE)" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{word} {_STATEMENTS['token', 'ref']}", bound)
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

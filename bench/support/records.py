@@ -1,0 +1,34 @@
+"""What one would write first: a listing made of records, in the same form as ours."""
+
+import os
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import re_path
+
+from weights.models import File, Ref
+
+
+def tree(request: HttpRequest) -> JsonResponse:
+    """Every file on the branch `main` of the checkpoint BENCH_CHECKPOINT, in path order."""
+    org, _, name = os.environ["BENCH_CHECKPOINT"].partition("/")
+    ref = Ref.objects.get(checkpoint__org=org, checkpoint__name=name, name="main")
+    files = File.objects.filter(revision=ref.revision_id).select_related("blob").order_by("path")
+    return JsonResponse([_entry(file) for file in files], safe=False)
+
+
+def _entry(file: File) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "type": "file",
+        "path": file.path,
+        "oid": file.git_oid,
+        "size": file.blob.size,
+    }
+    if file.lfs:
+        sha256, size = file.blob.sha256, file.blob.size
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
+        told["lfs"] = {"oid": sha256, "size": size, "pointerSize": len(pointer)}
+    return told
+
+
+urlpatterns = [re_path(r"^", tree)]

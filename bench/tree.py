@@ -1,0 +1,149 @@
+"""What does a listing of 992 files cost? Ours, warm, against records made into JSON.
+
+Run from the project's folder: `.venv/bin/python bench/tree.py`, with `--postgres` on a
+PostgreSQL of this run's own. In this process ours is asked through the whole portal, rights,
+middleware and all, and the base is a bare view; over HTTP, what server and client do counts
+on both sides. In turn, for five rounds.
+"""
+
+import io
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from resolve import database
+from support import install, report, servers
+from support.report import Round
+
+ROUNDS = 5
+FILES = 992
+TIMES = 15  # the base, a round; ours is asked more often, to be as long at it
+ADDRESS = "/api/models/bench/gated/tree/main"
+
+
+def main(arguments: list[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-tree-") as name:
+        folder = Path(name)
+        with database(folder, arguments) as environment:
+            port = servers.free_port()
+            environment |= {"PUBLIC_URL": f"http://127.0.0.1:{port}", "WEB_WORKERS": "1"}
+            environment |= {"BENCH_CHECKPOINT": "bench/gated"}
+            install.prepare(folder, **environment)
+            install.publish(install.many_files(folder / "source", FILES), "bench/gated", "reviewed")
+            (token,) = install.entitled(1)
+            in_process(port, token)
+            over_http(port, token)
+            install.close()
+
+
+def in_process(port: int, token: str) -> None:
+    from django.db import connection
+    from django.test import RequestFactory
+    from support.records import tree
+
+    request = RequestFactory().get("/")
+    ours = asking(port, token)
+    if ours() != tree(request).content:
+        raise SystemExit("the two sides tell different things")
+    rounds: tuple[list[Round], list[Round]] = ([], [])
+    for _ in range(ROUNDS):
+        rounds[0].append(timed(ours, TIMES * 30))
+        rounds[1].append(timed(lambda: tree(request), TIMES))
+    report.line(
+        f"tree of {FILES} files, in process, {connection.vendor}",
+        "listings/s",
+        rounds[0],
+        "records to JsonResponse",
+        rounds[1],
+        cpu_unit="listing",
+        peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def asking(port: int, token: str) -> Callable[[], bytes]:
+    """Asks the portal's WSGI application as gunicorn does."""
+    from portal.wsgi import application
+
+    def ask() -> bytes:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": ADDRESS,
+            "RAW_URI": ADDRESS,
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": str(port),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_HOST": f"127.0.0.1:{port}",
+            "HTTP_AUTHORIZATION": f"Bearer {token}",
+            "wsgi.input": io.BytesIO(),
+            "wsgi.errors": sys.stderr,
+            "wsgi.url_scheme": "http",
+        }
+        answer: Any = application(environ, lambda status, headers, failure=None: None)
+        with closing(answer):
+            return b"".join(answer)
+
+    return ask
+
+
+def over_http(port: int, token: str) -> None:
+    from django.db import connection
+
+    from portal import processes
+
+    base_port = servers.free_port()
+    command = processes.web(f"127.0.0.1:{port}")
+    base = [word.replace(f":{port}", f":{base_port}") for word in command]
+    base[base.index("portal.wsgi:application")] = "support.records_server:application"
+    with (
+        servers.running(command, port) as ours,
+        servers.running(base, base_port, PYTHONPATH=str(Path(__file__).parent)) as records,
+    ):
+        rounds: tuple[list[Round], list[Round]] = ([], [])
+        for server in (ours, records):
+            fetch(server.port, token, 20)
+        for _ in range(ROUNDS):
+            for server, times, found in (
+                (ours, TIMES * 10, rounds[0]),
+                (records, TIMES, rounds[1]),
+            ):
+                cpu = server.cpu()
+                seconds = 1 / timed(lambda s=server, n=times: fetch(s.port, token, n), 1).value
+                found.append(Round(times / seconds, (server.cpu() - cpu) / times))
+        report.line(
+            f"tree of {FILES} files, HTTP, one connection, {connection.vendor}",
+            "listings/s",
+            rounds[0],
+            "records to JsonResponse",
+            rounds[1],
+            cpu_unit="listing",
+            peak=ours.peak_memory(),
+        )
+
+
+def timed(work: Callable[[], object], times: int) -> Round:
+    cpu, started = time.process_time(), time.monotonic()
+    for _ in range(times):
+        work()
+    seconds = time.monotonic() - started
+    return Round(times / seconds, (time.process_time() - cpu) / times)
+
+
+def fetch(port: int, token: str, times: int) -> None:
+    with closing(HTTPConnection("127.0.0.1", port)) as connection:
+        for _ in range(times):
+            connection.request("GET", ADDRESS, headers={"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            if len(answer.read()) < FILES * 100 or answer.status != 200:
+                raise SystemExit(f"answered {answer.status}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
