@@ -103,21 +103,28 @@ def flagged(applications: "ApplicationQuerySet", flag: str) -> "ApplicationQuery
 
 
 def next_for(user: "User", after: "Application | None" = None) -> "Application | None":
-    """The oldest unclaimed application that this person may decide; those that they returned
-    themselves and that came back stand first."""
+    """The oldest unclaimed application that this person may decide.
+
+    Those that they returned themselves and that came back stand first, those that came back
+    to another reviewer last. With `after`, the next one behind it by age; after the last the
+    first comes again.
+    """
     mine = Decision.objects.filter(application=OuterRef("pk"), reviewer=user)
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)
-    waiting = Application.objects.filter(
-        status=Status.SUBMITTED, tier__in=_decided_by(user)
-    ).exclude(applicant=user)
-    if after is not None:
-        waiting = waiting.exclude(pk=after.pk)
-    return (
-        waiting.filter(~Exists(conflicts))
-        .annotate(known=Exists(mine))
-        .order_by("-known", "submitted_at", "pk")
-        .first()
+    waiting = (
+        Application.objects.filter(status=Status.SUBMITTED, tier__in=_decided_by(user))
+        .filter(~Exists(conflicts))
+        .exclude(applicant=user)
     )
+    if after is not None and after.submitted_at is not None:
+        waiting = waiting.exclude(pk=after.pk)
+        later = Q(submitted_at__gt=after.submitted_at)
+        later |= Q(submitted_at=after.submitted_at, pk__gt=after.pk)
+        if following := waiting.filter(later).order_by("submitted_at", "pk").first():
+            return following
+    theirs = _truth(Q(claimed_by__isnull=False) & ~Q(claimed_by=user))
+    ranked = waiting.annotate(known=Exists(mine), theirs=theirs)
+    return ranked.order_by("-known", "theirs", "submitted_at", "pk").first()
 
 
 def _decided_by(user: "User") -> Any:

@@ -25,6 +25,7 @@ PRIVATE_READERS = frozenset({Role.RELEASE_OWNER, Role.AUDITOR, Role.ADMINISTRATO
 _VIEW_WORKFLOW = [
     "accounts.view_application",
     "accounts.view_decision",
+    "accounts.view_reasontext",
     "accounts.view_grant",
     "accounts.view_tier",
     "accounts.view_licenceversion",
@@ -45,6 +46,7 @@ PERMISSIONS: dict[str, list[str]] = {
     Role.LEAD_REVIEWER: [
         *_VIEW_WORKFLOW,
         "accounts.review_application",
+        "accounts.add_reasontext",
         "accounts.revoke_grant",
         "accounts.give_grant",
     ],

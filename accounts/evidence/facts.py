@@ -8,6 +8,8 @@ from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.utils import timezone
 
+from accounts import duo
+from accounts.duo import Finding
 from accounts.evidence.hardware import Size, sizes_of
 from accounts.models import Application, Conflict, Decision, Grant, LicenceVersion
 from accounts.moves import Status
@@ -49,6 +51,8 @@ class Facts:
     in_force: LicenceVersion | None
     reviewer_addresses: list[str]
     conflict: str | None
+    #: What the tier's codes of use say of the answers.
+    findings: list[Finding]
     sizes: list[Size]
     now: datetime
 
@@ -73,6 +77,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         in_force=application.tier.licence.in_force(),
         reviewer_addresses=addresses.get(reviewer.pk, []),
         conflict=_conflict(application, reviewer),
+        findings=duo.precheck(application.tier, snapshot.answers if snapshot else {}),
         sizes=sizes_of(application.tier),
         now=timezone.now(),
     )

@@ -14,7 +14,7 @@ class Level(StrEnum):
 
     @property
     def word(self) -> str:
-        return {"green": "good", "amber": "look", "red": "stop", "grey": "unknown"}[self.value]
+        return {"green": "good", "amber": "look", "red": "stop", "grey": "neutral"}[self.value]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from urllib.parse import urlsplit
 
 from django_countries import countries
 
+from accounts.duo import Weight
 from accounts.evidence import domains
 from accounts.evidence.facts import Facts
 from accounts.evidence.hardware import Machines, Size, named_in
 from accounts.evidence.line import Level, Line
 from accounts.models.form import PREFIX
 from accounts.moves import Status
+from accounts.questions import LABELS
 
 #: An account older than this has not been made for this application.
 SETTLED = timedelta(days=30)
@@ -31,6 +33,7 @@ def judge(facts: Facts) -> list[Line]:
         _country(facts),
         _licence(facts),
         _commercial(facts),
+        *_terms(facts),
         _conflict(facts),
         *_hardware(facts),
     ]
@@ -130,6 +133,16 @@ def _commercial(facts: Facts) -> Line:
     if answer in (True, "yes"):
         return Line("commercial", Level.AMBER, "Commercial", "interest stated")
     return Line("commercial", Level.GREEN, "Commercial", "no interest")
+
+
+def _terms(facts: Facts) -> list[Line]:
+    """What the tier's codes of use say against the answers; the country has its own line."""
+    levels = {Weight.AGAINST: Level.RED, Weight.DOUBT: Level.AMBER, Weight.FITS: Level.GREEN}
+    told = [one for one in facts.findings if one.weight in levels and one.field != "country"]
+    return [
+        Line("terms", levels[one.weight], one.term.short, f"{one.weight}: {LABELS[one.field]}")
+        for one in told
+    ]
 
 
 def _conflict(facts: Facts) -> Line:

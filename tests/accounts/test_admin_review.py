@@ -50,7 +50,7 @@ def test_the_status_is_nowhere_an_input(desk: Client, application: Application) 
 def test_approve_gives_the_grant_and_mails_the_applicant(
     desk: Client, application: Application, reviewer: User
 ) -> None:
-    done = desk.post(_button(application, "approve"), {"approve-days": "30"}, follow=True)
+    done = desk.post(_button(application, "approve"), {"days": "30"}, follow=True)
     assert "approved until" in done.text
     grant = Grant.objects.get(application=application)
     assert grant.made_by == reviewer
@@ -61,8 +61,8 @@ def test_approve_gives_the_grant_and_mails_the_applicant(
 def test_approve_pressed_twice_gives_one_grant_and_says_how_things_stand(
     desk: Client, application: Application
 ) -> None:
-    desk.post(_button(application, "approve"), {"approve-days": "30"})
-    again = desk.post(_button(application, "approve"), {"approve-days": "30"})
+    desk.post(_button(application, "approve"), {"days": "30"})
+    again = desk.post(_button(application, "approve"), {"days": "30"})
     assert again.status_code == 200
     assert "is approved" in again.text
     assert Grant.objects.count() == 1
@@ -71,7 +71,7 @@ def test_approve_pressed_twice_gives_one_grant_and_says_how_things_stand(
 def test_a_rejection_without_a_note_keeps_what_was_typed(
     desk: Client, application: Application
 ) -> None:
-    typed = {"reject-reasons": "spam", "reject-note": "short", "reject-internal_note": "kept words"}
+    typed = {"reject_reasons": "spam", "note": "short", "internal_note": "kept words"}
     page = desk.post(_button(application, "reject"), typed)
     assert "at least 20 characters" in page.text
     assert "kept words" in page.text
@@ -80,7 +80,7 @@ def test_a_rejection_without_a_note_keeps_what_was_typed(
 
 
 def test_reject_tells_the_applicant_why(desk: Client, application: Application) -> None:
-    typed = {"reject-reasons": ["plan_insufficient"], "reject-note": NOTE}
+    typed = {"reject_reasons": ["plan_insufficient"], "note": NOTE}
     assert desk.post(_button(application, "reject"), typed).status_code == 302
     application.refresh_from_db()
     assert application.status == "rejected"
@@ -103,7 +103,7 @@ def test_an_application_of_another_tier_does_not_exist_for_a_reviewer(
 ) -> None:
     client.force_login(factories.staff("elsewhere", Role.REVIEWER, factories.tier("other-tier")))
     assert client.get(_page(application)).status_code == 404
-    decided = client.post(_button(application, "approve"), {"approve-days": "30"})
+    decided = client.post(_button(application, "approve"), {"days": "30"})
     assert decided.status_code == 404
     assert not Grant.objects.exists()
 
@@ -115,7 +115,7 @@ def test_an_auditor_reads_but_decides_nothing(
     page = client.get(_page(application))
     assert page.status_code == 200
     assert 'value="Approve"' not in page.text
-    client.post(_button(application, "approve"), {"approve-days": "30"})
+    client.post(_button(application, "approve"), {"days": "30"})
     assert not Grant.objects.exists()
 
 

@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import evidence
+from accounts import duo, evidence
 from accounts.evidence import domains
 from accounts.evidence.facts import Earlier, Facts, gather
 from accounts.evidence.hardware import Machines, Size, named_in
@@ -39,6 +39,7 @@ GOOD = Facts(
     in_force=LicenceVersion(pk=1, version="1"),
     reviewer_addresses=["rev@elsewhere.example"],
     conflict=None,
+    findings=[],
     sizes=[Size("opt-175b", 350 * 10**9)],
     now=NOW,
 )
@@ -124,6 +125,20 @@ def test_an_older_licence_text_is_named() -> None:
 @pytest.mark.parametrize("yes", [True, "yes"])
 def test_a_commercial_interest_is_told(yes: object) -> None:
     assert line("commercial", answers={"commercial": yes})[0] == "amber"
+
+
+def test_the_tiers_codes_of_use_speak_for_themselves() -> None:
+    tier = Tier(duo_codes=["DUO:0000042", "DUO:0000018"])
+    said = {"org_type": "industry_laboratory", "commercial": True}
+    found = [
+        (one.level.value, one.label, one.fact)
+        for one in judge(replace(GOOD, findings=duo.precheck(tier, said)))
+        if one.key == "terms"
+    ]
+    assert found == [
+        ("red", "NPUNCU", "against: Kind of organisation"),
+        ("amber", "NPUNCU", "doubt: Any commercial interest in the results?"),
+    ]
 
 
 def test_a_conflict_is_red_when_declared_and_amber_when_an_organisation_is_shared() -> None:

@@ -1,0 +1,28 @@
+// The reviewers' queue by keyboard: n opens the next, / searches, j and k walk the rows.
+// Menus show their choice at once; without scripts the button does it.
+
+const form = document.getElementById("changelist-search");
+for (const menu of form?.querySelectorAll("select") ?? []) {
+  menu.addEventListener("change", () => form.requestSubmit());
+}
+// What is not chosen does not stand in the address.
+form?.addEventListener("submit", () => {
+  for (const field of form.querySelectorAll("select, input")) field.disabled = !field.value;
+});
+
+const rows = [...document.querySelectorAll("#result_list .field-reference a")];
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, select, textarea")) return;
+  const step = { j: 1, k: -1 }[event.key];
+  if (step) {
+    const now = rows.indexOf(document.activeElement);
+    rows[Math.max(0, Math.min(rows.length - 1, now + step))]?.focus();
+    return;
+  }
+  const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!wanted) return;
+  event.preventDefault();
+  if (wanted.matches("input")) wanted.focus();
+  else wanted.click();
+});

@@ -1,0 +1,307 @@
+"""The review page's buttons: what each does, and that the mail is the one previewed."""
+
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Application, Decision, OutgoingMail, ReasonText, Tier, User
+from accounts.roles import Role
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+NOTE = "The plan names <no> reader & no end: 计划 لم يذكر أحدا."
+SAID: dict[str, dict[str, Any]] = {
+    "approve": {"days": "100", "note": NOTE},
+    "return": {
+        "return_reasons": ["purpose_unclear", "other"],
+        "note": NOTE + " Write to us when anything in this is not clear.",
+        "remark_abstract": "Which method?\r\nWhich data?",
+        "remark_storage_plan": "  Until when?  ",
+    },
+    "reject": {"reject_reasons": ["spam", "commercial_use"], "note": f"  {NOTE}  "},
+}
+KINDS = {"approve": "approved", "return": "returned", "reject": "rejected"}
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def application(applicant: User, gated_tier: Tier) -> Application:
+    return factories.submitted(applicant, gated_tier)
+
+
+@pytest.fixture
+def desk(client: Client, reviewer: User) -> Client:
+    client.force_login(reviewer)
+    return client
+
+
+def page(application: Application) -> str:
+    return reverse("admin:accounts_application_change", args=[application.pk])
+
+
+def button(application: Application, action: str) -> str:
+    return reverse("admin:accounts_application_decide", args=[application.pk, action])
+
+
+def preview_of(application: Application, verdict: str) -> str:
+    return reverse("admin:accounts_application_preview", args=[application.pk, verdict])
+
+
+def press(client: Client, application: Application, action: str, **said: Any) -> Any:
+    """Post a button's own form, whose fields carry its name."""
+    fields = {f"{action}-{name}": value for name, value in said.items()}
+    return client.post(button(application, action), fields, follow=True)
+
+
+# -- the mail is the one that was read ----------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", list(SAID))
+def test_the_mail_is_the_one_previewed(
+    verdict: str, desk: Client, application: Application
+) -> None:
+    ReasonText.objects.create(code="spam", label="No research here", remedy="Ask a colleague.")
+    shown = desk.post(preview_of(application, verdict), SAID[verdict], headers=JSON).json()
+    assert shown["missing"] == []
+    assert not OutgoingMail.objects.filter(kind=f"application_{KINDS[verdict]}").exists()
+    said = SAID[verdict] | {"seen": shown["seen"]}
+    assert desk.post(button(application, verdict), said).status_code == 302
+    mail = OutgoingMail.objects.get(kind=f"application_{KINDS[verdict]}")
+    assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
+    assert NOTE in mail.text
+
+
+def test_a_first_approval_previews_what_other_reviewers_are_told(
+    desk: Client, applicant: User, lead_reviewer: User
+) -> None:
+    application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
+    shown = desk.post(preview_of(application, "approve"), {"days": "9"}, headers=JSON).json()
+    desk.post(button(application, "approve"), {"days": "9", "seen": shown["seen"]})
+    mail = OutgoingMail.objects.get(kind="second_approval_wanted")
+    assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
+    assert mail.recipient == lead_reviewer
+
+
+def test_without_scripts_the_preview_is_a_page_that_keeps_what_was_typed(
+    desk: Client, application: Application
+) -> None:
+    shown = desk.post(preview_of(application, "return"), SAID["return"])
+    assert shown.status_code == 200
+    assert "Please change something" in shown.text
+    assert "Which method?" in shown.text
+    assert shown.context["preview"]["seen"] in shown.text
+    application.refresh_from_db()
+    assert application.status == "submitted"
+
+
+def test_a_preview_tells_what_is_missing_and_shows_the_rest(
+    desk: Client, application: Application
+) -> None:
+    shown = desk.post(preview_of(application, "reject"), {"note": "short"}, headers=JSON).json()
+    assert shown["missing"] == [
+        "The note to the applicant needs at least 20 characters.",
+        "Choose at least one reason.",
+    ]
+    assert "was not approved" in shown["text"]
+
+
+def test_words_that_changed_since_the_preview_stop_the_decision(
+    desk: Client, application: Application
+) -> None:
+    shown = desk.post(preview_of(application, "reject"), SAID["reject"], headers=JSON).json()
+    ReasonText.objects.create(code="spam", label="Other words", remedy="Ask a colleague.")
+    said = SAID["reject"] | {"seen": shown["seen"]}
+    stopped = desk.post(button(application, "reject"), said)
+    assert "not the one you saw any more" in stopped.text
+    assert "Other words" in stopped.context["preview"]["text"]
+    application.refresh_from_db()
+    assert application.status == "submitted"
+    said["seen"] = stopped.context["preview"]["seen"]
+    assert desk.post(button(application, "reject"), said).status_code == 302
+
+
+def test_a_preview_from_before_midnight_is_no_preview_of_today(
+    desk: Client, application: Application, reviewer: User
+) -> None:
+    with time_machine.travel("2031-01-30 23:59:30+00:00", tick=False):
+        desk.force_login(reviewer)
+        shown = desk.post(preview_of(application, "approve"), {"days": "30"}, headers=JSON).json()
+    assert shown["until"] == "1 March 2031"
+    desk.force_login(reviewer)
+    said = {"days": "30", "seen": shown["seen"]}
+    assert "not the one you saw" in desk.post(button(application, "approve"), said).text
+
+
+# -- what is kept with the decision ---------------------------------------------------------
+
+
+def test_the_checklist_and_both_notes_stay_with_the_decision(
+    desk: Client, application: Application
+) -> None:
+    checks = {"check_identity": "yes", "check_storage": "no", "check_deletion": "unknown"}
+    said = SAID["return"] | checks | {"internal_note": "ask again in a week"}
+    desk.post(button(application, "return"), said)
+    decision = Decision.objects.get()
+    assert decision.checklist == {"identity": "yes", "storage": "no", "deletion": "unknown"}
+    assert decision.internal_note == "ask again in a week"
+    assert {one.field: one.text for one in decision.remarks.all()} == {
+        "abstract": "Which method?\r\nWhich data?",
+        "storage_plan": "Until when?",
+    }
+
+
+def test_a_return_without_a_remark_keeps_what_was_typed(
+    desk: Client, application: Application
+) -> None:
+    said = {"return_reasons": ["incomplete"], "note": "kept words", "check_identity": "no"}
+    again = desk.post(button(application, "return"), said)
+    assert "Write at an answer what should change." in again.text
+    assert "kept words" in again.text
+    assert 'value="incomplete" checked' in again.text
+    assert 'id="id_check_identity_1" value="no" aria-label="No" checked' in again.text
+
+
+def test_after_a_decision_the_next_oldest_unclaimed_opens(
+    desk: Client, application: Application, gated_tier: Tier
+) -> None:
+    following = factories.submitted(factories.person(), gated_tier)
+    done = desk.post(button(application, "approve"), SAID["approve"], follow=True)
+    assert done.redirect_chain == [(page(following), 302)]
+    done = desk.post(button(following, "approve"), SAID["approve"], follow=True)
+    assert done.redirect_chain == [(reverse("admin:accounts_application_changelist"), 302)]
+    assert "Nothing else waits for you." in done.text
+
+
+# -- two reviewers ----------------------------------------------------------------------
+
+
+def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
+    desk: Client, applicant: User, lead_reviewer: User
+) -> None:
+    tier = factories.tier("two", approvals_needed=2)
+    application = factories.submitted(applicant, tier)
+    assert "Yours would be the first" in desk.get(page(application)).text
+    desk.post(button(application, "approve"), {"days": "100"})
+    mine = desk.get(page(application)).text
+    assert "another reviewer" in mine
+    assert 'value="approve"' not in mine
+    desk.force_login(lead_reviewer)
+    theirs = desk.get(page(application))
+    assert "<strong>reviewer</strong> approved on" in theirs.text
+    assert "a second reviewer, who may be you" in theirs.text
+    assert theirs.context["forms"]["approve"]["days"].value() == 100
+    assert theirs.context["may"].verdicts == ["approve", "reject"]
+    desk.post(button(application, "approve"), {"days": "100"})
+    application.refresh_from_db()
+    assert application.status == "approved"
+
+
+def test_who_declared_a_conflict_reads_but_has_no_buttons(
+    desk: Client, application: Application
+) -> None:
+    press(desk, application, "conflict", reason="we share a grant")
+    shown = desk.get(page(application))
+    assert "you declared one" in shown.text
+    assert shown.context["may"].verdicts == []
+    assert 'id="decide"' not in shown.text
+
+
+# -- talk -------------------------------------------------------------------------------
+
+
+def test_a_colleague_is_asked_answers_on_the_page_and_it_stays_readable(
+    desk: Client, application: Application, lead_reviewer: User, reviewer: User
+) -> None:
+    press(desk, application, "ask", colleague=lead_reviewer.pk, question="Do you know <them>?")
+    application.refresh_from_db()
+    assert application.claimed_by == reviewer  # asking begins the review
+    asked = application.consultations.get()
+    desk.force_login(lead_reviewer)
+    assert "Do you know &lt;them&gt;?" in desk.get(page(application)).text
+    press(desk, application, "answer", asked=asked.pk, text="Yes, for years.")
+    assert "Yes, for years." in desk.get(page(application)).text
+    again = press(desk, application, "answer", asked=asked.pk, text="No.")
+    assert "You have answered that already" in again.text
+
+
+def test_nobody_asks_the_applicant_or_who_has_no_role(
+    desk: Client, gated_tier: Tier, other_person: User
+) -> None:
+    own = factories.submitted(factories.staff("applying", Role.REVIEWER), gated_tier)
+    for person in (own.applicant, other_person):
+        shown = press(desk, own, "ask", colleague=person.pk, question="Is it good?")
+        assert "Select a valid choice" in shown.text
+    assert not own.consultations.exists()
+
+
+def test_remarks_stand_at_their_answer_and_are_ticked_off(
+    desk: Client, application: Application
+) -> None:
+    press(desk, application, "remark", field="abstract", text="Which data?", public="on")
+    press(desk, application, "remark", field="", text="Seen at a workshop.")
+    remark = application.remarks.get(is_public=True)
+    assert OutgoingMail.objects.filter(kind="remark_made").count() == 1
+    shown = desk.get(page(application))
+    abstract = next(one for one in shown.context["answers"] if one.key == "abstract")
+    assert abstract.remarks == [remark]
+    assert "Seen at a workshop." in shown.text
+    press(desk, application, "settle", remark=remark.pk, done="on")
+    remark.refresh_from_db()
+    assert remark.settled_at is not None
+
+
+def test_a_remark_of_another_application_is_not_ticked_off(
+    desk: Client, application: Application, gated_tier: Tier, reviewer: User
+) -> None:
+    other = factories.submitted(factories.person(), gated_tier)
+    remark = other.remark("Which data?", by=reviewer, public=True)
+    shown = press(desk, application, "settle", remark=remark.pk, done="on")
+    assert "There is no such remark" in shown.text
+    remark.refresh_from_db()
+    assert remark.settled_at is None
+
+
+def test_a_lead_puts_it_on_anothers_desk_and_only_a_lead(
+    client: Client, application: Application, lead_reviewer: User, reviewer: User
+) -> None:
+    client.force_login(reviewer)
+    assert "assign" not in client.get(page(application)).context["forms"]
+    press(client, application, "assign", to=reviewer.pk)
+    application.refresh_from_db()
+    assert application.claimed_by is None
+    client.force_login(lead_reviewer)
+    press(client, application, "assign", to=reviewer.pk)
+    application.refresh_from_db()
+    assert application.claimed_by == reviewer
+
+
+def test_a_claim_by_script_says_whether_it_succeeded(
+    desk: Client, application: Application, lead_reviewer: User
+) -> None:
+    assert (
+        desk.post(button(application, "claim"), headers=JSON).json()["said"].startswith("claimed")
+    )
+    desk.force_login(lead_reviewer)
+    late = desk.post(button(application, "claim"), headers=JSON)
+    assert (late.status_code, "in review" in late.json()["said"]) == (409, True)
+
+
+def test_changed_passages_of_a_resubmission_are_marked(
+    desk: Client, application: Application, reviewer: User
+) -> None:
+    application.return_for_changes(
+        by=reviewer, reasons=["purpose_unclear"], remarks={"abstract": "Which model?"}
+    )
+    answers = application.answers
+    changed = answers | {"abstract": answers["abstract"].replace("eight bits", "<four> bits")}
+    applicant = application.applicant
+    application.save_answers(changed, by=applicant, seen_version=application.answers_version)
+    sha256 = factories.in_force(application.tier).text_sha256
+    application.submit(by=applicant, licence_sha256=sha256)
+    shown = desk.get(page(application)).text
+    assert "<del>eight </del><ins>&lt;four&gt; </ins>" in shown
+    assert shown.count('class="answer-mark"') == 1
