@@ -3,13 +3,21 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import live_grant
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
-from accounts.forms import ApplicationForm
-from accounts.models import Application, AuditEvent, Grant, LicenceVersion, Tier, User
+from accounts.models import (
+    Application,
+    AuditEvent,
+    FormVersion,
+    Grant,
+    LicenceVersion,
+    Tier,
+    User,
+)
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.tiers import AccessMode
@@ -36,32 +44,35 @@ def standing(user: User, tier: Tier) -> Standing:
 
 
 def draft_of(user: User, tier: Tier) -> Application | None:
-    return Application.objects.filter(
-        applicant=user, tier=tier, status__in=[Status.DRAFT, Status.RETURNED]
-    ).first()
-
-
-def begin(user: User, tier: Tier) -> Application:
-    """The person's draft for `tier`, made if there is none.
-
-    Raises InvalidValue for a tier that takes no application, and what
-    Application.objects.start raises.
-    """
-    if tier.access_mode is not AccessMode.REVIEWED:
-        raise InvalidValue(f"access to {tier} takes no application; see its checkpoints' pages")
-    return Application.objects.start(user, tier)
+    """What the person may fill in for this tier: a returned application before a draft."""
+    mine = Application.objects.filter(applicant=user, tier=tier)
+    returned = mine.filter(status=Status.RETURNED).first()
+    return returned or mine.filter(status=Status.DRAFT).first()
 
 
 @transaction.atomic
-def submit_form(
-    application: Application, form: ApplicationForm, *, by: User, seen_version: int
-) -> None:
-    """Keep what a valid form holds and submit it, both or neither.
+def begin(user: User, tier: Tier, *, country: str = "") -> Application:
+    """The person's draft for `tier`, made if there is none.
 
-    Raises what Application.save_answers and Application.submit raise.
+    A new one holds what is known of them already. Raises InvalidValue for a tier that takes
+    no application, and what Application.objects.start raises.
     """
-    application.save_answers(form.typed(), by=by, seen_version=seen_version)
-    application.submit(by=by, licence_sha256=form.data["licence_sha256"])
+    if tier.access_mode is not AccessMode.REVIEWED:
+        raise InvalidValue(f"access to {tier} takes no application; see its checkpoints' pages")
+    draft = Application.objects.start(user, tier)
+    known = {"full_name": user.get_full_name(), "country": country}
+    given = {key: value for key, value in known.items() if value}
+    if given and draft.answers_version == 0 and not draft.answers:
+        draft.save_answers(given, by=user, seen_version=0)
+    return draft
+
+
+def may_adopt(application: Application) -> bool:
+    """Whether a draft has kept its questions long enough, and its tier asks others by now."""
+    old = application.created_at <= timezone.now() - timedelta(days=settings.DRAFT_FORM_DAYS)
+    if application.status != Status.DRAFT or not old:
+        return False
+    return bool(application.form.questions != FormVersion.objects.asked_by(application.tier))
 
 
 @transaction.atomic

@@ -27,6 +27,14 @@ def application_received(application: "ApplicationRecord") -> None:
     _about(application, "application_received", f"{application.pk}:{application.snapshots.count()}")
 
 
+def receipt_again(application: "ApplicationRecord") -> None:
+    """The receipt once more, because its reader asked for it."""
+    mails = apps.get_model("accounts", "OutgoingMail").objects
+    sent = mails.filter(kind="application_received", object_id=str(application.public_id)).count()
+    key = f"{application.pk}:{application.snapshots.count()}:again:{sent}"
+    _about(application, "application_received", key)
+
+
 def application_withdrawn(application: "ApplicationRecord") -> None:
     _about(application, "application_withdrawn", str(application.pk))
 

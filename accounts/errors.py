@@ -1,5 +1,7 @@
 """What can go wrong in the accounts domain; none of these know HTTP."""
 
+from typing import Any
+
 
 class AccountsError(Exception):
     """A refusal with a stable code and a sentence that says what to do next."""
@@ -11,6 +13,20 @@ class TransitionRefused(AccountsError):
     """The application or grant is not in a state from which this action leads anywhere."""
 
     code = "bad_transition"
+
+
+class StaleAnswers(TransitionRefused):
+    """Another window saved the same answers since this one read them; nothing was overwritten."""
+
+
+class InvalidAnswers(AccountsError):
+    """Some answers are missing or wrong; `form` holds what is wrong with each."""
+
+    code = "invalid_answers"
+
+    def __init__(self, form: Any) -> None:
+        super().__init__("some answers are missing or wrong; correct them, then submit again")
+        self.form = form
 
 
 class NotAllowed(AccountsError):

@@ -4,9 +4,13 @@ application-workflow.md section 2. The form is built from its own fields; pages 
 show answers take labels and order from here.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django_countries import countries
+
+from accounts import extras
+from accounts.extras import Extra
 
 ORG_TYPES = {
     "university": "University",
@@ -45,16 +49,44 @@ LABELS = {
 }
 
 
-def answered(answers: dict[str, Any]) -> list[tuple[str, str]]:
-    """(label, answer as a person reads it) for every question that has an answer."""
+#: step -> (title, keys), in the order of the form.
+STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "you": (
+        "You",
+        (
+            *("full_name", "work_email", "org_name", "org_type", "position", "country"),
+            "profile_url",
+        ),
+    ),
+    "project": ("Project", ("title", "abstract", "commercial", "commercial_detail")),
+    "plan": ("Plan", ("storage_plan",)),
+    "terms": ("Terms", ("noncommercial", "licence_accept")),
+}
+
+
+def step_keys(step: str, asked: Iterable[Extra] = ()) -> list[str]:
+    """The keys of the questions of one step, those of the tier last."""
+    return [*STEPS[step][1], *(extra.key for extra in asked if extra.step == step)]
+
+
+def answered(answers: dict[str, Any], asked: Iterable[Extra] = ()) -> list[tuple[str, str]]:
+    """(label, answer as a person reads it) for every question that has an answer.
+
+    `asked` are the extra questions of the application's form: `application.form.extras`.
+    """
+    by_key = {extra.key: extra for extra in asked}
+    labels = LABELS | {extra.key: extra.label for extra in by_key.values()}
     return [
-        (label, readable(key, answers[key]))
-        for key, label in LABELS.items()
-        if answers.get(key) not in (None, "")
+        (label, readable(key, answers[key], by_key.get(key)))
+        for key, label in labels.items()
+        if answers.get(key) not in (None, "", [])
     ]
 
 
-def readable(key: str, value: Any) -> str:
+def readable(key: str, value: Any, extra: Extra | None = None) -> str:
+    """An answer as a person reads it; `extra` is the question, where it is a tier's own."""
+    if extra is not None:
+        return extras.readable(extra.kind, value)
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if key == "org_type":
@@ -63,4 +95,6 @@ def readable(key: str, value: Any) -> str:
         return POSITIONS.get(value, str(value))
     if key == "country":
         return countries.name(value) or str(value)
+    if key == "commercial":
+        return {"yes": "Yes", "no": "No"}.get(str(value), str(value))
     return str(value)

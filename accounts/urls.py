@@ -2,26 +2,60 @@
 
 from django.urls import path
 
-from accounts.views import applications, grants, licences, tokens
+from accounts.views import grants, licences, tokens
+from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"
 urlpatterns = [
     path("licences/", licences.licence_list, name="licence-list"),
     path("licences/<slug:slug>/", licences.licence_detail, name="licence-detail"),
     path("licences/<slug:slug>/<str:version>/", licences.licence_detail, name="licence-version"),
-    path("apply/<slug:slug>/", applications.application_create, name="application-create"),
-    path("applications/", applications.application_list, name="application-list"),
+    path("apply/<slug:slug>/", start.application_create, name="application-create"),
+    path("applications/", follow.application_list, name="application-list"),
+    path("applications/<uuid:public_id>/", follow.application_detail, name="application-detail"),
     path(
-        "applications/<uuid:public_id>/",
-        applications.application_detail,
-        name="application-detail",
+        "applications/<uuid:public_id>/form/<slug:step>/",
+        steps.application_step,
+        name="application-step",
+    ),
+    path(
+        "applications/<uuid:public_id>/review/",
+        review.application_review,
+        name="application-review",
+    ),
+    path(
+        "applications/<uuid:public_id>/adopt/",
+        steps.application_adopt,
+        name="application-adopt",
     ),
     path(
         "applications/<uuid:public_id>/withdraw/",
-        applications.application_withdraw,
+        follow.application_withdraw,
         name="application-withdraw",
     ),
     path("access/<uuid:public_id>/give-back/", grants.grant_surrender, name="grant-surrender"),
+    path("applications/<uuid:public_id>/copy/", follow.application_copy, name="application-copy"),
+    path(
+        "applications/<uuid:public_id>/receipt/",
+        follow.application_receipt,
+        name="application-receipt",
+    ),
+    path(
+        "applications/<uuid:public_id>/answers/",
+        follow.application_answer,
+        name="application-answer",
+    ),
+    path(
+        "applications/<uuid:public_id>/documents/<slug:question>/",
+        documents.document_add,
+        name="document-add",
+    ),
+    path("applications/documents/<uuid:public_id>/", documents.document, name="document"),
+    path(
+        "applications/documents/<uuid:public_id>/remove/",
+        documents.document_remove,
+        name="document-remove",
+    ),
     path("settings/tokens/", tokens.token_list, name="token-list"),
     path("settings/tokens/<uuid:public_id>/revoke/", tokens.token_revoke, name="token-revoke"),
 ]

@@ -41,7 +41,7 @@ ANSWERS: dict[str, Any] = {
         "and whether quantisation to eight bits keeps the accuracy of the largest model on "
         "reading comprehension."
     ),
-    "commercial": False,
+    "commercial": "no",
     "storage_plan": (
         "On an encrypted volume of the group's cluster, readable by two people, deleted within "
         "a month after the project ends."

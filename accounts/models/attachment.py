@@ -23,6 +23,8 @@ class Attachment(models.Model):
     sha256 = models.CharField(max_length=64)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     uploaded_at = models.DateTimeField(auto_now_add=True)
+    #: Taken out of the answers after it had been sent: reviewers still find what they read.
+    removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["pk"]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts.extras import PREFIX as PREFIX
+from accounts.extras import Extra, Kind, Step
 from accounts.models.tier import Tier
 from accounts.questions import LABELS
-
-#: An extra question's key in the answers: no question of every application begins so.
-PREFIX = "extra_"
 
 
 class Question(models.Model):
@@ -17,23 +17,20 @@ class Question(models.Model):
     Changing one changes no application: a draft keeps the form version it was begun with.
     """
 
-    class Kind(models.TextChoices):
-        TEXT = "text", "Text, one line"
-        LONG_TEXT = "long_text", "Long text"
-        NUMBER = "number", "Number"
-        SELECT = "select", "One of several"
-        MULTI_SELECT = "multi_select", "Any of several"
-        TICK = "tick", "Tick"
-        DATE = "date", "Date"
-        COUNTRY = "country", "Country"
-        URL = "url", "Web address"
-        FILE = "file", "PDF document"
+    Kind = Kind
+    Step = Step
 
     tier = models.ForeignKey("accounts.Tier", models.CASCADE, related_name="questions")
     key = models.SlugField(max_length=40, help_text="Short name, such as funding; never changed")
     label = models.CharField(max_length=200, help_text="The question as the applicant reads it")
     help_text = models.CharField(max_length=500, blank=True)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.TEXT)
+    step = models.CharField(
+        max_length=10,
+        choices=Step.choices,
+        default=Step.PROJECT,
+        help_text="Where in the form it stands",
+    )
     is_required = models.BooleanField(default=False)
     choices = models.TextField(
         blank=True, help_text="For the two kinds that choose: one choice a line"
@@ -65,19 +62,40 @@ class Question(models.Model):
             "kind": self.kind,
             "required": self.is_required,
             "choices": [line.strip() for line in self.choices.splitlines() if line.strip()],
-            "shown_if": [self.shown_if_key, self.shown_if_value] if self.shown_if_key else [],
+            "shown_if": [self.depends_on, self.shown_if_value] if self.shown_if_key else [],
+            "step": self.step,
         }
+
+    @property
+    def depends_on(self) -> str:
+        """The key, among the answers, of the question that this one waits for."""
+        own = self.shown_if_key in LABELS or self.shown_if_key.startswith(PREFIX)
+        return self.shown_if_key if own or not self.shown_if_key else PREFIX + self.shown_if_key
+
+    def clean(self) -> None:
+        """What the admin refuses: a choice without choices, a condition that names nothing."""
+        super().clean()
+        if self.kind in {Kind.SELECT, Kind.MULTI_SELECT} and not self.choices.strip():
+            raise ValidationError({"choices": "Write at least one choice, one a line."})
+        if self.shown_if_key and not self.shown_if_value:
+            raise ValidationError({"shown_if_value": "Say which value it waits for."})
+        if self.depends_on == f"{PREFIX}{self.key}":
+            raise ValidationError({"shown_if_key": "A question cannot wait for itself."})
 
 
 class FormVersionManager(models.Manager["FormVersion"]):
     def current(self, tier: Tier) -> "FormVersion":
         """The version that a new draft gets: the newest, or one more when questions changed."""
         Tier.objects.select_for_update().get(pk=tier.pk)  # numbers follow each other
-        asked = [question.frozen() for question in tier.questions.filter(is_asked=True)]
+        asked = self.asked_by(tier)
         newest = self.filter(tier=tier).order_by("-number").first()
         if newest is not None and newest.questions == asked:
             return newest
         return self.create(tier=tier, number=newest.number + 1 if newest else 1, questions=asked)
+
+    def asked_by(self, tier: Tier) -> list[dict[str, Any]]:
+        """The extra questions of a tier as they stand now, for a form version to keep."""
+        return [question.frozen() for question in tier.questions.filter(is_asked=True)]
 
 
 class FormVersion(models.Model):
@@ -102,10 +120,17 @@ class FormVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.tier}: form version {self.number}"
 
+    @property
+    def extras(self) -> list[Extra]:
+        """The tier's own questions, in their order."""
+        return [Extra.of(frozen) for frozen in self.questions]
+
     def labels(self) -> dict[str, str]:
         """Key -> label of every question, in the order of the form."""
         return {**LABELS, **{asked["key"]: asked["label"] for asked in self.questions}}
 
     def mapped(self, answers: dict[str, Any]) -> dict[str, Any]:
-        """The answers that this version asks for too."""
-        return {key: value for key, value in answers.items() if key in self.labels()}
+        """The answers that this version asks for too; documents stay with their application."""
+        documents = {extra.key for extra in self.extras if extra.kind == Kind.FILE}
+        asked = self.labels().keys() - documents
+        return {key: value for key, value in answers.items() if key in asked}

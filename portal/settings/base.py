@@ -180,6 +180,8 @@ if PUBLIC_URL.startswith("https://"):
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# No form takes a file but those that say so themselves (accounts/uploads.py).
+FILE_UPLOAD_HANDLERS = ["accounts.uploads.NoFiles"]
 
 # -- delivery ---------------------------------------------------------------------------
 

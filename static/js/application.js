@@ -1,9 +1,9 @@
-// Autosave of the application form: when a field loses focus and every twenty seconds.
-// The server keeps what was typed whether or not it is valid yet; see accounts/views.
+// The application form made better: it saves itself when a field loses focus and every twenty
+// seconds, and hides questions that wait for another answer. The server keeps what was typed
+// whether or not it is valid yet, and decides by itself what is asked; see accounts/filling.py.
 const form = document.querySelector("form[data-autosave]");
 if (form) {
   const mark = document.getElementById("autosave-mark");
-  const version = form.elements.seen_version;
   let saved = snapshot();
   let busy = false;
   let stopped = false;
@@ -11,41 +11,57 @@ if (form) {
   function snapshot() {
     const data = new FormData(form);
     data.delete("csrfmiddlewaretoken");
-    data.delete("seen_version");
+    data.delete("seen");
     return new URLSearchParams(data).toString();
   }
 
-  async function save() {
+  async function save(leaving = false) {
     const now = snapshot();
-    if (busy || stopped || now === saved) return;
+    if ((busy && !leaving) || stopped || now === saved) return;
     busy = true;
-    const body = new FormData(form);
-    body.set("action", "save");
     try {
-      const answer = await fetch(location.href, {
+      const answer = await fetch(location.pathname, {
         method: "POST",
-        body,
+        body: new FormData(form),
         headers: { Accept: "application/json" },
+        keepalive: leaving,
       });
       const told = await answer.json();
       if (answer.ok) {
         saved = now;
-        version.value = told.version;
+        form.elements.seen.value = told.seen;
         mark.textContent = `Saved ${told.saved_at}`;
       } else {
         // Another window saved, or the application has moved on: only a person can decide.
         stopped = true;
-        mark.textContent = told.error;
+        mark.textContent = told.error || "Not saved. Reload the page.";
       }
     } catch {
-      mark.textContent = "Not saved: no connection. It will be tried again.";
+      mark.textContent = "Not saved yet. It will be tried again.";
     } finally {
       busy = false;
     }
   }
 
-  form.addEventListener("focusout", save);
-  const timer = setInterval(save, 20_000);
+  const conditional = [...form.querySelectorAll("[data-shown-if]")];
+  function arrange() {
+    const data = new FormData(form);
+    for (const part of conditional) {
+      const { shownIf: key, shownValue: wanted } = part.dataset;
+      if (!form.elements[key]) continue; // asked on another step
+      const box = form.elements[key].type === "checkbox";
+      const given = box ? [form.elements[key].checked ? "yes" : "no"] : data.getAll(key);
+      part.hidden = !given.some((one) => one.trim().toLowerCase() === wanted.trim().toLowerCase());
+    }
+  }
+
+  arrange();
+  form.addEventListener("input", arrange);
+  form.addEventListener("focusout", () => save());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") save(true);
+  });
+  const timer = setInterval(() => save(), 20_000);
   form.addEventListener("submit", () => {
     stopped = true;
     clearInterval(timer);

@@ -1,5 +1,6 @@
-"""Applying through the page: strict at submit, and no word is ever lost."""
+"""Applying through the pages: kept as typed, strict at submit alone, and no word is ever lost."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,33 +10,7 @@ from accounts.models import Application, AuditEvent, Grant, Tier, User
 from accounts.moves import Status
 from accounts.tiers import AccessMode
 from tests import factories
-
-ADDRESS = "/apply/opt-175b/"
-ABSTRACT = "We measure how outlier features of the residual stream grow with scale. " * 3
-PLAN = "On an encrypted volume of our cluster, readable by the two people named, deleted in May. "
-
-
-@pytest.fixture
-def answers(applicant: User, gated_tier: Tier) -> dict[str, Any]:
-    """What a valid form sends."""
-    return {
-        "full_name": "Adaeze Obi",
-        "work_email": applicant.email,
-        "org_name": "University of Example",
-        "org_type": "university",
-        "position": "doctoral",
-        "country": "NO",
-        "profile_url": "https://orcid.org/0000-0002-1825-0097",
-        "title": "Outlier features at scale",
-        "abstract": ABSTRACT,
-        "commercial": "no",
-        "commercial_detail": "",
-        "storage_plan": PLAN,
-        "noncommercial": "on",
-        "licence_accept": "on",
-        "licence_sha256": factories.in_force(gated_tier).text_sha256,
-        "seen_version": "0",
-    }
+from tests.accounts.form_filler import ADDRESS, PLAN, Filler
 
 
 @pytest.fixture
@@ -44,12 +19,16 @@ def signed_in(client: Client, applicant: User) -> Client:
     return client
 
 
-def submit(client: Client, answers: dict[str, Any]) -> Any:
-    return client.post(ADDRESS, {**answers, "action": "submit"})
+@pytest.fixture
+def filler(signed_in: Client, gated_tier: Tier, applicant: User) -> Filler:
+    """The applicant at the form of the gated tier."""
+    return Filler(signed_in, gated_tier, applicant)
 
 
-def save(client: Client, answers: dict[str, Any]) -> Any:
-    return client.post(ADDRESS, {**answers, "action": "save"})
+@pytest.fixture
+def begun(filler: Filler) -> Filler:
+    filler.begin()
+    return filler
 
 
 # -- the way through ------------------------------------------------------------------------
@@ -61,14 +40,49 @@ def test_a_stranger_reads_what_is_asked_before_signing_in(client: Client, gated_
     assert "next=/apply/opt-175b/" in page
 
 
-def test_looking_at_the_form_makes_no_draft(signed_in: Client, gated_tier: Tier) -> None:
+def test_looking_at_the_start_makes_no_draft(signed_in: Client, gated_tier: Tier) -> None:
     assert signed_in.get(ADDRESS).status_code == 200
     assert not Application.objects.exists()
 
 
-def test_a_complete_form_is_submitted(signed_in: Client, answers: dict[str, Any]) -> None:
-    answer = submit(signed_in, answers)
-    application = Application.objects.get()
+def test_beginning_asks_for_the_country_and_leads_to_the_first_step(filler: Filler) -> None:
+    answer = filler.begin("NO")
+    assert answer["Location"] == filler.place("you")
+    assert '<option value="NO" selected>' in filler.page("you")
+    assert filler.begin("NO")["Location"] == filler.place("you")  # twice is one draft
+    assert Application.objects.count() == 1
+
+
+def test_a_blocked_country_is_told_before_anything_is_filled_in(
+    filler: Filler, gated_tier: Tier
+) -> None:
+    Tier.objects.filter(pk=gated_tier.pk).update(blocked_countries="KP")
+    assert "North Korea" in filler.client.get(ADDRESS).content.decode()
+    answer = filler.begin("KP")
+    assert answer.status_code == 422
+    assert "The licence excludes work in North Korea" in answer.content.decode()
+    assert not Application.objects.exists()
+
+
+def test_each_step_leads_to_the_next_and_the_last_to_the_review(begun: Filler) -> None:
+    steps = ["you", "project", "plan", "terms", "review"]
+    for step, after in pairwise(steps):
+        assert begun.save(step)["Location"] == begun.place(after)
+    assert "Ready to submit" in begun.page("review")
+
+
+def test_the_buttons_save_and_lead_back_and_to_any_step(begun: Filler) -> None:
+    assert begun.save("project", go="back")["Location"] == begun.place("you")
+    assert begun.save("project", go="terms")["Location"] == begun.place("terms")
+    assert begun.save("project", go="review")["Location"] == begun.place("review")
+    assert begun.save("project", go="https://example.org")["Location"] == begun.place("project")
+    assert begun.application.answers["title"] == begun.answers["title"]
+
+
+def test_a_complete_form_is_submitted(filler: Filler) -> None:
+    filler.fill()
+    answer = filler.submit()
+    application = filler.application
     assert answer["Location"] == f"/applications/{application.public_id}/"
     assert application.status == Status.SUBMITTED
     snapshot = application.latest_snapshot
@@ -76,31 +90,63 @@ def test_a_complete_form_is_submitted(signed_in: Client, answers: dict[str, Any]
     assert snapshot.answers["title"] == "Outlier features at scale"
 
 
-def test_posted_twice_it_is_one_application(signed_in: Client, answers: dict[str, Any]) -> None:
-    submit(signed_in, answers)
-    again = submit(signed_in, answers)
-    application = Application.objects.get()
-    assert again["Location"] == f"/applications/{application.public_id}/"
-    assert application.snapshots.count() == 1
+def test_submitted_twice_it_is_one_application(filler: Filler) -> None:
+    filler.fill()
+    sent = {"seen": "x", "seen_version": str(filler.application.answers_version), "go": "submit"}
+    for _ in range(2):
+        answer = filler.client.post(filler.place("review"), sent)
+        assert answer["Location"] == f"/applications/{filler.application.public_id}/"
+    assert filler.application.snapshots.count() == 1
 
 
-def test_a_draft_is_kept_whatever_is_missing(signed_in: Client, answers: dict[str, Any]) -> None:
-    answer = save(signed_in, {"title": "Tiny", "seen_version": "0"})
-    assert answer.status_code == 302
-    page = signed_in.get(ADDRESS).content.decode()
+def test_a_step_is_kept_whatever_is_missing(begun: Filler) -> None:
+    assert begun.save("project", title="Tiny", abstract=None).status_code == 302
+    page = begun.page("project")
     assert 'value="Tiny"' in page
-    assert "Still needed before you can submit" in page
+    assert "at least 10" in page  # what is there is judged at once
+    assert "This field is required" not in page  # what is not there yet is no fault
+    assert "Still needed before you can submit" in begun.page("review")
 
 
-def test_a_saved_draft_can_be_submitted(signed_in: Client, answers: dict[str, Any]) -> None:
-    save(signed_in, {**answers, "title": "First words of it"})
-    submit(signed_in, {**answers, "seen_version": "1"})
-    assert Application.objects.get().status == Status.SUBMITTED
+def test_coming_back_leads_to_the_first_step_that_needs_something(begun: Filler) -> None:
+    begun.save("you")
+    assert begun.client.get(ADDRESS)["Location"] == begun.place("project")
+    begun.fill()
+    assert begun.client.get(ADDRESS)["Location"] == begun.place("review")
 
 
-def test_text_is_kept_normalised_and_trimmed(signed_in: Client, answers: dict[str, Any]) -> None:
-    submit(signed_in, {**answers, "full_name": "  Ame\u0301lie\u00a0Søren  "})
-    assert Application.objects.get().answers["full_name"] == "Amélie\u00a0Søren"
+def test_a_draft_is_the_same_in_another_browser_after_signing_out(
+    begun: Filler, applicant: User
+) -> None:
+    begun.save("project", title="Typed in the first browser")
+    begun.client.logout()
+    assert begun.client.get(begun.place("project")).status_code == 302
+    begun.client = Client()
+    begun.client.force_login(applicant)
+    assert "Typed in the first browser" in begun.page("project")
+
+
+def test_text_is_kept_normalised_and_trimmed(begun: Filler) -> None:
+    begun.save("you", full_name="  Ame\u0301lie\u00a0Søren \0 ")
+    assert begun.application.answers["full_name"] == "Amélie\u00a0Søren"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("王小明", "大規模言語モデルにおける外れ値特徴の研究"),
+        ("فاطمة بنت محمد", "دراسة السمات الشاذة في النماذج اللغوية الكبيرة"),
+    ],
+    ids=["han", "arabic"],
+)
+def test_names_and_texts_of_any_script_are_taken(filler: Filler, name: str, title: str) -> None:
+    filler.fill(full_name=name, title=title)
+    assert 'dir="auto"' in filler.page("project")
+    filler.submit()
+    page = filler.client.get(f"/applications/{filler.application.public_id}/").content.decode()
+    assert filler.application.status == Status.SUBMITTED
+    assert name in page
+    assert title in page
 
 
 # -- errors keep the input ------------------------------------------------------------------
@@ -118,6 +164,7 @@ FAULTS = [
     ("country", "XX", "valid choice"),
     ("profile_url", "", "required"),
     ("profile_url", "http://example.org/me", "https://"),
+    ("profile_url", "https://orcid.org/0000-0002-1825-0098", "no ORCID iD"),
     ("profile_url", "javascript:alert(1)", "URL"),
     ("title", "Too short", "at least 10"),
     ("title", "x" * 201, "at most 200"),
@@ -131,116 +178,197 @@ FAULTS = [
 ]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("key", "value", "told"), FAULTS)
-def test_a_fault_is_named_and_nothing_typed_is_lost(
-    signed_in: Client, answers: dict[str, Any], key: str, value: str, told: str
+def test_a_fault_is_named_on_the_review_and_at_its_field_and_nothing_typed_is_lost(
+    filler: Filler, key: str, value: str, told: str
 ) -> None:
-    sent = {**answers, key: value}
-    if value == "":
-        del sent[key]
-    answer = submit(signed_in, sent)
+    filler.fill(**{key: value or None})
+    answer = filler.submit()
     page = answer.content.decode()
     assert answer.status_code == 422
     assert told in page
     assert 'id="error-summary"' in page
+    field = "licence_accept" if key == "licence_sha256" else key
+    step = next(step for step in ("you", "project", "plan", "terms") if filler_has(step, field))
+    assert f"{filler.place(step)}?check#field-{field}" in page
+    assert told in filler.page(step, "?check")
     assert PLAN.strip() in page or key == "storage_plan"
-    application = Application.objects.get()
+    application = filler.application
     assert application.status == Status.DRAFT
-    assert application.answers["org_type"] == sent["org_type"]
+    assert application.answers.get(key, "") == value
 
 
-def test_the_help_text_is_no_abstract(signed_in: Client, answers: dict[str, Any]) -> None:
+def filler_has(step: str, key: str) -> bool:
+    from accounts.questions import STEPS
+
+    return key in STEPS[step][1]
+
+
+def test_the_help_text_is_no_abstract(filler: Filler) -> None:
     from accounts.forms import ABSTRACT_HELP
 
-    answer = submit(signed_in, {**answers, "abstract": ABSTRACT_HELP + " Indeed."})
-    assert "repeats the help text" in answer.content.decode()
+    filler.fill(abstract=ABSTRACT_HELP + " Indeed.")
+    assert "repeats the help text" in filler.submit().content.decode()
 
 
-def test_a_commercial_interest_must_be_explained(
-    signed_in: Client, answers: dict[str, Any]
+def test_a_commercial_interest_must_be_explained(filler: Filler) -> None:
+    filler.fill(commercial="yes")
+    assert "Say what the commercial interest is" in filler.submit().content.decode()
+    told = "A spin-off may license the method later on. " * 2
+    filler.save("project", commercial="yes", commercial_detail=told)
+    filler.submit()
+    assert filler.application.status == Status.SUBMITTED
+
+
+def test_a_free_mail_address_is_taken_with_a_profile_and_told(
+    signed_in: Client, gated_tier: Tier
 ) -> None:
-    sent = {**answers, "commercial": "yes"}
-    assert "Say what the commercial interest is" in submit(signed_in, sent).content.decode()
-    sent |= {"commercial_detail": "A spin-off may license the method later on. " * 2}
-    submit(signed_in, {**sent, "seen_version": "1"})
-    assert Application.objects.get().status == Status.SUBMITTED
+    person = factories.person(email="ada@gmail.com")
+    signed_in.force_login(person)
+    filler = Filler(signed_in, gated_tier, person)
+    filler.fill(profile_url=None)
+    page = filler.submit().content.decode()
+    assert "required with an address of a free mail service" in page
+    filler.save("you")
+    assert "is an address that anyone can have" in filler.page("review")
+    filler.submit()
+    assert filler.application.status == Status.SUBMITTED
 
 
-def test_a_blocked_country_is_told_before_and_refused(
-    signed_in: Client, answers: dict[str, Any], gated_tier: Tier
+def test_a_linked_orcid_stands_in_for_the_profile(applicant: User, gated_tier: Tier) -> None:
+    from accounts.forms import ApplicationForm
+
+    facts = {"person": applicant, "tier": gated_tier, "licence": factories.in_force(gated_tier)}
+    bare = ApplicationForm({}, **facts)  # type: ignore[arg-type]
+    linked = ApplicationForm({}, linked_orcid="0000-0002-1825-0097", **facts)  # type: ignore[arg-type]
+    assert "profile_url" in bare.errors
+    assert "profile_url" not in linked.errors
+
+
+# -- the licence ----------------------------------------------------------------------------
+
+
+def test_a_new_licence_text_must_be_read_first_and_its_changes_are_shown(
+    filler: Filler, gated_tier: Tier
 ) -> None:
-    Tier.objects.filter(pk=gated_tier.pk).update(blocked_countries="KP")
-    assert "North Korea" in signed_in.get(ADDRESS).content.decode()
-    answer = submit(signed_in, {**answers, "country": "KP"})
-    assert "The licence excludes work in North Korea" in answer.content.decode()
+    filler.fill()
+    newer = gated_tier.licence.versions.create(
+        version="2", text="# Terms\n\nFor research alone, never for harm.\n"
+    )
+    assert "read the new text" in filler.submit().content.decode()
+    page = filler.page("terms")
+    assert "The licence has changed since you accepted it" in page
+    assert "alone" in page[page.index("<ins>") : page.index("</ins>")]
+    assert "checked" not in page[page.index('id="id_licence_accept"') - 200 :][:400]
+    filler.save("terms", licence_sha256=newer.text_sha256)
+    filler.submit()
+    snapshot = filler.application.latest_snapshot
+    assert snapshot is not None
+    assert snapshot.licence_version == newer
 
 
-def test_a_new_licence_text_must_be_read_first(
-    signed_in: Client, answers: dict[str, Any], gated_tier: Tier
-) -> None:
-    newer = gated_tier.licence.versions.create(version="2", text="Other terms.")
-    page = submit(signed_in, answers).content.decode()
-    assert "read the new text" in page
-    assert "Other terms." in page
-    assert newer.text_sha256 in page
-    sent = {**answers, "licence_sha256": newer.text_sha256, "seen_version": "1"}
-    submit(signed_in, sent)
-    assert Application.objects.get().status == Status.SUBMITTED
-
-
-def test_markup_in_answers_is_shown_as_text(signed_in: Client, answers: dict[str, Any]) -> None:
+def test_markup_in_answers_is_shown_as_text(filler: Filler) -> None:
     hostile = '"><script>alert(1)</script>'
-    submit(signed_in, {**answers, "title": f"A title with {hostile}", "org_name": hostile})
-    application = Application.objects.get()
-    for address in (f"/applications/{application.public_id}/", "/applications/"):
-        assert "<script>alert" not in signed_in.get(address).content.decode()
+    filler.fill(title=f"A title with {hostile}", org_name=hostile)
+    pages = [filler.page(step) for step in ("you", "project", "review")]
+    filler.submit()
+    shown = [f"/applications/{filler.application.public_id}/", "/applications/"]
+    pages += [filler.client.get(address).content.decode() for address in shown]
+    assert all("<script>alert" not in page for page in pages)
+    assert "&lt;script&gt;alert" in pages[-2]
 
 
 # -- two windows ----------------------------------------------------------------------------
 
 
-def test_a_stale_save_shows_both_versions_and_overwrites_nothing(
-    signed_in: Client, answers: dict[str, Any]
-) -> None:
-    save(signed_in, {**answers, "title": "From the first window"})
-    answer = save(signed_in, {**answers, "title": "From the second window"})
+def test_a_stale_save_shows_both_versions_and_overwrites_nothing(begun: Filler) -> None:
+    seen = begun.hidden("project")
+    begun.save("project", title="From the first window")
+    answer = begun.save("project", title="From the second window", seen=seen)
     page = answer.content.decode()
     assert answer.status_code == 409
     assert "From the first window" in page
     assert 'value="From the second window"' in page
-    assert Application.objects.get().answers["title"] == "From the first window"
-    assert 'name="seen_version" value="1"' in page
+    assert 'name="keep_saved" value="title"' in page
+    assert begun.application.answers["title"] == "From the first window"
 
 
-def test_the_second_save_after_the_warning_is_taken(
-    signed_in: Client, answers: dict[str, Any]
-) -> None:
-    save(signed_in, {**answers, "title": "From the first window"})
-    save(signed_in, {**answers, "title": "From the second window"})
-    save(signed_in, {**answers, "title": "From the second window", "seen_version": "1"})
-    assert Application.objects.get().answers["title"] == "From the second window"
+def test_after_the_warning_either_version_can_be_chosen(begun: Filler) -> None:
+    seen = begun.hidden("project")
+    begun.save("project", title="From the first window")
+    begun.save("project", title="From the second window", seen=seen)
+    begun.save("project", title="From the second window", keep_saved="title")
+    assert begun.application.answers["title"] == "From the first window"
+    begun.save("project", title="From the second window")
+    assert begun.application.answers["title"] == "From the second window"
 
 
-def test_autosave_answers_in_json(signed_in: Client, answers: dict[str, Any]) -> None:
-    headers = {"accept": "application/json"}
-    saved = signed_in.post(ADDRESS, {**answers, "action": "save"}, headers=headers)
-    assert saved.json()["version"] == 1
-    stale = {**answers, "title": "Something else", "action": "save"}
-    answer = signed_in.post(ADDRESS, stale, headers=headers)
+def test_two_windows_on_different_steps_do_not_get_in_each_others_way(begun: Filler) -> None:
+    seen = begun.hidden("plan")
+    begun.save("project")
+    assert begun.save("plan", seen=seen).status_code == 302
+    assert {"title", "storage_plan"} <= set(begun.application.answers)
+
+
+def test_the_same_text_sent_twice_is_no_conflict(begun: Filler) -> None:
+    seen = begun.hidden("project")
+    assert begun.save("project", seen=seen).status_code == 302
+    assert begun.save("project", seen=seen).status_code == 302
+    assert begun.application.answers_version == 2  # the country was the first
+
+
+def test_answers_changed_elsewhere_are_read_again_before_they_are_sent(filler: Filler) -> None:
+    filler.fill()
+    page = filler.page("review")
+    filler.save("project", title="Changed in another window")
+    version = page.split('name="seen_version" value="')[1].split('"')[0]
+    answer = filler.client.post(
+        filler.place("review"), {"seen": "", "seen_version": version, "go": "submit"}
+    )
+    assert answer.status_code == 409
+    assert "Changed in another window" in answer.content.decode()
+    assert filler.application.status == Status.DRAFT
+
+
+def test_autosave_answers_in_json(begun: Filler) -> None:
+    seen, headers = begun.hidden("project"), {"accept": "application/json"}
+    sent = {"title": "Saved by itself", "seen": seen}
+    saved = begun.client.post(begun.place("project"), sent, headers=headers)
+    assert saved.json()["seen"] == begun.hidden("project")
+    assert saved.json()["saved_at"].endswith("UTC")
+    stale = {"title": "Something else", "seen": seen}
+    answer = begun.client.post(begun.place("project"), stale, headers=headers)
     assert answer.status_code == 409
     assert answer.json()["code"] == "bad_transition"
 
 
-@pytest.mark.parametrize("version", ["", "x", "-1", "9" * 30, None])
-def test_a_forged_version_overwrites_nothing(
-    signed_in: Client, answers: dict[str, Any], version: str | None
-) -> None:
-    save(signed_in, answers)
-    sent = {**answers, "title": "Not to be kept", "seen_version": version}
-    if version is None:
-        del sent["seen_version"]
-    assert save(signed_in, sent).status_code == 409
-    assert Application.objects.get().answers["title"] == answers["title"]
+@pytest.mark.parametrize("mark", ["", "x", "0" * 16])
+def test_a_forged_mark_overwrites_nothing(begun: Filler, mark: str) -> None:
+    begun.save("project")
+    assert begun.save("project", title="Not to be kept", seen=mark).status_code == 409
+    assert begun.application.answers["title"] == begun.answers["title"]
+
+
+def test_a_submitted_application_takes_no_answers(filler: Filler) -> None:
+    filler.fill()
+    filler.submit()
+    for step in ("project", "review"):
+        answer = filler.client.get(filler.place(step))
+        assert answer["Location"] == f"/applications/{filler.application.public_id}/"
+    assert filler.save("project", title="Too late for this", seen="x").status_code == 302
+    assert filler.application.answers["title"] == filler.answers["title"]
+
+
+def test_a_step_opens_in_few_queries(begun: Filler, django_assert_max_num_queries: Any) -> None:
+    begun.fill()
+    for step in ("you", "project", "plan", "terms", "review"):
+        with django_assert_max_num_queries(12):
+            begun.page(step)
+
+
+def test_an_unknown_step_is_404(begun: Filler) -> None:
+    assert begun.client.get(begun.place("nothing")).status_code == 404
 
 
 # -- refusals -------------------------------------------------------------------------------
@@ -331,26 +459,32 @@ def test_its_page_tells_what_happened_but_no_internal_note(
 
 
 def test_a_returned_application_is_changed_and_submitted_again(
-    signed_in: Client,
-    answers: dict[str, Any],
-    applicant: User,
-    gated_tier: Tier,
-    reviewer: User,
+    filler: Filler, reviewer: User
 ) -> None:
-    submit(signed_in, answers)
-    application = Application.objects.get()
+    filler.fill()
+    filler.submit()
+    application = filler.application
     application.return_for_changes(
         by=reviewer,
         reasons=["incomplete"],
         note="Name the cluster.",
         remarks={"storage_plan": "Which cluster?"},
     )
-    page = signed_in.get(ADDRESS).content.decode()
-    assert "Name the cluster." in page
-    submit(signed_in, {**answers, "title": "A better title for it", "seen_version": "1"})
+    [remark] = application.remarks.all()
+    assert filler.client.get(ADDRESS)["Location"] == filler.place("plan")
+    assert "Which cluster?" in filler.page("plan")
+    said = {f"answer_{remark.pk}": "The group's own, in Oslo."}
+    filler.save("plan", storage_plan=PLAN + "It is the group's cluster.", **said)
+    review = filler.page("review")
+    assert "It is the group" in review[review.index("<ins>") : review.rindex("</ins>")]
+    assert "The group&#x27;s own, in Oslo." in review
+    filler.submit()
     application.refresh_from_db()
     assert application.status == Status.SUBMITTED
     assert application.snapshots.count() == 2
+    remark.refresh_from_db()
+    assert remark.answer == "The group's own, in Oslo."
+    assert remark.answered_at is not None
 
 
 def test_an_applicant_withdraws(signed_in: Client, gated_tier: Tier, applicant: User) -> None:

@@ -70,6 +70,15 @@ class Site:
     returned: str
     application: str
 
+    @property
+    def form(self) -> list[str]:
+        """The pages of the returned application's form."""
+        steps = ("you", "project", "plan", "terms")
+        return [
+            *(f"{self.application}form/{step}/" for step in steps),
+            f"{self.application}review/",
+        ]
+
     def cookie(self, session: str) -> dict[str, str]:
         name = portal_settings.SESSION_COOKIE_NAME
         return {"name": name, "value": session, "url": self.url}
@@ -160,7 +169,7 @@ def _walk(site: Site, context: BrowserContext) -> list[str]:
     faults = [fault for path in OPEN_PAGES for fault in _faults(page, site.url + path)]
     for session, paths in (
         (site.holder, PERSONAL_PAGES),
-        (site.returned, [site.application, "/apply/opt-175b/"]),
+        (site.returned, [site.application, *site.form]),
     ):
         context.add_cookies([site.cookie(session)])  # type: ignore[list-item]
         faults += [fault for path in paths for fault in _faults(page, site.url + path)]
@@ -182,7 +191,7 @@ def test_everything_comes_from_our_own_origin(
     page = open_browser().new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("/", "/acme/sharded", "/apply/opt-175b/"):
+    for path in ("/", "/acme/sharded", "/apply/opt-175b/", "/applications/"):
         page.goto(site.url + path, wait_until="networkidle")
     assert asked
     assert [address for address in asked if not address.startswith(site.url)] == []
@@ -227,10 +236,11 @@ def test_without_scripts_the_commands_and_the_form_still_work(
     page.goto(site.url + "/acme/open")
     page.get_by_text("curl", exact=True).first.click()
     assert page.locator('[data-way="curl"]').is_visible()
-    page.goto(site.url + "/apply/opt-175b/")
+    page.goto(site.url + site.form[1])
     page.get_by_label("Project title").fill("Changed without a script")
-    page.get_by_role("button", name="Save draft").click()
-    assert "saved as a draft" in page.inner_text("main")
+    page.keyboard.press("Enter")
+    page.wait_for_url(site.url + site.form[2])
+    page.get_by_role("button", name="Back").click()
     assert page.get_by_label("Project title").input_value() == "Changed without a script"
 
 
@@ -240,7 +250,9 @@ def test_the_form_saves_itself_when_a_field_loses_focus(
     context = open_browser()
     context.add_cookies([site.cookie(site.returned)])  # type: ignore[list-item]
     page = context.new_page()
-    page.goto(site.url + "/apply/opt-175b/")
+    page.goto(site.url + site.form[1])
+    page.locator("#autosave-mark", has_text="Saved ").wait_for()
+    page.locator("#autosave-mark").evaluate("mark => { mark.textContent = '' }")
     page.get_by_label("Project title").fill("Saved by leaving the field")
     page.keyboard.press("Tab")
     page.locator("#autosave-mark", has_text="Saved ").wait_for()
@@ -252,10 +264,13 @@ def test_errors_take_the_focus(site: Site, open_browser: Callable[..., BrowserCo
     context = open_browser()
     context.add_cookies([site.cookie(site.returned)])  # type: ignore[list-item]
     page = context.new_page()
-    page.goto(site.url + "/apply/opt-175b/")
+    page.goto(site.url + site.form[4])
     page.get_by_role("button", name="Submit again").click()
     page.wait_for_selector("#error-summary")
     assert page.evaluate("document.activeElement.id") == "error-summary"
+    page.locator("#error-summary a", has_text="Full name").click()
+    assert page.url.startswith(site.url + site.form[0])
+    assert page.locator("#field-full_name .field__error").is_visible()
 
 
 def test_the_colours_follow_the_system_until_the_reader_chooses(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from accounts.models import Application, AuditEvent, OutgoingMail
+from accounts.questions import STEPS
 from accounts.roles import Role
 from tests import factories
 from tests.live import Portal
@@ -73,10 +74,12 @@ def _sign_up(portal: Portal) -> Visitor:
 def _apply(visitor: Visitor) -> Application:
     visitor.visit("/apply/opt-175b/")
     answers = {
-        key: ("on" if value is True else "no" if value is False else str(value))
-        for key, value in factories.ANSWERS.items()
-    }
-    visitor.submit("Submit application", **answers | {"work_email": "grace@uni.example"})
+        key: "on" if value is True else str(value) for key, value in factories.ANSWERS.items()
+    } | {"work_email": "grace@uni.example"}
+    visitor.submit("Begin the application", country=answers["country"])
+    for _, keys in STEPS.values():
+        visitor.submit("Save and go on", **{key: answers[key] for key in keys if key in answers})
+    visitor.submit("Submit application")
     application = Application.objects.get()
     assert application.status == "submitted", visitor.page.text
     assert application.reference in visitor.visit("/applications/")

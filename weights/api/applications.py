@@ -8,13 +8,15 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router, responses
 
-from accounts import applications
+from accounts import applications, filling
 from accounts.access import live_grant
-from accounts.errors import AlreadyHeld
-from accounts.forms import ApplicationForm
+from accounts.errors import AlreadyHeld, InvalidAnswers
+from accounts.extras import Extra, Kind
+from accounts.filling import Filling
 from accounts.history import events_of
 from accounts.models import Application, Decision, Grant, LicenceVersion, ReasonText, Tier
 from accounts.moves import Status
+from accounts.questions import LABELS
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, person
@@ -28,7 +30,14 @@ _MOVES = {
     Status.RETURNED: ["save", "submit"],
     Status.SUBMITTED: ["withdraw"],
     Status.IN_REVIEW: ["withdraw"],
+    Status.APPROVED: ["copy"],
+    Status.REJECTED: ["copy"],
+    Status.WITHDRAWN: ["copy"],
+    Status.LAPSED: ["copy"],
 }
+#: What is accepted with a submission and is no answer to be saved.
+_TERMS = {"licence_accept", "licence_sha256"}
+_LARGEST = 2**63 - 1
 
 
 @router.api_operation(
@@ -138,12 +147,24 @@ def answers_save(
 ) -> schemas.ApplicationDetail:
     """Kept valid or not, in place of those before; a draft or a returned application takes them.
 
-    409 when they were changed since `seen_version`.
+    409 when they were changed since `seen_version`. A document comes by an operation of its own.
     """
     application = _own(request, public_id)
-    typed = _form(request, application, sent.answers.dict(exclude_none=True)).typed()
-    application.save_answers(typed, by=person(request), seen_version=sent.seen_version)
+    told, form = sent.answers.model_dump(exclude_none=True), _sheet(request, application).form
+    _refuse_unknown(told, form.extras)
+    accepted = {key: application.answers[key] for key in _TERMS if key in application.answers}
+    typed = form.typed(told, [key for key in told if key in form.fields])
+    application.save_answers(typed | accepted, by=person(request), seen_version=sent.seen_version)
     return _detail(request, application)
+
+
+def _refuse_unknown(told: dict[str, Any], extras: dict[str, Extra]) -> None:
+    """An answer to a question that this form does not ask is an error, not a silence."""
+    texts = {key for key, extra in extras.items() if extra.kind != Kind.FILE}
+    unknown = sorted(told.keys() - (LABELS.keys() - _TERMS) - texts)
+    if unknown:
+        faults = [Fault(f"answers.{key}", "The form has no such question.") for key in unknown]
+        raise Refused("invalid_request", "Some answers have no question.", faults=faults)
 
 
 @router.post(
@@ -159,10 +180,14 @@ def application_submit(
     422 names each field that is missing or wrong, and nothing is sent.
     """
     application = _own(request, public_id)
-    form = _form(request, application, application.answers | sent.dict())
-    if "submit" in _moves(application) and (faults := _faults(form)):
-        raise Refused("invalid_answers", "Correct the fields, then submit again.", faults=faults)
-    applications.submit_form(application, form, by=person(request), seen_version=sent.seen_version)
+    accepted = {"licence_accept": sent.licence_accept, "licence_sha256": sent.licence_sha256}
+    try:
+        filling.submit(
+            application, by=person(request), seen_version=sent.seen_version, answers=accepted
+        )
+    except InvalidAnswers as error:
+        detail = "Correct the fields, then submit again."
+        raise Refused("invalid_answers", detail, faults=_faults(error.form)) from error
     return _detail(request, application)
 
 
@@ -180,8 +205,52 @@ def application_withdraw(
     return _detail(request, application)
 
 
+@router.post(
+    "/applications/{uuid:public_id}/copy",
+    response=answers(schemas.ApplicationDetail, 404, 409, status=201),
+    summary="Copy an ended application as a new draft",
+)
+def application_copy(
+    request: ApiRequest, response: HttpResponse, public_id: UUID
+) -> responses.Status[schemas.ApplicationDetail]:
+    """The answers last sent, to change and submit. 429 while days of waiting are left."""
+    draft = _own(request, public_id).copy_as_new(by=person(request))
+    response["Location"] = schemas.address(f"{ROOT}/applications/{draft.public_id}")
+    return responses.Status(201, _detail(request, draft))
+
+
+@router.post(
+    "/applications/{uuid:public_id}/adopt",
+    response=answers(schemas.ApplicationDetail, 404, 409),
+    summary="Adopt the questions that the tier asks now",
+)
+def application_adopt(request: ApiRequest, public_id: UUID) -> schemas.ApplicationDetail:
+    """For a draft whose `questions_outdated` is true; every answer is kept."""
+    application = _own(request, public_id)
+    application.adopt_questions(by=person(request))
+    return _detail(request, application)
+
+
+@router.put(
+    "/applications/{uuid:public_id}/remarks/{int:number}",
+    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    summary="Answer a remark",
+)
+def remark_answer(
+    request: ApiRequest, public_id: UUID, number: int, sent: schemas.RemarkAnswered
+) -> schemas.ApplicationDetail:
+    """In place of an earlier answer; empty takes it back. While the application is open."""
+    application = _own(request, public_id)
+    if number > _LARGEST or not application.remarks.filter(pk=number, is_public=True).exists():
+        raise Refused("remark_not_found", f"{application.reference} has no remark {number}.")
+    application.answer_remarks({number: sent.answer}, by=person(request))
+    return _detail(request, application)
+
+
 def _own(request: ApiRequest, public_id: UUID) -> Application:
-    mine = Application.objects.filter(applicant=person(request)).select_related("tier__licence")
+    mine = Application.objects.filter(applicant=person(request)).select_related(
+        "tier__licence", "form"
+    )
     application = mine.filter(public_id=public_id).first()
     if application is None:
         raise Refused("application_not_found", f"You have no application {public_id}.")
@@ -191,14 +260,11 @@ def _own(request: ApiRequest, public_id: UUID) -> Application:
 # -- the form ---------------------------------------------------------------------------
 
 
-def _form(request: ApiRequest, application: Application, data: dict[str, Any]) -> ApplicationForm:
-    licence = application.tier.licence.in_force()
-    if licence is None:
-        raise Refused("licence_changed", "No licence is in force for this tier at present.")
-    return ApplicationForm(data, person=person(request), tier=application.tier, licence=licence)
+def _sheet(request: ApiRequest, application: Application) -> Filling:
+    return Filling(application, person(request))
 
 
-def _faults(form: ApplicationForm) -> list[Fault]:
+def _faults(form: Any) -> list[Fault]:
     """What keeps the form from being submitted, field by field."""
     return [
         Fault("" if field == "__all__" else field, str(message))
@@ -207,16 +273,14 @@ def _faults(form: ApplicationForm) -> list[Fault]:
     ]
 
 
-def _open_points(request: ApiRequest, application: Application) -> list[schemas.FieldFault]:
+def _open_points(sheet: Filling) -> list[schemas.FieldFault]:
     """What still keeps the answers as they are from being submitted, but for the licence."""
-    if "submit" not in _moves(application):
+    if not sheet.application.is_editable:
         return []
-    form = _form(request, application, {**application.answers, "seen_version": 0})
-    skipped = {"licence_accept", "licence_sha256"}
     return [
         schemas.FieldFault(**fault._asdict())
-        for fault in _faults(form)
-        if fault.field not in skipped
+        for fault in _faults(sheet.form)
+        if fault.field not in _TERMS
     ]
 
 
@@ -242,13 +306,20 @@ def _facts(application: Application) -> dict[str, Any]:
 
 
 def _detail(request: ApiRequest, application: Application) -> schemas.ApplicationDetail:
-    licence = application.tier.licence
+    licence, sheet = application.tier.licence, _sheet(request, application)
     words = ReasonText.objects.current()
+    kept = [one for found in sheet.documents.values() for one in found]
+    files = {extra.key for extra in sheet.extras if extra.kind == Kind.FILE}
+    told = {key: application.answers[key] for key in application.answers.keys() - _TERMS - files}
     return schemas.ApplicationDetail(
         **_facts(application),
         version=application.answers_version,
-        answers=application.answers,
-        open_points=_open_points(request, application),
+        answers=told,
+        questions=[schemas.QuestionTold.of(extra) for extra in sheet.extras],
+        questions_outdated=applications.may_adopt(application),
+        documents=[schemas.DocumentTold.of(one) for one in kept],
+        remarks=[schemas.RemarkTold.of(one) for one in application.remarks.filter(is_public=True)],
+        open_points=_open_points(sheet),
         moves=_moves(application),
         terms=schemas.LicenceTold.of(licence, licence.in_force()),
         decisions=[_decision(decision, words) for decision in application.decisions.all()],

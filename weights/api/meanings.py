@@ -42,6 +42,8 @@ MEANINGS: dict[str, Meaning] = {
     "tier_not_found": Meaning(404, "No such tier", "A checkpoint names its tier."),
     "application_not_found": Meaning(404, "No such application", "See the list of yours."),
     "grant_not_found": Meaning(404, "No such grant", "See the list of yours."),
+    "document_not_found": Meaning(404, "No such document", "See those of your application."),
+    "remark_not_found": Meaning(404, "No such remark", "See those of your application."),
     "link_not_found": Meaning(404, "No such link", "See the list of yours."),
     "code_not_found": Meaning(404, "No such code", "See the list of codes."),
     "not_found": Meaning(404, "No such address", "See the documentation."),

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.conf import settings
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.duo import UseTerm
-from accounts.models import Grant, Licence, LicenceVersion, Tier
+from accounts.extras import Extra
+from accounts.models import Attachment, Grant, Licence, LicenceVersion, Remark, Tier
 from accounts.receipts import Receipt
 from weights.models import Checkpoint, CheckpointLink, File, Revision
 
@@ -416,8 +417,31 @@ def _answer(most: int = 20_000, **facts: Any) -> Any:
     return Field(None, max_length=most, **facts)
 
 
-class Answers(Hearing):
-    """The questions of the application form, version 1; a draft may leave any of them out."""
+#: An answer to a tier's own question: text, a tick, a number, or several texts.
+ExtraAnswer = str | bool | int | float | list[str] | list[dict[str, Any]]
+
+
+class Answers(BaseModel):
+    """The questions of every application, and a tier's own as the application's `questions`
+    list them, each by its key; a draft may leave any of them out."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "additionalProperties": False,
+            "patternProperties": {
+                "^extra_": {
+                    "anyOf": [
+                        {"type": "string", "maxLength": 20_000},
+                        {"type": "boolean"},
+                        {"type": "number"},
+                        {"type": "array", "items": {"type": ["string", "object"]}},
+                    ]
+                }
+            },
+        },
+    )
+    __pydantic_extra__: dict[str, ExtraAnswer]
 
     full_name: str | None = _answer()
     work_email: str | None = _answer(description="One of your confirmed addresses")
@@ -488,6 +512,79 @@ class DecisionTold(Schema):
     note: str
 
 
+class QuestionTold(Schema):
+    """A tier's own question. `shown_if` is the key and the value of the answer it waits for;
+    one of kind `file` is answered by a document."""
+
+    key: str
+    label: str
+    help: str
+    kind: str
+    required: bool
+    choices: list[str]
+    shown_if: tuple[str, str] | None
+
+    @classmethod
+    def of(cls, extra: Extra) -> "QuestionTold":
+        return cls(
+            key=extra.key,
+            label=extra.label,
+            help=extra.help_text,
+            kind=extra.kind,
+            required=extra.required,
+            choices=list(extra.choices),
+            shown_if=(extra.if_key, extra.if_value) if extra.if_key else None,
+        )
+
+
+class DocumentTold(Schema):
+    """A PDF sent as an answer."""
+
+    id: UUID
+    question: str
+    name: str
+    size: int
+    sha256: str
+    uploaded_at: datetime
+
+    @classmethod
+    def of(cls, attachment: Attachment) -> "DocumentTold":
+        return cls(
+            id=attachment.public_id,
+            question=attachment.question,
+            name=attachment.name,
+            size=attachment.size,
+            sha256=attachment.sha256,
+            uploaded_at=attachment.uploaded_at,
+        )
+
+
+class RemarkTold(Schema):
+    """What a reviewer says about one field, or about the whole (`field` is empty)."""
+
+    number: int
+    field: str
+    text: str
+    at: datetime
+    answer: str
+    answered_at: datetime | None
+
+    @classmethod
+    def of(cls, remark: Remark) -> "RemarkTold":
+        return cls(
+            number=remark.pk,
+            field=remark.field,
+            text=remark.text,
+            at=remark.created_at,
+            answer=remark.answer,
+            answered_at=remark.answered_at,
+        )
+
+
+class RemarkAnswered(Hearing):
+    answer: str = Field(max_length=2000)
+
+
 class EventTold(Schema):
     at: datetime
     text: str
@@ -499,6 +596,10 @@ class ApplicationDetail(ApplicationTold):
 
     version: int
     answers: dict[str, Any]
+    questions: list[QuestionTold]
+    questions_outdated: bool = Field(description="The tier asks others by now; see adopt")
+    documents: list[DocumentTold]
+    remarks: list[RemarkTold]
     open_points: list[FieldFault]
     moves: list[str]
     terms: LicenceTold

@@ -12,6 +12,7 @@ from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, Transitio
 from accounts.models.application.eligibility import one_at_a_time, refuse_to_apply, seconds_until
 from accounts.models.application.record import ApplicationRecord, Kind, transition
 from accounts.models.audit import AuditEvent
+from accounts.models.form import FormVersion
 from accounts.moves import EDITABLE_STATES, Status
 
 if TYPE_CHECKING:
@@ -41,6 +42,38 @@ class ApplicantMoves(ApplicationRecord):
                 )
             raise TransitionRefused(f"{self.reference} is {Status(self.status).label.lower()}")
         self.answers, self.answers_version, self.saved_at = answers, seen_version + 1, now
+
+    @transaction.atomic
+    def answer_remarks(self, said: dict[int, str], *, by: "User") -> None:
+        """Keep what the applicant says to public remarks: remark's key -> text.
+
+        Raises TransitionRefused once the application is closed.
+        """
+        self.demand("submit", by)
+        if not self.is_open:
+            raise TransitionRefused(f"{self.reference} is {Status(self.status).label.lower()}")
+        now = timezone.now()
+        for remark in self.remarks.filter(pk__in=said, is_public=True):
+            text = said[remark.pk].strip()
+            if remark.answer != text:
+                remark.answer, remark.answered_at = text, now if text else None
+                remark.save(update_fields=["answer", "answered_at"])
+
+    @transaction.atomic
+    def adopt_questions(self, *, by: "User") -> None:
+        """Give a draft the tier's questions as they stand now. Every answer stays where it is:
+        one that is not asked any more is kept, shown to its writer, and not sent.
+
+        Raises TransitionRefused for anything but a draft.
+        """
+        self.demand("submit", by)
+        form = FormVersion.objects.current(self.tier)
+        drafts = type(self)._default_manager.filter(pk=self.pk, status=Status.DRAFT)
+        if not drafts.update(form=form, saved_at=timezone.now()):
+            raise TransitionRefused(f"{self.reference} is no draft; its questions stay")
+        self.form = form
+        details = {"form": form.number}
+        AuditEvent.record("application.adopt", actor=by, target=self, details=details)
 
     @transition
     def submit(self, *, by: "User", licence_sha256: str) -> "ApplicationSnapshot":

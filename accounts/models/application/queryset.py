@@ -142,7 +142,7 @@ def _last_answers(application: "ApplicationRecord") -> dict[str, object]:
     """What was last sent, without the acceptance, which is given anew each time."""
     snapshot = application.latest_snapshot
     answers = snapshot.answers if snapshot else application.answers
-    return {key: value for key, value in answers.items() if key != "licence_accept"}
+    return {key: answers[key] for key in answers if key not in {"licence_accept", "licence_sha256"}}
 
 
 def _end_access(applicant: "User", tier: "Tier", *, by: "User", reason: str) -> Grant | None:

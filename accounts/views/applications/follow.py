@@ -1,0 +1,167 @@
+"""Following an application: where it stands, and what its applicant can still do."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import emails, following, forecast, rate_limits
+from accounts.errors import AccountsError, LimitReached
+from accounts.filling import Filling, answer_name
+from accounts.models import Application, ReasonText, Tier, User
+from accounts.models.application.eligibility import may_apply_from
+from accounts.moves import Status
+from accounts.questions import answered
+from accounts.rate_limits import Limit
+from accounts.reasons import waiting_days
+from accounts.tiers import AccessMode
+from accounts.views.applications.common import address_of, own, sentence
+from accounts.views.people import signed_in
+
+_RECEIPTS = Limit("receipt", 3, 3600)
+
+
+@login_required
+@require_safe
+def application_list(request: HttpRequest) -> HttpResponse:
+    mine = Application.objects.filter(applicant=signed_in(request)).select_related("tier")
+    context = {
+        "applications": mine.order_by("-created_at"),
+        "tiers": Tier.objects.exclude(mode=AccessMode.OPEN),
+    }
+    return render(request, "accounts/application_list.html", context)
+
+
+@login_required
+@require_safe
+def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    application, person = own(request, public_id), signed_in(request)
+    snapshot = application.latest_snapshot
+    shown = snapshot.answers if snapshot else application.answers
+    context = {
+        "application": application,
+        "tier": application.tier,
+        "events": following.timeline(application),
+        "decisions": _decisions(application),
+        "answers": answered(shown, application.form.extras),
+        "documents": application.attachments.filter(removed_at=None),
+        "outlook": forecast.outlook(application),
+        "answer_by": following.answer_by(application),
+        "grant": getattr(application, "grant", None),
+        "can_withdraw": application.is_waiting,
+        "can_resend": application.is_waiting and snapshot is not None,
+        **_remarks(application, person),
+        **_next_form(application, person),
+    }
+    return render(request, "accounts/application_detail.html", context)
+
+
+def _decisions(application: Application) -> list[dict[str, Any]]:
+    words = ReasonText.objects.current()
+    return [
+        {
+            "verdict": decision.get_verdict_display(),
+            "at": decision.created_at,
+            "note": decision.note,
+            "reasons": [words[code] for code in decision.reasons],
+            "waiting_days": waiting_days(decision.reasons),
+        }
+        for decision in application.decisions.all()
+    ]
+
+
+def _remarks(application: Application, person: User) -> dict[str, Any]:
+    """Every public remark, by the label of its field; each can be answered while staff has it."""
+    labels = application.form.labels()
+    made = application.remarks.filter(is_public=True)
+    told = [
+        {"label": labels.get(one.field, ""), "remark": one, "name": answer_name(one)}
+        for one in made
+    ]
+    return {"remarks": told, "can_answer": application.is_waiting and bool(told)}
+
+
+def _next_form(application: Application, person: User) -> dict[str, Any]:
+    """Where the form goes on, or when a copy may be made."""
+    if application.is_editable:
+        return {"go_on": address_of(application, Filling(application, person).first_open)}
+    if not application.is_terminal or application.status == Status.APPROVED:
+        return {"can_copy": _has_ended(application)}
+    again = may_apply_from(person, application.tier)
+    wait = again if again and again > timezone.now() else None
+    return {"can_copy": wait is None, "copy_from": wait}
+
+
+def _has_ended(application: Application) -> bool:
+    """Whether the access that an approval gave is over, so that one may ask anew."""
+    grant = getattr(application, "grant", None)
+    return application.status == Status.APPROVED and grant is not None and not grant.is_live
+
+
+# -- what an applicant does -----------------------------------------------------------------
+
+
+@login_required
+@require_POST
+def application_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
+    application = own(request, public_id)
+    try:
+        reason = request.POST.get("reason", "")[:500]
+        application.withdraw(by=signed_in(request), reason=reason)
+        messages.success(request, f"{application.reference} is withdrawn.")
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+    return redirect("accounts:application-detail", application.public_id)
+
+
+@login_required
+@require_POST
+def application_copy(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A new draft with the answers of one that has ended."""
+    application = own(request, public_id)
+    try:
+        draft = application.copy_as_new(by=signed_in(request))
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+        return redirect("accounts:application-detail", application.public_id)
+    messages.success(request, "A new draft holds the answers last sent. Change what should change.")
+    return redirect(address_of(draft, Filling(draft, signed_in(request)).first_open))
+
+
+@login_required
+@require_POST
+def application_receipt(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Send the receipt once more, at most three times an hour."""
+    application = own(request, public_id)
+    try:
+        if not application.is_waiting:
+            raise LimitReached("there is no receipt to send for it now")
+        if not rate_limits.take(_RECEIPTS, str(signed_in(request).pk)).allowed:
+            raise LimitReached("three receipts were sent this hour; look for one, or try later")
+        emails.receipt_again(application)
+        messages.success(request, "The receipt is on its way once more.")
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+    return redirect("accounts:application-detail", application.public_id)
+
+
+@login_required
+@require_POST
+def application_answer(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Answer remarks that were made while staff has the application."""
+    application = own(request, public_id)
+    said = {
+        remark.pk: request.POST[answer_name(remark)][:2000]
+        for remark in application.remarks.filter(is_public=True)
+        if answer_name(remark) in request.POST
+    }
+    try:
+        application.answer_remarks(said, by=signed_in(request))
+        messages.success(request, "Your answer is kept; the reviewer reads it with the rest.")
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+    return redirect("accounts:application-detail", application.public_id)

@@ -1,0 +1,111 @@
+"""Where an application starts: what is asked, from which country, or why nothing can be asked."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts import applications
+from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
+from accounts.filling import Filling
+from accounts.forms import CountryForm, excluded
+from accounts.markdown import to_html
+from accounts.models import FormVersion, LicenceVersion, Tier, User
+from accounts.models.application.eligibility import refuse_to_apply
+from accounts.questions import LABELS
+from accounts.tiers import AccessMode
+from accounts.views.applications.common import address_of, sentence
+from accounts.views.people import signed_in
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def application_create(request: HttpRequest, slug: str) -> HttpResponse:
+    """What one tier asks, which anyone may read; and the button that begins an application."""
+    tier = get_object_or_404(Tier.objects.select_related("licence"), slug=slug)
+    licence = tier.licence.in_force()
+    if not tier.is_gated or licence is None:
+        why = "open" if not tier.is_gated else "no_licence"
+        return _refused(request, tier, {"why": why})
+    if not request.user.is_authenticated:
+        return _start_page(request, tier, None)
+    user = signed_in(request)
+    standing = applications.standing(user, tier)
+    if standing.outdated or tier.access_mode is AccessMode.CLICK_THROUGH:
+        return _accept(request, user, tier, licence)
+    application = applications.draft_of(user, tier)
+    if application is not None:
+        return redirect(address_of(application, Filling(application, user).first_open))
+    try:
+        refuse_to_apply(user, tier)
+    except AlreadyHeld as error:
+        return _refused(request, tier, {"why": "held", "error": error, "standing": standing})
+    except AccountsError as error:
+        return _refused(request, tier, {"why": error.code, "error": error})
+    return _begin(request, user, tier)
+
+
+def _begin(request: HttpRequest, user: User, tier: Tier) -> HttpResponse:
+    """Ask for the country first: nobody fills in a form that cannot be approved."""
+    if request.method != "POST":
+        return _start_page(request, tier, CountryForm(tier=tier))
+    form = CountryForm(request.POST, tier=tier)
+    if not form.is_valid():
+        return _start_page(request, tier, form, status=422)
+    try:
+        draft = applications.begin(user, tier, country=form.cleaned_data["country"])
+    except AccountsError as error:
+        return _refused(request, tier, {"why": error.code, "error": error})
+    return redirect(address_of(draft, "you"))
+
+
+def _start_page(
+    request: HttpRequest, tier: Tier, form: CountryForm | None, *, status: int = 200
+) -> HttpResponse:
+    extras = FormVersion.objects.asked_by(tier)
+    context = {
+        "tier": tier,
+        "questions": [*LABELS.values(), *(extra["label"] for extra in extras)],
+        "blocked": excluded(tier).values(),
+        "form": form,
+    }
+    return render(request, "accounts/application_start.html", context, status=status)
+
+
+# -- other outcomes -------------------------------------------------------------------------
+
+
+def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersion) -> HttpResponse:
+    """Accept the text alone: click-through tiers, and new versions for holders."""
+    error = ""
+    if request.method == "POST":
+        try:
+            if "licence_accept" not in request.POST:
+                raise LicenceChanged("tick the box to accept the licence")
+            sha256 = request.POST.get("licence_sha256", "")
+            applications.accept_licence(user, tier, licence_sha256=sha256)
+            messages.success(request, f"You have accepted the licence of {tier}.")
+            return redirect("/access/")
+        except AlreadyHeld:
+            return redirect("/access/")
+        except AccountsError as refused:
+            error = sentence(refused)
+    elif (standing := applications.standing(user, tier)).grant and not standing.outdated:
+        return _refused(request, tier, {"why": "held", "standing": standing})
+    context = {
+        "tier": tier,
+        "licence": licence,
+        "licence_text": to_html(licence.text, top=2),
+        "error": error,
+    }
+    status = 422 if error else 200
+    return render(request, "accounts/licence_accept.html", context, status=status)
+
+
+def _refused(request: HttpRequest, tier: Tier, context: dict[str, Any]) -> HttpResponse:
+    error = context.get("error")
+    told = sentence(error) if isinstance(error, AccountsError) else ""
+    status = 200 if context["why"] in {"open", "held"} else 403
+    context = {"tier": tier, "sentence": told, **context}
+    return render(request, "accounts/application_refused.html", context, status=status)
