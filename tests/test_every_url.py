@@ -53,6 +53,7 @@ API = {
     ),
     *("answers_save", "application_submit", "application_withdraw", "application_copy"),
     *("application_adopt", "remark_answer", "document_send", "document_read", "document_remove"),
+    "transparency_numbers",
 }
 #: Routes that answer with pages or JSON, never with a file's bytes.
 WORDS = {
@@ -81,6 +82,8 @@ WORDS = {
     "delivery:link-folder-bare",
     *(f"api:{name}" for name in API),
     "unknown-api-address",
+    "transparency-csv",
+    "accounts:transparency",
     "healthz",
     "readyz",
     "accounts:licence-list",
@@ -318,6 +321,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "step": ["you", "terms"],
         "question": ["extra_document"],
         "number": ["1"],
+        "table": ["applications", "grants"],
         "app_label": ["weights"],
         "url": ["weights/"],
         "key": ["abc"],

@@ -15,7 +15,16 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from accounts.errors import AccountsError, LimitReached
-from weights.api import applications, checkpoints, codes, documents, downloads, grants, links
+from weights.api import (
+    applications,
+    checkpoints,
+    codes,
+    documents,
+    downloads,
+    grants,
+    links,
+    transparency,
+)
 from weights.api.authentication import BearerToken, OptionalToken
 from weights.api.meanings import MEANINGS
 from weights.api.parsing import BoundedParser
@@ -96,6 +105,7 @@ api.add_router("", links.router)
 api.add_router("", applications.router)
 api.add_router("", grants.router)
 api.add_router("", documents.router)
+api.add_router("", transparency.router)
 api.add_router("", codes.router)
 
 

@@ -6,6 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from weights.api.api import api
 from weights.api.problems import Refused, problem
+from weights.api.transparency import table_csv
 
 
 @csrf_exempt
@@ -15,5 +16,6 @@ def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 urlpatterns = [
     path("api/v1/", api.urls),
+    path("api/v1/transparency/<slug:table>.csv", table_csv, name="transparency-csv"),
     re_path(r"^api/v1(?:/(?P<rest>[\s\S]*))?$", unknown_address, name="unknown-api-address"),
 ]

@@ -75,6 +75,7 @@ def test_only_own_things_demand_a_token(document: dict[str, Any]) -> None:
     public = {"checkpoint_list", "checkpoint_detail", "revision_list", "file_list", "plan"} | {
         "dry_run",
         "known_file",
+        "transparency_numbers",
         "code_list",
         "code_detail",
     }

@@ -1,0 +1,16 @@
+"""The gate's public numbers as a page."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts import transparency
+from accounts.reasons import Reason
+
+
+@require_safe
+def transparency_page(request: HttpRequest) -> HttpResponse:
+    numbers = transparency.published()
+    labels = dict(Reason.choices)
+    reasons = [{**row, "label": labels.get(row["code"], row["code"])} for row in numbers["reasons"]]
+    return render(request, "accounts/transparency.html", {**numbers, "reasons": reasons})

@@ -1,0 +1,325 @@
+"""The public numbers are those of the records, and no small one can be worked out from them."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.test import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
+
+from accounts import transparency
+from accounts.models import Grant, Tier, User
+from accounts.transparency import counting, publication
+from accounts.transparency.counting import OUTCOMES, STATES, Counts, Row
+from tests import factories
+
+# -- counted from records -----------------------------------------------------------------
+
+
+def _ended(tier: Tier, reviewer: User, outcome: str, *, returned: bool = False) -> None:
+    applicant = factories.person()
+    application = factories.submitted(applicant, tier)
+    if returned:
+        application.return_for_changes(
+            by=reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
+        )
+        sha = factories.in_force(tier).text_sha256
+        application.submit(by=applicant, licence_sha256=sha)
+    if outcome == "approved":
+        application.approve(by=reviewer)
+    elif outcome == "rejected":
+        note = "The plan does not say who can read the weights."
+        application.reject(by=reviewer, reasons=["spam", "commercial_use"], note=note)
+    elif outcome == "withdrawn":
+        application.withdraw(by=applicant)
+
+
+@pytest.mark.django_db
+def test_the_tables_are_what_a_recount_by_hand_gives(
+    gated_tier: Tier, reviewer: User, client: Client
+) -> None:
+    with time_machine.travel("2027-02-08 10:00Z", tick=False) as clock:  # a Monday
+        for _ in range(6):
+            _ended(gated_tier, reviewer, "rejected")
+        for _ in range(2):
+            _ended(gated_tier, reviewer, "withdrawn")
+        for number in range(7):
+            _ended(gated_tier, reviewer, "approved", returned=number < 6)
+        clock.move_to("2027-03-01 10:00Z")
+        waiting = [factories.submitted(factories.person(), gated_tier) for _ in range(5)]
+        clock.move_to("2027-03-04 10:00Z")
+        for application in waiting:
+            application.approve(by=reviewer)
+        Grant.objects.filter(application=waiting[0]).update(state="revoked")
+        for _ in range(6):
+            factories.submitted(factories.person(), gated_tier)
+        clock.move_to("2027-03-19 10:00Z")
+        factories.submitted(factories.person(), gated_tier)
+        told = client.get("/api/v1/transparency/").json()
+    tier = gated_tier.slug
+    assert told["applications"] == [
+        {
+            "month": "2027-02",
+            "tier": tier,
+            "approved": 7,
+            "rejected": 6,
+            "withdrawn": "<5",
+            "lapsed": 0,
+            "shown": 13,
+            "returned_at_least_once": 6,
+            "median_days": 0,
+            "p90_days": 0,
+        },
+        {
+            "month": "2027-03",
+            "tier": tier,
+            "approved": 5,
+            "rejected": 0,
+            "withdrawn": 0,
+            "lapsed": 0,
+            "shown": 5,
+            "returned_at_least_once": 0,
+            "median_days": 3,
+            "p90_days": 3,
+        },
+    ]
+    february = {"month": "2027-02", "tier": tier}
+    assert told["reasons"] == [
+        {**february, "verdict": "reject", "code": "commercial_use", "applications": 6},
+        {**february, "verdict": "reject", "code": "spam", "applications": 6},
+        {**february, "verdict": "return", "code": "incomplete", "applications": 6},
+    ]
+    assert told["queue"] == [{"tier": tier, "on_time": "<5", "overdue": 0, "alarm": 6, "shown": 6}]
+    # Eleven live and one revoked grant of twelve approvals: the sum would tell the one.
+    assert told["grants"] == [{"tier": tier, **dict.fromkeys(STATES), "shown": 0}]
+
+
+@pytest.mark.django_db
+def test_each_table_is_a_csv_with_the_same_numbers(
+    gated_tier: Tier, reviewer: User, client: Client
+) -> None:
+    _ended(gated_tier, reviewer, "approved")
+    told = client.get("/api/v1/transparency/").json()
+    for table, columns in transparency.TABLES.items():
+        response = client.get(f"/api/v1/transparency/{table}.csv")
+        assert response["Content-Type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(response.text)))
+        flat = [{name: _text(row[name]) for name in columns} for row in told[table]]
+        assert rows == flat, table
+    assert client.get("/api/v1/transparency/people.csv").status_code == 404
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+@pytest.mark.django_db
+def test_the_page_shows_the_tables_to_anybody(
+    gated_tier: Tier, reviewer: User, client: Client
+) -> None:
+    assert "No application has ended yet" in client.get("/transparency/").text
+    cache.clear()
+    for _ in range(5):
+        _ended(gated_tier, reviewer, "rejected")
+    _ended(gated_tier, reviewer, "withdrawn")
+    page = client.get("/transparency/").text
+    assert "&lt;&nbsp;5" in page
+    assert "commercial_use" in page
+
+
+@pytest.mark.django_db
+def test_counting_takes_four_queries(
+    gated_tier: Tier, reviewer: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for outcome in ("approved", "rejected", "withdrawn", "open"):
+        _ended(gated_tier, reviewer, outcome, returned=True)
+    with django_assert_num_queries(4):
+        counting.count()
+
+
+# -- what a reader can work out -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Person:
+    """One ended application; `codes` are those it was returned or rejected with."""
+
+    month: str
+    outcome: str
+    was_returned: bool
+    codes: frozenset[str]
+    state: str
+
+
+def _counts(people: list[Person]) -> Counts:
+    rows: dict[tuple[str, str], Row] = {}
+    grants: Counter[str] = Counter()
+    for person in people:
+        row = rows.setdefault((person.month, "t"), Row())
+        row.outcomes[person.outcome] += 1
+        if person.was_returned or person.outcome == "lapsed":
+            row.returned += 1
+            row.why["return"].update(person.codes)
+        if person.outcome == "rejected":
+            row.why["reject"].update(person.codes)
+        if person.outcome == "approved":
+            grants[person.state] += 1
+    return Counts(rows, {}, {"t": grants})
+
+
+def _published(counts: Counts) -> Any:
+    return publication.tables(counts)
+
+
+def _row(outcomes: dict[str, int], returned: int) -> Row:
+    row = Row()
+    row.outcomes.update(outcomes)
+    row.returned = returned
+    return row
+
+
+def _same_looking(row: Row) -> Iterator[tuple[dict[str, int], int]]:
+    """Outcomes and returns of every row that would be published like this one."""
+    seen = _published(Counts({("m", "t"): _row(row.outcomes, row.returned)}, {}, {}))
+    ranges = [
+        range(1, 5) if 0 < row.outcomes[name] < 5 else [row.outcomes[name]] for name in OUTCOMES
+    ]
+    for values in product(*ranges):
+        outcomes = dict(zip(OUTCOMES, values, strict=True))
+        for returned in range(outcomes["lapsed"], sum(values) + 1):
+            one = Counts({("m", "t"): _row(outcomes, returned)}, {}, {})
+            if _published(one) == seen:
+                yield outcomes, returned
+
+
+def _assert_row_keeps_its_secrets(row: Row) -> None:
+    alike = list(_same_looking(row))
+    whole = sum(row.outcomes.values())
+    secrets: dict[str, tuple[int, set[int]]] = {
+        name: (row.outcomes[name], {outcomes[name] for outcomes, _ in alike}) for name in OUTCOMES
+    }
+    secrets["returned"] = (row.returned, {returned for _, returned in alike})
+    secrets["not returned"] = (
+        whole - row.returned,
+        {sum(outcomes.values()) - returned for outcomes, returned in alike},
+    )
+    secrets["returned, not lapsed"] = (
+        row.returned - row.outcomes["lapsed"],
+        {returned - outcomes["lapsed"] for outcomes, returned in alike},
+    )
+    for name, (true, possible) in secrets.items():
+        assert true in possible
+        assert not 0 < true < 5 or len(possible) > 1, (name, true, row)
+
+
+def _assert_reasons_keep_their_secrets(row: Row) -> None:
+    """Each application has at least one code, which a reader knows."""
+    told = _published(Counts({("m", "t"): row}, {}, {}))
+    for verdict, base in (("reject", row.outcomes["rejected"]), ("return", row.returned)):
+        true = row.why[verdict]
+        if not any(line["verdict"] == verdict for line in told["reasons"]):
+            continue
+        alike = []
+        for numbers in product(*[range(1, base + 1) for _ in true]):
+            if sum(numbers) < base:
+                continue
+            other = Row(Counter(row.outcomes), row.returned, [], dict(row.why))
+            other.why = {**row.why, verdict: Counter(dict(zip(true, numbers, strict=True)))}
+            if _published(Counts({("m", "t"): other}, {}, {}))["reasons"] == told["reasons"]:
+                alike.append(dict(zip(true, numbers, strict=True)))
+        for code, number in true.items():
+            possible = {one[code] for one in alike}
+            assert number in possible
+            assert not 0 < number < 5 or len(possible) > 1, (code, number, base)
+            assert not 0 < base - number < 5 or len(possible) > 1, (code, number, base)
+
+
+def _assert_grants_keep_their_secrets(counts: Counts) -> None:
+    """A reader takes it that every approval made one grant."""
+    seen = _published(counts)
+    approved = [row.outcomes["approved"] for row in counts.rows.values()]
+    states = {name: counts.grants["t"][name] for name in STATES}
+    told = seen["grants"][0]
+    if any(told[name] is None for name in STATES):
+        return  # nothing is told of any state
+    cells = [*approved, *states.values()]
+    ranges = [range(1, 5) if 0 < number < 5 else [number] for number in cells]
+    alike = [
+        values
+        for values in product(*ranges)
+        if sum(values[: len(approved)]) == sum(values[len(approved) :])
+    ]
+    for place, number in enumerate(cells):
+        possible = {values[place] for values in alike}
+        assert number in possible
+        assert not 0 < number < 5 or len(possible) > 1, (approved, states)
+
+
+def _assert_no_small_number_can_be_worked_out(people: list[Person]) -> None:
+    counts = _counts(people)
+    text = str(_published(counts))
+    for row in counts.rows.values():
+        _assert_row_keeps_its_secrets(row)
+        _assert_reasons_keep_their_secrets(row)
+    _assert_grants_keep_their_secrets(counts)
+    assert "'shown': 1," not in text
+
+
+PEOPLE = st.builds(
+    Person,
+    month=st.sampled_from(["2027-01", "2027-02"]),
+    outcome=st.sampled_from(["approved", "approved", "approved", *OUTCOMES]),
+    was_returned=st.booleans(),
+    codes=st.sampled_from(
+        [frozenset({"spam"}), frozenset({"other"}), frozenset({"spam", "other"})]
+    ),
+    state=st.sampled_from(["active", "active", "active", "revoked"]),
+)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> list[Person]:
+    """A few kinds of people, each several times: so counts of every size are met."""
+    kinds = draw(st.lists(PEOPLE, min_size=1, max_size=6))
+    return [kind for kind in kinds for _ in range(draw(st.integers(1, 9)))]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(crowds(), st.data())
+def test_with_one_person_more_or_less_no_small_number_can_be_worked_out(
+    people: list[Person], data: st.DataObject
+) -> None:
+    _assert_no_small_number_can_be_worked_out(people)
+    _assert_no_small_number_can_be_worked_out([*people, data.draw(PEOPLE)])
+    gone = data.draw(st.integers(0, len(people) - 1))
+    if len(people) > 1:
+        _assert_no_small_number_can_be_worked_out(people[:gone] + people[gone + 1 :])
+
+
+def test_the_solver_of_these_tests_finds_a_leak_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With totals and parts shown as they are, small numbers come out."""
+    person = Person("2027-01", "approved", True, frozenset({"spam"}), "active")
+    stayed = Person("2027-01", "approved", False, frozenset({"spam"}), "active")
+    monkeypatch.setattr(
+        "accounts.transparency.suppression.part", lambda number, whole, small=0: number
+    )
+    with pytest.raises(AssertionError):
+        _assert_no_small_number_can_be_worked_out([person] * 3 + [stayed] * 6)
+    monkeypatch.undo()
+    monkeypatch.setattr("accounts.transparency.suppression._all_free", lambda *_: True)
+    with pytest.raises(AssertionError):
+        _assert_no_small_number_can_be_worked_out([person] * 8 + [PEOPLE_OF_FEBRUARY])
+
+
+PEOPLE_OF_FEBRUARY = Person("2027-02", "approved", False, frozenset({"spam"}), "active")

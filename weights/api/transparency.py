@@ -1,0 +1,56 @@
+"""The gate's public numbers, small ones hidden."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from ninja import Router, Schema
+
+from accounts import transparency
+from weights.api.answers import READ, answers
+from weights.api.authentication import ApiRequest, OptionalToken
+from weights.api.problems import Refused, problem
+
+router = Router(tags=["Transparency"], auth=OptionalToken())
+
+
+class Numbers(Schema):
+    """Counts are numbers; `<5` is one of 1 to 4; null is withheld, since it would give one away.
+
+    Each table is also there as CSV, under its name and `.csv`. Times to the first answer
+    are working days. `shown` is the sum of what is shown, and so at least the total.
+    """
+
+    made_at: datetime
+    applications: list[dict[str, Any]]
+    reasons: list[dict[str, Any]]
+    queue: list[dict[str, Any]]
+    grants: list[dict[str, Any]]
+
+
+@router.api_operation(
+    READ,
+    "/transparency/",
+    response=answers(Numbers),
+    summary="Read the gate's public numbers",
+)
+def transparency_numbers(request: ApiRequest) -> dict[str, Any]:
+    """Ended applications by month, tier and outcome, reasons, the open queue, and grants.
+
+    Made anew at most every ten minutes.
+    """
+    return transparency.published()
+
+
+@require_safe
+def table_csv(request: HttpRequest, table: str) -> HttpResponse:
+    """One table of the numbers as a file."""
+    if table not in transparency.TABLES:
+        return problem(request, Refused("not_found", "There is no such table."))
+    rows = transparency.published()[table]
+    response = HttpResponse(
+        transparency.as_csv(table, rows), content_type="text/csv; charset=utf-8"
+    )
+    response["Content-Disposition"] = f'attachment; filename="{table}.csv"'
+    return response
