@@ -12,7 +12,16 @@ from accounts.reasons import waiting_days
 from accounts.roles import DECIDERS, GRANT_KEEPERS, Role
 
 if TYPE_CHECKING:
-    from accounts.models import AuditEvent, Consultation, Decision, Grant, Remark, Tier, User
+    from accounts.models import (
+        AuditEvent,
+        Consultation,
+        Decision,
+        Grant,
+        LicenceVersion,
+        Remark,
+        Tier,
+        User,
+    )
     from accounts.models.application.record import ApplicationRecord
     from accounts.receipts import Receipt
 
@@ -264,6 +273,26 @@ def access_ended(grant: "Grant") -> None:
     _to_holder(grant, "access_ended")
 
 
+def licence_changed(grant: "Grant", version: "LicenceVersion") -> bool:
+    """Tell a holder that another text is in force, and until when the old acceptance counts."""
+    return _licence(grant, "licence_changed", version)
+
+
+def licence_reminder(grant: "Grant", version: "LicenceVersion") -> bool:
+    """Remind a holder who has not accepted it that the notice ends."""
+    return _licence(grant, "licence_reminder", version)
+
+
+def licence_key(kind: str, version: "LicenceVersion") -> str:
+    """The unique key of such a mail, but for the grant's number that follows it."""
+    return f"{kind}:{version.pk}:"
+
+
+def _licence(grant: "Grant", kind: str, version: "LicenceVersion") -> bool:
+    key = licence_key(kind, version).removeprefix(f"{kind}:") + str(grant.pk)
+    return _to_holder(grant, kind, key=key, version=version, before=grant.licence_version)
+
+
 def _to_leads(grant: "Grant", what: str, event: "AuditEvent", receipt: "Receipt") -> None:
     """Tell the tier's lead reviewers that access was closed, and what still works until when."""
     for lead in reviewers_of(grant.tier):
@@ -311,9 +340,9 @@ def _to_holder(
     *,
     key: str = "",
     **context: object,
-) -> None:
-    """Once for a grant, or for each event or key of its own."""
-    outbox.send(
+) -> bool:
+    """Once for a grant, or for each event or key of its own; whether it was new."""
+    sent = outbox.send(
         kind,
         to=grant.user.email,
         key=key or (f"{grant.pk}:{event.pk}" if event else str(grant.pk)),
@@ -321,3 +350,4 @@ def _to_holder(
         about=grant,
         context={"grant": grant, "tier": grant.tier, **context},
     )
+    return sent is not None

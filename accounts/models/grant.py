@@ -1,7 +1,8 @@
 """The live right of one person to one tier."""
 
 import uuid
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -184,13 +185,13 @@ class Grant(models.Model):
         """Suspended, and not past its end."""
         return self.state == self.State.SUSPENDED and self.expires_at > timezone.now()
 
-    def licence_holds(self, now: datetime, in_force: "LicenceVersion | None") -> bool:
-        """Whether the accepted version is the one in force, or its notice still runs."""
-        if in_force is None or in_force.pk == self.licence_version_id:
-            return True
-        if in_force.effective_at <= self.licence_version.effective_at:
-            return True
-        return now < in_force.effective_at + timedelta(days=in_force.notice_days)
+    def licence_holds(self, now: datetime, texts: Iterable["LicenceVersion"]) -> bool:
+        """Whether the accepted text is the newest of `texts`, or the notice of all newer ones runs.
+
+        `texts` are those of the tier's licence that have come into force by `now`.
+        """
+        accepted = self.licence_version.effective_at
+        return all(now < text.notice_ends for text in texts if text.effective_at > accepted)
 
     # -- moves: each guarded, audited and told -------------------------------------------
 

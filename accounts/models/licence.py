@@ -1,6 +1,7 @@
 """Licences and their frozen versions."""
 
 import hashlib
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -22,9 +23,11 @@ class Licence(models.Model):
 
     def in_force(self) -> "LicenceVersion | None":
         """The version that a person accepts today: the newest whose date has come."""
-        return (
-            self.versions.filter(effective_at__lte=timezone.now()).order_by("-effective_at").first()
-        )
+        return self.in_force_by(timezone.now()).first()
+
+    def in_force_by(self, now: datetime) -> "models.QuerySet[LicenceVersion]":
+        """Every version whose date has come, the newest first."""
+        return self.versions.filter(effective_at__lte=now).order_by("-effective_at")
 
 
 class LicenceVersion(models.Model):
@@ -37,12 +40,16 @@ class LicenceVersion(models.Model):
     effective_at = models.DateTimeField(default=timezone.now)
     notice_days = models.PositiveSmallIntegerField(
         default=30,
-        help_text="Days after the effective date on which grants of older versions still open",
+        help_text="Days on which older acceptances still count; 0 is urgent: none",
     )
     summary = models.CharField(max_length=500, blank=True, help_text="What changed")
     is_sample = models.BooleanField(
         default=False, help_text="Wording shipped with the portal for the owner to replace"
     )
+
+    #: When every holder of an older text had been told, and had been reminded.
+    announced_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reminded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         constraints = [
@@ -59,3 +66,19 @@ class LicenceVersion(models.Model):
             raise ValueError(f"{self} is frozen; make a new version")
         self.text_sha256 = digest
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @property
+    def notice_ends(self) -> datetime:
+        """From when grants of older texts refuse until this one is accepted."""
+        return self.effective_at + timedelta(days=self.notice_days)
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.notice_days == 0
+
+    def before(self) -> "LicenceVersion | None":
+        """The text that this one replaced or will replace."""
+        older = LicenceVersion.objects.filter(
+            licence=self.licence_id, effective_at__lt=self.effective_at
+        )
+        return older.order_by("-effective_at").first()

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from accounts.models import Heartbeat
-from accounts.sweeps import claims, consultations, digest, overdue, silence
+from accounts.sweeps import claims, consultations, digest, licences, overdue, silence
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ STEPS = {
     "overdue told": overdue.tell_leads,
     "colleagues reminded": consultations.remind,
     "digests sent": digest.send,
+    "new licences told": licences.announce,
+    "licence reminders": licences.remind,
 }
 
 

@@ -6,7 +6,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.markdown import to_html
-from accounts.models import Licence
+from accounts.models import Licence, LicenceVersion
+from accounts.word_diff import diff, passages
 
 
 @require_safe
@@ -17,7 +18,7 @@ def licence_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpResponse:
-    """The text in force, or the named version's."""
+    """The text in force, or the named version's, and what changed since another one."""
     licence = get_object_or_404(Licence, slug=slug)
     versions = list(licence.versions.order_by("-effective_at"))
     now = timezone.now()
@@ -25,12 +26,27 @@ def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpRe
     wanted = [found for found in versions if found.version == version] if version else [in_force]
     if not wanted or wanted[0] is None:
         raise Http404(f"{licence} has no such version")
+    before = _before(versions, wanted[0], request.GET.get("since", ""))
     context = {
         "licence": licence,
         "version": wanted[0],
+        "before": before,
+        "changes": passages(diff(before.text, wanted[0].text)) if before else [],
         "in_force": in_force,
         "versions": versions,
         "tiers": licence.tiers.order_by("name"),
         "text": to_html(wanted[0].text, top=2),
     }
     return render(request, "accounts/licence_detail.html", context)
+
+
+def _before(
+    versions: list[LicenceVersion], version: LicenceVersion, since: str
+) -> LicenceVersion | None:
+    """The version named by `since`, else the one just before; `versions` has the newest first."""
+    if since:
+        return next(
+            (found for found in versions if found.version == since != version.version), None
+        )
+    older = [found for found in versions if found.effective_at < version.effective_at]
+    return older[0] if older else None

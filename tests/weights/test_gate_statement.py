@@ -9,15 +9,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from accounts.models import (
-    ApiToken,
-    Application,
-    FormVersion,
-    Grant,
-    LicenceVersion,
-    Tier,
-    User,
-)
+from accounts.models import ApiToken, Application, FormVersion, Grant, Tier, User
 from accounts.token_format import digest
 from tests import factories
 from weights import gate
@@ -42,6 +34,7 @@ class World:
         self.file = File.objects.get(revision=self.revision, path=PATH)
         self.first = factories.in_force(tier)
         self.second = tier.licence.versions.create(version="2", text="Newer terms.\n")
+        self.third = tier.licence.versions.create(version="3", text="The newest terms.\n")
         self.grant = factories.grant(person, tier)
         self.plain = factories.token(person, "read-gated")
         self.link = CheckpointLink.objects.create(
@@ -83,12 +76,12 @@ class World:
             expires_at=often(ahead, past),
             # Only the sweep ends a suspension; the gate looks at the state alone.
             suspended_until=dice.choice([None, past, ahead]),
-            licence_version=dice.choice([self.first, self.second]),
+            licence_version=dice.choice([self.first, self.second, self.third]),
         )
-        LicenceVersion.objects.filter(pk=self.second.pk).update(
-            effective_at=dice.choice([now - timedelta(days=2), ahead, now - timedelta(days=60)]),
-            notice_days=dice.choice([0, 30]),
-        )
+        for text in (self.second, self.third):
+            since = dice.choice([now - timedelta(days=dice.choice([2, 60])), ahead])
+            text.effective_at, text.notice_days = since, dice.choice([0, 30, 90])
+            text.save()
         Tier.objects.filter(pk=self.tier.pk).update(mode=often("reviewed", "open", "click-through"))
         Checkpoint.objects.filter(pk=self.checkpoint.pk).update(
             private=often(False, True),

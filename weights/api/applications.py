@@ -55,7 +55,7 @@ def grant_list(request: ApiRequest) -> list[schemas.GrantTold]:
         "tier__licence", "licence_version"
     )
     return [
-        schemas.GrantTold.of(grant, outdated=not grant.licence_holds(now, _newest(grant.tier)))
+        schemas.GrantTold.of(grant, outdated=not grant.licence_holds(now, _in_force(grant.tier)))
         for grant in mine.prefetch_related(newest).order_by("-starts_at")
     ]
 
@@ -89,9 +89,9 @@ def _tier(slug: str) -> Tier:
     return tier
 
 
-def _newest(tier: Tier) -> LicenceVersion | None:
+def _in_force(tier: Tier) -> list[LicenceVersion]:
     versions: list[LicenceVersion] = tier.licence.in_force_first  # type: ignore[attr-defined]
-    return versions[0] if versions else None
+    return versions
 
 
 # -- applications -----------------------------------------------------------------------

@@ -170,9 +170,8 @@ def _opens(caller: Caller, found: "_Row", now: datetime) -> bool:
         return False
     if caller.grant_id is not None and caller.grant_id != found.grant_id:
         return False
-    if found.licence_id is None or found.licence_id == found.grant_licence_id:
-        return True
-    return now < _utc(found.licence_from) + timedelta(days=found.licence_notice)
+    # Where another text is in force, the notice of each one since counts: `rules` read them.
+    return found.licence_id is None or found.licence_id == found.grant_licence_id
 
 
 def _link_covers(caller: Caller, revision_id: int) -> bool:
@@ -225,8 +224,6 @@ class _Row(NamedTuple):
     grant_ends: datetime
     grant_licence_id: int
     licence_id: int | None
-    licence_from: datetime
-    licence_notice: int
     checkpoint_id: int | None
     private: bool
     embargo: datetime | None
@@ -256,7 +253,7 @@ _CREDENTIAL_COLUMNS = (
 _USER_COLUMNS = (
     "u.id, u.is_active, u.suspended_at IS NULL,"
     " EXISTS (SELECT 1 FROM account_emailaddress e WHERE e.user_id = u.id AND e.verified),"
-    " g.id, g.expires_at, g.licence_version_id, v.id, v.effective_at, v.notice_days"
+    " g.id, g.expires_at, g.licence_version_id, v.id"
 )
 _OTHER_COLUMNS = (
     "c.id, c.private, c.embargo_until, c.published_at,"
@@ -297,7 +294,7 @@ _WHO = {
         _RIGHT,
     ),
     "person": (f"{_nulls(7)}, {_USER_COLUMNS}", " LEFT JOIN accounts_user u ON u.id = %s", _RIGHT),
-    "nobody": (_nulls(17), "", ""),
+    "nobody": (_nulls(15), "", ""),
 }
 _REVISION = {
     "sha": f" LEFT JOIN weights_revision r ON r.sha = %s{_VISIBLE}",

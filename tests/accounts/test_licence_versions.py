@@ -1,0 +1,194 @@
+"""A new licence text: who is told when, how long the old acceptance counts, what changed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Grant, LicenceVersion, OutgoingMail, Tier, User
+from accounts.sweeps import licences
+from accounts.tiers import AccessMode
+from accounts.word_diff import diff, passages
+from tests import factories
+from weights import gate
+from weights.caller import session_caller
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def grant(applicant: User, gated_tier: Tier) -> Grant:
+    """Given under a text of last year."""
+    gated_tier.licence.versions.update(effective_at=NOW() - 400 * DAY)
+    return factories.grant(applicant, gated_tier, until=NOW() + 200 * DAY)
+
+
+def new_text(tier: Tier, version: str = "2", *, days_ago: float = 0.01, notice: int = 30) -> Any:
+    return tier.licence.versions.create(
+        version=version,
+        text="# Terms\n\nFor research, never for harm, and never for sale.\n",
+        summary="Sale is excluded",
+        effective_at=NOW() - days_ago * DAY,
+        notice_days=notice,
+    )
+
+
+def accept(client: Client, tier: Tier) -> int:
+    text = factories.in_force(tier)
+    sent = {"licence_accept": "on", "licence_sha256": text.text_sha256}
+    return client.post(f"/apply/{tier.slug}/", sent).status_code
+
+
+def mails(kind: str) -> list[OutgoingMail]:
+    return list(OutgoingMail.objects.filter(kind=kind).order_by("pk"))
+
+
+def sweep(now: Any = None) -> None:
+    """Twice, as two workers would."""
+    for _ in range(2):
+        licences.announce(now or NOW())
+        licences.remind(now or NOW())
+
+
+# -- who is told ----------------------------------------------------------------------------------
+
+
+def test_holders_of_an_older_text_are_mailed_once_when_the_new_one_takes_effect(
+    grant: Grant, other_person: User
+) -> None:
+    coming = new_text(grant.tier, days_ago=-3)
+    sweep()
+    assert mails("licence_changed") == []
+    sweep(NOW() + 4 * DAY)
+    (mail,) = mails("licence_changed")
+    assert mail.to == grant.user.email
+    assert f"{coming.notice_ends:%Y}" in mail.text
+    assert "/licences/" in mail.text
+    assert "?since=1" in mail.text
+
+
+def test_who_accepted_the_new_text_already_is_not_mailed(grant: Grant, other_person: User) -> None:
+    new_text(grant.tier)
+    factories.grant(other_person, grant.tier)
+    sweep()
+    assert [mail.to for mail in mails("licence_changed")] == [grant.user.email]
+
+
+def test_an_urgent_text_says_that_access_is_closed(grant: Grant) -> None:
+    new_text(grant.tier, notice=0)
+    sweep()
+    assert "closed until you have accepted it" in mails("licence_changed")[0].text
+
+
+def test_holders_are_reminded_once_a_week_before_the_notice_ends(
+    grant: Grant, client: Client, other_person: User
+) -> None:
+    factories.grant(other_person, grant.tier)
+    new_text(grant.tier, days_ago=22)
+    sweep()
+    assert mails("licence_reminder") == []
+    client.force_login(other_person)
+    accept(client, grant.tier)
+    sweep(NOW() + 2 * DAY)
+    sweep(NOW() + 3 * DAY)
+    assert [mail.to for mail in mails("licence_reminder")] == [grant.user.email]
+
+
+def test_of_two_texts_that_came_at_once_only_the_newest_is_told(grant: Grant) -> None:
+    new_text(grant.tier, "2", days_ago=2)
+    new_text(grant.tier, "3", days_ago=1)
+    sweep()
+    assert [mail.subject for mail in mails("licence_changed")] == [
+        f"The licence of {grant.tier.name} has changed"
+    ]
+    assert "version 3" in mails("licence_changed")[0].text
+
+
+def test_a_sweep_with_nothing_to_tell_asks_two_questions(
+    grant: Grant, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    new_text(grant.tier)
+    sweep()
+    with django_assert_num_queries(2):
+        licences.announce(NOW())
+        licences.remind(NOW())
+
+
+# -- what the gate says ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("store")
+def test_an_urgent_text_refuses_at_once_until_it_is_accepted(grant: Grant, client: Client) -> None:
+    factories.published("acme/weights", grant.tier)
+    caller = session_caller(grant.user)
+
+    def code() -> str | None:
+        return gate.decide(caller, "acme/weights", "main", "config.json", NOW()).code
+
+    assert code() is None
+    new_text(grant.tier, notice=0)
+    assert code() == "licence_outdated"
+    client.force_login(grant.user)
+    assert accept(client, grant.tier) == 302
+    assert code() is None
+
+
+@pytest.mark.usefixtures("store")
+def test_a_later_text_with_notice_does_not_lift_an_urgent_one(grant: Grant) -> None:
+    factories.published("acme/weights", grant.tier)
+    new_text(grant.tier, "2", days_ago=2, notice=0)
+    new_text(grant.tier, "3", days_ago=1, notice=30)
+    caller = session_caller(grant.user)
+    asked = gate.decide(caller, "acme/weights", "main", "config.json", NOW())
+    assert asked.code == "licence_outdated"
+    Grant.objects.filter(pk=grant.pk).update(
+        licence_version=LicenceVersion.objects.get(version="2")
+    )
+    assert gate.decide(caller, "acme/weights", "main", "config.json", NOW()).allowed
+
+
+# -- the pages ------------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_text_shows_what_changed_since_another(
+    client: Client, gated_tier: Tier
+) -> None:
+    new_text(gated_tier)
+    page = client.get(f"/licences/{gated_tier.licence.slug}/2/?since=1").text
+    assert "What changed since version 1" in page
+    assert "<del>harm." in page
+    assert "<ins>harm, and never for sale." in page
+    assert "What changed" not in client.get(f"/licences/{gated_tier.licence.slug}/1/").text
+    unknown = client.get(f"/licences/{gated_tier.licence.slug}/2/?since=9")
+    assert unknown.status_code == 200
+    assert "What changed" not in unknown.text
+
+
+def test_passages_keep_every_change_and_cut_what_stayed() -> None:
+    stayed = "word " * 200
+    parts = passages(diff(f"{stayed}old {stayed}", f"{stayed}new {stayed}"))
+    assert [part.kind for part in parts] == ["same", "gone", "new", "same"]
+    assert len(parts[0].text) < 200
+    assert parts[0].text.endswith("word ")
+    assert parts[3].text.startswith("word ")
+    short = diff("a b c", "a x c")
+    assert passages(short) == short
+
+
+@pytest.mark.usefixtures("store")
+def test_a_click_through_tier_asks_for_its_new_text_again(client: Client, applicant: User) -> None:
+    tier = factories.tier("click", AccessMode.CLICK_THROUGH)
+    client.force_login(applicant)
+    assert accept(client, tier) == 302
+    assert Grant.objects.get(user=applicant).origin == Grant.Origin.CLICK_THROUGH
+    new_text(tier, notice=0)
+    assert "never for sale" in client.get(f"/apply/{tier.slug}/").text
+    assert accept(client, tier) == 302
+    held = Grant.objects.get(user=applicant)
+    assert held.licence_version == factories.in_force(tier)
