@@ -16,7 +16,7 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import ApiToken, Grant, LicenceVersion, Tier, User
+from accounts.models import ApiToken, FormVersion, Grant, LicenceVersion, Tier, User
 from accounts.moves import Status
 from accounts.roles import Role
 from accounts.tiers import AccessMode
@@ -170,7 +170,10 @@ def application_is(status: Status) -> Break:
     def break_it(world: World) -> None:
         no_grant(world)
         world.person.applications.create(
-            tier=world.tier, status=status, submitted_at=timezone.now()
+            tier=world.tier,
+            form=FormVersion.objects.current(world.tier),
+            status=status,
+            submitted_at=timezone.now(),
         )
 
     return break_it
