@@ -13,14 +13,16 @@ from portal import env
 _HERE = str(Path(__file__).resolve().parents[1])
 
 
-def web(bind: str) -> list[str]:
+def web(bind: str, *, workers: int | None = None, threads: int | None = None) -> list[str]:
     """The web server, listening on `bind` (`host:port`).
+
+    Processes and threads of each are those of `WEB_WORKERS` and `WEB_THREADS` unless given.
 
     Many threads, because every download and every half-sent request holds one; `web_worker`
     says for how long.
     """
-    workers = env.whole("WEB_WORKERS", 2, at_least=1, at_most=64)
-    threads = env.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
+    workers = workers or env.whole("WEB_WORKERS", 2, at_least=1, at_most=64)
+    threads = threads or env.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
     return [
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
         *("--bind", bind, "--worker-class", "portal.web_worker.WebWorker"),

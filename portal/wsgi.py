@@ -3,9 +3,12 @@
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from portal.chunked import MeasuredBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 
 application = MeasuredBodies(get_wsgi_application())
+# The views are imported here and not by the first caller, who would wait for them.
+get_resolver().reverse_dict  # noqa: B018

@@ -49,9 +49,14 @@ class Portal:
     def start(self, name: str) -> None:
         """Start `web` or `worker`, or start it again after a kill."""
         address = urlsplit(self.url).netloc
-        command = processes.web(address) if name == "web" else processes.worker()
+        command = self._web(address) if name == "web" else processes.worker()
         log = self.folder / f"{name}.log"
         self.processes[name] = services.start(command, log, self.environment, ROOT)
+
+    def _web(self, address: str) -> list[str]:
+        """The numbers are those of the child's environment, not of this process."""
+        workers, threads = (int(self.environment[name]) for name in ("WEB_WORKERS", "WEB_THREADS"))
+        return processes.web(address, workers=workers, threads=threads)
 
     def kill(self, name: str) -> None:
         """End a process as the kernel would: at once, without a word."""
