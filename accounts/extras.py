@@ -105,8 +105,15 @@ def readable(kind: Kind, value: Any) -> str:
     return str(value)
 
 
+def are_rows(value: Any) -> bool:
+    """Whether a value is hardware as a submission keeps it."""
+    return isinstance(value, list) and all(
+        isinstance(row, dict) and {"count", "memory_gb", "kind"} <= row.keys() for row in value
+    )
+
+
 def hardware_text(value: Any) -> str:
     """Rows of hardware as they are typed: `8 x 80 GB A100`, one machine a line."""
-    if not isinstance(value, list):
+    if not are_rows(value):
         return str(value or "")
     return "\n".join(f"{row['count']} x {row['memory_gb']} GB {row['kind']}" for row in value)

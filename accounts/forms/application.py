@@ -231,18 +231,16 @@ class ApplicationForm(forms.Form):
 def _as_typed(answers: Mapping[str, Any]) -> dict[str, Any]:
     """Kept answers as a form would send them: rows of hardware are text again."""
     return {
-        key: extras.hardware_text(value) if _is_rows(value) else value
+        key: extras.hardware_text(value) if extras.are_rows(value) and value else value
         for key, value in answers.items()
     }
-
-
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _kept(raw: Any) -> Any:
     if isinstance(raw, bool):
         return raw
+    if extras.are_rows(raw) and raw:
+        return extras.hardware_text(raw)[:KEPT]
     if isinstance(raw, list):
         return [normal(str(one))[:500] for one in raw[:KEPT_TICKS]]
     return normal("" if raw is None else str(raw))[:KEPT]

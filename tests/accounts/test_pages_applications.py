@@ -183,7 +183,7 @@ FAULTS = [
 def test_a_fault_is_named_on_the_review_and_at_its_field_and_nothing_typed_is_lost(
     filler: Filler, key: str, value: str, told: str
 ) -> None:
-    filler.fill(**{key: value or None})
+    filler.jot(**{key: value or None})
     answer = filler.submit()
     page = answer.content.decode()
     assert answer.status_code == 422
@@ -208,7 +208,7 @@ def filler_has(step: str, key: str) -> bool:
 def test_the_help_text_is_no_abstract(filler: Filler) -> None:
     from accounts.forms import ABSTRACT_HELP
 
-    filler.fill(abstract=ABSTRACT_HELP + " Indeed.")
+    filler.jot(abstract=ABSTRACT_HELP + " Indeed.")
     assert "repeats the help text" in filler.submit().content.decode()
 
 
@@ -227,7 +227,7 @@ def test_a_free_mail_address_is_taken_with_a_profile_and_told(
     person = factories.person(email="ada@gmail.com")
     signed_in.force_login(person)
     filler = Filler(signed_in, gated_tier, person)
-    filler.fill(profile_url=None)
+    filler.jot(profile_url=None)
     page = filler.submit().content.decode()
     assert "required with an address of a free mail service" in page
     filler.save("you")

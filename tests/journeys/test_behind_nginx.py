@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,13 @@ def test_the_gate_stands_before_every_byte_that_nginx_sends(
             # Not always 404: this portal's error pages lack their collected static files.
             assert answer[0] >= 400, address
             assert CONTENT[:100] not in answer[2]
+
+
+def test_a_large_body_reaches_the_portal_where_documents_are_sent_and_nowhere_else(
+    front: Front,
+) -> None:
+    body = bytes(5 * 2**20)
+    place = f"/applications/{uuid.uuid4()}/documents/extra_document/"
+    for path, told in ((place, 302), (f"/api/v1{place[:-16]}", 401), ("/accounts/login/", 413)):
+        status, _, _ = ask(Request(front.url + path, data=body, method="POST"))
+        assert status == told, path

@@ -110,10 +110,12 @@ def _show(
     request: HttpRequest, sheet: Filling, *, faults: Any = None, status: int = 200
 ) -> HttpResponse:
     application = sheet.application
+    labels, wrong = short_labels(sheet), sheet.form.errors
     open_points = [
-        (sheet.step_of(key), key, short_labels(sheet)[key], messages_)
-        for key, messages_ in sheet.form.errors.items()
-        if key in short_labels(sheet)
+        (step, key, labels[key], wrong[key])
+        for step in STEPS
+        for key in sheet.keys(step)
+        if key in wrong
     ]
     context = {
         "application": application,
