@@ -60,6 +60,9 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.view_licence",
         "accounts.view_licenceversion",
         "accounts.add_licenceversion",
+        "accounts.view_question",
+        "accounts.add_question",
+        "accounts.change_question",
     ],
     Role.AUDITOR: [
         *_VIEW_WORKFLOW,

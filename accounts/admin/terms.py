@@ -9,6 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts import duo
+from accounts.admin.forms import AsksQuestions
 from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
 from accounts.views.people import signed_in
 
@@ -28,7 +29,7 @@ class TierForm(forms.ModelForm):
 
 
 @admin.register(Tier)
-class TierAdmin(admin.ModelAdmin):
+class TierAdmin(AsksQuestions):
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]
 

@@ -75,12 +75,22 @@ class Question(models.Model):
     def clean(self) -> None:
         """What the admin refuses: a choice without choices, a condition that names nothing."""
         super().clean()
+        self._refuse_unknown_condition()
         if self.kind in {Kind.SELECT, Kind.MULTI_SELECT} and not self.choices.strip():
             raise ValidationError({"choices": "Write at least one choice, one a line."})
         if self.shown_if_key and not self.shown_if_value:
             raise ValidationError({"shown_if_value": "Say which value it waits for."})
-        if self.depends_on == f"{PREFIX}{self.key}":
+
+    def _refuse_unknown_condition(self) -> None:
+        """A condition names a question that is there; a new one must be saved before."""
+        name = self.depends_on
+        if not name or name in LABELS or not self.tier_id:
+            return
+        if name == f"{PREFIX}{self.key}":
             raise ValidationError({"shown_if_key": "A question cannot wait for itself."})
+        others = Question.objects.filter(tier=self.tier_id).values_list("key", flat=True)
+        if name.removeprefix(PREFIX) not in others:
+            raise ValidationError({"shown_if_key": f"There is no question {self.shown_if_key}."})
 
 
 class FormVersionManager(models.Manager["FormVersion"]):

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts import documents
+from accounts.errors import LimitReached
 from accounts.models import (
     Application,
     Attachment,
@@ -96,7 +97,7 @@ def test_what_is_refused_says_why_and_is_not_kept(filler: Filler, name: str) -> 
 def test_a_third_document_is_refused(filler: Filler) -> None:
     for content in (PLAIN, OTHER):
         assert send(filler, content).status_code == 302
-    with pytest.raises(documents.LimitReached):
+    with pytest.raises(LimitReached):
         documents.attach(
             filler.application, "extra_approval", "x", THIRD, by=filler.application.applicant
         )

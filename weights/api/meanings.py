@@ -64,7 +64,9 @@ MEANINGS: dict[str, Meaning] = {
     "body_too_deep": Meaning(400, "The body is nested too deeply", "At most 32 levels."),
     "body_too_long": Meaning(400, "The body holds too many values", "At most 1000."),
     "body_too_large": Meaning(413, "The body is too large", "At most 1 MiB; a PDF 10."),
-    "unsupported_media_type": Meaning(415, "Not the type asked for", "Send application/json, or a PDF."),
+    "unsupported_media_type": Meaning(
+        415, "Not the type asked for", "Send application/json, or a PDF."
+    ),
     "forbidden": Meaning(403, "You may not do that", "See the documentation."),
     "method_not_allowed": Meaning(405, "No such method here", "See the header Allow."),
     "rate_limited": Meaning(429, "Too many requests", "Wait as Retry-After says."),

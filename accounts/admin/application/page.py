@@ -25,6 +25,7 @@ from accounts.decision_forms import (
     ReturnForm,
     SettleForm,
 )
+from accounts.extras import Extra
 from accounts.models import (
     Application,
     ApplicationSnapshot,
@@ -284,9 +285,10 @@ def _answers(
         return []
     now = snapshots[-1].answers
     before = snapshots[-2].answers if len(snapshots) > 1 else None
+    extras = {extra.key: extra for extra in application.form.extras}
     found = []
     for key, label in application.form.labels().items():
-        text, past = _said(key, now), _said(key, before or {})
+        text, past = (_said(key, said, extras.get(key)) for said in (now, before or {}))
         if not text and not past:
             continue
         changed = before is not None and text != past
@@ -303,9 +305,9 @@ def _answers(
     return sorted(found, key=lambda one: LONG.index(one.key) if one.key in LONG else len(LONG))
 
 
-def _said(key: str, answers: dict[str, Any]) -> str:
+def _said(key: str, answers: dict[str, Any], extra: Extra | None) -> str:
     value = answers.get(key)
-    return "" if value in (None, "", []) else readable(key, value)
+    return "" if value in (None, "", []) else readable(key, value, extra)
 
 
 def _age(application: Application) -> int | None:

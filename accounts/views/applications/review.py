@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts import applications, differences, filling
-from accounts.differences import Piece
 from accounts.errors import AccountsError, InvalidAnswers, StaleAnswers
 from accounts.extras import asked
 from accounts.filling import REVIEW, Filling, answer_name
@@ -19,6 +18,7 @@ from accounts.questions import STEPS, readable
 from accounts.views.applications.common import own, sentence
 from accounts.views.applications.steps import ORDER, Said, short_labels
 from accounts.views.people import signed_in
+from accounts.word_diff import Part
 
 
 @dataclass
@@ -30,12 +30,12 @@ class Line:
     text: str
     faults: list[str] = field(default_factory=list)
     warning: str = ""
-    changes: list[Piece] = field(default_factory=list)
+    changes: list[Part] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
 
 
 @dataclass
-class Part:
+class Section:
     """One step on the review page."""
 
     key: str
@@ -136,11 +136,11 @@ def _show(
     return render(request, "accounts/application_review.html", context, status=status)
 
 
-def _parts(sheet: Filling) -> list[Part]:
+def _parts(sheet: Filling) -> list[Section]:
     before = sheet.application.latest_snapshot
     old = before.answers if before else None
     return [
-        Part(key, title, [_line(sheet, name, old) for name in _shown(sheet, key)])
+        Section(key, title, [_line(sheet, name, old) for name in _shown(sheet, key)])
         for key, (title, _) in STEPS.items()
     ]
 
@@ -157,7 +157,7 @@ def _shown(sheet: Filling, step: str) -> list[str]:
 
 def _line(sheet: Filling, key: str, old: dict[str, Any] | None) -> Line:
     now, before = _text(sheet, key, sheet.application.answers), ""
-    changes: list[Piece] = []
+    changes: list[Part] = []
     if old is not None and key != "licence_accept":
         before = _text(sheet, key, old)
         changes = differences.changed_passages(before, now) if before != now else []

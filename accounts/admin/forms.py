@@ -1,0 +1,128 @@
+"""The questions that a tier asks beside those of every application."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from accounts.models import AuditEvent, Question, Tier
+from accounts.ready_made import READY_MADE
+from accounts.views.people import signed_in
+
+
+class QuestionInline(admin.StackedInline):
+    """One extra question; it is left unasked, never deleted, and its key never changes."""
+
+    model = Question
+    extra = 0
+    verbose_name = "question of its own"
+    verbose_name_plural = "questions of its own, asked by every application from now on"
+    fields = (
+        ("label", "key"),
+        ("kind", "step", "position"),
+        "help_text",
+        "choices",
+        ("shown_if_key", "shown_if_value"),
+        ("is_required", "is_asked"),
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_formset(request, obj, form=_QuestionForm, **kwargs)
+
+
+class _QuestionForm(forms.ModelForm):
+    """Keeps the key of a question that is asked already: answers are kept under it."""
+
+    class Meta:
+        model = Question
+        fields = "__all__"  # noqa: DJ007 - the inline names them
+        widgets = {"choices": forms.Textarea({"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "key" in self.fields:
+            self.fields["key"].disabled = True
+
+
+class ReadyMadeForm(forms.Form):
+    """Which of the ready-made questions to add."""
+
+    keys = forms.MultipleChoiceField(
+        label="Add these questions", widget=forms.CheckboxSelectMultiple, choices=[]
+    )
+
+    def __init__(self, *args: Any, tier: Tier, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        there = set(tier.questions.values_list("key", flat=True))
+        left = [(one["key"], one["label"]) for one in READY_MADE if one["key"] not in there]
+        self.fields["keys"].choices = left  # type: ignore[attr-defined]
+        self.fields["keys"].initial = [key for key, _ in left]
+
+
+class AsksQuestions(admin.ModelAdmin):
+    """What a tier's page gains: its questions, and a page with ready-made ones."""
+
+    inlines = [QuestionInline]
+
+    def get_urls(self) -> list[URLPattern]:
+        ready_made = path(
+            "<int:tier_id>/ready-made/",
+            self.admin_site.admin_view(self.ready_made),
+            name="accounts_tier_ready_made",
+        )
+        return [ready_made, *super().get_urls()]
+
+    def ready_made(self, request: HttpRequest, tier_id: int) -> HttpResponse:
+        """Add any of the questions that many tiers ask, with one press."""
+        tier = self.get_queryset(request).filter(pk=tier_id).first()
+        if tier is None:
+            raise Http404("there is no such tier")
+        if not request.user.has_perm("accounts.add_question"):
+            raise PermissionDenied("only the release owner adds questions")
+        form = ReadyMadeForm(request.POST or None, tier=tier)
+        if request.method == "POST" and form.is_valid():
+            added = self._add(request, tier, set(form.cleaned_data["keys"]))
+            self.message_user(request, f"{added} questions added", messages.SUCCESS)
+            return redirect(reverse("admin:accounts_tier_change", args=[tier.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Ready-made questions for {tier}",
+            "tier": tier,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/accounts/tier/ready_made.html", context)
+
+    @transaction.atomic
+    def _add(self, request: HttpRequest, tier: Tier, keys: set[str]) -> int:
+        last = tier.questions.order_by("-position").first()
+        start = last.position + 1 if last else 1
+        chosen = [facts for facts in READY_MADE if facts["key"] in keys]
+        for position, facts in enumerate(chosen, start=start):
+            Question.objects.create(tier=tier, position=position, **facts)
+        _record(request, tier, sorted(keys))
+        return len(chosen)
+
+    def save_formset(
+        self, request: HttpRequest, form: forms.ModelForm, formset: Any, change: bool
+    ) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.model is Question:
+            changed = [one for one, _ in formset.changed_objects] + formset.new_objects
+            if changed:
+                _record(request, form.instance, sorted(one.key for one in changed))
+
+
+def _record(request: HttpRequest, tier: Tier, keys: list[str]) -> None:
+    AuditEvent.record(
+        "tier.questions_changed", actor=signed_in(request), target=tier, details={"keys": keys}
+    )
