@@ -10,7 +10,7 @@ from accounts.models import Application, OutgoingMail, Tier, User
 from accounts.roles import Role
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 LIST = reverse("admin:accounts_application_changelist")
 NOTE = "This does not describe a research project; please write to us if it does."

@@ -7,9 +7,11 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
+from accounts import documents
 from accounts.models import Application, Decision, OutgoingMail, ReasonText, Tier, User
 from accounts.roles import Role
 from tests import factories
+from tests.accounts.pdfs import HARMLESS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -305,3 +307,27 @@ def test_changed_passages_of_a_resubmission_are_marked(
     shown = desk.get(page(application)).text
     assert "<del>eight </del><ins>&lt;four&gt; </ins>" in shown
     assert shown.count('class="answer-mark"') == 1
+
+
+def test_documents_that_were_sent_are_linked_and_others_are_not(
+    desk: Client, applicant: User, gated_tier: Tier
+) -> None:
+    gated_tier.questions.create(key="approval", label="Ethics approval", kind="file")
+    application = Application.objects.start(applicant, gated_tier)
+    sent, unsent = (
+        documents.attach(application, "extra_approval", name, content, by=applicant)
+        for name, content in zip(
+            ["sent.pdf", "unsent.pdf"], list(HARMLESS.values())[:2], strict=True
+        )
+    )
+    named = [{"id": str(sent.public_id), "name": sent.name, "sha256": sent.sha256}]
+    answers = factories.ANSWERS | {"extra_approval": named}
+    application.save_answers(answers, by=applicant, seen_version=0)
+    sha256 = factories.in_force(gated_tier).text_sha256
+    application.submit(by=applicant, licence_sha256=sha256)
+    shown = desk.get(page(application)).text
+    address = reverse("accounts:document", args=[sent.public_id])
+    assert f'href="{address}"' in shown
+    assert "unsent.pdf" not in shown
+    assert unsent.pk
+    assert desk.get(address).headers["Content-Disposition"].startswith("attachment")

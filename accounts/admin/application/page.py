@@ -29,6 +29,7 @@ from accounts.extras import Extra
 from accounts.models import (
     Application,
     ApplicationSnapshot,
+    Attachment,
     AuditEvent,
     OutgoingMail,
     Remark,
@@ -184,7 +185,7 @@ def context(
         "application": application,
         "snapshot": snapshots[-1] if snapshots else None,
         "answers": _answers(application, snapshots, remarks, forms.get("return")),
-        "attachments": application.attachments.all(),
+        "documents": _documents(application, snapshots),
         "general_remarks": [one for one in remarks if not one.field],
         "strip": evidence.strip(application, by),
         "consultations": list(application.consultations.select_related("asked_by", "colleague")),
@@ -303,6 +304,30 @@ def _answers(
             )
         )
     return sorted(found, key=lambda one: LONG.index(one.key) if one.key in LONG else len(LONG))
+
+
+def _documents(
+    application: Application, snapshots: list[ApplicationSnapshot]
+) -> list[tuple[str, Attachment, bool]]:
+    """(question, document, whether it was sent last); what was never sent is not for staff."""
+    sent = [_named_in(snapshot.answers) for snapshot in snapshots]
+    labels = application.form.labels()
+    return [
+        (labels.get(one.question, ""), one, str(one.public_id) in sent[-1])
+        for one in application.attachments.all()
+        if any(str(one.public_id) in ids for ids in sent)
+    ]
+
+
+def _named_in(answers: dict[str, Any]) -> set[str]:
+    """The ids of the documents that these answers name."""
+    return {
+        str(document.get("id"))
+        for value in answers.values()
+        if isinstance(value, list)
+        for document in value
+        if isinstance(document, dict)
+    }
 
 
 def _said(key: str, answers: dict[str, Any], extra: Extra | None) -> str:
