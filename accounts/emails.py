@@ -136,6 +136,12 @@ def application_reopened(application: "ApplicationRecord", ended: "Grant | None"
     _about(application, "application_reopened", str(application.pk), grant=ended)
 
 
+def account_erased(person: "User", address: str) -> None:
+    """The last word, to the address that was erased; it is not kept beside the person."""
+    key, context = str(person.public_id), {"person": person}
+    outbox.send("account_erased", to=address, key=key, context=context)
+
+
 # -- to staff ---------------------------------------------------------------------------
 
 

@@ -35,15 +35,15 @@ class Event:
 def events_of(application: Application) -> list[Event]:
     """What happened, oldest first; actions that are staff's own business are left out."""
     return [
-        Event(event.at, _WORDS[event.action], _note(event))
+        Event(event.at, _WORDS[event.action], _note(event, application))
         for event in AuditEvent.objects.about(application).filter(result="ok")
         if event.action in _WORDS
     ]
 
 
-def _note(event: AuditEvent) -> str:
+def _note(event: AuditEvent, application: Application) -> str:
     if event.action == "licence.accepted":
         return f"version {event.details.get('version', '')}"
     if event.action == "application.withdraw":
-        return str(event.details.get("reason", ""))
+        return application.withdrawn_because
     return ""

@@ -77,6 +77,8 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.view_user",
         "accounts.add_user",
         "accounts.change_user",
+        "accounts.erase_user",
+        "accounts.view_holderrecord",
         "accounts.view_roleassignment",
         "accounts.add_roleassignment",
         "accounts.delete_roleassignment",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import grants, licences, tokens, transparency
+from accounts.views import grants, licences, privacy, tokens, transparency
 from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"
@@ -56,6 +56,8 @@ urlpatterns = [
         documents.document_remove,
         name="document-remove",
     ),
+    path("privacy/", privacy.privacy, name="privacy"),
+    path("settings/erase/", privacy.account_erase, name="account-erase"),
     path("transparency/", transparency.transparency_page, name="transparency"),
     path("settings/tokens/", tokens.token_list, name="token-list"),
     path("settings/tokens/<uuid:public_id>/revoke/", tokens.token_revoke, name="token-revoke"),

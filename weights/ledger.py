@@ -1,6 +1,9 @@
 """The download ledger: a row for each answer with bytes, and each refusal of a known caller."""
 
+from datetime import datetime
+
 from accounts import request_facts
+from accounts.retention import NETWORKS_KEPT
 from weights.caller import Caller
 from weights.gate import Decision
 from weights.models import Download, File
@@ -51,6 +54,12 @@ def record_refusal(
         outcome=Download.Outcome.REFUSED,
         code=str(decision.code),
     )
+
+
+def forget_networks(now: datetime) -> int:
+    """Blank the networks of 90 days ago; how many."""
+    old = Download.objects.filter(at__lt=now - NETWORKS_KEPT).exclude(network="")
+    return old.update(network="")
 
 
 def _write(caller: Caller, **facts: object) -> None:

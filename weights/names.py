@@ -15,7 +15,16 @@ from weights.errors import InvalidName
 RESERVED = {
     *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
     *("favicon.ico", "healthz", "keys", "licences", "logbook", "metrics", "models", "oauth"),
-    *("readyz", "robots.txt", "settings", "static", "transparency", "datasets", "spaces"),
+    *(
+        "readyz",
+        "robots.txt",
+        "settings",
+        "static",
+        "transparency",
+        "privacy",
+        "datasets",
+        "spaces",
+    ),
 }
 REF_LENGTH = 200
 PATH_BYTES = 1024

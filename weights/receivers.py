@@ -6,10 +6,11 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.background import queue_now
-from accounts.models import Application, Grant
+from accounts.models import Application, Grant, User
 from accounts.receipts import Address
-from accounts.signals import addresses_asked, application_decided
-from weights import given
+from accounts.signals import addresses_asked, application_decided, person_erased
+from weights import given, links
+from weights.models import CheckpointLink, Download
 
 
 @receiver(application_decided)
@@ -27,3 +28,13 @@ def issue_links(sender: Any, application: Application, **kwargs: Any) -> None:
 def addresses_given(sender: Any, grant: Grant, now: datetime, **kwargs: Any) -> list[Address]:
     """What was given on a grant that is being closed."""
     return given.on_grant(grant, now)
+
+
+@receiver(person_erased)
+def forget_person(sender: Any, person: User, **kwargs: Any) -> None:
+    """End the links of an erased person; their downloads stay without the network."""
+    mine = CheckpointLink.objects.filter(holder=person)
+    for link in mine.filter(revoked_at=None):
+        links.revoke_link(link, by=person)
+    mine.update(plan=[])
+    Download.objects.filter(user_id=person.pk).exclude(network="").update(network="")

@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from celery import Task, shared_task
+from django.utils import timezone
 
 from accounts.models import Grant, Heartbeat
-from weights import contents, links, verification
+from weights import contents, export, ledger, links, verification
 from weights.storage import blob_storage
 
 # What a broken upload left is kept for a day: its publisher may only be slow.
@@ -28,15 +29,22 @@ def issue_links_of_grant(grant_id: int) -> None:
     links.links_of_grant(Grant.objects.get(pk=grant_id))
 
 
+@shared_task(name="weights.make_export")
+def make_export(export_id: int) -> None:
+    export.make(export_id)
+
+
 @shared_task(name="weights.sweep")
 def sweep() -> None:
     """Queue what a crash or a dead broker kept from being queued."""
     verification.sweep()
     contents.sweep()
     links.sweep()
+    export.sweep()
     Heartbeat.objects.note("weights")
 
 
 @shared_task(name="weights.tidy")
 def tidy() -> None:
+    ledger.forget_networks(timezone.now())
     blob_storage().sweep(LEFTOVERS_KEPT)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weights.views import access, catalogue, checkpoints, files
+from weights.views import access, catalogue, checkpoints, export, files
 
 app_name = "weights"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("access/", access.access, name="access"),
     path("access/links/<str:org>/<str:name>/", access.link_request, name="link-request"),
     path("access/revoke/<uuid:public_id>/", access.link_revoke, name="link-revoke"),
+    path("access/data/", export.export_list, name="export-list"),
+    path("access/data/<uuid:public_id>/", export.export_fetch, name="export-fetch"),
     path("<str:org>/<str:name>/tree/<path:rest>", files.tree, name="file-list"),
     path("<str:org>/<str:name>/blob/<path:rest>", files.file_detail, name="file-detail"),
     path("<str:org>/<str:name>", checkpoints.checkpoint_detail, name="checkpoint-detail"),

@@ -2,13 +2,19 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
-from accounts.models import AuditEvent, RoleAssignment, User
+from accounts import erasure
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.errors import NotAllowed
+from accounts.models import AuditEvent, HolderRecord, RoleAssignment, User
 from accounts.roles import Role
 from accounts.views.people import signed_in
 
@@ -27,6 +33,31 @@ class AccountAdmin(UserAdmin):
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("public_id", "last_login", "date_joined")
+    actions = ["erase"]
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.erase_user")
+
+    @admin.action(description="Erase, after a question", permissions=["erase"])
+    def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Ask first, naming everybody; then erase each, or say why not."""
+        if "sure" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Erase people",
+                "people": queryset,
+                "checkbox": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/accounts/user/erase.html", context)
+        for person in queryset:
+            name = person.username
+            try:
+                erasure.erase(person, by=signed_in(request))
+            except NotAllowed as error:
+                self.message_user(request, f"{name}: {error}", messages.ERROR)
+            else:
+                self.message_user(request, f"{name}: erased", messages.SUCCESS)
+        return None
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
@@ -64,3 +95,10 @@ class RoleAssignmentAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for assignment in queryset:
             assignment.withdraw(by=signed_in(request))
+
+
+@admin.register(HolderRecord)
+class HolderRecordAdmin(ReadOnlyAdmin):
+    """Who held weights, of accounts that were erased."""
+
+    list_display = ["full_name", "organisation", "email", "keep_until"]

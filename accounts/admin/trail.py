@@ -12,11 +12,15 @@ from accounts.models import AuditEvent, OutgoingMail
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    list_display = ["at", "action", "actor_name", "object_kind", "object_id", "result"]
+    list_display = ["at", "action", "actor", "object_kind", "object_id", "result"]
     list_filter = ["action", "result"]
     search_fields = ["actor_name", "object_id", "request_id"]
     date_hierarchy = "at"
     show_full_result_count = False
+
+    @admin.display(ordering="actor_name")
+    def actor(self, event: AuditEvent) -> str:
+        return event.actor_name
 
 
 @admin.register(OutgoingMail)

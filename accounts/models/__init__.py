@@ -9,6 +9,7 @@ from accounts.models.grant import Grant
 from accounts.models.heartbeat import Heartbeat
 from accounts.models.licence import Licence, LicenceVersion
 from accounts.models.mail import OutgoingMail
+from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.role import RoleAssignment
@@ -25,10 +26,12 @@ __all__ = [
     "AuditEvent",
     "Conflict",
     "Consultation",
+    "DataExport",
     "Decision",
     "FormVersion",
     "Grant",
     "Heartbeat",
+    "HolderRecord",
     "Licence",
     "LicenceVersion",
     "OutgoingMail",

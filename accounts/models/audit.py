@@ -1,8 +1,11 @@
 """The append-only trail of what was done, by whom, to what."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from accounts import request_facts
 
@@ -16,6 +19,14 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         kind, key = _name(target)
         return self.filter(object_kind=kind, object_id=key).order_by("pk")
 
+    def forget_networks(self, before: datetime) -> int:
+        """Blank the networks of events older than `before`: the one change a row may see.
+
+        The seal of a row leaves its network out (docs/decisions/0006).
+        """
+        old = self.filter(at__lt=before).exclude(network="")
+        return models.QuerySet.update(old, network="")
+
     def update(self, **kwargs: Any) -> int:
         raise TypeError("audit events are append-only")
 
@@ -23,16 +34,30 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         raise TypeError("audit events are append-only")
 
 
+class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):  # type: ignore[misc]
+    def get_queryset(self) -> AuditEventQuerySet:
+        """Each event with `actor_name`: what its actor is called now, empty for nobody."""
+        people = get_user_model().objects.filter(public_id=models.OuterRef("actor_id"))
+        named: AuditEventQuerySet = super().get_queryset()
+        return named.annotate(
+            actor_name=Coalesce(models.Subquery(people.values("username")[:1]), models.Value(""))
+        )
+
+
 class AuditEvent(models.Model):
     """One row, written in the transaction of the change that it describes.
 
     `action` reads `subject.verb`; `actor_id` is the person's random public id, which stays
-    when the account is erased. Never holds secrets, whole links or answers of a form.
+    when the account is erased. Never holds secrets, whole links or answers of a form, nor
+    what a person is called: names are looked up when the row is shown, so that erasing one
+    changes no row (docs/decisions/0006).
     """
+
+    if TYPE_CHECKING:
+        actor_name: str
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     actor_id = models.UUIDField(null=True)
-    actor_name = models.CharField(max_length=150, blank=True)
     credential_kind = models.CharField(max_length=20, blank=True)
     credential_id = models.CharField(max_length=64, blank=True)
     action = models.CharField(max_length=60, db_index=True)
@@ -43,7 +68,7 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     network = models.CharField(max_length=64, blank=True)
 
-    objects = AuditEventQuerySet.as_manager()
+    objects = AuditEventManager()
 
     class Meta:
         indexes = [models.Index(fields=["object_kind", "object_id"], name="audit_by_object")]
@@ -76,7 +101,6 @@ class AuditEvent(models.Model):
         return cls.objects.create(
             action=action,
             actor_id=actor.public_id if actor else None,
-            actor_name=actor.username if actor else "",
             credential_kind=credential[0],
             credential_id=credential[1],
             object_kind=kind,

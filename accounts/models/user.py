@@ -12,9 +12,11 @@ class User(AbstractUser):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
     suspension_reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
+        permissions = [("erase_user", "Can erase a person")]
         constraints = [
             models.UniqueConstraint(
                 models.functions.Lower("username"), name="one_account_per_username_in_any_case"

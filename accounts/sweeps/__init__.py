@@ -9,8 +9,17 @@ import logging
 from django.db import DatabaseError
 from django.utils import timezone
 
+from accounts import retention as keeping
 from accounts.models import Heartbeat
-from accounts.sweeps import claims, consultations, digest, licences, overdue, silence
+from accounts.sweeps import (
+    claims,
+    consultations,
+    digest,
+    licences,
+    overdue,
+    retention,
+    silence,
+)
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +34,11 @@ STEPS = {
     "digests sent": digest.send,
     "new licences told": licences.announce,
     "licence reminders": licences.remind,
+    "answers reduced": retention.reduce_answers,
+    "documents removed": keeping.remove_attachments,
+    "networks forgotten": keeping.forget_networks,
+    "exports removed": keeping.remove_exports,
+    "holders forgotten": keeping.remove_holder_records,
 }
 
 

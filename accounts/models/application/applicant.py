@@ -117,7 +117,7 @@ class ApplicantMoves(ApplicationRecord):
     def withdraw(self, *, by: "User", reason: str = "") -> None:
         self.demand("withdraw", by)
         now = timezone.now()
-        self._become("withdraw", by=by, details={"reason": reason}, decided_at=now, due_on=None)
+        self._become("withdraw", by=by, withdrawn_because=reason, decided_at=now, due_on=None)
         emails.application_withdrawn(self)
 
     @transaction.atomic

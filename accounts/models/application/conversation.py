@@ -53,5 +53,5 @@ class ConversationMoves(ReviewerMoves):
             raise TransitionRefused(f"nobody has {self.reference} on their desk")
         if not emails.claimer_reminded(self, by, working_days.day_of(timezone.now())):
             raise AlreadyHeld(f"{self.claimed_by} was reminded of {self.reference} today")
-        details = {"claimer": self.claimed_by.username}
+        details = {"claimer": str(self.claimed_by.public_id)}
         AuditEvent.record("application.remind", actor=by, target=self, details=details)

@@ -73,6 +73,10 @@ class ApplicationRecord(models.Model):
     #: When staff first answered: returned it, approved it or rejected it.
     answered_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
+    #: In the applicant's words; erased with the answers.
+    withdrawn_because = models.TextField(blank=True)
+    #: When the answers were reduced to reason, dates, tier and country.
+    reduced_at = models.DateTimeField(null=True, blank=True)
     #: The day by which a first decision is due; none while the clock rests.
     due_on = models.DateField(null=True, blank=True)
     #: Working days left when it was returned; negative when it was overdue.

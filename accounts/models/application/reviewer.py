@@ -38,7 +38,7 @@ class ReviewerMoves(ApplicationRecord):
         self.demand("assign", by)
         if not self.may_review(to):
             raise InvalidValue(f"{to} may not review {self.reference}")
-        self._become("assign", by=by, details={"to": to.username}, **_claimed_by(to))
+        self._become("assign", by=by, details={"to": str(to.public_id)}, **_claimed_by(to))
         emails.application_assigned(self, to, by)
 
     @transition
@@ -87,7 +87,10 @@ class ReviewerMoves(ApplicationRecord):
             asked_by=by, colleague=colleague, question=question.strip()
         )
         AuditEvent.record(
-            "application.ask", actor=by, target=self, details={"colleague": colleague.username}
+            "application.ask",
+            actor=by,
+            target=self,
+            details={"colleague": str(colleague.public_id)},
         )
         emails.colleague_asked(self, asked)
         return asked

@@ -1,0 +1,130 @@
+"""Erase a person: what they hold ends, what they wrote goes, and a random id stays.
+
+The trail is not touched: it knows people by `public_id` alone. Grants, decisions and dates
+stay under that id; where a licence obliges us to know who held weights, name and address
+are set apart for six years (docs/privacy.md).
+"""
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import emails, retention
+from accounts.errors import NotAllowed
+from accounts.models import (
+    ApiToken,
+    Application,
+    AuditEvent,
+    DataExport,
+    Grant,
+    HolderRecord,
+    OutgoingMail,
+    User,
+)
+from accounts.moves import EDITABLE_STATES, WAITING_STATES
+from accounts.retention import GRANTS_KEPT, REMOVED
+from accounts.signals import person_erased
+
+REASON = "the account was erased"
+
+
+@transaction.atomic
+def erase(person: User, *, by: User) -> None:
+    """Again changes nothing.
+
+    Raises NotAllowed to staff, whose roles are taken back first, and to anybody but the
+    person and administrators.
+    """
+    person = User.objects.select_for_update().get(pk=person.pk)
+    if person.erased_at is not None:
+        return
+    if person.is_staff or person.is_superuser or person.roles.exists():
+        raise NotAllowed("take back the roles of this account first: staff cannot be erased")
+    if by.pk != person.pk and not by.has_perm("accounts.erase_user"):
+        raise NotAllowed("only the person and administrators erase an account")
+    address = person.email
+    _keep_what_the_licence_asks(person)
+    _end_applications(person)
+    _end_rights(person)
+    person_erased.send(User, person=person)
+    for application in person.applications.all():
+        retention.reduce(application)
+    _forget_messages(person)
+    _forget_credentials(person)
+    _pseudonymise(person)
+    AuditEvent.record("account.erased", actor=by, target=person)
+    emails.account_erased(person, address)
+
+
+def _keep_what_the_licence_asks(person: User) -> None:
+    """Name and address of who held weights, until six years after the last right ends."""
+    grants = Grant.objects.filter(user=person)
+    if not grants.exists():
+        return
+    newest = person.applications.exclude(snapshots=None).order_by("-submitted_at").first()
+    snapshot = newest.latest_snapshot if newest else None
+    answers = snapshot.answers if snapshot else {}
+    today = timezone.now().date()
+    HolderRecord.objects.create(
+        user=person,
+        full_name=str(answers.get("full_name") or person.display_name)[:200],
+        email=person.email,
+        organisation=str(answers.get("org_name", ""))[:200],
+        keep_until=today + GRANTS_KEPT,
+    )
+
+
+def _end_applications(person: User) -> None:
+    for application in Application.objects.filter(applicant=person):
+        if application.status in WAITING_STATES:
+            application.withdraw(by=person, reason=REASON)
+        elif application.status in EDITABLE_STATES:
+            application.lapse()
+
+
+def _end_rights(person: User) -> None:
+    now = timezone.now()
+    for grant in Grant.objects.unended().filter(user=person):
+        if grant.expires_at <= now:
+            grant.expire(now)
+        elif grant.is_live:
+            grant.surrender(by=person)
+        else:  # a suspended one is not its holder's to give back
+            grant.revoke(by=None, reason=REASON)
+    for token in ApiToken.objects.filter(user=person):
+        token.revoke(by=person)
+    ApiToken.objects.filter(user=person).update(name=REMOVED, last_used_network="")
+
+
+def _forget_messages(person: User) -> None:
+    """What was not sent will not be; of the rest, kind and dates stay."""
+    mails = OutgoingMail.objects.filter(recipient=person)
+    mails.filter(state=OutgoingMail.State.QUEUED).delete()
+    mails.update(to="", subject=REMOVED, text=REMOVED, html="", secret="")
+
+
+def _forget_credentials(person: User) -> None:
+    sessions = UserSession.objects.filter(user=person)
+    Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
+    sessions.delete()
+    Authenticator.objects.filter(user=person).delete()
+    EmailAddress.objects.filter(user=person).delete()
+    DataExport.objects.filter(user=person).delete()
+
+
+def _pseudonymise(person: User) -> None:
+    grants = [str(pk) for pk in person.grants.values_list("pk", flat=True)]
+    for model, ids in (("user", [str(person.pk)]), ("grant", grants)):
+        shown = LogEntry.objects.filter(content_type__model=model, object_id__in=ids)
+        shown.update(object_repr=REMOVED)
+    person.username = f"erased-{person.public_id.hex[:12]}"
+    person.email = person.first_name = person.last_name = person.suspension_reason = ""
+    person.is_active = False
+    person.last_login = None
+    person.erased_at = timezone.now()
+    person.set_unusable_password()
+    person.save()

@@ -1,0 +1,128 @@
+"""Everything that the accounts app keeps about one person, in the words of the records.
+
+Names of staff, internal notes and secrets are not the person's, and stay out.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db import models
+
+from accounts.models import (
+    ApiToken,
+    Application,
+    Attachment,
+    AuditEvent,
+    Grant,
+    OutgoingMail,
+    User,
+)
+
+
+def records(person: User) -> dict[str, Any]:
+    """section -> rows; times are aware datetimes."""
+    return {
+        "account": _fields(
+            person,
+            *("public_id", "username", "email", "first_name", "last_name"),
+            *("date_joined", "last_login", "suspended_at", "suspension_reason"),
+        ),
+        "addresses": _rows(EmailAddress.objects.filter(user=person), "email", "verified"),
+        "second_factors": _rows(
+            Authenticator.objects.filter(user=person), "type", "created_at", "last_used_at"
+        ),
+        "sessions": _rows(
+            UserSession.objects.filter(user=person),
+            "created_at",
+            "last_seen_at",
+            "ip",
+            "user_agent",
+        ),
+        "applications": [_application(one) for one in person.applications.order_by("pk")],
+        "grants": [_grant(one) for one in Grant.objects.filter(user=person).order_by("pk")],
+        "tokens": _rows(
+            ApiToken.objects.filter(user=person),
+            *("public_id", "name", "last_four", "scopes", "repositories", "created_at"),
+            *("expires_at", "revoked_at", "last_used_at", "last_used_network"),
+        ),
+        "mails": _rows(
+            OutgoingMail.objects.filter(recipient=person).order_by("pk"),
+            *("kind", "to", "subject", "text", "state", "created_at", "sent_at"),
+        ),
+        "events": [_event(one, person) for one in _events(person)],
+    }
+
+
+def attachments(person: User) -> Iterable[Attachment]:
+    """Documents sent with the person's applications, with their bytes."""
+    mine = Attachment.objects.filter(application__applicant=person)
+    return mine.select_related("application", "content")
+
+
+def _application(application: Application) -> dict[str, Any]:
+    fields = ("public_id", "reference", "status", "kind", "answers", "created_at", "saved_at")
+    times = ("submitted_at", "returned_at", "answered_at", "decided_at", "withdrawn_because")
+    return {
+        "tier": application.tier.slug,
+        **_fields(application, *fields, *times),
+        "snapshots": _rows(application.snapshots, "number", "answers", "created_at"),
+        "decisions": _rows(
+            application.decisions, "verdict", "reasons", "note", "until", "created_at"
+        ),
+        "remarks": _rows(
+            application.remarks.filter(is_public=True),
+            *("field", "text", "created_at", "answer", "answered_at"),
+        ),
+        "documents": _rows(
+            application.attachments,
+            "public_id",
+            "question",
+            "name",
+            "size",
+            "sha256",
+            "uploaded_at",
+        ),
+    }
+
+
+def _grant(grant: Grant) -> dict[str, Any]:
+    times = ("starts_at", "expires_at", "ended_at", "end_reason", "end_code")
+    return {
+        "tier": grant.tier.slug,
+        "licence": {
+            "version": grant.licence_version.version,
+            "sha256": grant.licence_version.text_sha256,
+        },
+        **_fields(grant, "public_id", "origin", "state", *times),
+    }
+
+
+def _events(person: User) -> "models.QuerySet[AuditEvent]":
+    """By the person, and about their account, applications and grants."""
+    own = models.Q(actor_id=person.public_id)
+    about = models.Q(object_kind="user", object_id=str(person.public_id))
+    applications = [str(one) for one in person.applications.values_list("public_id", flat=True)]
+    grants = Grant.objects.filter(user=person).values_list("public_id", flat=True)
+    things = models.Q(object_kind="application", object_id__in=applications) | models.Q(
+        object_kind="grant", object_id__in=[str(one) for one in grants]
+    )
+    return AuditEvent.objects.filter(own | about | things).order_by("pk")
+
+
+def _event(event: AuditEvent, person: User) -> dict[str, Any]:
+    """What others did is told without who they are, and without their words."""
+    mine = event.actor_id == person.public_id
+    told = _fields(event, "at", "action", "object_kind", "object_id", "result")
+    extra = _fields(event, "credential_kind", "details", "request_id", "network") if mine else {}
+    return {**told, "by": "you" if mine else "others", **extra}
+
+
+def _fields(record: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
+
+
+def _rows(records: Any, *names: str) -> list[dict[str, Any]]:
+    return [_fields(one, *names) for one in records.all()]

@@ -1,0 +1,15 @@
+"""What was kept for long enough goes."""
+
+from datetime import datetime
+
+from accounts import retention
+from accounts.models import Application
+from accounts.sweeps.one_by_one import one_by_one
+
+
+def reduce_answers(now: datetime) -> int:
+    def reduce(application: Application) -> bool:
+        retention.reduce(application)
+        return True
+
+    return one_by_one(retention.due_for_reduction(now), reduce)

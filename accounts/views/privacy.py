@@ -1,0 +1,46 @@
+"""What is kept of a person, and how they have it erased."""
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import erasure
+from accounts.errors import NotAllowed
+from accounts.models import Application, Grant
+from accounts.views.people import signed_in
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """What is kept, for how long and why."""
+    return render(request, "accounts/privacy.html")
+
+
+@login_required
+@reauthentication_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_erase(request: HttpRequest) -> HttpResponse:
+    """Say what goes and what stays; by POST, with the name typed, it is done."""
+    person = signed_in(request)
+    typed, fault, status = request.POST.get("username", ""), "", 200
+    if request.method == "POST" and typed != person.username:
+        fault, status = "Type your username exactly as it stands above.", 422
+    elif request.method == "POST":
+        try:
+            erasure.erase(person, by=person)
+        except NotAllowed as error:
+            fault, status = f"{error}", 409
+        else:
+            logout(request)
+            messages.success(request, "Your account is erased. A last mail says so.")
+            return redirect("weights:home")
+    context = {
+        "fault": fault,
+        "grants": Grant.objects.live().filter(user=person).select_related("tier"),
+        "open_ones": Application.objects.open().filter(applicant=person).select_related("tier"),
+    }
+    return render(request, "accounts/account_erase.html", context, status=status)

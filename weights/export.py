@@ -1,0 +1,109 @@
+"""The archive of everything that is kept about a person: JSON, and their documents."""
+
+import io
+import json
+import logging
+import zipfile
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import personal_data
+from accounts.background import queue_after_commit, queue_now
+from accounts.models import AuditEvent, DataExport, User
+from weights.models import CheckpointLink, Download
+
+log = logging.getLogger(__name__)
+
+README = """This is everything that the portal keeps about you, as of the time in data.json.
+Times are UTC, sizes are bytes. Documents that you sent are in documents/.
+Secrets (passwords, tokens, links) are kept nowhere in a readable form and are not here; nor are
+the names of staff and their internal notes.
+"""
+
+
+@transaction.atomic
+def ask(person: User) -> DataExport:
+    """Queue an archive; the one that is being made, if there is one."""
+    User.objects.select_for_update().get(pk=person.pk)
+    waiting = DataExport.objects.filter(user=person, state=DataExport.State.QUEUED).first()
+    if waiting is not None:
+        return waiting
+    export = DataExport.objects.create(user=person)
+    AuditEvent.record("export.asked", actor=person, target=person)
+    queue_after_commit("weights.make_export", export.pk)
+    return export
+
+
+def make(export_id: int) -> None:
+    """Build a queued archive; again changes nothing."""
+    with transaction.atomic():
+        queued = DataExport.objects.select_for_update(of=("self",))
+        export = queued.filter(pk=export_id, state=DataExport.State.QUEUED).first()
+        if export is None:
+            return
+        content = archive(export.user)
+        export.content, export.size = content, len(content)
+        export.state, export.made_at = DataExport.State.READY, timezone.now()
+        export.save()
+        AuditEvent.record("export.made", target=export.user, details={"bytes": len(content)})
+
+
+def archive(person: User) -> bytes:
+    """The ZIP: README.txt, data.json, documents/."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("README.txt", README)
+        target.writestr("data.json", json.dumps(_data(person), cls=_Encoder, indent=1))
+        for one in personal_data.attachments(person):
+            folder = f"documents/{one.application.reference}"
+            target.writestr(f"{folder}/{one.public_id}.pdf", bytes(one.content.data))
+    return packed.getvalue()
+
+
+def sweep() -> None:
+    """Queue archives that a crash or a dead broker kept from being made."""
+    waiting = DataExport.objects.filter(state=DataExport.State.QUEUED)
+    for export_id in waiting.values_list("pk", flat=True)[:50]:
+        if not queue_now("weights.make_export", export_id):
+            return
+
+
+def _data(person: User) -> dict[str, Any]:
+    links = CheckpointLink.objects.filter(holder=person).select_related("checkpoint", "revision")
+    downloads = Download.objects.filter(user_id=person.pk).order_by("pk")
+    return {
+        "made_at": timezone.now(),
+        **personal_data.records(person),
+        "links": [_link(one) for one in links.defer("plan")],
+        "downloads": list(
+            downloads.values(
+                *("at", "repo_id", "revision", "path", "sha256", "start", "length", "outcome"),
+                *("code", "credential_kind", "request_id", "network"),
+            )
+        ),
+    }
+
+
+def _link(link: CheckpointLink) -> dict[str, Any]:
+    return {
+        "public_id": link.public_id,
+        "checkpoint": link.checkpoint.repo_id,
+        "revision": link.revision.sha if link.revision else None,
+        "state": link.state,
+        "created_at": link.created_at,
+        "expires_at": link.expires_at,
+        "revoked_at": link.revoked_at,
+    }
+
+
+class _Encoder(DjangoJSONEncoder):
+    """Records of other kinds as what they are called."""
+
+    def default(self, o: Any) -> Any:
+        try:
+            return super().default(o)
+        except TypeError:
+            return str(o)

@@ -1,0 +1,37 @@
+"""A person's own archive: asked for, followed, fetched."""
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import AuditEvent, DataExport
+from accounts.views.people import signed_in
+from weights import export
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def export_list(request: HttpRequest) -> HttpResponse:
+    """The archives of the last week; by POST another one is made in the background."""
+    person = signed_in(request)
+    if request.method == "POST":
+        export.ask(person)
+        return redirect("weights:export-list")
+    mine = DataExport.objects.filter(user=person).defer("content")
+    return render(request, "weights/export_list.html", {"exports": mine})
+
+
+@login_required
+@require_safe
+def export_fetch(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    person = signed_in(request)
+    ready = DataExport.objects.filter(user=person, state=DataExport.State.READY)
+    found = get_object_or_404(ready, public_id=public_id)
+    response = HttpResponse(bytes(found.content or b""), content_type="application/zip")
+    response["Content-Disposition"] = 'attachment; filename="my-data.zip"'
+    if request.method == "GET":
+        AuditEvent.record("export.fetched", actor=person, target=person)
+    return response
