@@ -138,8 +138,7 @@ def application_reopened(application: "ApplicationRecord", ended: "Grant | None"
 
 def account_erased(person: "User", address: str) -> None:
     """The last word, to the address that was erased; it is not kept beside the person."""
-    key, context = str(person.public_id), {"person": person}
-    outbox.send("account_erased", to=address, key=key, context=context)
+    outbox.send("account_erased", to=address, key=str(person.public_id), context={})
 
 
 # -- to staff ---------------------------------------------------------------------------

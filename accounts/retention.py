@@ -99,4 +99,5 @@ def _left(answers: dict[str, Any]) -> dict[str, Any]:
 def _deleted(rows: "models.QuerySet[Any]") -> int:
     """How many of these rows were deleted, those that hang on them left out of the count."""
     model = rows.model._meta.label
-    return rows.delete()[1].get(model, 0)
+    deleted: int = rows.delete()[1].get(model, 0)
+    return deleted

@@ -34,14 +34,25 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         raise TypeError("audit events are append-only")
 
 
-class AuditEventManager(models.Manager.from_queryset(AuditEventQuerySet)):  # type: ignore[misc]
+class AuditEventManager(models.Manager["AuditEvent"]):
+    def about(self, target: models.Model) -> AuditEventQuerySet:
+        return self.get_queryset().about(target)
+
+    def forget_networks(self, before: datetime) -> int:
+        return self.get_queryset().forget_networks(before)
+
+    def update(self, **kwargs: Any) -> int:
+        return self.get_queryset().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        return self.get_queryset().delete()
+
     def get_queryset(self) -> AuditEventQuerySet:
         """Each event with `actor_name`: what its actor is called now, empty for nobody."""
         people = get_user_model().objects.filter(public_id=models.OuterRef("actor_id"))
-        named: AuditEventQuerySet = super().get_queryset()
-        return named.annotate(
-            actor_name=Coalesce(models.Subquery(people.values("username")[:1]), models.Value(""))
-        )
+        name = models.Subquery(people.values("username")[:1])
+        named = {"actor_name": Coalesce(name, models.Value(""))}
+        return AuditEventQuerySet(self.model, using=self._db).annotate(**named)
 
 
 class AuditEvent(models.Model):
@@ -98,7 +109,7 @@ class AuditEvent(models.Model):
         """Append one event; `credential` is its kind and id."""
         kind, key = _name(target) if target is not None else ("", "")
         facts = request_facts.current()
-        return cls.objects.create(
+        event = cls.objects.create(
             action=action,
             actor_id=actor.public_id if actor else None,
             credential_kind=credential[0],
@@ -110,6 +121,8 @@ class AuditEvent(models.Model):
             request_id=facts.request_id,
             network=facts.network,
         )
+        event.actor_name = actor.username if actor else ""
+        return event
 
 
 def _name(target: models.Model) -> tuple[str, str]:
