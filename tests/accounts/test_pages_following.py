@@ -1,0 +1,218 @@
+"""Following an application: where it stands, what was mailed, and what can still be done."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings as portal_settings
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Application, OutgoingMail, Tier, User
+from accounts.moves import Status
+from tests import factories
+
+pytestmark = pytest.mark.one_database
+
+SPAM = "This is an advertisement and no research at all."
+
+
+@pytest.fixture
+def window(client: Client, applicant: User) -> Client:
+    client.force_login(applicant)
+    return client
+
+
+@pytest.fixture
+def application(applicant: User, gated_tier: Tier) -> Application:
+    return factories.submitted(applicant, gated_tier)
+
+
+def page_of(window: Client, application: Application) -> str:
+    answer = window.get(f"/applications/{application.public_id}/")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def act(window: Client, application: Application, what: str, **sent: str) -> Any:
+    return window.post(f"/applications/{application.public_id}/{what}/", sent, follow=True)
+
+
+# -- where it stands ------------------------------------------------------------------------
+
+
+def test_it_tells_how_many_of_its_tier_wait_before_it(
+    window: Client, application: Application, gated_tier: Tier
+) -> None:
+    factories.submitted(factories.person(), gated_tier)
+    factories.submitted(factories.person(), factories.tier())
+    page = page_of(window, application)
+    assert "It is next" in page
+    due = application.due_on
+    assert due is not None
+    assert f"{due.day} {due:%B %Y}" in page
+    Application.objects.filter(pk=application.pk).update(submitted_at=timezone.now())
+    assert "1 of this tier was sent before it and still waits" in page_of(window, application)
+
+
+def test_with_enough_answers_behind_it_tells_what_to_expect(
+    window: Client,
+    application: Application,
+    gated_tier: Tier,
+    reviewer: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "Of the last" not in page_of(window, application)
+    monkeypatch.setattr("accounts.forecast.LEAST", 4)
+    for _ in range(4):
+        factories.submitted(factories.person(), gated_tier).approve(by=reviewer)
+    assert "Of the last 4 applications, half had an answer within" in page_of(window, application)
+
+
+def test_a_draft_and_a_returned_application_tell_when_they_lapse(
+    window: Client, applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    draft = Application.objects.start(applicant, factories.tier())
+    day = timezone.now() + timedelta(days=portal_settings.DRAFT_SILENCE_DAYS)
+    assert f"{day.day} {day:%B %Y}" in page_of(window, draft)
+    returned = factories.returned(applicant, gated_tier, reviewer)
+    day = timezone.now() + timedelta(days=portal_settings.RETURN_SILENCE_DAYS)
+    page = page_of(window, returned)
+    assert f"{day.day} {day:%B %Y}" in page
+    assert "form/project/" in page  # where the remark is
+
+
+def test_a_lapsed_application_says_that_nothing_was_decided(
+    window: Client, applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    application = factories.returned(applicant, gated_tier, reviewer)
+    application.lapse()
+    page = page_of(window, application)
+    assert "Nothing was decided against you" in page
+    assert "Copy as a new application" in page
+
+
+def test_the_page_opens_in_as_many_queries_however_much_happened(
+    window: Client, application: Application, reviewer: User, django_assert_max_num_queries: Any
+) -> None:
+    application.claim(by=reviewer)
+    for number in range(5):
+        application.remark(f"Remark {number}", by=reviewer, public=True)
+    with django_assert_max_num_queries(16):
+        page_of(window, application)
+
+
+# -- mails ----------------------------------------------------------------------------------
+
+
+def test_each_mail_stands_on_the_timeline_and_a_failure_is_seen(
+    window: Client, application: Application
+) -> None:
+    assert "Receipt" in page_of(window, application)
+    assert "on its way" in page_of(window, application)
+    OutgoingMail.objects.update(state=OutgoingMail.State.FAILED)
+    page = page_of(window, application)
+    assert "could not be delivered" in page
+    assert "is-failed" in page
+
+
+def test_the_receipt_is_sent_again_at_most_three_times_an_hour(
+    window: Client, application: Application
+) -> None:
+    for _ in range(3):
+        assert "on its way once more" in act(window, application, "receipt").text
+    assert "three receipts were sent" in act(window, application, "receipt").text.lower()
+    mails = OutgoingMail.objects.filter(kind="application_received")
+    assert mails.count() == 4
+    assert mails.values("text").distinct().count() == 1
+
+
+def test_there_is_no_receipt_for_what_is_not_sent(
+    window: Client, applicant: User, gated_tier: Tier
+) -> None:
+    draft = Application.objects.start(applicant, gated_tier)
+    assert "there is no receipt" in act(window, draft, "receipt").text.lower()
+    assert not OutgoingMail.objects.exists()
+
+
+def test_mails_to_staff_stand_on_no_applicants_page(
+    window: Client, application: Application, reviewer: User, lead_reviewer: User
+) -> None:
+    application.assign(reviewer, by=lead_reviewer)
+    page = page_of(window, application)
+    assert reviewer.email not in page
+    assert lead_reviewer.username not in page
+
+
+# -- remarks --------------------------------------------------------------------------------
+
+
+def test_a_remark_in_between_is_answered_on_the_page(
+    window: Client, application: Application, reviewer: User
+) -> None:
+    remark = application.remark("Is the cluster shared?", by=reviewer, public=True)
+    hidden = application.remark("Looks odd to me.", by=reviewer)
+    page = page_of(window, application)
+    assert "Is the cluster shared?" in page
+    assert "Looks odd to me." not in page
+    said = {f"answer_{remark.pk}": "No.", f"answer_{hidden.pk}": "x"}
+    act(window, application, "answers", **said)
+    remark.refresh_from_db()
+    hidden.refresh_from_db()
+    assert (remark.answer, hidden.answer) == ("No.", "")
+    assert "No." in page_of(window, application)
+
+
+def test_a_decided_application_takes_no_more_answers(
+    window: Client, application: Application, reviewer: User
+) -> None:
+    remark = application.remark("Is the cluster shared?", by=reviewer, public=True)
+    application.approve(by=reviewer)
+    act(window, application, "answers", **{f"answer_{remark.pk}": "Too late"})
+    remark.refresh_from_db()
+    assert remark.answer == ""
+
+
+# -- again ----------------------------------------------------------------------------------
+
+
+def test_a_withdrawn_application_is_copied_with_its_answers(
+    window: Client, application: Application, applicant: User
+) -> None:
+    application.withdraw(by=applicant)
+    page = act(window, application, "copy").text
+    draft = Application.objects.latest("pk")
+    assert (draft.status, draft.predecessor) == (Status.DRAFT, application)
+    assert draft.answers["title"] == application.answers["title"]
+    assert "licence_accept" not in draft.answers
+    assert "A new draft holds the answers last sent" in page
+
+
+def test_after_a_rejection_the_days_to_wait_are_told_and_kept(
+    window: Client, application: Application, reviewer: User, applicant: User
+) -> None:
+    application.reject(by=reviewer, reasons=["spam"], note=SPAM)
+    until = timezone.now() + timedelta(days=90)
+    page = page_of(window, application)
+    assert f"{until.day} {until:%B %Y}" in page
+    assert "Copy as a new application" not in page
+    assert "again from" in act(window, application, "copy").text
+    assert Application.objects.count() == 1
+    with time_machine.travel(until + timedelta(hours=1)):
+        window.force_login(applicant)
+        assert "Copy as a new application" in page_of(window, application)
+
+
+def test_an_open_application_is_not_copied(window: Client, application: Application) -> None:
+    assert "nothing to copy" in act(window, application, "copy").text
+    assert Application.objects.count() == 1
+
+
+@pytest.mark.parametrize("what", ["copy", "receipt", "answers", "adopt", "review", "form/you"])
+def test_another_persons_application_does_not_exist(
+    client: Client, application: Application, what: str
+) -> None:
+    client.force_login(factories.person())
+    address = f"/applications/{application.public_id}/{what}/"
+    assert client.post(address).status_code == 404
