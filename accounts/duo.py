@@ -209,7 +209,7 @@ def _non_commercial(code: str, tier: "Tier", answers: Mapping[str, Any]) -> list
     if answers.get("noncommercial") is False:
         text = "These weights are for non-commercial use only."
         return [Finding(code, Weight.AGAINST, "noncommercial", text)]
-    if answers.get("commercial") is True:
+    if answers.get("commercial") in {True, "yes"}:
         text = (
             "Use must be non-commercial. A commercial interest in the results does not rule an "
             "application out; a reviewer weighs what you say of it."

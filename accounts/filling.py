@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import extras, free_mail, orcid
+from accounts import duo, extras, free_mail, orcid
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused
 from accounts.extras import Kind
 from accounts.forms import ApplicationForm
@@ -19,6 +19,7 @@ from accounts.questions import STEPS, readable, step_keys
 
 #: The page that lists every answer; it holds no question, but remarks about the whole.
 REVIEW = "review"
+_WEIGHED = {duo.Weight.AGAINST, duo.Weight.DOUBT}
 #: Times that a save is tried again when another step was saved at the same moment.
 _TRIES = 3
 
@@ -159,9 +160,19 @@ class Filling:
 
     # -- what a reader should know -----------------------------------------------------
 
+    @cached_property
+    def findings(self) -> list[duo.Finding]:
+        """What the tier's terms of use say of these answers."""
+        return duo.precheck(self.application.tier, self.application.answers)
+
+    def notes_on(self, key: str) -> list[str]:
+        """What the terms of use say of one answer."""
+        return [finding.text for finding in self.findings if finding.field == key]
+
     def warnings(self) -> list[tuple[str, str]]:
         """(key, sentence) for what keeps nothing from being submitted, but will be asked about."""
         answers, told = self.application.answers, []
+        told += [(one.field, one.text) for one in self.findings if one.weight in _WEIGHED]
         address = str(answers.get("work_email", ""))
         if free_mail.is_free(address):
             told.append(
@@ -171,7 +182,7 @@ class Filling:
                     "profile instead; an address of your organisation makes it quicker.",
                 )
             )
-        if answers.get("commercial") == "yes":
+        if answers.get("commercial") == "yes" and "commercial" not in dict(told):
             told.append(("commercial", "The reviewer reads what your commercial interest is."))
         asked = {extra.key for extra in extras.asked(self.extras, answers)}
         for extra in self.extras:

@@ -246,6 +246,23 @@ def test_a_linked_orcid_stands_in_for_the_profile(applicant: User, gated_tier: T
     assert "profile_url" not in linked.errors
 
 
+def test_what_the_terms_say_of_an_answer_stands_at_it_and_on_the_review(
+    begun: Filler, gated_tier: Tier
+) -> None:
+    gated_tier.duo_codes = ["DUO:0000042", "DUO:0000018", "DUO:0000025"]
+    gated_tier.save()
+    begun.save("you", org_type="industry_laboratory")
+    begun.save("project", commercial="yes", commercial_detail="A spin-off may follow. " * 4)
+    told = "not-for-profit organisations only"
+    assert told in begun.page("you")
+    assert told in begun.page("review")
+    assert "does not rule an application out" in begun.page("review")
+    assert "delete the weights when it ends" in begun.page("terms")
+    begun.fill(org_type="industry_laboratory")
+    begun.submit()  # it tells and never decides
+    assert begun.application.status == Status.SUBMITTED
+
+
 # -- the licence ----------------------------------------------------------------------------
 
 

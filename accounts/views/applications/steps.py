@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import applications, differences, organisations
+from accounts.duo import Weight
 from accounts.errors import AccountsError, StaleAnswers
 from accounts.extras import Extra
 from accounts.filling import REVIEW, Filling, answer_name, save_step
@@ -38,6 +39,8 @@ class Asked:
     documents: list[Attachment]
     #: What another window saved, where it differs.
     other: str
+    #: What the tier's terms of use say of the answer.
+    notes: list[str]
 
     @property
     def if_key(self) -> str:
@@ -180,6 +183,7 @@ def _asked(
             on_fields.get(key, []),
             filling.documents.get(key, []),
             others.get(key, ""),
+            filling.notes_on(key),
         )
         for key in filling.keys(step)
     ]
@@ -205,6 +209,7 @@ def _terms(filling: Filling) -> dict[str, Any]:
     return {
         "licence": licence,
         "licence_text": to_html(licence.text, top=2),
+        "duties": [one for one in filling.findings if one.weight == Weight.DUTY],
         "read_version": read,
         "changes": differences.changed_passages(read.text, licence.text) if read else [],
     }
