@@ -1,0 +1,143 @@
+"""Hostile weight files are refused with a reason, and what writers make is accepted."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
+from weights.inspection import kinds
+from weights.inspection.allowed import allowed
+from weights.inspection.source import BytesSource
+from weights.inspection.verdict import Verdict
+from weights.synthetic.metaseq import _write_shard
+from weights.synthetic.safetensors_file import write_safetensors
+from weights.synthetic.values import Tensor, Values
+
+CORPORA = {
+    "safetensors": (safetensors_corpus.benign(), safetensors_corpus.hostile()),
+    "zip": (zip_corpus.benign(), zip_corpus.hostile()),
+    "pickle": (pickle_corpus.benign(), pickle_corpus.hostile()),
+}
+
+
+def looked_at(content: bytes, name: str, extra: list[str] | None = None) -> Verdict:
+    family = kinds.family(name)
+    suffix = Path(name).suffix.lower()
+    return kinds.inspect(BytesSource(content), family, allowed(extra or []), suffix)
+
+
+def name_of(kind: str) -> str:
+    return "model.safetensors" if kind == "safetensors" else "model.pt"
+
+
+@pytest.mark.parametrize("kind", CORPORA)
+def test_there_are_forty_of_each(kind: str) -> None:
+    benign, hostile = CORPORA[kind]
+    assert len(set(benign.values())) >= 40
+    assert len(set(hostile.values())) >= 40
+
+
+@pytest.mark.parametrize("kind", CORPORA)
+def test_in_st_every_benign_file_is_accepted(kind: str) -> None:
+    verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind][0].items()}
+    assert {n: v.reason for n, v in verdicts.items() if v.outcome != "inspected"} == {}
+
+
+@pytest.mark.parametrize("kind", CORPORA)
+def test_in_st_every_hostile_file_is_refused_with_a_reason(kind: str) -> None:
+    verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind][1].items()}
+    accepted = [n for n, v in verdicts.items() if v.outcome != "refused" or not v.reason]
+    assert accepted == []
+
+
+def test_what_is_imported_is_told() -> None:
+    verdict = looked_at(pickle_corpus.state(2), "a.pt")
+    storages = ["torch._utils._rebuild_tensor_v2", "torch.FloatStorage", "collections.OrderedDict"]
+    assert verdict.imports == storages
+    refused = looked_at(pickle_corpus.called("os.system"), "a.bin")
+    assert refused.imports == ["os.system"]
+    assert refused.reason == "its pickle imports os.system, which is not on the list"
+
+
+def test_a_few_more_imports_are_allowed_by_configuration() -> None:
+    asked = pickle_corpus.called("_codecs.encode")
+    assert looked_at(asked, "a.pt").outcome == "refused"
+    assert looked_at(asked, "a.pt", ["_codecs.encode"]).outcome == "inspected"
+
+
+def test_nothing_is_ever_unpickled(tmp_path: Path) -> None:
+    class Touches:
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            return Path.touch, (tmp_path / "ran",)
+
+    pickled = pickle.dumps(Touches(), 2)
+    assert looked_at(pickled, "a.pkl").outcome == "refused"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_files_of_our_own_writers_pass(tmp_path: Path) -> None:
+    values = Values(0)
+    _write_shard(tmp_path / "shard.pt", 0, 0, values)
+    write_safetensors(tmp_path / "model.safetensors", [Tensor("a", (3, 2))], values)
+    shard = looked_at((tmp_path / "shard.pt").read_bytes(), "shard.pt")
+    assert (shard.kind, shard.outcome, shard.tensors) == ("PyTorch zip", "inspected", 2)
+    model = looked_at((tmp_path / "model.safetensors").read_bytes(), "model.safetensors")
+    assert (model.outcome, model.tensors) == ("inspected", 1)
+
+
+def test_a_zip_that_python_writes_passes() -> None:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for part in zip_corpus.pt(2):
+            archive.writestr(str(part.name), part.content)
+    assert looked_at(written.getvalue(), "a.ckpt").outcome == "inspected"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "outcome"),
+    [
+        ("a.gguf", b"GGUF\3\0\0\0", "GGUF", "not_inspected"),
+        ("a.onnx", b"\x08\x07", "ONNX", "not_inspected"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n", "HDF5", "not_inspected"),
+        ("flax.msgpack", b"\x81\xa1a\1", "MessagePack", "not_inspected"),
+        ("a.pt", b"\0\1\2", "unknown", "not_inspected"),
+        ("a.bin", b"weights ", "unknown", "not_inspected"),
+        ("a.pt", b"0.0", "unknown", "not_inspected"),
+        ("a.pt", b"N.", "PyTorch or pickle", "refused"),
+        ("a.safetensors", b"\0\1\2", "safetensors", "refused"),
+        ("LICENSE", b"text", "text", "inspected"),
+        ("cut.txt", "ä".encode() * 40_000, "text", "inspected"),
+        ("a.txt", b"\xff\xfe", "unknown", "not_inspected"),
+        ("a.json", b"{\0}", "unknown", "not_inspected"),
+        ("empty.txt", b"", "text", "inspected"),
+    ],
+)
+def test_in_st_what_nothing_understands_is_said_to_be_not_inspected(
+    name: str, content: bytes, kind: str, outcome: str
+) -> None:
+    verdict = looked_at(content, name)
+    assert (verdict.kind, verdict.outcome) == (kind, outcome)
+
+
+def test_pytorch_older_than_zip_is_not_inspected_and_its_pickles_are_read() -> None:
+    old = b"".join(pickle.dumps(v, 2) for v in (0x1950A86A20F9469CFC6C, 1001, {"little": True}))
+    keys = pickle.dumps(["0"], 2)
+    verdict = looked_at(old + pickle_corpus.state(1) + keys + bytes(16), "old.pt")
+    assert verdict.outcome == "not_inspected"
+    assert "torch.FloatStorage" in verdict.imports
+    runs = looked_at(old + b"\x80\2" + pickle_corpus.RUN + keys, "old.pt")
+    assert (runs.outcome, runs.imports) == ("refused", ["os.system"])
+
+
+def test_a_text_over_its_bound_is_refused() -> None:
+    class Large(BytesSource):
+        size = kinds.TEXT_MOST + 1
+
+        def __init__(self) -> None:
+            self._content = b"text"
+
+    verdict = kinds.inspect(Large(), "other", allowed(), ".txt")
+    assert verdict.outcome == "refused"

@@ -1,0 +1,123 @@
+"""Which inspector looks at a file: by the family of its name first, then by its first bytes.
+
+The name decides what a loader will take a file for, so it decides what it has to be: a
+`.safetensors` must always parse, and a name of the pickle family must parse if the bytes begin
+as a zip or a pickle. What nothing here understands is kept and said to be not inspected.
+"""
+
+import io
+from typing import Literal, get_args
+
+from weights.inspection import pickles, safetensors_file, torch_legacy, torch_zip
+from weights.inspection.pickles import Allowed
+from weights.inspection.source import Source, Window
+from weights.inspection.verdict import Refused, Verdict
+
+Family = Literal["safetensors", "pickle", "other"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+
+_PICKLE_NAMES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+#: Bytes of a text at most.
+TEXT_MOST = 256 * 1024 * 1024
+#: First bytes by which a text, and a pickle without a signature, are told from other files.
+HEAD = 64 * 1024
+_SIGNATURES = (
+    (b"GGUF", "GGUF"),
+    (b"GGML", "GGML"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (b"\x93NUMPY", "NumPy array"),
+    (b"PK\3\4", "zip archive"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+)
+_NAMES = {
+    ".gguf": "GGUF",
+    ".onnx": "ONNX",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".msgpack": "MessagePack",
+    ".npy": "NumPy array",
+    ".npz": "NumPy archive",
+    ".tflite": "TensorFlow Lite",
+    ".pb": "Protocol buffers",
+    ".model": "SentencePiece",
+}
+
+
+def family(path: str) -> Family:
+    """What loaders take a file of this name for."""
+    name = path.lower()
+    if name.endswith(".safetensors"):
+        return "safetensors"
+    return "pickle" if name.endswith(_PICKLE_NAMES) else "other"
+
+
+def is_parsed(family: Family) -> bool:
+    """Whether a file of this family is given to a parser, so to a child process."""
+    return family != "other"
+
+
+def inspect(source: Source, family: Family, allowed: Allowed, suffix: str = "") -> Verdict:
+    """What a file of this family is; a refusal is a verdict too."""
+    try:
+        if family == "safetensors":
+            return safetensors_file.inspect(source)
+        if family == "pickle":
+            return _pickle(source, allowed)
+        return _other(source, suffix)
+    except Refused as refused:
+        return Verdict(_KINDS[family], "refused", str(refused), refused.imports)
+
+
+_KINDS: dict[Family, str] = {
+    "safetensors": safetensors_file.KIND,
+    "pickle": "PyTorch or pickle",
+    "other": "text",
+}
+
+
+def _pickle(source: Source, allowed: Allowed) -> Verdict:
+    head = source.read(0, HEAD)
+    if torch_zip.is_zip(source):
+        return torch_zip.inspect(source, allowed)
+    if head.startswith(torch_legacy.MAGIC):
+        return torch_legacy.inspect(source, allowed)
+    if head.startswith(b"\x80"):
+        return _bare_pickle(source, allowed)
+    if pickles.acts_as_old_pickle(head):
+        raise Refused("its pickle is older than protocol 2")
+    return Verdict(_signed(head) or "unknown", "not_inspected", "it begins as no known format")
+
+
+def _bare_pickle(source: Source, allowed: Allowed) -> Verdict:
+    if source.size > pickles.MOST:
+        raise Refused(f"its pickle has {source.size} bytes; at most {pickles.MOST} are read")
+    stream = io.BufferedReader(Window(source, 0, source.size), 1 << 16)
+    return Verdict("pickle", "inspected", imports=pickles.one_stream(stream, allowed))
+
+
+def _other(source: Source, suffix: str) -> Verdict:
+    head = source.read(0, HEAD)
+    known = _NAMES.get(suffix) or _signed(head)
+    if known or not _is_text(head):
+        return Verdict(
+            known or "unknown", "not_inspected", "nothing here can look into this format"
+        )
+    if source.size > TEXT_MOST:
+        raise Refused(f"a text of {source.size} bytes is too large; at most {TEXT_MOST}")
+    return Verdict("text", "inspected")
+
+
+def _signed(head: bytes) -> str:
+    return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), "")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether it is UTF-8 without NUL; the last character may be cut off."""
+    if b"\0" in head:
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return len(head) == HEAD and error.start >= HEAD - 3
+    return True

@@ -1,0 +1,130 @@
+"""A safetensors file: its header is data about data, so every byte of it must say one thing."""
+
+import json
+import math
+import os
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from weights.inspection.source import Source, exactly
+from weights.inspection.verdict import Refused, Verdict
+
+KIND = "safetensors"
+#: Bytes of a header at most.
+HEADER_MOST = 25_000_000
+_NAME_MOST = 1024
+_FIELDS = {"dtype", "shape", "data_offsets"}
+#: Bits of one element.
+_BITS = {
+    **{"BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8},
+    **{"U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32},
+    **{"U64": 64, "I64": 64, "F64": 64, "C64": 64},
+}
+
+
+def inspect(source: Source) -> Verdict:
+    """Raise Refused unless the header is whole, plain and covers the file exactly."""
+    (length,) = struct.unpack("<Q", exactly(source, 0, 8, "the header's length"))
+    if length > HEADER_MOST:
+        raise Refused(f"its header has {length} bytes; at most {HEADER_MOST} are read")
+    raw = exactly(source, 8, length, "the header")
+    tensors = _header(raw)
+    _demand_cover(tensors, source.size - 8 - length)
+    _demand_library_agrees(raw, source.size)
+    return Verdict(KIND, "inspected", tensors=len(tensors))
+
+
+def _header(raw: bytes) -> dict[str, Any]:
+    """Tensors by name; the metadata is checked and left out."""
+    if not raw.startswith(b"{"):
+        raise Refused("its header does not begin with a brace")
+    try:
+        read = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_no_number,
+            parse_float=_no_number,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"its header is no JSON: {error}") from error
+    metadata = read.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise Refused("its metadata is no mapping of texts to texts")
+    for name, tensor in read.items():
+        _demand_name(name)
+        _demand_tensor(name, tensor)
+    return dict(read)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refused("its header has a name twice")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise Refused(f"its header holds {text[:40]}, where only whole numbers may stand")
+
+
+def _demand_name(name: str) -> None:
+    if not name or len(name) > _NAME_MOST or not name.isprintable():
+        raise Refused(f"the tensor name {name[:80]!r} is empty, too long or not printable")
+    if "/" in name or "\\" in name or name in {".", ".."}:
+        raise Refused(f"the tensor name {name[:80]!r} reads as a path")
+
+
+def _demand_tensor(name: str, tensor: Any) -> None:
+    """Exactly the three fields, of the right types, which agree with each other."""
+    if not isinstance(tensor, dict) or set(tensor) != _FIELDS:
+        raise Refused(f"the tensor {name!r} has other fields than dtype, shape and data_offsets")
+    dtype, shape, offsets = tensor["dtype"], tensor["shape"], tensor["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in _BITS:
+        raise Refused(f"the tensor {name!r} has the unknown type {str(dtype)[:40]!r}")
+    if not _is_sizes(shape) or not _is_sizes(offsets) or len(offsets) != 2:
+        raise Refused(f"shape or offsets of the tensor {name!r} are no whole numbers")
+    if math.prod(shape) * _BITS[dtype] != (offsets[1] - offsets[0]) * 8:
+        raise Refused(f"shape and offsets of the tensor {name!r} do not agree")
+
+
+def _is_sizes(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= 64
+        and all(type(one) is int and 0 <= one < 2**63 for one in value)
+    )
+
+
+def _demand_cover(tensors: dict[str, Any], size: int) -> None:
+    """One tensor after the other, from the header to the end: no gap, no overlap, no rest."""
+    at = 0
+    for begin, end in sorted(tuple(tensor["data_offsets"]) for tensor in tensors.values()):
+        if begin != at:
+            raise Refused("its tensors overlap or leave a gap")
+        at = end
+    if at != size:
+        raise Refused(f"its tensors take {at} bytes, but {size} follow the header")
+
+
+def _demand_library_agrees(raw: bytes, size: int) -> None:
+    """Let the library itself open a file of this header and size; the tensors are a hole."""
+    safe_open = _library()
+    descriptor = os.memfd_create("header")
+    try:
+        os.pwrite(descriptor, struct.pack("<Q", len(raw)) + raw, 0)
+        os.ftruncate(descriptor, size)
+        with safe_open(f"/proc/self/fd/{descriptor}", framework="numpy") as opened:
+            opened.keys()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Refused(f"the safetensors library refuses it: {error}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _library() -> Callable[..., Any]:
+    from safetensors import safe_open  # noqa: PLC0415  # only the child loads what parses
+
+    return safe_open

@@ -1,0 +1,57 @@
+"""Bytes of a file by place: inspectors ask for the few parts they need, never for all of it."""
+
+import io
+from typing import Protocol
+
+from weights.inspection.verdict import Refused
+
+
+class Source(Protocol):
+    """A file of `size` bytes."""
+
+    size: int
+
+    def read(self, start: int, length: int) -> bytes:
+        """Exactly these bytes; fewer only at the end of the file."""
+
+
+class BytesSource:
+    """A file that is in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.size = len(content)
+
+    def read(self, start: int, length: int) -> bytes:
+        return self._content[start : start + length]
+
+
+def exactly(source: Source, start: int, length: int, what: str) -> bytes:
+    """These bytes, all of them; raises Refused where the file ends before."""
+    if start < 0 or length < 0 or start + length > source.size:
+        raise Refused(f"{what} reaches beyond the end of the file")
+    found = source.read(start, length)
+    if len(found) != length:
+        raise Refused(f"{what} could not be read whole")
+    return found
+
+
+class Window(io.RawIOBase):
+    """A part of a source as a stream, for parsers that read on and on."""
+
+    def __init__(self, source: Source, start: int, length: int) -> None:
+        self._source = source
+        self._at = self._start = start
+        self._end = start + length
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at - self._start
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
+        found = self._source.read(self._at, min(len(buffer), self._end - self._at))
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)

@@ -1,0 +1,267 @@
+"""A PyTorch file in the zip layout: members one after the other, each told twice and the same.
+
+Readers of zip files differ in which of the two descriptions they believe, so a file in which
+they differ, or in which bytes belong to no member, is refused.
+"""
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from weights.inspection import pickles
+from weights.inspection.pickles import Allowed
+from weights.inspection.source import Source, exactly
+from weights.inspection.verdict import Refused, Verdict
+
+KIND = "PyTorch zip"
+_DIRECTORY_MOST = 16 * 1024 * 1024
+_SMALL_MOST = 4096
+_END, _END64, _LOCATOR = (struct.Struct(f) for f in ("<4s4H2LH", "<4sQ2H2L4Q", "<4sLQL"))
+_ENTRY, _LOCAL = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
+_FULL = 0xFFFFFFFF
+#: Large sizes, and PyTorch's padding.
+_EXTRAS = {0x0001, 0x4246}
+_STREAMED, _ENCRYPTED = 0x0008, 0x2041
+_STORAGE = re.compile(r"data/[0-9]{1,12}")
+_SMALL = {
+    *("byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id"),
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member as the directory tells it; sizes and offset in bytes."""
+
+    name: bytes
+    flags: int
+    crc: int
+    size: int
+    offset: int
+
+    @property
+    def path(self) -> str:
+        return self.name.decode("utf-8")
+
+
+def inspect(source: Source, allowed: Allowed) -> Verdict:
+    """Raise Refused unless the archive is plain and its pickle imports only what is allowed."""
+    members, end = _directory(source)
+    places = _places(source, members, end)
+    inside = _inside(members)
+    pickled = inside.get("data.pkl")
+    if pickled is None:
+        raise Refused("it holds no data.pkl")
+    _demand_known(inside)
+    if pickled.size > pickles.MOST:
+        raise Refused(f"its data.pkl has {pickled.size} bytes; at most {pickles.MOST} are read")
+    content = exactly(source, places[pickled.name], pickled.size, "data.pkl")
+    if zlib.crc32(content) != pickled.crc:
+        raise Refused("the checksum of its data.pkl is wrong")
+    imports = pickles.one_stream(io.BytesIO(content), allowed)
+    count = sum(1 for path in inside if _STORAGE.fullmatch(path))
+    return Verdict(KIND, "inspected", imports=imports, tensors=count)
+
+
+def is_zip(source: Source) -> bool:
+    """Whether it begins as a zip does, or ends as one, which some readers look at alone."""
+    if source.read(0, 4)[:2] == b"PK" and source.read(2, 2) in {b"\3\4", b"\5\6", b"\7\x08"}:
+        return True
+    return source.size >= _END.size and source.read(source.size - _END.size, 4) == b"PK\5\6"
+
+
+# -- the directory ------------------------------------------------------------------------
+
+
+def _directory(source: Source) -> tuple[list[Member], int]:
+    """The members by offset, and where the directory begins."""
+    at = source.size - _END.size
+    if at < 0:
+        raise Refused("it is too short for a zip file")
+    sign, disk, start_disk, here, count, size, offset, comment = _END.unpack(
+        exactly(source, at, _END.size, "the end of the directory")
+    )
+    if sign != b"PK\5\6" or comment:
+        raise Refused("it does not end as a zip file without a comment does")
+    if disk or start_disk or here != count:
+        raise Refused("it is a zip file of several parts")
+    count, size, offset, at = _large(source, at, (count, size, offset))
+    if size > _DIRECTORY_MOST:
+        raise Refused(f"its directory has {size} bytes; at most {_DIRECTORY_MOST} are read")
+    if offset + size != at:
+        raise Refused("its directory does not stand right before its end")
+    members = list(_entries(exactly(source, offset, size, "the directory")))
+    if len(members) != count:
+        raise Refused(f"its directory tells {len(members)} members and counts {count}")
+    return sorted(members, key=lambda member: member.offset), offset
+
+
+def _large(source: Source, at: int, told: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Count, size and offset by the zip64 record, if there is one; and where the ends begin."""
+    place = at - _LOCATOR.size
+    if place < 0 or source.read(place, 4) != b"PK\6\7":
+        if told[0] == 0xFFFF or _FULL in told[1:]:
+            raise Refused("the record of its large sizes is missing")
+        return *told, at
+    _, disk, end, disks = _LOCATOR.unpack(exactly(source, place, _LOCATOR.size, "zip64"))
+    if disk or disks > 1 or end + _END64.size != place:
+        raise Refused("the record of its large sizes is not where it belongs")
+    sign, length, _, _, disk, start, here, count, size, offset = _END64.unpack(
+        exactly(source, end, _END64.size, "zip64")
+    )
+    if sign != b"PK\6\6" or length != _END64.size - 12 or disk or start or here != count:
+        raise Refused("the record of its large sizes is damaged")
+    large = (count, size, offset)
+    for small, value, full in zip(told, large, (0xFFFF, _FULL, _FULL), strict=True):
+        if small not in {value, full}:
+            raise Refused("its two ends tell different directories")
+    return *large, end
+
+
+def _entries(raw: bytes) -> Iterator[Member]:
+    at = 0
+    while at < len(raw):
+        if len(raw) - at < _ENTRY.size:
+            raise Refused("its directory is cut off")
+        sign, _, _, flags, method, _, _, crc, packed, size, *lengths, _, _, offset = (
+            _ENTRY.unpack_from(raw, at)
+        )
+        name_length, extra_length, comment, disk = lengths
+        name_at = at + _ENTRY.size
+        extra_at = name_at + name_length
+        at = extra_at + extra_length + comment
+        if sign != b"PK\1\2" or at > len(raw) or comment or disk:
+            raise Refused("its directory is damaged")
+        if method or flags & _ENCRYPTED:
+            raise Refused("a member is compressed or encrypted")
+        extra = raw[extra_at : extra_at + extra_length]
+        size, packed, offset = _sizes(extra, [size, packed, offset])
+        if size != packed:
+            raise Refused("a stored member has two sizes")
+        yield Member(raw[name_at:extra_at], flags, crc, size, offset)
+
+
+def _sizes(extra: bytes, told: list[int]) -> list[int]:
+    """The values, those that are too large for their field from the zip64 extra."""
+    wide = _zip64_extra(extra)
+    found = []
+    for value in told:
+        if value == _FULL:
+            if len(wide) < 8:
+                raise Refused("a member's large size is missing")
+            (value,) = struct.unpack_from("<Q", wide)
+            wide = wide[8:]
+        found.append(value)
+    return found
+
+
+def _zip64_extra(extra: bytes) -> bytes:
+    """The content of the one extra field of that kind; empty without one."""
+    found = []
+    at = 0
+    while at < len(extra):
+        if len(extra) - at < 4:
+            raise Refused("a member's extra field is damaged")
+        kind, length = struct.unpack_from("<2H", extra, at)
+        at += 4 + length
+        if at > len(extra):
+            raise Refused("a member's extra field is damaged")
+        if kind not in _EXTRAS:  # one of them gives another name, which some readers follow
+            raise Refused("a member has an extra field that no weights need")
+        if kind == 1:
+            found.append(extra[at - length : at])
+    if len(found) > 1:
+        raise Refused("a member tells its large sizes twice")
+    return found[0] if found else b""
+
+
+# -- the members --------------------------------------------------------------------------
+
+
+def _places(source: Source, members: list[Member], end: int) -> dict[bytes, int]:
+    """Where each member's bytes begin; there is no gap and no overlap up to the directory."""
+    at = 0
+    places: dict[bytes, int] = {}
+    for member in members:
+        if member.offset != at:
+            where = "does not begin with its first member" if not places else "has gaps or overlaps"
+            raise Refused(f"it {where}")
+        start = _local(source, member)
+        places[member.name] = start
+        at = start + member.size
+        if at > end:
+            raise Refused("a member reaches into the directory")
+        if member.flags & _STREAMED:
+            at += _descriptor(source, member, at)
+    if at != end:
+        raise Refused("bytes stand between its last member and its directory")
+    return places
+
+
+def _local(source: Source, member: Member) -> int:
+    """Where the bytes begin, if the header before them says what the directory says."""
+    sign, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(
+        exactly(source, member.offset, _LOCAL.size, "a member's header")
+    )
+    start = member.offset + _LOCAL.size
+    rest = exactly(source, start, name_length + extra_length, "a member's header")
+    size, packed = _sizes(rest[name_length:], [size, packed])
+    later = {0} if flags & _STREAMED else set()
+    same = (
+        sign == b"PK\3\4"
+        and (flags, method) == (member.flags, 0)
+        and rest[:name_length] == member.name
+        and crc in {member.crc} | later
+        and size in {member.size} | later
+        and packed in {member.size} | later
+    )
+    if not same:
+        raise Refused("a member's header and the directory differ")
+    return start + name_length + extra_length
+
+
+def _descriptor(source: Source, member: Member, at: int) -> int:
+    """The length of what a writer that streams puts after the bytes."""
+    found = source.read(at, 24)
+    for form in ("<4s3L", "<4sL2Q"):
+        length = struct.calcsize(form)
+        if len(found) >= length:
+            told = struct.unpack_from(form, found)
+            if told == (b"PK\7\x08", member.crc, member.size, member.size):
+                return length
+    raise Refused("what follows a member differs from the directory")
+
+
+def _inside(members: list[Member]) -> dict[str, Member]:
+    """The members by their path below the one top folder."""
+    inside = {}
+    tops = set()
+    for member in members:
+        try:
+            path = member.path
+        except UnicodeDecodeError as error:
+            raise Refused("a member's name is no UTF-8") from error
+        top, _, below = path.partition("/")
+        parts = path.split("/")
+        if not path.isprintable() or "\\" in path or not below or {"", ".", ".."} & set(parts):
+            raise Refused(f"the member name {path[:80]!r} is no plain path below one folder")
+        tops.add(top)
+        inside[below] = member
+    folded = {member.path.casefold() for member in members}
+    if len(folded) != len(members) or len(inside) != len(members):
+        raise Refused("two members have the same name")
+    if len(tops) > 1:
+        raise Refused("its members stand in several top folders")
+    return inside
+
+
+def _demand_known(inside: dict[str, Member]) -> None:
+    for path, member in inside.items():
+        if path == "data.pkl" or _STORAGE.fullmatch(path):
+            continue
+        if path not in _SMALL:
+            raise Refused(f"it holds {path[:80]!r}, which no weights need")
+        if member.size > _SMALL_MOST:
+            raise Refused(f"its {path} is too large")
