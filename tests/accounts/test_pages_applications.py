@@ -126,6 +126,34 @@ def test_a_draft_is_the_same_in_another_browser_after_signing_out(
     assert "Typed in the first browser" in begun.page("project")
 
 
+def test_what_was_typed_while_the_session_ended_is_kept_through_signing_in(
+    begun: Filler, applicant: User
+) -> None:
+    seen, place = begun.hidden("project"), begun.place("project")
+    begun.client.logout()
+    begun.client.get("/accounts/login/")
+    answer = begun.save("project", title="Typed after the session ended", seen=seen)
+    assert answer["Location"] == f"/accounts/login/?next={place}"
+    assert "title" not in begun.application.answers
+    facts = {"login": applicant.username, "password": factories.PASSWORD, "next": place}
+    assert begun.client.post("/accounts/login/", facts)["Location"] == place
+    assert begun.client.get(place)["Location"] == begun.place("plan")
+    assert begun.application.answers["title"] == "Typed after the session ended"
+
+
+def test_what_a_stranger_sends_is_nobodys_text(
+    begun: Filler, other_person: User, applicant: User
+) -> None:
+    place = begun.place("project")
+    window = Client()
+    window.post(place, {"title": "Not the applicant's", "seen": begun.hidden("project")})
+    window.force_login(other_person)
+    assert window.get(place).status_code == 404
+    quiet = Client().post(place, {"title": "x"}, headers={"accept": "application/json"})
+    assert (quiet.status_code, quiet.json()["code"]) == (401, "login_required")
+    assert "title" not in begun.application.answers
+
+
 def test_text_is_kept_normalised_and_trimmed(begun: Filler) -> None:
     begun.save("you", full_name="  Ame\u0301lie\u00a0Søren \0 ")
     assert begun.application.answers["full_name"] == "Amélie\u00a0Søren"

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import BoundField
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from accounts.markdown import to_html
 from accounts.models import Application, Attachment, LicenceVersion, Remark
 from accounts.questions import LABELS, STEPS
 from accounts.views.applications.common import address_of, own, sentence
+from accounts.views.applications.interrupted import signed_out, taken_up
 from accounts.views.people import signed_in
 
 ORDER = [*STEPS, REVIEW]
@@ -61,16 +62,20 @@ class Said:
     text: str
 
 
-@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def application_step(request: HttpRequest, public_id: str, step: str) -> HttpResponse:
     """One step; a save goes on to where the button says, even with gaps."""
     if step not in STEPS:
         raise Http404(f"the form has no step {step!r}")
+    if not request.user.is_authenticated:
+        return signed_out(request)
     application = own(request, public_id)
     filling = Filling(application, signed_in(request))
     if request.method == "POST":
-        return _keep(request, filling, step)
+        return _keep(request, filling, step, request.POST)
+    if (sent := taken_up(request)) is not None:
+        messages.success(request, "You are signed in again; what you had typed is not lost.")
+        return _keep(request, filling, step, sent)
     if not application.is_editable:
         return redirect("accounts:application-detail", application.public_id)
     return _show(request, filling, step)
@@ -93,15 +98,15 @@ def application_adopt(request: HttpRequest, public_id: str) -> HttpResponse:
 # -- saving ---------------------------------------------------------------------------------
 
 
-def _keep(request: HttpRequest, filling: Filling, step: str) -> HttpResponse:
+def _keep(request: HttpRequest, filling: Filling, step: str, sent: QueryDict) -> HttpResponse:
     quiet = request.headers.get("Accept") == "application/json"
-    seen, keep = request.POST.get("seen", ""), request.POST.getlist("keep_saved")
+    seen, keep = sent.get("seen", ""), sent.getlist("keep_saved")
     try:
-        application = save_step(filling, step, request.POST, seen=seen, keep=keep)
+        application = save_step(filling, step, sent, seen=str(seen), keep=keep)
     except StaleAnswers as error:
         if quiet:
             return _told_quietly(error)
-        return _show(request, filling, step, typed=filling.typed(step, request.POST), status=409)
+        return _show(request, filling, step, typed=filling.typed(step, sent), status=409)
     except AccountsError as error:
         if quiet:
             return _told_quietly(error)
@@ -111,7 +116,7 @@ def _keep(request: HttpRequest, filling: Filling, step: str) -> HttpResponse:
         kept = Filling(application, filling.person)
         clock = f"{timezone.now():%H:%M} UTC"
         return JsonResponse({"seen": kept.seen(step), "saved_at": clock})
-    return redirect(_next(application, step, request.POST.get("go", "next")))
+    return redirect(_next(application, step, str(sent.get("go", "next"))))
 
 
 def _told_quietly(error: AccountsError) -> HttpResponse:

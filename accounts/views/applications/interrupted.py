@@ -1,0 +1,46 @@
+"""What somebody typed while their session ended: kept until they have signed in again."""
+
+import json
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+
+from accounts import rate_limits, request_facts
+from accounts.rate_limits import Limit
+
+_KEY = "interrupted"
+#: Bytes of one page's text; a step of the form holds far less.
+_MOST = 64 * 1024
+#: Strangers can have texts kept too, though nobody ever reads them: few are enough.
+_STRANGERS = Limit("interrupted", 30, 3600)
+
+
+def signed_out(request: HttpRequest) -> HttpResponse:
+    """The answer to somebody who is not signed in (any more); what they sent waits for them."""
+    if request.headers.get("Accept") == "application/json":
+        error = "You are signed out. Press Save: after you sign in, your text is still here."
+        return JsonResponse({"error": error, "code": "login_required"}, status=401)
+    if request.method == "POST":
+        _put_by(request)
+    return redirect_to_login(request.get_full_path())
+
+
+def _put_by(request: HttpRequest) -> None:
+    sent = request.POST.copy()
+    sent.pop("csrfmiddlewaretoken", None)
+    text = sent.urlencode()
+    network = request_facts.current().network
+    if len(text) <= _MOST and rate_limits.take(_STRANGERS, network).allowed:
+        request.session[_KEY] = json.dumps([request.path, text])
+
+
+def taken_up(request: HttpRequest) -> QueryDict | None:
+    """What was sent to this page before its sender had to sign in; None for nothing. Once."""
+    kept = request.session.get(_KEY)
+    if not kept:
+        return None
+    path, text = json.loads(kept)
+    if path != request.path:
+        return None
+    del request.session[_KEY]
+    return QueryDict(text)
