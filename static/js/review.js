@@ -9,6 +9,7 @@ const sender = () => form?.querySelector(`.decide-send[data-verdict="${chosen()}
 let asked = 0;
 let waiting;
 let stale = false;
+let claiming; // until the portal has answered
 
 async function preview() {
   clearTimeout(waiting);
@@ -78,35 +79,55 @@ if (form) {
   form.addEventListener("change", (event) => {
     if (event.target.name === "verdict") begin();
   });
+  let sent = false;
   form.addEventListener("submit", async (event) => {
-    if (!stale || !event.submitter?.matches(".decide-send")) return;
+    if (event.submitter?.matches(".decide-default")) {
+      event.preventDefault(); // Enter in a field leads to the button, and decides nothing
+      sender()?.focus();
+      return;
+    }
+    if (!stale && !claiming) {
+      if (sent) event.preventDefault(); // one decision for two hurried presses
+      sent = true;
+      return;
+    }
     event.preventDefault();
-    await preview();
+    await claiming;
+    if (stale) await preview();
     form.requestSubmit(event.submitter);
   });
   if (chosen()) preview();
+  // Coming back by the browser's button, it can be sent again.
+  addEventListener("pageshow", () => {
+    sent = false;
+  });
 }
 
 // -- whose desk it is on ---------------------------------------------------------------------
 
 // Choosing a verdict starts the review, and starting claims.
-async function begin() {
+function begin() {
   preview().then(reveal);
-  const address = form.dataset.claim;
-  if (!address) return;
+  if (!form.dataset.claim) return;
+  claiming = claim(form.dataset.claim).finally(() => {
+    claiming = undefined;
+  });
   delete form.dataset.claim;
+}
+
+async function claim(address) {
   const answer = await fetch(address, {
     method: "POST",
     body: new FormData(form),
     headers: { Accept: "application/json" },
   }).catch(() => null);
   const said = answer ? (await answer.json()).said : "it could not be claimed: no connection";
-  const facts = document.querySelector(".review-facts");
   const note = document.createElement("span");
   note.setAttribute("role", "status");
   note.textContent = answer?.ok ? "claimed by you" : said;
-  if (!answer?.ok) note.className = "late";
-  facts.append(note);
+  if (answer?.ok) document.querySelector(".review-facts .state").textContent = "In review";
+  else note.className = "late";
+  document.querySelector(".review-facts").append(note);
 }
 
 // -- keys ------------------------------------------------------------------------------------

@@ -190,6 +190,10 @@ def context(
         "strip": evidence.strip(application, by),
         "consultations": list(application.consultations.select_related("asked_by", "colleague")),
         "decisions": application.decisions.select_related("reviewer", "snapshot"),
+        "others": Application.objects.readable_by(by)
+        .filter(applicant=application.applicant_id)
+        .exclude(pk=application.pk)
+        .select_related("tier"),
         "events": AuditEvent.objects.about(application),
         "mails": OutgoingMail.objects.filter(
             object_kind="application", object_id=str(application.public_id)

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from accounts import queue, working_days
 from accounts.models import Application, ApplicationSnapshot, Tier
@@ -22,6 +23,10 @@ from accounts.views.people import signed_in
 _REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)
 #: Answers that the search looks at.
 _SEARCHED = ("title", "full_name", "org_name", "work_email")
+
+
+#: An empty cell; a narrow screen leaves it out.
+NONE = mark_safe('<span class="none">–</span>')
 
 
 class DeskFilter(admin.SimpleListFilter):
@@ -266,7 +271,7 @@ class Columns(admin.ModelAdmin):
     @admin.display(description="Due", ordering="due_on")
     def due(self, application: Any) -> str:
         if application.due_on is None or not application.is_waiting:
-            return "–"
+            return NONE
         day = f"{application.due_on.day} {application.due_on:%b}"
         late = working_days.between(application.due_on, working_days.day_of(timezone.now()))
         if late <= 0:
@@ -277,14 +282,14 @@ class Columns(admin.ModelAdmin):
     def claimer(self, application: Any) -> str:
         """Who has it on their desk; one that came back names who had it before."""
         if application.claimed_by is None:
-            return "–"
+            return NONE
         name = str(application.claimed_by.display_name)
         return name if application.status != Status.SUBMITTED else f"last with {name}"
 
     @admin.display(description="Flags")
     def flags(self, application: Any) -> str:
         found = [(flag.value, flag.label) for flag in queue.flags_of(application)]
-        return format_html_join(" ", '<span class="flag flag-{}">{}</span>', found) or "–"
+        return format_html_join(" ", '<span class="flag flag-{}">{}</span>', found) or NONE
 
 
 def _sent(application: Any, key: str) -> Any:
