@@ -28,6 +28,7 @@ _VIEW_WORKFLOW = [
     "accounts.view_reasontext",
     "accounts.view_grant",
     "accounts.view_tier",
+    "accounts.view_tierchange",
     "accounts.view_licenceversion",
 ]
 _VIEW_WEIGHTS = [
@@ -56,6 +57,7 @@ PERMISSIONS: dict[str, list[str]] = {
         "weights.verify_blob",
         "weights.change_checkpoint",
         "accounts.view_tier",
+        "accounts.view_tierchange",
         "accounts.change_tier",
         "accounts.view_licence",
         "accounts.view_licenceversion",
@@ -83,6 +85,7 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.add_roleassignment",
         "accounts.delete_roleassignment",
         "accounts.view_tier",
+        "accounts.view_tierchange",
         "accounts.add_tier",
         "accounts.change_tier",
         "accounts.view_outgoingmail",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import grants, licences, privacy, tokens, transparency
+from accounts.views import grants, licences, privacy, tiers, tokens, transparency
 from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"
@@ -10,6 +10,8 @@ urlpatterns = [
     path("licences/", licences.licence_list, name="licence-list"),
     path("licences/<slug:slug>/", licences.licence_detail, name="licence-detail"),
     path("licences/<slug:slug>/<str:version>/", licences.licence_detail, name="licence-version"),
+    path("tiers/", tiers.tier_list, name="tier-list"),
+    path("tiers/<slug:slug>/", tiers.tier_detail, name="tier-detail"),
     path("apply/<slug:slug>/", start.application_create, name="application-create"),
     path("applications/", follow.application_list, name="application-list"),
     path("applications/<uuid:public_id>/", follow.application_detail, name="application-detail"),

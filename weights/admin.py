@@ -1,14 +1,17 @@
 """The staff's view of what is published, stored, verified and fetched."""
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from accounts import tier_changes
+from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
-from weights import verification
+from weights import checkpoint_tiers, verification
 from weights.models import (
     Blob,
     Checkpoint,
@@ -27,9 +30,26 @@ class FamilyAdmin(ReadOnlyAdmin):
     list_display = ["name", "developer"]
 
 
+class CheckpointForm(ConfirmRaise, forms.ModelForm):
+    def raised(self) -> str:
+        tier = self.cleaned_data.get("tier")
+        if tier is None or self.instance.published_at is None:
+            return ""
+        before = Tier.objects.get(pk=self.initial["tier"])
+        if not tier_changes.is_raised(before.mode, tier.mode):
+            return ""
+        return (
+            f"{self.instance} is published, and this raises its gate from {before} to {tier}: "
+            "whoever holds no grant is refused from the next request on, and the public history "
+            "of both tiers says so."
+        )
+
+
 @admin.register(Checkpoint)
 class CheckpointAdmin(admin.ModelAdmin):
     """What an owner may word; bytes come by `manage.py publish` alone."""
+
+    form = CheckpointForm
 
     list_display = ["__str__", "tier", "private", "synthetic", "published_at"]
     list_filter = ["tier", "private", "synthetic"]
@@ -49,7 +69,7 @@ class CheckpointAdmin(admin.ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: Checkpoint, form: ModelForm, change: bool
     ) -> None:
-        super().save_model(request, obj, form, change)
+        checkpoint_tiers.keep(obj, by=signed_in(request))
         AuditEvent.record(
             "checkpoint.changed",
             actor=signed_in(request),

@@ -15,16 +15,8 @@ from weights.errors import InvalidName
 RESERVED = {
     *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
     *("favicon.ico", "healthz", "keys", "licences", "logbook", "metrics", "models", "oauth"),
-    *(
-        "readyz",
-        "robots.txt",
-        "settings",
-        "static",
-        "transparency",
-        "privacy",
-        "datasets",
-        "spaces",
-    ),
+    *("readyz", "robots.txt", "settings", "static", "transparency", "privacy", "datasets"),
+    *("spaces", "findings", "report", "tiers"),
 }
 REF_LENGTH = 200
 PATH_BYTES = 1024

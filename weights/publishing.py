@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Tier, User
-from weights import manifest, names, refs, verification
+from weights import checkpoint_tiers, manifest, names, refs, verification
 from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
 from weights.md5_lists import published_md5s
@@ -230,7 +230,9 @@ def _record(order: Order, taken: list[Taken]) -> Revision:
 def _locked_checkpoint(order: Order) -> Checkpoint:
     if _demand_fit(order) is None:
         facts = {"tier": order.tier, "private": order.private, "synthetic": order.synthetic}
-        Checkpoint.objects.get_or_create(org=order.org, name=order.name, defaults=facts)
+        made, new = Checkpoint.objects.get_or_create(org=order.org, name=order.name, defaults=facts)
+        if new:
+            checkpoint_tiers.note_first(made, by=order.author)
     locked = Checkpoint.objects.select_for_update().get(org=order.org, name=order.name)
     _demand_fit(order)  # what another publisher wrote while this one waited
     return locked

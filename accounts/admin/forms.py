@@ -11,7 +11,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from accounts.models import AuditEvent, Question, Tier
+from accounts import tier_changes
+from accounts.models import Question, Tier
 from accounts.ready_made import READY_MADE
 from accounts.views.people import signed_in
 
@@ -123,6 +124,4 @@ class AsksQuestions(admin.ModelAdmin):
 
 
 def _record(request: HttpRequest, tier: Tier, keys: list[str]) -> None:
-    AuditEvent.record(
-        "tier.questions_changed", actor=signed_in(request), target=tier, details={"keys": keys}
-    )
+    tier_changes.note_questions(tier, keys, by=signed_in(request))

@@ -8,13 +8,16 @@ from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts import duo
+from accounts import duo, tier_changes
 from accounts.admin.forms import AsksQuestions
-from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
+from accounts.admin.raised_gate import ConfirmRaise
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.models import Licence, LicenceVersion, Tier, TierChange
+from accounts.tiers import AccessMode
 from accounts.views.people import signed_in
 
 
-class TierForm(forms.ModelForm):
+class TierForm(ConfirmRaise, forms.ModelForm):
     duo_codes = forms.MultipleChoiceField(
         label="Terms of use",
         required=False,
@@ -26,6 +29,17 @@ class TierForm(forms.ModelForm):
         help_text="Codes of the Data Use Ontology: one permission, and what narrows it. "
         "They stand beside the licence, they do not replace it.",
     )
+
+    def raised(self) -> str:
+        after = self.cleaned_data.get("mode", "")
+        before = str(self.initial.get("mode", after))
+        if not self.instance.pk or not after or not tier_changes.is_raised(before, after):
+            return ""
+        return (
+            f"This raises the gate from {AccessMode(before).label} to {AccessMode(after).label} "
+            f"for every checkpoint of {self.instance}: whoever holds no grant is refused from the "
+            "next request on, and the public history says so."
+        )
 
 
 @admin.register(Tier)
@@ -40,13 +54,15 @@ class TierAdmin(AsksQuestions):
         return False
 
     def save_model(self, request: HttpRequest, obj: Tier, form: ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        AuditEvent.record(
-            "tier.changed" if change else "tier.made",
-            actor=signed_in(request),
-            target=obj,
-            details={"fields": form.changed_data},
-        )
+        tier_changes.keep(obj, by=signed_in(request))
+
+
+@admin.register(TierChange)
+class TierChangeAdmin(ReadOnlyAdmin):
+    list_display = ["at", "tier", "kind", "checkpoint", "by", "by_role", "hidden"]
+    list_filter = ["tier", "kind"]
+    list_select_related = ["tier", "by"]
+    date_hierarchy = "at"
 
 
 @admin.register(Licence)
@@ -76,4 +92,4 @@ class LicenceVersionAdmin(admin.ModelAdmin):
         self, request: HttpRequest, obj: LicenceVersion, form: ModelForm, change: bool
     ) -> None:
         super().save_model(request, obj, form, change)
-        AuditEvent.record("licence.version_made", actor=signed_in(request), target=obj)
+        tier_changes.note_text(obj, by=signed_in(request))

@@ -14,6 +14,7 @@ from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.role import RoleAssignment
 from accounts.models.tier import Tier
+from accounts.models.tier_change import TierChange
 from accounts.models.token import ApiToken
 from accounts.models.user import User
 
@@ -40,5 +41,6 @@ __all__ = [
     "Remark",
     "RoleAssignment",
     "Tier",
+    "TierChange",
     "User",
 ]

@@ -135,6 +135,7 @@ def test_the_admin_keeps_codes_in_order_and_refuses_what_contradicts(
         for name, value in shown.context["adminform"].form.initial.items()
         if name != "blocked_countries"
     }
+    sent |= {"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0}
     kept = [duo.TIME_LIMIT, duo.NON_COMMERCIAL, GRU]
     assert client.post(page, {**sent, "duo_codes": kept}).status_code == 302
     termed.refresh_from_db()

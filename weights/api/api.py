@@ -23,6 +23,7 @@ from weights.api import (
     downloads,
     grants,
     links,
+    tiers,
     transparency,
 )
 from weights.api.authentication import BearerToken, OptionalToken
@@ -106,6 +107,7 @@ api.add_router("", applications.router)
 api.add_router("", grants.router)
 api.add_router("", documents.router)
 api.add_router("", transparency.router)
+api.add_router("", tiers.router)
 api.add_router("", codes.router)
 
 

@@ -118,6 +118,66 @@ class LicenceTold(Schema):
         )
 
 
+class TierDetail(TierTold):
+    """A tier's terms; `questions` are the labels of its form, none where nobody applies."""
+
+    description: str
+    use_terms: list[UseTermTold]
+    terms: LicenceTold
+    approvals_needed: int
+    term_days: int
+    file_link_minutes: int
+    checkpoint_link_hours: int
+    blocked_countries: list[str] = Field(description="Two-letter codes", examples=[["KP"]])
+    questions: list[str]
+    url: str
+
+    @classmethod
+    def of(  # type: ignore[override]
+        cls, tier: Tier, version: LicenceVersion | None, questions: list[str]
+    ) -> "TierDetail":
+        return cls(
+            **TierTold.of(tier).model_dump(),
+            description=tier.description,
+            use_terms=[UseTermTold.of(term) for term in tier.use_terms],
+            terms=LicenceTold.of(tier.licence, version),
+            approvals_needed=tier.approvals_needed,
+            term_days=tier.term_days,
+            file_link_minutes=tier.file_link_minutes,
+            checkpoint_link_hours=tier.checkpoint_link_hours,
+            blocked_countries=[str(country) for country in tier.blocked_countries],
+            questions=questions,
+            url=address(f"/tiers/{tier.slug}/"),
+        )
+
+
+class FieldChange(Schema):
+    """`before` and `after` as the public reads them; empty for none."""
+
+    field: str
+    label: str
+    before: str
+    after: str
+
+
+class TierChangeTold(Schema):
+    """One change; staff are told by their role, never by name."""
+
+    at: datetime
+    kind: str = Field(examples=["changed", "checkpoint_in"])
+    by_role: str
+    checkpoint: str | None
+    fields: list[FieldChange]
+
+
+class TierChangePage(Schema):
+    """`next` is the address of what follows, null on the last page."""
+
+    changes: list[TierChangeTold]
+    total: int
+    next: str | None
+
+
 # -- checkpoints ------------------------------------------------------------------------
 
 

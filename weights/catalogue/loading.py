@@ -1,9 +1,13 @@
 """Put the shipped entries into the database, once."""
 
+from typing import Any
+
 from django.db import transaction
 
+from accounts import tier_changes
 from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
 from accounts.tiers import AccessMode
+from weights import checkpoint_tiers
 from weights.catalogue import opt
 from weights.models import Checkpoint, Family
 
@@ -43,47 +47,50 @@ def _licence() -> Licence:
     return licence
 
 
-def _open_tier(licence: Licence) -> Tier:
-    tier, _ = Tier.objects.get_or_create(
-        slug="open",
-        defaults={
-            "name": "Open",
-            "description": "Anyone may download, without an account. The licence still binds: "
-            "research only, no commercial use.",
-            "mode": AccessMode.OPEN,
-            "licence": licence,
-            "duo_codes": ["DUO:0000042", "DUO:0000046"],
-        },
-    )
+def _tier(slug: str, licence: Licence, **facts: Any) -> Tier:
+    found = Tier.objects.filter(slug=slug).first()
+    if found is not None:
+        return found
+    tier = Tier(slug=slug, licence=licence, **facts)
+    tier_changes.keep(tier, by=None)
     return tier
+
+
+def _open_tier(licence: Licence) -> Tier:
+    return _tier(
+        "open",
+        licence,
+        name="Open",
+        description="Anyone may download, without an account. The licence still binds: "
+        "research only, no commercial use.",
+        mode=AccessMode.OPEN,
+        duo_codes=["DUO:0000042", "DUO:0000046"],
+    )
 
 
 def _reviewed_tier(licence: Licence) -> Tier:
-    tier, _ = Tier.objects.get_or_create(
-        slug="opt-175b",
-        defaults={
-            "name": "OPT-175B",
-            "description": "For researchers in academia, government, civil society and industry "
-            "laboratories, on an application that a person reads. Research only.",
-            "mode": AccessMode.REVIEWED,
-            "licence": licence,
-            "term_days": 365,
-            "duo_codes": [
-                *("DUO:0000042", "DUO:0000046", "DUO:0000026"),
-                *("DUO:0000022", "DUO:0000025"),
-            ],
-            # The licence excludes countries under embargo of the United States. Which these
-            # are changes; this is a sample that the owner keeps up to date in the admin.
-            "blocked_countries": "CU,IR,KP,SY",
-        },
+    return _tier(
+        "opt-175b",
+        licence,
+        name="OPT-175B",
+        description="For researchers in academia, government, civil society and industry "
+        "laboratories, on an application that a person reads. Research only.",
+        mode=AccessMode.REVIEWED,
+        term_days=365,
+        duo_codes=[
+            *("DUO:0000042", "DUO:0000046", "DUO:0000026"),
+            *("DUO:0000022", "DUO:0000025"),
+        ],
+        # The licence excludes countries under embargo of the United States. Which these
+        # are changes; this is a sample that the owner keeps up to date in the admin.
+        blocked_countries="CU,IR,KP,SY",
     )
-    return tier
 
 
 def _checkpoint(entry: opt.Entry, family: Family, tier: Tier) -> None:
     if Checkpoint.objects.filter(org__iexact=entry.org, name__iexact=entry.name).exists():
         return
-    Checkpoint.objects.create(
+    checkpoint = Checkpoint.objects.create(
         org=entry.org,
         name=entry.name,
         title=entry.title,
@@ -94,3 +101,4 @@ def _checkpoint(entry: opt.Entry, family: Family, tier: Tier) -> None:
         parameters=entry.parameters,
         card=entry.card,
     )
+    checkpoint_tiers.note_first(checkpoint, by=None)

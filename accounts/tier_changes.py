@@ -1,0 +1,127 @@
+"""Every change of a tier goes through here: kept, audited and noted in its public history."""
+
+from typing import Any
+
+from django.db import transaction
+from django_countries import countries
+
+from accounts.models import AuditEvent, LicenceVersion, RoleAssignment, Tier, TierChange, User
+from accounts.roles import Role
+from accounts.tiers import AccessMode
+
+#: Field of a tier -> what the public reads, in the order of display.
+LABELS = {
+    "name": "Name",
+    "description": "Description",
+    "mode": "Access",
+    "licence": "Licence",
+    "duo_codes": "Terms of use",
+    "approvals_needed": "Approvals needed",
+    "term_days": "Days a grant lasts",
+    "file_link_minutes": "Minutes a file link lives",
+    "checkpoint_link_hours": "Hours a checkpoint link lives",
+    "blocked_countries": "Countries excluded",
+}
+#: Whose change it is where no person made it.
+SET_UP = "The portal's set-up"
+_PUBLIC_ROLES = [
+    *(Role.RELEASE_OWNER, Role.ADMINISTRATOR, Role.LEAD_REVIEWER),
+    *(Role.REVIEWER, Role.AUDITOR),
+]
+_STRICTNESS = [AccessMode.OPEN, AccessMode.CLICK_THROUGH, AccessMode.REVIEWED]
+
+
+@transaction.atomic
+def keep(tier: Tier, *, by: User | None) -> TierChange | None:
+    """Save a new or changed tier; None where nothing of it changed."""
+    before = Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
+    tier.save()
+    kept = Tier.objects.select_related("licence").get(pk=tier.pk)
+    old, new = shown(before) if before else {}, shown(kept)
+    fields = [
+        {"field": field, "label": label, "before": old.get(field, ""), "after": new[field]}
+        for field, label in LABELS.items()
+        if new[field] != old.get(field, "")
+    ]
+    if not fields:
+        return None
+    kind = TierChange.Kind.CHANGED if before else TierChange.Kind.MADE
+    AuditEvent.record(f"tier.{kind}", actor=by, target=kept, details={"fields": fields})
+    return _note(kept, kind, by, fields=fields)
+
+
+@transaction.atomic
+def note_text(version: LicenceVersion, *, by: User | None) -> None:
+    """A new text of a licence is news of every tier that holds it; the text is saved already."""
+    AuditEvent.record("licence.version_made", actor=by, target=version)
+    notice = "urgent" if version.is_urgent else f"{version.notice_days} days of notice"
+    said = f"version {version.version} from {version.effective_at:%Y-%m-%d}, {notice}"
+    fields = [{"field": "licence", "label": "Licence text", "before": "", "after": said}]
+    for tier in version.licence.tiers.all():
+        _note(tier, TierChange.Kind.TEXT, by, fields=fields)
+
+
+@transaction.atomic
+def note_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
+    """Questions of a tier's own were changed; the history tells all that are asked from now on."""
+    AuditEvent.record("tier.questions_changed", actor=by, target=tier, details={"keys": keys})
+    asked = tier.questions.filter(is_asked=True).values_list("label", flat=True)
+    said = "; ".join(asked)
+    fields = [{"field": "questions", "label": "Asked beside", "before": "", "after": said}]
+    _note(tier, TierChange.Kind.QUESTIONS, by, fields=fields)
+
+
+@transaction.atomic
+def note_checkpoint(
+    repo_id: str, *, before: Tier | None, after: Tier, by: User | None, hidden: bool
+) -> None:
+    """A checkpoint came into a tier, out of another or anew; its row is saved already."""
+    if before is not None:
+        fields = [_move("Now in", after)]
+        kind = TierChange.Kind.CHECKPOINT_OUT
+        _note(before, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+    fields = [_move("Before in", before)] if before else []
+    kind = TierChange.Kind.CHECKPOINT_IN
+    _note(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+
+
+def is_raised(before: str, after: str) -> bool:
+    """Whether the mode `after` asks more of people than `before`."""
+    return _STRICTNESS.index(AccessMode(after)) > _STRICTNESS.index(AccessMode(before))
+
+
+def shown(tier: Tier) -> dict[str, str]:
+    """The tier's terms as the public reads them, by field."""
+    return {
+        "name": tier.name,
+        "description": tier.description,
+        "mode": str(AccessMode(tier.mode).label),
+        "licence": tier.licence.title,
+        "duo_codes": ", ".join(f"{term.code} {term.label}" for term in tier.use_terms),
+        "approvals_needed": str(tier.approvals_needed),
+        "term_days": str(tier.term_days),
+        "file_link_minutes": str(tier.file_link_minutes),
+        "checkpoint_link_hours": str(tier.checkpoint_link_hours),
+        "blocked_countries": ", ".join(
+            countries.name(str(code)) for code in tier.blocked_countries
+        ),
+    }
+
+
+def _move(label: str, tier: Tier) -> dict[str, str]:
+    return {"field": "tier", "label": label, "before": "", "after": tier.slug}
+
+
+def _note(tier: Tier, kind: str, by: User | None, **facts: Any) -> TierChange:
+    return TierChange.objects.create(tier=tier, kind=kind, by=by, by_role=_role(by, tier), **facts)
+
+
+def _role(person: User | None, tier: Tier) -> str:
+    """The role by which the public knows them, never their name."""
+    if person is None:
+        return SET_UP
+    covers = RoleAssignment.objects.covers
+    for role in _PUBLIC_ROLES:
+        if covers(person, frozenset({role}), tier):
+            return str(role.label)
+    return "Staff"

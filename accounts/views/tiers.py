@@ -1,0 +1,46 @@
+"""Tiers in public: what each asks, and what was changed of it when."""
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from accounts.forms import excluded
+from accounts.models import FormVersion, Tier, TierChange
+from accounts.questions import LABELS
+from accounts.tiers import AccessMode
+
+CHANGES_PAGE = 50
+
+
+@require_safe
+def tier_list(request: HttpRequest) -> HttpResponse:
+    tiers = Tier.objects.select_related("licence").order_by("name")
+    return render(request, "accounts/tier_list.html", {"tiers": tiers})
+
+
+@require_safe
+def tier_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    tier = get_object_or_404(Tier.objects.select_related("licence"), slug=slug)
+    context = {
+        "tier": tier,
+        "licence": tier.licence.in_force(),
+        "questions": questions_of(tier),
+        "countries": excluded(tier).values(),
+        "changes": Paginator(public_changes(tier), CHANGES_PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "accounts/tier_detail.html", context)
+
+
+def public_changes(tier: Tier) -> QuerySet[TierChange]:
+    """Newest first; without those of checkpoints that the public may not know of."""
+    return TierChange.objects.filter(tier=tier, hidden=False)
+
+
+def questions_of(tier: Tier) -> list[str]:
+    """The labels of everything asked, where an application is."""
+    if tier.access_mode is not AccessMode.REVIEWED:
+        return []
+    own = FormVersion.objects.asked_by(tier)
+    return [*LABELS.values(), *(question["label"] for question in own)]

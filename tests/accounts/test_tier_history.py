@@ -1,0 +1,214 @@
+"""A tier's public history: what was gated when, and by which role."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.html import escape
+
+from accounts import tier_changes
+from accounts.models import AuditEvent, Tier, TierChange, User
+from accounts.ready_made import READY_MADE
+from accounts.tiers import AccessMode
+from tests import factories
+from tests.weights.api.asking import Script
+from weights import catalogue, checkpoint_tiers
+from weights.models import Checkpoint
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def checkpoint(store: object, open_tier: Tier) -> Checkpoint:
+    return factories.published("acme/weights", open_tier).checkpoint
+
+
+def history(tier: Tier) -> list[tuple[str, str, str]]:
+    """Kind, checkpoint and role of each change, oldest first."""
+    changes = TierChange.objects.filter(tier=tier).order_by("pk")
+    return [(one.kind, one.checkpoint, one.by_role) for one in changes]
+
+
+def form_of(client: Client, page: str) -> dict[str, Any]:
+    """What the admin's form would send unchanged."""
+    initial = client.get(page).context["adminform"].form.initial
+    return {
+        "questions-TOTAL_FORMS": 0,
+        "questions-INITIAL_FORMS": 0,
+        **{
+            name: "" if value is None else value
+            for name, value in initial.items()
+            if name not in {"blocked_countries", "embargo_until", "facts"}
+        },
+    }
+
+
+# -- what is noted ----------------------------------------------------------------------------
+
+
+def test_a_change_is_noted_with_its_audit_event_and_both_values(
+    gated_tier: Tier, release_owner: User
+) -> None:
+    gated_tier.term_days, gated_tier.approvals_needed = 90, 2
+    change = tier_changes.keep(gated_tier, by=release_owner)
+    assert change is not None
+    assert [(one["field"], one["before"], one["after"]) for one in change.fields] == [
+        ("approvals_needed", "1", "2"),
+        ("term_days", "365", "90"),
+    ]
+    event = AuditEvent.objects.about(gated_tier).get()
+    assert (event.action, event.actor_name) == ("tier.changed", "owner")
+    assert event.details["fields"] == change.fields
+    assert history(gated_tier) == [("changed", "", "Release owner")]
+
+
+def test_a_tier_that_is_saved_unchanged_has_no_new_history(gated_tier: Tier) -> None:
+    assert tier_changes.keep(gated_tier, by=None) is None
+    assert history(gated_tier) == []
+    assert not AuditEvent.objects.about(gated_tier).exists()
+
+
+def test_the_shipped_tiers_and_checkpoints_begin_the_history() -> None:
+    catalogue.load()
+    reviewed = Tier.objects.get(slug="opt-175b")
+    role = tier_changes.SET_UP
+    assert history(reviewed) == [
+        ("made", "", role),
+        ("checkpoint_in", "facebook/opt-175b", role),
+    ]
+    assert len(history(Tier.objects.get(slug="open"))) == 9
+
+
+def test_a_new_licence_text_is_news_of_every_tier_that_holds_it(
+    client: Client, gated_tier: Tier, release_owner: User
+) -> None:
+    client.force_login(release_owner)
+    sent = {
+        "licence": gated_tier.licence.pk,
+        "version": "2",
+        "text": "New terms.",
+        "effective_at_0": "2030-01-01",
+        "effective_at_1": "00:00:00",
+        "notice_days": "0",
+        "summary": "",
+    }
+    client.post(reverse("admin:accounts_licenceversion_add"), sent)
+    change = TierChange.objects.get(tier=gated_tier)
+    assert change.kind == "licence_text"
+    assert change.fields[0]["after"] == "version 2 from 2030-01-01, urgent"
+
+
+def test_other_questions_are_told_by_their_labels(
+    client: Client, gated_tier: Tier, release_owner: User
+) -> None:
+    client.force_login(release_owner)
+    page = reverse("admin:accounts_tier_ready_made", args=[gated_tier.pk])
+    client.post(page, {"keys": [READY_MADE[0]["key"]]})
+    change = TierChange.objects.get(tier=gated_tier)
+    assert change.kind == "questions"
+    assert change.fields[0]["after"] == READY_MADE[0]["label"]
+    assert escape(READY_MADE[0]["label"]) in client.get(f"/tiers/{gated_tier.slug}/").text
+
+
+# -- a checkpoint's move, and the raised gate ----------------------------------------------------
+
+
+def test_raising_the_gate_of_a_published_checkpoint_asks_first_and_is_told_by_both_tiers(
+    client: Client, checkpoint: Checkpoint, gated_tier: Tier, release_owner: User
+) -> None:
+    client.force_login(release_owner)
+    page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
+    sent = {**form_of(client, page), "tier": gated_tier.pk, "facts": "{}"}
+    asked = client.post(page, sent)
+    assert asked.status_code == 200
+    assert "this raises its gate from open to opt-175b" in asked.text
+    assert Checkpoint.objects.get(pk=checkpoint.pk).tier.slug == "open"
+    assert client.post(page, {**sent, "confirm_raise": "on"}).status_code == 302
+    assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
+    assert history(gated_tier) == [("checkpoint_in", "acme/weights", "Release owner")]
+    assert history(Tier.objects.get(slug="open"))[-1][0] == "checkpoint_out"
+
+
+def test_lowering_the_gate_needs_no_second_word(
+    client: Client, store: object, gated_tier: Tier, open_tier: Tier, release_owner: User
+) -> None:
+    checkpoint = factories.published("acme/weights", gated_tier).checkpoint
+    client.force_login(release_owner)
+    page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
+    sent = {**form_of(client, page), "tier": open_tier.pk, "facts": "{}"}
+    assert client.post(page, sent).status_code == 302
+    assert Checkpoint.objects.get(pk=checkpoint.pk).tier == open_tier
+
+
+def test_a_tier_that_is_made_stricter_asks_first_too(
+    client: Client, open_tier: Tier, administrator: User
+) -> None:
+    client.force_login(administrator)
+    page = reverse("admin:accounts_tier_change", args=[open_tier.pk])
+    sent = {**form_of(client, page), "mode": AccessMode.CLICK_THROUGH}
+    assert "raises the gate from Open to Click-through" in client.post(page, sent).text
+    assert client.post(page, {**sent, "confirm_raise": "on"}).status_code == 302
+    assert Tier.objects.get(pk=open_tier.pk).mode == AccessMode.CLICK_THROUGH
+    assert history(open_tier) == [("changed", "", "Administrator")]
+
+
+def test_a_private_checkpoint_that_moves_is_named_to_nobody_outside(
+    client: Client, checkpoint: Checkpoint, gated_tier: Tier, release_owner: User
+) -> None:
+    checkpoint.private, checkpoint.tier = True, gated_tier
+    checkpoint_tiers.keep(checkpoint, by=release_owner)
+    assert TierChange.objects.filter(checkpoint="acme/weights", hidden=True).count() == 2
+    for slug in ("open", gated_tier.slug):
+        assert "acme/weights" not in client.get(f"/tiers/{slug}/").text
+        assert Script().get(f"/tiers/{slug}/changes")["total"] == 0
+
+
+# -- the pages and the API ------------------------------------------------------------------------
+
+
+def test_the_public_reads_the_role_and_never_the_name(
+    client: Client, gated_tier: Tier, release_owner: User
+) -> None:
+    gated_tier.term_days = 90
+    tier_changes.keep(gated_tier, by=release_owner)
+    page = client.get(f"/tiers/{gated_tier.slug}/").text
+    assert "by release owner" in page
+    assert "Days a grant lasts" in page
+    told = Script().get(f"/tiers/{gated_tier.slug}/changes")
+    assert told["changes"][0]["by_role"] == "Release owner"
+    for text in (page, str(told)):
+        assert release_owner.email not in text
+        assert str(release_owner.public_id) not in text
+
+
+def test_the_api_tells_a_tiers_terms_and_pages_through_its_history(gated_tier: Tier) -> None:
+    gated_tier.duo_codes = ["DUO:0000042", "DUO:0000046"]
+    tier_changes.keep(gated_tier, by=None)
+    for days in range(100, 105):
+        gated_tier.term_days = days
+        tier_changes.keep(gated_tier, by=None)
+    told = Script().get(f"/tiers/{gated_tier.slug}")
+    assert [term["short"] for term in told["use_terms"]] == ["GRU", "NCU"]
+    assert told["term_days"] == 104
+    assert "Project title" in told["questions"]
+    assert told["terms"]["text_sha256"] == factories.in_force(gated_tier).text_sha256
+    assert [one["slug"] for one in Script().get("/tiers")] == [gated_tier.slug]
+    first = Script().get(f"/tiers/{gated_tier.slug}/changes?limit=4")
+    rest = Script().get(first["next"].partition("/api/v1")[2])
+    assert (len(first["changes"]), len(rest["changes"]), rest["next"]) == (4, 2, None)
+    assert first["changes"][0]["fields"][0]["after"] == "104"
+    assert Script().get("/tiers/none/changes", 404)["code"] == "tier_not_found"
+
+
+def test_a_tiers_page_asks_the_same_questions_however_long_its_history(
+    client: Client, gated_tier: Tier, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    for days in range(100, 160):
+        gated_tier.term_days = days
+        tier_changes.keep(gated_tier, by=None)
+    with django_assert_num_queries(5):
+        assert "103" in client.get(f"/tiers/{gated_tier.slug}/?page=2").text
+    with django_assert_num_queries(1):
+        assert gated_tier.name in client.get("/tiers/").text

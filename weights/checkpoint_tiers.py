@@ -1,0 +1,34 @@
+"""In which tier a checkpoint stands: its first, and each move, in the tiers' public history."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import tier_changes
+from accounts.models import Tier, User
+from weights.models import Checkpoint
+
+
+def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:
+    """Note a new checkpoint in its tier's history, in the transaction that made it."""
+    tier_changes.note_checkpoint(
+        checkpoint.repo_id, before=None, after=checkpoint.tier, by=by, hidden=_hidden(checkpoint)
+    )
+
+
+@transaction.atomic
+def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
+    """Save an existing checkpoint; where its tier is another one, both histories tell."""
+    stood = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
+    before = Tier.objects.get(pk=stood.tier_id)
+    checkpoint.save()
+    if before.pk != checkpoint.tier_id:
+        hidden = _hidden(checkpoint) or _hidden(stood)
+        tier_changes.note_checkpoint(
+            checkpoint.repo_id, before=before, after=checkpoint.tier, by=by, hidden=hidden
+        )
+
+
+def _hidden(checkpoint: Checkpoint) -> bool:
+    """Whether the public may not know of it now."""
+    embargo = checkpoint.embargo_until
+    return checkpoint.private or (embargo is not None and embargo > timezone.now())
