@@ -45,6 +45,8 @@ DOWNLOADS_ANONYMOUS = Limit("resolve", 3000, 300)
 DOWNLOADS_KNOWN = Limit("resolve", 12000, 300)
 API_ANONYMOUS = Limit("api", 600, 300)
 API_KNOWN = Limit("api", 6000, 300)
+#: Of one address; whoever has more to report writes it in one.
+REPORTS = Limit("report", 5, 3600)
 WRONG_TOKENS = Limit("token", 30, 60)
 #: Of all people together; each name and address has its own limit, which allauth counts.
 SIGN_INS = Limit("sign-in", 1000, 300)

@@ -41,6 +41,8 @@ _VIEW_WEIGHTS = [
     "weights.view_family",
 ]
 
+_TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownissue"]
+
 #: role -> `app.codename` of each permission its group carries.
 PERMISSIONS: dict[str, list[str]] = {
     Role.REVIEWER: [*_VIEW_WORKFLOW, "accounts.review_application"],
@@ -48,11 +50,13 @@ PERMISSIONS: dict[str, list[str]] = {
         *_VIEW_WORKFLOW,
         "accounts.review_application",
         "accounts.add_reasontext",
+        *_TRIAGE,
         "accounts.revoke_grant",
         "accounts.give_grant",
     ],
     Role.RELEASE_OWNER: [
         *_VIEW_WEIGHTS,
+        *_TRIAGE,
         "weights.publish_checkpoint",
         "weights.verify_blob",
         "weights.change_checkpoint",
@@ -72,6 +76,8 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.view_auditevent",
         "accounts.view_apitoken",
         "accounts.view_user",
+        "weights.view_report",
+        "weights.view_knownissue",
         "weights.view_download",
         "weights.view_checkpointlink",
     ],

@@ -14,6 +14,7 @@ from accounts.rate_limits import (
     API_KNOWN,
     DOWNLOADS_ANONYMOUS,
     DOWNLOADS_KNOWN,
+    REPORTS,
     WRONG_TOKENS,
     Limit,
     Verdict,
@@ -37,6 +38,8 @@ class RateLimitMiddleware:
         if counted is None:
             return self.get_response(request)
         verdict = rate_limits.take(*counted)
+        if not verdict.allowed and verdict.limit is REPORTS:
+            return error_page(request, 429, wait=verdict.wait)
         if not verdict.allowed:
             return _too_many(verdict)
         response = self.get_response(request)
@@ -61,6 +64,8 @@ def _bucket(request: HttpRequest) -> tuple[Limit, str] | None:
         return _by_link(request, path.split("/", 3)[2])
     if path.startswith("/f/") or _is_resolve(path):
         return _by_token(request, DOWNLOADS_KNOWN, DOWNLOADS_ANONYMOUS)
+    if path == "/report/" and request.method == "POST":
+        return REPORTS, _address(request)
     if path.startswith("/api/"):
         return _by_token(request, API_KNOWN, API_ANONYMOUS)
     return None

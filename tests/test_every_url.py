@@ -44,6 +44,7 @@ API = {
     *("plan", "dry_run", "known_file", "file_link"),
     *("link_list", "link_request", "link_detail", "link_revoke"),
     *(
+        "issue_list",
         *("tier_list", "tier_detail", "tier_changes"),
         "grant_list",
         "grant_surrender",
@@ -114,6 +115,9 @@ WORDS = {
     "accounts:token-revoke",
     "weights:home",
     "weights:checkpoint-list",
+    "weights:report-create",
+    "weights:report-detail",
+    "weights:finding-list",
     "weights:access",
     "weights:link-request",
     "weights:link-revoke",

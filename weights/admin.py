@@ -11,7 +11,7 @@ from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
-from weights import checkpoint_tiers, verification
+from weights import checkpoint_tiers, report_admin, verification
 from weights.models import (
     Blob,
     Checkpoint,
@@ -28,6 +28,9 @@ from weights.models import (
 @admin.register(Family)
 class FamilyAdmin(ReadOnlyAdmin):
     list_display = ["name", "developer"]
+
+
+__all__ = ["report_admin"]  # registers its pages as it is imported
 
 
 class CheckpointForm(ConfirmRaise, forms.ModelForm):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weights.views import access, catalogue, checkpoints, export, files
+from weights.views import access, catalogue, checkpoints, export, files, reports
 
 app_name = "weights"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("access/revoke/<uuid:public_id>/", access.link_revoke, name="link-revoke"),
     path("access/data/", export.export_list, name="export-list"),
     path("access/data/<uuid:public_id>/", export.export_fetch, name="export-fetch"),
+    path("report/", reports.report_create, name="report-create"),
+    path("report/<uuid:public_id>/", reports.report_detail, name="report-detail"),
+    path("findings/", reports.finding_list, name="finding-list"),
     path("<str:org>/<str:name>/tree/<path:rest>", files.tree, name="file-list"),
     path("<str:org>/<str:name>/blob/<path:rest>", files.file_detail, name="file-detail"),
     path("<str:org>/<str:name>", checkpoints.checkpoint_detail, name="checkpoint-detail"),

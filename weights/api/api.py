@@ -22,6 +22,7 @@ from weights.api import (
     documents,
     downloads,
     grants,
+    issues,
     links,
     tiers,
     transparency,
@@ -108,6 +109,7 @@ api.add_router("", grants.router)
 api.add_router("", documents.router)
 api.add_router("", transparency.router)
 api.add_router("", tiers.router)
+api.add_router("", issues.router)
 api.add_router("", codes.router)
 
 

@@ -12,7 +12,7 @@ from accounts.duo import UseTerm
 from accounts.extras import Extra
 from accounts.models import Attachment, Grant, Licence, LicenceVersion, Remark, Tier
 from accounts.receipts import Receipt
-from weights.models import Checkpoint, CheckpointLink, File, Revision
+from weights.models import Checkpoint, CheckpointLink, File, KnownIssue, Revision
 
 
 def address(path: str) -> str:
@@ -224,6 +224,40 @@ class CheckpointDetail(CheckpointTold):
     terms: LicenceTold
     use_terms: list[UseTermTold]
     refs: dict[str, str] = Field(description="Branches and tags, each with its revision's id")
+
+
+class IssueTold(Schema):
+    """A known issue or a finding, as it was published; `path` is empty for the whole."""
+
+    id: UUID
+    repo: str
+    kind: str = Field(description="issue or finding")
+    path: str
+    title: str
+    text: str
+    published_at: datetime
+    resolved_at: datetime | None
+
+    @classmethod
+    def of(cls, issue: KnownIssue) -> "IssueTold":
+        return cls(
+            id=issue.public_id,
+            repo=issue.checkpoint.repo_id,
+            kind=issue.kind,
+            path=issue.path,
+            title=issue.title,
+            text=issue.text,
+            published_at=issue.published_at,
+            resolved_at=issue.resolved_at,
+        )
+
+
+class IssuePage(Schema):
+    """`next` is the address of what follows, null on the last page."""
+
+    issues: list[IssueTold]
+    total: int
+    next: str | None
 
 
 class CheckpointPage(Schema):

@@ -5,7 +5,9 @@ from weights.models.checkpoint import Checkpoint
 from weights.models.download import Download
 from weights.models.family import Family
 from weights.models.file_facts import FileFacts
+from weights.models.known_issue import KnownIssue
 from weights.models.link import CheckpointLink
+from weights.models.report import Report, ReportEntry
 from weights.models.revision import File, Ref, Revision
 from weights.models.verification import VerificationRun
 
@@ -18,7 +20,10 @@ __all__ = [
     "File",
     "FileFacts",
     "IntakeNote",
+    "KnownIssue",
     "Ref",
+    "Report",
+    "ReportEntry",
     "Revision",
     "VerificationRun",
 ]

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from weights import cards, charts, facts, gate
-from weights.models import Checkpoint, File, Ref, Revision
+from weights.models import Checkpoint, File, KnownIssue, Ref, Revision
 from weights.recipes import Recipe, Wanted, recipes
 from weights.standing import standing
 from weights.templatetags.weights_format import state_kind
@@ -35,6 +35,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
         "standing": standing(person(request), checkpoint),
         "recipes": _recipes(checkpoint, files),
+        "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
     }
     return render(request, "weights/checkpoint_detail.html", context)
 

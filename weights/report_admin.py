@@ -1,0 +1,172 @@
+"""The desk where reports are triaged, and the statements that came of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.errors import AccountsError
+from accounts.models import User
+from accounts.receipts import Receipt
+from accounts.views.people import signed_in
+from weights.models import KnownIssue, Report
+from weights.reports import desk, triage
+from weights.reports.forms import (
+    AssignForm,
+    DismissForm,
+    NoteForm,
+    PublishForm,
+    RecallForm,
+    SuspendForm,
+)
+
+Said = dict[str, Any]
+#: move -> its form, the words of its button, and what it does.
+MOVES: dict[str, tuple[type[forms.Form], str, Callable[[Report, User, Said], Receipt | None]]] = {
+    "assign": (AssignForm, "Assign", lambda r, by, said: triage.assign(r, said["to"], by=by)),
+    "note": (NoteForm, "Keep the note", lambda r, by, said: triage.note(r, said["text"], by=by)),
+    "suspend": (
+        SuspendForm,
+        "Suspend access",
+        lambda r, by, said: triage.suspend(r, by=by, **said),
+    ),
+    "publish": (PublishForm, "Publish", lambda r, by, said: _publish(r, by, said)),
+    "recall": (
+        RecallForm,
+        "Ask for a recall",
+        lambda r, by, said: triage.ask_recall(r, said["reason"], by=by),
+    ),
+    "dismiss": (
+        DismissForm,
+        "Close without action",
+        lambda r, by, said: triage.dismiss(r, said["answer"], by=by),
+    ),
+}
+#: These choose among records of the report.
+_OF_REPORT = (AssignForm, SuspendForm)
+
+
+def _publish(report: Report, by: User, said: Said) -> None:
+    triage.publish(report, by=by, **said)
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    """Reports of the kinds and tiers of one's roles; moves are buttons on the report's page.
+
+    What was written is shown as text: no address in it can be followed by a click.
+    """
+
+    list_display = ["reference", "kind", "checkpoint", "state", "assigned_to", "created_at"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["checkpoint", "assigned_to"]
+    date_hierarchy = "created_at"
+    change_form_template = "admin/weights/report/triage.html"
+    fields = ["reference", "kind", "state", "checkpoint", "path", "text", "contact"]
+    readonly_fields = ["reference"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        return desk.readable_by(signed_in(request))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        report = self.get_object(request, object_id)
+        if report is None or not self.has_view_permission(request, report):
+            return super().change_view(request, object_id, form_url, extra_context)
+        bound: dict[str, forms.Form] = {}
+        if request.method == "POST":
+            done = self._move(request, report, bound)
+            if done is not None:
+                return done
+        context = {
+            "report": report,
+            "entries": report.entries.select_related("by"),
+            "issues": report.issues.all(),
+            "may_triage": desk.may_triage(signed_in(request), report),
+            "moves": [
+                (name, button, bound.get(name) or _form(kind, None, name, report))
+                for name, (kind, button, _) in MOVES.items()
+            ],
+            "title": report.reference,
+        }
+        request.method = "GET"  # a refused form is shown on the report's own page
+        return super().change_view(request, object_id, form_url, context)
+
+    def _move(
+        self, request: HttpRequest, report: Report, bound: dict[str, forms.Form]
+    ) -> HttpResponse | None:
+        """Make the move that a button asks for; None where its form is to be shown again."""
+        name = request.POST.get("move", "")
+        by = signed_in(request)
+        if name not in MOVES or not desk.may_triage(by, report):
+            raise PermissionDenied("you do not triage such reports")
+        kind, _, make = MOVES[name]
+        form = bound[name] = _form(kind, request.POST, name, report)
+        if not form.is_valid():
+            return None
+        try:
+            receipt = make(report, by, form.cleaned_data)
+        except AccountsError as error:
+            self.message_user(request, f"Nothing was done: {error}.", messages.ERROR)
+            return HttpResponseRedirect(request.path)
+        if receipt is not None:
+            return self._receipt(request, form, receipt)
+        report.refresh_from_db()
+        self.message_user(request, f"{report}: {report.get_state_display()}", messages.SUCCESS)
+        return HttpResponseRedirect(request.path)
+
+    def _receipt(self, request: HttpRequest, form: forms.Form, receipt: Receipt) -> HttpResponse:
+        grant = form.cleaned_data["grant"]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Suspend access: receipt",
+            "done": [{"grant": grant, "receipt": receipt}],
+        }
+        return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
+
+
+def _form(kind: type[forms.Form], data: Any, name: str, report: Report) -> forms.Form:
+    if issubclass(kind, _OF_REPORT):
+        return kind(data, prefix=name, report=report)
+    return kind(data, prefix=name)
+
+
+@admin.register(KnownIssue)
+class KnownIssueAdmin(ReadOnlyAdmin):
+    """What was published; a mistake is withdrawn, what is mended is marked so."""
+
+    list_display = ["title", "checkpoint", "kind", "published_at", "resolved_at", "withdrawn_at"]
+    list_filter = ["kind"]
+    list_select_related = ["checkpoint"]
+    actions = ["resolve", "withdraw"]
+
+    def has_triage_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("weights.triage_report")
+
+    @admin.action(description="Mark as resolved", permissions=["triage"])
+    def resolve(self, request: HttpRequest, queryset: QuerySet[KnownIssue]) -> None:
+        self._each(request, queryset, triage.resolve)
+
+    @admin.action(description="Withdraw", permissions=["triage"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[KnownIssue]) -> None:
+        self._each(request, queryset, triage.withdraw)
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[KnownIssue], move: Callable[..., None]
+    ) -> None:
+        for issue in queryset.select_related("checkpoint__tier"):
+            try:
+                move(issue, by=signed_in(request))
+            except AccountsError as error:
+                self.message_user(request, f"{issue}: {error}", messages.ERROR)

@@ -1,0 +1,1 @@
+"""Reports from the world: taken in, triaged, and what they lead to."""

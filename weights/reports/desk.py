@@ -1,0 +1,44 @@
+"""Who may read and triage which report."""
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import RoleAssignment, User
+from accounts.roles import Role
+from weights.models import Report
+from weights.reports.kinds import TRIAGERS
+
+
+def readable_by(user: User) -> QuerySet[Report]:
+    """Reports that this person triages, and for auditors those of their tiers."""
+    if not (user.is_active and user.is_staff):
+        return Report.objects.none()
+    wanted = Q(pk__in=[])
+    for kind, roles in TRIAGERS.items():
+        for tier in _tiers(user, roles | {Role.AUDITOR}):
+            # Without a checkpoint a report is of no tier: everybody of the role sees it.
+            mine = Q() if tier is None else Q(checkpoint__tier=tier) | Q(checkpoint=None)
+            wanted |= Q(kind=kind) & mine
+    return Report.objects.filter(wanted)
+
+
+def may_triage(user: User, report: Report) -> bool:
+    if not (user.is_active and user.is_staff and user.suspended_at is None):
+        return False
+    tiers = _tiers(user, TRIAGERS[report.kind])
+    if report.checkpoint is None:
+        return bool(tiers)
+    return None in tiers or report.checkpoint.tier_id in tiers
+
+
+def triagers_of(report: Report) -> list[User]:
+    """Everybody who may triage it, by their account's age."""
+    held = RoleAssignment.objects.filter(role__in=TRIAGERS[report.kind])
+    if report.checkpoint is not None:
+        held = held.filter(Q(tier=None) | Q(tier=report.checkpoint.tier_id))
+    people = User.objects.filter(is_active=True, is_staff=True, suspended_at=None)
+    return list(people.filter(pk__in=held.values("user")).order_by("pk"))
+
+
+def _tiers(user: User, roles: frozenset[Role]) -> set[int | None]:
+    """The tiers for which somebody holds one of the roles; None among them for all."""
+    return set(RoleAssignment.objects.held(user, roles).values_list("tier_id", flat=True))

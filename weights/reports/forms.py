@@ -1,0 +1,144 @@
+"""What a report asks, and what triage asks."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
+
+from accounts.forms.fields import TextField
+from accounts.models import Grant, User
+from weights.models import Checkpoint, File, KnownIssue, Report
+from weights.names import can_exist
+from weights.reports.desk import triagers_of
+from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
+
+
+class ReportForm(forms.Form):
+    """For anybody; `person` only widens which checkpoints may be named."""
+
+    kind = forms.ChoiceField(
+        label="What you report", choices=Kind.choices, widget=forms.RadioSelect
+    )
+    checkpoint = forms.CharField(
+        required=False,
+        max_length=193,
+        help_text="As organisation/name; leave it empty if it is about none in particular.",
+    )
+    path = forms.CharField(
+        label="File", required=False, max_length=1024, help_text="If it is about one file."
+    )
+    text = TextField(
+        label="What happened",
+        min_length=TEXT_LEAST,
+        max_length=TEXT_MOST,
+        widget=forms.Textarea(attrs={"rows": 9}),
+        help_text=f"What you saw, where, and how we can see it too. {TEXT_LEAST} to "
+        f"{TEXT_MOST:,} characters. Leave out passwords and tokens.",
+    )
+    contact = forms.EmailField(
+        label="Your e-mail address",
+        required=False,
+        max_length=254,
+        help_text="If you want a receipt and an answer by mail. Staff who look into it see it.",
+    )
+    #: People do not see it; programs that fill in every field do.
+    website = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1"}))
+
+    def __init__(self, *args: Any, person: User | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+        self.fields["website"].widget.attrs["autocomplete"] = "off"
+
+    def clean_website(self) -> str:
+        if self.cleaned_data["website"]:
+            raise ValidationError("Leave this field empty.")
+        return ""
+
+    def clean_checkpoint(self) -> Checkpoint | None:
+        name = self.cleaned_data["checkpoint"].strip().strip("/")
+        if not name:
+            return None
+        found = Checkpoint.objects.visible_to(self.person).by_repo_id(name)
+        if found is None:
+            raise ValidationError("There is no checkpoint of this name here.")
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        path, checkpoint = cleaned.get("path", ""), cleaned.get("checkpoint")
+        if cleaned.get("kind") == Kind.BAD_FILE and "checkpoint" in cleaned and not checkpoint:
+            self.add_error("checkpoint", "Name the checkpoint that the file is in.")
+        elif path and checkpoint and not _has_file(checkpoint, path):
+            self.add_error("path", f"{checkpoint} has no file of this name.")
+        return cleaned
+
+
+def _has_file(checkpoint: Checkpoint, path: str) -> bool:
+    files = File.objects.filter(revision__checkpoint=checkpoint, revision__state="visible")
+    return can_exist(path) and files.filter(path=path).exists()
+
+
+# -- triage ----------------------------------------------------------------------------------------
+
+
+class AssignForm(forms.Form):
+    to = forms.ModelChoiceField(queryset=User.objects.none(), label="Who looks into it")
+
+    def __init__(self, *args: Any, report: Report, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = [person.pk for person in triagers_of(report)]
+        field = self.fields["to"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = User.objects.filter(pk__in=people).order_by("username")
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(max_length=5000, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class DismissForm(forms.Form):
+    answer = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Told to whoever reported it",
+    )
+
+
+class SuspendForm(forms.Form):
+    grant = forms.ModelChoiceField(
+        queryset=Grant.objects.none(), help_text="Active ones of the tier, by name of the holder"
+    )
+    reason = forms.CharField(min_length=5, max_length=500, help_text="Told to the holder")
+    until = forms.SplitDateTimeField(
+        label="Ends by itself",
+        required=False,
+        widget=AdminSplitDateTime,
+        help_text="In UTC; empty until somebody resumes",
+    )
+
+    def __init__(self, *args: Any, report: Report, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        live = Grant.objects.live().select_related("user", "tier").order_by("user__username")
+        if report.checkpoint is not None:
+            live = live.filter(tier=report.checkpoint.tier)
+        field = self.fields["grant"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = live
+
+
+class PublishForm(forms.Form):
+    kind = forms.ChoiceField(choices=KnownIssue.Kind.choices)
+    checkpoint = forms.ModelChoiceField(
+        queryset=Checkpoint.objects.all(), required=False, help_text="If the report names none"
+    )
+    title = forms.CharField(min_length=10, max_length=200)
+    text = forms.CharField(min_length=20, max_length=5000, widget=forms.Textarea(attrs={"rows": 6}))
+
+
+class RecallForm(forms.Form):
+    reason = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What should be called back, and why; mailed to the release owners",
+    )

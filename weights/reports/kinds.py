@@ -1,0 +1,50 @@
+"""What can be reported, where a report stands, and what is done about it: plain Python."""
+
+from django.db import models
+
+from accounts.roles import Role
+
+
+class Kind(models.TextChoices):
+    MISUSE = "misuse", "Misuse of a model"
+    LEAK = "leak", "Weights that were passed on"
+    BAD_FILE = "bad_file", "A bad file"
+    FINDING = "finding", "A research finding"
+
+
+class State(models.TextChoices):
+    NEW = "new", "New"
+    TRIAGED = "triaged", "Being looked into"
+    ACTED = "acted", "Acted on"
+    DISMISSED = "dismissed", "Closed without action"
+
+
+class Deed(models.TextChoices):
+    """What staff do about a report."""
+
+    ASSIGNED = "assigned", "Assigned"
+    NOTED = "noted", "Internal note"
+    SUSPENDED = "suspended", "Suspended a grant"
+    ISSUE = "issue", "Published a known issue"
+    FINDING = "finding", "Published a finding"
+    RECALL = "recall", "Asked for a recall"
+    DISMISSED = "dismissed", "Closed without action"
+
+
+#: What the page of a report says was done; who and what stays with staff.
+PUBLIC_DEEDS = {
+    Deed.ASSIGNED: "Somebody looks into it",
+    Deed.SUSPENDED: "Access was suspended",
+    Deed.ISSUE: "A known issue was published",
+    Deed.FINDING: "A finding was published",
+    Deed.RECALL: "A recall was asked for",
+    Deed.DISMISSED: "It was closed without action",
+}
+#: Who triages which kind.
+TRIAGERS: dict[str, frozenset[Role]] = {
+    Kind.MISUSE: frozenset({Role.LEAD_REVIEWER}),
+    Kind.LEAK: frozenset({Role.LEAD_REVIEWER}),
+    Kind.BAD_FILE: frozenset({Role.RELEASE_OWNER}),
+    Kind.FINDING: frozenset({Role.RELEASE_OWNER}),
+}
+TEXT_LEAST, TEXT_MOST = 40, 5000

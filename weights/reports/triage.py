@@ -1,0 +1,167 @@
+"""What staff do with a report: every move guarded, audited and put in its file."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.models import AuditEvent, Grant, RoleAssignment, User
+from accounts.receipts import Receipt
+from accounts.roles import Role
+from weights.models import Checkpoint, KnownIssue, Report, ReportEntry
+from weights.reports.desk import may_triage
+from weights.reports.kinds import Deed, State
+from weights.reports.taking import desk_path, mail_reporter
+
+_OPEN = (State.NEW, State.TRIAGED)
+#: One report may lead to several deeds: a leak to a suspension and a recall.
+_ACTABLE = (*_OPEN, State.ACTED)
+
+
+@transaction.atomic
+def assign(report: Report, to: User, *, by: User) -> None:
+    """Put it on somebody's desk, one's own too: it is being looked into from then on."""
+    _demand(report, by)
+    if not may_triage(to, report):
+        raise InvalidValue(f"{to} does not triage such reports")
+    _become(report, State.TRIAGED, assigned_to=to)
+    _file(report, Deed.ASSIGNED, by, f"to {to.username}")
+
+
+@transaction.atomic
+def note(report: Report, text: str, *, by: User) -> None:
+    """Something for staff alone, also once it is closed."""
+    _demand(report, by)
+    if not text.strip():
+        raise InvalidValue("a note needs a text")
+    _file(report, Deed.NOTED, by, text.strip())
+
+
+@transaction.atomic
+def dismiss(report: Report, answer: str, *, by: User) -> None:
+    """Close it without action; `answer` is told to whoever reported it."""
+    _demand(report, by)
+    if not answer.strip():
+        raise InvalidValue("say why, to whoever reported it")
+    _become(report, State.DISMISSED, answer=answer.strip(), closed_at=timezone.now())
+    _file(report, Deed.DISMISSED, by, "")
+    mail_reporter(report, "report_closed", str(report.pk))
+
+
+@transaction.atomic
+def suspend(
+    report: Report, grant: Grant, reason: str, *, by: User, until: datetime | None = None
+) -> Receipt:
+    """Suspend somebody's access because of it; takes a lead reviewer of the grant's tier."""
+    _demand(report, by)
+    receipt = grant.suspend(by=by, reason=reason, until=until)
+    details = f"{grant.user.username}, {grant.tier.slug}"
+    _act(report, Deed.SUSPENDED, by, "Thank you. We took action.", details)
+    return receipt
+
+
+@transaction.atomic
+def publish(
+    report: Report, kind: str, *, title: str, text: str, by: User, checkpoint: Checkpoint | None
+) -> KnownIssue:
+    """Publish a known issue or a finding on the checkpoint's page."""
+    _demand(report, by)
+    about = report.checkpoint or checkpoint
+    if about is None:
+        raise InvalidValue("name the checkpoint that it is about")
+    roles = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
+    if not RoleAssignment.objects.covers(by, roles, about.tier):
+        raise NotAllowed(f"you hold no role for {about}")
+    issue = KnownIssue.objects.create(
+        kind=kind,
+        checkpoint=about,
+        path=report.path,
+        title=title.strip(),
+        text=text.strip(),
+        report=report,
+        by=by,
+    )
+    AuditEvent.record("issue.published", actor=by, target=issue, details={"kind": kind})
+    deed = Deed.FINDING if kind == KnownIssue.Kind.FINDING else Deed.ISSUE
+    _act(report, deed, by, "Thank you. It is published.", issue.title)
+    return issue
+
+
+@transaction.atomic
+def ask_recall(report: Report, reason: str, *, by: User) -> None:
+    """Tell the release owners of the checkpoint that a file should be called back."""
+    _demand(report, by)
+    if report.checkpoint is None:
+        raise InvalidValue("the report names no checkpoint; publish a known issue instead")
+    if not reason.strip():
+        raise InvalidValue("say what should be called back, and why")
+    held = RoleAssignment.objects.filter(role=Role.RELEASE_OWNER)
+    tier = report.checkpoint.tier_id
+    mine = held.filter(tier=None) | held.filter(tier=tier)
+    owners = User.objects.filter(is_active=True, is_staff=True, pk__in=mine.values("user"))
+    for owner in owners.order_by("pk"):
+        outbox.send(
+            "recall_asked",
+            to=owner.email,
+            key=f"{report.pk}:{owner.pk}",
+            recipient=owner,
+            about=report,
+            context={"report": report, "reason": reason, "desk_path": desk_path(report)},
+        )
+    answer = "Thank you. We look into calling it back."
+    _act(report, Deed.RECALL, by, answer, reason.strip())
+
+
+@transaction.atomic
+def resolve(issue: KnownIssue, *, by: User) -> None:
+    """Mark a known issue as no longer so; again changes nothing."""
+    _end(issue, "resolved_at", "issue.resolved", by)
+
+
+@transaction.atomic
+def withdraw(issue: KnownIssue, *, by: User) -> None:
+    """Take a statement back: it is shown to nobody; again changes nothing."""
+    _end(issue, "withdrawn_at", "issue.withdrawn", by)
+
+
+# -- how a move is made --------------------------------------------------------------------------
+
+
+def _demand(report: Report, by: User) -> None:
+    if not may_triage(by, report):
+        raise NotAllowed(f"you do not triage such reports as {report}")
+
+
+def _become(
+    report: Report, state: State, leaves: tuple[State, ...] = _OPEN, **changes: Any
+) -> None:
+    """The guard lets one of two hurried people win."""
+    movable = Report.objects.filter(pk=report.pk, state__in=leaves)
+    if not movable.update(state=state, **changes):
+        report.refresh_from_db()
+        raise TransitionRefused(f"{report} is {report.get_state_display().lower()} already")
+    report.refresh_from_db()
+
+
+def _act(report: Report, deed: Deed, by: User, answer: str, text: str) -> None:
+    """Put a deed in the file; the first one closes the report and is told to its reporter."""
+    answer, closed = report.answer or answer, report.closed_at or timezone.now()
+    _become(report, State.ACTED, _ACTABLE, answer=answer, closed_at=closed)
+    _file(report, deed, by, text)
+    mail_reporter(report, "report_closed", str(report.pk))
+
+
+def _file(report: Report, deed: Deed, by: User, text: str) -> None:
+    ReportEntry.objects.create(report=report, deed=deed, by=by, text=text)
+    AuditEvent.record(f"report.{deed}", actor=by, target=report)
+
+
+def _end(issue: KnownIssue, field: str, action: str, by: User) -> None:
+    roles = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
+    if not RoleAssignment.objects.covers(by, roles, issue.checkpoint.tier):
+        raise NotAllowed(f"you hold no role for {issue.checkpoint}")
+    if KnownIssue.objects.filter(pk=issue.pk, **{field: None}).update(**{field: timezone.now()}):
+        AuditEvent.record(action, actor=by, target=issue)

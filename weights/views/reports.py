@@ -1,0 +1,56 @@
+"""Reports from the world, their pages, and what was published of them."""
+
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from weights.models import KnownIssue, Report
+from weights.reports import taking
+from weights.reports.forms import ReportForm
+from weights.reports.kinds import PUBLIC_DEEDS, Deed, Kind
+from weights.views.lookup import person
+
+FINDINGS_PAGE = 30
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def report_create(request: HttpRequest) -> HttpResponse:
+    """One form for all; a link from a checkpoint's page fills in what it is about."""
+    known = {key: request.GET[key] for key in ("checkpoint", "path", "kind") if key in request.GET}
+    form = ReportForm(request.POST or None, initial=known, person=person(request))
+    if request.method == "POST" and form.is_valid():
+        form.cleaned_data.pop("website")
+        report = taking.take(**form.cleaned_data)
+        return redirect(report)
+    status = 422 if form.errors else 200
+    return render(request, "weights/report_form.html", {"form": form}, status=status)
+
+
+@never_cache
+@require_safe
+def report_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Where a report stands, for whoever has its address: not its text, and no names."""
+    report = get_object_or_404(Report.objects.select_related("checkpoint"), public_id=public_id)
+    entries = report.entries.exclude(deed=Deed.NOTED)
+    issues = KnownIssue.objects.visible_to(person(request)).filter(report=report)
+    context = {
+        "report": report,
+        "events": [{"at": one.at, "text": PUBLIC_DEEDS[Deed(one.deed)]} for one in entries],
+        "issues": issues.select_related("checkpoint"),
+        "kind": Kind(report.kind).label,
+    }
+    response = render(request, "weights/report_detail.html", context)
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@require_safe
+def finding_list(request: HttpRequest) -> HttpResponse:
+    """What was found out about the checkpoints here, newest first."""
+    known = KnownIssue.objects.visible_to(person(request)).select_related("checkpoint")
+    page = Paginator(known, FINDINGS_PAGE).get_page(request.GET.get("page"))
+    return render(request, "weights/finding_list.html", {"issues": page})
