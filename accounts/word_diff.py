@@ -38,20 +38,3 @@ def diff(before: str, after: str) -> list[Part]:
 def _bare(token: str) -> str:
     """A word counts as the same however it is spaced."""
     return token.strip() or " "
-
-
-def passages(parts: list[Part], around: int = 160) -> list[Part]:
-    """The parts with what stayed cut down to `around` characters at each change."""
-    last = len(parts) - 1
-    return [
-        Part("same", _cut(part.text, 0 if number == 0 else around, 0 if number == last else around))
-        if part.kind == "same"
-        else part
-        for number, part in enumerate(parts)
-    ]
-
-
-def _cut(text: str, head: int, tail: int) -> str:
-    if len(text) <= head + tail:
-        return text
-    return f"{text[:head]} … {text[len(text) - tail :]}"

@@ -22,6 +22,11 @@ from accounts.views.people import signed_in
 TOLD = "Told to the holder and kept in the audit trail"
 
 
+def _text() -> forms.CharField:
+    area = forms.Textarea(attrs={"rows": 3, "cols": 60})
+    return forms.CharField(min_length=5, max_length=500, help_text=TOLD, widget=area)
+
+
 class GrantActionForm(forms.Form):
     """What one action asks; `carry_out` makes the move."""
 
@@ -41,8 +46,8 @@ class SuspendForm(GrantActionForm):
         "you set here has passed. Files that were fetched already cannot be called back."
     )
 
-    code = forms.ChoiceField(label="Reason", required=False)
-    reason = forms.CharField(min_length=5, max_length=500, help_text=TOLD)
+    code = forms.ChoiceField(label="Reason code", required=False)
+    reason = _text()
     until = forms.SplitDateTimeField(
         label="Ends by itself",
         required=False,
@@ -73,8 +78,8 @@ class RevokeForm(GrantActionForm):
         "already cannot be called back."
     )
 
-    code = forms.ChoiceField(label="Reason")
-    reason = forms.CharField(min_length=5, max_length=500, help_text=TOLD)
+    code = forms.ChoiceField(label="Reason code")
+    reason = _text()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

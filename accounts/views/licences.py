@@ -5,9 +5,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.differences import changed_passages
 from accounts.markdown import to_html
 from accounts.models import Licence, LicenceVersion
-from accounts.word_diff import diff, passages
 
 
 @require_safe
@@ -31,7 +31,7 @@ def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpRe
         "licence": licence,
         "version": wanted[0],
         "before": before,
-        "changes": passages(diff(before.text, wanted[0].text)) if before else [],
+        "changes": changed_passages(before.text, wanted[0].text) if before else [],
         "in_force": in_force,
         "versions": versions,
         "tiers": licence.tiers.order_by("name"),

@@ -109,7 +109,12 @@ class SuspendForm(forms.Form):
     grant = forms.ModelChoiceField(
         queryset=Grant.objects.none(), help_text="Active ones of the tier, by name of the holder"
     )
-    reason = forms.CharField(min_length=5, max_length=500, help_text="Told to the holder")
+    reason = forms.CharField(
+        min_length=5,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Told to the holder",
+    )
     until = forms.SplitDateTimeField(
         label="Ends by itself",
         required=False,

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import ApiToken, Grant, User
+from accounts.models import ApiToken, Grant, LicenceVersion, User
 from weights import links
 from weights.errors import GateRefused
 from weights.models import Checkpoint, CheckpointLink, Download
@@ -32,7 +32,7 @@ def access(request: HttpRequest) -> HttpResponse:
     made = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     context = {
-        "live": [grant for grant in grants if grant.is_live],
+        "live": _with_newer_text([grant for grant in grants if grant.is_live]),
         "held": [grant for grant in grants if grant.is_held],
         "past": [grant for grant in grants if not (grant.is_live or grant.is_held)],
         "checkpoints": _gated_and_open_to(user),
@@ -80,3 +80,15 @@ def _gated_and_open_to(user: User) -> list[Checkpoint]:
     """Gated checkpoints that this person may fetch now; open ones need no link."""
     held = Checkpoint.objects.downloadable_by(user).select_related("tier")
     return [checkpoint for checkpoint in held if checkpoint.tier.is_gated]
+
+
+def _with_newer_text(grants: list[Grant]) -> list[tuple[Grant, LicenceVersion | None]]:
+    """Each grant, and the text in force of its licence where another one was accepted."""
+    licences = {grant.tier.licence_id for grant in grants}
+    came = LicenceVersion.objects.filter(licence__in=licences, effective_at__lte=timezone.now())
+    newest = {text.licence_id: text for text in came.order_by("effective_at")}
+    pairs = [(grant, newest.get(grant.tier.licence_id)) for grant in grants]
+    return [
+        (grant, text if text is not None and text.pk != grant.licence_version_id else None)
+        for grant, text in pairs
+    ]

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts import applications
+from accounts.differences import changed_passages
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
 from accounts.filling import Filling
 from accounts.forms import CountryForm, excluded
@@ -91,12 +92,17 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
             return redirect("/access/")
         except AccountsError as refused:
             error = sentence(refused)
-    elif (standing := applications.standing(user, tier)).grant and not standing.outdated:
+    standing = applications.standing(user, tier)
+    if request.method != "POST" and standing.grant and not standing.outdated:
         return _refused(request, tier, {"why": "held", "standing": standing})
+    before = standing.grant.licence_version if standing.grant else None
     context = {
         "tier": tier,
         "licence": licence,
         "licence_text": to_html(licence.text, top=2),
+        "grant": standing.grant,
+        "before": before,
+        "changes": changed_passages(before.text, licence.text) if before else [],
         "error": error,
     }
     status = 422 if error else 200
