@@ -191,6 +191,17 @@ def precheck(tier: "Tier", answers: Mapping[str, Any]) -> list[Finding]:
     return sorted(found, key=lambda finding: order.index(finding.weight))
 
 
+#: As the form and as the API keep them.
+_YES, _NO = (True, "yes"), (False, "no")
+
+
+def before(tier: "Tier") -> list[Finding]:
+    """What companies and lone researchers are told before they fill in anything."""
+    kinds = ("industry_laboratory", "independent")
+    found = [finding for kind in kinds for finding in precheck(tier, {"org_type": kind})]
+    return [finding for finding in found if finding.field == "org_type"]
+
+
 def _not_for_profit(code: str, tier: "Tier", answers: Mapping[str, Any]) -> list[Finding]:
     kind = answers.get("org_type")
     if kind == "industry_laboratory":
@@ -206,10 +217,10 @@ def _not_for_profit(code: str, tier: "Tier", answers: Mapping[str, Any]) -> list
 
 
 def _non_commercial(code: str, tier: "Tier", answers: Mapping[str, Any]) -> list[Finding]:
-    if answers.get("noncommercial") is False:
+    if answers.get("noncommercial") in _NO:  # an empty answer is none of them
         text = "These weights are for non-commercial use only."
         return [Finding(code, Weight.AGAINST, "noncommercial", text)]
-    if answers.get("commercial") in {True, "yes"}:
+    if answers.get("commercial") in _YES:
         text = (
             "Use must be non-commercial. A commercial interest in the results does not rule an "
             "application out; a reviewer weighs what you say of it."

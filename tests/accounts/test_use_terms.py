@@ -95,6 +95,13 @@ def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answer
     assert [one.weight for one in duo.precheck(tier, {})] == [Weight.DUTY, Weight.DUTY]
 
 
+@pytest.mark.parametrize("yes", [True, "yes"])
+def test_a_yes_is_read_however_it_is_kept(yes: object) -> None:
+    tier = terms(duo.NON_COMMERCIAL)
+    assert told(tier, commercial=yes) == [(duo.NON_COMMERCIAL, Weight.DOUBT)]
+    assert told(tier, commercial="", noncommercial="") == []
+
+
 # -- where they are shown -----------------------------------------------------------------------
 
 
@@ -114,6 +121,11 @@ def test_the_pages_that_ask_for_the_licence_say_its_terms_in_words(
         text = client.get(page).content.decode()
         assert "Not-for-profit organisations only, and non-commercial use only." in text, page
         assert "DUO:0000018" in text
+
+
+def test_a_company_is_told_on_the_first_page(client: Client, termed: Tier) -> None:
+    sentence = "These weights go to not-for-profit organisations only, not to companies."
+    assert f"If you work in a company: {sentence}" in client.get(f"/apply/{termed.slug}/").text
 
 
 @pytest.mark.usefixtures("store")

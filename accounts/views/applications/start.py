@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts import applications
+from accounts import applications, duo
 from accounts.differences import changed_passages
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
 from accounts.filling import Filling
@@ -69,6 +69,7 @@ def _start_page(
         "tier": tier,
         "questions": [*LABELS.values(), *(extra["label"] for extra in extras)],
         "blocked": excluded(tier).values(),
+        "findings": duo.before(tier),
         "form": form,
     }
     return render(request, "accounts/application_start.html", context, status=status)
