@@ -21,6 +21,7 @@ from accounts.models import (
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.tiers import AccessMode
+from accounts.turns import take_turn
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     version = tier.licence.in_force()
     if version is None or version.text_sha256 != licence_sha256:
         raise LicenceChanged("the licence has changed since you read it; read the new text")
-    User.objects.select_for_update().get(pk=user.pk)  # a double click accepts once
+    take_turn(user)
     grant = live_grant(user, tier)
     if grant is not None:
         return _renew(grant, version, by=user)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts import emails
 from accounts.errors import AlreadyHeld, InvalidValue
 from accounts.models import Grant, Tier, User
+from accounts.turns import take_turn
 
 MOST_DAYS = 3660
 
@@ -24,7 +25,7 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
     _demand_reason(reason)
     if not 1 <= days <= MOST_DAYS:
         raise InvalidValue(f"a grant lasts 1 to {MOST_DAYS} days, not {days}")
-    User.objects.select_for_update().get(pk=user.pk)  # two commands count one after the other
+    take_turn(user)
     held = Grant.objects.live().filter(user=user, tier=tier).first()
     if held is not None and (held.origin, held.reason) == (Grant.Origin.BREAK_GLASS, reason):
         return held

@@ -39,7 +39,7 @@ def erase(person: User, *, by: User) -> None:
     Raises NotAllowed to staff, whose roles are taken back first, and to anybody but the
     person and administrators.
     """
-    person = User.objects.select_for_update().get(pk=person.pk)
+    person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if person.erased_at is not None:
         return
     if person.is_staff or person.is_superuser or person.roles.exists():

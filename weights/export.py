@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import personal_data
 from accounts.background import queue_after_commit, queue_now
 from accounts.models import AuditEvent, DataExport, User
+from accounts.turns import take_turn
 from weights.models import CheckpointLink, Download
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ the names of staff and their internal notes.
 @transaction.atomic
 def ask(person: User) -> DataExport:
     """Queue an archive; the one that is being made, if there is one."""
-    User.objects.select_for_update().get(pk=person.pk)
+    take_turn(person)
     waiting = DataExport.objects.filter(user=person, state=DataExport.State.QUEUED).first()
     if waiting is not None:
         return waiting

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts import outbox
 from accounts.background import queue_after_commit, queue_now
 from accounts.models import AuditEvent, Grant, User
+from accounts.turns import take_turn
 from weights import file_links, gate, signing
 from weights.caller import Caller, Refusal, session_caller
 from weights.errors import GateRefused
@@ -51,7 +52,7 @@ def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
     if not decision.allowed:
         raise GateRefused(str(decision.code or decision.missing), decision.message)
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # two clicks count one after the other
+        take_turn(user)
         waiting = CheckpointLink.objects.filter(
             holder=user, checkpoint=checkpoint, state=CheckpointLink.State.QUEUED
         )

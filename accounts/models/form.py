@@ -96,7 +96,7 @@ class Question(models.Model):
 class FormVersionManager(models.Manager["FormVersion"]):
     def current(self, tier: Tier) -> "FormVersion":
         """The version that a new draft gets: the newest, or one more when questions changed."""
-        Tier.objects.select_for_update().get(pk=tier.pk)  # numbers follow each other
+        Tier.objects.select_for_update(no_key=True).get(pk=tier.pk)  # numbers follow each other
         asked = self.asked_by(tier)
         newest = self.filter(tier=tier).order_by("-number").first()
         if newest is not None and newest.questions == asked:

@@ -78,8 +78,9 @@ def test_a_broker_that_is_gone_is_an_alarm_and_holds_the_page_for_a_moment_only(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _line("Broker").state == "ok"
-    monkeypatch.setattr("celery.current_app.conf.broker_url", "redis://127.0.0.1:1/0")
+    # In this order: the address to read from falls back on the other, and is put back last.
     monkeypatch.setattr("celery.current_app.conf.broker_read_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr("celery.current_app.conf.broker_url", "redis://127.0.0.1:1/0")
     before = timezone.now()
     assert _line("Broker").state == "alarm"
     assert timezone.now() - before < timedelta(seconds=5)

@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from accounts import emails, working_days
 from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
-from accounts.models.application.eligibility import one_at_a_time, refuse_to_apply, seconds_until
+from accounts.models.application.eligibility import refuse_to_apply, seconds_until
 from accounts.models.application.record import ApplicationRecord, Kind, transition
 from accounts.models.audit import AuditEvent
 from accounts.models.form import FormVersion
 from accounts.moves import EDITABLE_STATES, Status
+from accounts.turns import take_turn
 
 if TYPE_CHECKING:
     from accounts.models import Application, ApplicationSnapshot, LicenceVersion, User
@@ -84,7 +85,7 @@ class ApplicantMoves(ApplicationRecord):
         """
         move = "resubmit" if self.status == Status.RETURNED else "submit"
         self.demand(move, by)
-        one_at_a_time(by)
+        take_turn(by)
         if move == "submit":
             refuse_to_apply(by, self.tier)
             self._demand_room_today(by)

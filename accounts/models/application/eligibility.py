@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed
@@ -59,11 +58,6 @@ def may_apply_from(applicant: "User", tier: "Tier") -> datetime | None:
         if grant.ended_at is not None and waiting_days([grant.end_code]):
             waits.append(grant.ended_at + timedelta(days=waiting_days([grant.end_code])))
     return max(waits, default=None)
-
-
-def one_at_a_time(applicant: "User") -> None:
-    """Let two windows of one person wait for each other, so that limits count both."""
-    get_user_model().objects.select_for_update().get(pk=applicant.pk)
 
 
 def seconds_until(moment: datetime, now: datetime) -> int:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts import emails, working_days
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
-from accounts.models.application.eligibility import one_at_a_time, refuse_to_apply
+from accounts.models.application.eligibility import refuse_to_apply
 from accounts.models.audit import AuditEvent
 from accounts.models.form import FormVersion
 from accounts.models.grant import Grant
@@ -16,6 +16,7 @@ from accounts.models.role import RoleAssignment
 from accounts.moves import MOVES, OPEN_STATES, WAITING_STATES, Status
 from accounts.roles import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
 from accounts.tiers import AccessMode
+from accounts.turns import take_turn
 
 if TYPE_CHECKING:
     from accounts.models import Application, Tier, User
@@ -64,7 +65,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         With a predecessor a new draft carries the answers last sent there; the licence is
         accepted anew. Raises AlreadyHeld, NotAllowed or LimitReached, each with the next step.
         """
-        one_at_a_time(applicant)
+        take_turn(applicant)
         refuse_to_apply(applicant, tier)
         drafts = self.filter(applicant=applicant, status=Status.DRAFT)
         if draft := drafts.filter(tier=tier).first():
@@ -99,7 +100,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
             raise NotAllowed("nobody decides their own application")
         if not RoleAssignment.objects.covers(by, GRANT_KEEPERS, tier):
             raise NotAllowed(f"you are no lead reviewer of {tier}")
-        one_at_a_time(applicant)
+        take_turn(applicant)
         if open_one := self.open().filter(applicant=applicant, tier=tier).first():
             raise AlreadyHeld(f"{open_one.reference} is open already")
         decided = self.filter(applicant=applicant, tier=tier, status__in=MOVES["reopen"].leaves)
