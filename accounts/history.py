@@ -7,6 +7,9 @@ from accounts.models import Application, AuditEvent
 
 _WORDS = {
     "application.start": "You began a draft",
+    "application.adopt": "You adopted the tier's new questions",
+    "application.document_added": "You added a document",
+    "application.document_removed": "You took a document out",
     "application.submit": "You submitted it",
     "application.resubmit": "You submitted it again",
     "application.claim": "A reviewer began to read it",

@@ -103,6 +103,20 @@ def test_the_page_opens_in_as_many_queries_however_much_happened(
         page_of(window, application)
 
 
+def test_the_list_says_what_comes_next_for_each(
+    window: Client, application: Application, applicant: User, reviewer: User
+) -> None:
+    Application.objects.start(applicant, factories.tier())
+    other = factories.tier()
+    factories.returned(applicant, other, reviewer)
+    page = window.get("/applications/").text
+    assert "Continue the draft" in page
+    assert "Answer the reviewer" in page
+    due = application.due_on
+    assert due is not None
+    assert f"an answer by {due.day} {due:%B %Y}" in page
+
+
 # -- mails ----------------------------------------------------------------------------------
 
 
