@@ -109,7 +109,7 @@ def _demand_cover(tensors: dict[str, Any], size: int) -> None:
 
 def _demand_library_agrees(raw: bytes, size: int) -> None:
     """Let the library itself open a file of this header and size; the tensors are a hole."""
-    safe_open = _library()
+    safe_open = library()
     descriptor = os.memfd_create("header")
     try:
         os.pwrite(descriptor, struct.pack("<Q", len(raw)) + raw, 0)
@@ -124,7 +124,8 @@ def _demand_library_agrees(raw: bytes, size: int) -> None:
         os.close(descriptor)
 
 
-def _library() -> Callable[..., Any]:
-    from safetensors import safe_open  # noqa: PLC0415  # only the child loads what parses
+def library() -> Callable[..., Any]:
+    """What opens a file; loaded by the child process alone."""
+    from safetensors import safe_open  # noqa: PLC0415
 
     return safe_open

@@ -205,8 +205,9 @@ def _local(source: Source, member: Member) -> int:
     sign, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(
         exactly(source, member.offset, _LOCAL.size, "a member's header")
     )
-    start = member.offset + _LOCAL.size
-    rest = exactly(source, start, name_length + extra_length, "a member's header")
+    rest = exactly(
+        source, member.offset + _LOCAL.size, name_length + extra_length, "a member's header"
+    )
     size, packed = _sizes(rest[name_length:], [size, packed])
     later = {0} if flags & _STREAMED else set()
     same = (
@@ -219,7 +220,7 @@ def _local(source: Source, member: Member) -> int:
     )
     if not same:
         raise Refused("a member's header and the directory differ")
-    return start + name_length + extra_length
+    return member.offset + _LOCAL.size + len(rest)
 
 
 def _descriptor(source: Source, member: Member, at: int) -> int:

@@ -1,0 +1,12 @@
+"""What the child process does for one file."""
+
+from typing import Any
+
+from weights.inspection import kinds
+from weights.inspection.allowed import allowed
+from weights.inspection.source import Source
+
+
+def inspect(source: Source, family: kinds.Family, suffix: str, extra: list[str]) -> dict[str, Any]:
+    """The verdict as plain values; `extra` imports are allowed beside the standard ones."""
+    return kinds.inspect(source, family, allowed(extra), suffix).as_json()
