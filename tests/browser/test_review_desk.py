@@ -179,6 +179,8 @@ def test_the_desk_is_sound_to_look_at(
             if key:
                 page.keyboard.press(key)
                 page.wait_for_selector(".mail-text:visible")
+                for part in page.locator(".more summary, .history summary, .keys summary").all():
+                    part.click()
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             found = Axe().run(page).response["violations"]
             faults += [f"{address}: {wide} px too wide"] if wide > 0 else []
