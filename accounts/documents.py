@@ -14,6 +14,7 @@ from accounts.forms import normal
 from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, User
 from accounts.moves import Status
 from accounts.rate_limits import Limit
+from accounts.turns import take_turn
 
 MOST_BYTES = 10 * 2**20
 MOST_DOCUMENTS = 2
@@ -53,8 +54,7 @@ def attach(
 def _keep(
     application: Application, question: str, name: str, content: bytes, by: User
 ) -> Attachment:
-    locked = Application.objects.select_for_update().get(pk=application.pk)
-    _demand_editable(locked)
+    locked = _locked(application.pk, by)
     digest = hashlib.sha256(content).hexdigest()
     kept = locked.attachments.filter(removed_at=None)
     if same := kept.filter(question=question, sha256=digest).first():
@@ -80,9 +80,8 @@ def remove(attachment: Attachment, *, by: User) -> None:
 
     One that was never sent is erased; one that reviewers may have read stays for them.
     """
-    application = Application.objects.select_for_update().get(pk=attachment.application_id)
+    application = _locked(attachment.application_id, by)
     application.demand("submit", by)
-    _demand_editable(application)
     _record("application.document_removed", attachment, by)
     if _was_sent(application, attachment):
         attachment.removed_at = timezone.now()
@@ -113,6 +112,17 @@ def _was_sent(application: Application, attachment: Attachment) -> bool:
         for answers in sent
         for document in answers.get(attachment.question) or []
     )
+
+
+def _locked(application_id: int, by: User) -> Application:
+    """The application, which nobody else changes until our transaction ends.
+
+    First the person's turn, then the row: every move takes them in this order.
+    """
+    take_turn(by)
+    application = Application.objects.select_for_update(no_key=True).get(pk=application_id)
+    _demand_editable(application)
+    return application
 
 
 def _demand_editable(application: Application) -> None:

@@ -16,6 +16,7 @@ from accounts.forms import ApplicationForm
 from accounts.models import Application, Attachment, LicenceVersion, Remark, User
 from accounts.moves import Status
 from accounts.questions import STEPS, readable, step_keys
+from accounts.turns import take_turn
 
 #: The page that lists every answer; it holds no question, but remarks about the whole.
 REVIEW = "review"
@@ -250,8 +251,12 @@ def submit(
     `answers` replace some that are kept, as a licence accepted with the submission does.
     Raises InvalidAnswers with what is missing or wrong, and what save_answers and submit raise.
     """
+    take_turn(by)
+    application.refresh_from_db(from_queryset=Application.objects.select_for_update(no_key=True))
     if not application.is_editable:
         raise TransitionRefused(_as_it_is(application))
+    if seen_version != application.answers_version:
+        raise StaleAnswers("this application was changed in another window; read it again")
     kept = application.answers | dict(answers or {})
     filling = Filling(application, by)
     form = filling.judged(kept)
@@ -263,8 +268,6 @@ def submit(
         sent[key] = [_told(document) for document in found]
     if sent != application.answers:
         application.save_answers(sent, by=by, seen_version=seen_version)
-    elif seen_version != application.answers_version:
-        raise StaleAnswers("this application was changed in another window; read it again")
     application.submit(by=by, licence_sha256=str(sent["licence_sha256"]))
 
 

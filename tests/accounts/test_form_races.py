@@ -1,0 +1,64 @@
+"""Two windows of one applicant at the same instant: one effect, and nothing lost."""
+
+from typing import Any
+
+import pytest
+
+from accounts import documents, filling
+from accounts.filling import Filling
+from accounts.models import Application, Attachment, Question, Tier, User
+from accounts.moves import Status
+from tests import factories
+from tests.accounts.pdfs import HARMLESS
+from tests.hurry import at_once
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+
+
+@pytest.fixture
+def draft(applicant: User, gated_tier: Tier) -> Application:
+    Question.objects.create(tier=gated_tier, key="approval", label="Approval", kind="file")
+    draft = Application.objects.start(applicant, gated_tier)
+    sha256 = factories.in_force(gated_tier).text_sha256
+    answers = factories.ANSWERS | {"licence_sha256": sha256}
+    draft.save_answers(answers, by=applicant, seen_version=0)
+    return draft
+
+
+def test_three_documents_sent_at_once_are_two(
+    draft: Application, applicant: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.pdf_check.demand_harmless", lambda content: None)
+
+    def send(content: bytes) -> None:
+        mine = Application.objects.get(pk=draft.pk)
+        documents.attach(mine, "extra_approval", "a.pdf", content, by=applicant)
+
+    one, two, three, *_ = HARMLESS.values()
+    results = at_once(lambda: send(one), lambda: send(two), lambda: send(three))
+    assert results.count("done") == 2
+    assert Attachment.objects.count() == 2
+
+
+def test_a_submission_and_a_save_at_once_never_send_what_was_not_read(
+    draft: Application, applicant: User
+) -> None:
+    def submit() -> None:
+        mine = Application.objects.get(pk=draft.pk)
+        filling.submit(mine, by=applicant, seen_version=1)
+
+    def save() -> None:
+        sheet = Filling(Application.objects.get(pk=draft.pk), applicant)
+        sent: dict[str, Any] = {**factories.ANSWERS, "title": "Changed at the same instant"}
+        filling.save_step(sheet, "project", sent, seen=sheet.seen("project"))
+
+    results = at_once(submit, save, submit)
+    application = Application.objects.get(pk=draft.pk)
+    assert results.count("done") == 1
+    if application.status == Status.SUBMITTED:
+        snapshot = application.latest_snapshot
+        assert snapshot is not None
+        assert snapshot.answers["title"] == factories.ANSWERS["title"]
+        assert application.snapshots.count() == 1
+    else:
+        assert application.answers["title"] == "Changed at the same instant"
