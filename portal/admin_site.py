@@ -1,12 +1,8 @@
 """The admin's front door: allauth's sign-in, and a second factor for staff."""
 
-import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 from allauth.account.decorators import secure_admin_login
-from allauth.mfa.utils import is_mfa_enabled
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
@@ -14,16 +10,9 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
+from accounts import second_factor
+from accounts.models import User
 from portal import health
-
-
-def on_loopback(public_url: str) -> bool:
-    """Whether only this machine can reach the portal: then no second factor is demanded."""
-    host = urlsplit(public_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class PortalAdminSite(AdminSite):
@@ -35,7 +24,7 @@ class PortalAdminSite(AdminSite):
         user = request.user
         if not super().has_permission(request) or getattr(user, "suspended_at", None):
             return False
-        return on_loopback(settings.PUBLIC_URL) or is_mfa_enabled(user)
+        return isinstance(user, User) and second_factor.satisfied_by(user)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         health_page = path("health/", self.admin_view(self.health), name="health")

@@ -7,6 +7,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts import tier_changes
+from accounts.admin.own_tiers import OfOwnTiers, own_tiers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
@@ -49,7 +50,7 @@ class CheckpointForm(ConfirmRaise, forms.ModelForm):
 
 
 @admin.register(Checkpoint)
-class CheckpointAdmin(admin.ModelAdmin):
+class CheckpointAdmin(OfOwnTiers):
     """What an owner may word; bytes come by `manage.py publish` alone."""
 
     form = CheckpointForm
@@ -67,7 +68,8 @@ class CheckpointAdmin(admin.ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:
-        return Checkpoint.objects.visible_to(signed_in(request)).select_related("tier", "family")
+        known = Checkpoint.objects.visible_to(signed_in(request))
+        return super().get_queryset(request).filter(pk__in=known).select_related("tier", "family")
 
     def save_model(
         self, request: HttpRequest, obj: Checkpoint, form: ModelForm, change: bool
@@ -95,7 +97,8 @@ class RefInline(admin.TabularInline):
 
 
 @admin.register(Revision)
-class RevisionAdmin(ReadOnlyAdmin):
+class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
+    tier_field = "checkpoint__tier"
     list_display = ["sha", "checkpoint", "state", "state_reason", "file_count", "created_at"]
     list_filter = ["state", "checkpoint"]
     search_fields = ["sha", "checkpoint__name"]
@@ -104,7 +107,8 @@ class RevisionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(File)
-class FileAdmin(ReadOnlyAdmin):
+class FileAdmin(ReadOnlyAdmin, OfOwnTiers):
+    tier_field = "revision__checkpoint__tier"
     list_display = ["path", "revision", "size", "state"]
     search_fields = ["path", "blob__sha256"]
     list_select_related = ["revision__checkpoint", "blob"]
@@ -160,7 +164,8 @@ class VerificationRunAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CheckpointLink)
-class CheckpointLinkAdmin(ReadOnlyAdmin):
+class CheckpointLinkAdmin(ReadOnlyAdmin, OfOwnTiers):
+    tier_field = "checkpoint__tier"
     list_display = ["checkpoint", "holder", "cause", "state", "issued_at", "expires_at"]
     list_filter = ["state", "cause"]
     search_fields = ["holder__username", "public_id"]
@@ -176,3 +181,11 @@ class DownloadAdmin(ReadOnlyAdmin):
     search_fields = ["repo_id", "path", "sha256"]
     date_hierarchy = "at"
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
+        """The ledger outlives checkpoints, so it names them by number."""
+        tiers = own_tiers(signed_in(request), "weights.view_download")
+        rows: QuerySet[Download] = super().get_queryset(request)
+        if tiers is None:
+            return rows
+        return rows.filter(checkpoint_id__in=Checkpoint.objects.filter(tier__in=tiers).values("pk"))

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts import tier_changes
+from accounts.admin.own_tiers import OfOwnTiers
 from accounts.models import Question, Tier
 from accounts.ready_made import READY_MADE
 from accounts.views.people import signed_in
@@ -69,7 +70,7 @@ class ReadyMadeForm(forms.Form):
         self.fields["keys"].initial = [key for key, _ in left]
 
 
-class AsksQuestions(admin.ModelAdmin):
+class AsksQuestions(OfOwnTiers):
     """What a tier's page gains: its questions, and a page with ready-made ones."""
 
     inlines = [QuestionInline]
@@ -87,7 +88,8 @@ class AsksQuestions(admin.ModelAdmin):
         tier = self.get_queryset(request).filter(pk=tier_id).first()
         if tier is None:
             raise Http404("there is no such tier")
-        if not request.user.has_perm("accounts.add_question"):
+        may_change = self.has_change_permission(request, tier)
+        if not may_change or not request.user.has_perm("accounts.add_question"):
             raise PermissionDenied("only the release owner adds questions")
         form = ReadyMadeForm(request.POST or None, tier=tier)
         if request.method == "POST" and form.is_valid():

@@ -2,16 +2,19 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import erasure
+from accounts.admin.own_tiers import OfOwnTiers, covers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
 from accounts.models import AuditEvent, HolderRecord, RoleAssignment, User
@@ -20,6 +23,8 @@ from accounts.views.people import signed_in
 
 # Groups follow accounts/roles.py; editing them by hand would be undone at the next migrate.
 admin.site.unregister(Group)
+# A second factor's record holds its secret, which no page shows.
+admin.site.unregister(Authenticator)
 
 
 @admin.register(User)
@@ -73,10 +78,14 @@ class AccountAdmin(UserAdmin):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(admin.ModelAdmin):
+class RoleAssignmentAdmin(OfOwnTiers):
     list_display = ["user", "role", "tier", "created_at"]
     list_filter = ["role", "tier"]
     autocomplete_fields = ["user"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """For one's own tiers; which one is known only once the form is sent."""
+        return bool(request.user.has_perm("accounts.add_roleassignment"))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -84,6 +93,8 @@ class RoleAssignmentAdmin(admin.ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: RoleAssignment, form: ModelForm, change: bool
     ) -> None:
+        if not covers(signed_in(request), "accounts.add_roleassignment", obj.tier):
+            raise PermissionDenied("you assign roles for your own tiers alone")
         made = RoleAssignment.objects.assign(
             obj.user, Role(obj.role), obj.tier, by=signed_in(request)
         )

@@ -3,11 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
     """View permission decides who sees it; nobody adds, changes or deletes here."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """One that this person may not know of, and one that never was, are both 404."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404("there is no such record here")
+        return found
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

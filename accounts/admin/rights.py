@@ -7,13 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.grant_actions import ResumeForm, RevokeForm, SuspendForm, act
+from accounts.admin.own_tiers import OfOwnTiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import ApiToken, Grant
 from accounts.views.people import signed_in
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnlyAdmin):
+class GrantAdmin(ReadOnlyAdmin, OfOwnTiers):
     """The grants of the tiers of one's roles; lead reviewers suspend, resume and revoke."""
 
     list_display = ["user", "tier", "state", "origin", "starts_at", "expires_at", "made_by"]

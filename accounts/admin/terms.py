@@ -4,12 +4,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts import duo, tier_changes
 from accounts.admin.forms import AsksQuestions
+from accounts.admin.own_tiers import OfOwnTiers, covers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import Licence, LicenceVersion, Tier, TierChange
@@ -44,6 +46,7 @@ class TierForm(ConfirmRaise, forms.ModelForm):
 
 @admin.register(Tier)
 class TierAdmin(AsksQuestions):
+    tier_field = "pk"
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]
 
@@ -58,7 +61,7 @@ class TierAdmin(AsksQuestions):
 
 
 @admin.register(TierChange)
-class TierChangeAdmin(ReadOnlyAdmin):
+class TierChangeAdmin(ReadOnlyAdmin, OfOwnTiers):
     list_display = ["at", "tier", "kind", "checkpoint", "by", "by_role", "hidden"]
     list_filter = ["tier", "kind"]
     list_select_related = ["tier", "by"]
@@ -91,5 +94,9 @@ class LicenceVersionAdmin(admin.ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: LicenceVersion, form: ModelForm, change: bool
     ) -> None:
+        person = signed_in(request)
+        for tier in obj.licence.tiers.all():
+            if not covers(person, "accounts.add_licenceversion", tier):
+                raise PermissionDenied(f"you are no release owner of {tier}, which uses it")
         super().save_model(request, obj, form, change)
         tier_changes.note_text(obj, by=signed_in(request))

@@ -276,9 +276,9 @@ def test_a_lead_triages_in_the_admin_where_no_address_can_be_followed(
 def test_others_find_no_such_report(client: Client, leak: Report, release_owner: User) -> None:
     client.force_login(release_owner)
     page = reverse("admin:weights_report_change", args=[leak.pk])
-    assert client.get(page).status_code == 302
+    assert client.get(page).status_code == 404
     assert leak.reference not in client.get(reverse("admin:weights_report_changelist")).text
-    assert client.post(page, {"move": "dismiss", "dismiss-answer": "No."}).status_code == 403
+    assert client.post(page, {"move": "dismiss", "dismiss-answer": "No."}).status_code == 404
     leak.refresh_from_db()
     assert leak.state == "new"
 

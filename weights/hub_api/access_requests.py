@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 
-from accounts import access_requests
+from accounts import access_requests, second_factor
 from accounts.access_requests import AccessRequest, Standing
 from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
 from accounts.models import Tier, User
@@ -51,6 +51,7 @@ def administration(*methods: str) -> Callable[[View], View]:
                 narrow = "This token lacks the scope admin; make one that has it."
                 return _refused(request, caller, Refusal.TOKEN_SCOPE, narrow)
             try:
+                _demand_second_factor(caller.user)
                 checkpoint = _gated(caller, f"{org}/{name}")
                 return view(request, caller.user, checkpoint, **names)
             except AccountsError as error:
@@ -63,6 +64,13 @@ def administration(*methods: str) -> Callable[[View], View]:
 
 def _refused(request: HttpRequest, caller: Caller, code: Refusal, message: str) -> HttpResponseBase:
     return serving.refusal(request, caller, Decision(code=code, message=message))
+
+
+def _demand_second_factor(person: User) -> None:
+    """A token is no way around what the admin asks of staff."""
+    if not second_factor.satisfied_by(person):
+        page = f"{settings.PUBLIC_URL}/accounts/2fa/"
+        raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
 
 
 def _gated(caller: Caller, repo_id: str) -> Checkpoint:

@@ -1,0 +1,70 @@
+"""Admin pages that show and change the records of one's own tiers alone.
+
+A role may be limited to a tier. What lies outside the tiers of the roles that a page rests on
+does not exist there: 404, as for a number that was never given.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest
+
+from accounts.models import RoleAssignment, Tier, User
+from accounts.roles import PERMISSIONS, Role
+from accounts.views.people import signed_in
+
+
+def carriers(permission: str) -> frozenset[Role]:
+    """The roles whose group carries this permission (`app.codename`)."""
+    return frozenset(Role(role) for role, names in PERMISSIONS.items() if permission in names)
+
+
+def own_tiers(person: User, permission: str) -> list[int] | None:
+    """The tiers for which a person has this permission by a role; None for all of them."""
+    if person.is_superuser:
+        return None
+    held = RoleAssignment.objects.held(person, carriers(permission))
+    tiers = list(held.values_list("tier_id", flat=True))
+    return None if None in tiers else [tier for tier in tiers if tier is not None]
+
+
+def covers(person: User, permission: str, tier: Tier | None) -> bool:
+    """Whether the person has it for this tier; for None, for every tier there is."""
+    tiers = own_tiers(person, permission)
+    return tiers is None or (tier is not None and tier.pk in tiers)
+
+
+class OfOwnTiers(admin.ModelAdmin):
+    #: The way from the record to its tier.
+    tier_field = "tier"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found = super().get_queryset(request)
+        tiers = own_tiers(signed_in(request), self._named("view"))
+        return found if tiers is None else found.filter(**{f"{self.tier_field}__in": tiers})
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404("there is no such record among those of your tiers")
+        return found
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and self._may(request, "add", None)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or self._may(request, "change", self._tier_of(obj)))
+
+    def _may(self, request: HttpRequest, verb: str, tier: Tier | None) -> bool:
+        return covers(signed_in(request), self._named(verb), tier)
+
+    def _named(self, verb: str) -> str:
+        return f"{self.opts.app_label}.{verb}_{self.opts.model_name}"
+
+    def _tier_of(self, record: Any) -> Tier | None:
+        for name in self.tier_field.split("__"):
+            record = record if name == "pk" else getattr(record, name)
+        tier: Tier | None = record
+        return tier

@@ -1,0 +1,307 @@
+"""Every page of the admin, walked by every role: what each may open, for its own tiers alone.
+
+`SEES` says it once more, from the specification and not from the code.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from accounts.models import (
+    ApiToken,
+    Application,
+    AuditEvent,
+    Grant,
+    HolderRecord,
+    LicenceVersion,
+    OutgoingMail,
+    ReasonText,
+    RoleAssignment,
+    Tier,
+    TierChange,
+    User,
+)
+from accounts.roles import Role
+from tests import factories
+from weights.models import CheckpointLink, Download, Family, VerificationRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+R, L, A = Role.REVIEWER, Role.LEAD_REVIEWER, Role.AUDITOR
+OWNER, S = Role.RELEASE_OWNER, Role.ADMINISTRATOR
+EVERYBODY = {R, L, OWNER, A, S}
+STEWARDS = {OWNER, A, S}
+#: record -> the roles that may look at it. Nobody sees a record that is not here.
+SEES: dict[str, set[Role]] = {
+    "accounts.application": {R, L, A},
+    "accounts.grant": {R, L, A},
+    "accounts.reasontext": {R, L, A},
+    "accounts.tier": EVERYBODY,
+    "accounts.tierchange": EVERYBODY,
+    "accounts.licence": {OWNER},
+    "accounts.licenceversion": {R, L, OWNER, A},
+    "accounts.user": {A, S},
+    "accounts.holderrecord": {S},
+    "accounts.roleassignment": {S},
+    "accounts.apitoken": {A, S},
+    "accounts.auditevent": {A, S},
+    "accounts.outgoingmail": {S},
+    "weights.family": STEWARDS,
+    "weights.checkpoint": STEWARDS,
+    "weights.revision": STEWARDS,
+    "weights.file": STEWARDS,
+    "weights.blob": STEWARDS,
+    "weights.verificationrun": STEWARDS,
+    "weights.checkpointlink": {A},
+    "weights.download": {A},
+}
+#: Who reads these depends on more than the role: tests/weights/test_reports.py walks them.
+ELSEWHERE = {"weights.report", "weights.knownissue"}
+#: Records that belong to a tier, and whose number answers 404 to roles of another one.
+OF_A_TIER = {
+    "accounts.application",
+    "accounts.grant",
+    "accounts.tier",
+    "accounts.tierchange",
+    "accounts.roleassignment",
+    "weights.checkpoint",
+    "weights.revision",
+    "weights.file",
+    "weights.checkpointlink",
+    "weights.download",
+}
+#: record -> who may send its form.
+CHANGES: dict[str, set[Role]] = {
+    "accounts.tier": {OWNER, S},
+    "accounts.user": {S},
+    "weights.checkpoint": {OWNER},
+}
+
+
+@pytest.fixture
+def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> dict[str, Any]:
+    """One record of each kind, those of a tier of the gated one."""
+    application = factories.submitted(applicant, gated_tier)
+    grant = factories.grant(factories.person("holder"), gated_tier)
+    revision = factories.published("acme/gated", gated_tier)
+    file = revision.files.all()[0]
+    factories.token(applicant)
+    made: list[Any] = [
+        application,
+        grant,
+        gated_tier,
+        gated_tier.licence,
+        factories.in_force(gated_tier),
+        applicant,
+        revision,
+        revision.checkpoint,
+        file,
+        file.blob,
+        VerificationRun.objects.create(blob=file.blob),
+        ReasonText.objects.create(code="spam", label="Spam", remedy="None"),
+        HolderRecord.objects.create(user=applicant, full_name="A", keep_until="2030-01-01"),
+        RoleAssignment.objects.assign(factories.person("third"), Role.REVIEWER, gated_tier),
+        ApiToken.objects.get(),
+        AuditEvent.objects.first(),
+        TierChange.objects.create(tier=gated_tier, kind="changed", by_role="staff"),
+        OutgoingMail.objects.first(),
+        CheckpointLink.objects.create(
+            holder=grant.user, grant=grant, checkpoint=revision.checkpoint, cause="request"
+        ),
+        Download.objects.create(
+            credential_kind="token", repo_id="acme/gated", checkpoint_id=revision.checkpoint.pk
+        ),
+    ]
+    family = Family.objects.create(slug="f", name="F")
+    return {one._meta.label_lower: one for one in [*made, family]}
+
+
+def test_every_page_of_the_admin_is_in_the_table(records: dict[str, Any]) -> None:
+    ours = {
+        model._meta.label_lower
+        for model in admin.site._registry
+        if model._meta.app_label in {"accounts", "weights"}
+    }
+    assert ours == set(SEES) | ELSEWHERE
+    assert set(records) >= set(SEES)
+    assert Authenticator not in admin.site._registry
+
+
+def _addresses(record: Any) -> list[str]:
+    name = f"admin:{record._meta.app_label}_{record._meta.model_name}"
+    return [
+        reverse(f"{name}_changelist"),
+        reverse(f"{name}_change", args=[record.pk]),
+        reverse(f"{name}_history", args=[record.pk]),
+    ]
+
+
+@pytest.mark.parametrize("role", list(Role), ids=str)
+def test_each_role_opens_its_own_pages_and_no_other(
+    role: Role, records: dict[str, Any], client: Client
+) -> None:
+    client.force_login(factories.staff("walker", role))
+    for label, roles in SEES.items():
+        for address in _addresses(records[label]):
+            expected = {200} if role in roles else {403, 404}
+            assert client.get(address, follow=True).status_code in expected, address
+
+
+@pytest.mark.parametrize("role", list(Role), ids=str)
+def test_what_belongs_to_another_tier_does_not_exist(
+    role: Role, records: dict[str, Any], client: Client
+) -> None:
+    client.force_login(factories.staff("walker", role, factories.tier("another")))
+    for label in OF_A_TIER:
+        record = records[label]
+        listed, *pages = _addresses(record)
+        if role not in SEES[label]:
+            assert client.get(listed).status_code == 403, label
+            continue
+        link = f"/{record._meta.model_name}/{record.pk}/"
+        assert link not in client.get(listed).text, label
+        for page in pages:
+            assert client.get(page).status_code == 404, page
+            assert client.post(page, {"name": "x"}).status_code in {403, 404}, page
+
+
+@pytest.mark.parametrize("role", list(Role), ids=str)
+def test_a_form_is_taken_from_nobody_but_those_who_change(
+    role: Role, records: dict[str, Any], client: Client
+) -> None:
+    client.force_login(factories.staff("walker", role))
+    for label, record in records.items():
+        if label not in SEES or label == "accounts.application":
+            continue  # its page shows, and other forms of it decide: test_admin_roles.py
+        name = f"admin:{record._meta.app_label}_{record._meta.model_name}"
+        change = client.post(reverse(f"{name}_change", args=[record.pk]), {})
+        taken = role in CHANGES.get(label, set())
+        # 200: its faults are shown.
+        assert change.status_code in ({200} if taken else {403, 404}), label
+        delete = client.post(reverse(f"{name}_delete", args=[record.pk]), {"post": "yes"})
+        may_delete = label == "accounts.roleassignment" and role is S
+        assert delete.status_code in ({302} if may_delete else {403, 404}), label
+
+
+def test_a_role_of_one_tier_gives_none_for_another(
+    gated_tier: Tier, records: dict[str, Any], client: Client
+) -> None:
+    """Reviewer here and release owner there: this tier is seen, and not changed."""
+    person = factories.staff("both", R, gated_tier)
+    RoleAssignment.objects.assign(person, OWNER, factories.tier("another"))
+    client.force_login(person)
+    page = reverse("admin:accounts_tier_change", args=[gated_tier.pk])
+    assert client.get(page).status_code == 200
+    assert client.post(page, {"name": "x"}).status_code == 403
+    ready_made = reverse("admin:accounts_tier_ready_made", args=[gated_tier.pk])
+    assert client.post(ready_made, {"keys": ["funding"]}).status_code == 403
+    version = {
+        "licence": gated_tier.licence.pk,
+        "version": "2",
+        "text": "New terms",
+        "effective_at_0": "2027-01-01",
+        "effective_at_1": "00:00",
+        "notice_days": "30",
+    }
+    client.post(reverse("admin:accounts_licenceversion_add"), version)
+    assert LicenceVersion.objects.filter(licence=gated_tier.licence).count() == 1
+
+
+def test_an_administrator_of_one_tier_assigns_no_role_beyond_it(
+    gated_tier: Tier, applicant: User, client: Client
+) -> None:
+    client.force_login(factories.staff("local", S, gated_tier))
+    page = reverse("admin:accounts_roleassignment_add")
+    for tier in ("", str(factories.tier("another").pk)):
+        wide = {"user": applicant.pk, "role": "reviewer", "tier": tier}
+        assert client.post(page, wide).status_code == 403
+    assert not applicant.roles.exists()
+    own = {"user": applicant.pk, "role": "reviewer", "tier": str(gated_tier.pk)}
+    assert client.post(page, own).status_code == 302
+    assert applicant.roles.get().tier == gated_tier
+
+
+# -- the second factor --------------------------------------------------------------------
+
+
+def _custom_pages(application: Application) -> list[str]:
+    return [
+        "/admin/",
+        "/admin/health/",
+        "/admin/accounts/",
+        "/admin/jsi18n/",
+        "/admin/autocomplete/?app_label=accounts&model_name=roleassignment&field_name=user",
+        reverse("admin:accounts_application_export"),
+        reverse("admin:accounts_application_next"),
+        reverse("admin:accounts_application_decide", args=[application.pk, "claim"]),
+        reverse("admin:accounts_application_preview", args=[application.pk, "approve"]),
+        reverse("admin:accounts_tier_ready_made", args=[application.tier_id]),
+    ]
+
+
+def test_without_a_second_factor_no_page_of_the_admin_opens_beyond_loopback(
+    records: dict[str, Any], client: Client, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+    person = User.objects.create_superuser("root", "root@example.org", "x")
+    for role in Role:
+        RoleAssignment.objects.assign(person, role)
+    client.force_login(person)
+    application = records["accounts.application"]
+    pages = _custom_pages(application)
+    pages += [address for label in SEES for address in _addresses(records[label])]
+    for page in pages:
+        for ask in (client.get, client.post):
+            answer: Any = ask(page)
+            assert answer.status_code == 302, page
+            assert answer["Location"].startswith("/admin/login/"), page
+    assert "second factor" in _followed(client)
+    application.refresh_from_db()
+    assert application.claimed_by is None
+    Authenticator.objects.create(user=person, type="totp", data={"secret": "x"})
+    assert client.get("/admin/").status_code == 200
+
+
+def _followed(client: Client) -> str:
+    """What staff without a factor are led to."""
+    led = client.get("/admin/login/", follow=True)
+    assert led.redirect_chain[0][0].startswith("/accounts/2fa/")
+    return str(led.text)
+
+
+API: dict[str, Callable[[Application], tuple[str, dict[str, Any]]]] = {
+    "list": lambda _: ("/api/models/acme/gated/user-access-request/pending", {}),
+    "handle": lambda application: (
+        "/api/models/acme/gated/user-access-request/handle",
+        {"user": application.applicant.username, "status": "accepted"},
+    ),
+    "grant": lambda _: ("/api/models/acme/gated/user-access-request/grant", {"user": "other"}),
+}
+
+
+@pytest.mark.parametrize("call", sorted(API))
+@pytest.mark.parametrize("has_factor", [False, True], ids=["without", "with"])
+def test_a_token_decides_access_requests_only_for_staff_with_a_second_factor(
+    call: str, has_factor: bool, records: dict[str, Any], client: Client, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+    factories.person("other")
+    lead = factories.staff("tokenlead", L)
+    if has_factor:
+        Authenticator.objects.create(user=lead, type="totp", data={"secret": "x"})
+    headers = {"Authorization": f"Bearer {factories.token(lead, 'admin')}"}
+    grants = Grant.objects.count()
+    path, body = API[call](records["accounts.application"])
+    if call == "list":
+        answer: Any = client.get(path, headers=headers)
+    else:
+        answer = client.post(path, body, content_type="application/json", headers=headers)
+    assert (answer.status_code == 200) == has_factor, answer.content
+    assert (Grant.objects.count() > grants) == (has_factor and call != "list")
