@@ -170,7 +170,9 @@ class ApplicationForm(forms.Form):
 
     def clean_abstract(self) -> str:
         abstract: str = self.cleaned_data["abstract"]
-        if SequenceMatcher(None, ABSTRACT_HELP, abstract, autojunk=False).ratio() > 0.6:
+        alike = SequenceMatcher(None, ABSTRACT_HELP, abstract, autojunk=False)
+        # The quick ones are upper bounds: long abstracts are not compared letter by letter.
+        if min(alike.real_quick_ratio(), alike.quick_ratio()) > 0.6 and alike.ratio() > 0.6:
             raise ValidationError("Describe your own project; this repeats the help text.")
         return abstract
 
