@@ -29,7 +29,15 @@ _SEARCHED = ("title", "full_name", "org_name", "work_email")
 NONE = mark_safe('<span class="none">–</span>')
 
 
-class DeskFilter(admin.SimpleListFilter):
+class MenuFilter(admin.SimpleListFilter):
+    """A filter of known values; any other is as if nothing had been chosen."""
+
+    def value(self) -> str | None:
+        value = super().value()
+        return value if value in {str(known) for known, _ in self.lookup_choices} else None
+
+
+class DeskFilter(MenuFilter):
     """The saved filters: they stand above the list as links with counts."""
 
     title, parameter_name = "desk", "desk"
@@ -43,7 +51,7 @@ class DeskFilter(admin.SimpleListFilter):
         return queryset.filter(queue.on_desk(str(self.value()), signed_in(request)))
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(MenuFilter):
     """What waits for staff, unless another state, a saved filter or a search is asked for."""
 
     title, parameter_name = "state", "state"
@@ -64,7 +72,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(status__in=WAITING_STATES)
 
 
-class TierFilter(admin.SimpleListFilter):
+class TierFilter(MenuFilter):
     """The tiers among what this person may read."""
 
     title, parameter_name = "tier", "tier"
@@ -78,7 +86,7 @@ class TierFilter(admin.SimpleListFilter):
         return queryset.filter(tier__slug=self.value()) if self.value() else queryset
 
 
-class AgeFilter(admin.SimpleListFilter):
+class AgeFilter(MenuFilter):
     """Working days since it was first sent."""
 
     title, parameter_name = "age", "age"
@@ -107,7 +115,7 @@ class AgeFilter(admin.SimpleListFilter):
         return queryset
 
 
-class OverdueFilter(admin.SimpleListFilter):
+class OverdueFilter(MenuFilter):
     title, parameter_name = "due", "due"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -120,7 +128,7 @@ class OverdueFilter(admin.SimpleListFilter):
         return queryset.exclude(overdue) if self.value() == "intime" else queryset
 
 
-class ClaimerFilter(admin.SimpleListFilter):
+class ClaimerFilter(MenuFilter):
     title, parameter_name = "claimer", "claimer"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -136,7 +144,7 @@ class ClaimerFilter(admin.SimpleListFilter):
         return queryset.filter(conditions.get(str(self.value()), Q()))
 
 
-class FlagFilter(admin.SimpleListFilter):
+class FlagFilter(MenuFilter):
     title, parameter_name = "flag", "flag"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -146,7 +154,7 @@ class FlagFilter(admin.SimpleListFilter):
         return queue.flagged(queryset, str(self.value())) if self.value() else queryset
 
 
-class KindFilter(admin.SimpleListFilter):
+class KindFilter(MenuFilter):
     title, parameter_name = "kind", "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -223,6 +231,14 @@ class Queue(ChangeList):
             }
             for one in specs
         ]
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The filters in effect. What was searched for may name a person, so this says only
+        that there was a search."""
+        specs: list[Any] = self.filter_specs
+        filters = {one.parameter_name: str(one.value()) for one in specs if one.value()}
+        return filters | ({"q": "searched"} if self.query else {})
 
     @property
     def export_query(self) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
@@ -21,7 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import queue
 from accounts.admin.application import decisions, export, page, preview
-from accounts.admin.application.batch import BatchActions
+from accounts.admin.application.batch import BatchActions, is_number
 from accounts.admin.application.queue import FILTERS, Columns, Queue, searched
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.decision_forms import ActionForm
@@ -79,15 +80,18 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         """The list as it is filtered, as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shown = self.get_changelist_instance(request)
-        return export.answer(shown.get_queryset(request), signed_in(request), request.GET.dict())
+        try:
+            shown: Any = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:  # an address that no link of ours has
+            return redirect("admin:accounts_application_changelist")
+        return export.answer(shown.get_queryset(request), signed_in(request), shown.chosen)
 
     def next(self, request: HttpRequest) -> HttpResponse:
         """Open the next unclaimed application, after the one named, if one is."""
         if not request.user.has_perm(decisions.REVIEW):
             raise PermissionDenied
         after = request.GET.get("after", "")
-        shown = self.get_queryset(request).filter(pk=after).first() if after.isdecimal() else None
+        shown = self.get_queryset(request).filter(pk=after).first() if is_number(after) else None
         return self._open_next(request, shown)
 
     def _open_next(self, request: HttpRequest, after: Application | None) -> HttpResponseRedirect:
@@ -141,7 +145,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         """The application, if it is of this person's tiers; else 404."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not str(object_id).isdecimal():
+        if not is_number(str(object_id)):
             raise Http404("no such application")
         return get_object_or_404(self.get_queryset(request), pk=object_id)
 
