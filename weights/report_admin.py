@@ -68,7 +68,10 @@ class ReportAdmin(ReadOnlyAdmin):
     list_select_related = ["checkpoint", "assigned_to"]
     date_hierarchy = "created_at"
     change_form_template = "admin/weights/report/triage.html"
-    fields = ["reference", "kind", "state", "checkpoint", "path", "text", "contact"]
+    fields = [
+        *("reference", "kind", "state", "assigned_to"),
+        *("checkpoint", "path", "text", "contact"),
+    ]
     readonly_fields = ["reference"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:

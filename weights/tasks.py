@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Grant, Heartbeat
 from weights import contents, export, ledger, links, verification
+from weights.reports import taking
 from weights.storage import blob_storage
 
 # What a broken upload left is kept for a day: its publisher may only be slow.
@@ -47,4 +48,5 @@ def sweep() -> None:
 @shared_task(name="weights.tidy")
 def tidy() -> None:
     ledger.forget_networks(timezone.now())
+    taking.forget_contacts(timezone.now())
     blob_storage().sweep(LEFTOVERS_KEPT)

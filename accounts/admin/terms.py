@@ -50,6 +50,9 @@ class TierAdmin(AsksQuestions):
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]
 
+    class Media:
+        css = {"all": ["css/admin.css"]}
+
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> list[str]:
         return ["slug"] if obj else []
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import requests
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -74,6 +75,19 @@ def test_the_receipt_lists_a_storage_address_with_its_last_second(
     mail = OutgoingMail.objects.get(kind="grant_closed")
     assert f"{REPO}/{PATH}" in mail.text
     assert "X-Amz" not in mail.text
+
+
+@pytest.mark.usefixtures("s3_store")
+def test_the_command_names_on_stderr_what_still_works(
+    client: Client, grant: Grant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    factories.published(REPO, grant.tier)
+    headers = {"Authorization": f"Bearer {factories.token(grant.user, 'read-gated')}"}
+    assert client.get(ADDRESS, headers=headers).status_code == 302
+    call_command("revoke", grant.user.username, grant.tier.slug, "--reason", "it leaked")
+    told = capsys.readouterr()
+    assert told.out == f"{grant.public_id}\n"
+    assert f"UTC: {REPO}/{PATH}" in told.err
 
 
 @pytest.mark.usefixtures("store")

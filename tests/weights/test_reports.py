@@ -1,11 +1,13 @@
 """Reports from the world: taken in without an account, triaged, and what they lead to."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, Grant, OutgoingMail, Tier, User
@@ -107,6 +109,16 @@ def test_a_link_from_a_checkpoints_page_fills_in_what_it_is_about(
 ) -> None:
     assert "/report/?checkpoint=acme/weights" in client.get("/acme/weights").text
     assert 'value="acme/weights"' in client.get("/report/?checkpoint=acme/weights").text
+
+
+def test_an_address_is_forgotten_a_year_after_its_report_was_closed(
+    leak: Report, lead_reviewer: User
+) -> None:
+    triage.dismiss(leak, "It is the open one.", by=lead_reviewer)
+    assert taking.forget_contacts(timezone.now() + timedelta(days=364)) == 0
+    assert taking.forget_contacts(timezone.now() + timedelta(days=366)) == 1
+    leak.refresh_from_db()
+    assert (leak.contact, leak.text) == ("", TEXT)
 
 
 # -- who reads and triages --------------------------------------------------------------------

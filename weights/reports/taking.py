@@ -1,5 +1,7 @@
 """A report comes in: kept, acknowledged, and told to those who triage it."""
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db import transaction
 
@@ -7,6 +9,8 @@ from accounts import outbox
 from accounts.models import AuditEvent
 from weights.models import Checkpoint, Report
 from weights.reports.desk import triagers_of
+
+CONTACT_KEPT = timedelta(days=365)
 
 
 @transaction.atomic
@@ -36,6 +40,12 @@ def mail_reporter(report: Report, kind: str, key: str) -> None:
     """What staff did, and never what was reported: the address may be anybody's."""
     if report.contact:
         outbox.send(kind, to=report.contact, key=key, about=report, context={"report": report})
+
+
+def forget_contacts(now: datetime) -> int:
+    """Remove the addresses of those whose report was closed long ago; how many."""
+    closed = Report.objects.filter(closed_at__lt=now - CONTACT_KEPT)
+    return closed.exclude(contact="").update(contact="")
 
 
 def desk_path(report: Report) -> str:

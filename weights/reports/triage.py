@@ -28,7 +28,7 @@ def assign(report: Report, to: User, *, by: User) -> None:
     if not may_triage(to, report):
         raise InvalidValue(f"{to} does not triage such reports")
     _become(report, State.TRIAGED, assigned_to=to)
-    _file(report, Deed.ASSIGNED, by, f"to {to.username}")
+    _file(report, Deed.ASSIGNED, by, "")
 
 
 @transaction.atomic
@@ -58,7 +58,8 @@ def suspend(
     """Suspend somebody's access because of it; takes a lead reviewer of the grant's tier."""
     _demand(report, by)
     receipt = grant.suspend(by=by, reason=reason, until=until)
-    details = f"{grant.user.username}, {grant.tier.slug}"
+    # The grant's id: a name would stay here when the account is erased.
+    details = f"grant {grant.public_id}, {grant.tier.slug}"
     _act(report, Deed.SUSPENDED, by, "Thank you. We took action.", details)
     return receipt
 

@@ -3,14 +3,19 @@
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
+from accounts import receipts
 from accounts.break_glass import take_away
 from accounts.errors import AccountsError
 from accounts.management.people import find_tier, find_user
 
 
 class Command(BaseCommand):
-    help = "Revoke a person's grant for a tier; the next request for its bytes is refused."
+    help = (
+        "Revoke a person's grant for a tier; the next request for its bytes is refused. Storage "
+        "addresses that were given before and still work are named on stderr."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
@@ -23,4 +28,6 @@ class Command(BaseCommand):
             grant = take_away(user, tier, reason=options["reason"])
         except AccountsError as error:
             raise CommandError(str(error)) from error
+        for one in receipts.of(grant, timezone.now()).alive:
+            self.stderr.write(f"works until {one.ends_at:%Y-%m-%d %H:%M:%S} UTC: {one.name}")
         self.stdout.write(str(grant.public_id))
