@@ -40,6 +40,8 @@ OPEN_PAGES = [
     "/acme/sharded/tree/main",
     "/acme/sharded/blob/main/checkpoint_last-model_part-0-shard0.pt",
     "/licences/",
+    "/transparency/",
+    "/privacy/",
     "/licences/opt-175b/",
     "/tiers/",
     "/tiers/opt-175b/",
@@ -55,6 +57,7 @@ OPEN_PAGES = [
 PERSONAL_PAGES = [
     "/acme/sharded",
     "/access/",
+    "/access/data/",
     "/applications/",
     "/apply/opt-175b/",
     "/settings/tokens/",
