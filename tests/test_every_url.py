@@ -33,6 +33,8 @@ from tests import factories
 from weights import signing
 from weights.models import CheckpointLink, File, Revision
 
+pytestmark = pytest.mark.one_database
+
 #: Routes by which a file's bytes may leave.
 BYTES = {"hub:resolve", "delivery:file-link", "delivery:checkpoint-link"}
 #: Routes that show a file's bytes inside a page, to those who may fetch it.

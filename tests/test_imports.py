@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 OURS = {"portal", "weights", "accounts"}
 MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
 #: Rules without a database: of ours they import nothing but errors and each other.

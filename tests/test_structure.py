@@ -8,6 +8,8 @@ import pytest
 
 from tests.live import ROOT
 
+pytestmark = pytest.mark.one_database
+
 TOP_LEVEL = {
     *(".ci", "accounts", "bench", "deploy", "docs", "portal", "static", "templates", "tests"),
     *("weights", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile"),

@@ -9,6 +9,8 @@ from django.test import Client
 from accounts.models import OutgoingMail, User
 from tests import factories
 
+pytestmark = pytest.mark.one_database
+
 
 def the_mail(to: str) -> OutgoingMail:
     return OutgoingMail.objects.get(to=to)

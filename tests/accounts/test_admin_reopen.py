@@ -9,7 +9,7 @@ from accounts.models import Application, OutgoingMail, Tier, User
 from accounts.roles import Role
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 REASON = {"reopen-reason": "the affiliation ended"}
 

@@ -8,7 +8,7 @@ from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, 
 from accounts.roles import Role
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NOTE = "The storage plan does not say who can read the weights."
 

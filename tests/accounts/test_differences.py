@@ -2,8 +2,12 @@
 
 from time import perf_counter
 
+import pytest
+
 from accounts.differences import changed_passages, changes
 from accounts.word_diff import Part
+
+pytestmark = pytest.mark.one_database
 
 
 def shown(old: str, new: str) -> list[tuple[str, str]]:

@@ -12,6 +12,8 @@ from accounts.tiers import AccessMode
 from tests import factories
 from tests.accounts.form_filler import ADDRESS, PLAN, Filler
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def signed_in(client: Client, applicant: User) -> Client:

@@ -9,6 +9,8 @@ from django.utils import timezone
 from accounts.markdown import to_html
 from accounts.models import Tier
 
+pytestmark = pytest.mark.one_database
+
 
 def test_the_text_in_force_is_shown_with_its_hash(client: Client, gated_tier: Tier) -> None:
     licence = gated_tier.licence

@@ -8,6 +8,8 @@ from django.test import Client
 from accounts.models import ApiToken, Tier, User
 from tests import factories
 
+pytestmark = pytest.mark.one_database
+
 ADDRESS = "/settings/tokens/"
 
 

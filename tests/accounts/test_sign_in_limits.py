@@ -11,7 +11,7 @@ from accounts import guesses, rate_limits
 from accounts.rate_limits import Limit
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.mark.parametrize("name", ["known", "nobody"])

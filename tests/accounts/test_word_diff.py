@@ -1,9 +1,12 @@
 """What changed between two texts, word by word."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.word_diff import diff
+
+pytestmark = pytest.mark.one_database
 
 TEXT = st.text(st.sampled_from(["a", "b", "c", " ", "\n", "研", "究", "ب", "é"]), max_size=60)
 

@@ -13,6 +13,8 @@ from accounts import working_days
 from accounts.models import Tier, User
 from tests import factories
 
+pytestmark = pytest.mark.one_database
+
 FRIDAY = date(2027, 2, 5)
 
 

@@ -20,7 +20,7 @@ from tests.live import Portal
 from weights import catalogue
 from weights.models import Blob, Checkpoint, CheckpointLink, Download
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 
 SHARDS = {
     f"checkpoint_last-model_part-{part}-shard{shard}.pt": f"{part}.{shard}".encode()

@@ -15,6 +15,8 @@ from tests.live import Portal
 from weights import synthetic
 from weights.models import Download
 
+pytestmark = pytest.mark.one_database
+
 CARD = "---\nlicense: other\ntags: [opt, synthetic]\n---\n# Synthetic: random weights\n"
 
 

@@ -14,7 +14,7 @@ from portal import limits
 from tests import factories
 from weights import links
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
 FILE = "/acme/open/resolve/main/README.md"
 

@@ -11,6 +11,8 @@ from accounts.error_pages import ERRORS, error_page
 from portal import views
 from weights.views import catalogue
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.mark.parametrize("status", sorted(ERRORS))
 def test_every_error_has_a_page_with_code_and_next_step(

@@ -7,6 +7,8 @@ from pytest_django import Settings
 
 from portal.proxies import ForwardedAddressMiddleware
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.mark.parametrize(
     ("proxies", "told", "address"),

@@ -10,6 +10,8 @@ from django.test import Client, RequestFactory
 from portal.request_log import RequestLogMiddleware, loggable
 from weights import links
 
+pytestmark = pytest.mark.one_database
+
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
 
 

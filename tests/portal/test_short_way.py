@@ -13,7 +13,7 @@ from tests import factories
 from weights import gate, links
 from weights.models import Revision
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
 FILE = "/acme/gated/resolve/main/README.md"
 #: Sends a request the long way; the session is nobody's.

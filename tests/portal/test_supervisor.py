@@ -12,6 +12,8 @@ from portal.errors import QuickstartError
 from portal.supervisor import Supervisor
 from tests import services
 
+pytestmark = pytest.mark.one_database
+
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 FAILING = [sys.executable, "-c", "raise SystemExit(3)"]
 STUBBORN = [

@@ -12,7 +12,7 @@ from tests import factories
 from weights import links
 from weights.models import CheckpointLink, File
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
 FILES = {
     "README.md": b"# Card\n",

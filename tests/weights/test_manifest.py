@@ -12,6 +12,8 @@ from weights import manifest
 from weights.digests import Digester
 from weights.manifest import Entry
 
+pytestmark = pytest.mark.one_database
+
 ONE = Entry("a.bin", 3, "a" * 64)
 TWO = Entry("b/c.bin", 0, "b" * 64)
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from weights.errors import InvalidName
 from weights.names import check_path, check_ref, split_repo_id
 
+pytestmark = pytest.mark.one_database
+
 GOOD_REPOS = ["facebook/opt-175b", "a/b", "A_b.c/d-e.f", "_x/y_", "0/1", f"{'o' * 96}/{'n' * 96}"]
 BAD_REPOS = [
     *("", "opt", "/opt", "org/", "a/b/c", "a b/c", "é/b", "a/b\n", "a/../b", "a/b?c"),

@@ -13,6 +13,8 @@ from accounts.models import AuditEvent, Tier, User
 from tests import factories
 from weights.models import CheckpointLink, Download, Revision
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def gated(gated_tier: Tier, store: Path) -> Revision:

@@ -14,6 +14,8 @@ from tests import factories
 from weights import catalogue
 from weights.models import Checkpoint
 
+pytestmark = pytest.mark.one_database
+
 
 def queries(client: Client, address: str) -> int:
     with CaptureQueriesContext(

@@ -14,6 +14,8 @@ from tests import factories
 from weights import catalogue
 from weights.models import Checkpoint, Revision
 
+pytestmark = pytest.mark.one_database
+
 CARD = """---
 license: other
 language: [en]

@@ -12,6 +12,8 @@ from tests import factories
 from weights import download_counts
 from weights.models import Blob, Download, File, Ref, Revision
 
+pytestmark = pytest.mark.one_database
+
 SHARDS = {
     f"checkpoint_last-model_part-{part}-shard{shard}.pt": f"{part}.{shard}".encode()
     for part in range(8)

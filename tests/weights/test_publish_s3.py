@@ -14,7 +14,7 @@ from weights.models import Blob, Revision
 from weights.storage import blob_storage
 from weights.storage.s3 import PART_SIZE, S3Storage
 
-pytestmark = pytest.mark.usefixtures("open_tier", "s3_store")
+pytestmark = [pytest.mark.usefixtures("open_tier", "s3_store"), pytest.mark.one_database]
 
 
 @pytest.fixture

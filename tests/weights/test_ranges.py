@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from weights.ranges import Conditions, Plan, part, plan
 
+pytestmark = pytest.mark.one_database
+
 ETAG = "a" * 64
 SIZE = 1000
 PUBLISHED = 1_700_000_000  # Tue, 14 Nov 2023 22:13:20 GMT

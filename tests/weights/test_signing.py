@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from weights import signing
 from weights.signing import BadSignature, FileClaim
 
+pytestmark = pytest.mark.one_database
+
 RING = {"k2": b"2" * 32, "k1": b"1" * 32}
 CLAIM = FileClaim(7, "ab" * 32, "42", 1_800_000_000)
 LINK_ID = bytes(range(16))

@@ -13,6 +13,8 @@ from safetensors import safe_open
 
 from weights.synthetic import hub, metaseq, write_hub_checkpoint, write_metaseq_checkpoint
 
+pytestmark = pytest.mark.one_database
+
 PICKLE_IMPORTS_OF_REAL_SHARDS = {
     "collections OrderedDict",
     "torch HalfStorage",

@@ -11,7 +11,8 @@ from tests import factories
 from tests.weights.api.asking import ROOT, Script, told
 from weights.api.schemas import Answers
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
 ANSWERS = {key: value for key, value in factories.ANSWERS.items() if key != "licence_accept"} | {
     "commercial": "no"
 }

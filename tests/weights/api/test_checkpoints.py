@@ -11,7 +11,7 @@ from accounts.models import Tier, User
 from tests import factories
 from tests.weights.api.asking import Script
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 FILES = {f"model-{number:05}-of-00003.safetensors": b"%d" % number for number in (1, 2, 3)}
 

@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver
 
 from weights.api.urls import urlpatterns
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 #: Operations that answer with a document.
 PDF = {"document_read"}

@@ -14,7 +14,7 @@ from tests import factories
 from tests.weights.api.asking import Script
 from weights.models import Blob, Download, Revision
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from accounts.tiers import AccessMode
 from tests import factories
 from tests.weights.api.asking import Script
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
 
 @pytest.fixture

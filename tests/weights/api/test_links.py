@@ -13,7 +13,8 @@ from tests.weights.api.asking import ROOT, Script, told
 from weights import links
 from weights.models import CheckpointLink, Revision
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
 ASKED = {"repo": "acme/gated"}
 FILE = {"repo": "acme/gated", "path": "config.json"}
 

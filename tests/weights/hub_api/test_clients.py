@@ -34,6 +34,8 @@ from tests.weights.hub_api.conftest import LARGE, MODEL
 from weights.contents import note
 from weights.models import Download, Ref, Revision
 
+pytestmark = pytest.mark.one_database
+
 
 def since(major: int) -> pytest.MarkDecorator:
     """What clients before this version lack; `make test-clients` runs these tests with several."""

@@ -13,6 +13,8 @@ from accounts.models import ApiToken, Tier, User
 from tests import factories
 from weights.models import Blob, Checkpoint
 
+pytestmark = pytest.mark.one_database
+
 INVALID = "Invalid credentials in Authorization header"
 METADATA = ["", "/tree/main", "/refs", "/commits/main", "/revision/main"]
 

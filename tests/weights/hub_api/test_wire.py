@@ -14,6 +14,8 @@ from tests.live import Portal
 from tests.weights.hub_api.conftest import LARGE
 from weights.models import Download, Revision
 
+pytestmark = pytest.mark.one_database
+
 SIZE = 1000
 SMALL = bytes(range(250)) * 4
 Answer = tuple[int, dict[str, str], bytes]

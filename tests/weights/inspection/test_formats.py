@@ -16,6 +16,8 @@ from weights.synthetic.metaseq import _write_shard
 from weights.synthetic.safetensors_file import write_safetensors
 from weights.synthetic.values import Tensor, Values
 
+pytestmark = pytest.mark.one_database
+
 CORPORA = {
     "safetensors": (safetensors_corpus.benign(), safetensors_corpus.hostile()),
     "zip": (zip_corpus.benign(), zip_corpus.hostile()),

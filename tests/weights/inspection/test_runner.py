@@ -12,6 +12,8 @@ from weights.inspection import kinds, runner
 from weights.inspection.runner import Broken, Job
 from weights.inspection.source import BytesSource
 
+pytestmark = pytest.mark.one_database
+
 BAD = "tests.weights.inspection.misbehaviour"
 SOURCE = BytesSource(bytes(1 << 20))
 
