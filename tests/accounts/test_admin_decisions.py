@@ -88,6 +88,14 @@ def test_a_first_approval_previews_what_other_reviewers_are_told(
     assert mail.recipient == lead_reviewer
 
 
+def test_a_first_approval_warns_where_nobody_could_give_the_second(
+    desk: Client, applicant: User
+) -> None:
+    application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
+    shown = desk.post(preview_of(application, "approve"), {"days": "9"}, headers=JSON).json()
+    assert shown["missing"] == ["No other reviewer of this tier could give the second approval."]
+
+
 def test_without_scripts_the_preview_is_a_page_that_keeps_what_was_typed(
     desk: Client, application: Application
 ) -> None:

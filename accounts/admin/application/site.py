@@ -30,6 +30,7 @@ from accounts.errors import AccountsError
 from accounts.models import Application
 from accounts.views.people import signed_in
 
+ALONE = "No other reviewer of this tier could give the second approval."
 CHANGED = "The mail is not the one you saw any more; read it again, then decide."
 
 
@@ -180,6 +181,8 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         until = said.get("until")
         shown["until"] = f"{until.day} {until:%B %Y}" if until else ""
         shown["missing"] = [text for texts in form.errors.values() for text in texts]
+        if not shown["to"]:
+            shown["missing"].append(ALONE)
         return JsonResponse(shown)
 
     def decide(self, request: HttpRequest, application_id: int, action: str) -> HttpResponse:
