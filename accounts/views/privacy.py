@@ -1,6 +1,7 @@
 """What is kept of a person, and how they have it erased."""
 
 from allauth.account.decorators import reauthentication_required
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
@@ -17,7 +18,8 @@ from accounts.views.people import signed_in
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept, for how long and why."""
-    return render(request, "accounts/privacy.html")
+    context = {"draft_days": settings.DRAFT_SILENCE_DAYS}
+    return render(request, "accounts/privacy.html", context)
 
 
 @login_required
