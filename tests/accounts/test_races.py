@@ -1,8 +1,11 @@
 """Two hurried people at the same instant, each on a connection of their own: one effect."""
 
-import pytest
+from datetime import timedelta
 
-from accounts import break_glass
+import pytest
+from django.utils import timezone
+
+from accounts import break_glass, grant_clock
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
 from accounts.roles import Role
 from tests import factories
@@ -98,3 +101,36 @@ def test_two_second_approvals_at_once_give_one_grant(applicant: User, gated_tier
     assert results.count("done") == 1
     assert Grant.objects.filter(application=application).count() == 1
     assert OutgoingMail.objects.filter(kind="application_approved").count() == 1
+
+
+def test_one_grant_closed_by_two_at_once_is_closed_once(applicant: User, gated_tier: Tier) -> None:
+    grant = factories.grant(applicant, gated_tier)
+    leads = [factories.staff(name, Role.LEAD_REVIEWER) for name in ("first", "second")]
+
+    def mine() -> Grant:
+        return Grant.objects.get(pk=grant.pk)
+
+    results = at_once(
+        lambda: mine().revoke(by=leads[0], reason="it leaked", code="leak"),
+        lambda: mine().surrender(by=applicant),
+    )
+    assert results.count("done") == 1
+    grant.refresh_from_db()
+    assert grant.state in {"revoked", "surrendered"}
+    assert AuditEvent.objects.about(grant).filter(action=f"grant.{grant.state}").count() == 1
+    kinds = ["access_revoked", "access_surrendered"]
+    assert OutgoingMail.objects.filter(kind__in=kinds).count() == 1
+
+
+def test_two_sweeps_at_once_remind_and_end_each_grant_once(
+    applicant: User, other_person: User, gated_tier: Tier
+) -> None:
+    now = timezone.now()
+    held = {"starts_at": now - timedelta(days=90)}
+    for person, left in ((applicant, 0.5), (other_person, -0.5)):
+        grant = factories.grant(person, gated_tier)
+        ends = now + timedelta(days=left)
+        Grant.objects.filter(pk=grant.pk).update(expires_at=ends, **held)
+    assert at_once(grant_clock.sweep, grant_clock.sweep) == ["done", "done"]
+    kinds = OutgoingMail.objects.filter(kind__startswith="access_en").order_by("kind")
+    assert list(kinds.values_list("kind", flat=True)) == ["access_ended", "access_ending"]
