@@ -5,7 +5,7 @@ const form = document.querySelector("form[data-autosave]");
 if (form) {
   const mark = document.getElementById("autosave-mark");
   let saved = snapshot();
-  let busy = false;
+  let running = null;
   let stopped = false;
 
   function snapshot() {
@@ -15,10 +15,15 @@ if (form) {
     return new URLSearchParams(data).toString();
   }
 
-  async function save(leaving = false) {
+  function save(leaving = false) {
     const now = snapshot();
-    if ((busy && !leaving) || stopped || now === saved) return;
-    busy = true;
+    if ((running && !leaving) || stopped || now === saved) return;
+    running = send(now, leaving).finally(() => {
+      running = null;
+    });
+  }
+
+  async function send(now, leaving) {
     try {
       const answer = await fetch(location.pathname, {
         method: "POST",
@@ -38,8 +43,6 @@ if (form) {
       }
     } catch {
       mark.textContent = "Not saved yet. It will be tried again.";
-    } finally {
-      busy = false;
     }
   }
 
@@ -62,8 +65,16 @@ if (form) {
     if (document.visibilityState === "hidden") save(true);
   });
   const timer = setInterval(() => save(), 20_000);
-  form.addEventListener("submit", () => {
+  // Leaving a field for a button saves and submits at once: the answer of the first carries the
+  // mark that the second needs, so as not to be taken for another window.
+  let waiting = false;
+  form.addEventListener("submit", (event) => {
     stopped = true;
     clearInterval(timer);
+    if (!running) return;
+    event.preventDefault();
+    if (waiting) return;
+    waiting = true;
+    running.then(() => form.requestSubmit(event.submitter));
   });
 }

@@ -426,4 +426,4 @@ def test_files_of_a_revision_are_recorded_in_few_statements(tmp_path: Path) -> N
     assert File.objects.count() == 300
     statements = [query["sql"] for query in captured if "intakenote" not in query["sql"]]
     # SQLite takes so many values a statement, so 600 rows are written in a few of them.
-    assert len([sql for sql in statements if sql.startswith(("INSERT", "UPDATE"))]) <= 10
+    assert len([sql for sql in statements if sql.startswith(("INSERT", "UPDATE"))]) <= 12
