@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from accounts.admin.own_tiers import OfOwnTiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
 from accounts.models import User
@@ -48,8 +49,8 @@ MOVES: dict[str, tuple[type[forms.Form], str, Callable[[Report, User, Said], Rec
         lambda r, by, said: triage.dismiss(r, said["answer"], by=by),
     ),
 }
-#: These choose among records of the report.
-_OF_REPORT = (AssignForm, SuspendForm)
+#: These choose among records of the report, and of the tiers of whoever triages it.
+_OF_REPORT = (AssignForm, SuspendForm, PublishForm)
 
 
 def _publish(report: Report, by: User, said: Said) -> None:
@@ -92,13 +93,14 @@ class ReportAdmin(ReadOnlyAdmin):
             done = self._move(request, report, bound)
             if done is not None:
                 return done
+        by = signed_in(request)
         context = {
             "report": report,
             "entries": report.entries.select_related("by"),
             "issues": report.issues.all(),
-            "may_triage": desk.may_triage(signed_in(request), report),
+            "may_triage": desk.may_triage(by, report),
             "moves": [
-                (name, button, bound.get(name) or _form(kind, None, name, report))
+                (name, button, bound.get(name) or _form(kind, None, name, report, by))
                 for name, (kind, button, _) in MOVES.items()
             ],
             "title": report.reference,
@@ -115,7 +117,7 @@ class ReportAdmin(ReadOnlyAdmin):
         if name not in MOVES or not desk.may_triage(by, report):
             raise PermissionDenied("you do not triage such reports")
         kind, _, make = MOVES[name]
-        form = bound[name] = _form(kind, request.POST, name, report)
+        form = bound[name] = _form(kind, request.POST, name, report, by)
         if not form.is_valid():
             return None
         try:
@@ -139,16 +141,17 @@ class ReportAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
 
 
-def _form(kind: type[forms.Form], data: Any, name: str, report: Report) -> forms.Form:
+def _form(kind: type[forms.Form], data: Any, name: str, report: Report, by: User) -> forms.Form:
     if issubclass(kind, _OF_REPORT):
-        return kind(data, prefix=name, report=report)
+        return kind(data, prefix=name, report=report, by=by)
     return kind(data, prefix=name)
 
 
 @admin.register(KnownIssue)
-class KnownIssueAdmin(ReadOnlyAdmin):
-    """What was published; a mistake is withdrawn, what is mended is marked so."""
+class KnownIssueAdmin(OfOwnTiers, ReadOnlyAdmin):
+    """What was published in one's tiers; a mistake is withdrawn, what is mended is marked so."""
 
+    tier_field = "checkpoint__tier"
     list_display = ["title", "checkpoint", "kind", "published_at", "resolved_at", "withdrawn_at"]
     list_filter = ["kind"]
     list_select_related = ["checkpoint"]

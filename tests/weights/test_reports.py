@@ -285,6 +285,30 @@ def test_a_lead_triages_in_the_admin_where_no_address_can_be_followed(
     assert "Nothing was done" in again.text
 
 
+def test_the_desk_names_nobody_and_nothing_of_other_tiers(
+    client: Client, leak: Report, applicant: User, gated_tier: Tier, release_owner: User
+) -> None:
+    factories.grant(applicant, gated_tier)
+    secret = factories.published("acme/secret", gated_tier, private=True).checkpoint
+    said = {"title": "A hidden finding", "text": "x" * 30, "checkpoint": secret}
+    hidden = taking.take("finding", TEXT, checkpoint=secret)
+    issue = triage.publish(hidden, "finding", by=release_owner, **said)  # type: ignore[arg-type]
+    elsewhere = factories.staff("elsewhere", Role.LEAD_REVIEWER, factories.tier("other"))
+    keeper = factories.staff("keeper", Role.LEAD_REVIEWER, gated_tier)
+    report = taking.take("misuse", TEXT)
+    page = reverse("admin:weights_report_change", args=[report.pk])
+    issues = reverse("admin:weights_knownissue_changelist")
+    client.force_login(elsewhere)
+    shown = client.get(page).text
+    assert "Suspend access" in shown
+    assert applicant.username not in shown
+    assert "acme/secret" not in shown + client.get(issues).text
+    assert client.get(f"{issues}{issue.pk}/change/").status_code == 404
+    client.force_login(keeper)
+    assert applicant.username in client.get(page).text
+    assert "A hidden finding" in client.get(issues).text
+
+
 def test_others_find_no_such_report(client: Client, leak: Report, release_owner: User) -> None:
     client.force_login(release_owner)
     page = reverse("admin:weights_report_change", args=[leak.pk])

@@ -2,10 +2,10 @@
 
 from django.db.models import Q, QuerySet
 
-from accounts.models import RoleAssignment, User
-from accounts.roles import Role
-from weights.models import Report
-from weights.reports.kinds import TRIAGERS
+from accounts.models import Grant, RoleAssignment, User
+from accounts.roles import GRANT_KEEPERS, Role
+from weights.models import Checkpoint, Report
+from weights.reports.kinds import PUBLISHERS, TRIAGERS
 
 
 def readable_by(user: User) -> QuerySet[Report]:
@@ -37,6 +37,22 @@ def triagers_of(report: Report) -> list[User]:
         held = held.filter(Q(tier=None) | Q(tier=report.checkpoint.tier_id))
     people = User.objects.filter(is_active=True, is_staff=True, suspended_at=None)
     return list(people.filter(pk__in=held.values("user")).order_by("pk"))
+
+
+def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:
+    """Live grants that somebody may suspend for it: names of other tiers' holders stay there."""
+    live = Grant.objects.live().select_related("user", "tier").order_by("user__username")
+    if report.checkpoint is not None:
+        live = live.filter(tier=report.checkpoint.tier)
+    tiers = _tiers(user, GRANT_KEEPERS)
+    return live if None in tiers else live.filter(tier__in=tiers)
+
+
+def checkpoints_of(user: User) -> QuerySet[Checkpoint]:
+    """Checkpoints that somebody may know of and publish about."""
+    known = Checkpoint.objects.visible_to(user)
+    tiers = _tiers(user, PUBLISHERS)
+    return known if None in tiers else known.filter(tier__in=tiers)
 
 
 def _tiers(user: User, roles: frozenset[Role]) -> set[int | None]:

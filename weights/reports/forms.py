@@ -10,7 +10,7 @@ from accounts.forms.fields import TextField
 from accounts.models import Grant, User
 from weights.models import Checkpoint, File, KnownIssue, Report
 from weights.names import can_exist
-from weights.reports.desk import triagers_of
+from weights.reports.desk import checkpoints_of, suspendable_by, triagers_of
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
 
 
@@ -85,7 +85,7 @@ def _has_file(checkpoint: Checkpoint, path: str) -> bool:
 class AssignForm(forms.Form):
     to = forms.ModelChoiceField(queryset=User.objects.none(), label="Who looks into it")
 
-    def __init__(self, *args: Any, report: Report, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, report: Report, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         people = [person.pk for person in triagers_of(report)]
         field = self.fields["to"]
@@ -122,23 +122,26 @@ class SuspendForm(forms.Form):
         help_text="In UTC; empty until somebody resumes",
     )
 
-    def __init__(self, *args: Any, report: Report, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, report: Report, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        live = Grant.objects.live().select_related("user", "tier").order_by("user__username")
-        if report.checkpoint is not None:
-            live = live.filter(tier=report.checkpoint.tier)
         field = self.fields["grant"]
         assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = live
+        field.queryset = suspendable_by(by, report)
 
 
 class PublishForm(forms.Form):
     kind = forms.ChoiceField(choices=KnownIssue.Kind.choices)
     checkpoint = forms.ModelChoiceField(
-        queryset=Checkpoint.objects.all(), required=False, help_text="If the report names none"
+        queryset=Checkpoint.objects.none(), required=False, help_text="If the report names none"
     )
     title = forms.CharField(min_length=10, max_length=200)
     text = forms.CharField(min_length=20, max_length=5000, widget=forms.Textarea(attrs={"rows": 6}))
+
+    def __init__(self, *args: Any, report: Report, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["checkpoint"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = checkpoints_of(by)
 
 
 class RecallForm(forms.Form):

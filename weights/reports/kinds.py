@@ -47,4 +47,6 @@ TRIAGERS: dict[str, frozenset[Role]] = {
     Kind.BAD_FILE: frozenset({Role.RELEASE_OWNER}),
     Kind.FINDING: frozenset({Role.RELEASE_OWNER}),
 }
+#: Who publishes what came of one, and takes it back, in their tiers.
+PUBLISHERS = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
 TEXT_LEAST, TEXT_MOST = 40, 5000

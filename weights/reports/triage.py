@@ -13,7 +13,7 @@ from accounts.receipts import Receipt
 from accounts.roles import Role
 from weights.models import Checkpoint, KnownIssue, Report, ReportEntry
 from weights.reports.desk import may_triage
-from weights.reports.kinds import Deed, State
+from weights.reports.kinds import PUBLISHERS, Deed, State
 from weights.reports.taking import desk_path, mail_reporter
 
 _OPEN = (State.NEW, State.TRIAGED)
@@ -73,8 +73,7 @@ def publish(
     about = report.checkpoint or checkpoint
     if about is None:
         raise InvalidValue("name the checkpoint that it is about")
-    roles = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
-    if not RoleAssignment.objects.covers(by, roles, about.tier):
+    if not RoleAssignment.objects.covers(by, PUBLISHERS, about.tier):
         raise NotAllowed(f"you hold no role for {about}")
     issue = KnownIssue.objects.create(
         kind=kind,
@@ -161,8 +160,7 @@ def _file(report: Report, deed: Deed, by: User, text: str) -> None:
 
 
 def _end(issue: KnownIssue, field: str, action: str, by: User) -> None:
-    roles = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
-    if not RoleAssignment.objects.covers(by, roles, issue.checkpoint.tier):
+    if not RoleAssignment.objects.covers(by, PUBLISHERS, issue.checkpoint.tier):
         raise NotAllowed(f"you hold no role for {issue.checkpoint}")
     if KnownIssue.objects.filter(pk=issue.pk, **{field: None}).update(**{field: timezone.now()}):
         AuditEvent.record(action, actor=by, target=issue)
