@@ -20,6 +20,7 @@ from accounts.questions import LABELS
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, person
+from weights.api.finding import tier_named
 from weights.api.problems import ROOT, Fault, Refused
 
 router = Router(tags=["Applications and grants"], auth=BearerToken())
@@ -71,7 +72,7 @@ def licence_accept(request: ApiRequest, sent: schemas.Acceptance) -> schemas.Gra
     Again changes nothing. 409 when another text is in force than the one whose hash is sent;
     a reviewed tier takes an application first.
     """
-    tier, me = _tier(sent.tier), person(request)
+    tier, me = tier_named(sent.tier), person(request)
     try:
         grant = applications.accept_licence(me, tier, licence_sha256=sent.licence_sha256)
     except AlreadyHeld:
@@ -80,13 +81,6 @@ def licence_accept(request: ApiRequest, sent: schemas.Acceptance) -> schemas.Gra
             raise
         grant = held
     return schemas.GrantTold.of(grant, outdated=False)
-
-
-def _tier(slug: str) -> Tier:
-    tier = Tier.objects.select_related("licence").filter(slug=slug).first()
-    if tier is None:
-        raise Refused("tier_not_found", f"There is no tier {slug} here.")
-    return tier
 
 
 def _in_force(tier: Tier) -> list[LicenceVersion]:
@@ -121,7 +115,7 @@ def application_create(
     request: ApiRequest, response: HttpResponse, asked: schemas.TierAsked
 ) -> responses.Status[schemas.ApplicationDetail]:
     """A draft for a reviewed tier; the one that is there already if you began one."""
-    application = applications.begin(person(request), _tier(asked.tier))
+    application = applications.begin(person(request), tier_named(asked.tier))
     response["Location"] = schemas.address(f"{ROOT}/applications/{application.public_id}")
     return responses.Status(201, _detail(request, application))
 

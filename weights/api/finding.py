@@ -2,10 +2,12 @@
 
 from django.utils import timezone
 
+from accounts.models import Tier
 from weights import gate
 from weights.api.problems import Refused
 from weights.caller import Caller, Refusal
 from weights.models import Checkpoint, Revision
+from weights.names import can_exist
 
 
 def checkpoint_known(caller: Caller, repo_id: str) -> Checkpoint:
@@ -28,4 +30,13 @@ def revision_named(checkpoint: Checkpoint, name: str) -> Revision:
     found = gate.find_revision(checkpoint, name)
     if found is None:
         raise Refused("revision_not_found", f"{checkpoint} has no revision {name}.")
+    return found
+
+
+def tier_named(slug: str) -> Tier:
+    """The tier of this slug, with its licence."""
+    tiers = Tier.objects.select_related("licence")
+    found = tiers.filter(slug=slug).first() if can_exist(slug) else None
+    if found is None:
+        raise Refused("tier_not_found", f"There is no tier {slug} here.")
     return found

@@ -8,7 +8,7 @@ from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.checkpoints import FAR, following
-from weights.api.problems import Refused
+from weights.api.finding import tier_named
 
 router = Router(tags=["Tiers"], auth=OptionalToken())
 
@@ -29,7 +29,7 @@ def tier_list(request: ApiRequest) -> list[schemas.TierTold]:
 )
 def tier_detail(request: ApiRequest, slug: str) -> schemas.TierDetail:
     """What it asks of a person, in words and as codes of the Data Use Ontology."""
-    tier = _tier(slug)
+    tier = tier_named(slug)
     return schemas.TierDetail.of(tier, tier.licence.in_force(), questions_of(tier))
 
 
@@ -46,7 +46,7 @@ def tier_changes(
     offset: int = Query(0, ge=0, le=FAR),
 ) -> schemas.TierChangePage:
     """What was changed when and by which role, newest first."""
-    found = public_changes(_tier(slug))
+    found = public_changes(tier_named(slug))
     total = found.count()
     return schemas.TierChangePage(
         changes=[_told(change) for change in found[offset : offset + limit]],
@@ -63,10 +63,3 @@ def _told(change: TierChange) -> schemas.TierChangeTold:
         checkpoint=change.checkpoint or None,
         fields=[schemas.FieldChange(**field) for field in change.fields],
     )
-
-
-def _tier(slug: str) -> Tier:
-    tier = Tier.objects.select_related("licence").filter(slug=slug).first()
-    if tier is None:
-        raise Refused("tier_not_found", f"There is no tier {slug} here.")
-    return tier
