@@ -1,5 +1,6 @@
 """Documents sent with an application: who sends, who reads, and when they go."""
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -108,6 +109,14 @@ def test_a_file_beyond_10_mib_is_refused_before_it_is_read(filler: Filler) -> No
     answer = send(filler, b"%PDF-1.7\n" + bytes(documents.MOST_BYTES + 70_000))
     assert answer.status_code == 413
     assert "larger than 10 MiB" in answer.content.decode()
+
+
+def test_the_refusal_waits_until_the_browser_has_sent_all_and_can_read_it(filler: Filler) -> None:
+    body = BytesIO(bytes(documents.MOST_BYTES + 70_000))
+    sent: dict[str, Any] = {"data": body.getvalue(), "wsgi.input": body}
+    answer = filler.client.generic("POST", place(filler), **sent)
+    assert answer.status_code == 413
+    assert body.read() == b""
 
 
 def test_no_other_form_takes_a_body_of_that_size(filler: Filler) -> None:

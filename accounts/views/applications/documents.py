@@ -1,8 +1,10 @@
 """Documents of an application: the one page that takes files, and the one that gives them."""
 
+from contextlib import suppress
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -31,9 +33,23 @@ def document_add(request: HttpRequest, public_id: str, question: str) -> HttpRes
             return redirect("accounts:application-detail", application.public_id)
         return _show(request, application, question)
     if int(request.META.get("CONTENT_LENGTH") or 0) > documents.MOST_BYTES + FRAME:
+        _read_away(request)
         return _show(request, application, question, error=_TOO_LARGE, status=413)
     request.upload_handlers = [OneDocument(documents.MOST_BYTES)]
     return _add(request, application, question)
+
+
+#: Bytes of a body that is too large which are read and dropped before the answer.
+_READ_AWAY = 64 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+def _read_away(request: HttpRequest) -> None:
+    """Take what the browser sends, up to a bound: many read no answer until all is sent."""
+    left = _READ_AWAY
+    with suppress(UnreadablePostError):
+        while left > 0 and (read := request.read(_CHUNK)):
+            left -= len(read)
 
 
 _TOO_LARGE = "This file is larger than 10 MiB; send a smaller one."
