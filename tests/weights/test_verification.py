@@ -15,7 +15,9 @@ from weights.errors import StorageUnavailable
 from weights.models import Blob, Revision, VerificationRun
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
-from weights.verification import LEASE, TRIES
+from weights.verification import queueing, reading
+from weights.verification.outcomes import TRIES
+from weights.verification.reading import LEASE
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")
 
@@ -242,8 +244,8 @@ def test_the_result_of_a_worker_that_lost_its_lease_does_not_count(
 def test_a_long_read_renews_its_lease_and_shows_how_far_it_is(
     shard: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "SIGN_OF_LIFE", 0.0)
-    monkeypatch.setattr(verification, "BUFFER", 1000)
+    monkeypatch.setattr(reading, "SIGN_OF_LIFE", 0.0)
+    monkeypatch.setattr(reading, "BUFFER", 1000)
     seen: list[int] = []
     save = VerificationRun.save
 
@@ -308,7 +310,7 @@ def test_the_sweep_queues_what_is_due_largest_first_and_only_once(
         sent.append(blob_id)
         return True
 
-    monkeypatch.setattr(verification, "queue_now", send)
+    monkeypatch.setattr(queueing, "queue_now", send)
     verification.sweep()
     verification.sweep()
     sizes = [Blob.objects.get(pk=pk).size for pk in sent]
@@ -324,7 +326,7 @@ def test_with_a_dead_broker_the_sweep_stops_and_work_stays_due(
         tried.append(blob_id)
         return False
 
-    monkeypatch.setattr(verification, "queue_now", fail)
+    monkeypatch.setattr(queueing, "queue_now", fail)
     verification.sweep()
     assert len(tried) == 1
     assert Blob.objects.due_for_check(timezone.now()).count() == 2

@@ -13,6 +13,10 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
         return self.filter(free, waiting | models.Q(check_due_at__lte=now))
 
+    def awaiting_result(self) -> "BlobQuerySet":
+        """Blobs whose check is asked for and has not come to a result."""
+        return self.filter(models.Q(state__in=UNVERIFIED) | models.Q(check_due_at__isnull=False))
+
     def unverified(self) -> "BlobQuerySet":
         """Blobs whose first check is still to be done or to be finished."""
         return self.filter(state__in=UNVERIFIED)

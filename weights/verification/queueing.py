@@ -1,0 +1,67 @@
+"""Which blobs are sent to the workers, and when again."""
+
+from datetime import timedelta
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts.background import queue_now
+from weights.models import Blob, Revision
+from weights.verification.settling import settle
+
+#: A queued blob is queued again after this, should its message be lost.
+QUEUED_FOR = timedelta(minutes=5)
+QUEUED_AT_ONCE = 500
+
+
+def queue_after_commit(revision: Revision) -> None:
+    """Queue the unverified blobs of a revision, the largest first, once it is recorded."""
+    transaction.on_commit(
+        lambda: queue(Blob.objects.unverified().filter(files__revision=revision).distinct())
+    )
+
+
+def ask_again(blobs: "models.QuerySet[Blob]") -> None:
+    """Queue a fresh check of these blobs, whatever is known of them."""
+    now = timezone.now()
+    Blob.objects.filter(pk__in=blobs.values("pk")).update(check_due_at=now, attempts=0)
+    queue(blobs)
+
+
+def queue(blobs: "models.QuerySet[Blob]") -> int:
+    """Send blobs to the workers; the number sent. Without a broker they wait for the sweep."""
+    sent: list[int] = []
+    for blob_id in blobs.order_by("-size", "pk").values_list("pk", flat=True):
+        if not queue_now("weights.verify_blob", blob_id):
+            break
+        sent.append(blob_id)
+    _note_queued(sent)
+    return len(sent)
+
+
+def _note_queued(blob_ids: list[int]) -> None:
+    """Keep the sweep from sending these again soon; a check that is done already stays done."""
+    again = timezone.now() + QUEUED_FOR
+    for start in range(0, len(blob_ids), QUEUED_AT_ONCE):
+        batch = blob_ids[start : start + QUEUED_AT_ONCE]
+        Blob.objects.awaiting_result().filter(pk__in=batch).update(check_due_at=again)
+
+
+def sweep() -> None:
+    """Queue what is due or was lost, and settle revisions whose blobs are all good."""
+    due = Blob.objects.due_for_check(timezone.now()).order_by("-size", "pk")
+    blob_ids = list(due.values_list("pk", flat=True)[:QUEUED_AT_ONCE])
+    queue(Blob.objects.filter(pk__in=blob_ids))
+    for revision in Revision.objects.awaiting_verification():
+        settle(revision)
+
+
+def begin_again(sha256: str) -> None:
+    """Good bytes were put in the place of lost or bad ones: they are to be proved anew."""
+    Blob.objects.filter(sha256=sha256).update(
+        state=Blob.State.UPLOADED,
+        quarantine_reason="",
+        leased_until=None,
+        attempts=0,
+        check_due_at=timezone.now(),
+    )

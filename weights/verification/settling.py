@@ -1,0 +1,35 @@
+"""A revision becomes visible once all of its blobs are verified."""
+
+from django.db import transaction
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.models import AuditEvent
+from weights import contents, refs
+from weights.models import Blob, Checkpoint, Revision
+
+
+def settle(revision: Revision) -> bool:
+    """Make a revision visible if all its blobs are verified; whether it is visible now."""
+    if revision.state == Revision.State.VISIBLE:
+        return True
+    if revision.files.exclude(blob__state=Blob.State.VERIFIED).exists():
+        return False
+    contents.note(revision)
+    return _show(revision)
+
+
+@transaction.atomic
+def _show(revision: Revision) -> bool:
+    checkpoint = Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)
+    now = timezone.now()
+    waiting = Revision.objects.awaiting_verification().filter(pk=revision.pk)
+    if waiting.update(state=Revision.State.VISIBLE, state_reason="", visible_at=now):
+        refs.point(revision, branch=revision.branch, tag=revision.tag)
+        Checkpoint.objects.filter(pk=checkpoint.pk).update(
+            published_at=Coalesce("published_at", now), updated_at=now
+        )
+        details = {"checkpoint": checkpoint.repo_id, "sha": revision.sha}
+        AuditEvent.record("revision.visible", target=revision, details=details)
+    revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])
+    return revision.state == Revision.State.VISIBLE
