@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts import tier_changes
 from accounts.admin.own_tiers import OfOwnTiers, own_tiers
@@ -13,6 +13,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
 from weights import checkpoint_tiers, report_admin, verification
+from weights.admin_actions import WithdrawForm, act
 from weights.models import (
     Blob,
     Checkpoint,
@@ -104,6 +105,14 @@ class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
     search_fields = ["sha", "checkpoint__name"]
     list_select_related = ["checkpoint"]
     inlines = [RefInline]
+    actions = ["withdraw"]
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("weights.publish_checkpoint")
+
+    @admin.action(description="Withdraw, with a reason", permissions=["withdraw"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Revision]) -> HttpResponse | None:
+        return act(self, request, queryset.select_related("checkpoint__tier"), WithdrawForm)
 
 
 @admin.register(File)

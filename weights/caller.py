@@ -41,6 +41,7 @@ class Refusal(StrEnum):
     LINK_EXPIRED = "link_expired"
     LINK_REVOKED = "link_revoked"
     NOT_PUBLISHED = "not_published"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)

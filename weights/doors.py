@@ -73,6 +73,10 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     if not decision.allowed:
         ledger.record_refusal(caller, decision, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, decision)
+    gone = gate.find(caller, repo_id, _sha(caller), now)
+    if gone.code is Refusal.WITHDRAWN:
+        ledger.record_refusal(caller, gone, repo_id, _sha(caller), "")
+        return serving.refusal(request, caller, gone)
     folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
     folders, files = folder.listing(inside)
     if not folders and not files:

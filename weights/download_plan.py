@@ -37,6 +37,8 @@ def download_plan(
         raise GateRefused(str(decision.code or decision.missing), decision.message)
     revision = gate.find_revision(decision.checkpoint, name)
     if revision is None:
+        if (gone := gate.withdrawn(decision.checkpoint, name)) is not None:
+            raise GateRefused(Refusal.WITHDRAWN, gone.message)
         raise GateRefused(gate.Missing.REVISION, f"{repo_id} has no revision {name}")
     revision.checkpoint = decision.checkpoint  # read already, with its tier
     grant = decision.grant

@@ -66,6 +66,12 @@ class GateRefused(WeightsError):
         self.code, self.wait = code, wait
 
 
+class WithdrawalRefused(WeightsError):
+    """The revision was withdrawn already."""
+
+    code = "bad_transition"
+
+
 class PublishRefused(WeightsError):
     """The name, tier, branch or tag asked for belongs to something else."""
 

@@ -24,11 +24,41 @@ def point(revision: Revision, *, branch: str, tag: str) -> None:
         name=branch,
         defaults={"revision": revision, "kind": Ref.Kind.BRANCH},
     )
-    if ref.kind == Ref.Kind.BRANCH and ref.revision_id < revision.pk:
+    passed = ref.revision_id < revision.pk or ref.revision.state == Revision.State.WITHDRAWN
+    if ref.kind == Ref.Kind.BRANCH and passed:
         ref.revision = revision
         ref.save(update_fields=["revision"])
     if tag:
         _set_tag(revision, tag)
+
+
+def fall_back(withdrawn: Revision) -> None:
+    """Move the branches that point at it to what they had before.
+
+    That is the branch's newest visible revision, else the nearest visible ancestor. Where
+    neither is left, the branch keeps its name and leads to the tombstone, as every tag does:
+    no name ever comes to mean other bytes by itself.
+    """
+    branches = Ref.objects.filter(revision=withdrawn, kind=Ref.Kind.BRANCH)
+    for ref in branches.select_for_update():
+        own = Revision.objects.visible().filter(
+            checkpoint_id=withdrawn.checkpoint_id, branch=ref.name
+        )
+        before = own.exclude(pk=withdrawn.pk).order_by("-pk").first() or _ancestor(withdrawn)
+        if before is not None:
+            ref.revision = before
+            ref.save(update_fields=["revision"])
+
+
+def _ancestor(revision: Revision) -> Revision | None:
+    """The nearest visible one of those that it was published upon."""
+    parent_id = revision.parent_id
+    while parent_id is not None:
+        parent = Revision.objects.get(pk=parent_id)
+        if parent.state == Revision.State.VISIBLE:
+            return parent
+        parent_id = parent.parent_id
+    return None
 
 
 def _set_tag(revision: Revision, tag: str) -> None:

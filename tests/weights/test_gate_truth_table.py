@@ -208,6 +208,11 @@ def set_revision(world: World, state: Revision.State) -> None:
     Revision.objects.filter(pk=world.revision.pk).update(state=state)
 
 
+def withdrawn_unseen(world: World) -> None:
+    set_revision(world, Revision.State.WITHDRAWN)
+    Revision.objects.filter(pk=world.revision.pk).update(visible_at=None)
+
+
 def impossible_revision(world: World) -> None:
     world.asked_revision = "main\0\ud800"
 
@@ -294,7 +299,8 @@ FAILURES = [
     Failure("revision", "unknown id", unknown_sha, "revision", 404),
     Failure("revision", "pending", revision_is(Revision.State.PENDING), "revision", 404),
     Failure("revision", "failed", revision_is(Revision.State.FAILED), "revision", 404),
-    Failure("revision", "withdrawn", revision_is(Revision.State.WITHDRAWN), "revision", 404),
+    Failure("revision", "withdrawn", revision_is(Revision.State.WITHDRAWN), "withdrawn", 410),
+    Failure("revision", "withdrawn unseen", withdrawn_unseen, "revision", 404),
     Failure("path", "unknown", unknown_path, "entry", 404),
     Failure("path", "impossible name", impossible_path, "entry", 404),
     Failure("path", "climbs out", path_that_climbs, "entry", 404),

@@ -29,6 +29,8 @@ def checkpoint_published(caller: Caller, repo_id: str) -> Checkpoint:
 def revision_named(checkpoint: Checkpoint, name: str) -> Revision:
     found = gate.find_revision(checkpoint, name)
     if found is None:
+        if (gone := gate.withdrawn(checkpoint, name)) is not None:
+            raise Refused.by(gone)
         raise Refused("revision_not_found", f"{checkpoint} has no revision {name}.")
     return found
 

@@ -34,6 +34,7 @@ MEANINGS: dict[str, Meaning] = {
     Refusal.LINK_EXPIRED: Meaning(410, "The link has expired", "Ask for a new one."),
     Refusal.LINK_REVOKED: Meaning(410, "The link was revoked", "Ask for a new one."),
     Refusal.NOT_PUBLISHED: Meaning(404, "Not published here", "See the checkpoint's page."),
+    Refusal.WITHDRAWN: Meaning(410, "The revision was withdrawn", "Use a later revision."),
     # What a name leads to.
     "repository_not_found": Meaning(404, "No such checkpoint", "See the list of checkpoints."),
     "revision_not_found": Meaning(404, "No such revision", "See the list of revisions."),

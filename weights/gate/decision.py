@@ -54,4 +54,5 @@ _STATUS: dict[str, int] = {
     Refusal.QUOTA: 429,
     Refusal.LINK_EXPIRED: 410,
     Refusal.LINK_REVOKED: 410,
+    Refusal.WITHDRAWN: 410,
 }

@@ -10,6 +10,7 @@ from weights.caller import Caller, Refusal
 from weights.gate import words
 from weights.gate.decision import Decision
 from weights.models import Blob, Checkpoint, Ref, Revision
+from weights.models.revision import RevisionQuerySet
 from weights.names import can_exist
 
 SHA = re.compile(r"[0-9a-f]{40}")
@@ -22,7 +23,7 @@ def decide(caller: Caller, repo_id: str, revision: str, path: str, now: datetime
         return entry
     found = find_revision(entry.checkpoint, revision)
     if found is None or not _link_covers(caller, found):
-        return words.no_revision(entry.checkpoint, repo_id, revision)
+        return _no_revision(caller, entry.checkpoint, revision)
     files = found.files.select_related("blob", "revision__checkpoint__tier")
     file = files.filter(path=path).first() if can_exist(path) else None
     if file is None:
@@ -61,22 +62,40 @@ def find(caller: Caller, repo_id: str, revision: str, now: datetime) -> Decision
         return entry
     found = find_revision(entry.checkpoint, revision)
     if found is None:
-        return words.no_revision(entry.checkpoint, repo_id, revision)
+        return _no_revision(caller, entry.checkpoint, revision)
     return Decision(checkpoint=entry.checkpoint, revision=found)
 
 
 def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
     """The visible revision that a branch, tag, full ref or 40-hex id names."""
+    return _named(Revision.objects.visible(), checkpoint, name)
+
+
+def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:
+    """The answer about what such a name led to until it was withdrawn; None for any other."""
+    found = _named(Revision.objects.tombstones(), checkpoint, name)
+    return words.withdrawn(checkpoint, found) if found is not None else None
+
+
+def _named(among: RevisionQuerySet, checkpoint: Checkpoint, name: str) -> Revision | None:
     if not can_exist(name):
         return None
-    visible = Revision.objects.visible().filter(checkpoint=checkpoint)
+    among = among.filter(checkpoint=checkpoint)
     if SHA.fullmatch(name):
-        return visible.filter(sha=name).first()
+        return among.filter(sha=name).first()
     name, kind = ref_name(name)
     refs = Ref.objects.filter(checkpoint=checkpoint, name=name)
     if kind is not None:
         refs = refs.filter(kind=kind)
-    return visible.filter(refs__in=refs).first()
+    return among.filter(refs__in=refs).first()
+
+
+def _no_revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Decision:
+    """A name that leads nowhere; a withdrawn revision is told to whoever could have had it."""
+    gone = withdrawn(checkpoint, name)
+    if gone is not None and gone.revision is not None and _link_covers(caller, gone.revision):
+        return gone
+    return words.no_revision(checkpoint, checkpoint.repo_id, name)
 
 
 def ref_name(name: str) -> tuple[str, Ref.Kind | None]:

@@ -119,6 +119,8 @@ def _weigh(
         )
     if found.revision_id is None or not _link_covers(caller, found.revision_id):
         return words.no_revision(checkpoint, repo_id, revision_name)
+    if found.revision_state != Revision.State.VISIBLE:
+        return None  # withdrawn: when and why is worded by `rules`
     revision = _revision(found, checkpoint)
     if found.file_id is None:
         return words.no_file(checkpoint, revision, repo_id, path)
@@ -138,6 +140,8 @@ def _describe(
         return entry
     if found.revision_id is None:
         return words.no_revision(entry, repo_id, revision_name)
+    if found.revision_state != Revision.State.VISIBLE:
+        return None
     return Decision(checkpoint=entry, revision=_revision(found, entry))
 
 
@@ -234,6 +238,7 @@ class _Row(NamedTuple):
     tier_minutes: int
     revision_id: int | None
     revision_sha: str
+    revision_state: str
     revision_visible: datetime | None
     revision_created: datetime
     file_id: int | None
@@ -258,7 +263,7 @@ _USER_COLUMNS = (
 _OTHER_COLUMNS = (
     "c.id, c.private, c.embargo_until, c.published_at,"
     " k.id, k.slug, k.mode, k.file_link_minutes,"
-    " r.id, r.sha, r.visible_at, r.created_at,"
+    " r.id, r.sha, r.state, r.visible_at, r.created_at,"
     " f.id, f.lfs, f.git_oid, b.id, b.sha256, b.size, b.state, b.version, b.version_in"
 )
 _CHECKPOINT = (
@@ -278,7 +283,10 @@ _FILE = (
     " LEFT JOIN weights_file f ON f.revision_id = r.id AND f.path = %s"
     " LEFT JOIN weights_blob b ON b.id = f.blob_id"
 )
-_VISIBLE = " AND r.checkpoint_id = c.id AND r.state = 'visible'"
+_TOLD = (
+    " AND r.checkpoint_id = c.id"
+    " AND (r.state = 'visible' OR (r.state = 'withdrawn' AND r.visible_at IS NOT NULL))"
+)
 
 
 def _nulls(count: int) -> str:
@@ -297,14 +305,14 @@ _WHO = {
     "nobody": (_nulls(15), "", ""),
 }
 _REVISION = {
-    "sha": f" LEFT JOIN weights_revision r ON r.sha = %s{_VISIBLE}",
+    "sha": f" LEFT JOIN weights_revision r ON r.sha = %s{_TOLD}",
     "ref": (
         " LEFT JOIN weights_ref a ON a.checkpoint_id = c.id AND a.name = %s"
-        f" LEFT JOIN weights_revision r ON r.id = a.revision_id{_VISIBLE}"
+        f" LEFT JOIN weights_revision r ON r.id = a.revision_id{_TOLD}"
     ),
     "full ref": (
         " LEFT JOIN weights_ref a ON a.checkpoint_id = c.id AND a.name = %s AND a.kind = %s"
-        f" LEFT JOIN weights_revision r ON r.id = a.revision_id{_VISIBLE}"
+        f" LEFT JOIN weights_revision r ON r.id = a.revision_id{_TOLD}"
     ),
 }
 #: Joined to one row of nothing, so that an answer always has exactly one row.

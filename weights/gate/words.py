@@ -99,6 +99,18 @@ def no_revision(checkpoint: Checkpoint, repo_id: str, name: str) -> Decision:
     return Decision(checkpoint=checkpoint, missing=Missing.REVISION, message=message)
 
 
+def withdrawn(checkpoint: Checkpoint, revision: Revision) -> Decision:
+    """It was here once; who may know of it is told when and why it went."""
+    when = f" on {revision.withdrawn_at:%Y-%m-%d}" if revision.withdrawn_at else ""
+    message = (
+        f"Revision {revision.sha} of {checkpoint.repo_id} was withdrawn{when}:"
+        f" {revision.state_reason} See {_page(checkpoint)}"
+    )
+    return Decision(
+        checkpoint=checkpoint, revision=revision, code=Refusal.WITHDRAWN, message=message
+    )
+
+
 def no_file(checkpoint: Checkpoint, revision: Revision, repo_id: str, path: str) -> Decision:
     return Decision(
         checkpoint=checkpoint,

@@ -19,6 +19,7 @@ _BY_CODE = {
     Refusal.TOKEN_EXPIRED: "",
     Refusal.QUOTA: "",
     Refusal.NOT_PUBLISHED: "RepoNotFound",
+    Refusal.WITHDRAWN: "RevisionNotFound",
 }
 # The exact words that the client wants of these say nothing of what to do.
 _OF_TOKENS = {

@@ -291,6 +291,8 @@ def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
 def _revision(checkpoint: Checkpoint, name: str) -> Revision:
     found = gate.find_revision(checkpoint, name)
     if found is None:
+        if (gone := gate.withdrawn(checkpoint, name)) is not None:
+            raise Refused(gone)
         raise _missing(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
     return found
 
@@ -302,7 +304,7 @@ def _told_revision(
     decision = Decision(missing=Missing.REVISION)
     for name, path in revision_and_path(request, repo_id, rest, before=before):
         decision = gate.find(caller, repo_id, name, timezone.now())
-        if decision.revision is not None:
+        if decision.allowed and decision.revision is not None:
             return decision.revision, path
         if decision.missing is not Missing.REVISION:
             break

@@ -12,6 +12,10 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
     def awaiting_verification(self) -> "RevisionQuerySet":
         return self.filter(state__in=[Revision.State.PENDING, Revision.State.FAILED])
 
+    def tombstones(self) -> "RevisionQuerySet":
+        """Revisions that everybody could see once and that were taken back."""
+        return self.filter(state=Revision.State.WITHDRAWN, visible_at__isnull=False)
+
 
 class Revision(models.Model):
     """One immutable state: a manifest, named by the hash of the manifest and its parent."""
@@ -39,6 +43,7 @@ class Revision(models.Model):
     total_bytes = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     visible_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
 
     objects = RevisionQuerySet.as_manager()
 

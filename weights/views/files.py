@@ -16,7 +16,12 @@ from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, Download, File, Ref, Revision
 from weights.standing import next_step
 from weights.storage import blob_storage
-from weights.views.lookup import checkpoint_or_404, person, revision_and_path_or_404
+from weights.views.lookup import (
+    checkpoint_or_404,
+    person,
+    revision_and_path_or_404,
+    with_tombstones,
+)
 
 PAGE = 100
 #: Bytes of a text that is still shown on its page.
@@ -42,6 +47,7 @@ class ShardRow:
 
 
 @require_safe
+@with_tombstones
 def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
     written, revision, folder = revision_and_path_or_404(request, checkpoint, rest)
@@ -70,6 +76,7 @@ def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
 
 
 @require_safe
+@with_tombstones
 def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
     written, revision, path = revision_and_path_or_404(request, checkpoint, rest)

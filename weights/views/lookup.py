@@ -1,6 +1,10 @@
-"""Find what an address names, or answer 404."""
+"""Find what an address names, or answer 404; 410 for what was withdrawn."""
 
-from django.http import Http404, HttpRequest
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from accounts.models import User
 from weights import gate
@@ -29,4 +33,42 @@ def revision_and_path_or_404(
     for written, path in readings:
         if (revision := gate.find_revision(checkpoint, written)) is not None:
             return written, revision, path.strip("/")
+    for written, _ in revision_and_path(request, checkpoint.repo_id, rest, before=3):
+        if (gone := gate.withdrawn(checkpoint, written)) is not None:
+            raise Withdrawn(gone)
     raise Http404(f"{checkpoint.repo_id} has no revision {rest}")
+
+
+class Withdrawn(Exception):
+    """The address names a revision that was taken back."""
+
+    def __init__(self, gone: gate.Decision) -> None:
+        super().__init__(gone.message)
+        self.gone = gone
+
+
+def with_tombstones(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Answer for a withdrawn revision with the page that stands in its place."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
+        try:
+            return view(request, org, name, rest)
+        except Withdrawn as withdrawn:
+            return tombstone(request, withdrawn.gone)
+
+    return answer
+
+
+def tombstone(request: HttpRequest, gone: gate.Decision) -> HttpResponse:
+    """What was withdrawn, when and why, and what there is instead."""
+    assert gone.checkpoint is not None
+    context = {
+        "checkpoint": gone.checkpoint,
+        "revision": gone.revision,
+        "code": gone.code,
+        "main": gate.find_revision(gone.checkpoint, "main"),
+    }
+    page = render(request, "weights/revision_withdrawn.html", context, status=gone.status)
+    page["X-Refusal-Code"] = str(gone.code)
+    return page

@@ -85,7 +85,7 @@ def test_what_is_kept_of_a_listing_opens_it_to_nobody(ask: Ask, gated: Revision)
     ApiToken.objects.update(revoked_at=gated.created_at)
     assert ask("get", TREE).status_code == 401
     Revision.objects.update(state=Revision.State.WITHDRAWN)
-    assert ask("get", TREE, known=False).status_code == 404
+    assert ask("get", TREE, known=False).status_code == 410
 
 
 def test_kept_listings_are_bounded_by_their_bytes() -> None:

@@ -1,0 +1,350 @@
+"""A withdrawn revision: names stay and say why, bytes leave every door at the next request."""
+
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings as portal_settings
+from django.core.management.base import CommandError
+from django.test import Client
+from django.utils import timezone
+
+from accounts.errors import InvalidValue, NotAllowed
+from accounts.models import AuditEvent, Tier, User
+from accounts.roles import Role
+from tests import factories
+from tests.crashes import each_crash
+from weights import publishing, refs, signing, verification, withdrawal
+from weights.errors import PublishRefused, WithdrawalRefused
+from weights.models import Blob, Checkpoint, CheckpointLink, Download, Ref, Revision
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+
+REPO, PATH, WHY = "acme/model", "config.json", "It was trained on the wrong split."
+FIRST = {PATH: b'{"first": true}\n', "same.bin": b"\0the same bytes"}
+SECOND = {PATH: b'{"second": true}\n', "same.bin": b"\0the same bytes"}
+
+
+@pytest.fixture
+def first(db: None) -> Revision:
+    return factories.published(REPO, files=FIRST)
+
+
+@pytest.fixture
+def second(first: Revision) -> Revision:
+    revision = factories.published(REPO, files=SECOND)
+    Ref.objects.create(checkpoint=first.checkpoint, name="v2", kind=Ref.Kind.TAG, revision=revision)
+    return revision
+
+
+@pytest.fixture
+def withdrawn(second: Revision, release_owner: User) -> Revision:
+    withdrawal.withdraw(second, WHY, by=release_owner)
+    return second
+
+
+def token_of(user: User, revision: Revision) -> str:
+    """A checkpoint link to the revision, as the portal signs them."""
+    link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
+    CheckpointLink.objects.create(
+        id_digest=signing.link_digest(link_id),
+        holder=user,
+        checkpoint=revision.checkpoint,
+        revision=revision,
+        cause=CheckpointLink.Cause.REQUEST,
+        state=CheckpointLink.State.ISSUED,
+        issued_at=timezone.now(),
+        expires_at=ends,
+    )
+    return signing.sign_token(link_id, int(ends.timestamp()), portal_settings.LINK_KEYS)
+
+
+def file_address(revision: Revision) -> str:
+    file = revision.files.get(path=PATH)
+    ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
+    claim = signing.FileClaim(file.pk, file.sha256, "open", ends)
+    return f"/f/{REPO}/{revision.sha}/{PATH}?{signing.sign_file(claim, portal_settings.LINK_KEYS)}"
+
+
+# -- what it changes ----------------------------------------------------------------------
+
+
+def test_the_branch_goes_back_and_the_tag_keeps_its_name(
+    first: Revision, withdrawn: Revision
+) -> None:
+    names = {ref.name: ref.revision for ref in first.checkpoint.refs.select_related("revision")}
+    assert names == {"main": first, "v2": withdrawn}
+    assert withdrawn.state == Revision.State.WITHDRAWN
+    assert withdrawn.state_reason == WHY
+    event = AuditEvent.objects.get(action="revision.withdrawn")
+    assert event.actor_name == "owner"
+    assert event.details["reason"] == WHY
+
+
+def test_a_branch_without_an_earlier_revision_leads_to_the_notice(
+    client: Client, first: Revision
+) -> None:
+    withdrawal.withdraw(first, WHY, by=None)
+    answer = client.get(f"/{REPO}/resolve/main/{PATH}")
+    assert (answer.status_code, answer["X-Refusal-Code"]) == (410, "withdrawn")
+    page = client.get(f"/{REPO}/tree/main")
+    assert page.status_code == 410
+    assert client.get(f"/{REPO}").status_code == 200
+    assert client.get("/api/models").json()[0]["id"] == REPO
+    assert client.get("/models").status_code == 200
+
+
+def test_a_branch_of_another_goes_back_to_the_nearest_ancestor(
+    first: Revision, second: Revision
+) -> None:
+    Revision.objects.filter(pk=second.pk).update(branch="next")
+    Ref.objects.create(checkpoint=first.checkpoint, name="next", revision=second)
+    second.refresh_from_db()
+    withdrawal.withdraw(second, WHY, by=None)
+    assert first.checkpoint.refs.get(name="next").revision == first
+
+
+def test_what_was_pending_before_it_still_gets_the_branch(first: Revision) -> None:
+    pending = factories.published(REPO, files={PATH: b"{}\n"})
+    newer = factories.published(REPO, files=SECOND)
+    withdrawal.withdraw(first, WHY, by=None)
+    Revision.objects.filter(pk=pending.pk).update(state=Revision.State.PENDING, visible_at=None)
+    withdrawal.withdraw(newer, WHY, by=None)
+    assert first.checkpoint.refs.get(name="main").revision == newer
+    pending.refresh_from_db()
+    assert verification.settle(pending)
+    assert first.checkpoint.refs.get(name="main").revision == pending
+
+
+def test_a_pending_one_never_becomes_visible_and_has_no_notice(
+    client: Client, first: Revision
+) -> None:
+    Revision.objects.filter(pk=first.pk).update(state=Revision.State.PENDING, visible_at=None)
+    first.refresh_from_db()
+    withdrawal.withdraw(first, WHY, by=None)
+    assert not verification.settle(first)
+    verification.sweep()
+    first.refresh_from_db()
+    assert first.state == Revision.State.WITHDRAWN
+    assert client.get(f"/{REPO}/tree/{first.sha}").status_code == 404
+
+
+def test_the_same_content_cannot_come_back_nor_the_tag_be_used_again(
+    tmp_path: Path, open_tier: Tier
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / PATH).write_bytes(b"{}\n")
+    revision = publishing.publish(folder, REPO, tier="open", tag="v1")
+    for blob in Blob.objects.all():
+        verification.verify(blob.pk)
+    revision.refresh_from_db()
+    withdrawal.withdraw(revision, WHY, by=None)
+    with pytest.raises(PublishRefused, match="was withdrawn"):
+        publishing.publish(folder, REPO, tier="open")
+    (folder / PATH).write_bytes(b'{"other": 1}\n')
+    with pytest.raises(PublishRefused, match="the tag 'v1' belongs to"):
+        publishing.publish(folder, REPO, tier="open", tag="v1")
+    assert refs.tagged(revision.checkpoint_id, "v1") == revision
+
+
+# -- every door ---------------------------------------------------------------------------
+
+
+def test_every_door_refuses_its_bytes_and_says_it_was_withdrawn(
+    client: Client, applicant: User, second: Revision, release_owner: User
+) -> None:
+    link = token_of(applicant, second)
+    addresses = [
+        f"/{REPO}/resolve/{second.sha}/{PATH}",
+        f"/{REPO}/resolve/v2/{PATH}",
+        f"/{REPO}/resolve/refs%2Ftags%2Fv2/{PATH}",
+        file_address(second),
+        f"/d/{link}/{PATH}",
+        f"/d/{link}/same.bin",
+        f"/d/{link}/",
+        f"/d/{link}/SHA256SUMS",
+    ]
+    for address in addresses:
+        assert client.get(address).status_code == 200, address
+    withdrawal.withdraw(second, WHY, by=release_owner)
+    for address in addresses:
+        for method in (client.get, client.head):
+            answer = method(address)
+            assert (answer.status_code, answer["X-Refusal-Code"]) == (410, "withdrawn"), address
+            assert WHY in answer["X-Error-Message"]
+            assert "ETag" not in answer
+    assert Download.objects.filter(code="withdrawn", user_id=applicant.pk).exists()
+
+
+def test_the_same_blob_is_served_still_by_another_revision(
+    client: Client, first: Revision, withdrawn: Revision
+) -> None:
+    answer = client.get(f"/{REPO}/resolve/main/same.bin")
+    assert b"".join(answer) == FIRST["same.bin"]
+    assert answer["X-Repo-Commit"] == first.sha
+
+
+def test_listings_that_stand_ready_in_memory_are_not_given_any_more(
+    client: Client, second: Revision
+) -> None:
+    addresses = [
+        f"/api/models/{REPO}/tree/{second.sha}",
+        f"/api/models/{REPO}/tree/v2?recursive=true",
+        f"/api/models/{REPO}/revision/{second.sha}?blobs=true",
+        f"/api/models/{REPO}/commits/v2",
+    ]
+    for _ in range(2):
+        for address in addresses:
+            assert client.get(address).status_code == 200, address
+    withdrawal.withdraw(second, WHY, by=None)
+    for address in addresses:
+        answer = client.get(address)
+        assert answer.status_code == 410, address
+        assert answer["X-Error-Code"] == "RevisionNotFound", address
+        assert WHY in answer["X-Error-Message"]
+
+
+def test_it_is_in_no_list_of_revisions_and_names(
+    client: Client, first: Revision, withdrawn: Revision
+) -> None:
+    told = client.get(f"/api/models/{REPO}/refs").json()
+    assert [ref["name"] for ref in told["branches"] + told["tags"]] == ["main"]
+    listed = client.get(f"/api/v1/checkpoints/{REPO}/revisions").json()
+    assert [one["id"] for one in listed] == [first.sha]
+    commits = client.get(f"/api/models/{REPO}/commits/main").json()
+    assert [one["id"] for one in commits] == [first.sha]
+
+
+def test_our_api_answers_gone_with_the_code(client: Client, withdrawn: Revision) -> None:
+    for address in (
+        f"/api/v1/checkpoints/{REPO}/files?revision=v2",
+        f"/api/v1/checkpoints/{REPO}/plan?revision={withdrawn.sha}",
+    ):
+        answer = client.get(address)
+        assert (answer.status_code, answer.json()["code"]) == (410, "withdrawn"), address
+        assert WHY in answer.json()["detail"]
+
+
+def test_on_a_gated_checkpoint_strangers_hear_of_the_gate_first(
+    client: Client, applicant: User, gated_tier: Tier
+) -> None:
+    revision = factories.published("acme/gated", gated_tier, FIRST)
+    withdrawal.withdraw(revision, WHY, by=None)
+    answer = client.get(f"/acme/gated/resolve/{revision.sha}/{PATH}")
+    assert answer["X-Refusal-Code"] == "login_required"
+    factories.grant(applicant, gated_tier)
+    headers = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
+    answer = client.get(f"/acme/gated/resolve/{revision.sha}/{PATH}", headers=headers)
+    assert answer["X-Refusal-Code"] == "withdrawn"
+
+
+def test_a_private_checkpoint_has_no_notice_for_strangers(
+    client: Client, withdrawn: Revision
+) -> None:
+    Checkpoint.objects.update(private=True)
+    for address in (f"/{REPO}/tree/{withdrawn.sha}", f"/{REPO}/resolve/v2/{PATH}"):
+        assert client.get(address).status_code == 404, address
+
+
+# -- the notice ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rest", ["tree/{sha}", "tree/v2", "blob/{sha}/config.json"])
+def test_a_notice_stands_at_its_addresses(
+    client: Client, first: Revision, withdrawn: Revision, rest: str
+) -> None:
+    page = client.get(f"/{REPO}/{rest.format(sha=withdrawn.sha)}")
+    assert (page.status_code, page["X-Refusal-Code"]) == (410, "withdrawn")
+    text = page.content.decode()
+    assert WHY in text
+    assert withdrawn.sha in text
+    assert f"/{REPO}/tree/{first.sha}" in text
+    assert FIRST[PATH].decode() not in text
+
+
+def test_its_tag_is_marked_on_the_pages(client: Client, withdrawn: Revision) -> None:
+    assert "withdrawn" in client.get(f"/{REPO}").content.decode()
+    assert "(withdrawn)" in client.get(f"/{REPO}/tree/main").content.decode()
+
+
+# -- who, and how -------------------------------------------------------------------------
+
+
+def test_only_release_owners_of_the_tier_withdraw(first: Revision, administrator: User) -> None:
+    elsewhere = factories.staff("elsewhere", Role.RELEASE_OWNER, factories.tier())
+    for person in (administrator, elsewhere):
+        with pytest.raises(NotAllowed):
+            withdrawal.withdraw(first, WHY, by=person)
+    first.refresh_from_db()
+    assert first.state == Revision.State.VISIBLE
+
+
+def test_a_reason_is_needed_and_once_is_enough(first: Revision) -> None:
+    with pytest.raises(InvalidValue):
+        withdrawal.withdraw(first, "  no ", by=None)
+    withdrawal.withdraw(first, WHY, by=None)
+    with pytest.raises(WithdrawalRefused):
+        withdrawal.withdraw(first, WHY, by=None)
+    assert AuditEvent.objects.filter(action="revision.withdrawn").count() == 1
+
+
+def test_the_admin_asks_first_and_then_withdraws(
+    client: Client, first: Revision, second: Revision, release_owner: User
+) -> None:
+    client.force_login(release_owner)
+    page = "/admin/weights/revision/"
+    asked = {"action": "withdraw", "_selected_action": [str(second.pk)]}
+    shown = client.post(page, asked)
+    assert "This is for good" in shown.content.decode()
+    second.refresh_from_db()
+    assert second.state == Revision.State.VISIBLE
+    short = client.post(page, {**asked, "confirmed": "1", "reason": "no"})
+    assert "at least 5 characters" in short.content.decode()
+    done = client.post(page, {**asked, "confirmed": "1", "reason": WHY}, follow=True)
+    assert "withdrawn" in done.content.decode()
+    second.refresh_from_db()
+    assert second.state == Revision.State.WITHDRAWN
+
+
+def test_an_auditor_is_offered_no_withdrawal(
+    client: Client, first: Revision, auditor: User
+) -> None:
+    client.force_login(auditor)
+    asked = {"action": "withdraw", "_selected_action": [str(first.pk)], "confirmed": "1"}
+    client.post("/admin/weights/revision/", {**asked, "reason": WHY})
+    first.refresh_from_db()
+    assert first.state == Revision.State.VISIBLE
+
+
+def test_the_command_withdraws_and_again_changes_nothing(
+    manage: Callable[..., str], first: Revision, second: Revision
+) -> None:
+    for _ in range(2):
+        told = manage("withdraw", REPO, second.sha, "--reason", WHY)
+        assert told == f"{second.sha}\n"
+    assert AuditEvent.objects.get(action="revision.withdrawn").credential_kind == "command"
+    with pytest.raises(CommandError, match="has no revision v9"):
+        manage("withdraw", REPO, "v9", "--reason", WHY)
+    with pytest.raises(CommandError, match="say why"):
+        manage("withdraw", REPO, first.sha, "--reason", "x")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_kill_at_any_statement_leaves_all_of_it_or_nothing() -> None:
+    first = factories.published(REPO, files=FIRST)
+    second = factories.published(REPO, files=SECOND)
+    kills = 0
+    for _ in each_crash(lambda: withdrawal.withdraw(second, WHY, by=None)):
+        kills += 1
+        second.refresh_from_db()
+        main = first.checkpoint.refs.get(name="main").revision
+        assert (second.state, main) == (Revision.State.VISIBLE, second)
+        assert not AuditEvent.objects.filter(action="revision.withdrawn").exists()
+    second.refresh_from_db()
+    assert second.state == Revision.State.WITHDRAWN
+    assert first.checkpoint.refs.get(name="main").revision == first
+    assert AuditEvent.objects.filter(action="revision.withdrawn").count() == 1
+    assert kills > 4

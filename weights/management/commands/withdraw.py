@@ -1,0 +1,44 @@
+"""`manage.py withdraw`: take a revision of a checkpoint back."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from accounts.errors import AccountsError
+from weights import gate, withdrawal
+from weights.errors import WeightsError
+from weights.models import Checkpoint, Revision
+
+
+class Command(BaseCommand):
+    help = "Withdraw a revision of ORG/NAME, for good; prints its 40-hex id."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("repo_id", metavar="ORG/NAME")
+        parser.add_argument("revision", metavar="REVISION", help="branch, tag or 40-hex id")
+        parser.add_argument("--reason", required=True, help="shown to everybody")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        revision = _revision(options["repo_id"], options["revision"])
+        if revision.state != Revision.State.WITHDRAWN:  # again changes nothing
+            try:
+                withdrawal.withdraw(revision, options["reason"], by=None)
+            except (AccountsError, WeightsError, DatabaseError) as error:
+                raise CommandError(str(error)) from error
+        self.stdout.write(revision.sha)
+
+
+def _revision(repo_id: str, name: str) -> Revision:
+    checkpoint = Checkpoint.objects.by_repo_id(repo_id)
+    if checkpoint is None:
+        raise CommandError(f"there is no checkpoint {repo_id}; /models lists what there is")
+    # By its id also one that nobody sees yet or any more; branches and tags name visible ones.
+    found = checkpoint.revisions.filter(sha=name).first() or gate.find_revision(checkpoint, name)
+    if found is None:
+        raise CommandError(
+            f"{repo_id} has no revision {name}; its page lists branches, tags and their ids"
+        )
+    found.checkpoint = checkpoint
+    return found
