@@ -14,10 +14,13 @@ CLIENTS ?= 2.4.0 1.10.2 0.36.2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Every file that pip takes for us has one of the hashes that requirements*.txt names.
+PINNED := install --require-hashes --requirement
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run test test-sqlite test-postgres test-transformers test-clients lint format types bench tools
+.PHONY: help run test test-sqlite test-postgres test-transformers test-clients lint format types bench tools \
+  requirements security sbom
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -57,6 +60,21 @@ format: $(VENV)/development.stamp  ## write files as the linters want them
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format --quiet .
 
+security: $(VENV)/development.stamp  ## common faults in our code, advisories about what is pinned
+	$(BIN)/bandit --configfile pyproject.toml --quiet --recursive accounts weights portal manage.py .ci
+	$(BIN)/python .ci/advisories.py
+
+sbom: $(VENV)/development.stamp  ## what the portal is made of, as CycloneDX: build/sbom.json
+	@mkdir -p build
+	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/sbom.json requirements.txt
+
+requirements: $(VENV)/development.stamp  ## pin requirements*.in anew: make requirements [UPGRADE=1]
+	@for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade) \
+	    --output-file $$name.txt $$name.in || exit 1; done
+
 bench: $(VENV)/development.stamp  ## answer each question of bench/ anew
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
@@ -77,23 +95,24 @@ $(BIN)/python:
 
 $(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
 	@echo "Installing the requirements into $(VENV) (once)"
-	@$(PIP) install --requirement requirements.txt
+	@$(PIP) $(PINNED) requirements.txt
 	@touch $@
 
 $(VENV)/development.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
 	@echo "Installing the development requirements into $(VENV) (once)"
-	@$(PIP) install --requirement requirements-dev.txt
+	@$(PIP) $(PINNED) requirements-dev.txt
 	@touch $@ $(VENV)/runtime.stamp
 
 $(VENV)-transformers/stamp: requirements-dev.txt | $(BIN)/python
 	@$(BIN)/python -m venv $(VENV)-transformers
-	@$(VENV)-transformers/bin/python -m pip --quiet install --requirement requirements-dev.txt torch transformers
+	@$(@D)/bin/python -m pip --quiet $(PINNED) requirements-dev.txt
+	@$(@D)/bin/python -m pip --quiet install torch transformers
 	@touch $@
 
 # Beside our requirements, the named client in the place of the newest.
 $(VENV)-client-%/stamp: requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing huggingface_hub $* beside the development requirements into $(@D) (once)"
 	@$(BIN)/python -m venv $(@D)
-	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --requirement requirements-dev.txt
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check $(PINNED) requirements-dev.txt
 	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install huggingface_hub==$*
 	@touch $@

@@ -14,7 +14,8 @@ TOP_LEVEL = {
     *(".ci", "accounts", "bench", "deploy", "docs", "portal", "static", "templates", "tests"),
     *("weights", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile"),
     *("README.md", "docker-compose.yml", "manage.py", "pyproject.toml", "requirements.txt"),
-    *("requirements-dev.txt", ".dockerignore", ".gitignore"),
+    *("requirements.in", "requirements-dev.in", "requirements-dev.txt", ".dockerignore"),
+    ".gitignore",
 }
 #: Folders of this machine, which no other has.
 HERE = {ROOT, ROOT.parent, Path.home()} - {Path("/")}
@@ -65,5 +66,6 @@ def test_shell_scripts_are_sound(script: str) -> None:
 
 def test_make_lists_its_targets() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("run", "test", "test-transformers", "lint", "format", "bench"):
+    targets = ("run", "test", "test-transformers", "lint", "format", "bench")
+    for target in (*targets, "security", "sbom", "requirements"):
         assert re.search(rf"^{target} +\w", done.stdout, flags=re.MULTILINE), target
