@@ -100,10 +100,13 @@ class RefInline(admin.TabularInline):
 @admin.register(Revision)
 class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
     tier_field = "checkpoint__tier"
-    list_display = ["sha", "checkpoint", "state", "state_reason", "file_count", "created_at"]
+    list_display = [
+        *("sha", "checkpoint", "state", "state_reason", "file_count", "looks_wrong", "created_at"),
+    ]
     list_filter = ["state", "checkpoint"]
     search_fields = ["sha", "checkpoint__name"]
     list_select_related = ["checkpoint"]
+    readonly_fields = ["looks_wrong"]
     inlines = [RefInline]
     actions = ["withdraw"]
 
@@ -113,6 +116,13 @@ class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
     @admin.action(description="Withdraw, with a reason", permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Revision]) -> HttpResponse | None:
         return act(self, request, queryset.select_related("checkpoint__tier"), WithdrawForm)
+
+    @admin.display(description="What looks wrong")
+    def looks_wrong(self, revision: Revision) -> str:
+        if revision.findings is None:
+            return "nobody has looked yet"
+        told = [f"{one['severity']}: {one['sentence']}" for one in revision.findings]
+        return "\n".join(told) or "nothing"
 
 
 @admin.register(File)

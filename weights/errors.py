@@ -76,3 +76,9 @@ class PublishRefused(WeightsError):
     """The name, tier, branch or tag asked for belongs to something else."""
 
     code = "publish_refused"
+
+
+class FindingsRefused(PublishRefused):
+    """The folder looks broken or cut short, and nobody said to publish it all the same."""
+
+    code = "findings_refused"

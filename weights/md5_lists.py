@@ -28,15 +28,20 @@ def published_md5s(sources: list[Source]) -> dict[str, str]:
 
 def _read(source: Source) -> dict[str, str]:
     with opened(source) as descriptor, open(descriptor, "rb", closefd=False) as stream:
-        lines = stream.read(LIST_SIZE_MOST).decode(errors="replace").splitlines()
+        return parsed(source.path, stream.read(LIST_SIZE_MOST))
+
+
+def parsed(path: str, content: bytes) -> dict[str, str]:
+    """MD5 by path of each file that a list names; empty for a table of something else."""
+    lines = content.decode(errors="replace").splitlines()
     if not lines or lines[0].strip().split(",") != _HEADER:
         return {}
-    folder = posixpath.dirname(source.path)
+    folder = posixpath.dirname(path)
     sums = {}
     for number, row in enumerate(csv.reader(lines[1:]), start=2):
         if not row:
             continue
         if len(row) != 2 or not _MD5.fullmatch(row[1].strip().lower()):
-            raise SourceUnusable(f"{source.path} line {number} is not a shard and its MD5")
+            raise SourceUnusable(f"{path} line {number} is not a shard and its MD5")
         sums[posixpath.join(folder, row[0].strip())] = row[1].strip().lower()
     return sums

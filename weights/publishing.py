@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Tier, User
-from weights import checkpoint_tiers, manifest, names, refs, verification
+from weights import checkpoint_tiers, findings, manifest, manifest_lint, names, refs, verification
 from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
 from weights.md5_lists import published_md5s
@@ -42,6 +42,7 @@ class Order:
     private: bool
     author: User | None
     synthetic: bool
+    accept_findings: bool
 
     @property
     def repo_id(self) -> str:
@@ -69,11 +70,13 @@ def publish(
     author: User | None = None,
     progress: Callable[[int], None] | None = None,
     synthetic: bool = False,
+    accept_findings: bool = False,
 ) -> Revision:
     """Store every file of the folder and make them the branch's next revision.
 
     The checkpoint is made if it is new. The revision becomes visible when each of its
     blobs has been verified. The same content on the same branch is the same revision.
+    A folder that looks broken is refused before it is copied, unless `accept_findings`.
     `progress` is told the bytes of each step. Raises the errors of `weights.errors`.
     """
     org, name = names.split_repo_id(repo_id, also_reserved=[settings.ADMIN_PATH.partition("/")[0]])
@@ -81,11 +84,19 @@ def publish(
     if tag:
         names.check_ref(tag)
     found = _tier(tier)
-    order = Order(org, name, found, branch, tag, message, private, author, synthetic)
+    order = Order(
+        org, name, found, branch, tag, message, private, author, synthetic, accept_findings
+    )
     _demand_fit(order)
     sources = scan(directory)
+    linted = findings.of_sources(sources)
+    if not order.accept_findings:
+        findings.demand_no_errors(linted)
     taken = _take_in(sources, blob_storage(), progress or (lambda count: None))
-    return _record(order, taken)
+    linted += manifest_lint.duplicates(
+        manifest_lint.Listed(one.path, one.size, one.digest.sha256) for one in taken
+    )
+    return _record(order, taken, findings.as_kept(linted))
 
 
 def _tier(slug: str) -> Tier:
@@ -216,11 +227,11 @@ def _note(source: Source, digest: Digest) -> None:
 
 
 @transaction.atomic
-def _record(order: Order, taken: list[Taken]) -> Revision:
+def _record(order: Order, taken: list[Taken], linted: list[dict[str, object]]) -> Revision:
     """Blobs, files and revision at once, one publisher of a checkpoint after the other."""
     checkpoint = _locked_checkpoint(order)
     _record_blobs(taken)
-    revision = _revision(checkpoint, order, taken)
+    revision = _revision(checkpoint, order, taken, linted)
     _name(revision, order)
     if not verification.settle(revision):
         verification.queue_after_commit(revision)
@@ -256,7 +267,9 @@ def _record_blobs(taken: list[Taken]) -> None:
             verification.begin_again(one.digest.sha256)
 
 
-def _revision(checkpoint: Checkpoint, order: Order, taken: list[Taken]) -> Revision:
+def _revision(
+    checkpoint: Checkpoint, order: Order, taken: list[Taken], linted: list[dict[str, object]]
+) -> Revision:
     """The branch's head if it has this content, else the revision that follows it."""
     head = refs.head(checkpoint.pk, order.branch)
     sum_of_all = manifest.manifest_sha256(
@@ -279,6 +292,7 @@ def _revision(checkpoint: Checkpoint, order: Order, taken: list[Taken]) -> Revis
         author=order.author,
         file_count=len(taken),
         total_bytes=sum(one.size for one in taken),
+        findings=linted,
     )
     _record_files(revision, taken)
     _tell(revision, order, "revision.published")
@@ -357,5 +371,6 @@ def _tell(revision: Revision, order: Order, action: str) -> None:
             "tag": order.tag,
             "files": revision.file_count,
             "bytes": revision.total_bytes,
+            "findings": sorted({one["code"] for one in revision.findings or []}),
         },
     )

@@ -7,7 +7,7 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from accounts.models import Grant, Heartbeat
-from weights import contents, export, ledger, links, verification
+from weights import contents, export, findings, ledger, links, verification
 from weights.reports import taking
 from weights.storage import blob_storage
 
@@ -42,6 +42,7 @@ def sweep() -> None:
     contents.sweep()
     links.sweep()
     export.sweep()
+    findings.sweep()
     Heartbeat.objects.note("weights")
 
 

@@ -268,7 +268,18 @@ class CheckpointPage(Schema):
     next: str | None
 
 
+class FindingTold(Schema):
+    """What looks wrong in a revision's files; `paths` may be cut to the first ones."""
+
+    code: str
+    severity: Literal["error", "warning"]
+    sentence: str
+    paths: list[str]
+
+
 class RevisionTold(Schema):
+    """`findings` is null while nobody has looked, empty where nothing looks wrong."""
+
     id: str
     refs: list[str]
     parent: str | None
@@ -277,6 +288,7 @@ class RevisionTold(Schema):
     files: int
     bytes: int
     published_at: datetime | None
+    findings: list[FindingTold] | None
 
     @classmethod
     def of(cls, revision: Revision, refs: list[str], parent: str | None) -> "RevisionTold":
@@ -289,6 +301,7 @@ class RevisionTold(Schema):
             files=revision.file_count,
             bytes=revision.total_bytes,
             published_at=revision.visible_at,
+            findings=revision.findings,
         )
 
 

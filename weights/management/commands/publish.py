@@ -15,6 +15,7 @@ from weights.sources import scan
 
 class Command(BaseCommand):
     help = "Publish a folder's files as ORG/NAME; prints the revision's 40-hex id."
+    _CHOICES = ("tier", "branch", "tag", "message", "private", "accept_findings")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("directory", metavar="DIR", type=Path)
@@ -26,10 +27,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--private", action="store_true", help="tell nobody of a new checkpoint"
         )
+        parser.add_argument(
+            "--accept-findings",
+            action="store_true",
+            help="publish also what looks broken, such as a set of shards with gaps",
+        )
         parser.add_argument("--wait", action="store_true", help="until every file is verified")
 
     def handle(self, *args: Any, **options: Any) -> None:
         revision = self._publish(**options)
+        for finding in revision.findings or []:
+            self.stderr.write(f"{finding['severity']}: {finding['sentence']}")
         self.stdout.write(revision.sha)
         self.stdout.flush()
         if options["wait"]:
@@ -38,7 +46,7 @@ class Command(BaseCommand):
             self._say_if_nobody_verifies()
 
     def _publish(self, directory: Path, repo_id: str, **options: Any) -> Revision:
-        chosen = {key: options[key] for key in ("tier", "branch", "tag", "message", "private")}
+        chosen = {key: options[key] for key in self._CHOICES}
         try:
             total = sum(source.size for source in scan(directory))
             with progress.bar_once_begun(total, "Storing") as advance:

@@ -1,0 +1,113 @@
+"""What looks wrong is refused before it is copied, or kept with the revision and told."""
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts.models import AuditEvent, Tier, User
+from tests import factories
+from weights import findings
+from weights.models import Blob, Checkpoint, Revision
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]
+
+SHARD = b"\x80\x02" + bytes(10_000)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two of three shards, alike in their bytes."""
+    root = tmp_path / "shards"
+    root.mkdir()
+    for number in (1, 3):
+        (root / f"model-{number:05}-of-00003.bin").write_bytes(SHARD)
+    return root
+
+
+def publish(manage: Callable[..., str], folder: Path, *options: str) -> str:
+    return manage("publish", str(folder), "acme/shards", "--tier", "open", *options)
+
+
+def test_a_folder_with_a_gap_is_refused_before_a_byte_is_stored(
+    manage: Callable[..., str], folder: Path, store: Path
+) -> None:
+    with pytest.raises(CommandError) as refused:
+        publish(manage, folder)
+    assert "model-00002-of-00003.bin" in str(refused.value)
+    assert "--accept-findings" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert list(store.rglob("*")) == []
+    assert not Checkpoint.objects.exists()
+    assert not Blob.objects.exists()
+
+
+def test_it_is_published_when_somebody_says_so_and_keeps_what_was_found(
+    manage: Callable[..., str], folder: Path, store: Path
+) -> None:
+    sha = publish(manage, folder, "--accept-findings").strip()
+    revision = Revision.objects.get(sha=sha)
+    codes = [one["code"] for one in revision.findings]
+    assert codes == ["shard_missing", "shard_duplicate"]
+    event = AuditEvent.objects.get(action="revision.published")
+    assert event.details["findings"] == ["shard_duplicate", "shard_missing"]
+
+
+def test_findings_are_printed_beside_the_id(folder: Path, store: Path) -> None:
+    (folder / "model-00002-of-00003.bin").write_bytes(SHARD[::-1])
+    out, err = StringIO(), StringIO()
+    call_command("publish", str(folder), "acme/shards", tier="open", stdout=out, stderr=err)
+    assert out.getvalue().strip() == Revision.objects.get().sha
+    assert "warning: The same bytes, SHA-256" in err.getvalue()
+    assert "error:" not in err.getvalue()
+
+
+def test_a_sound_folder_has_been_looked_at_and_nothing_was_found(
+    manage: Callable[..., str], folder: Path, store: Path
+) -> None:
+    (folder / "model-00001-of-00003.bin").write_bytes(b"\x80\x021" + bytes(10_000))
+    (folder / "model-00002-of-00003.bin").write_bytes(b"\x80\x022" + bytes(10_000))
+    publish(manage, folder)
+    assert Revision.objects.get().findings == []
+
+
+def test_the_sweep_looks_at_what_was_published_before(store: Path, open_tier: Tier) -> None:
+    index = b'{"weight_map": {"layer": "model-00009-of-00009.safetensors"}}'
+    files = {"model.safetensors.index.json": index, "README.md": b"# Card\n"}
+    revision = factories.published("acme/old", open_tier, files)
+    assert revision.findings is None
+    findings.sweep()
+    revision.refresh_from_db()
+    assert [one["code"] for one in revision.findings] == ["index_names_missing_file"]
+
+
+def test_a_lost_file_holds_no_sweep_up(store: Path, open_tier: Tier) -> None:
+    index = {"model.safetensors.index.json": b'{"weight_map": {}}'}
+    lost = factories.published("acme/lost", open_tier, index)
+    good = factories.published("acme/good", open_tier, {"README.md": b"# Card\n"})
+    for blob in store.rglob(lost.files.get().sha256):
+        blob.unlink()
+    findings.sweep()
+    lost.refresh_from_db()
+    good.refresh_from_db()
+    assert (lost.findings, good.findings) == (None, [])
+
+
+def test_pages_and_api_tell_what_looks_wrong(
+    client: Client, store: Path, open_tier: Tier, release_owner: User
+) -> None:
+    files = {"README.md": b"# Card\n", "readme.md": b"# Another\n"}
+    revision = factories.published("acme/case", open_tier, files)
+    findings.sweep()
+    sentence = "README.md and readme.md differ by case alone"
+    for page in ("/acme/case", "/acme/case/tree/main"):
+        assert sentence in client.get(page).content.decode(), page
+    (told,) = client.get("/api/v1/checkpoints/acme/case/revisions").json()
+    assert told["findings"][0]["code"] == "names_differ_by_case"
+    assert told["findings"][0]["paths"] == ["README.md", "readme.md"]
+    client.force_login(release_owner)
+    page = client.get(f"/admin/weights/revision/{revision.pk}/change/")
+    assert sentence in page.content.decode()

@@ -1,0 +1,81 @@
+"""Every check that needs no hash, one after the other."""
+
+from collections.abc import Iterable, Iterator
+
+from weights import md5_lists
+from weights.manifest import LFS_SUFFIXES
+from weights.manifest_lint import index_files, shard_sets
+from weights.manifest_lint.finding import (
+    ERROR,
+    WARNING,
+    Finding,
+    Listed,
+    Reader,
+    finding,
+    named,
+)
+
+_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+#: Bytes; git-lfs itself takes nothing longer for a pointer.
+_POINTER_MOST = 1024
+
+
+def lint(files: Iterable[Listed], read: Reader) -> list[Finding]:
+    """What looks wrong, errors first. `read` is asked for small files and starts of files."""
+    by_path = {file.path: file for file in sorted(files)}
+    sets = shard_sets.shard_sets(by_path.values())
+    found = [
+        *_pointers(by_path, read),
+        *_empty(by_path),
+        *shard_sets.gaps(sets),
+        *index_files.check(by_path, read),
+        *_md5_lists(by_path, read),
+        *shard_sets.mixed(sets),
+        *shard_sets.odd_sizes(sets),
+        *_same_in_lower_case(by_path),
+    ]
+    return sorted(found, key=lambda one: one.severity != ERROR)
+
+
+def _pointers(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+    """Small files that git keeps in the place of large ones."""
+    small = [path for path, file in files.items() if len(_POINTER) < file.size <= _POINTER_MOST]
+    pointers = [path for path in small if read(path, len(_POINTER)) == _POINTER]
+    if pointers:
+        what = named(pointers, len(pointers))
+        sentence = f"Pointers of git-lfs stand in the place of files ({what}); run git lfs pull."
+        yield finding("lfs_pointer", ERROR, sentence, pointers)
+
+
+def _empty(files: dict[str, Listed]) -> Iterator[Finding]:
+    empty = [
+        path
+        for path, file in files.items()
+        if not file.size and path.lower().endswith(LFS_SUFFIXES)
+    ]
+    if empty:
+        sentence = f"Files of weights without a byte: {named(empty, len(empty))}."
+        yield finding("weights_empty", ERROR, sentence, empty)
+
+
+def _md5_lists(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+    """Shards that a published list names beside others of it which are here."""
+    for path, file in files.items():
+        if not path.endswith(".csv") or file.size > md5_lists.LIST_SIZE_MOST:
+            continue
+        listed = md5_lists.parsed(path, read(path, md5_lists.LIST_SIZE_MOST))
+        missing = sorted(name for name in listed if name not in files)
+        if missing and len(missing) < len(listed):
+            sentence = f"{path} lists shards that are not here: {named(missing, len(missing))}."
+            yield finding("md5_list_names_missing_file", ERROR, sentence, missing)
+
+
+def _same_in_lower_case(files: dict[str, Listed]) -> Iterator[Finding]:
+    """Names that some file systems take for one."""
+    alike: dict[str, list[str]] = {}
+    for path in files:
+        alike.setdefault(path.casefold(), []).append(path)
+    for paths in alike.values():
+        if len(paths) > 1:
+            sentence = f"{' and '.join(paths)} differ by case alone: some systems keep only one."
+            yield finding("names_differ_by_case", WARNING, sentence, paths)

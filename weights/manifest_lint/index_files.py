@@ -1,0 +1,107 @@
+"""Index files of sharded models (`*.index.json`): do they tell of the files that are here?"""
+
+import json
+import posixpath
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from weights.manifest_lint.finding import (
+    ERROR,
+    WARNING,
+    Finding,
+    Listed,
+    Reader,
+    finding,
+    named,
+)
+from weights.manifest_lint.shard_sets import shard_sets
+
+#: Bytes; the index of the largest models has a few millions.
+INDEX_MOST = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Paths that an index names, and the bytes of all tensors by its own word, if it says."""
+
+    path: str
+    names: list[str]
+    total: int | None
+
+
+def check(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+    for path in files:
+        if not path.endswith(".index.json"):
+            continue
+        index = _parsed(path, files[path].size, read)
+        if isinstance(index, Finding):
+            yield index
+        elif index is not None:
+            yield from _against(index, files, read)
+
+
+def _parsed(path: str, size: int, read: Reader) -> _Index | Finding | None:
+    """The index; a finding for what is none, and None for an index of something else."""
+    if size > INDEX_MOST:
+        sentence = f"{path} is too large to be looked into ({size} bytes)."
+        return finding("index_unread", WARNING, sentence, [path])
+    try:
+        told = json.loads(read(path, INDEX_MOST))
+    except (ValueError, RecursionError):
+        return finding("index_unreadable", ERROR, f"{path} is not JSON.", [path])
+    weights = told.get("weight_map") if isinstance(told, dict) else None
+    if not isinstance(weights, dict):
+        return None
+    folder = posixpath.dirname(path)
+    named_files = {name for name in weights.values() if isinstance(name, str)}
+    metadata = told.get("metadata")
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    names = sorted(posixpath.join(folder, name) for name in named_files)
+    return _Index(path, names, total if type(total) is int else None)
+
+
+def _against(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+    missing = [name for name in index.names if name not in files]
+    if missing:
+        sentence = f"{index.path} names files that are not here: {named(missing, len(missing))}."
+        yield finding("index_names_missing_file", ERROR, sentence, missing)
+        return
+    left_out = _left_out(index, files)
+    if left_out:
+        sentence = f"{index.path} leaves out {named(left_out, len(left_out))}."
+        yield finding("index_leaves_out", WARNING, sentence, left_out)
+    yield from _totals(index, files, read)
+
+
+def _left_out(index: _Index, files: dict[str, Listed]) -> list[str]:
+    """Shards of the series that the index is about which no tensor of it stands in."""
+    told = set(index.names)
+    series = [{file.path for file in one.members.values()} for one in shard_sets(files.values())]
+    return sorted(path for one in series if one & told for path in one - told)
+
+
+def _totals(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+    """The bytes that the index promises against those that the files can hold."""
+    if index.total is None:
+        return
+    exact = all(name.endswith(".safetensors") for name in index.names)
+    sizes = [
+        _tensor_bytes(files[name], read) if exact else files[name].size for name in index.names
+    ]
+    held = sum(size for size in sizes if size is not None)
+    if None in sizes or held == index.total or (not exact and held > index.total):
+        return
+    # Pickled shards hold shared tensors once, which an index may have counted twice.
+    severity = ERROR if exact and held < index.total else WARNING
+    sentence = f"{index.path} speaks of {index.total} bytes; its shards hold {held}."
+    yield finding("index_total_differs", severity, sentence, [index.path])
+
+
+def _tensor_bytes(file: Listed, read: Reader) -> int | None:
+    """Bytes of a safetensors file behind its header; None for what has no such header."""
+    start = read(file.path, 8)
+    if len(start) < 8:
+        return None
+    held = file.size - 8 - int(struct.unpack("<Q", start)[0])
+    return held if held >= 0 else None
