@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from accounts import outbox
 from accounts.background import queue_after_commit, queue_now
-from accounts.models import AuditEvent, Grant, User
+from accounts.models import AuditEvent, Grant, Tier, User
 from accounts.turns import take_turn
 from weights import file_links, gate, signing
 from weights.caller import Caller, Refusal, session_caller
 from weights.errors import GateRefused
 from weights.models import Checkpoint, CheckpointLink, Revision
+from weights.models.checkpoint import CheckpointQuerySet
 
 LINKS_A_DAY = 3
 
@@ -24,12 +25,17 @@ LINKS_A_DAY = 3
 # -- asking and issuing -----------------------------------------------------------------
 
 
+def offered(tier: Tier) -> CheckpointQuerySet:
+    """The checkpoints of a tier that a holder of it is told of and gets links for."""
+    return Checkpoint.objects.visible_to(None).published().filter(tier=tier)
+
+
 def links_of_grant(grant: Grant) -> list[CheckpointLink]:
     """Queue one link for each published checkpoint of the grant's tier; again adds nothing."""
     if not grant.is_live:
         return []
     made = []
-    for checkpoint in Checkpoint.objects.published().filter(tier=grant.tier, private=False):
+    for checkpoint in offered(grant.tier):
         with transaction.atomic():
             link, created = CheckpointLink.objects.get_or_create(
                 grant=grant,
@@ -243,7 +249,8 @@ def sweep() -> None:
         if not queue_now("weights.issue_checkpoint_link", link_id):
             return
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
-    for checkpoint in Checkpoint.objects.published().filter(private=False, tier__mode="reviewed"):
+    offered_ones = Checkpoint.objects.visible_to(None).published()
+    for checkpoint in offered_ones.filter(tier__mode="reviewed"):
         without = approved.filter(tier=checkpoint.tier).exclude(
             checkpoint_links__checkpoint=checkpoint,
             checkpoint_links__cause=CheckpointLink.Cause.APPROVAL,

@@ -253,6 +253,21 @@ def test_the_sweep_makes_the_link_that_a_crash_kept_from_being_made(
     assert CheckpointLink.objects.get().cause == "approval"
 
 
+def test_an_approval_makes_no_link_for_an_embargoed_checkpoint_until_it_ends(
+    applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    ends = timezone.now() + timedelta(days=2)
+    factories.published("acme/later", gated_tier, embargo_until=ends)
+    application = factories.submitted(applicant, gated_tier)
+    grant = factories.approved(application, reviewer)
+    assert links.links_of_grant(grant) == []
+    links.sweep()
+    assert not CheckpointLink.objects.exists()
+    with time_machine.travel(ends + timedelta(minutes=1)):
+        links.sweep()
+    assert CheckpointLink.objects.get().checkpoint.name == "later"
+
+
 def test_only_three_links_a_day_are_given_for_one_checkpoint(
     applicant: User, gated_tier: Tier, revision: Revision
 ) -> None:
