@@ -56,13 +56,13 @@ def _domain(facts: Facts) -> Line:
         return Line("domain", Level.GREY, "Domain", "nothing to compare")
     if is_free(address):
         return Line("domain", Level.AMBER, "Domain", f"{domain} is free mail")
-    known = [domains.of_site(_text(facts, key)) for key in (SITE, "profile_url")]
-    sites = [site for site in known if site]
-    if not sites:
-        return Line("domain", Level.GREY, "Domain", f"no site to compare with {domain}")
-    if domain in sites:
-        return Line("domain", Level.GREEN, "Domain", f"{domain} is the organisation's site")
-    return Line("domain", Level.AMBER, "Domain", f"{domain} is not {sites[0]}")
+    for key, whose in ((SITE, "the organisation's site"), ("profile_url", "the profile's site")):
+        site = domains.of_site(_text(facts, key))
+        if site == domain:
+            return Line("domain", Level.GREEN, "Domain", f"{domain} is {whose}")
+        if site:
+            return Line("domain", Level.AMBER, "Domain", f"{domain} is not {whose}, {site}")
+    return Line("domain", Level.GREY, "Domain", f"no site to compare with {domain}")
 
 
 def _orcid(facts: Facts) -> Line:

@@ -78,6 +78,7 @@ def test_the_address_must_be_confirmed_by_its_holder() -> None:
         ("a@cs.ox.ac.uk", "", "https://orcid.org/0000-0002-1825-0097", "grey"),
         ("a@lab.example", "", "https://a.github.io/", "grey"),
         ("a@lab.example", "", "", "grey"),
+        ("a@evil.example", "https://ox.ac.uk/", "https://evil.example/a", "amber"),
         ("a@gmail.com", "https://gmail.com/", "", "amber"),
         ("a@xn--mnchen-3ya.de", "https://www.münchen.de", "", "green"),
         ("no address", "https://ox.ac.uk", "", "grey"),
@@ -88,6 +89,13 @@ def test_the_domain_is_held_against_the_organisations_site(
 ) -> None:
     said = {"work_email": email, "extra_site": site, "profile_url": profile}
     assert line("domain", answers=said)[0] == level
+
+
+def test_a_site_of_ones_own_is_not_taken_for_the_organisations() -> None:
+    said = {"work_email": "a@lab.example", "extra_site": "", "profile_url": "https://lab.example"}
+    assert line("domain", answers=said) == ("green", "lab.example is the profile's site")
+    said |= {"extra_site": "https://lab.example/"}
+    assert line("domain", answers=said) == ("green", "lab.example is the organisation's site")
 
 
 @pytest.mark.parametrize("url", ["http://[broken", "https://", "javascript:alert(1)", "ox.ac.uk"])
