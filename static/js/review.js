@@ -121,13 +121,26 @@ async function claim(address) {
     body: new FormData(form),
     headers: { Accept: "application/json" },
   }).catch(() => null);
-  const said = answer ? (await answer.json()).said : "it could not be claimed: no connection";
+  const told = await answer?.json().catch(() => null); // a sign-in page is no answer
+  const said = told?.said ?? "it could not be claimed: reload the page";
   const note = document.createElement("span");
   note.setAttribute("role", "status");
-  note.textContent = answer?.ok ? "claimed by you" : said;
-  if (answer?.ok) document.querySelector(".review-facts .state").textContent = "In review";
-  else note.className = "late";
+  const done = Boolean(told && answer.ok);
+  note.textContent = done ? "claimed by you" : said;
+  if (done) {
+    document.querySelector(".review-facts .state").textContent = "In review";
+    offerRelease();
+  } else note.className = "late";
   document.querySelector(".review-facts").append(note);
+}
+
+// What is claimed can be given back: the same button does it from now on.
+function offerRelease() {
+  const button = document.querySelector('button[form="claim"]');
+  if (!button) return;
+  button.form.action = button.dataset.then;
+  button.textContent = "Release";
+  delete button.dataset.key;
 }
 
 // -- keys ------------------------------------------------------------------------------------
