@@ -48,6 +48,11 @@ LABELS = {
     "licence_accept": "The licence is accepted",
 }
 
+#: key -> the answer, and its value, after which alone it is asked.
+CONDITIONS = {"commercial_detail": ("commercial", "yes")}
+
+#: What everybody is asked: thirteen questions.
+ASKED_OF_ALL = [label for key, label in LABELS.items() if key not in CONDITIONS]
 
 #: step -> (title, keys), in the order of the form.
 STEPS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.forms import excluded
 from accounts.models import FormVersion, Tier, TierChange
-from accounts.questions import LABELS
+from accounts.questions import ASKED_OF_ALL
 from accounts.tiers import AccessMode
 
 CHANGES_PAGE = 50
@@ -43,4 +43,4 @@ def questions_of(tier: Tier) -> list[str]:
     if tier.access_mode is not AccessMode.REVIEWED:
         return []
     own = FormVersion.objects.asked_by(tier)
-    return [*LABELS.values(), *(question["label"] for question in own)]
+    return [*ASKED_OF_ALL, *(question["label"] for question in own)]

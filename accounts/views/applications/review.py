@@ -14,7 +14,7 @@ from accounts.errors import AccountsError, InvalidAnswers, StaleAnswers
 from accounts.extras import asked
 from accounts.filling import REVIEW, Filling, answer_name
 from accounts.models import Application, Remark
-from accounts.questions import STEPS, readable
+from accounts.questions import CONDITIONS, STEPS, readable
 from accounts.views.applications.common import own, sentence
 from accounts.views.applications.steps import ORDER, Said, short_labels
 from accounts.views.people import signed_in
@@ -150,8 +150,9 @@ def _shown(sheet: Filling, step: str) -> list[str]:
     hidden = {extra.key for extra in sheet.extras} - {
         extra.key for extra in asked(sheet.extras, sheet.application.answers)
     }
-    if sheet.application.answers.get("commercial") != "yes":
-        hidden.add("commercial_detail")
+    for key, (other, wanted) in CONDITIONS.items():
+        if sheet.application.answers.get(other) != wanted:
+            hidden.add(key)
     return [key for key in sheet.keys(step) if key not in hidden]
 
 

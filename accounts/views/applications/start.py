@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,7 +16,7 @@ from accounts.forms import CountryForm, excluded
 from accounts.markdown import to_html
 from accounts.models import FormVersion, LicenceVersion, Tier, User
 from accounts.models.application.eligibility import refuse_to_apply
-from accounts.questions import LABELS
+from accounts.questions import ASKED_OF_ALL
 from accounts.tiers import AccessMode
 from accounts.views.applications.common import address_of, sentence
 from accounts.views.people import signed_in
@@ -67,10 +68,11 @@ def _start_page(
     extras = FormVersion.objects.asked_by(tier)
     context = {
         "tier": tier,
-        "questions": [*LABELS.values(), *(extra["label"] for extra in extras)],
+        "questions": [*ASKED_OF_ALL, *(extra["label"] for extra in extras)],
         "blocked": excluded(tier).values(),
         "findings": duo.before(tier),
         "form": form,
+        "answer_days": settings.ANSWER_DAYS,
     }
     return render(request, "accounts/application_start.html", context, status=status)
 

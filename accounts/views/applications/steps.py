@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import BoundField
@@ -20,14 +21,12 @@ from accounts.extras import Extra
 from accounts.filling import REVIEW, Filling, answer_name, save_step
 from accounts.markdown import to_html
 from accounts.models import Application, Attachment, LicenceVersion, Remark
-from accounts.questions import LABELS, STEPS
+from accounts.questions import CONDITIONS, LABELS, STEPS
 from accounts.views.applications.common import address_of, own, sentence
 from accounts.views.applications.interrupted import signed_out, taken_up
 from accounts.views.people import signed_in
 
 ORDER = [*STEPS, REVIEW]
-#: Questions of every application that wait for another's answer.
-_CONDITIONS = {"commercial_detail": ("commercial", "yes")}
 
 
 @dataclass
@@ -46,11 +45,11 @@ class Asked:
     @property
     def if_key(self) -> str:
         """The question that this one waits for, by which scripts hide it; empty for none."""
-        return self.extra.if_key if self.extra else _CONDITIONS.get(self.field.name, ("", ""))[0]
+        return self.extra.if_key if self.extra else CONDITIONS.get(self.field.name, ("", ""))[0]
 
     @property
     def if_value(self) -> str:
-        return self.extra.if_value if self.extra else _CONDITIONS.get(self.field.name, ("", ""))[1]
+        return self.extra.if_value if self.extra else CONDITIONS.get(self.field.name, ("", ""))[1]
 
 
 @dataclass
@@ -159,6 +158,7 @@ def _show(
         "is_stale": typed is not None,
         "organisations": organisations.well_known() if step == "you" else [],
         "may_adopt": applications.may_adopt(application),
+        "answer_days": settings.ANSWER_DAYS,
     }
     if step == "terms":
         context |= _terms(filling)
