@@ -208,6 +208,10 @@ class SettleForm(ActionForm):
     done = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
 
+class MailForm(ActionForm):
+    mail = forms.UUIDField(widget=forms.HiddenInput)
+
+
 class ConflictForm(ActionForm):
     reason = forms.CharField(label="What it is", max_length=500)
 

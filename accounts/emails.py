@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
+from django.utils import timezone
 
 from accounts import outbox
 from accounts.outbox import Message
 from accounts.reasons import waiting_days
 from accounts.roles import DECIDERS, GRANT_KEEPERS, Role
+from accounts.signals import checkpoints_of
 
 if TYPE_CHECKING:
     from accounts.models import (
@@ -26,22 +28,14 @@ if TYPE_CHECKING:
     from accounts.receipts import Receipt
 
 
-def _address(user: "User", application: "ApplicationRecord | None" = None) -> str:
-    """The address given in the application, else the account's own."""
-    snapshot = application.latest_snapshot if application else None
-    return (snapshot.answers.get("work_email") if snapshot else "") or user.email
+#: Checkpoints that an approval names; the rest is counted.
+NAMED = 10
 
 
 def application_received(application: "ApplicationRecord") -> None:
-    _about(application, "application_received", f"{application.pk}:{application.snapshots.count()}")
-
-
-def receipt_again(application: "ApplicationRecord") -> None:
-    """The receipt once more, because its reader asked for it."""
-    mails = apps.get_model("accounts", "OutgoingMail").objects
-    sent = mails.filter(kind="application_received", object_id=str(application.public_id)).count()
-    key = f"{application.pk}:{application.snapshots.count()}:again:{sent}"
-    _about(application, "application_received", key)
+    number = application.snapshots.count()
+    facts = {"is_again": number > 1, "answer_days": settings.ANSWER_DAYS}
+    _about(application, "application_received", f"{application.pk}:{number}", **facts)
 
 
 def application_withdrawn(application: "ApplicationRecord") -> None:
@@ -53,7 +47,15 @@ def application_withdrawn(application: "ApplicationRecord") -> None:
 
 
 def compose_approved(application: "ApplicationRecord", *, until: datetime, note: str) -> Message:
-    return _to_applicant(application, "application_approved", until=until, note=note)
+    names = checkpoints_of(application.tier)
+    return _to_applicant(
+        application,
+        "application_approved",
+        until=until,
+        note=note,
+        checkpoints=names[:NAMED],
+        more=len(names[NAMED:]),
+    )
 
 
 def compose_rejected(application: "ApplicationRecord", *, reasons: list[str], note: str) -> Message:
@@ -73,7 +75,7 @@ def compose_returned(
         "application_returned",
         remarks=said,
         note=note,
-        silence_days=settings.RETURN_SILENCE_DAYS,
+        ends=timezone.now() + timedelta(days=settings.RETURN_SILENCE_DAYS),
         **_reasons(reasons),
     )
 
@@ -105,9 +107,8 @@ def application_lapsed(application: "ApplicationRecord", *, was_draft: bool) -> 
 
 def return_reminder(application: "ApplicationRecord", day: int) -> bool:
     """Remind an applicant of what was returned, on this day of silence; whether now written."""
-    quiet_since = max(application.returned_at or application.saved_at, application.saved_at)
-    ends = quiet_since + timedelta(days=settings.RETURN_SILENCE_DAYS)
-    key = f"{application.pk}:{quiet_since.isoformat()}:{day}"
+    ends = application.last_heard_at + timedelta(days=settings.RETURN_SILENCE_DAYS)
+    key = f"{application.pk}:{application.last_heard_at.isoformat()}:{day}"
     return _about(application, "return_reminder", key, ends=ends)
 
 
@@ -320,7 +321,9 @@ def _to_leads(grant: "Grant", what: str, event: "AuditEvent", receipt: "Receipt"
 
 def _reasons(codes: list[str]) -> dict[str, object]:
     words = apps.get_model("accounts", "ReasonText").objects.current()
-    return {"reasons": [words[code] for code in codes], "waiting_days": waiting_days(codes)}
+    days = waiting_days(codes)
+    again = timezone.now() + timedelta(days=days)
+    return {"reasons": [words[code] for code in codes], "waiting_days": days, "again": again}
 
 
 def _about(application: "ApplicationRecord", kind: str, key: str, **context: object) -> bool:
@@ -330,12 +333,13 @@ def _about(application: "ApplicationRecord", kind: str, key: str, **context: obj
 
 
 def _to_applicant(application: "ApplicationRecord", kind: str, **context: object) -> Message:
-    return outbox.compose(
-        kind,
-        to=_address(application.applicant, application),
-        recipient=application.applicant,
-        context={"application": application, "tier": application.tier, **context},
-    )
+    """To the address and by the name last given in the application, else the account's."""
+    applicant, snapshot = application.applicant, application.latest_snapshot
+    said = snapshot.answers if snapshot else {}
+    called = said.get("full_name") or applicant.display_name
+    context = {"application": application, "tier": application.tier, "called": called, **context}
+    to = said.get("work_email") or applicant.email
+    return outbox.compose(kind, to=to, recipient=applicant, context=context)
 
 
 def _to_holder(

@@ -1,10 +1,11 @@
 """Where an application stands, as its applicant may know it."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import chain
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from accounts.history import Event, events_of
 from accounts.models import Application, OutgoingMail
@@ -20,6 +21,8 @@ _MAILS = {
     "application_lapsed": "Mail that it lapsed",
     "application_reopened": "Mail that it is reopened",
     "remark_made": "Mail with a remark",
+    "return_reminder": "Reminder that it waits for you",
+    "draft_warning": "Warning that the draft will be erased",
 }
 _STATES = {
     OutgoingMail.State.QUEUED: "on its way",
@@ -31,9 +34,15 @@ _STATES = {
 
 @dataclass(frozen=True)
 class MailEvent(Event):
-    """A mail on the timeline; `failed` is one that did not arrive."""
+    """A mail on the timeline; `failed` is one that did not arrive.
+
+    Its words are empty where they are not kept; `mail_id` is empty while it is on its way.
+    """
 
     failed: bool = False
+    subject: str = ""
+    words: str = ""
+    mail_id: str = ""
 
 
 def timeline(application: Application) -> list[Event]:
@@ -41,31 +50,38 @@ def timeline(application: Application) -> list[Event]:
     return sorted(chain(events_of(application), _mails(application)), key=lambda event: event.at)
 
 
-def _mails(application: Application) -> list[MailEvent]:
+def mails_to_applicant(application: Application) -> QuerySet[OutgoingMail]:
+    """What its applicant was mailed about it, and may read and have sent again."""
     about = OutgoingMail.objects.filter(
         object_kind="application",
         object_id=str(application.public_id),
         recipient=application.applicant_id,
     )
-    told = about.only("kind", "to", "state", "created_at", "sent_at").order_by("pk")
-    return [
-        MailEvent(
-            mail.sent_at or mail.created_at,
-            _MAILS.get(mail.kind, "Mail"),
-            f"to {mail.to}: {_STATES[OutgoingMail.State(mail.state)]}",
-            failed=mail.state == OutgoingMail.State.FAILED,
-        )
-        for mail in told
-    ]
+    return about.order_by("pk")
+
+
+def _mails(application: Application) -> list[MailEvent]:
+    return [_mail(mail) for mail in mails_to_applicant(application)]
+
+
+def _mail(mail: OutgoingMail) -> MailEvent:
+    state, keeps = OutgoingMail.State(mail.state), mail.keeps_its_words
+    return MailEvent(
+        mail.sent_at or mail.created_at,
+        _MAILS.get(mail.kind, "Mail"),
+        f"to {mail.to}: {_STATES[state]}",
+        failed=state == OutgoingMail.State.FAILED,
+        subject=mail.subject if keeps else "",
+        words=mail.text if keeps else "",
+        mail_id=str(mail.public_id) if keeps and state != OutgoingMail.State.QUEUED else "",
+    )
 
 
 def answer_by(application: Application) -> date | None:
     """The day on which it lapses unless its applicant does something; None where none comes."""
-    since: datetime | None
-    if application.status == Status.RETURNED:
-        since, days = application.returned_at, settings.RETURN_SILENCE_DAYS
-    elif application.status == Status.DRAFT:
-        since, days = application.saved_at, settings.DRAFT_SILENCE_DAYS
-    else:
-        return None
-    return (since + timedelta(days=days)).date() if since else None
+    silence = {
+        Status.RETURNED: settings.RETURN_SILENCE_DAYS,
+        Status.DRAFT: settings.DRAFT_SILENCE_DAYS,
+    }
+    days = silence.get(Status(application.status))
+    return None if days is None else (application.last_heard_at + timedelta(days=days)).date()

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.background import queue_after_commit
+from accounts.errors import TransitionRefused
 from accounts.models.mail import OutgoingMail
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 ATTEMPTS_MOST = 8
 #: How long a worker that is sending may be silent before another sends in its place.
 CLAIM = timedelta(minutes=2)
-BLOTTED = "[removed after sending]"
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,30 @@ def enqueue(
     return mail
 
 
+def send_again(mail: OutgoingMail) -> None:
+    """Send a message once more, as it was: one that left as a message of its own.
+
+    Raises TransitionRefused for one that is on its way, and for one whose words are not kept.
+    """
+    state = OutgoingMail.State
+    if mail.state == state.QUEUED:
+        raise TransitionRefused("this mail is on its way already")
+    if not mail.keeps_its_words:
+        raise TransitionRefused("what this mail said is not kept; it cannot be sent again")
+    failed = OutgoingMail.objects.filter(pk=mail.pk, state=state.FAILED)
+    if failed.update(state=state.QUEUED, attempts=0, next_attempt_at=timezone.now()):
+        queue_after_commit("accounts.deliver_mail", mail.pk)
+        return
+    copies = OutgoingMail.objects.filter(unique_key__startswith=f"{mail.unique_key}:again:")
+    as_it_was = ("kind", "recipient", "to", "subject", "text", "html", "object_kind", "object_id")
+    again, made = OutgoingMail.objects.get_or_create(
+        unique_key=f"{mail.unique_key}:again:{copies.count() + 1}",
+        defaults={name: getattr(mail, name) for name in as_it_was},
+    )
+    if made:
+        queue_after_commit("accounts.deliver_mail", again.pk)
+
+
 def written(kind: str, key: str) -> datetime | None:
     """When the message of this cause was written, if it was."""
     mail = OutgoingMail.objects.filter(unique_key=f"{kind}:{key}").only("created_at").first()
@@ -167,5 +191,5 @@ def _try_later(mail: OutgoingMail, error: str) -> None:
 def _note_sent(mail: OutgoingMail) -> None:
     mail.state, mail.sent_at, mail.last_error = OutgoingMail.State.SENT, timezone.now(), ""
     if mail.secret:
-        mail.text = mail.text.replace(mail.secret, BLOTTED)
+        mail.text = mail.text.replace(mail.secret, mail.BLOTTED)
         mail.secret = ""

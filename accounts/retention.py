@@ -24,7 +24,7 @@ NETWORKS_KEPT = timedelta(days=90)
 EXPORTS_KEPT = timedelta(days=7)
 GRANTS_KEPT = timedelta(days=6 * 365 + 2)
 #: What stands where words were.
-REMOVED = "[removed]"
+REMOVED = OutgoingMail.REMOVED
 #: Of the answers, what stays for the public numbers.
 STAYS = ("country",)
 

@@ -38,9 +38,9 @@ urlpatterns = [
     path("access/<uuid:public_id>/give-back/", grants.grant_surrender, name="grant-surrender"),
     path("applications/<uuid:public_id>/copy/", follow.application_copy, name="application-copy"),
     path(
-        "applications/<uuid:public_id>/receipt/",
-        follow.application_receipt,
-        name="application-receipt",
+        "applications/<uuid:public_id>/mails/<uuid:mail_id>/",
+        follow.application_mail,
+        name="application-mail",
     ),
     path(
         "applications/<uuid:public_id>/answers/",

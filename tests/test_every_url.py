@@ -27,7 +27,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from accounts.models import Grant, RoleAssignment, Tier, User
+from accounts.models import Application, Grant, OutgoingMail, RoleAssignment, Tier, User
 from accounts.roles import Role
 from tests import factories
 from weights import signing
@@ -108,7 +108,7 @@ WORDS = {
     "accounts:application-withdraw",
     "accounts:grant-surrender",
     "accounts:application-copy",
-    "accounts:application-receipt",
+    "accounts:application-mail",
     "accounts:application-answer",
     "accounts:document-add",
     "accounts:document",
@@ -329,6 +329,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "application_id": [str(application.pk if application else 1)],
         "content_type_id": ["1"],
         "public_id": [str(one.public_id) for one in mine if one] or [str(uuid.uuid4())],
+        "mail_id": _mails_about(application) or [str(uuid.uuid4())],
         "slug": [world.tier.slug, world.tier.licence.slug],
         "version": ["1"],
         "action": ["approve"],
@@ -341,6 +342,12 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "key": ["abc"],
         "uidb36": ["1"],
     }
+
+
+def _mails_about(application: Application | None) -> list[str]:
+    about = str(application.public_id) if application else ""
+    mails = OutgoingMail.objects.filter(object_kind="application", object_id=about)
+    return [str(mail.public_id) for mail in mails]
 
 
 def addresses(route: Route, world: World, caller: Person) -> Iterator[str]:

@@ -6,9 +6,14 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.background import queue_now
-from accounts.models import Application, Grant, User
+from accounts.models import Application, Grant, Tier, User
 from accounts.receipts import Address
-from accounts.signals import addresses_asked, application_decided, person_erased
+from accounts.signals import (
+    addresses_asked,
+    application_decided,
+    checkpoints_asked,
+    person_erased,
+)
 from weights import given, links
 from weights.models import CheckpointLink, Download
 
@@ -28,6 +33,12 @@ def issue_links(sender: Any, application: Application, **kwargs: Any) -> None:
 def addresses_given(sender: Any, grant: Grant, now: datetime, **kwargs: Any) -> list[Address]:
     """What was given on a grant that is being closed."""
     return given.on_grant(grant, now)
+
+
+@receiver(checkpoints_asked)
+def checkpoints_of(sender: Any, tier: Tier, **kwargs: Any) -> list[str]:
+    """What an approval tells its holder of: those that it makes links for."""
+    return [checkpoint.repo_id for checkpoint in links.offered(tier)]
 
 
 @receiver(person_erased)

@@ -24,6 +24,10 @@ class OutgoingMail(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
+    #: What stands where a secret was, and where words that are not kept any more were.
+    BLOTTED = "[removed after sending]"
+    REMOVED = "[removed]"
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=60)
     unique_key = models.CharField(max_length=200, unique=True)
@@ -55,3 +59,9 @@ class OutgoingMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.to}"
+
+    @property
+    def keeps_its_words(self) -> bool:
+        """Whether it reads as it was sent; one with a live link in it is none to show again."""
+        removed = self.text == self.REMOVED or self.BLOTTED in self.text
+        return bool(self.to) and not self.secret and not removed

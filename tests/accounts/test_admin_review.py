@@ -181,3 +181,47 @@ def test_staff_beyond_loopback_need_a_second_factor(
     answer = desk.get("/admin/")
     assert answer.status_code == 302
     assert desk.get("/admin/", follow=True).redirect_chain[-1][0].startswith("/accounts/2fa/")
+
+
+# -- mails ------------------------------------------------------------------------------
+
+
+def _again(desk: Client, application: Application, mail: OutgoingMail) -> str:
+    posted = {"mail-mail": str(mail.public_id)}
+    return desk.post(_button(application, "mail"), posted, follow=True).text
+
+
+def test_a_reviewer_reads_each_mail_and_sends_it_again(
+    desk: Client, application: Application, reviewer: User
+) -> None:
+    OutgoingMail.objects.update(state="failed", attempts=8, last_error="no such host")
+    mail = OutgoingMail.objects.get()
+    page = desk.get(_page(application)).text
+    assert "no such host" in page
+    assert "has arrived" in page
+    assert "on its way once more" in _again(desk, application, mail)
+    mail.refresh_from_db()
+    assert mail.state == "queued"
+    event = AuditEvent.objects.about(application).latest("pk")
+    assert (event.action, event.actor_name) == ("application.mail_again", reviewer.username)
+
+
+def test_a_mail_about_something_else_is_not_sent_from_here(
+    desk: Client, application: Application
+) -> None:
+    factories.submitted(factories.person(), factories.tier("elsewhere"))
+    OutgoingMail.objects.update(state="failed")
+    other = OutgoingMail.objects.exclude(object_id=str(application.public_id)).get()
+    assert "about something else" in _again(desk, application, other)
+    other.refresh_from_db()
+    assert other.state == "failed"
+
+
+def test_an_auditor_reads_mails_and_sends_none(client: Client, application: Application) -> None:
+    client.force_login(factories.staff("auditor", Role.AUDITOR))
+    OutgoingMail.objects.update(state="failed")
+    page = client.get(_page(application)).text
+    assert "has arrived" in page
+    assert "Send it again" not in page
+    _again(client, application, OutgoingMail.objects.get())
+    assert OutgoingMail.objects.get().state == "failed"

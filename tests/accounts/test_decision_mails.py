@@ -1,9 +1,10 @@
 """What a decision mails is what was composed before it: the reviewer reads it first."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts import emails
 from accounts.models import Application, OutgoingMail, ReasonText, Tier, User
@@ -43,7 +44,8 @@ def test_a_rejection_mails_what_was_composed(application: Application, reviewer:
     application.reject(by=reviewer, reasons=reasons, note=NOTE)
     assert written("application_rejected") == [composed]
     assert "No research here. Ask a colleague." in composed.text
-    assert "after 90 days" in composed.text
+    again = timezone.now() + timedelta(days=90)
+    assert f"after 90 days, from {again.day} {again:%B %Y} on" in composed.text
 
 
 def test_a_return_mails_what_was_composed(application: Application, reviewer: User) -> None:
@@ -54,6 +56,8 @@ def test_a_return_mails_what_was_composed(application: Application, reviewer: Us
     assert written("application_returned") == [composed]
     assert "Which method?" in composed.text
     assert "Project title" not in composed.text
+    ends = timezone.now() + timedelta(days=30)
+    assert f"submit again by {ends.day} {ends:%B %Y}" in composed.text
 
 
 def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
@@ -67,3 +71,64 @@ def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
     assert written("second_approval_wanted") == composed
     assert [message.recipient for message in composed] == [lead_reviewer]
     assert written("application_approved") == []
+
+
+# -- what each says ---------------------------------------------------------------------
+
+
+def test_a_receipt_names_who_wrote_and_the_day_of_the_answer(application: Application) -> None:
+    (receipt,) = written("application_received")
+    due = application.due_on
+    assert due is not None
+    assert application.reference in receipt.subject
+    assert f"Dear {application.answers['full_name']}," in receipt.text
+    assert "5 working days: you hear from us by" in receipt.text
+    assert f"by {due.day} {due:%B %Y}, by mail" in receipt.text
+
+
+def test_a_receipt_of_changes_says_that_the_place_is_kept(
+    applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    application = factories.returned(applicant, gated_tier, reviewer)
+    sha256 = factories.in_force(gated_tier).text_sha256
+    application.submit(by=applicant, licence_sha256=sha256)
+    again = written("application_received")[1]
+    assert "again, with your changes; it kept its place in the queue" in again.text
+    assert "five" not in again.text
+
+
+def test_the_target_is_the_portals_own(
+    applicant: User, gated_tier: Tier, settings: pytest.FixtureRequest
+) -> None:
+    settings.ANSWER_DAYS = 1  # type: ignore[attr-defined]
+    factories.submitted(applicant, gated_tier)
+    assert "1 working day: you hear" in written("application_received")[0].text
+
+
+@pytest.mark.usefixtures("store")
+def test_an_approval_names_what_it_opens_and_the_first_command(application: Application) -> None:
+    tier = application.tier
+    factories.published("acme/large", tier)
+    factories.published("acme/secret", tier, private=True)
+    later = timezone.now() + timedelta(days=1)
+    factories.published("acme/later", tier, embargo_until=later)
+    factories.published("acme/elsewhere")
+    mail = emails.compose_approved(application, until=UNTIL, note="")
+    assert "It opens:\n\n  acme/large\n\nA mail of its own" in mail.text
+    assert "hf download acme/large\n" in mail.text
+
+
+def test_an_approval_for_a_tier_without_bytes_says_so(application: Application) -> None:
+    mail = emails.compose_approved(application, until=UNTIL, note="")
+    assert "None of its checkpoints is published here yet" in mail.text
+
+
+@pytest.mark.usefixtures("store")
+def test_an_approval_counts_what_it_does_not_name(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.emails.NAMED", 1)
+    for name in ("acme/b", "acme/a"):
+        factories.published(name, application.tier)
+    mail = emails.compose_approved(application, until=UNTIL, note="")
+    assert "  acme/a\n  and 1 more, listed with your access" in mail.text

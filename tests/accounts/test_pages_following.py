@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -9,6 +10,7 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from django.utils import timezone
 
+from accounts import emails
 from accounts.models import Application, OutgoingMail, Tier, User
 from accounts.moves import Status
 from tests import factories
@@ -83,6 +85,21 @@ def test_a_draft_and_a_returned_application_tell_when_they_lapse(
     assert "form/project/" in page  # where the remark is
 
 
+def test_what_an_applicant_saves_moves_the_day_on_which_it_lapses(
+    window: Client, applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    """As the reminder by mail and the sweep have it."""
+    application = factories.returned(applicant, gated_tier, reviewer)
+    application.returned_at = timezone.now() - timedelta(days=20)
+    application.save(update_fields=["returned_at"])
+    application.save_answers({}, by=applicant, seen_version=application.answers_version)
+    day = timezone.now() + timedelta(days=portal_settings.RETURN_SILENCE_DAYS)
+    assert f"Answer by <strong>{day.day} {day:%B %Y}</strong>" in page_of(window, application)
+    emails.return_reminder(application, day=7)
+    told = OutgoingMail.objects.get(kind="return_reminder").text
+    assert f"lapses on {day.day} {day:%B %Y}" in told
+
+
 def test_a_lapsed_application_says_that_nothing_was_decided(
     window: Client, applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
@@ -131,23 +148,78 @@ def test_each_mail_stands_on_the_timeline_and_a_failure_is_seen(
     assert "is-failed" in page
 
 
-def test_the_receipt_is_sent_again_at_most_three_times_an_hour(
+def mail_of(application: Application, **facts: Any) -> OutgoingMail:
+    """The first mail to its applicant, made to be as these facts say."""
+    mail = OutgoingMail.objects.filter(recipient=application.applicant).order_by("pk").first()
+    assert mail is not None
+    for name, value in facts.items():
+        setattr(mail, name, value)
+    mail.save()
+    return mail
+
+
+def again(window: Client, application: Application, mail: OutgoingMail) -> str:
+    answer = act(window, application, f"mails/{mail.public_id}")
+    return str(answer.text)
+
+
+def test_a_mail_is_read_where_it_stands(window: Client, application: Application) -> None:
+    mail = mail_of(application, text="Read <this> at https://example.org/x", state="kept")
+    page = page_of(window, application)
+    assert mail.subject in page
+    assert "Read &lt;this&gt; at <a href=" in page
+    assert "Send it again" in page
+
+
+def test_a_mail_is_sent_again_as_it_was_at_most_three_times_an_hour(
     window: Client, application: Application
 ) -> None:
+    mail = mail_of(application, state="sent")
     for _ in range(3):
-        assert "on its way once more" in act(window, application, "receipt").text
-    assert "three receipts were sent" in act(window, application, "receipt").text.lower()
+        assert "on its way once more" in again(window, application, mail)
+    assert "three mails were sent" in again(window, application, mail).lower()
     mails = OutgoingMail.objects.filter(kind="application_received")
     assert mails.count() == 4
-    assert mails.values("text").distinct().count() == 1
+    assert mails.values("to", "subject", "text", "object_id").distinct().count() == 1
+    assert set(mails.exclude(pk=mail.pk).values_list("state", flat=True)) == {"queued"}
 
 
-def test_there_is_no_receipt_for_what_is_not_sent(
-    window: Client, applicant: User, gated_tier: Tier
+def test_a_mail_that_failed_is_tried_again_itself(window: Client, application: Application) -> None:
+    mail = mail_of(application, state="failed", attempts=8)
+    again(window, application, mail)
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts) == ("queued", 0)
+    assert OutgoingMail.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"state": "queued"},
+        {"state": "sent", "text": "[removed]"},
+        {"state": "sent", "text": "Open [removed after sending]"},
+        {"state": "kept", "secret": "https://example.org/d/x/", "text": "https://example.org/d/x/"},
+    ],
+)
+def test_what_is_on_its_way_or_not_kept_is_not_sent_again(
+    facts: dict[str, str], window: Client, application: Application
 ) -> None:
-    draft = Application.objects.start(applicant, gated_tier)
-    assert "there is no receipt" in act(window, draft, "receipt").text.lower()
-    assert not OutgoingMail.objects.exists()
+    mail = mail_of(application, **facts)
+    assert "Send it again" not in page_of(window, application)
+    assert "example.org/d/" not in page_of(window, application)
+    assert "once more" not in again(window, application, mail)
+    assert OutgoingMail.objects.count() == 1
+
+
+def test_mails_of_others_are_not_sent_by_an_applicant(
+    window: Client, application: Application, reviewer: User, lead_reviewer: User
+) -> None:
+    application.assign(reviewer, by=lead_reviewer)
+    to_staff = OutgoingMail.objects.get(kind="application_assigned")
+    other = factories.submitted(factories.person(), application.tier)
+    for mail in (to_staff, mail_of(other)):
+        address = f"/applications/{application.public_id}/mails/{mail.public_id}/"
+        assert window.post(address).status_code == 404
 
 
 def test_mails_to_staff_stand_on_no_applicants_page(
@@ -223,7 +295,9 @@ def test_an_open_application_is_not_copied(window: Client, application: Applicat
     assert Application.objects.count() == 1
 
 
-@pytest.mark.parametrize("what", ["copy", "receipt", "answers", "adopt", "review", "form/you"])
+@pytest.mark.parametrize(
+    "what", ["copy", f"mails/{uuid4()}", "answers", "adopt", "review", "form/you"]
+)
 def test_another_persons_application_does_not_exist(
     client: Client, application: Application, what: str
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from accounts.decision_forms import ActionForm
 from accounts.errors import NotFound
-from accounts.models import Application, User
+from accounts.models import Application, OutgoingMail, User
 from accounts.moves import Status
 
 #: Reopening takes away what was given, and so it needs the right to do that.
@@ -72,6 +72,12 @@ def _talked(action: str, application: Application, by: User, said: dict[str, Any
                 raise NotFound("there is no such remark")
             application.settle(remark, by=by, done=said["done"])
             return "ticked off" if said["done"] else "open again"
+        case "mail":
+            mail = OutgoingMail.objects.filter(public_id=said["mail"]).first()
+            if mail is None:
+                raise NotFound("there is no such mail")
+            application.send_mail_again(mail, by=by)
+            return f"the mail to {mail.to} is on its way once more"
         case "conflict":
             application.declare_conflict(by=by, reason=said["reason"])
             return "your conflict of interest is noted; somebody else decides"

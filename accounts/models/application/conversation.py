@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from accounts import emails, working_days
+from accounts import emails, outbox, working_days
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.models.application.record import transition
 from accounts.models.application.reviewer import ReviewerMoves
@@ -12,7 +12,7 @@ from accounts.models.audit import AuditEvent
 from accounts.moves import Actor
 
 if TYPE_CHECKING:
-    from accounts.models import Consultation, Remark, User
+    from accounts.models import Consultation, OutgoingMail, Remark, User
 
 
 class ConversationMoves(ReviewerMoves):
@@ -43,6 +43,16 @@ class ConversationMoves(ReviewerMoves):
         if changed:
             details = {"remark": remark.pk, "done": done}
             AuditEvent.record("application.settle", actor=by, target=self, details=details)
+
+    @transition
+    def send_mail_again(self, mail: "OutgoingMail", *, by: "User") -> None:
+        """Send a mail about it once more, as it was: one that did not arrive, or was lost."""
+        self._demand_reviewer(by)
+        if (mail.object_kind, mail.object_id) != ("application", str(self.public_id)):
+            raise NotAllowed("that mail is about something else")
+        outbox.send_again(mail)
+        details = {"kind": mail.kind}
+        AuditEvent.record("application.mail_again", actor=by, target=self, details=details)
 
     @transition
     def remind(self, *, by: "User") -> None:

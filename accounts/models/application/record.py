@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -112,6 +113,11 @@ class ApplicationRecord(models.Model):
     def is_waiting(self) -> bool:
         """Whether staff, not the applicant, has the next move."""
         return self.status in WAITING_STATES
+
+    @property
+    def last_heard_at(self) -> datetime:
+        """When its applicant last did something; whatever they save breaks their silence."""
+        return max(self.returned_at or self.saved_at, self.saved_at)
 
     @property
     def is_editable(self) -> bool:

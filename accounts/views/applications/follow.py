@@ -5,11 +5,11 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import emails, following, forecast, rate_limits
+from accounts import following, forecast, outbox, rate_limits
 from accounts.errors import AccountsError, LimitReached
 from accounts.filling import Filling, answer_name
 from accounts.models import Application, ReasonText, Tier, User
@@ -22,7 +22,7 @@ from accounts.tiers import AccessMode
 from accounts.views.applications.common import address_of, own, sentence
 from accounts.views.people import signed_in
 
-_RECEIPTS = Limit("receipt", 3, 3600)
+_MAILS = Limit("mail-again", 3, 3600)
 
 
 @login_required
@@ -53,7 +53,6 @@ def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "answer_by": following.answer_by(application),
         "grant": getattr(application, "grant", None),
         "can_withdraw": application.is_waiting,
-        "can_resend": application.is_waiting and snapshot is not None,
         **_remarks(application, person),
         **_next_form(application, person),
     }
@@ -134,16 +133,15 @@ def application_copy(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def application_receipt(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Send the receipt once more, at most three times an hour."""
+def application_mail(request: HttpRequest, public_id: str, mail_id: str) -> HttpResponse:
+    """Send a mail of the timeline once more, at most three an hour."""
     application = own(request, public_id)
+    mail = get_object_or_404(following.mails_to_applicant(application), public_id=mail_id)
     try:
-        if not application.is_waiting:
-            raise LimitReached("there is no receipt to send for it now")
-        if not rate_limits.take(_RECEIPTS, str(signed_in(request).pk)).allowed:
-            raise LimitReached("three receipts were sent this hour; look for one, or try later")
-        emails.receipt_again(application)
-        messages.success(request, "The receipt is on its way once more.")
+        if not rate_limits.take(_MAILS, str(signed_in(request).pk)).allowed:
+            raise LimitReached("three mails were sent again this hour; look for one, or try later")
+        outbox.send_again(mail)
+        messages.success(request, f"The mail to {mail.to} is on its way once more.")
     except AccountsError as error:
         messages.error(request, sentence(error))
     return redirect("accounts:application-detail", application.public_id)
