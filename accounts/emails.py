@@ -15,6 +15,7 @@ from accounts.signals import checkpoints_of
 
 if TYPE_CHECKING:
     from accounts.models import (
+        ApiToken,
         AuditEvent,
         Consultation,
         Decision,
@@ -140,6 +141,18 @@ def application_reopened(application: "ApplicationRecord", ended: "Grant | None"
 def account_erased(person: "User", address: str) -> None:
     """The last word, to the address that was erased; it is not kept beside the person."""
     outbox.send("account_erased", to=address, key=str(person.public_id), context={})
+
+
+def token_leaked(token: "ApiToken") -> None:
+    """Tell its owner that a token was found in the open and opens nothing any more."""
+    outbox.send(
+        "token_leaked",
+        to=token.user.email,
+        key=str(token.public_id),
+        recipient=token.user,
+        about=token,
+        context={"token": token},
+    )
 
 
 # -- to staff ---------------------------------------------------------------------------

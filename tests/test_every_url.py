@@ -86,6 +86,7 @@ WORDS = {
     "delivery:link-folder-bare",
     *(f"api:{name}" for name in API),
     "unknown-api-address",
+    "credential-revoke",
     "transparency-csv",
     "accounts:transparency",
     "accounts:privacy",

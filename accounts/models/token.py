@@ -66,6 +66,14 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         AuditEvent.record("token.made", actor=by or user, target=token, details=details)
         return token, plain
 
+    @transaction.atomic
+    def revoke_all(self, user: "User", *, by: "User | None", cause: str) -> int:
+        """Refuse every token of this person from the next request on; how many there were."""
+        tokens = list(self.active().filter(user=user))
+        for token in tokens:
+            token.revoke(by=by, cause=cause)
+        return len(tokens)
+
 
 class ApiToken(models.Model):
     """A credential kept as its SHA-256; 238 random bits need no slow hash."""
@@ -106,9 +114,12 @@ class ApiToken(models.Model):
         ApiToken.objects.filter(pk=self.pk).update(last_used_at=now, last_used_network=network)
 
     @transaction.atomic
-    def revoke(self, *, by: "User | None") -> None:
-        """Refuse this token from the next request on; again changes nothing."""
+    def revoke(self, *, by: "User | None", cause: str = "") -> bool:
+        """Refuse this token from the next request on; again changes nothing and is False."""
         now = timezone.now()
-        if ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now):
-            self.revoked_at = now
-            AuditEvent.record("token.revoked", actor=by, target=self)
+        if not ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now):
+            return False
+        self.revoked_at = now
+        details = {"cause": cause} if cause else {}
+        AuditEvent.record("token.revoked", actor=by, target=self, details=details)
+        return True

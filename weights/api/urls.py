@@ -1,10 +1,11 @@
-"""Everything below /api/v1; it stands before the Hub's addresses, which take all of /api/."""
+"""Our addresses below /api/; they stand before the Hub's, which take all of /api/."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from weights.api.api import api
+from weights.api.credentials import revoke_leaked
 from weights.api.problems import Refused, problem
 from weights.api.transparency import table_csv
 
@@ -16,6 +17,7 @@ def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 urlpatterns = [
     path("api/v1/", api.urls),
+    path("api/credentials/revoke", revoke_leaked, name="credential-revoke"),
     path("api/v1/transparency/<slug:table>.csv", table_csv, name="transparency-csv"),
     re_path(r"^api/v1(?:/(?P<rest>[\s\S]*))?$", unknown_address, name="unknown-api-address"),
 ]

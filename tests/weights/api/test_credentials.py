@@ -1,0 +1,106 @@
+"""A leaked token is ended by whoever found it, and nothing is told of it (security.md, TK)."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import ApiToken, AuditEvent, OutgoingMail, User
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+ADDRESS = "/api/credentials/revoke"
+
+
+def send(client: Client, sent: Any, **headers: str) -> Any:
+    return client.post(ADDRESS, sent, content_type="application/json", headers=headers)
+
+
+def opens(client: Client, token: str) -> bool:
+    headers = {"Authorization": f"Bearer {token}"}
+    return client.get("/api/whoami-v2", headers=headers).status_code == 200
+
+
+def test_anyone_ends_a_token_and_its_owner_is_told_once(client: Client, applicant: User) -> None:
+    token = factories.token(applicant)
+    assert opens(client, token)
+    answers = [send(client, {"credentials": [token]}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert not opens(client, token)
+    mail = OutgoingMail.objects.get(kind="token_leaked")
+    assert mail.to == applicant.email
+    assert token not in mail.text
+    event = AuditEvent.objects.get(action="token.revoked")
+    assert (event.actor_id, event.details) == (None, {"cause": "leaked"})
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        lambda tokens: tokens,
+        lambda tokens: {"credentials": tokens},
+        lambda tokens: [{"token": one, "type": "wb", "url": "https://x.example"} for one in tokens],
+        lambda tokens: {"found": {"in": [f" {one}\n" for one in tokens]}},
+    ],
+    ids=["list", "credentials", "scanner", "nested"],
+)
+def test_several_are_ended_at_once_in_whatever_form_they_come(
+    sent: Any, client: Client, applicant: User, other_person: User
+) -> None:
+    tokens = [factories.token(applicant), factories.token(other_person), "wb_nonsense", "x"]
+    assert send(client, sent(tokens)).status_code == 202
+    assert not ApiToken.objects.active().exists()
+    assert OutgoingMail.objects.filter(kind="token_leaked").count() == 2
+
+
+def test_the_answer_is_the_same_whether_or_not_a_token_is_known(
+    client: Client, applicant: User
+) -> None:
+    known = send(client, [factories.token(applicant)])
+    unknown = send(client, ["wb_" + "0" * 46])
+    assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
+    assert "X-Error-Code" not in unknown
+    assert {*known.headers} == {*unknown.headers}
+
+
+def test_what_is_no_token_costs_no_query(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        assert send(client, ["wb_" + "0" * 46, "hf_abc", "", 7, None]).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        (b"[", "application/json", 400, "body_not_json"),
+        (b'"\xff"', "application/json", 400, "body_not_utf8"),
+        (b"[" * 40 + b"]" * 40, "application/json", 400, "body_too_deep"),
+        (b"[" + b"1," * 1000 + b"1]", "application/json", 400, "body_too_long"),
+        (b'"' + b"x" * 1024 * 1024 + b'"', "application/json", 413, "body_too_large"),
+        (b"wb_x", "text/plain", 415, "unsupported_media_type"),
+    ],
+    ids=["no JSON", "no UTF-8", "deep", "long", "large", "type"],
+)
+def test_what_cannot_be_read_is_named(
+    body: bytes, content_type: str, status: int, code: str, client: Client
+) -> None:
+    answer: Any = client.post(ADDRESS, body, content_type=content_type)
+    assert (answer.status_code, answer["X-Error-Code"]) == (status, code)
+    assert answer.json()["code"] == code
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_it_is_sent_by_post_alone(method: str, client: Client) -> None:
+    answer = client.generic(method, ADDRESS)
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+
+
+def test_it_needs_no_csrf_token_and_looks_at_no_cookie(applicant: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(applicant)
+    answer = send(client, [factories.token(applicant)])
+    assert answer.status_code == 202
+    assert "Set-Cookie" not in answer.headers
