@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from accounts import guesses, outbox
 from accounts.error_pages import error_page
+from accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -25,11 +26,29 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ImmediateHttpResponse(error_page(request, 429, wait=wait)) from error
         guesses.demand_sign_in(request)
 
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell a person what changed at their account, to the address it had before."""
+        super().send_notification_mail(
+            template_prefix, user, {**(context or {}), "user": user}, email
+        )
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Write allauth's message into the outbox in the transaction of its cause."""
         site = {"name": settings.SITE_NAME, "domain": urlsplit(settings.PUBLIC_URL).netloc}
         message = self.render_mail(
-            template_prefix, email, {"current_site": site, **_on_our_origin(context)}
+            template_prefix,
+            email,
+            {
+                "current_site": site,
+                "PUBLIC_URL": settings.PUBLIC_URL,
+                **_on_our_origin(context),
+            },
         )
         user = context.get("user")
         outbox.enqueue(

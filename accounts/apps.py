@@ -11,6 +11,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and access"
 
     def ready(self) -> None:
+        # Models are loaded only now.
+        from accounts import password_changes, recent_sign_in  # noqa: F401, PLC0415
+
         # After django.contrib.auth's own receiver, which makes the permissions: it stands
         # first in INSTALLED_APPS, and receivers run in the order they were connected.
         post_migrate.connect(sync_role_groups, dispatch_uid="accounts.sync_role_groups")

@@ -5,12 +5,13 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
-from accounts import second_factor
+from accounts import recent_sign_in, second_factor
 from accounts.models import User
 from portal import health
 
@@ -20,9 +21,11 @@ class PortalAdminSite(AdminSite):
     index_title = "What needs you"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Active, unsuspended staff with a second factor (design.md section 7)."""
+        """Active, unsuspended staff with a second factor, signed in within twelve hours."""
         user = request.user
         if not super().has_permission(request) or getattr(user, "suspended_at", None):
+            return False
+        if not recent_sign_in.opens_the_admin(request):
             return False
         return isinstance(user, User) and second_factor.satisfied_by(user)
 
@@ -49,7 +52,10 @@ class PortalAdminSite(AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Staff who lack only the second factor are led to set one up."""
+        """Staff whose time is up sign in again; those without a second factor set one up."""
+        if super().has_permission(request) and not recent_sign_in.opens_the_admin(request):
+            logout(request)
+            messages.info(request, "The admin asks staff to sign in again after twelve hours.")
         if super().has_permission(request) and not self.has_permission(request):
             messages.warning(request, "Staff need a second factor: set one up, then come back.")
             return redirect("mfa_index")

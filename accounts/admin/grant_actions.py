@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from accounts import recent_sign_in
 from accounts.errors import AccountsError
 from accounts.models import Grant, RoleAssignment, User
 from accounts.reasons import allowed_for
@@ -114,6 +115,7 @@ def act(
 
     Raises PermissionDenied where one of them is of a tier that this person doesn't keep.
     """
+    recent_sign_in.demand(request)
     grants = list(queryset.select_related("user", "tier"))
     person = signed_in(request)
     for grant in grants:

@@ -13,11 +13,11 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts import erasure
+from accounts import erasure, recent_sign_in
 from accounts.admin.own_tiers import OfOwnTiers, covers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
-from accounts.models import AuditEvent, HolderRecord, RoleAssignment, User
+from accounts.models import ApiToken, AuditEvent, HolderRecord, RoleAssignment, User
 from accounts.roles import Role
 from accounts.views.people import signed_in
 
@@ -27,8 +27,44 @@ admin.site.unregister(Group)
 admin.site.unregister(Authenticator)
 
 
+class AsksAgain(admin.ModelAdmin):
+    """Pages that change who may do what: opened only by someone who was asked lately.
+
+    Also to read the empty form, so that nobody has to type it twice.
+    """
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        self._demand_recent(request, object_id)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self._demand_recent(request, object_id)
+        return super().delete_view(request, object_id, extra_context)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Its actions change records; looking at the list does not."""
+        if request.method == "POST":
+            recent_sign_in.demand(request)
+        return super().changelist_view(request, extra_context)
+
+    def _demand_recent(self, request: HttpRequest, object_id: str | None) -> None:
+        may = self.has_change_permission(request) if object_id else self.has_add_permission(request)
+        if may or self.has_delete_permission(request):
+            recent_sign_in.demand(request, keep_what_was_sent=False)
+
+
 @admin.register(User)
-class AccountAdmin(UserAdmin):
+class AccountAdmin(AsksAgain, UserAdmin):
     list_display = ["username", "email", "is_staff", "is_active", "suspended_at", "date_joined"]
     list_filter = ["is_staff", "is_active"]
     fieldsets = (
@@ -67,6 +103,17 @@ class AccountAdmin(UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
 
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """A password set for somebody ends their tokens, as one that they reset does."""
+        if self.has_change_permission(request):
+            recent_sign_in.demand(request, keep_what_was_sent=False)
+        before = self.get_object(request, id)
+        answer = super().user_change_password(request, id, form_url)
+        after = self.get_object(request, id)
+        if before and after and before.password != after.password:
+            ApiToken.objects.revoke_all(after, by=signed_in(request), cause="password_reset")
+        return answer
+
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         AuditEvent.record(
@@ -78,7 +125,7 @@ class AccountAdmin(UserAdmin):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(OfOwnTiers):
+class RoleAssignmentAdmin(AsksAgain, OfOwnTiers):
     list_display = ["user", "role", "tier", "created_at"]
     list_filter = ["role", "tier"]
     autocomplete_fields = ["user"]

@@ -123,6 +123,8 @@ ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "root", "staff", "weighbridge"]
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Whoever changes a password, an address or a factor is not always its owner, who is told.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.split(":", 1)[0]
 # Per name and per address; what all people may do together stands in accounts/rate_limits.py.
@@ -134,6 +136,10 @@ ACCOUNT_RATE_LIMITS = {
     "confirm_email": "3/6h/key",
     "reauthenticate": "10/5m/user",
 }
+ACCOUNT_FORMS = {"change_password": "accounts.forms.passwords.ChangePasswordForm"}
+#: Who was asked for a password, passkey or code so many seconds ago is not asked again
+#: (accounts/recent_sign_in.py has the same for the admin).
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_TOTP_ISSUER = SITE_NAME
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_FORMS = {

@@ -10,6 +10,8 @@ from accounts.moves import Status
 #: Reopening takes away what was given, and so it needs the right to do that.
 PERMISSIONS = {"reopen": "accounts.revoke_grant"}
 REVIEW = "accounts.review_application"
+#: These give access or take it away.
+CHANGES_RIGHTS = frozenset({"approve", "reopen"})
 #: After these the next application opens.
 ENDS = frozenset({"approve", "return", "reject"})
 

@@ -20,7 +20,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import queue
+from accounts import queue, recent_sign_in
 from accounts.admin.application import decisions, export, page, preview
 from accounts.admin.application.batch import BatchActions, is_number
 from accounts.admin.application.queue import FILTERS, Columns, Queue, searched
@@ -192,6 +192,8 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         if action not in page.FORMS or not request.user.has_perm(permission):
             self.message_user(request, "you may not do that here", messages.ERROR)
             return redirect("admin:accounts_application_change", application.pk)
+        if action in decisions.CHANGES_RIGHTS:
+            recent_sign_in.demand(request, within=recent_sign_in.THIS_SITTING)
         form = page.form_of(action, application, signed_in(request), request.POST)
         if not form.is_valid():
             return self._again(request, application, action, form)

@@ -1,0 +1,177 @@
+"""The admin asks again before rights change hands, and ends after twelve hours (AD)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import ApiToken, Grant, RoleAssignment, Tier, User
+from accounts.roles import Role
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+REAUTHENTICATE = "/accounts/reauthenticate/"
+
+
+@pytest.fixture
+def grant(applicant: User, gated_tier: Tier) -> Grant:
+    return factories.grant(applicant, gated_tier)
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(timezone.now()) as traveller:
+        yield traveller
+
+
+def revoke(client: Client, grant: Grant) -> Any:
+    sent = {
+        "action": "revoke",
+        "_selected_action": str(grant.pk),
+        "confirmed": "yes",
+        "code": "leak",
+        "reason": "Its weights were found in public.",
+    }
+    return client.post("/admin/accounts/grant/", sent)
+
+
+def assert_asked(answer: Any) -> None:
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(REAUTHENTICATE)
+
+
+def test_a_grant_is_revoked_only_by_who_signed_in_lately(
+    client: Client, lead_reviewer: User, grant: Grant, clock: time_machine.Traveller
+) -> None:
+    client.force_login(lead_reviewer)
+    clock.shift(timedelta(minutes=16))
+    assert_asked(revoke(client, grant))
+    grant.refresh_from_db()
+    assert grant.state == Grant.State.ACTIVE
+
+
+def test_what_was_sent_goes_on_once_the_password_is_shown(
+    client: Client, lead_reviewer: User, grant: Grant, clock: time_machine.Traveller
+) -> None:
+    client.force_login(lead_reviewer)
+    clock.shift(timedelta(minutes=16))
+    asked = revoke(client, grant)
+    wrong: Any = client.post(asked["Location"], {"password": "wrong password 1"})
+    assert "reauthenticate" in wrong.request["PATH_INFO"]
+    next_page = {"password": factories.PASSWORD, "next": "/admin/accounts/grant/"}
+    done: Any = client.post(REAUTHENTICATE, next_page)
+    assert done.status_code == 200
+    grant.refresh_from_db()
+    assert grant.state == Grant.State.REVOKED
+
+
+def test_a_superuser_is_asked_like_everybody(
+    client: Client, grant: Grant, clock: time_machine.Traveller
+) -> None:
+    root = User.objects.create_superuser("root", "root@example.org", factories.PASSWORD)
+    client.force_login(root)
+    clock.shift(timedelta(minutes=16))
+    assert_asked(revoke(client, grant))
+    assert_asked(client.get("/admin/accounts/roleassignment/add/"))
+    assert_asked(client.get(f"/admin/accounts/user/{root.pk}/change/"))
+    assert_asked(client.get(f"/admin/accounts/user/{root.pk}/password/"))
+
+
+def test_roles_and_accounts_change_only_after_a_fresh_sign_in(
+    client: Client,
+    administrator: User,
+    applicant: User,
+    clock: time_machine.Traveller,
+) -> None:
+    client.force_login(administrator)
+    role = {"user": applicant.pk, "role": "reviewer", "tier": ""}
+    held = RoleAssignment.objects.assign(applicant, Role.AUDITOR)
+    clock.shift(timedelta(minutes=16))
+    assert_asked(client.post("/admin/accounts/roleassignment/add/", role))
+    page = f"/admin/accounts/roleassignment/{held.pk}/delete/"
+    assert_asked(client.post(page, {"post": "yes"}))
+    chosen = {"action": "delete_selected", "_selected_action": str(held.pk), "post": "yes"}
+    assert_asked(client.post("/admin/accounts/roleassignment/", chosen))
+    assert_asked(client.post(f"/admin/accounts/user/{applicant.pk}/change/", {"is_active": ""}))
+    chosen = {"action": "erase", "_selected_action": str(applicant.pk), "sure": "yes"}
+    assert_asked(client.post("/admin/accounts/user/", chosen))
+    assert [one.role for one in applicant.roles.all()] == [Role.AUDITOR]
+    applicant.refresh_from_db()
+    assert applicant.is_active
+    assert applicant.erased_at is None
+    assert client.get("/admin/accounts/roleassignment/").status_code == 200
+
+
+def test_a_password_that_was_typed_waits_in_no_session(
+    client: Client, administrator: User, applicant: User, clock: time_machine.Traveller
+) -> None:
+    client.force_login(administrator)
+    clock.shift(timedelta(minutes=16))
+    secret = "a new password that nobody knows"
+    typed = {"password1": secret, "password2": secret, "usable_password": "true"}
+    assert_asked(client.post(f"/admin/accounts/user/{applicant.pk}/password/", typed))
+    assert secret not in str([one.get_decoded() for one in Session.objects.all()])
+
+
+def test_an_application_is_approved_only_within_a_sitting(
+    client: Client, reviewer: User, applicant: User, gated_tier: Tier, clock: Any
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    application.claim(by=reviewer)
+    client.force_login(reviewer)
+    page = f"/admin/accounts/application/{application.pk}/decide/approve/"
+    clock.shift(timedelta(hours=2, minutes=1))
+    assert_asked(client.post(page, {"until": "2030-01-01", "note": ""}))
+    assert not Grant.objects.exists()
+
+
+def test_a_session_opens_the_admin_for_twelve_hours(
+    client: Client, lead_reviewer: User, clock: time_machine.Traveller
+) -> None:
+    client.force_login(lead_reviewer)
+    clock.shift(timedelta(hours=11, minutes=59))
+    assert client.get("/admin/").status_code == 200
+    clock.shift(timedelta(minutes=2))
+    led: Any = client.get("/admin/", follow=True)
+    assert led.redirect_chain[-1][0] == "/accounts/login/?next=%2Fadmin%2F"
+    assert "after twelve hours" in led.text
+    assert "_auth_user_id" not in client.session
+    typed = {"login": "lead", "password": factories.PASSWORD, "next": "/admin/"}
+    assert client.post("/accounts/login/", typed)["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_code_of_the_second_factor_counts_as_shown(
+    client: Client, lead_reviewer: User, grant: Grant, clock: time_machine.Traveller
+) -> None:
+    codes = {"seed": "a seed of this test", "used_mask": 0}
+    Authenticator.objects.create(user=lead_reviewer, type="recovery_codes", data=codes)
+    code = Authenticator.objects.get().wrap().get_unused_codes()[0]
+    client.force_login(lead_reviewer)
+    clock.shift(timedelta(minutes=16))
+    assert_asked(revoke(client, grant))
+    client.post("/accounts/2fa/reauthenticate/", {"code": code, "next": "/admin/"})
+    assert revoke(client, grant).status_code == 200
+    grant.refresh_from_db()
+    assert grant.state == Grant.State.REVOKED
+
+
+def test_a_password_set_by_staff_ends_the_tokens(
+    client: Client, administrator: User, applicant: User
+) -> None:
+    factories.token(applicant)
+    client.force_login(administrator)
+    page = f"/admin/accounts/user/{applicant.pk}/password/"
+    secret = "a new password that nobody knows"
+    wrong = {"password1": secret, "password2": "another", "usable_password": "true"}
+    client.post(page, wrong)
+    assert ApiToken.objects.active().exists()
+    client.post(page, {**wrong, "password2": secret})
+    assert not ApiToken.objects.active().exists()

@@ -1,0 +1,121 @@
+"""Sessions and tokens end when their owner, or a new password, says so (security.md, TK and AC)."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from accounts.models import ApiToken, AuditEvent, OutgoingMail, User
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+NEW = "another suite password 2"
+
+
+def signed_in(username: str) -> Client:
+    """A browser in which this person has typed their password."""
+    client = Client()
+    typed = {"login": username, "password": factories.PASSWORD}
+    assert client.post("/accounts/login/", typed).status_code == 302
+    return client
+
+
+def is_signed_in(client: Client) -> bool:
+    return client.get("/settings/tokens/").status_code == 200
+
+
+def opens(token: str) -> bool:
+    headers = {"Authorization": f"Bearer {token}"}
+    return Client().get("/api/whoami-v2", headers=headers).status_code == 200
+
+
+def change_password(client: Client, **more: str) -> Any:
+    typed = {"oldpassword": factories.PASSWORD, "password1": NEW, "password2": NEW}
+    return client.post("/accounts/password/change/", {**typed, **more})
+
+
+def test_signing_in_gives_the_session_a_new_id(client: Client, applicant: User) -> None:
+    client.get("/accounts/login/")
+    session = client.session
+    session["planted"] = "by somebody who knows this id"
+    session.save()
+    before = str(session.session_key)
+    client.cookies["sessionid"] = before
+    client.post("/accounts/login/", {"login": "applicant", "password": factories.PASSWORD})
+    assert client.session.session_key != before
+    assert not Session.objects.filter(session_key=before).exists()
+
+
+def test_signing_out_ends_the_session_on_the_server(applicant: User) -> None:
+    client = signed_in("applicant")
+    stolen = Client()
+    stolen.cookies["sessionid"] = client.cookies["sessionid"].value
+    assert is_signed_in(stolen)
+    client.post("/accounts/logout/")
+    assert not is_signed_in(stolen)
+    assert not Session.objects.exists()
+
+
+def test_every_other_session_is_listed_and_ended_at_once(applicant: User) -> None:
+    here, there = signed_in("applicant"), signed_in("applicant")
+    assert here.get("/accounts/sessions/").text.count("<tr>") == 3  # with the head
+    here.post("/accounts/sessions/")
+    assert is_signed_in(here)
+    assert not is_signed_in(there)
+
+
+def test_a_new_password_ends_all_other_sessions_and_tells_its_owner(applicant: User) -> None:
+    here, there = signed_in("applicant"), signed_in("applicant")
+    assert change_password(here).status_code == 302
+    assert is_signed_in(here)
+    assert not is_signed_in(there)
+    mail = OutgoingMail.objects.get(kind="password_changed")
+    assert (mail.to, mail.recipient) == (applicant.email, applicant)
+    assert "/accounts/password/reset/" in mail.text
+    assert "IP address" not in mail.text
+
+
+def test_a_new_password_leaves_tokens_unless_told_otherwise(applicant: User) -> None:
+    token = factories.token(applicant)
+    client = signed_in("applicant")
+    assert "Revoke my API tokens too" in client.get("/accounts/password/change/").text
+    change_password(client)
+    assert opens(token)
+
+
+def test_a_new_password_ends_the_tokens_where_asked(applicant: User) -> None:
+    token = factories.token(applicant)
+    change_password(signed_in("applicant"), revoke_tokens="on")
+    assert not opens(token)
+    assert AuditEvent.objects.get(action="token.revoked").details == {"cause": "password_changed"}
+
+
+def test_without_a_token_the_form_does_not_ask_about_them(applicant: User) -> None:
+    page = signed_in("applicant").get("/accounts/password/change/").text
+    assert "Revoke my API tokens" not in page
+
+
+def test_a_reset_password_ends_tokens_and_sessions_at_the_next_request(
+    client: Client, applicant: User
+) -> None:
+    token, elsewhere = factories.token(applicant), signed_in("applicant")
+    assert opens(token)
+    client.post("/accounts/password/reset/", {"email": applicant.email})
+    found = re.search(r"/accounts/password/reset/key/\S+", OutgoingMail.objects.get().text)
+    assert found is not None
+    form = client.get(found[0])["Location"]
+    assert client.post(form, {"password1": NEW, "password2": NEW}).status_code == 302
+    assert not opens(token)
+    assert not is_signed_in(elsewhere)
+    assert not ApiToken.objects.active().exists()
+
+
+def test_a_deactivated_account_opens_nothing_at_the_next_request(applicant: User) -> None:
+    token, client = factories.token(applicant), signed_in("applicant")
+    assert opens(token)
+    User.objects.filter(pk=applicant.pk).update(is_active=False)
+    assert not opens(token)
+    assert not is_signed_in(client)
