@@ -3,10 +3,13 @@
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts import passkeys
+
 
 def site(request: HttpRequest) -> dict[str, object]:
     return {
         "SITE_NAME": settings.SITE_NAME,
         "PUBLIC_URL": settings.PUBLIC_URL,
         "MAIL_LEAVES": settings.MAIL_LEAVES,
+        "PASSKEYS_ELSEWHERE": passkeys.address_with_a_name(request),
     }

@@ -342,6 +342,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "url": ["weights/"],
         "key": ["abc"],
         "uidb36": ["1"],
+        "pk": record,
     }
 
 

@@ -141,11 +141,17 @@ ACCOUNT_FORMS = {"change_password": "accounts.forms.passwords.ChangePasswordForm
 #: (accounts/recent_sign_in.py has the same for the admin).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_TOTP_ISSUER = SITE_NAME
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "accounts.passkeys.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_FORMS = {
     "authenticate": "accounts.guesses.CountedAuthenticateForm",
     "reauthenticate": "accounts.guesses.CountedReauthenticateForm",
     "activate_totp": "accounts.guesses.CountedActivateForm",
+    "add_webauthn": "accounts.passkeys.PasskeyAddForm",
+    "login_webauthn": "accounts.passkeys.PasskeyLoginForm",
+    "authenticate_webauthn": "accounts.passkeys.PasskeyAuthenticateForm",
+    "reauthenticate_webauthn": "accounts.passkeys.PasskeyReauthenticateForm",
 }
 USERSESSIONS_TRACK_ACTIVITY = False
 
