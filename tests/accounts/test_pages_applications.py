@@ -143,6 +143,37 @@ def test_what_was_typed_while_the_session_ended_is_kept_through_signing_in(
     assert begun.application.answers["title"] == "Typed after the session ended"
 
 
+def test_what_was_typed_before_signing_in_again_elsewhere_is_shown_and_not_saved(
+    begun: Filler, applicant: User
+) -> None:
+    """Its form has an old proof: as far as anyone can tell it is another site's."""
+    begun.save("project", title="What was saved before")
+    place, seen = begun.place("project"), begun.hidden("project")
+    window = Client(enforce_csrf_checks=True)
+    window.force_login(applicant)
+    sent = {"title": "Typed <before>", "seen": seen}
+    answer = window.post(place, sent)
+    assert answer.status_code == 403
+    assert "This is not saved yet" in answer.text
+    assert 'value="Typed &lt;before&gt;"' in answer.text
+    assert "What was saved before" in answer.text
+    quiet = window.post(place, sent, headers={"accept": "application/json"})
+    assert (quiet.status_code, quiet.json()["code"]) == (403, "csrf_failed")
+    assert begun.application.answers["title"] == "What was saved before"
+    proof = window.cookies["csrftoken"].value
+    assert window.post(place, {**sent, "csrfmiddlewaretoken": proof}).status_code == 302
+    assert begun.application.answers["title"] == "Typed <before>"
+
+
+def test_another_site_leaves_no_text_for_who_signs_in_next(begun: Filler, applicant: User) -> None:
+    place = begun.place("project")
+    window = Client(enforce_csrf_checks=True)
+    answer = window.post(place, {"title": "Forged", "seen": begun.hidden("project")})
+    assert (answer.status_code, "csrf_failed" in answer.text) == (403, True)
+    window.force_login(applicant)
+    assert "Forged" not in window.get(place).text
+
+
 def test_what_a_stranger_sends_is_nobodys_text(
     begun: Filler, other_person: User, applicant: User
 ) -> None:

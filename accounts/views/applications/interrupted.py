@@ -4,6 +4,7 @@ import json
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.middleware.csrf import CsrfViewMiddleware
 
 from accounts import rate_limits, request_facts
 from accounts.rate_limits import Limit
@@ -32,6 +33,17 @@ def _put_by(request: HttpRequest) -> None:
     network = request_facts.current().network
     if len(text) <= _MOST and rate_limits.take(_STRANGERS, network).allowed:
         request.session[_KEY] = json.dumps([request.path, text])
+
+
+def refusal(request: HttpRequest) -> HttpResponse | None:
+    """The answer to a form without the proof of this browser, None to one with it.
+
+    The page was open before its reader signed in again, or it is another site's: nothing of it
+    may be kept.
+    """
+    looked_at = CsrfViewMiddleware(signed_out).process_view(request, signed_out, (), {})
+    assert looked_at is None or isinstance(looked_at, HttpResponse)
+    return looked_at
 
 
 def taken_up(request: HttpRequest) -> QueryDict | None:

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryD
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import applications, differences, organisations
@@ -23,7 +24,7 @@ from accounts.markdown import to_html
 from accounts.models import Application, Attachment, LicenceVersion, Remark
 from accounts.questions import CONDITIONS, LABELS, STEPS
 from accounts.views.applications.common import address_of, own, sentence
-from accounts.views.applications.interrupted import signed_out, taken_up
+from accounts.views.applications.interrupted import refusal, signed_out, taken_up
 from accounts.views.people import signed_in
 
 ORDER = [*STEPS, REVIEW]
@@ -61,15 +62,19 @@ class Said:
     text: str
 
 
+@csrf_exempt  # looked at below, so as not to lose what was typed
 @require_http_methods(["GET", "HEAD", "POST"])
 def application_step(request: HttpRequest, public_id: str, step: str) -> HttpResponse:
     """One step; a save goes on to where the button says, even with gaps."""
     if step not in STEPS:
         raise Http404(f"the form has no step {step!r}")
+    refused = refusal(request)
     if not request.user.is_authenticated:
-        return signed_out(request)
+        return refused or signed_out(request)
     application = own(request, public_id)
     filling = Filling(application, signed_in(request))
+    if refused is not None:
+        return _show_unproven(request, filling, step)
     if request.method == "POST":
         return _keep(request, filling, step, request.POST)
     if (sent := taken_up(request)) is not None:
@@ -118,6 +123,17 @@ def _keep(request: HttpRequest, filling: Filling, step: str, sent: QueryDict) ->
     return redirect(_next(application, step, str(sent.get("go", "next"))))
 
 
+def _show_unproven(request: HttpRequest, filling: Filling, step: str) -> HttpResponse:
+    """Nothing is saved: what was sent stands in a form that can be."""
+    if request.headers.get("Accept") == "application/json":
+        error = "Not saved: you signed in again since. Press Save, then look at your text."
+        return JsonResponse({"error": error, "code": "csrf_failed"}, status=403)
+    if not filling.application.is_editable:
+        return redirect("accounts:application-detail", filling.application.public_id)
+    typed = filling.typed(step, request.POST)
+    return _show(request, filling, step, typed=typed, status=403)
+
+
 def _told_quietly(error: AccountsError) -> HttpResponse:
     return JsonResponse({"error": sentence(error), "code": error.code}, status=409)
 
@@ -155,7 +171,8 @@ def _show(
         "steps": filling.steps,
         "seen": filling.seen(step),
         "asked": _asked(filling, step, typed, strict=strict),
-        "is_stale": typed is not None,
+        "is_stale": typed is not None and status == 409,
+        "is_unproven": typed is not None and status == 403,
         "organisations": organisations.well_known() if step == "you" else [],
         "may_adopt": applications.may_adopt(application),
         "answer_days": settings.ANSWER_DAYS,
