@@ -186,6 +186,15 @@ def test_after_a_decision_the_next_oldest_unclaimed_opens(
     assert "Nothing else waits for you." in done.text
 
 
+def test_after_the_last_unclaimed_one_stands_what_is_on_ones_own_desk(
+    desk: Client, application: Application, gated_tier: Tier, reviewer: User
+) -> None:
+    factories.submitted(factories.person(), gated_tier).claim(by=reviewer)
+    done = desk.post(button(application, "approve"), SAID["approve"], follow=True)
+    assert "Nothing else is unclaimed; on your own desk: 1." in done.text
+    assert done.redirect_chain[0][0].endswith("?desk=mine")
+
+
 # -- two reviewers ----------------------------------------------------------------------
 
 

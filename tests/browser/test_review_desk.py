@@ -112,6 +112,7 @@ def test_a_reviewer_decides_by_keyboard(
         page.keyboard.press(key)
     page.wait_for_selector(".mail-text:has-text('is approved')")
     page.wait_for_selector(".review-facts :text('claimed by you')")
+    assert page.locator("button[form=claim]").inner_text() == "Release"
     words.append(page.evaluate(COUNT))
     subject, text = (page.locator(name).inner_text() for name in (".mail-subject", ".mail-text"))
     opened = len(loads)
@@ -125,7 +126,7 @@ def test_a_reviewer_decides_by_keyboard(
     _rejects_by_keyboard(page)
     page.wait_for_url(desk.url + desk.pages["following"])
     page.goto(desk.url + desk.pages["again"])
-    page.locator(".history summary").click()
+    page.locator(".history > summary").click()
     assert subject in page.locator(".history").inner_text()
     assert "identity yes" in page.locator(".history").inner_text()
     assert text

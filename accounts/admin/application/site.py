@@ -17,7 +17,7 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import queue, recent_sign_in
@@ -28,6 +28,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.decision_forms import ActionForm
 from accounts.errors import AccountsError
 from accounts.models import Application
+from accounts.queue import Desk
 from accounts.views.people import signed_in
 
 ALONE = "No other reviewer of this tier could give the second approval."
@@ -98,9 +99,19 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
     def _open_next(self, request: HttpRequest, after: Application | None) -> HttpResponseRedirect:
         following = queue.next_for(signed_in(request), after)
         if following is None:
-            self.message_user(request, "Nothing else waits for you.", messages.INFO)
-            return redirect("admin:accounts_application_changelist")
+            return self._none_unclaimed(request)
         return redirect("admin:accounts_application_change", following.pk)
+
+    def _none_unclaimed(self, request: HttpRequest) -> HttpResponseRedirect:
+        """To what is on one's own desk, if anything is."""
+        address = reverse("admin:accounts_application_changelist")
+        mine = self.get_queryset(request).filter(queue.on_desk(Desk.MINE, signed_in(request)))
+        if left := mine.count():
+            told = f"Nothing else is unclaimed; on your own desk: {left}."
+            self.message_user(request, told, messages.INFO)
+            return redirect(f"{address}?desk={Desk.MINE}")
+        self.message_user(request, "Nothing else waits for you.", messages.INFO)
+        return redirect(address)
 
     # -- one application -----------------------------------------------------------------
 
