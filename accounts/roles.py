@@ -39,6 +39,7 @@ _VIEW_WEIGHTS = [
     "weights.view_verificationrun",
     "weights.view_ref",
     "weights.view_family",
+    "weights.view_recall",
 ]
 
 _TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownissue"]
@@ -59,6 +60,7 @@ PERMISSIONS: dict[str, list[str]] = {
         *_TRIAGE,
         "weights.publish_checkpoint",
         "weights.verify_blob",
+        "weights.read_fetchers",
         "weights.change_checkpoint",
         "accounts.view_tier",
         "accounts.view_tierchange",
@@ -79,6 +81,7 @@ PERMISSIONS: dict[str, list[str]] = {
         "weights.view_report",
         "weights.view_knownissue",
         "weights.view_download",
+        "weights.read_fetchers",
         "weights.view_checkpointlink",
     ],
     Role.ADMINISTRATOR: [

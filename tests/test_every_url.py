@@ -47,6 +47,7 @@ API = {
     *("link_list", "link_request", "link_detail", "link_revoke"),
     *(
         "issue_list",
+        "recall_list",
         *("tier_list", "tier_detail", "tier_changes"),
         "grant_list",
         "grant_surrender",
@@ -121,6 +122,9 @@ WORDS = {
     "weights:report-create",
     "weights:report-detail",
     "weights:finding-list",
+    "weights:recall-list",
+    "weights:recall-feed",
+    "weights:recall-detail",
     "weights:access",
     "weights:link-request",
     "weights:link-revoke",

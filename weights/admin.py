@@ -12,8 +12,8 @@ from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
-from weights import checkpoint_tiers, report_admin, verification
-from weights.admin_actions import WithdrawForm, act
+from weights import checkpoint_tiers, recall_admin, report_admin, verification
+from weights.admin_actions import LiftForm, QuarantineForm, WithdrawForm, act
 from weights.models import (
     Blob,
     Checkpoint,
@@ -32,7 +32,7 @@ class FamilyAdmin(ReadOnlyAdmin):
     list_display = ["name", "developer"]
 
 
-__all__ = ["report_admin"]  # registers its pages as it is imported
+__all__ = ["recall_admin", "report_admin"]  # registers its pages as it is imported
 
 
 class CheckpointForm(ConfirmRaise, forms.ModelForm):
@@ -156,7 +156,7 @@ class BlobAdmin(ReadOnlyAdmin):
     list_filter = ["state"]
     search_fields = ["sha256"]
     inlines = [RunInline]
-    actions = ["verify_again"]
+    actions = ["verify_again", "quarantine", "lift"]
     show_full_result_count = False
 
     def has_verify_permission(self, request: HttpRequest) -> bool:
@@ -168,6 +168,14 @@ class BlobAdmin(ReadOnlyAdmin):
             AuditEvent.record("blob.verification_asked", actor=signed_in(request), target=blob)
         verification.ask_again(queryset)
         self.message_user(request, f"{len(queryset)} queued for verification", messages.SUCCESS)
+
+    @admin.action(description="Quarantine by hand, with a reason", permissions=["verify"])
+    def quarantine(self, request: HttpRequest, queryset: QuerySet[Blob]) -> HttpResponse | None:
+        return act(self, request, queryset, QuarantineForm)
+
+    @admin.action(description="Lift a quarantine by a fresh check", permissions=["verify"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Blob]) -> HttpResponse | None:
+        return act(self, request, queryset, LiftForm)
 
 
 @admin.register(VerificationRun)

@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 from accounts.errors import AccountsError
 from accounts.models import User
 from accounts.views.people import signed_in
-from weights import withdrawal
+from weights import quarantine, withdrawal
 from weights.errors import WeightsError
-from weights.models import Revision
+from weights.models import Blob, Revision
 
 
 class AskedAction(forms.Form):
@@ -39,6 +39,14 @@ def public_reason() -> forms.CharField:
     )
 
 
+def recall_tick() -> forms.BooleanField:
+    return forms.BooleanField(
+        label="Call it back",
+        required=False,
+        help_text="Mail everybody who fetched it, once, with this reason",
+    )
+
+
 class WithdrawForm(AskedAction):
     name, title, button, done = "withdraw", "Withdraw revisions", "Withdraw", "withdrawn"
     warning = (
@@ -48,9 +56,35 @@ class WithdrawForm(AskedAction):
     )
 
     reason = public_reason()
+    recall = recall_tick()
 
     def carry_out(self, record: Revision, by: User) -> None:
-        withdrawal.withdraw(record, self.cleaned_data["reason"], by=by)
+        withdrawal.withdraw(record, by=by, **self.cleaned_data)
+
+
+class QuarantineForm(AskedAction):
+    name, title, button, done = "quarantine", "Quarantine by hand", "Quarantine", "quarantined"
+    warning = (
+        "From the next request on these bytes are given to nobody, wherever they are used. They "
+        "stay so, whatever checks find, until somebody lifts it here."
+    )
+
+    reason = public_reason()
+    recall = recall_tick()
+
+    def carry_out(self, record: Blob, by: User) -> None:
+        quarantine.hold(record, by=by, **self.cleaned_data)
+
+
+class LiftForm(AskedAction):
+    name, title, button, done = "lift", "Lift a quarantine", "Verify, and lift if whole", "queued"
+    warning = (
+        "The bytes are read afresh. If they are what their name says they are served again, and "
+        "an open recall of them is closed as repaired; if not they stay where they are."
+    )
+
+    def carry_out(self, record: Blob, by: User) -> None:
+        quarantine.lift(record, by=by)
 
 
 def act(

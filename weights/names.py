@@ -16,7 +16,7 @@ RESERVED = {
     *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
     *("favicon.ico", "healthz", "keys", "licences", "logbook", "metrics", "models", "oauth"),
     *("readyz", "robots.txt", "settings", "static", "transparency", "privacy", "datasets"),
-    *("spaces", "findings", "report", "tiers"),
+    *("spaces", "findings", "report", "recalls", "tiers"),
 }
 REF_LENGTH = 200
 PATH_BYTES = 1024

@@ -230,6 +230,7 @@ def _note(source: Source, digest: Digest) -> None:
 def _record(order: Order, taken: list[Taken], linted: list[dict[str, object]]) -> Revision:
     """Blobs, files and revision at once, one publisher of a checkpoint after the other."""
     checkpoint = _locked_checkpoint(order)
+    _demand_none_held(taken)
     _record_blobs(taken)
     revision = _revision(checkpoint, order, taken, linted)
     _name(revision, order)
@@ -247,6 +248,18 @@ def _locked_checkpoint(order: Order) -> Checkpoint:
     locked = Checkpoint.objects.select_for_update().get(org=order.org, name=order.name)
     _demand_fit(order)  # what another publisher wrote while this one waited
     return locked
+
+
+def _demand_none_held(taken: list[Taken]) -> None:
+    """Bytes that somebody put into quarantine come back by nobody's publishing them again."""
+    paths = {one.digest.sha256: one.path for one in taken}
+    held = Blob.objects.filter(held=True).values_list("sha256", "quarantine_reason")
+    for sha256, reason in held:
+        if (path := paths.get(sha256)) is not None:
+            raise PublishRefused(
+                f"{path} holds bytes that are in quarantine: {reason} Publish others, or have"
+                " them lifted in the admin (Blobs)"
+            )
 
 
 def _record_blobs(taken: list[Taken]) -> None:

@@ -7,7 +7,7 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from accounts.models import Grant, Heartbeat
-from weights import contents, export, findings, ledger, links, verification
+from weights import contents, export, findings, ledger, links, recalls, verification
 from weights.reports import taking
 from weights.storage import blob_storage
 
@@ -18,6 +18,11 @@ LEFTOVERS_KEPT = timedelta(hours=24)
 @shared_task(name="weights.verify_blob", bind=True)
 def verify_blob(self: "Task[Any, Any]", blob_id: int) -> None:
     verification.verify(blob_id, worker=self.request.hostname or "")
+
+
+@shared_task(name="weights.tell_recall")
+def tell_recall(recall_id: int) -> None:
+    recalls.tell(recall_id)
 
 
 @shared_task(name="weights.issue_checkpoint_link")
@@ -43,6 +48,7 @@ def sweep() -> None:
     links.sweep()
     export.sweep()
     findings.sweep()
+    recalls.sweep()
     Heartbeat.objects.note("weights")
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weights.views import access, catalogue, checkpoints, export, files, reports
+from weights.views import access, catalogue, checkpoints, export, files, recalls, reports
 
 app_name = "weights"
 urlpatterns = [
@@ -16,6 +16,9 @@ urlpatterns = [
     path("report/", reports.report_create, name="report-create"),
     path("report/<uuid:public_id>/", reports.report_detail, name="report-detail"),
     path("findings/", reports.finding_list, name="finding-list"),
+    path("recalls/", recalls.recall_list, name="recall-list"),
+    path("recalls/feed.atom", recalls.recall_feed, name="recall-feed"),
+    path("recalls/<uuid:public_id>/", recalls.recall_detail, name="recall-detail"),
     path("<str:org>/<str:name>/tree/<path:rest>", files.tree, name="file-list"),
     path("<str:org>/<str:name>/blob/<path:rest>", files.file_detail, name="file-detail"),
     path("<str:org>/<str:name>", checkpoints.checkpoint_detail, name="checkpoint-detail"),

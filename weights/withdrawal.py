@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.errors import InvalidValue, NotAllowed
 from accounts.models import AuditEvent, RoleAssignment, User
 from accounts.roles import Role
-from weights import refs
+from weights import recalls, refs
 from weights.errors import WithdrawalRefused
 from weights.models import Checkpoint, Revision
 
@@ -18,8 +18,10 @@ OWNERS = frozenset({Role.RELEASE_OWNER})
 REASON_LENGTH = 500
 
 
-def withdraw(revision: Revision, reason: str, *, by: User | None) -> None:
+def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool = False) -> None:
     """Withdraw a revision for good, also one that is still being verified.
+
+    With `recall` everybody who fetched a file of it is told by mail.
 
     `by` is None for a command. Raises NotAllowed, InvalidValue, and WithdrawalRefused for one
     that is withdrawn already.
@@ -46,6 +48,8 @@ def withdraw(revision: Revision, reason: str, *, by: User | None) -> None:
                 "reason": reason,
             },
         )
+        if recall:
+            recalls.call_back_revision(revision, reason, by=by)
 
 
 def _become_withdrawn(revision: Revision, reason: str) -> None:

@@ -30,7 +30,7 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from tests import factories
-from weights.models import CheckpointLink, Download, Family, VerificationRun
+from weights.models import CheckpointLink, Download, Family, Recall, VerificationRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -59,6 +59,7 @@ SEES: dict[str, set[Role]] = {
     "weights.file": STEWARDS,
     "weights.blob": STEWARDS,
     "weights.verificationrun": STEWARDS,
+    "weights.recall": STEWARDS,
     "weights.checkpointlink": {A},
     "weights.download": {A},
 }
@@ -74,6 +75,7 @@ OF_A_TIER = {
     "weights.checkpoint",
     "weights.revision",
     "weights.file",
+    "weights.recall",
     "weights.checkpointlink",
     "weights.download",
 }
@@ -105,6 +107,7 @@ def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> d
         file,
         file.blob,
         VerificationRun.objects.create(blob=file.blob),
+        Recall.objects.create(blob=file.blob, cause="owner", reason="Wrong."),
         ReasonText.objects.create(code="spam", label="Spam", remedy="None"),
         HolderRecord.objects.create(user=applicant, full_name="A", keep_until="2030-01-01"),
         RoleAssignment.objects.assign(factories.person("third"), Role.REVIEWER, gated_tier),

@@ -24,6 +24,7 @@ from weights.api import (
     grants,
     issues,
     links,
+    recalls,
     tiers,
     transparency,
 )
@@ -110,6 +111,7 @@ api.add_router("", documents.router)
 api.add_router("", transparency.router)
 api.add_router("", tiers.router)
 api.add_router("", issues.router)
+api.add_router("", recalls.router)
 api.add_router("", codes.router)
 
 

@@ -315,6 +315,7 @@ class FileTold(Schema):
     md5: str | None
     part: int | None
     shard: int | None
+    state: str = Field(description="verified; anything else is not served now")
 
     @classmethod
     def of(cls, file: File) -> "FileTold":
@@ -326,6 +327,7 @@ class FileTold(Schema):
             md5=file.md5 or None,
             part=file.part,
             shard=file.shard,
+            state=file.blob.state,
         )
 
 

@@ -7,6 +7,7 @@ from weights.models.family import Family
 from weights.models.file_facts import FileFacts
 from weights.models.known_issue import KnownIssue
 from weights.models.link import CheckpointLink
+from weights.models.recall import Recall
 from weights.models.report import Report, ReportEntry
 from weights.models.revision import File, Ref, Revision
 from weights.models.verification import VerificationRun
@@ -21,6 +22,7 @@ __all__ = [
     "FileFacts",
     "IntakeNote",
     "KnownIssue",
+    "Recall",
     "Ref",
     "Report",
     "ReportEntry",

@@ -35,6 +35,10 @@ class Blob(models.Model):
     size = models.BigIntegerField(help_text="Bytes")
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     quarantine_reason = models.CharField(max_length=500, blank=True)
+    #: Quarantined by hand: no check lifts it, only `weights.quarantine.lift`.
+    held = models.BooleanField(default=False)
+    #: How often in a row its bytes were found wrong since they last proved good.
+    doubts = models.PositiveSmallIntegerField(default=0)
     #: A worker's claim on it; past this another may take over.
     leased_until = models.DateTimeField(null=True, blank=True)
     #: When the sweep next queues it; None once its check has come to a result.

@@ -6,6 +6,7 @@ run late or be killed at any instant, and the end is the same.
 """
 
 from weights.verification.checking import verify
+from weights.verification.outcomes import fail_revisions
 from weights.verification.queueing import (
     ask_again,
     begin_again,
@@ -20,6 +21,7 @@ __all__ = [
     "Standing",
     "ask_again",
     "begin_again",
+    "fail_revisions",
     "queue",
     "queue_after_commit",
     "revisions_to_verify",

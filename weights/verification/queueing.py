@@ -58,7 +58,7 @@ def sweep() -> None:
 
 def begin_again(sha256: str) -> None:
     """Good bytes were put in the place of lost or bad ones: they are to be proved anew."""
-    Blob.objects.filter(sha256=sha256).update(
+    Blob.objects.filter(sha256=sha256, held=False).update(
         state=Blob.State.UPLOADED,
         quarantine_reason="",
         leased_until=None,

@@ -5,7 +5,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from weights import contents, refs
+from weights import contents, recalls, refs
 from weights.models import Blob, Checkpoint, Revision
 
 
@@ -31,5 +31,6 @@ def _show(revision: Revision) -> bool:
         )
         details = {"checkpoint": checkpoint.repo_id, "sha": revision.sha}
         AuditEvent.record("revision.visible", target=revision, details=details)
+        recalls.replaced_by(revision)
     revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])
     return revision.state == Revision.State.VISIBLE

@@ -6,7 +6,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from weights import cards, charts, facts, gate
-from weights.models import Checkpoint, File, KnownIssue, Ref, Revision
+from weights.models import Blob, Checkpoint, File, KnownIssue, Ref, Revision
+from weights.recalls import notices
 from weights.recipes import Recipe, Wanted, recipes
 from weights.standing import standing
 from weights.templatetags.weights_format import state_kind
@@ -26,6 +27,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "checkpoint": checkpoint,
         "revision": revision,
         "files": sorted(files, key=_telling)[:FILES_SHOWN],
+        "quarantined": _quarantined(files),
         "picture": charts.shard_picture(
             [(file.part, file.shard, state_kind(file.blob.state)) for file in files]
         ),
@@ -36,6 +38,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "standing": standing(person(request), checkpoint),
         "recipes": _recipes(checkpoint, files),
         "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
+        "recalls": notices.of_checkpoint(checkpoint),
     }
     return render(request, "weights/checkpoint_detail.html", context)
 
@@ -44,6 +47,15 @@ def _files(revision: Revision | None) -> list[File]:
     if revision is None:
         return []
     return list(File.objects.filter(revision=revision).select_related("blob"))
+
+
+def _quarantined(files: list[File]) -> str:
+    """A sentence, where there is something to tell."""
+    count = sum(file.blob.state == Blob.State.QUARANTINED for file in files)
+    if not count:
+        return ""
+    subject = "1 file of this revision is" if count == 1 else f"{count} files of this revision are"
+    return f"{subject} quarantined and given to nobody; see which in the list of all files."
 
 
 def _telling(file: File) -> tuple[bool, int, int, int, str]:

@@ -94,6 +94,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "button": next_step(decision, checkpoint),
         "check": _check(file.sha256, path.rpartition("/")[2]),
         "preview": _preview(caller, decision) if decision.file else None,
+        "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/file_detail.html", context)

@@ -76,7 +76,7 @@ def test_only_own_things_demand_a_token(document: dict[str, Any]) -> None:
         "dry_run",
         "known_file",
         "transparency_numbers",
-        *("tier_list", "tier_detail", "tier_changes", "issue_list"),
+        *("tier_list", "tier_detail", "tier_changes", "issue_list", "recall_list"),
         "code_list",
         "code_detail",
     }

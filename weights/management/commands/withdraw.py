@@ -19,12 +19,15 @@ class Command(BaseCommand):
         parser.add_argument("repo_id", metavar="ORG/NAME")
         parser.add_argument("revision", metavar="REVISION", help="branch, tag or 40-hex id")
         parser.add_argument("--reason", required=True, help="shown to everybody")
+        parser.add_argument(
+            "--recall", action="store_true", help="mail everybody who fetched a file of it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         revision = _revision(options["repo_id"], options["revision"])
         if revision.state != Revision.State.WITHDRAWN:  # again changes nothing
             try:
-                withdrawal.withdraw(revision, options["reason"], by=None)
+                withdrawal.withdraw(revision, options["reason"], by=None, recall=options["recall"])
             except (AccountsError, WeightsError, DatabaseError) as error:
                 raise CommandError(str(error)) from error
         self.stdout.write(revision.sha)

@@ -1,0 +1,502 @@
+"""A recall: those who fetched it are told, each once a state, and nobody else ever."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts import erasure
+from accounts.models import AuditEvent, OutgoingMail, Tier, User
+from accounts.roles import Role
+from tests import factories
+from tests.crashes import each_crash
+from tests.hurry import at_once
+from weights import publishing, quarantine, recalls, verification, withdrawal
+from weights.models import Blob, Checkpoint, Download, Recall, Revision
+from weights.recalls import telling
+from weights.storage import blob_storage
+from weights.verification.outcomes import REREADS
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
+
+REPO, PATH, WHY = "acme/model", "model.bin", "It was trained on the wrong split."
+BODY = b"\0weights" * 500
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "model"
+    root.mkdir()
+    (root / PATH).write_bytes(BODY)
+    (root / "config.json").write_bytes(b"{}\n")
+    return root
+
+
+@pytest.fixture
+def revision(folder: Path) -> Revision:
+    return publish(folder)
+
+
+@pytest.fixture
+def blob(revision: Revision) -> Blob:
+    return revision.files.get(path=PATH).blob
+
+
+@pytest.fixture
+def readers(revision: Revision) -> list[User]:
+    people = [factories.person() for _ in range(3)]
+    for person in people:
+        fetched(person, revision)
+    return people
+
+
+def publish(folder: Path, repo_id: str = REPO) -> Revision:
+    revision = publishing.publish(folder, repo_id, tier="open")
+    verify_all()
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.VISIBLE
+    return revision
+
+
+def verify_all() -> None:
+    for _ in range(1 + REREADS):
+        for blob in Blob.objects.awaiting_result():
+            verification.verify(blob.pk)
+
+
+def fetched(
+    person: User | None,
+    revision: Revision,
+    path: str = PATH,
+    outcome: Download.Outcome = Download.Outcome.SERVED,
+) -> Download:
+    file = revision.files.get(path=path)
+    return Download.objects.create(
+        user_id=person.pk if person else None,
+        credential_kind="token",
+        checkpoint_id=revision.checkpoint_id,
+        file_id=file.pk,
+        repo_id=revision.checkpoint.repo_id,
+        revision=revision.sha,
+        path=path,
+        sha256=file.sha256,
+        outcome=outcome,
+    )
+
+
+def on_disk(blob: Blob) -> Path:
+    path = blob_storage().local_path(blob.sha256)
+    assert path is not None
+    return path
+
+
+def damage(blob: Blob) -> None:
+    path = on_disk(blob)
+    path.write_bytes(b"\1" + path.read_bytes()[1:])
+
+
+def find_damage(blob: Blob) -> Recall:
+    damage(blob)
+    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verify_all()
+    return Recall.objects.get()
+
+
+def mailed(kind: str) -> list[str]:
+    return sorted(OutgoingMail.objects.filter(kind=kind).values_list("to", flat=True))
+
+
+def addresses(people: list[User]) -> list[str]:
+    return sorted(person.email for person in people)
+
+
+# -- who is told --------------------------------------------------------------------------
+
+
+def test_exactly_those_who_fetched_it_are_told_once(
+    revision: Revision, blob: Blob, readers: list[User], other_person: User
+) -> None:
+    fetched(readers[0], revision)
+    fetched(None, revision)
+    fetched(other_person, revision, "config.json")
+    fetched(factories.person(), revision, outcome=Download.Outcome.REFUSED)
+    fetched(factories.person(), revision, outcome=Download.Outcome.SHOWN)
+    redirected = factories.person()
+    fetched(redirected, revision, outcome=Download.Outcome.REDIRECTED)
+    recall = find_damage(blob)
+    for _ in range(3):
+        recalls.tell(recall.pk)
+    assert mailed("recall_opened") == addresses([*readers, redirected])
+    text = OutgoingMail.objects.filter(kind="recall_opened").first()
+    assert text is not None
+    for told in (REPO, PATH, blob.sha256, str(recall.public_id), "sha256sum --check"):
+        assert told in text.text
+
+
+def test_the_same_bytes_in_another_checkpoint_count_and_each_hears_of_their_own(
+    folder: Path, blob: Blob, readers: list[User], other_person: User
+) -> None:
+    (folder / PATH).rename(folder / "copy.bin")
+    other = publish(folder, "acme/other")
+    fetched(other_person, other, "copy.bin")
+    recall = find_damage(blob)
+    recalls.tell(recall.pk)
+    assert mailed("recall_opened") == addresses([*readers, other_person])
+    mine = OutgoingMail.objects.get(recipient=other_person, kind="recall_opened").text
+    assert "acme/other  copy.bin" in mine
+    assert REPO not in mine
+
+
+def test_erased_and_closed_accounts_get_nothing(blob: Blob, readers: list[User]) -> None:
+    erasure.erase(readers[0], by=readers[0])
+    User.objects.filter(pk=readers[1].pk).update(is_active=False)
+    recalls.tell(find_damage(blob).pk)
+    assert mailed("recall_opened") == [readers[2].email]
+
+
+def test_who_was_still_being_answered_is_looked_for_once_more(
+    revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recall = find_damage(blob)
+    recalls.tell(recall.pk)
+    late = factories.person()
+    fetched(late, revision)
+    recalls.sweep()
+    recall.refresh_from_db()
+    assert recall.told_at is not None
+    later = timezone.now() + telling.LATECOMERS + timedelta(seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    recalls.sweep()
+    recalls.tell(recall.pk)
+    assert mailed("recall_opened") == addresses([*readers, late])
+    recall.refresh_from_db()
+    told_at = recall.told_at
+    recalls.sweep()
+    recall.refresh_from_db()
+    assert recall.told_at == told_at
+
+
+def test_many_are_told_in_batches_without_loading_them_all(
+    revision: Revision, blob: Blob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "BATCH", 7)
+    people = [factories.person() for _ in range(20)]
+    for person in people:
+        fetched(person, revision)
+    recall = find_damage(blob)
+    recalls.tell(recall.pk)
+    assert mailed("recall_opened") == addresses(people)
+
+
+# -- a kill, and two at once --------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_at_any_statement_leaves_nobody_out_and_tells_nobody_twice(
+    revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "BATCH", 2)
+    recall = find_damage(blob)
+    kills = sum(1 for _ in each_crash(lambda: recalls.tell(recall.pk)))
+    assert kills > 5
+    assert mailed("recall_opened") == addresses(readers)
+    recall.refresh_from_db()
+    assert recall.told_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_tell_each_person_once(
+    revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "BATCH", 1)
+    recall = find_damage(blob)
+    at_once(*[lambda: recalls.tell(recall.pk)] * 3)
+    assert mailed("recall_opened") == addresses(readers)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_kill_while_quarantining_leaves_quarantine_and_recall_or_neither(
+    revision: Revision, blob: Blob, readers: list[User]
+) -> None:
+    damage(blob)
+    Blob.objects.filter(pk=blob.pk).update(doubts=REREADS, check_due_at=timezone.now())
+
+    def again() -> None:
+        Blob.objects.filter(pk=blob.pk).update(leased_until=None)
+        verification.verify(blob.pk)
+
+    for _ in each_crash(again):
+        state = Blob.objects.get(pk=blob.pk).state
+        assert Recall.objects.exists() is (state == Blob.State.QUARANTINED)
+    assert Recall.objects.get().state == Recall.State.OPEN
+    assert AuditEvent.objects.filter(action="recall.opened").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_quarantine_and_a_repair_at_once_end_in_one_of_both(
+    folder: Path, revision: Revision, blob: Blob, readers: list[User]
+) -> None:
+    damage(blob)
+    Blob.objects.filter(pk=blob.pk).update(doubts=REREADS, check_due_at=timezone.now())
+
+    def repair() -> None:
+        publishing.publish(folder, REPO, tier="open")
+
+    at_once(lambda: verification.verify(blob.pk), repair)
+    publishing.publish(folder, REPO, tier="open")  # its owner sees a quarantine, and does it again
+    verify_all()
+    blob.refresh_from_db()
+    assert blob.state == Blob.State.VERIFIED
+    assert on_disk(blob).read_bytes() == BODY
+    assert not Recall.objects.open().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_call_it_back_at_once_open_one_recall(blob: Blob, release_owner: User) -> None:
+    hold = partial(quarantine.hold, blob, WHY, by=release_owner, recall=True)
+    assert at_once(hold, hold) == ["bad_transition", "done"]
+    assert Recall.objects.count() == 1
+    assert AuditEvent.objects.filter(action="blob.quarantined").count() == 1
+
+
+# -- repair -------------------------------------------------------------------------------
+
+
+def test_the_same_bytes_put_back_and_verified_repair_it(
+    folder: Path, blob: Blob, readers: list[User]
+) -> None:
+    recall = find_damage(blob)
+    recalls.tell(recall.pk)
+    publishing.publish(folder, REPO, tier="open")
+    recall.refresh_from_db()
+    assert recall.state == Recall.State.OPEN  # not before they were read back
+    verify_all()
+    recall.refresh_from_db()
+    assert (recall.state, recall.repaired_in) == (Recall.State.REPAIRED, None)
+    recalls.tell(recall.pk)
+    assert mailed("recall_repaired") == addresses(readers)
+    text = OutgoingMail.objects.filter(kind="recall_repaired")[0].text
+    assert f"Old SHA-256 {blob.sha256}" in text
+    assert f"New SHA-256 {blob.sha256} (the same bytes, verified anew)" in text
+
+
+def test_other_bytes_at_the_same_path_repair_it_and_both_hashes_are_told(
+    folder: Path, revision: Revision, blob: Blob, readers: list[User], release_owner: User
+) -> None:
+    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    recall = Recall.objects.get()
+    recalls.tell(recall.pk)
+    (folder / PATH).write_bytes(b"\0better" * 500)
+    newer = publish(folder)
+    recall.refresh_from_db()
+    assert (recall.state, recall.repaired_in) == (Recall.State.REPAIRED, newer)
+    recalls.tell(recall.pk)
+    assert mailed("recall_opened") == mailed("recall_repaired") == addresses(readers)
+    text = OutgoingMail.objects.filter(kind="recall_repaired")[0].text
+    assert f"Old SHA-256 {blob.sha256}" in text
+    assert f"New SHA-256 {newer.files.get(path=PATH).sha256}, revision {newer.sha[:12]}" in text
+    blob.refresh_from_db()
+    assert blob.state == Blob.State.QUARANTINED
+
+
+def test_it_stays_open_while_another_branch_or_checkpoint_has_nothing_better(
+    folder: Path, blob: Blob, release_owner: User
+) -> None:
+    publish(folder, "acme/other")
+    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    (folder / PATH).write_bytes(b"\0better" * 500)
+    publish(folder)
+    assert Recall.objects.open().exists()
+    publish(folder, "acme/other")
+    assert not Recall.objects.open().exists()
+
+
+def test_a_revision_without_the_file_repairs_nothing(
+    folder: Path, blob: Blob, release_owner: User
+) -> None:
+    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    (folder / PATH).unlink()
+    publish(folder)
+    assert Recall.objects.open().exists()
+
+
+def test_who_fetches_after_the_repair_is_not_told(
+    folder: Path, revision: Revision, blob: Blob, readers: list[User]
+) -> None:
+    recall = find_damage(blob)
+    publishing.publish(folder, REPO, tier="open")
+    verify_all()
+    fetched(factories.person(), revision)
+    recalls.tell(recall.pk)
+    assert mailed("recall_repaired") == addresses(readers)
+    assert mailed("recall_opened") == []  # it was repaired before anybody was written to
+
+
+def test_damage_after_a_repair_is_a_recall_of_its_own(
+    folder: Path, revision: Revision, blob: Blob, readers: list[User]
+) -> None:
+    recalls.tell(find_damage(blob).pk)
+    publishing.publish(folder, REPO, tier="open")
+    verify_all()
+    damage(blob)
+    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verify_all()
+    second = Recall.objects.open().get()
+    recalls.tell(second.pk)
+    assert mailed("recall_opened") == sorted(addresses(readers) * 2)
+
+
+# -- a withdrawn revision -----------------------------------------------------------------
+
+
+def test_a_withdrawn_revision_is_called_back_only_if_asked(
+    revision: Revision, readers: list[User], release_owner: User
+) -> None:
+    withdrawal.withdraw(revision, WHY, by=release_owner)
+    assert not Recall.objects.exists()
+
+
+def test_whoever_fetched_of_a_withdrawn_revision_is_told_and_again_of_the_next(
+    folder: Path, revision: Revision, readers: list[User], other_person: User, release_owner: User
+) -> None:
+    fetched(other_person, revision, "config.json")
+    withdrawal.withdraw(revision, WHY, by=release_owner, recall=True)
+    recall = Recall.objects.get()
+    recalls.tell(recall.pk)
+    assert mailed("recall_opened") == addresses([*readers, other_person])
+    assert WHY in OutgoingMail.objects.filter(kind="recall_opened")[0].text
+    (folder / PATH).write_bytes(b"\0better" * 500)
+    newer = publish(folder)
+    recall.refresh_from_db()
+    assert (recall.state, recall.repaired_in) == (Recall.State.REPAIRED, newer)
+    recalls.tell(recall.pk)
+    assert newer.sha in OutgoingMail.objects.filter(kind="recall_repaired")[0].text
+
+
+# -- what everybody reads -----------------------------------------------------------------
+
+
+def test_the_notice_stands_on_the_checkpoint_the_list_the_feed_and_the_api(
+    client: Client, blob: Blob, readers: list[User]
+) -> None:
+    recall = find_damage(blob)
+    front = client.get(f"/{REPO}").content.decode()
+    assert recall.get_absolute_url() in front
+    assert "Recall open" in front
+    assert recall.get_absolute_url() in client.get("/recalls/").content.decode()
+    page = client.get(recall.get_absolute_url()).content.decode()
+    assert blob.sha256 in page
+    assert readers[0].username not in page
+    feed = ElementTree.fromstring(client.get("/recalls/feed.atom").content)  # noqa: S314 - ours
+    assert feed.findtext("{*}entry/{*}id") == recall.public_id.urn
+    told = client.get("/api/v1/recalls?state=open").json()
+    assert told["total"] == 1
+    assert told["recalls"][0]["sha256"] == blob.sha256
+    assert told["recalls"][0]["places"] == [{"repo": REPO, "path": PATH}]
+    assert client.get("/api/v1/recalls?state=repaired").json()["total"] == 0
+    assert client.get("/api/v1/recalls?state=none").status_code == 422
+
+
+def test_after_the_repair_the_page_says_what_stands_there_now(
+    client: Client, folder: Path, blob: Blob, release_owner: User
+) -> None:
+    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    (folder / PATH).write_bytes(b"\0better" * 500)
+    newer = publish(folder)
+    recall = Recall.objects.get()
+    page = client.get(recall.get_absolute_url()).content.decode()
+    assert newer.files.get(path=PATH).sha256 in page
+    assert "Repaired" in client.get(f"/{REPO}").content.decode()
+
+
+def test_of_a_private_checkpoint_nobody_hears_but_those_who_know_of_it(
+    client: Client, blob: Blob, release_owner: User
+) -> None:
+    recall = find_damage(blob)
+    Checkpoint.objects.update(private=True)
+    assert client.get(recall.get_absolute_url()).status_code == 404
+    assert recall.get_absolute_url() not in client.get("/recalls/").content.decode()
+    assert str(recall.public_id) not in client.get("/recalls/feed.atom").content.decode()
+    assert client.get("/api/v1/recalls").json()["total"] == 0
+    client.force_login(release_owner)
+    assert client.get(recall.get_absolute_url()).status_code == 200
+
+
+def test_of_bytes_in_two_checkpoints_a_stranger_reads_of_the_public_one_alone(
+    client: Client, folder: Path, blob: Blob
+) -> None:
+    publish(folder, "acme/secret")
+    Checkpoint.objects.filter(name="secret").update(private=True)
+    recall = find_damage(blob)
+    for address in (recall.get_absolute_url(), "/recalls/", f"/{REPO}", "/api/v1/recalls"):
+        assert "acme/secret" not in client.get(address).content.decode(), address
+
+
+# -- the owner's page ---------------------------------------------------------------------
+
+
+def test_its_owner_sees_how_far_it_reaches_and_takes_the_list_on_record(
+    client: Client, revision: Revision, blob: Blob, readers: list[User], release_owner: User
+) -> None:
+    fetched(None, revision)
+    recall = find_damage(blob)
+    recalls.tell(recall.pk)
+    client.force_login(release_owner)
+    address = f"/admin/weights/recall/{recall.pk}/change/"
+    page = client.get(address).content.decode()
+    assert "3 people fetched it in 4 answers, 1 of them to nobody known" in page
+    assert "3 written" in page
+    assert readers[0].username in page
+    answer = client.post(f"/admin/weights/recall/{recall.pk}/fetchers/")
+    lines = b"".join(answer).decode().splitlines()
+    assert len(lines) == 4
+    assert readers[0].email in lines[1]
+    event = AuditEvent.objects.get(action="recall.fetchers_exported")
+    assert (event.actor_name, event.details) == ("owner", {"people": 3})
+    assert client.get(f"/admin/weights/recall/{recall.pk}/fetchers/").status_code == 403
+
+
+def test_an_administrator_sees_counts_and_no_people(
+    client: Client, blob: Blob, readers: list[User], administrator: User
+) -> None:
+    recall = find_damage(blob)
+    client.force_login(administrator)
+    page = client.get(f"/admin/weights/recall/{recall.pk}/change/").content.decode()
+    assert "3 people fetched it" in page
+    assert readers[0].username not in page
+    assert client.post(f"/admin/weights/recall/{recall.pk}/fetchers/").status_code == 403
+
+
+def test_an_owner_of_one_tier_sees_those_who_fetched_there_alone(
+    client: Client, folder: Path, blob: Blob, readers: list[User], gated_tier: Tier
+) -> None:
+    gated = publishing.publish(folder, "acme/gated", tier=gated_tier.slug)
+    verify_all()
+    there = factories.person()
+    fetched(there, gated)
+    recall = find_damage(blob)
+    client.force_login(factories.staff("own", Role.RELEASE_OWNER, gated_tier))
+    page = client.get(f"/admin/weights/recall/{recall.pk}/change/").content.decode()
+    assert "1 person fetched it" in page
+    assert there.username in page
+    assert readers[0].username not in page
+
+
+# -- cost ---------------------------------------------------------------------------------
+
+
+def test_a_batch_takes_a_fixed_number_of_queries_beside_its_mails(
+    revision: Revision, blob: Blob, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    for _ in range(10):
+        fetched(factories.person(), revision)
+    recall = find_damage(blob)
+    with django_assert_max_num_queries(20 + 10 * 5):  # type: ignore[attr-defined]
+        recalls.tell(recall.pk)
+    assert connection.vendor in {"sqlite", "postgresql"}

@@ -1,0 +1,102 @@
+"""A file or a revision that is called back from everybody who fetched it."""
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from weights.models.checkpoint import Checkpoint
+from weights.models.revision import File, Revision
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class RecallQuerySet(models.QuerySet["Recall"]):
+    def open(self) -> "RecallQuerySet":
+        return self.filter(state=Recall.State.OPEN)
+
+    def about(self, checkpoints: "models.QuerySet[Checkpoint]") -> "RecallQuerySet":
+        """Those of a revision of these checkpoints, or of bytes that one has or had."""
+        shown = Revision.objects.filter(checkpoint__in=checkpoints, visible_at__isnull=False)
+        blobs = File.objects.filter(revision__in=shown).values("blob")
+        return self.filter(models.Q(revision__in=shown) | models.Q(blob__in=blobs))
+
+    def visible_to(self, user: "User | None") -> "RecallQuerySet":
+        """Those about a checkpoint that this person may know of."""
+        return self.about(Checkpoint.objects.visible_to(user).published())
+
+
+class Recall(models.Model):
+    """One calling back. Who is told of it stands in the ledger, not here.
+
+    States change by the functions of `weights.recalls` alone.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        REPAIRED = "repaired", "Repaired"
+
+    class Cause(models.TextChoices):
+        CHECK = "check", "A check found that the stored bytes had changed"
+        OWNER = "owner", "Its publisher calls it back"
+        WITHDRAWAL = "withdrawal", "Its publisher withdrew the revision"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    #: What is called back: bytes, wherever they are used, or one whole revision.
+    blob = models.ForeignKey(
+        "weights.Blob", models.PROTECT, null=True, blank=True, related_name="recalls"
+    )
+    revision = models.ForeignKey(
+        "weights.Revision", models.PROTECT, null=True, blank=True, related_name="recalls"
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    cause = models.CharField(max_length=10, choices=Cause.choices)
+    reason = models.CharField(max_length=500, help_text="Everybody reads it")
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    opened_at = models.DateTimeField(default=timezone.now)
+    repaired_at = models.DateTimeField(null=True, blank=True)
+    #: What brought other bytes; None where the same ones were put back.
+    repaired_in = models.ForeignKey(
+        "weights.Revision", models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    #: How far its mails are written: the last person's id, and when the last one was reached.
+    told_to = models.BigIntegerField(default=0)
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RecallQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_at", "-pk"]
+        permissions = [("read_fetchers", "Can read who fetched what is recalled")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(blob=None, revision__isnull=False)
+                | models.Q(blob__isnull=False, revision=None),
+                name="a_recall_is_of_bytes_or_of_a_revision",
+            ),
+            models.UniqueConstraint(
+                fields=["blob"], condition=models.Q(state="open"), name="one_open_recall_per_blob"
+            ),
+            models.UniqueConstraint(
+                fields=["revision"],
+                condition=models.Q(state="open"),
+                name="one_open_recall_per_revision",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Recall of {self.revision or self.blob}"
+
+    def get_absolute_url(self) -> str:
+        return f"/recalls/{self.public_id}/"
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it came into the state that people are told of."""
+        return self.repaired_at or self.opened_at
