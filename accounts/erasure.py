@@ -7,6 +7,7 @@ are set apart for six years (docs/privacy.md).
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
@@ -112,6 +113,7 @@ def _forget_credentials(person: User) -> None:
     Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
     sessions.delete()
     Authenticator.objects.filter(user=person).delete()
+    SocialAccount.objects.filter(user=person).delete()
     EmailAddress.objects.filter(user=person).delete()
     DataExport.objects.filter(user=person).delete()
 

@@ -1,7 +1,7 @@
 """ORCID iDs: in a profile's address, and linked to an account."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.apps import apps
@@ -33,9 +33,6 @@ def is_valid(name: str) -> bool:
 
 def linked_to(person: "User") -> str:
     """The iD that the person has proved by signing in with it; empty where none is linked."""
-    if not apps.is_installed("allauth.socialaccount"):
-        return ""
-    installed: Any = apps.get_app_config("socialaccount")
-    linked = installed.get_model("SocialAccount").objects
-    account = linked.filter(user=person, provider="orcid").first()
+    accounts = apps.get_model("socialaccount", "SocialAccount").objects
+    account = accounts.filter(user=person, provider="orcid").first()
     return str(account.uid) if account else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db import models
 
@@ -33,6 +34,10 @@ def records(person: User) -> dict[str, Any]:
         "addresses": _rows(EmailAddress.objects.filter(user=person), "email", "verified"),
         "second_factors": _rows(
             Authenticator.objects.filter(user=person), "type", "created_at", "last_used_at"
+        ),
+        "linked_accounts": _rows(
+            SocialAccount.objects.filter(user=person),
+            *("provider", "uid", "date_joined", "last_login", "extra_data"),
         ),
         "sessions": _rows(
             UserSession.objects.filter(user=person),

@@ -11,5 +11,6 @@ def site(request: HttpRequest) -> dict[str, object]:
         "SITE_NAME": settings.SITE_NAME,
         "PUBLIC_URL": settings.PUBLIC_URL,
         "MAIL_LEAVES": settings.MAIL_LEAVES,
+        "SOCIAL_SIGN_IN": bool(settings.SOCIAL_ORIGINS),
         "PASSKEYS_ELSEWHERE": passkeys.address_with_a_name(request),
     }

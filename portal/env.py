@@ -121,6 +121,15 @@ def storage(name: str, default: str) -> str:
     return value
 
 
+def pair(name: str, secret: str) -> tuple[str, str]:
+    """A client id and its secret by the names of their variables; empty where neither is set."""
+    found = text(name, ""), text(secret, "")
+    if bool(found[0]) != bool(found[1]):
+        missing, there = (secret, name) if found[0] else (name, secret)
+        raise _refuse(missing, f"is not set, but {there} is; a sign-in needs both")
+    return found
+
+
 #: What a CDN takes: its own name for the public key.
 _CDN_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -60,13 +60,19 @@ class PolicyMiddleware(CSPMiddleware):
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         super().__init__(get_response)
         self._usual = build_policy()
+        #: The page whose form leads to a provider may send the browser there, and nowhere else.
+        self._of_page = {
+            f"{provider}_login": build_policy(update={"form-action": [origin]})
+            for provider, origin in settings.SOCIAL_ORIGINS.items()
+        }
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         if settings.DEBUG or _has_a_policy_of_its_own(request, response):
             return super().process_response(request, response)
-        response.headers.setdefault(HEADER, self._usual)
+        page = request.resolver_match.url_name if request.resolver_match else None
+        response.headers.setdefault(HEADER, self._of_page.get(page or "", self._usual))
         return response
 
 

@@ -2,11 +2,19 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from portal import views
 
+#: Without a provider there is nothing to link, so allauth's pages for it are not there either.
+NO_PROVIDERS: list[URLPattern | URLResolver] = (
+    []
+    if settings.SOCIAL_ORIGINS
+    else [re_path(r"^accounts/(?:3rdparty|social)/", views.nothing_here)]
+)
+
 urlpatterns = [
+    *NO_PROVIDERS,
     path(settings.ADMIN_PATH, admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

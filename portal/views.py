@@ -25,6 +25,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return _plain("ready")
 
 
+def nothing_here(request: HttpRequest) -> HttpResponse:
+    """404, whatever another pattern would have answered."""
+    return error_page(request, 404)
+
+
 def _plain(text: str, status: int = 200) -> HttpResponse:
     response = HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8", status=status)
     response["Cache-Control"] = "no-store"

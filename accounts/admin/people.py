@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.admin import UserAdmin
@@ -23,8 +24,9 @@ from accounts.views.people import signed_in
 
 # Groups follow accounts/roles.py; editing them by hand would be undone at the next migrate.
 admin.site.unregister(Group)
-# A second factor's record holds its secret, which no page shows.
-admin.site.unregister(Authenticator)
+# These records hold secrets or what another site told of somebody, which no page shows.
+for _kind in (Authenticator, SocialApp, SocialToken, SocialAccount):
+    admin.site.unregister(_kind)
 
 
 class AsksAgain(admin.ModelAdmin):

@@ -90,7 +90,7 @@ def _verified(people: list[int]) -> dict[int, list[str]]:
 
 
 def _can_link_orcid() -> bool:
-    return apps.is_installed("allauth.socialaccount.providers.orcid")
+    return apps.is_installed("accounts.orcid_sign_in")
 
 
 def _earlier(application: Application) -> list[Earlier]:

@@ -7,6 +7,8 @@ import structlog
 from csp.constants import NONE, SELF
 
 from portal import env
+from portal.settings.social import *  # noqa: F403
+from portal.settings.social import SOCIAL_APPS
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -33,6 +35,8 @@ INSTALLED_APPS = [
     "django_structlog",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    *SOCIAL_APPS,
     "allauth.mfa",
     "allauth.usersessions",
     "ninja",

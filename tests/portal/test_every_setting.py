@@ -22,13 +22,13 @@ NOT_IN_CONTAINERS = {
 
 
 def variables() -> Iterator[str]:
-    """The first word of every call of a reader in `env`; `env.cdn` reads three."""
+    """The first word of every call of a reader in `env`; `env.cdn` reads three, `pair` two."""
     for path in (ROOT / "portal").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(), str(path))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 of = call.func.value
                 if isinstance(of, ast.Name) and of.id == "env":
-                    words = call.args if call.func.attr == "cdn" else call.args[:1]
+                    words = call.args if call.func.attr in {"cdn", "pair"} else call.args[:1]
                     yield from (str(word.value) for word in words if isinstance(word, ast.Constant))
 
 

@@ -1,0 +1,34 @@
+"""What an ORCID record tells of its holder."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.providers.orcid.provider import OrcidProvider as AllauthOrcidProvider
+from allauth.socialaccount.providers.orcid.provider import extract_from_dict
+
+from accounts.orcid_sign_in.views import OrcidAdapter
+
+
+class OrcidProvider(AllauthOrcidProvider):
+    name = "ORCID"
+    oauth2_adapter_class = OrcidAdapter
+
+    @classmethod
+    def get_package(cls) -> str:
+        return "accounts.orcid_sign_in"
+
+    def extract_email_addresses(self, data: dict[str, Any]) -> list[EmailAddress]:
+        """The addresses that the holder shows to everybody, verified where ORCID says so."""
+        told = extract_from_dict(data, ["person", "emails", "email"]) or []
+        return [
+            EmailAddress(
+                email=one["email"],
+                verified=one.get("verified") is True,
+                primary=one.get("primary") is True,
+            )
+            for one in told
+            if one.get("email")
+        ]
+
+
+provider_classes = [OrcidProvider]

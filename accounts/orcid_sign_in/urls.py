@@ -1,0 +1,7 @@
+"""`/accounts/orcid/login/` and where ORCID sends people back to."""
+
+from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
+
+from accounts.orcid_sign_in.provider import OrcidProvider
+
+urlpatterns = default_urlpatterns(OrcidProvider)

@@ -1,0 +1,166 @@
+"""Sign-in elsewhere is there only with its keys, and never opens an account by address alone."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+
+from accounts import orcid
+from accounts.models import OutgoingMail, User
+from portal import env
+from tests import factories
+from tests.live import Portal
+from tests.provider import CLIENT, SECRET, Provider, provider
+from tests.visitor import Visitor
+
+pytestmark = pytest.mark.one_database
+
+HERS = {"email": "ada@example.org", "primary": True, "verified": True}
+ADA = {"id": 1815, "login": "ada", "name": "Ada Lovelace"}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Provider]:
+    with provider() as running:
+        yield running
+
+
+@pytest.fixture
+def portal(store: Path, start_portal: Callable[..., Portal], elsewhere: Provider) -> Portal:
+    """A portal with the keys of all three; GitHub and ORCID are the stand-in."""
+    keys = {
+        f"{name}_CLIENT_{kind}": value
+        for name in ("ORCID", "GITHUB", "GOOGLE")
+        for kind, value in (("ID", CLIENT), ("SECRET", SECRET))
+    }
+    urls = {"ORCID_URL": elsewhere.url, "GITHUB_URL": elsewhere.url}
+    return start_portal(settings_=keys | urls)
+
+
+def go(portal: Portal, name: str) -> Visitor:
+    """Sign in at a provider, as a browser without scripts would."""
+    visitor = Visitor(portal.url)
+    page = visitor.visit("/accounts/login/")
+    assert f"Sign in with {name}" in page
+    visitor.visit(f"/accounts/{name.lower()}/login/")
+    visitor.submit(f"Go to {name}")
+    return visitor
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("orcid/login/", "github/login/", "google/login/", "github/login/callback/?code=x"),
+        *("3rdparty/", "3rdparty/signup/", "3rdparty/login/cancelled/", "social/signup/"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_without_keys_nothing_of_it_exists(path: str, method: str, client: Client) -> None:
+    client.force_login(factories.person())
+    assert client.generic(method, f"/accounts/{path}").status_code == 404
+    page = Client().get("/accounts/login/").text
+    assert not [name for name in ("ORCID", "GitHub", "Google") if name in page]
+    assert "Linked accounts" not in client.get("/accounts/2fa/").text
+
+
+def test_one_key_without_the_other_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_CLIENT_ID", "only-this")
+    with pytest.raises(ImproperlyConfigured, match="GITHUB_CLIENT_SECRET: is not set"):
+        env.pair("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
+
+
+def test_a_verified_address_elsewhere_makes_an_account_that_is_signed_in(
+    portal: Portal, elsewhere: Provider
+) -> None:
+    elsewhere.person, elsewhere.emails = ADA, [HERS]
+    visitor = go(portal, "GitHub")
+    visitor.visit("/settings/tokens/")
+    assert User.objects.get().username == "ada"
+    assert EmailAddress.objects.get().verified
+    asked = elsewhere.asked[0]
+    assert asked["redirect_uri"] == f"{portal.url}/accounts/github/login/callback/"
+    assert "code_challenge" in asked
+    again = go(portal, "GitHub")
+    again.visit("/settings/tokens/")
+    assert User.objects.count() == 1
+
+
+def test_an_address_that_nobody_verified_has_to_be_confirmed_here(
+    portal: Portal, elsewhere: Provider
+) -> None:
+    elsewhere.person, elsewhere.emails = ADA, [HERS | {"verified": False}]
+    visitor = go(portal, "GitHub")
+    assert "Confirm your e-mail address" in visitor.page.text
+    assert not EmailAddress.objects.get().verified
+    assert OutgoingMail.objects.get().to == HERS["email"]
+
+
+@pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
+def test_an_account_of_the_same_address_is_never_taken_over(
+    verified: bool, portal: Portal, elsewhere: Provider
+) -> None:
+    owner = factories.person("owner", email="ada@example.org")
+    elsewhere.person, elsewhere.emails = ADA, [HERS | {"verified": verified}]
+    visitor = go(portal, "GitHub")
+    assert "Confirm your e-mail address" in visitor.page.text, "as for an address nobody has"
+    tokens = visitor.session.get(f"{portal.url}/settings/tokens/", allow_redirects=False)
+    assert tokens.status_code == 302
+    assert not SocialAccount.objects.exists()
+    assert list(User.objects.all()) == [owner]
+    assert OutgoingMail.objects.get().kind == "account_already_exists"
+
+
+def test_a_linked_orcid_opens_the_account_and_is_evidence(
+    portal: Portal, elsewhere: Provider
+) -> None:
+    owner = factories.person("owner")
+    elsewhere.person = {"orcid-identifier": {"path": "0000-0002-1825-0097"}}
+    visitor = Visitor(portal.url)
+    visitor.visit("/accounts/login/")
+    visitor.submit("sign in", login="owner", password=factories.PASSWORD)
+    visitor.visit("/accounts/orcid/login/?process=connect")
+    visitor.submit("Go to ORCID")
+    visitor.submit("Confirm", password=factories.PASSWORD)
+    assert orcid.linked_to(owner) == "0000-0002-1825-0097"
+    assert "0000-0002-1825-0097" in visitor.visit("/accounts/3rdparty/")
+    other = go(portal, "ORCID")
+    assert "signed in as owner" in other.page.text
+
+
+def test_the_form_may_lead_to_its_provider_and_no_other_page_may(portal: Portal) -> None:
+    visitor = Visitor(portal.url)
+    visitor.visit("/accounts/google/login/")
+    policy = visitor.page.headers["Content-Security-Policy"]
+    assert "form-action 'self' https://accounts.google.com;" in f"{policy};"
+    token = visitor.session.cookies["csrftoken"]
+    sent = visitor.session.post(
+        visitor.page.url, data={"csrfmiddlewaretoken": token}, allow_redirects=False, timeout=30
+    )
+    leads_to = urlsplit(sent.headers["Location"])
+    assert (leads_to.scheme, leads_to.netloc) == ("https", "accounts.google.com")
+    assert parse_qs(leads_to.query)["client_id"] == [CLIENT]
+    visitor.visit("/accounts/login/")
+    policy = visitor.page.headers["Content-Security-Policy"]
+    assert "form-action 'self'" in policy
+    assert "google" not in policy
+
+
+def test_a_provider_that_fails_and_an_answer_that_was_made_up_break_nothing(
+    portal: Portal, elsewhere: Provider
+) -> None:
+    elsewhere.down = True
+    with pytest.raises(AssertionError, match="401") as told:
+        go(portal, "GitHub")
+    assert "Signing in there did not work" in str(told.value)
+    for query in ("", "?code=x", "?code=x&state=y", "?error=access_denied", "?state=%00&code=%ff"):
+        for name in ("github", "orcid", "google"):
+            address = f"{portal.url}/accounts/{name}/login/callback/{query}"
+            answer = Visitor(portal.url).session.get(address, timeout=30)
+            assert answer.status_code < 500, address
+    assert not User.objects.exists()
