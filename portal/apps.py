@@ -7,6 +7,10 @@ class PortalConfig(AppConfig):
 
     name = "portal"
 
+    def ready(self) -> None:
+        # Models are loaded only now.
+        from portal import worker_sealer  # noqa: F401, PLC0415
+
 
 class PortalAdminConfig(admin_apps.AdminConfig):
     """Django's admin, entered through our own front door."""

@@ -14,6 +14,8 @@ PLAIN = [
     "accounts/moves.py",
     "accounts/reasons.py",
     "accounts/roles.py",
+    "accounts/sealing/canonical.py",
+    "accounts/sealing/merkle.py",
     "accounts/tiers.py",
     "accounts/token_format.py",
     "weights/facts.py",

@@ -1,12 +1,33 @@
 """The download ledger: a row for each answer with bytes, and each refusal of a known caller."""
 
 from datetime import datetime
+from typing import Any
 
-from accounts import request_facts
+from accounts import append_only, request_facts
 from accounts.retention import NETWORKS_KEPT
+from accounts.sealing.canonical import moment
+from accounts.sealing.logs import Log, Row
 from weights.caller import Caller
 from weights.gate import Decision
 from weights.models import Download, File
+
+#: Sealed like the trail, and like there only the network may be forgotten.
+PROTECTED: append_only.Tables = {"weights_download": "network"}
+
+#: What enters the leaf: every field but the network, in no order that matters.
+SEALED = (
+    *("id", "at", "user_id", "credential_kind", "credential_id", "grant_id", "checkpoint_id"),
+    *("file_id", "repo_id", "revision", "path", "sha256", "start", "length", "outcome", "code"),
+    "request_id",
+)
+
+
+def download_form(row: Row) -> dict[str, Any]:
+    """A row of the ledger as it is hashed."""
+    return {"log": "download", **dict(zip(SEALED, row, strict=True)), "at": moment(row[1])}
+
+
+DOWNLOADS = Log(2, "download", Download, SEALED, download_form)
 
 
 def record_served(

@@ -13,6 +13,7 @@ from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.role import RoleAssignment
+from accounts.models.sealing import SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.models.tier import Tier
 from accounts.models.tier_change import TierChange
 from accounts.models.token import ApiToken
@@ -40,6 +41,10 @@ __all__ = [
     "ReasonText",
     "Remark",
     "RoleAssignment",
+    "SealBatch",
+    "SealedNode",
+    "SealedRow",
+    "SignedHead",
     "Tier",
     "TierChange",
     "User",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+import time_machine
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -172,8 +173,8 @@ def test_downloads_are_counted_from_the_ledger(client: Client, shelf: dict[str, 
     fetched(opt, outcome=Download.Outcome.REDIRECTED)
     fetched(opt, outcome=Download.Outcome.REFUSED)
     fetched(opt, start=10)
-    old = fetched(opt)
-    Download.objects.filter(pk=old.pk).update(at=timezone.now() - timedelta(days=31))
+    with time_machine.travel(timezone.now() - timedelta(days=31)):
+        fetched(opt)
     told = {model["id"]: model["downloads"] for model in models(client)}
     assert told == {"acme/opt-small": 2, "acme/bert": 0, "other/OPT-big": 0}
     assert client.get("/api/models/acme/opt-small").json()["downloads"] == 2
