@@ -1,7 +1,7 @@
 """One function per message about an application or a grant; each text is a template."""
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
@@ -274,7 +274,9 @@ def access_resumed(grant: "Grant", event: "AuditEvent") -> None:
 
 
 def access_revoked(grant: "Grant", event: "AuditEvent", receipt: "Receipt") -> None:
-    _to_holder(grant, "access_revoked", event)
+    days = waiting_days([grant.end_code])
+    again = (grant.ended_at or timezone.now()) + timedelta(days=days)
+    _to_holder(grant, "access_revoked", event, waiting_days=days, again=again)
     _to_leads(grant, "revoked", event, receipt)
 
 
@@ -345,10 +347,14 @@ def _about(application: "ApplicationRecord", kind: str, key: str, **context: obj
     return outbox.post(message, key=key, about=application) is not None
 
 
+def _last_sent(application: "ApplicationRecord") -> dict[str, Any]:
+    snapshot = application.latest_snapshot
+    return snapshot.answers if snapshot else {}
+
+
 def _to_applicant(application: "ApplicationRecord", kind: str, **context: object) -> Message:
     """To the address and by the name last given in the application, else the account's."""
-    applicant, snapshot = application.applicant, application.latest_snapshot
-    said = snapshot.answers if snapshot else {}
+    applicant, said = application.applicant, _last_sent(application)
     called = said.get("full_name") or applicant.display_name
     context = {"application": application, "tier": application.tier, "called": called, **context}
     to = said.get("work_email") or applicant.email
@@ -364,12 +370,14 @@ def _to_holder(
     **context: object,
 ) -> bool:
     """Once for a grant, or for each event or key of its own; whether it was new."""
+    said = _last_sent(grant.application) if grant.application else {}
+    called = said.get("full_name") or grant.user.display_name
     sent = outbox.send(
         kind,
         to=grant.user.email,
         key=key or (f"{grant.pk}:{event.pk}" if event else str(grant.pk)),
         recipient=grant.user,
         about=grant,
-        context={"grant": grant, "tier": grant.tier, **context},
+        context={"grant": grant, "tier": grant.tier, "called": called, **context},
     )
     return sent is not None

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.history import Event, events_of
-from accounts.models import Application, OutgoingMail
+from accounts.models import Application, Decision, OutgoingMail
 from accounts.moves import Status
 
 #: Mails to the applicant about one application, as the timeline names them.
@@ -48,6 +48,13 @@ class MailEvent(Event):
 def timeline(application: Application) -> list[Event]:
     """What happened and what was mailed, oldest first."""
     return sorted(chain(events_of(application), _mails(application)), key=lambda event: event.at)
+
+
+def decisions_told(application: Application) -> list[Decision]:
+    """What was decided, as its applicant may know it: an approval counts once it gave access."""
+    made = list(application.decisions.all())
+    final = made[-1:] if application.status == Status.APPROVED else []
+    return [one for one in made if one.verdict != Decision.Verdict.APPROVE or one in final]
 
 
 def mails_to_applicant(application: Application) -> QuerySet[OutgoingMail]:

@@ -219,6 +219,19 @@ def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
     assert application.status == "approved"
 
 
+def test_the_second_approvals_mail_holds_both_notes_as_previewed(
+    desk: Client, applicant: User, lead_reviewer: User
+) -> None:
+    application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
+    desk.post(button(application, "approve"), {"days": "9", "note": "The first note."})
+    desk.force_login(lead_reviewer)
+    said = {"days": "9", "note": "The second note."}
+    shown = desk.post(preview_of(application, "approve"), said, headers=JSON).json()
+    assert "The first note.\n\nThe second note." in shown["text"]
+    desk.post(button(application, "approve"), {**said, "seen": shown["seen"]})
+    assert OutgoingMail.objects.get(kind="application_approved").text == shown["text"]
+
+
 def test_who_declared_a_conflict_reads_but_has_no_buttons(
     desk: Client, application: Application
 ) -> None:

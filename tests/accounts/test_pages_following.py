@@ -260,6 +260,66 @@ def test_a_decided_application_takes_no_more_answers(
     assert remark.answer == ""
 
 
+# -- what was decided -----------------------------------------------------------------------
+
+
+def test_a_first_approval_of_two_is_no_approval_to_its_applicant(
+    window: Client, applicant: User, reviewer: User, lead_reviewer: User
+) -> None:
+    tier = factories.tier("two", approvals_needed=2)
+    application = factories.submitted(applicant, tier)
+    application.approve(by=reviewer, note="Please cite the paper.")
+    page = page_of(window, application)
+    assert "Approved," not in page
+    assert "Please cite the paper." not in page
+    application.approve(by=lead_reviewer, note="And good luck.")
+    page = page_of(window, application)
+    assert page.count("Approved,") == 1
+    assert "Please cite the paper.<br><br>And good luck." in page
+    mail = OutgoingMail.objects.get(kind="application_approved")
+    assert "Please cite the paper.\n\nAnd good luck." in mail.text
+
+
+def test_a_first_approval_that_came_to_nothing_is_not_told(
+    window: Client, applicant: User, reviewer: User, lead_reviewer: User
+) -> None:
+    application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
+    application.approve(by=reviewer)
+    application.reject(by=lead_reviewer, reasons=["spam"], note=SPAM)
+    page = page_of(window, application)
+    assert "Rejected," in page
+    assert "Approved," not in page
+
+
+def test_the_page_says_when_access_is_on_hold_and_when_it_was_revoked(
+    window: Client, application: Application, reviewer: User
+) -> None:
+    grant = factories.approved(application, reviewer)
+    grant.suspend(by=None, reason="A look is needed.")
+    page = page_of(window, application)
+    assert "That access is on hold" in page
+    assert "Copy as a new application" not in page
+    grant.revoke(by=None, reason="It was <passed> on.", code="prior_breach")
+    page = page_of(window, application)
+    assert "That access was revoked" in page
+    assert "It was &lt;passed&gt; on." in page
+    assert "Copy as a new application" not in page  # days must pass first
+    again = timezone.now() + timedelta(days=365)
+    assert f"again from <strong>{again.day} {again:%B %Y}" in page
+    mail = OutgoingMail.objects.get(kind="access_revoked")
+    assert f"after 365 days, from {again.day} {again:%B %Y} on" in mail.text
+    assert f"Dear {application.answers['full_name']}," in mail.text
+
+
+def test_access_given_back_leaves_a_copy_to_be_made(
+    window: Client, application: Application, reviewer: User, applicant: User
+) -> None:
+    factories.approved(application, reviewer).surrender(by=applicant)
+    page = page_of(window, application)
+    assert "You gave that access back" in page
+    assert "Copy as a new application" in page
+
+
 # -- again ----------------------------------------------------------------------------------
 
 

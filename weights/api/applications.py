@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router, responses
 
-from accounts import applications, filling
+from accounts import applications, filling, following
 from accounts.access import live_grant
 from accounts.errors import AlreadyHeld, InvalidAnswers
 from accounts.extras import Extra, Kind
@@ -316,7 +316,9 @@ def _detail(request: ApiRequest, application: Application) -> schemas.Applicatio
         open_points=_open_points(sheet),
         moves=_moves(application),
         terms=schemas.LicenceTold.of(licence, licence.in_force()),
-        decisions=[_decision(decision, words) for decision in application.decisions.all()],
+        decisions=[
+            _decision(decision, words) for decision in following.decisions_told(application)
+        ],
         events=[
             schemas.EventTold(at=event.at, text=event.text, note=event.note)
             for event in events_of(application)

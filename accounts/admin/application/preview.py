@@ -16,7 +16,8 @@ def messages(
         case "approve" if is_first_of_two(application):
             return emails.compose_second_approval(application, by)
         case "approve":
-            return [emails.compose_approved(application, until=said["until"], note=said["note"])]
+            note = application.note_of_approvals(said["note"])
+            return [emails.compose_approved(application, until=said["until"], note=note)]
         case "return":
             words = {name: said[name] for name in ("reasons", "remarks", "note")}
             return [emails.compose_returned(application, **words)]

@@ -105,7 +105,9 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
     def _none_unclaimed(self, request: HttpRequest) -> HttpResponseRedirect:
         """To what is on one's own desk, if anything is."""
         address = reverse("admin:accounts_application_changelist")
-        mine = self.get_queryset(request).filter(queue.on_desk(Desk.MINE, signed_in(request)))
+        me = signed_in(request)
+        mine = self.get_queryset(request).filter(queue.on_desk(Desk.MINE, me))
+        mine = mine.exclude(first_approval__reviewer=me)  # those wait for somebody else
         if left := mine.count():
             told = f"Nothing else is unclaimed; on your own desk: {left}."
             self.message_user(request, told, messages.INFO)

@@ -136,6 +136,7 @@ class ReviewerMoves(ApplicationRecord):
         if until is None:
             kept = first.until if first is not None else None
             until = kept or timezone.now() + timedelta(days=self.tier.term_days)
+        note = self.note_of_approvals(note)
         said = _Said([], note, internal_note, checklist, until)
         if self.tier.approvals_needed > 1 and first is None:
             self._approve_first(by, said)
@@ -157,6 +158,11 @@ class ReviewerMoves(ApplicationRecord):
         emails.application_approved(self, decision)
         self._tell()
         return grant
+
+    def note_of_approvals(self, note: str) -> str:
+        """What the applicant reads with an approval: the first reviewer's note stands first."""
+        first = self.first_approval.note if self.first_approval else ""
+        return "\n\n".join(said for said in (first, note) if said)
 
     def _approve_first(self, by: "User", said: "_Said") -> None:
         decision = self._decide("approve_first", by, Decision.Verdict.APPROVE, said)

@@ -69,7 +69,7 @@ def _decisions(application: Application) -> list[dict[str, Any]]:
             "reasons": [words[code] for code in decision.reasons],
             "waiting_days": waiting_days(decision.reasons),
         }
-        for decision in application.decisions.all()
+        for decision in following.decisions_told(application)
     ]
 
 
@@ -88,17 +88,19 @@ def _next_form(application: Application, person: User) -> dict[str, Any]:
     """Where the form goes on, or when a copy may be made."""
     if application.is_editable:
         return {"go_on": address_of(application, Filling(application, person).first_open)}
-    if not application.is_terminal or application.status == Status.APPROVED:
-        return {"can_copy": _has_ended(application)}
+    if not application.is_terminal or not _has_ended(application):
+        return {"can_copy": False}
     again = may_apply_from(person, application.tier)
     wait = again if again and again > timezone.now() else None
     return {"can_copy": wait is None, "copy_from": wait}
 
 
 def _has_ended(application: Application) -> bool:
-    """Whether the access that an approval gave is over, so that one may ask anew."""
+    """Whether the access that an approval gave is over, if one did, so that one may ask anew."""
     grant = getattr(application, "grant", None)
-    return application.status == Status.APPROVED and grant is not None and not grant.is_live
+    if application.status != Status.APPROVED:
+        return True
+    return grant is not None and not grant.is_live and not grant.is_held
 
 
 # -- what an applicant does -----------------------------------------------------------------
