@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("weights", "0007_revision_findings"),
+        ("weights", "0008_sealed_ledger"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
