@@ -11,8 +11,9 @@ from django import forms
 from django.utils import timezone
 
 from accounts import checklist
+from accounts.errors import InvalidValue
 from accounts.models import Application, ReasonText
-from accounts.reasons import NOTE_LEAST, allowed_for
+from accounts.reasons import NOTE_LEAST, allowed_for, demand_reasons
 from accounts.working_days import day_of
 
 if TYPE_CHECKING:
@@ -120,6 +121,17 @@ class _ReasonedForm(VerdictForm):
 
     def values(self) -> dict[str, Any]:
         return {**super().values(), "reasons": self.cleaned_data.get(f"{self.move}_reasons", [])}
+
+    def clean(self) -> dict[str, Any]:
+        """Say already beside the preview what the decision would be refused for."""
+        said = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                demand_reasons(self.move, said[f"{self.move}_reasons"], said.get("note", ""))
+            except InvalidValue as error:
+                text = str(error)
+                self.add_error(None, f"{text[:1].upper()}{text[1:]}.")
+        return said
 
 
 class ReturnForm(_ReasonedForm):

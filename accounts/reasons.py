@@ -3,6 +3,7 @@
 application-workflow.md section 7. Codes are stable; statistics count by them.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ class Reason(models.TextChoices):
 #: verdict -> the fewest characters of its note to the applicant.
 NOTE_LEAST = {"reject": 20}
 NOTE_LEAST_FOR_OTHER = 60
+#: How an application is quoted; a duplicate points to the other one so.
+REFERENCE = re.compile(r"\bA-\d{4}-\d{5,}\b")
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ RULES: dict[str, Rule] = {
     Reason.NO_AUTHORITY: _rule(
         "return reject", 0, "Ask someone who may accept the licence for your organisation."
     ),
-    Reason.DUPLICATE: _rule("reject", 0, "Follow the other application."),
+    Reason.DUPLICATE: _rule("reject", 0, "Follow the other application, which the note names."),
     Reason.PRIOR_BREACH: _rule("reject revoke", 365, "You may apply again after the waiting time."),
     Reason.LEAK: _rule("suspend revoke", 365, "You may apply again after the waiting time."),
     Reason.SPAM: _rule("reject", 90, "You may apply again after the waiting time."),
@@ -106,3 +109,5 @@ def demand_reasons(verdict: str, codes: list[str], note: str) -> None:
     least = NOTE_LEAST_FOR_OTHER if Reason.OTHER in codes else NOTE_LEAST.get(verdict, 0)
     if len(note.strip()) < least:
         raise InvalidValue(f"the note to the applicant needs at least {least} characters")
+    if Reason.DUPLICATE in codes and not REFERENCE.search(note):
+        raise InvalidValue("name the other application in the note, such as A-2026-00042")

@@ -57,10 +57,16 @@ def test_what_fails_is_named_and_the_rest_is_done(
     desk: Client, three: list[Application], reviewer: User
 ) -> None:
     three[1].claim(by=reviewer)
-    said = {"confirmed": "1", "reason": "duplicate", "note": NOTE}
+    said = {"confirmed": "1", "reason": "duplicate", "note": f"{NOTE} See A-2026-00001."}
     page = batch(desk, "reject_all", three, **said)
     assert f"{three[1].reference} was left as it is: reviewer has claimed" in page.text
     assert states(three) == ["rejected", "in_review", "rejected"]
+
+
+def test_a_duplicate_names_the_other_one(desk: Client, three: list[Application]) -> None:
+    said = {"confirmed": "1", "reason": "duplicate", "note": NOTE}
+    assert "name the other application" in batch(desk, "reject_all", three, **said).text
+    assert states(three) == ["submitted"] * 3
 
 
 def test_assigned_they_stand_on_one_desk(

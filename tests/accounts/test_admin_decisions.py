@@ -175,6 +175,21 @@ def test_a_return_without_a_remark_keeps_what_was_typed(
     assert 'id="id_check_identity_1" value="no" aria-label="No" checked' in again.text
 
 
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [("other", "at least 60 characters"), ("duplicate", "Name the other application")],
+)
+def test_what_a_reason_asks_of_the_note_is_told_before_it_is_sent(
+    reason: str, wanted: str, desk: Client, application: Application
+) -> None:
+    said = {"reject_reasons": [reason], "note": "This is not what we need here."}
+    shown = desk.post(preview_of(application, "reject"), said, headers=JSON).json()
+    assert wanted in shown["missing"][0]
+    assert wanted in desk.post(button(application, "reject"), said).text
+    application.refresh_from_db()
+    assert application.status == "submitted"
+
+
 def test_after_a_decision_the_next_oldest_unclaimed_opens(
     desk: Client, application: Application, gated_tier: Tier
 ) -> None:

@@ -39,9 +39,9 @@ def test_an_approval_mails_what_was_composed(application: Application, reviewer:
 
 def test_a_rejection_mails_what_was_composed(application: Application, reviewer: User) -> None:
     ReasonText.objects.create(code="spam", label="No research here", remedy="Ask a colleague.")
-    reasons = ["spam", "duplicate"]
-    composed = emails.compose_rejected(application, reasons=reasons, note=NOTE)
-    application.reject(by=reviewer, reasons=reasons, note=NOTE)
+    reasons, note = ["spam", "duplicate"], f"{NOTE} See A-2026-00007."
+    composed = emails.compose_rejected(application, reasons=reasons, note=note)
+    application.reject(by=reviewer, reasons=reasons, note=note)
     assert written("application_rejected") == [composed]
     assert "No research here. Ask a colleague." in composed.text
     again = timezone.now() + timedelta(days=90)

@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.errors import AccountsError, NotAllowed
+from accounts.errors import AccountsError, InvalidValue, NotAllowed
 from accounts.models import Application, RoleAssignment, User
 from accounts.moves import Actor
-from accounts.reasons import NOTE_LEAST, Reason
+from accounts.reasons import NOTE_LEAST, Reason, demand_reasons
 from accounts.roles import DECIDERS
 from accounts.views.people import signed_in
 
@@ -49,6 +49,15 @@ class RejectBatchForm(BatchForm):
         widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}),
         help_text="Mailed as it stands. For a duplicate, name the other reference.",
     )
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                demand_reasons("reject", [said["reason"]], said["note"])
+            except InvalidValue as error:
+                self.add_error("note", str(error))
+        return said
 
 
 def _assign(application: Application, by: User, said: dict[str, Any]) -> None:
