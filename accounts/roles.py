@@ -40,6 +40,8 @@ _VIEW_WEIGHTS = [
     "weights.view_ref",
     "weights.view_family",
     "weights.view_recall",
+    "weights.view_manifestkey",
+    "weights.view_manifestsignature",
 ]
 
 _TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownissue"]

@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from portal import env
 
 # sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
@@ -23,6 +26,16 @@ def prepare(data_dir: Path) -> None:
     env.read_file(keys)
     if (address := address_file(data_dir)).exists():
         env.read_file(address)
+
+
+def manifest_key_file(data_dir: Path) -> Path:
+    """The key that signs manifests, made at the first start."""
+    path = data_dir / "manifest-key.pem"
+    if not path.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        made = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _write_once(path, made.decode())
+    return path
 
 
 def address_file(data_dir: Path) -> Path:

@@ -15,6 +15,7 @@ import holidays
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured
 
@@ -152,18 +153,38 @@ def cdn(address: str, key_id: str, key_file: str) -> tuple[str, str, str]:
     return origin(address), text(key_id), str(path)
 
 
+def manifest_key(name: str, default: str = "") -> str:
+    """The file of the key that signs manifests; empty where another process is the signer.
+
+    Read once here, so that a key that is weak, or open to everybody, is found now.
+    """
+    if not text(name, default):
+        return ""
+    path = folder(name, default)
+    key = _private_key(name, path)
+    if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise _refuse(name, f"{path} is no EC key on P-256")
+    if path.stat().st_mode & 0o007:
+        raise _refuse(name, f"{path} may be read by everybody; chmod 600 {path}")
+    return str(path)
+
+
 def _check_signing_key(name: str, path: Path) -> None:
     """Refuse all but an RSA key of 2048 bits and an EC key on P-256, in PEM and not encrypted."""
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise _refuse(name, f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _refuse(name, f"{path} holds no unencrypted private key in PEM") from error
+    key = _private_key(name, path)
     strong_rsa = isinstance(key, RSAPrivateKey) and key.key_size >= 2048
     p256 = isinstance(key, EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
     if not strong_rsa and not p256:
         raise _refuse(name, f"{path} is neither an EC key on P-256 nor an RSA key of 2048 bits")
+
+
+def _private_key(name: str, path: Path) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise _refuse(name, f"{path} cannot be read ({error.strerror})") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _refuse(name, f"{path} holds no unencrypted private key in PEM") from error
 
 
 def choice(name: str, allowed: tuple[str, ...]) -> str:

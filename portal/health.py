@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import working_days
 from accounts.models import Application, Heartbeat, OutgoingMail
-from weights.models import Blob, CheckpointLink
+from weights.models import Blob, CheckpointLink, ManifestSignature, Revision
 
 #: How long after a sweep should have come through its silence is an alarm.
 SWEEPS = {
@@ -44,9 +44,10 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: five queries, and one look at the broker."""
+    """Every line of the health page: six queries, and one look at the broker."""
     now = timezone.now()
-    return [*_queue(now), *_verification(now), *_outbox(now), _links(), *_sweeps(now), _broker()]
+    waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
+    return [*waiting, *_sweeps(now), _broker()]
 
 
 def _queue(now: datetime) -> list[Line]:
@@ -135,6 +136,16 @@ def _links() -> Line:
         f"{found['queued']}; {found['failed']} could not be issued",
         reverse("admin:weights_checkpointlink_changelist"),
     )
+
+
+def _signing(now: datetime) -> Line:
+    """What no key in use has signed a while after it was published."""
+    signed = ManifestSignature.objects.filter(key__retired_at=None).values("revision")
+    waiting = Revision.objects.visible().exclude(pk__in=signed)
+    count = waiting.filter(visible_at__lt=now - PATIENCE).count()
+    text = f"{count} for over an hour: has a worker a MANIFEST_KEY_FILE?" if count else "0"
+    page = reverse("admin:weights_manifestkey_changelist")
+    return Line("Manifests to sign", "late" if count else "ok", text, page)
 
 
 def _sweeps(now: datetime) -> list[Line]:

@@ -73,7 +73,7 @@ def _bucket(request: HttpRequest) -> tuple[Limit, str] | None:
 
 def _is_resolve(path: str) -> bool:
     parts = path.split("/", 4)
-    return len(parts) == 5 and parts[3] == "resolve"
+    return len(parts) == 5 and parts[3] in {"resolve", "manifest"}
 
 
 def _by_link(request: HttpRequest, token: str) -> tuple[Limit, str]:

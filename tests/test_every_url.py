@@ -59,6 +59,7 @@ API = {
     *("answers_save", "application_submit", "application_withdraw", "application_copy"),
     *("application_adopt", "remark_answer", "document_send", "document_read", "document_remove"),
     "transparency_numbers",
+    "key_list",
 }
 #: Routes that answer with pages or JSON, never with a file's bytes.
 WORDS = {
@@ -125,6 +126,8 @@ WORDS = {
     "weights:recall-list",
     "weights:recall-feed",
     "weights:recall-detail",
+    *("weights:key-list", "weights:key-file"),
+    *("weights:manifest", "weights:manifest-signature", "weights:manifest-sums"),
     "weights:access",
     "weights:link-request",
     "weights:link-revoke",
@@ -324,6 +327,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "sha": [sha],
         "sha256": [world.file.sha256],
         "code": ["quota"],
+        "key_id": ["0123456789abcdef"],
         "standing": ["pending", "accepted", "rejected"],
         "rest": [f"main/{PATH}", f"{sha}/{PATH}", f"refs%2Fheads%2Fmain/{PATH}", "main"],
         "path": [PATH, "config.json", "manifest.json", "download.sh"],

@@ -21,6 +21,8 @@ from weights.models import (
     Download,
     Family,
     File,
+    ManifestKey,
+    ManifestSignature,
     Ref,
     Revision,
     VerificationRun,
@@ -97,6 +99,29 @@ class RefInline(admin.TabularInline):
         return False
 
 
+class SignatureInline(admin.TabularInline):
+    model = ManifestSignature
+    extra = 0
+    can_delete = False
+    max_num = 0
+    fields = ("key", "made_at")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ManifestSignature]:
+        signatures: QuerySet[ManifestSignature] = super().get_queryset(request)
+        return signatures.select_related("key").defer("bundle")
+
+    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
+        return False
+
+
+@admin.register(ManifestKey)
+class ManifestKeyAdmin(ReadOnlyAdmin):
+    """Keys are retired by `manage.py retire_key`."""
+
+    list_display = ["key_id", "state", "first_used_at", "retired_at", "compromised_at", "reason"]
+
+
 @admin.register(Revision)
 class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
     tier_field = "checkpoint__tier"
@@ -107,7 +132,7 @@ class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
     search_fields = ["sha", "checkpoint__name"]
     list_select_related = ["checkpoint"]
     readonly_fields = ["looks_wrong"]
-    inlines = [RefInline]
+    inlines = [RefInline, SignatureInline]
     actions = ["withdraw"]
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:

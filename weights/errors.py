@@ -78,6 +78,12 @@ class PublishRefused(WeightsError):
     code = "publish_refused"
 
 
+class KeyRefused(WeightsError):
+    """No manifest key of that id, or no reason for what becomes of it."""
+
+    code = "key_refused"
+
+
 class FindingsRefused(PublishRefused):
     """The folder looks broken or cut short, and nobody said to publish it all the same."""
 

@@ -41,6 +41,25 @@ def recipes(wanted: Wanted) -> list[Recipe]:
     return [*ways, _curl(wanted), _wget(wanted), _aria2(wanted)]
 
 
+def check_recipe(portal: str, repo_id: str, sha: str, key_id: str, *, gated: bool) -> str:
+    """Fetch one revision, its signature and the key, and compare every file with what was signed.
+
+    The tool is OpenSSF's, none of ours; its 1.1.1 needs pyOpenSSL without saying so.
+    """
+    folder = shell(repo_id.partition("/")[2])
+    return "\n".join(
+        [
+            "pip install huggingface_hub model-signing pyOpenSSL",
+            f"export HF_ENDPOINT={portal}",
+            *(["export HF_TOKEN=wb_…"] if gated else []),
+            f"hf download {repo_id} --revision {sha} --local-dir {folder}",
+            f"curl -fO {portal}/keys/{key_id}.pem",
+            f"curl -fo {folder}.sig {portal}/{repo_id}/manifest/{sha}.sig",
+            f"model_signing verify key {folder} --signature {folder}.sig --public_key {key_id}.pem",
+        ]
+    )
+
+
 def _hf(wanted: Wanted) -> Recipe:
     lines = [f"export HF_ENDPOINT={wanted.portal}"]
     if wanted.gated:

@@ -7,7 +7,16 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from accounts.models import Grant, Heartbeat
-from weights import contents, export, findings, ledger, links, recalls, verification
+from weights import (
+    contents,
+    export,
+    findings,
+    ledger,
+    links,
+    manifest_signing,
+    recalls,
+    verification,
+)
 from weights.reports import taking
 from weights.storage import blob_storage
 
@@ -40,6 +49,11 @@ def make_export(export_id: int) -> None:
     export.make(export_id)
 
 
+@shared_task(name="weights.sign_manifest")
+def sign_manifest(revision_id: int) -> None:
+    manifest_signing.sign(revision_id)
+
+
 @shared_task(name="weights.sweep")
 def sweep() -> None:
     """Queue what a crash or a dead broker kept from being queued."""
@@ -49,6 +63,7 @@ def sweep() -> None:
     export.sweep()
     findings.sweep()
     recalls.sweep()
+    manifest_signing.sweep()
     Heartbeat.objects.note("weights")
 
 

@@ -1,10 +1,29 @@
 """Pages of checkpoints; the last pattern takes any ORG/NAME, so these stand last."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from weights.views import access, catalogue, checkpoints, export, files, recalls, reports
+from weights.views import (
+    access,
+    catalogue,
+    checkpoints,
+    export,
+    files,
+    keys,
+    manifests,
+    recalls,
+    reports,
+)
+
+
+class RevisionId(StringConverter):
+    regex = "[0-9a-f]{40}"
+
+
+register_converter(RevisionId, "sha")
 
 app_name = "weights"
+_REVISION = "<str:org>/<str:name>/manifest/<sha:sha>"
 urlpatterns = [
     path("", catalogue.home, name="home"),
     path("models", catalogue.checkpoint_list, name="checkpoint-list"),
@@ -19,6 +38,11 @@ urlpatterns = [
     path("recalls/", recalls.recall_list, name="recall-list"),
     path("recalls/feed.atom", recalls.recall_feed, name="recall-feed"),
     path("recalls/<uuid:public_id>/", recalls.recall_detail, name="recall-detail"),
+    path("keys/", keys.key_list, name="key-list"),
+    path("keys/<slug:key_id>.pem", keys.key_file, name="key-file"),
+    path(f"{_REVISION}.json", manifests.manifest, name="manifest"),
+    path(f"{_REVISION}.sig", manifests.signature, name="manifest-signature"),
+    path(f"{_REVISION}/SHA256SUMS", manifests.sums, name="manifest-sums"),
     path("<str:org>/<str:name>/tree/<path:rest>", files.tree, name="file-list"),
     path("<str:org>/<str:name>/blob/<path:rest>", files.file_detail, name="file-detail"),
     path("<str:org>/<str:name>", checkpoints.checkpoint_detail, name="checkpoint-detail"),

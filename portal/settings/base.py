@@ -220,6 +220,9 @@ S3_CHECKSUMS = env.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
 # Signed addresses of a CDN in front of the bucket, instead of the bucket's own.
 CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
+# Signs manifests; empty in processes that are not the signer.
+MANIFEST_KEY_FILE = env.manifest_key("MANIFEST_KEY_FILE")
+
 # -- mail -------------------------------------------------------------------------------
 
 # Without EMAIL_URL nothing leaves: messages stay in the outbox for an administrator to read.

@@ -10,12 +10,16 @@ DATA_DIR = env.folder("DATA_DIR", "var")
 embedded.prepare(DATA_DIR)
 
 from portal.settings.base import *  # noqa: E402, F403
-from portal.settings.base import PUBLIC_URL, database  # noqa: E402
+from portal.settings.base import MANIFEST_KEY_FILE, PUBLIC_URL, database  # noqa: E402
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or embedded.hosts(PUBLIC_URL)
 DATABASES = {"default": database(f"sqlite:///{DATA_DIR}/db.sqlite3")}
 WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", f"file://{DATA_DIR}/blobs")
 STATIC_ROOT = DATA_DIR / "static"
+if not MANIFEST_KEY_FILE:
+    MANIFEST_KEY_FILE = env.manifest_key(
+        "MANIFEST_KEY_FILE", str(embedded.manifest_key_file(DATA_DIR))
+    )
 
 # A broker of its own, unless the environment names one; the cache stands on the same server.
 EMBEDDED_BROKER = not env.text("BROKER_URL", "")

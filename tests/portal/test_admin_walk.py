@@ -30,7 +30,7 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from tests import factories
-from weights.models import CheckpointLink, Download, Family, Recall, VerificationRun
+from weights.models import CheckpointLink, Download, Family, ManifestKey, Recall, VerificationRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -60,6 +60,7 @@ SEES: dict[str, set[Role]] = {
     "weights.blob": STEWARDS,
     "weights.verificationrun": STEWARDS,
     "weights.recall": STEWARDS,
+    "weights.manifestkey": STEWARDS,
     "weights.checkpointlink": {A},
     "weights.download": {A},
 }
@@ -107,6 +108,7 @@ def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> d
         file,
         file.blob,
         VerificationRun.objects.create(blob=file.blob),
+        ManifestKey.objects.create(key_id="0" * 16, fingerprint="0" * 64, public_pem="PEM"),
         Recall.objects.create(blob=file.blob, cause="owner", reason="Wrong."),
         ReasonText.objects.create(code="spam", label="Spam", remedy="None"),
         HolderRecord.objects.create(user=applicant, full_name="A", keep_until="2030-01-01"),

@@ -158,7 +158,8 @@ INDEX = "model.safetensors.index.json"
 
 
 def indexed(names: list[str], total: int | None, *, size: int = 1000) -> dict[str, bytes | int]:
-    return {name: shard(size) for name in SERIES} | {INDEX: index(names, total)}
+    files: dict[str, bytes | int] = {name: shard(size) for name in SERIES}
+    return files | {INDEX: index(names, total)}
 
 
 def test_an_index_that_agrees_is_left_in_peace() -> None:

@@ -23,6 +23,7 @@ from weights.api import (
     downloads,
     grants,
     issues,
+    keys,
     links,
     recalls,
     tiers,
@@ -112,6 +113,7 @@ api.add_router("", transparency.router)
 api.add_router("", tiers.router)
 api.add_router("", issues.router)
 api.add_router("", recalls.router)
+api.add_router("", keys.router)
 api.add_router("", codes.router)
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from django.db.models import Prefetch, Q
 from ninja import Query, Router
 
+from weights import manifest_signing
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
@@ -88,13 +89,16 @@ def revision_list(request: ApiRequest, org: str, name: str) -> list[schemas.Revi
     """Those that are published, newest first, at most 1000."""
     checkpoint = checkpoint_published(request.auth, f"{org}/{name}")
     found = Revision.objects.visible().filter(checkpoint=checkpoint)
+    found = found.select_related("parent", "checkpoint").prefetch_related("refs")
+    signers = manifest_signing.signers(checkpoint)
     return [
         schemas.RevisionTold.of(
             revision,
             [ref.name for ref in revision.refs.all()],
             revision.parent.sha if revision.parent else None,
+            signers.get(revision.pk),
         )
-        for revision in found.select_related("parent").prefetch_related("refs")[:1000]
+        for revision in found[:1000]
     ]
 
 

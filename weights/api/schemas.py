@@ -12,7 +12,7 @@ from accounts.duo import UseTerm
 from accounts.extras import Extra
 from accounts.models import Attachment, Grant, Licence, LicenceVersion, Remark, Tier
 from accounts.receipts import Receipt
-from weights.models import Checkpoint, CheckpointLink, File, KnownIssue, Revision
+from weights.models import Checkpoint, CheckpointLink, File, KnownIssue, ManifestKey, Revision
 
 
 def address(path: str) -> str:
@@ -268,6 +268,39 @@ class CheckpointPage(Schema):
     next: str | None
 
 
+class KeyTold(Schema):
+    """`pem` and its address are null for a compromised key, whose signatures prove nothing."""
+
+    id: str
+    purpose: Literal["manifests"]
+    algorithm: Literal["ecdsa-p256-sha256"]
+    state: Literal["current", "retired", "compromised"]
+    fingerprint: str = Field(description="SHA-256 of the PEM file")
+    pem: str | None
+    url: str | None
+    first_used_at: datetime
+    retired_at: datetime | None
+    compromised_at: datetime | None
+    reason: str
+
+    @classmethod
+    def of(cls, key: ManifestKey) -> "KeyTold":
+        trusted = key.compromised_at is None
+        return cls(
+            id=key.key_id,
+            purpose="manifests",
+            algorithm="ecdsa-p256-sha256",
+            state=key.state,
+            fingerprint=key.fingerprint,
+            pem=key.public_pem if trusted else None,
+            url=address(f"/keys/{key.key_id}.pem") if trusted else None,
+            first_used_at=key.first_used_at,
+            retired_at=key.retired_at,
+            compromised_at=key.compromised_at,
+            reason=key.reason,
+        )
+
+
 class FindingTold(Schema):
     """What looks wrong in a revision's files; `paths` may be cut to the first ones."""
 
@@ -289,9 +322,15 @@ class RevisionTold(Schema):
     bytes: int
     published_at: datetime | None
     findings: list[FindingTold] | None
+    manifest_url: str
+    signature_url: str | None
+    signed_by: str | None = Field(description="Id of the key; the newest that is trusted")
 
     @classmethod
-    def of(cls, revision: Revision, refs: list[str], parent: str | None) -> "RevisionTold":
+    def of(
+        cls, revision: Revision, refs: list[str], parent: str | None, key: str | None
+    ) -> "RevisionTold":
+        manifest = address(f"/{revision.checkpoint.repo_id}/manifest/{revision.sha}")
         return cls(
             id=revision.sha,
             refs=refs,
@@ -302,6 +341,9 @@ class RevisionTold(Schema):
             bytes=revision.total_bytes,
             published_at=revision.visible_at,
             findings=revision.findings,
+            manifest_url=f"{manifest}.json",
+            signature_url=f"{manifest}.sig" if key else None,
+            signed_by=key,
         )
 
 

@@ -6,7 +6,9 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import quote
 
-from weights.models import CheckpointLink, File
+from weights import manifest_signing
+from weights.beside import name_beside
+from weights.models import CheckpointLink, File, Revision
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Folder:
     licence_text: str
     attribution: str
     terms_url: str
+    revision: Revision
+    signed: bool
 
     @property
     def total_bytes(self) -> int:
@@ -58,7 +62,7 @@ class Folder:
 
     def name_for(self, name: str) -> str:
         """What a list is called here: it gives way to a file of the revision."""
-        return f"weighbridge-{name}" if name in self._paths else name
+        return name_beside(name, self._paths)
 
     def papers(self) -> dict[str, str]:
         """name -> text of what must travel with the bytes: the terms, and the notice."""
@@ -106,4 +110,6 @@ def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
         licence_text=accepted.text if accepted else "",
         attribution=licence.attribution,
         terms_url=f"{public_url}/licences/{licence.slug}/",
+        revision=link.revision,
+        signed=manifest_signing.offered(link.revision) is not None,
     )

@@ -1,12 +1,13 @@
 """The lists of a folder, each in the form that one kind of downloader reads."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from weights import manifest_signing
 from weights.folder.contents import Folder
 from weights.folder.script import download_script
+from weights.manifest_document import document_of
 
 _METALINK = "urn:ietf:params:xml:ns:metalink"
 
@@ -25,25 +26,14 @@ class ListKind:
 
 
 def manifest_json(folder: Folder) -> str:
-    """Path, size in bytes and SHA-256 of each file, sorted by path."""
-    return (
-        json.dumps(
-            {
-                "repository": folder.repo_id,
-                "revision": folder.sha,
-                "files": [
-                    {"path": entry.path, "size": entry.size, "sha256": entry.sha256}
-                    for entry in folder.entries
-                ],
-                "licence": folder.licence_title,
-                "terms": folder.terms_url,
-                "attribution": folder.attribution,
-            },
-            ensure_ascii=False,
-            indent=1,
-        )
-        + "\n"
-    )
+    """The revision's own document, the same for everybody."""
+    return document_of(folder.revision).text
+
+
+def signature(folder: Folder) -> str | None:
+    """By the newest key that is trusted."""
+    found = manifest_signing.offered(folder.revision)
+    return found.bundle if found else None
 
 
 def sha256sums(folder: Folder) -> str:
@@ -108,6 +98,7 @@ LISTS = (
     ListKind(
         "manifest.json", "application/json", "every file with size and SHA-256", manifest_json
     ),
+    ListKind("model.sig", "application/json", "for model_signing verify key", signature),
     ListKind("SHA256SUMS", "text/plain", "for sha256sum -c", sha256sums),
     ListKind("md5sums.txt", "text/plain", "for md5sum -c, as published", md5sums),
     ListKind("aria2.txt", "text/plain", "for aria2c -i", aria2_input),
@@ -120,11 +111,10 @@ LISTS = (
 
 def offered(folder: Folder) -> dict[str, ListKind]:
     """name -> list; one whose name a file of the revision has gives way to it."""
-    return {
-        folder.name_for(kind.name): kind
-        for kind in LISTS
-        if kind.name != "md5sums.txt" or any(entry.md5 for entry in folder.entries)
-    }
+    absent = set() if any(entry.md5 for entry in folder.entries) else {"md5sums.txt"}
+    if not folder.signed:
+        absent.add("model.sig")
+    return {folder.name_for(kind.name): kind for kind in LISTS if kind.name not in absent}
 
 
 def _sum_line(digest: str, path: str) -> str:

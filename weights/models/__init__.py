@@ -10,6 +10,7 @@ from weights.models.link import CheckpointLink
 from weights.models.recall import Recall
 from weights.models.report import Report, ReportEntry
 from weights.models.revision import File, Ref, Revision
+from weights.models.signature import ManifestKey, ManifestSignature, PublishedManifest
 from weights.models.verification import VerificationRun
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
     "FileFacts",
     "IntakeNote",
     "KnownIssue",
+    "ManifestKey",
+    "ManifestSignature",
+    "PublishedManifest",
     "Recall",
     "Ref",
     "Report",

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from accounts.background import queue_after_commit
 from accounts.models import AuditEvent
 from weights import contents, recalls, refs
 from weights.models import Blob, Checkpoint, Revision
@@ -32,5 +33,6 @@ def _show(revision: Revision) -> bool:
         details = {"checkpoint": checkpoint.repo_id, "sha": revision.sha}
         AuditEvent.record("revision.visible", target=revision, details=details)
         recalls.replaced_by(revision)
+        queue_after_commit("weights.sign_manifest", revision.pk)
     revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])
     return revision.state == Revision.State.VISIBLE

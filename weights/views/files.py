@@ -4,16 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote as shell
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from weights import gate, ledger
+from weights import gate, ledger, manifest_signing
 from weights.caller import Caller, session_caller
 from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, Download, File, Ref, Revision
+from weights.recipes import check_recipe
 from weights.standing import next_step
 from weights.storage import blob_storage
 from weights.views.lookup import (
@@ -62,6 +64,7 @@ def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
         "checkpoint": checkpoint,
         "revision": revision,
         "written": written,
+        **_proof(checkpoint, revision),
         "crumbs": _crumbs(checkpoint, written, folder),
         "folders": folders,
         "page": Paginator(here, PAGE).get_page(request.GET.get("page")),
@@ -98,6 +101,19 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/file_detail.html", context)
+
+
+def _proof(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:
+    """The newest trusted signature, and the commands that check it."""
+    signature = manifest_signing.offered(revision)
+    if signature is None:
+        return {"signature": None}
+    gated, repo_id = checkpoint.tier.is_gated, checkpoint.repo_id
+    key = signature.key.key_id
+    return {
+        "signature": signature,
+        "check": check_recipe(settings.PUBLIC_URL, repo_id, revision.sha, key, gated=gated),
+    }
 
 
 def _file_or_404(revision: Revision, path: str) -> File:

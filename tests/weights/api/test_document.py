@@ -77,6 +77,7 @@ def test_only_own_things_demand_a_token(document: dict[str, Any]) -> None:
         "known_file",
         "transparency_numbers",
         *("tier_list", "tier_detail", "tier_changes", "issue_list", "recall_list"),
+        "key_list",
         "code_list",
         "code_detail",
     }

@@ -1,0 +1,113 @@
+"""How long do signing and checking 992 shards take, beside hashing the weights themselves?
+
+Run from the project's folder: `.venv/bin/python bench/manifest.py`. It makes a revision of 992
+shards in an install of its own, signs it in rounds, and lets the stock verifier compare a folder
+of as many files. Signing reads no weights, so its time is that of the records alone; the
+verifier hashes everything, so it is measured against `sha256sum` of the same files.
+"""
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUNDS = 5
+PARTS, SHARDS = 8, 124
+SHARD_BYTES = 1024 * 1024
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-manifest-") as name:
+        folder = Path(name)
+        os.environ |= {
+            "DATA_DIR": str(folder / "install"),
+            "BROKER_URL": "memory://",
+            "LOG_LEVEL": "ERROR",
+            "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
+        }
+        source = make_shards(folder / "source")
+        sign_and_check(source, folder)
+
+
+def make_shards(folder: Path) -> Path:
+    folder.mkdir()
+    for number in range(PARTS * SHARDS):
+        part, shard = divmod(number, SHARDS)
+        content = random.Random(number).randbytes(SHARD_BYTES)
+        (folder / f"checkpoint_last-model_part-{part}-shard{shard}.pt").write_bytes(content)
+    return folder
+
+
+def sign_and_check(source: Path, folder: Path) -> None:
+    sys.path.insert(0, str(ROOT))
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+    from weights import catalogue, manifest_signing
+    from weights.models import ManifestKey, ManifestSignature, PublishedManifest, Revision
+    from weights.publishing import publish
+
+    catalogue.load()
+    revision = publish(source, "bench/shards", tier="open")
+    Revision.objects.filter(pk=revision.pk).update(state=Revision.State.VISIBLE)
+
+    def sign() -> None:
+        manifest_signing.sign(revision.pk)
+
+    def forget() -> None:
+        ManifestSignature.objects.all().delete()
+        PublishedManifest.objects.all().delete()
+
+    signing = timed(sign, after=forget)
+    sign()
+    signature, key = folder / "model.sig", folder / "key.pem"
+    signature.write_text(ManifestSignature.objects.get().bundle)
+    key.write_text(ManifestKey.objects.get().public_pem)
+    print(f"signing {PARTS * SHARDS} shards: {told(signing, 1000)} ms")
+    print(f"the signature has {signature.stat().st_size / 1000:.0f} kB")
+    compare(source, signature, key)
+
+
+def compare(source: Path, signature: Path, key: Path) -> None:
+    program = str(Path(sys.executable).with_name("model_signing"))
+    files = ["--signature", str(signature), "--public_key", str(key)]
+    verify = [program, "verify", "key", str(source), *files]
+    sums = ["sh", "-c", "sha256sum *.pt > /dev/null"]
+    checking = timed(lambda: run(verify, source))
+    hashing = timed(lambda: run(sums, source))
+    gigabytes = PARTS * SHARDS * SHARD_BYTES / 1e9
+    print(f"checking {gigabytes:.2f} GB with model_signing: {told(checking)} s")
+    print(f"sha256sum of the same files: {told(hashing)} s")
+
+
+def run(command: list[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+def timed(act: Callable[[], None], after: Callable[[], None] = lambda: None) -> list[float]:
+    """Seconds of each round."""
+    times = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - started)
+        after()
+    return times
+
+
+def told(times: list[float], unit: float = 1) -> str:
+    low, high = min(times) * unit, max(times) * unit
+    return f"{statistics.median(times) * unit:.3g} ({low:.3g} to {high:.3g})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""A revision's manifest as it was published, the keys that signed manifests, and signatures."""
+
+from typing import TYPE_CHECKING, Literal
+
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from weights.models.revision import Revision
+
+
+class PublishedManifest(models.Model):
+    """The manifest of one revision, byte for byte as it was first given out."""
+
+    revision = models.OneToOneField("weights.Revision", models.CASCADE, related_name="manifest")
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64, help_text="Of the text in UTF-8")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.sha256[:12]}…"
+
+
+class ManifestKeyQuerySet(models.QuerySet["ManifestKey"]):
+    def trusted(self) -> "ManifestKeyQuerySet":
+        """Keys whose signatures still say something."""
+        return self.filter(compromised_at=None)
+
+
+class ManifestKey(models.Model):
+    """A public key that signs manifests, or did; the private one is in no database.
+
+    A retired key signs no more, and what it signed stays good. A compromised one is trusted
+    with nothing from then on.
+    """
+
+    key_id = models.CharField(max_length=16, unique=True, help_text="Start of the fingerprint")
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the public key's PEM")
+    public_pem = models.TextField()
+    first_used_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    compromised_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it was retired")
+
+    objects = ManifestKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-first_used_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(compromised_at=None) | models.Q(retired_at__isnull=False),
+                name="a_compromised_key_is_retired",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key_id
+
+    @property
+    def state(self) -> Literal["current", "retired", "compromised"]:
+        if self.compromised_at is not None:
+            return "compromised"
+        return "retired" if self.retired_at is not None else "current"
+
+
+class ManifestSignatureQuerySet(models.QuerySet["ManifestSignature"]):
+    def offered(self, revision: "Revision") -> "ManifestSignatureQuerySet":
+        """Those of a revision that can be trusted, the newest key's first; without the bundles."""
+        trusted = self.filter(revision=revision, key__compromised_at=None)
+        newest = trusted.order_by("-key__first_used_at", "-key__pk")
+        return newest.select_related("key").defer("bundle", "key__public_pem")
+
+
+class ManifestSignature(models.Model):
+    """One revision's files, signed with one key: a bundle in the OpenSSF format."""
+
+    revision = models.ForeignKey("weights.Revision", models.CASCADE, related_name="signatures")
+    key = models.ForeignKey(ManifestKey, models.PROTECT, related_name="signatures")
+    bundle = models.TextField()
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ManifestSignatureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-made_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["revision", "key"], name="one_signature_per_revision_and_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.revision} by {self.key}"

@@ -1,0 +1,47 @@
+"""The public keys of this portal, and how anybody checks a signature with them."""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from weights.models import Checkpoint, ManifestKey, ManifestSignature, Revision
+from weights.recipes import check_recipe
+
+_GONE = "This key is compromised: whatever it signed proves nothing. The others are at /keys/\n"
+
+
+@require_safe
+def key_list(request: HttpRequest) -> HttpResponse:
+    keys = list(ManifestKey.objects.all())
+    current = next((key for key in keys if key.state == "current"), None)
+    context = {"keys": keys, "current": current, "commands": _example(current)}
+    return render(request, "weights/key_list.html", context)
+
+
+@require_safe
+def key_file(request: HttpRequest, key_id: str) -> HttpResponse:
+    """The public key in PEM; a compromised one is given to nobody."""
+    key = ManifestKey.objects.filter(key_id=key_id).first()
+    if key is None:
+        raise Http404(f"there is no key {key_id}")
+    if key.compromised_at is not None:
+        return HttpResponse(_GONE, status=410, content_type="text/plain; charset=utf-8")
+    return HttpResponse(key.public_pem, content_type="application/x-pem-file")
+
+
+def _example(key: ManifestKey | None) -> str:
+    """Commands for the newest open checkpoint that everybody may know of; empty without one."""
+    if key is None:
+        return ""
+    known = Checkpoint.objects.visible_to(None).filter(tier__mode="open")
+    signed = ManifestSignature.objects.filter(
+        key=key, revision__checkpoint__in=known, revision__state=Revision.State.VISIBLE
+    )
+    newest = signed.order_by("-revision__visible_at").select_related("revision__checkpoint")
+    found = newest.defer("bundle").first()
+    if found is None:
+        return ""
+    revision = found.revision
+    repo_id = revision.checkpoint.repo_id
+    return check_recipe(settings.PUBLIC_URL, repo_id, revision.sha, key.key_id, gated=False)
