@@ -38,7 +38,7 @@ MOVES: dict[str, tuple[type[forms.Form], str, Callable[[Report, User, Said], Rec
         lambda r, by, said: triage.suspend(r, by=by, **said),
     ),
     "publish": (PublishForm, "Publish", lambda r, by, said: _publish(r, by, said)),
-    "recall": (
+    "ask_recall": (
         RecallForm,
         "Ask for a recall",
         lambda r, by, said: triage.ask_recall(r, said["reason"], by=by),
@@ -94,6 +94,7 @@ class ReportAdmin(ReadOnlyAdmin):
             if done is not None:
                 return done
         by = signed_in(request)
+        offered = triage.offered(report, by)
         context = {
             "report": report,
             "entries": report.entries.select_related("by"),
@@ -102,6 +103,7 @@ class ReportAdmin(ReadOnlyAdmin):
             "moves": [
                 (name, button, bound.get(name) or _form(kind, None, name, report, by))
                 for name, (kind, button, _) in MOVES.items()
+                if name in offered or name in bound
             ],
             "title": report.reference,
         }

@@ -170,6 +170,7 @@ def test_a_leak_leads_to_a_suspension_and_is_answered_once(
     grant.refresh_from_db()
     leak.refresh_from_db()
     assert (grant.state, leak.state) == ("suspended", "acted")
+    assert AuditEvent.objects.about(grant).latest("pk").details["code"] == "leak"
     assert [mail.to for mail in mails("report_closed")] == ["finder@example.org"]
     page = client.get(leak.get_absolute_url()).text
     assert "Access was suspended" in page
@@ -285,6 +286,21 @@ def test_a_lead_triages_in_the_admin_where_no_address_can_be_followed(
     assert "Nothing was done" in again.text
 
 
+def test_the_desk_offers_what_leads_somewhere(
+    leak: Report, lead_reviewer: User, release_owner: User, applicant: User
+) -> None:
+    tier = leak.checkpoint.tier  # type: ignore[union-attr]
+    always = {"note", "assign", "dismiss", "ask_recall", "publish"}
+    assert triage.offered(leak, lead_reviewer) == always
+    factories.grant(applicant, tier)
+    assert triage.offered(leak, lead_reviewer) == always | {"suspend"}
+    assert triage.offered(leak, release_owner) == set()
+    bad_file = taking.take("bad_file", TEXT, checkpoint=leak.checkpoint)
+    assert triage.offered(bad_file, release_owner) == always
+    triage.dismiss(leak, "It was another model.", by=lead_reviewer)
+    assert triage.offered(leak, lead_reviewer) == {"note"}
+
+
 def test_the_desk_names_nobody_and_nothing_of_other_tiers(
     client: Client, leak: Report, applicant: User, gated_tier: Tier, release_owner: User
 ) -> None:
@@ -300,7 +316,7 @@ def test_the_desk_names_nobody_and_nothing_of_other_tiers(
     issues = reverse("admin:weights_knownissue_changelist")
     client.force_login(elsewhere)
     shown = client.get(page).text
-    assert "Suspend access" in shown
+    assert "Suspend access" not in shown  # nobody of their tiers holds access
     assert applicant.username not in shown
     assert "acme/secret" not in shown + client.get(issues).text
     assert client.get(f"{issues}{issue.pk}/change/").status_code == 404

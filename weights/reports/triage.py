@@ -9,16 +9,37 @@ from django.utils import timezone
 from accounts import outbox
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, Grant, RoleAssignment, User
+from accounts.reasons import Reason
 from accounts.receipts import Receipt
 from accounts.roles import Role
 from weights.models import Checkpoint, KnownIssue, Report, ReportEntry
-from weights.reports.desk import may_triage
-from weights.reports.kinds import PUBLISHERS, Deed, State
+from weights.reports.desk import checkpoints_of, may_triage, suspendable_by
+from weights.reports.kinds import PUBLISHERS, Deed, Kind, State
 from weights.reports.taking import desk_path, mail_reporter
 
 _OPEN = (State.NEW, State.TRIAGED)
 #: One report may lead to several deeds: a leak to a suspension and a recall.
 _ACTABLE = (*_OPEN, State.ACTED)
+
+
+def offered(report: Report, by: User) -> set[str]:
+    """The moves that would lead somewhere now, by the names of their functions."""
+    if not may_triage(by, report):
+        return set()
+    moves = {"note"}
+    if report.state in _OPEN:
+        moves |= {"assign", "dismiss"}
+    if report.state in _ACTABLE:
+        moves |= {"suspend"} if suspendable_by(by, report).exists() else set()
+        moves |= {"publish"} if _may_publish(report, by) else set()
+        moves |= {"ask_recall"} if report.checkpoint else set()
+    return moves
+
+
+def _may_publish(report: Report, by: User) -> bool:
+    if report.checkpoint is None:
+        return checkpoints_of(by).exists()
+    return RoleAssignment.objects.covers(by, PUBLISHERS, report.checkpoint.tier)
 
 
 @transaction.atomic
@@ -57,7 +78,8 @@ def suspend(
 ) -> Receipt:
     """Suspend somebody's access because of it; takes a lead reviewer of the grant's tier."""
     _demand(report, by)
-    receipt = grant.suspend(by=by, reason=reason, until=until)
+    code = Reason.LEAK if report.kind == Kind.LEAK else ""
+    receipt = grant.suspend(by=by, reason=reason, until=until, code=code)
     # The grant's id: a name would stay here when the account is erased.
     details = f"grant {grant.public_id}, {grant.tier.slug}"
     _act(report, Deed.SUSPENDED, by, "Thank you. We took action.", details)
