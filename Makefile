@@ -71,7 +71,7 @@ sbom: $(VENV)/development.stamp  ## what the portal is made of, as CycloneDX: bu
 
 requirements: $(VENV)/development.stamp  ## pin requirements*.in anew: make requirements [UPGRADE=1]
 	@for name in requirements requirements-dev; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	    --custom-compile-command 'make requirements' $(if $(UPGRADE),--upgrade) \
 	    --output-file $$name.txt $$name.in || exit 1; done
 
