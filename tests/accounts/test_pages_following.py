@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import time_machine
@@ -355,12 +354,11 @@ def test_an_open_application_is_not_copied(window: Client, application: Applicat
     assert Application.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    "what", ["copy", f"mails/{uuid4()}", "answers", "adopt", "review", "form/you"]
-)
+@pytest.mark.parametrize("what", ["copy", "mails/{mail}", "answers", "adopt", "review", "form/you"])
 def test_another_persons_application_does_not_exist(
     client: Client, application: Application, what: str
 ) -> None:
     client.force_login(factories.person())
+    what = what.format(mail=mail_of(application).public_id)
     address = f"/applications/{application.public_id}/{what}/"
     assert client.post(address).status_code == 404
