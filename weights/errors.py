@@ -49,6 +49,12 @@ class BlobMissing(WeightsError):
     code = "blob_missing"
 
 
+class BlobChanged(WeightsError):
+    """The store holds other bytes than those that were verified, or so its marks say."""
+
+    code = "blob_changed"
+
+
 class UnknownTier(WeightsError):
     """No tier of that name."""
 

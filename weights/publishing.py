@@ -193,8 +193,10 @@ def _copy_in(
                 upload.write(block)
                 progress(len(block))
         digest = digester.result()
-        state = Blob.objects.filter(sha256=digest.sha256).values_list("state", flat=True).first()
-        whole = storage.size(digest.sha256) == source.size
+        blob = Blob.objects.filter(sha256=digest.sha256).first()
+        state = blob.state if blob else None
+        found = storage.look(digest.sha256)
+        whole = blob is not None and found is not None and not blob.change(found, storage.address)
         # Bytes that were verified stay; any others give way to these, which are surely good.
         if not (whole and state == Blob.State.VERIFIED):
             upload.commit(digest.sha256)

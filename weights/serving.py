@@ -6,7 +6,6 @@ S3 a GET is redirected to a signed address and a HEAD is answered here, since th
 client then comes back through the gate to resume.
 """
 
-import io
 import logging
 from collections.abc import Callable
 from typing import BinaryIO
@@ -16,15 +15,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.http import http_date
 
 from accounts.error_pages import ERRORS, error_page
-from weights import file_links, ledger
+from weights import file_links, ledger, suspicion
 from weights.bodies import RangedFile, RangedResponse, release_connections, slots
 from weights.caller import Caller
-from weights.errors import BlobMissing, StorageUnavailable
+from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate import Decision
 from weights.http_headers import disposition, header_text
 from weights.models import Download, File
 from weights.ranges import Conditions, Plan, plan
-from weights.storage import BlobStorage, blob_storage
+from weights.storage import BlobStorage, Stored, blob_storage
 from weights.storage.protocol import blob_key
 
 log = logging.getLogger(__name__)
@@ -92,6 +91,7 @@ def answer(
 
     Writes the ledger before the first byte leaves, and raises nothing: a store that does not
     answer is 503, and more downloads than this process carries are 429, both with Retry-After.
+    Bytes that were written to since they were verified are given to nobody and read anew.
     """
     file = decision.file
     if file is None or not decision.allowed:
@@ -99,13 +99,22 @@ def answer(
         return refuse(request, caller, decision)
     try:
         response = _deliver(request, caller, decision, file)
-    except (BlobMissing, StorageUnavailable) as error:
-        log.error("%s of %s cannot be read: %s", file.sha256, file.path, error)
-        message = "The store of this file does not answer; try again in a moment."
-        return problem(503, "storage_unavailable", message, request)
+    except (BlobMissing, BlobChanged, StorageUnavailable) as error:
+        return _unavailable(request, file, error)
     for name, value in _headers(caller, file).items():
         response.setdefault(name, value)
     return response
+
+
+def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResponse:
+    log.error("%s of %s cannot be given: %s", file.sha256, file.path, error)
+    message = "The store of this file does not answer; try again in a moment."
+    if isinstance(error, BlobChanged):
+        suspicion.close(file.blob, str(error))
+        message = "This file is being checked again before anybody gets it; try again in a moment."
+    elif isinstance(error, BlobMissing):
+        suspicion.ask(file.blob)
+    return problem(503, "storage_unavailable", message, request)
 
 
 def _deliver(
@@ -147,7 +156,7 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
 def _head(storage: BlobStorage, file: File) -> HttpResponse:
     """What a GET would say. A local file is looked at first, so that both agree."""
     if storage.local_path(file.sha256) is not None:
-        _demand_size(storage.size(file.sha256), file)
+        _demand_unchanged(storage.look(file.sha256), file, storage)
     response = HttpResponse(content_type="application/octet-stream")
     response["Content-Length"] = str(file.size)
     return response
@@ -181,7 +190,7 @@ def _send(
     asked: Plan,
 ) -> HttpResponseBase:
     if settings.ACCEL_LOCATION and not _server_would_misread(request):
-        _demand_size(storage.size(file.sha256), file)
+        _demand_unchanged(storage.look(file.sha256), file, storage)
         _record(caller, decision, file, Download.Outcome.SERVED, asked)
         return _handed_over(file)
     release = slots.take(asked.length, request.META.get("gunicorn.socket"))
@@ -225,21 +234,21 @@ def _streamed(body: RangedFile, asked: Plan, size: int) -> RangedResponse:
 
 
 def _opened(storage: BlobStorage, file: File) -> BinaryIO:
-    """The open blob; one that was cut short is refused before its length is promised."""
+    """The open blob; one that was changed is refused before its length is promised."""
     stream = storage.open(file.sha256)
     try:
-        _demand_size(stream.seek(0, io.SEEK_END), file)
+        _demand_unchanged(stream.stored, file, storage)  # type: ignore[attr-defined]
     except BaseException:
         stream.close()
         raise
     return stream
 
 
-def _demand_size(found: int | None, file: File) -> None:
+def _demand_unchanged(found: Stored | None, file: File, storage: BlobStorage) -> None:
     if found is None:
         raise BlobMissing(f"the store holds no blob {file.sha256}")
-    if found != file.size:
-        raise StorageUnavailable(f"the store holds {found} of {file.size} bytes")
+    if why := file.blob.change(found, storage.address):
+        raise BlobChanged(why)
 
 
 def _record(

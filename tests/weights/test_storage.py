@@ -18,6 +18,7 @@ from weights.errors import BlobMissing, StorageFull, StorageUnavailable
 from weights.storage import BlobStorage, blob_storage
 from weights.storage import s3 as s3_module
 from weights.storage.files import FileStorage
+from weights.storage.protocol import blob_key
 from weights.storage.s3 import PART_SIZE, S3Storage
 
 pytestmark = pytest.mark.one_database
@@ -90,6 +91,35 @@ def test_an_unknown_blob_has_no_size_and_cannot_be_opened(any_store: BlobStorage
     assert any_store.size(sha256(b"never stored")) is None
     with pytest.raises(BlobMissing):
         any_store.open(sha256(b"never stored"))
+
+
+def test_one_look_a_list_and_an_open_stream_agree_on_how_a_blob_stands(
+    any_store: BlobStorage,
+) -> None:
+    put(any_store, b"another")
+    for content in (b"bytes", os.urandom(PART_SIZE + 10)):
+        name = put(any_store, content)
+        listed = {one.key: one for one in any_store.everything()}
+        seen = any_store.look(name)
+        assert seen is not None
+        assert (seen.key, seen.size) == (blob_key(name), len(content))
+        with any_store.open(name) as stream:
+            opened = stream.stored  # type: ignore[attr-defined]
+        assert {one.mark for one in (seen, listed[blob_key(name)], opened)} == {seen.mark}
+    assert len(listed) == 3
+    assert any_store.look(sha256(b"never stored")) is None
+
+
+def test_a_write_over_a_blob_changes_its_mark(any_store: BlobStorage) -> None:
+    name = put(any_store, b"good bytes")
+    before = any_store.look(name)
+    with any_store.receive() as upload:
+        upload.write(b"bad! bytes")
+        upload.commit(name)
+    after = any_store.look(name)
+    assert before is not None
+    assert after is not None
+    assert before.mark != after.mark
 
 
 def test_a_name_that_is_no_hash_is_never_a_key(any_store: BlobStorage) -> None:

@@ -249,6 +249,7 @@ class _Row(NamedTuple):
     blob_size: int
     blob_state: str
     blob_version: str
+    blob_mark: str
     blob_version_in: str
 
 
@@ -264,7 +265,8 @@ _OTHER_COLUMNS = (
     "c.id, c.private, c.embargo_until, c.published_at,"
     " k.id, k.slug, k.mode, k.file_link_minutes,"
     " r.id, r.sha, r.state, r.visible_at, r.created_at,"
-    " f.id, f.lfs, f.git_oid, b.id, b.sha256, b.size, b.state, b.version, b.version_in"
+    " f.id, f.lfs, f.git_oid, b.id, b.sha256, b.size, b.state, b.version, b.mark,"
+    " b.version_in"
 )
 _CHECKPOINT = (
     " LEFT JOIN weights_checkpoint c ON c.org = %s AND c.name = %s"
@@ -383,6 +385,7 @@ def _file(found: _Row, revision: Revision, path: str) -> File:
         size=found.blob_size,
         state=found.blob_state,
         version=found.blob_version,
+        mark=found.blob_mark,
         version_in=found.blob_version_in,
     )
     file = _loaded(

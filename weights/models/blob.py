@@ -1,9 +1,13 @@
 """Bytes, stored once under their SHA-256."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils import timezone
+
+if TYPE_CHECKING:
+    from weights.storage import Stored
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
@@ -46,9 +50,12 @@ class Blob(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
-    #: The version that the last check read, and the store it read it from: a signed address
-    #: is bound to it. Empty where the store keeps no versions.
+    #: The version that the last good check read: a signed address is bound to it. Empty where
+    #: the store keeps no versions.
     version = models.CharField(max_length=1024, blank=True)
+    #: The store's mark of what that check read: another one means that somebody wrote to it.
+    mark = models.CharField(max_length=200, blank=True)
+    #: The store that both are of.
     version_in = models.CharField(max_length=1024, blank=True)
 
     objects = BlobQuerySet.as_manager()
@@ -68,6 +75,14 @@ class Blob(models.Model):
     def version_of(self, store: str) -> str:
         """The version that was verified in this store; empty where none is known."""
         return self.version if self.version_in == store else ""
+
+    def change(self, found: "Stored", store: str) -> str:
+        """What shows that it was written to since it was verified, as a sentence; else empty."""
+        if found.size != self.size:
+            return f"it has {found.size} bytes in the store instead of {self.size}"
+        if self.mark and self.version_in == store and found.mark != self.mark:
+            return "it was written to in the store after it had been verified"
+        return ""
 
 
 UNVERIFIED = (Blob.State.UPLOADED, Blob.State.HASHING)

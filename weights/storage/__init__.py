@@ -10,10 +10,10 @@ from django.conf import settings
 from weights.errors import InvalidAddress
 from weights.storage.cdn import Cdn
 from weights.storage.files import FileStorage
-from weights.storage.protocol import BlobStorage, Upload
+from weights.storage.protocol import BlobStorage, Stored, Upload
 from weights.storage.s3 import Checksums, S3Storage
 
-__all__ = ["BlobStorage", "Upload", "blob_storage", "store_at"]
+__all__ = ["BlobStorage", "Stored", "Upload", "blob_storage", "store_at"]
 
 
 _ADDRESS = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")

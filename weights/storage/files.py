@@ -1,17 +1,18 @@
 """Blobs as files of one folder."""
 
 import errno
+import io
 import os
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from weights.errors import BlobMissing, StorageFull, StorageUnavailable, WeightsError
-from weights.storage.protocol import blob_key
+from weights.storage.protocol import Stored, blob_key
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # The web server may run as another user; what may be read is decided before it is asked.
@@ -52,9 +53,25 @@ class FileStorage:
         except OSError as error:
             raise _refusal(error, self.root) from error
 
+    def look(self, sha256: str) -> Stored | None:
+        try:
+            return _stored(blob_key(sha256), self.local_path(sha256).stat())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _refusal(error, self.root) from error
+
+    def everything(self) -> Iterator[Stored]:
+        if not self._uploads.is_dir():
+            raise self._no_store()
+        try:
+            yield from _below(self.root, "", leave_out=self._uploads.name)
+        except OSError as error:
+            raise _refusal(error, self.root) from error
+
     def open(self, sha256: str) -> BinaryIO:
         try:
-            return self.local_path(sha256).open("rb", buffering=0)
+            return cast(BinaryIO, FileReader(self.local_path(sha256), blob_key(sha256)))
         except FileNotFoundError as error:
             raise self._absence(sha256) from error
         except OSError as error:
@@ -68,6 +85,9 @@ class FileStorage:
         """A blob that is gone, unless the whole store is (a disk that is not mounted)."""
         if self._uploads.is_dir():
             return BlobMissing(f"the store holds no blob {sha256}")
+        return self._no_store()
+
+    def _no_store(self) -> StorageUnavailable:
         return StorageUnavailable(f"no store at {self.root}; is its disk mounted?")
 
     def local_path(self, sha256: str) -> Path:
@@ -91,6 +111,14 @@ class FileStorage:
                     leftover.unlink()
                     removed += 1
         return removed
+
+
+class FileReader(io.FileIO):
+    """An open blob that knows how it stood in the store as it was opened."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        super().__init__(path)
+        self.stored = _stored(key, os.fstat(self.fileno()))
 
 
 class FileUpload:
@@ -126,6 +154,29 @@ class FileUpload:
         os.close(self._descriptor)
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+
+def _below(folder: Path, prefix: str, *, leave_out: str = "") -> Iterator[Stored]:
+    """Every file of a tree; one that vanishes meanwhile is left out."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name == leave_out:
+                continue
+            key = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(Path(entry.path), f"{key}/")
+                continue
+            with suppress(FileNotFoundError):
+                yield _stored(key, entry.stat(follow_symlinks=False))
+
+
+def _stored(key: str, found: os.stat_result) -> Stored:
+    modified = datetime.fromtimestamp(found.st_mtime, UTC)
+    return Stored(key, found.st_size, _mark(found), modified)
+
+
+def _mark(found: os.stat_result) -> str:
+    return str(found.st_mtime_ns)
 
 
 def _make_folder(folder: Path, root: Path) -> None:

@@ -1,8 +1,10 @@
 """What every store of blobs can do, whatever it is made of."""
 
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -10,6 +12,20 @@ from typing import BinaryIO, Protocol
 URL_SECONDS_MOST = 3600
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a store says of one thing in it, without reading it.
+
+    `mark` changes whenever somebody writes to it: a file's modification time in nanoseconds,
+    an S3 object's entity tag. Marks of two stores say nothing of each other.
+    """
+
+    key: str
+    size: int
+    mark: str
+    modified: datetime
 
 
 class Upload(Protocol):
@@ -37,7 +53,17 @@ class BlobStorage(Protocol):
     def open(self, sha256: str) -> BinaryIO:
         """The bytes as an unbuffered stream; raises BlobMissing.
 
-        The stream of a store that keeps versions has the one it reads as `version`.
+        It tells as `stored` how the blob stood there when it was opened, and as `version` which
+        one it reads, where the store keeps versions.
+        """
+
+    def look(self, sha256: str) -> Stored | None:
+        """How the blob stands there now; None when the store does not hold it."""
+
+    def everything(self) -> Iterator[Stored]:
+        """All that stands where blobs do, each once, in no order; unfinished uploads left out.
+
+        Keys are below the store's own place; those of blobs are `blob_key`s.
         """
 
     def excerpt(self, sha256: str, most: int) -> bytes:

@@ -24,7 +24,7 @@ from weights.errors import BlobMissing, StorageFull, StorageUnavailable, Weights
 from weights.http_headers import disposition
 from weights.storage.cdn import Cdn
 from weights.storage.presign import Key, Presigner
-from weights.storage.protocol import URL_SECONDS_MOST, blob_key
+from weights.storage.protocol import URL_SECONDS_MOST, Stored, blob_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,6 +54,8 @@ _QUICK = _CONFIG.merge(
 EXCERPT_SECONDS = 5.0
 #: A name under which nothing is stored, to ask the library how it would sign one.
 _PROBE = "0" * 64
+#: Below it are bytes whose hash is not known yet.
+_STAGING = "staging/"
 
 Checksums = Literal["sha256", "crc32", "none"]
 _GONE = {"404", "NoSuchKey", "NotFound"}
@@ -122,10 +124,28 @@ class S3Storage:
         except BlobMissing:
             return None
 
+    def look(self, sha256: str) -> Stored | None:
+        try:
+            with self.asking():
+                found = self.client.head_object(**self.at(sha256))
+        except BlobMissing:
+            return None
+        return _stored(blob_key(sha256), found["ContentLength"], found)
+
+    def everything(self) -> Iterator[Stored]:
+        with self.asking():
+            pages = self.client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix):
+                for found in page.get("Contents", []):
+                    key = found["Key"].removeprefix(self.prefix)
+                    if not key.startswith(_STAGING):
+                        yield _stored(key, found["Size"], found)
+
     def open(self, sha256: str) -> BinaryIO:
         with self.asking():
             found = self.client.get_object(**self.at(sha256))
-        return cast(BinaryIO, S3Reader(found["Body"], found.get("VersionId", "")))
+        stored = _stored(blob_key(sha256), found["ContentLength"], found)
+        return cast(BinaryIO, S3Reader(found["Body"], found.get("VersionId", ""), stored))
 
     def excerpt(self, sha256: str, most: int) -> bytes:
         end = time.monotonic() + EXCERPT_SECONDS
@@ -235,7 +255,7 @@ class S3Storage:
     def _delete_staged(self, limit: datetime) -> int:
         removed = 0
         pages = self.client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}staging/"):
+        for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}{_STAGING}"):
             for staged in page.get("Contents", []):
                 if staged["LastModified"] < limit:
                     self.client.delete_object(Bucket=self.bucket, Key=staged["Key"])
@@ -248,7 +268,7 @@ class S3Storage:
 
     def staging(self) -> Place:
         """A place for bytes whose hash is not known yet."""
-        return {"Bucket": self.bucket, "Key": f"{self.prefix}staging/{uuid.uuid4().hex}"}
+        return {"Bucket": self.bucket, "Key": f"{self.prefix}{_STAGING}{uuid.uuid4().hex}"}
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -257,6 +277,11 @@ class S3Storage:
             yield
         except (ClientError, BotoCoreError, HTTPClientError) as error:
             raise _refusal(error, self.bucket) from error
+
+
+def _stored(key: str, size: int, found: Any) -> Stored:
+    """By its entity tag, as the store gives it with an object, its head and in lists."""
+    return Stored(key, size, str(found["ETag"]).strip('"'), found["LastModified"])
 
 
 def _clamp(seconds: int, left: int | None = None) -> int:
@@ -380,9 +405,10 @@ class S3Reader(io.RawIOBase):
     `version` is the one that is read; empty where the bucket keeps none.
     """
 
-    def __init__(self, body: Any, version: str) -> None:
+    def __init__(self, body: Any, version: str, stored: Stored) -> None:
         self._body = body
         self.version = version
+        self.stored = stored
 
     def readable(self) -> bool:
         return True

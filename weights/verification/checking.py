@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import models
@@ -17,10 +18,17 @@ from weights.verification.settling import settle
 Result = VerificationRun.Result
 
 
-def verify(blob_id: int, *, storage: BlobStorage | None = None, worker: str = "") -> None:
+def verify(
+    blob_id: int,
+    *,
+    storage: BlobStorage | None = None,
+    worker: str = "",
+    pace: Callable[[int], None] | None = None,
+) -> None:
     """Read a due blob and record what came of it; nothing to do is done at once.
 
     A blob that another worker reads is left to it. An unreadable store is tried again later.
+    `pace` is told the bytes of each step and may sleep, each time for less than a minute.
     """
     lease = _lease(blob_id)
     if lease is None:
@@ -29,7 +37,7 @@ def verify(blob_id: int, *, storage: BlobStorage | None = None, worker: str = ""
     run = _begin_run(blob, worker)
     started = time.monotonic()
     try:
-        finding = read(Reading(blob, run, lease), storage or blob_storage())
+        finding = read(Reading(blob, run, lease, pace), storage or blob_storage())
         conclude(blob, run, finding, seconds=time.monotonic() - started)
     except LeaseLost:
         _abandon(VerificationRun.objects.filter(pk=run.pk))

@@ -54,7 +54,7 @@ def _accept(blob: Blob, finding: Finding) -> None:
         _keep_held(blob)
         return
     blob.state = Blob.State.VERIFIED
-    blob.version, blob.version_in = finding.version, finding.version_in
+    blob.version, blob.mark, blob.version_in = finding.version, finding.mark, finding.version_in
     blob.quarantine_reason = ""
     blob.last_verified_at = timezone.now()
     blob.leased_until = blob.check_due_at = None

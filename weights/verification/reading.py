@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,16 +33,25 @@ class Finding:
     reason: str = ""
     sha256: str = ""
     bytes_read: int = 0
-    #: Which version of the object was read, and in which store; both empty without versions.
+    #: Which version of the object was read (empty without versions), the mark it had as the
+    #: reading began, and the store that both are of.
     version: str = ""
+    mark: str = ""
     version_in: str = ""
 
 
 class Reading:
     """A blob being read under a lease, which is renewed as the bytes go by."""
 
-    def __init__(self, blob: Blob, run: VerificationRun, lease: datetime) -> None:
+    def __init__(
+        self,
+        blob: Blob,
+        run: VerificationRun,
+        lease: datetime,
+        pace: Callable[[int], None] | None = None,
+    ) -> None:
         self.blob = blob
+        self.pace = pace or (lambda count: None)
         self._run = run
         self._lease = lease
         self._next_sign = time.monotonic() + SIGN_OF_LIFE
@@ -62,7 +72,7 @@ class Reading:
 def read(reading: Reading, storage: BlobStorage) -> Finding:
     blob = reading.blob
     try:
-        sha256, size, version = _hash(reading, storage)
+        sha256, size, version, mark = _hash(reading, storage)
     except BlobMissing:
         return Finding(Result.MISSING, "the store does not hold it")
     except (StorageUnavailable, OSError) as error:
@@ -73,19 +83,20 @@ def read(reading: Reading, storage: BlobStorage) -> Finding:
     if sha256 != blob.sha256:
         reason = f"its bytes in the store have SHA-256 {sha256} instead of {blob.sha256}"
         return Finding(Result.MISMATCH, reason, sha256, size)
-    store = storage.address if version else ""
-    return Finding(Result.VERIFIED, "", sha256, size, version, store)
+    return Finding(Result.VERIFIED, "", sha256, size, version, mark, storage.address)
 
 
-def _hash(reading: Reading, storage: BlobStorage) -> tuple[str, int, str]:
-    """SHA-256, size and version of what the store holds, through one small buffer."""
+def _hash(reading: Reading, storage: BlobStorage) -> tuple[str, int, str, str]:
+    """SHA-256, size, version and mark of what the store holds, through one small buffer."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
     size = 0
     with storage.open(reading.blob.sha256) as stream:
+        mark = stream.stored.mark  # type: ignore[attr-defined]
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             digest.update(buffer[:count])
             size += count
+            reading.pace(count)
             reading.advanced(size)
         version = getattr(stream, "version", "")
-    return digest.hexdigest(), size, version
+    return digest.hexdigest(), size, version, mark

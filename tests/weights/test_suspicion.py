@@ -1,0 +1,156 @@
+"""What was written to in the store is given to nobody at the next request, and read anew."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from accounts.models import AuditEvent
+from tests import factories
+from weights import publishing, suspicion, verification
+from weights.models import Blob, Recall
+from weights.storage import blob_storage
+from weights.verification.outcomes import REREADS
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
+
+BODY = b"weights " * 1000
+ADDRESS = "/acme/model/resolve/main/model.pt"
+
+
+@pytest.fixture
+def blob(tmp_path: Path) -> Blob:
+    """Published and verified through the front door, so that its mark is known."""
+    root = tmp_path / "model"
+    root.mkdir()
+    (root / "model.pt").write_bytes(BODY)
+    revision = publishing.publish(root, "acme/model", tier="open")
+    found = revision.files.get().blob
+    check(found)
+    return found
+
+
+def check(blob: Blob, times: int = 1) -> None:
+    for _ in range(times):
+        verification.verify(blob.pk)
+    blob.refresh_from_db()
+
+
+def on_disk(blob: Blob) -> Path:
+    path = blob_storage().local_path(blob.sha256)
+    assert path is not None
+    return path
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4000] ^= 1
+    path.write_bytes(content)
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(BODY[:-1])
+
+
+def test_a_good_check_keeps_the_mark_of_what_it_read(blob: Blob) -> None:
+    assert blob.mark == str(on_disk(blob).stat().st_mtime_ns)
+    assert blob.version_in == blob_storage().address
+    found = blob_storage().look(blob.sha256)
+    assert found is not None
+    assert blob.change(found, blob_storage().address) == ""
+
+
+@pytest.mark.parametrize("damage", [flip, touch, cut])
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("accel", ["", "/blobs/"])
+def test_the_next_request_after_a_write_is_refused_and_asks_for_a_check(
+    client: Client,
+    blob: Blob,
+    settings: object,
+    damage: Callable[[Path], None],
+    method: str,
+    accel: str,
+) -> None:
+    settings.ACCEL_LOCATION = accel  # type: ignore[attr-defined]
+    damage(on_disk(blob))
+    first = getattr(client, method)(ADDRESS)
+    assert (first.status_code, first["Retry-After"]) == (503, "10")
+    blob.refresh_from_db()
+    assert blob.state == Blob.State.HASHING
+    assert blob.check_due_at is not None
+    second = getattr(client, method)(ADDRESS)
+    assert second["X-Refusal-Code"] == "file_unverified"
+    assert AuditEvent.objects.about(blob).filter(action="blob.suspected").count() == 1
+
+
+def test_a_touched_file_is_given_again_once_it_was_read(client: Client, blob: Blob) -> None:
+    touch(on_disk(blob))
+    assert client.get(ADDRESS).status_code == 503
+    check(blob)
+    assert blob.state == Blob.State.VERIFIED
+    assert client.get(ADDRESS).status_code == 200
+    assert not Recall.objects.exists()
+
+
+def test_a_flipped_bit_that_a_request_met_ends_in_quarantine_and_recall(
+    client: Client, blob: Blob
+) -> None:
+    flip(on_disk(blob))
+    client.get(ADDRESS)
+    check(blob, 1 + REREADS)
+    assert blob.state == Blob.State.QUARANTINED
+    assert client.get(ADDRESS)["X-Refusal-Code"] == "file_quarantined"
+    assert Recall.objects.get().blob == blob
+
+
+def test_a_lost_file_is_looked_for_without_being_closed_first(client: Client, blob: Blob) -> None:
+    """A disk that is only away for a moment must not cost a check of all that was asked for."""
+    path = on_disk(blob)
+    aside = path.rename(path.with_suffix(".aside"))
+    assert client.get(ADDRESS).status_code == 503
+    blob.refresh_from_db()
+    assert blob.state == Blob.State.VERIFIED
+    assert blob.check_due_at is not None
+    aside.rename(path)
+    assert client.get(ADDRESS).status_code == 200
+
+
+def test_only_verified_bytes_are_closed_and_only_once(blob: Blob) -> None:
+    assert suspicion.close(blob, "a test says so")
+    assert not suspicion.close(blob, "a test says so")
+    Blob.objects.update(state=Blob.State.QUARANTINED)
+    assert not suspicion.close(blob, "a test says so")
+    assert not suspicion.ask(blob)
+    assert AuditEvent.objects.filter(action="blob.suspected").count() == 1
+
+
+def test_publishing_the_same_file_again_puts_good_bytes_over_changed_ones(
+    client: Client, blob: Blob, tmp_path: Path
+) -> None:
+    flip(on_disk(blob))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "model.pt").write_bytes(BODY)
+    publishing.publish(copy, "acme/model", tier="open")
+    check(blob)
+    assert on_disk(blob).read_bytes() == BODY
+    assert client.get(ADDRESS).status_code == 200
+
+
+def test_marks_of_another_store_say_nothing(blob: Blob) -> None:
+    found = blob_storage().look(blob.sha256)
+    assert found is not None
+    blob.mark = "another"
+    assert blob.change(found, "s3://elsewhere/blobs") == ""
+    assert blob.change(found, blob_storage().address).startswith("it was written to")
+
+
+def test_a_blob_without_a_mark_is_judged_by_its_size_alone(client: Client) -> None:
+    factories.published("acme/old", files={"a.bin": b"abc"})
+    assert client.get("/acme/old/resolve/main/a.bin").status_code == 200

@@ -1,0 +1,41 @@
+"""Bytes that may no longer be what was verified: closed at once where they were written to.
+
+The check that follows finds out; its result opens them again or puts them into quarantine.
+"""
+
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.background import queue_after_commit
+from accounts.models import AuditEvent
+from weights.models import Blob
+
+log = logging.getLogger(__name__)
+
+TASK = "weights.verify_blob"
+
+
+@transaction.atomic
+def close(blob: Blob, why: str) -> bool:
+    """Give a verified blob to nobody until it was read anew; False if that was done before."""
+    verified = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED)
+    now = timezone.now()
+    if not verified.update(state=Blob.State.HASHING, check_due_at=now, attempts=0):
+        return False
+    details = {"sha256": blob.sha256, "reason": why}
+    AuditEvent.record("blob.suspected", target=blob, result="failed", details=details)
+    log.error("%s is read anew before anybody gets it: %s", blob, why)
+    queue_after_commit(TASK, blob.pk)
+    return True
+
+
+@transaction.atomic
+def ask(blob: Blob) -> bool:
+    """Have a blob that seems lost looked for; whether a disk is only away, the check finds out."""
+    quiet = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED, check_due_at=None)
+    if not quiet.update(check_due_at=timezone.now(), attempts=0):
+        return False
+    queue_after_commit(TASK, blob.pk)
+    return True
