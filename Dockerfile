@@ -21,9 +21,9 @@ COPY weights weights
 COPY templates templates
 COPY static static
 # The settings demand values; these are thrown away with the command and reach no install.
-RUN SECRET_KEY=collectstatic-needs-some-value-of-fifty-characters-here \
-    LINK_KEYS=build:0000000000000000000000000000000000000000000000000000000000000000 \
-    ALLOWED_HOSTS=localhost DATABASE_URL=sqlite:////tmp/unused BROKER_URL=redis://unused \
+RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+    LINK_KEYS="build:$(python -c 'import secrets; print(secrets.token_hex(32))')" \
+    ALLOWED_HOSTS=127.0.0.1 DATABASE_URL=postgres://unused/unused BROKER_URL=redis://unused \
     CACHE_URL=redis://unused WEIGHTS_STORAGE=file:///srv/weights \
     python manage.py collectstatic --noinput --verbosity 0
 USER portal

@@ -8,8 +8,14 @@ import sys
 def main() -> None:
     """Use the embedded install (`make run`) unless the environment names other settings."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    try:
+        settings.INSTALLED_APPS  # noqa: B018 - read now, so that what is wrong is said in a line
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     execute_from_command_line(sys.argv)
 
 

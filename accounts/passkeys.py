@@ -18,7 +18,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 
-from accounts import guesses, second_factor
+from accounts import guesses
+from accounts.loopback import on_loopback
 
 #: What the library raises for a credential that has not the form of one.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -28,7 +29,7 @@ class MfaAdapter(DefaultMFAAdapter):
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """The portal's own name. A loopback install answers by the name that was asked."""
         host = context.request.get_host()
-        if not second_factor.on_loopback(settings.PUBLIC_URL):
+        if not on_loopback(settings.PUBLIC_URL):
             host = urlsplit(settings.PUBLIC_URL).netloc
         return {"id": host.partition(":")[0], "name": settings.SITE_NAME}
 

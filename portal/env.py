@@ -215,6 +215,8 @@ def key_ring(name: str) -> dict[str, bytes]:
         found = _KEY.fullmatch(word)
         if not found:
             raise _refuse(name, "each key is written id:64-hex-digits, the newest first")
+        if found[1] in ring:
+            raise _refuse(name, f"the id {found[1]} is given twice; give each key its own")
         ring[found[1]] = bytes.fromhex(found[2])
     if not ring:
         raise _refuse(name, "is not set; make a key with: openssl rand -hex 32")

@@ -8,6 +8,9 @@ import os
 import sys
 from pathlib import Path
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
 from portal import env
 
 _HERE = str(Path(__file__).resolve().parents[1])
@@ -65,13 +68,21 @@ def broker(program: Path, socket: Path, folder: Path) -> list[str]:
 def main(arguments: list[str]) -> None:
     """Become the process that `arguments` names: web, worker or beat."""
     os.chdir(_HERE)
+    try:
+        command = _named(arguments)
+        settings.INSTALLED_APPS  # noqa: B018 - read now, so that what is wrong is said in a line
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+    os.execv(command[0], command)
+
+
+def _named(arguments: list[str]) -> list[str]:
     bind = env.text("BIND", "0.0.0.0:8000")
     schedule = env.folder("BEAT_SCHEDULE", "/tmp/beat")  # noqa: S108 - one a container
     commands = {"web": web(bind), "worker": worker(), "beat": beat(schedule)}
     if len(arguments) != 1 or arguments[0] not in commands:
         sys.exit(f"usage: python -m portal.processes {'|'.join(commands)}")
-    command = commands[arguments[0]]
-    os.execv(command[0], command)
+    return commands[arguments[0]]
 
 
 def _celery() -> list[str]:

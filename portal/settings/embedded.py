@@ -4,7 +4,7 @@
 environment wins, so moving to Postgres, Redis or S3 is a matter of variables alone.
 """
 
-from portal import embedded, env
+from portal import embedded, env, weak_settings
 
 DATA_DIR = env.folder("DATA_DIR", "var")
 embedded.prepare(DATA_DIR)
@@ -30,3 +30,5 @@ CACHES = {
         "LOCATION": env.text("CACHE_URL", embedded.cache_beside(CELERY_BROKER_URL)),
     }
 }
+
+weak_settings.refuse(globals(), production=False)

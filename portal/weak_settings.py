@@ -1,0 +1,146 @@
+"""Settings that are too weak to start with, each as one line: the variable, why, what to set.
+
+The settings modules ask at their end, so that every process and command refuses alike.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
+
+from accounts.loopback import on_loopback
+
+Settings = Mapping[str, Any]
+Rule = Callable[[Settings], Iterator[str]]
+
+#: Characters of SECRET_KEY, as Django demands (security.W009).
+SECRET_LENGTH = 50
+#: What random text of that length, and 32 random bytes, always exceed.
+SECRET_VARIETY = 10
+KEY_VARIETY = 16
+_PLACEHOLDERS = ("insecure", "changeme", "change-me", "placeholder")
+
+
+def refuse(settings: Settings, *, production: bool) -> None:
+    """Raise ImproperlyConfigured with a line for each weakness, if there is one."""
+    found = weaknesses(settings, production=production)
+    if found:
+        raise ImproperlyConfigured("\n".join(found))
+
+
+def weaknesses(settings: Settings, *, production: bool) -> list[str]:
+    """What keeps these settings from being started with, a line each."""
+    rules = PRODUCTION if production else EMBEDDED
+    return [line for rule in rules for line in rule(settings)]
+
+
+# -- secrets --------------------------------------------------------------------------------
+
+
+def _secret_key(settings: Settings) -> Iterator[str]:
+    key = str(settings["SECRET_KEY"])
+    guessable = len(set(key)) < SECRET_VARIETY or any(word in key for word in _PLACEHOLDERS)
+    if len(key) < SECRET_LENGTH or guessable:
+        yield (
+            f"SECRET_KEY: needs {SECRET_LENGTH} random characters or more; make one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+
+
+def _link_keys(settings: Settings) -> Iterator[str]:
+    ring: dict[str, bytes] = settings["LINK_KEYS"]
+    make = "make one with: openssl rand -hex 32"
+    for key_id, key in ring.items():
+        if len(set(key)) < KEY_VARIETY:
+            yield f"LINK_KEYS: key {key_id} is not random; {make}"
+        if key.hex() in str(settings["SECRET_KEY"]).lower():
+            yield f"LINK_KEYS: key {key_id} is the SECRET_KEY; {make}"
+    if len(set(ring.values())) < len(ring):
+        yield f"LINK_KEYS: two ids have the same key, so that nothing was rotated; {make}"
+
+
+# -- who may ask, and how -------------------------------------------------------------------
+
+
+def _debug_never(settings: Settings) -> Iterator[str]:
+    if settings["DEBUG"]:
+        yield "DEBUG: must be off in production; leave it unset"
+
+
+def _debug_on_loopback(settings: Settings) -> Iterator[str]:
+    if settings["DEBUG"] and not on_loopback(settings["PUBLIC_URL"]):
+        yield "DEBUG: shows settings and code to whoever meets an error; unset it beyond loopback"
+
+
+def _hosts(settings: Settings) -> Iterator[str]:
+    hosts: list[str] = settings["ALLOWED_HOSTS"]
+    public = str(urlsplit(settings["PUBLIC_URL"]).hostname)
+    if not hosts or any(host.strip(".") in {"", "*"} for host in hosts):
+        yield f"ALLOWED_HOSTS: name the hosts that this portal answers for, such as {public}"
+    elif not validate_host(f"[{public}]" if ":" in public else public, hosts):
+        yield f"ALLOWED_HOSTS: add {public}, the host of PUBLIC_URL, or no link of ours works"
+
+
+def _encrypted(settings: Settings) -> Iterator[str]:
+    address: str = settings["PUBLIC_URL"]
+    if not address.startswith("https://") and not on_loopback(address):
+        yield (
+            f"PUBLIC_URL: {address} would carry passwords and tokens in the clear; "
+            "set an https:// address"
+        )
+
+
+def _bytes_encrypted(settings: Settings) -> Iterator[str]:
+    """Where the portal is on https, so is the place it sends people to."""
+    if not settings["PUBLIC_URL"].startswith("https://"):
+        return
+    if not settings["WEIGHTS_STORAGE"].startswith("s3:"):
+        return
+    name = "CDN_URL" if settings["CDN_URL"] else "S3_PUBLIC_ENDPOINT_URL"
+    address = settings[name]
+    if address and not address.startswith("https://"):
+        yield f"{name}: {address} would carry weights in the clear; set an https:// address"
+
+
+def _proxies(settings: Settings) -> Iterator[str]:
+    if settings["TRUSTED_PROXIES"]:
+        return
+    why = ""
+    if settings["PUBLIC_URL"].startswith("https://"):
+        why = "PUBLIC_URL is https, so a proxy stands in front"
+    elif settings["ACCEL_LOCATION"]:
+        why = "ACCEL_LOCATION is set, so nginx stands in front"
+    if why:
+        yield (
+            f"TRUSTED_PROXIES: {why}, and without their number all callers share one address; "
+            "set 1 for nginx alone"
+        )
+
+
+# -- one machine or many --------------------------------------------------------------------
+
+
+def _one_file_one_machine(settings: Settings) -> Iterator[str]:
+    engine = str(settings["DATABASES"]["default"]["ENGINE"])
+    broker = str(settings["CELERY_BROKER_URL"])
+    if engine.endswith("sqlite3") and not _stays_here(broker):
+        yield (
+            f"DATABASE_URL: SQLite is a file of one machine, and {_host(broker)} serves the queue "
+            "of several; set postgres://…, or a broker of this machine"
+        )
+
+
+def _stays_here(broker: str) -> bool:
+    return urlsplit(broker).scheme.endswith(("socket", "unix")) or on_loopback(broker)
+
+
+def _host(address: str) -> str:
+    """The host alone: what else stands in an address may be secret."""
+    return urlsplit(address).hostname or "a broker elsewhere"
+
+
+_ALWAYS: tuple[Rule, ...] = (_secret_key, _link_keys, _hosts, _one_file_one_machine)
+EMBEDDED: tuple[Rule, ...] = (*_ALWAYS, _debug_on_loopback)
+PRODUCTION: tuple[Rule, ...] = (*_ALWAYS, _debug_never, _encrypted, _bytes_encrypted, _proxies)
