@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from celery import current_app
+from celery.signals import beat_init
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -47,6 +49,13 @@ def test_the_queue_is_late_at_the_target_and_alarms_at_ten_working_days(
             states.append(_line("First decisions overdue").state)
         assert _line("Applications that wait").text == "1, the oldest for 2 weeks"
     assert states == ["ok", "late", "late", "alarm"]
+
+
+def test_the_clocks_of_the_review_run_at_each_start_of_beat() -> None:
+    current_app.control.purge()
+    beat_init.send(sender=None)
+    assert _line("Broker").text == "answers; 1 tasks wait"
+    current_app.control.purge()
 
 
 def test_silence_of_a_sweep_is_an_alarm_and_so_is_one_that_could_not_finish() -> None:
