@@ -68,6 +68,7 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.view_tierchange",
         "accounts.change_tier",
         "accounts.view_licence",
+        "accounts.add_licence",
         "accounts.view_licenceversion",
         "accounts.add_licenceversion",
         "accounts.view_question",

@@ -14,7 +14,7 @@ from accounts.admin.forms import AsksQuestions
 from accounts.admin.own_tiers import OfOwnTiers, covers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.models import Licence, LicenceVersion, Tier, TierChange
+from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
 from accounts.tiers import AccessMode
 from accounts.views.people import signed_in
 
@@ -79,6 +79,10 @@ class LicenceAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Licence | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Licence, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        AuditEvent.record("licence.named", actor=signed_in(request), target=obj)
 
 
 @admin.register(LicenceVersion)

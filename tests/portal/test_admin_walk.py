@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import (
@@ -20,6 +21,7 @@ from accounts.models import (
     AuditEvent,
     Grant,
     HolderRecord,
+    Licence,
     LicenceVersion,
     OutgoingMail,
     ReasonText,
@@ -217,6 +219,27 @@ def test_a_role_of_one_tier_gives_none_for_another(
     }
     client.post(reverse("admin:accounts_licenceversion_add"), version)
     assert LicenceVersion.objects.filter(licence=gated_tier.licence).count() == 1
+
+
+def test_a_release_owner_names_a_licence_and_gives_it_a_text(client: Client) -> None:
+    client.force_login(factories.staff("own", OWNER))
+    named = {"slug": "llama", "title": "Llama licence", "spdx_id": "LicenseRef-Llama"}
+    assert client.post(reverse("admin:accounts_licence_add"), named).status_code == 302
+    licence = Licence.objects.get(slug="llama")
+    assert AuditEvent.objects.filter(action="licence.named", object_id=str(licence.pk)).exists()
+    version = {
+        "licence": licence.pk,
+        "version": "1",
+        "text": "Terms",
+        "effective_at_0": "2026-01-01",
+        "effective_at_1": "00:00",
+        "notice_days": "30",
+    }
+    assert client.post(reverse("admin:accounts_licenceversion_add"), version).status_code == 302
+    assert [text.version for text in licence.in_force_by(timezone.now())] == ["1"]
+    assert client.post(
+        reverse("admin:accounts_licence_change", args=[licence.pk]), named
+    ).status_code in {403, 404}
 
 
 def test_an_administrator_of_one_tier_assigns_no_role_beyond_it(
