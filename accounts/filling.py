@@ -12,10 +12,10 @@ from django.db import transaction
 from accounts import duo, extras, free_mail, orcid
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused
 from accounts.extras import Kind
-from accounts.forms import ApplicationForm
+from accounts.forms import KEPT, ApplicationForm
 from accounts.models import Application, Attachment, LicenceVersion, Remark, User
 from accounts.moves import Status
-from accounts.questions import STEPS, readable, step_keys
+from accounts.questions import LABELS, STEPS, readable, step_keys
 from accounts.turns import take_turn
 
 #: The page that lists every answer; it holds no question, but remarks about the whole.
@@ -148,6 +148,14 @@ class Filling:
         if step == "terms" and typed.get("licence_accept"):
             typed["licence_sha256"] = str(data.get("licence_sha256", ""))[:64]
         return {key: value for key, value in typed.items() if value not in ("", [], False)}
+
+    def cut(self, step: str, data: Any) -> str:
+        """What to tell a person of whose text only the beginning is kept; empty for nobody."""
+        labels = {**LABELS, **{extra.key: extra.label for extra in self.extras}}
+        names = [f"“{labels[key]}”" for key in self.form.cut(data, self._texts(step))]
+        if not names:
+            return ""
+        return f"Of {' and '.join(names)} only the first {KEPT:,} characters are kept: shorten it."
 
     def differences(self, step: str, typed: Mapping[str, Any]) -> dict[str, str]:
         """Where another window's text differs: key -> that text, as a person reads it."""

@@ -1,8 +1,16 @@
 """What people type: an application, and a new token; one idea a file."""
 
-from accounts.forms.application import ABSTRACT_HELP, ApplicationForm, excluded
+from accounts.forms.application import ABSTRACT_HELP, KEPT, ApplicationForm, excluded
 from accounts.forms.fields import normal
 from accounts.forms.start import CountryForm
 from accounts.forms.tokens import TokenForm
 
-__all__ = ["ABSTRACT_HELP", "ApplicationForm", "CountryForm", "TokenForm", "excluded", "normal"]
+__all__ = [
+    "ABSTRACT_HELP",
+    "KEPT",
+    "ApplicationForm",
+    "CountryForm",
+    "TokenForm",
+    "excluded",
+    "normal",
+]

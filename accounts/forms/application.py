@@ -140,6 +140,15 @@ class ApplicationForm(forms.Form):
                 kept[key] = _kept(widget.value_from_datadict(data, {}, key))
         return {key: value for key, value in kept.items() if value not in ("", [], False)}
 
+    def cut(self, data: Any, keys: Iterable[str]) -> list[str]:
+        """Those of these questions of whose text a draft keeps only the beginning."""
+        return [
+            key
+            for key in keys
+            if isinstance(raw := self.fields[key].widget.value_from_datadict(data, {}, key), str)
+            and len(normal(raw)) > KEPT
+        ]
+
     def sent(self) -> dict[str, Any]:
         """The answers of a valid form as a submission freezes them, without what is not asked."""
         answers = {key: self.answers[key] for key in LABELS if key in self.answers}

@@ -35,7 +35,7 @@ if (form) {
       if (answer.ok) {
         saved = now;
         form.elements.seen.value = told.seen;
-        mark.textContent = `Saved ${told.saved_at}`;
+        mark.textContent = told.warning || `Saved ${told.saved_at}`;
       } else {
         // Another window saved, or the application has moved on: only a person can decide.
         stopped = true;

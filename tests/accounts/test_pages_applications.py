@@ -192,6 +192,12 @@ def test_text_is_kept_normalised_and_trimmed(begun: Filler) -> None:
     assert begun.application.answers["full_name"] == "Amélie\u00a0Søren"
 
 
+def test_no_text_poses_as_another_by_turning_its_direction(begun: Filler) -> None:
+    begun.save("you", full_name="Ola \u202enoslO\u202d Nordmann", org_name="جامعة\u200f (Oslo)")
+    assert begun.application.answers["full_name"] == "Ola noslO Nordmann"
+    assert begun.application.answers["org_name"] == "جامعة\u200f (Oslo)"
+
+
 @pytest.mark.parametrize(
     ("name", "title"),
     [
@@ -419,6 +425,19 @@ def test_autosave_answers_in_json(begun: Filler) -> None:
     answer = begun.client.post(begun.place("project"), stale, headers=headers)
     assert answer.status_code == 409
     assert answer.json()["code"] == "bad_transition"
+
+
+def test_whoever_pastes_more_than_is_kept_is_told_at_once(begun: Filler) -> None:
+    told = "Of “What will be studied and how” only the first 20,000 characters are kept"
+    pasted = {"title": "A title of its own", "abstract": "word " * 20_000}
+    sent = {**pasted, "seen": begun.hidden("project")}
+    headers = {"accept": "application/json"}
+    quiet = begun.client.post(begun.place("project"), sent, headers=headers)
+    assert told in quiet.json()["warning"]
+    assert begun.save("project", **pasted).status_code == 302
+    assert told in begun.page("plan")
+    assert begun.save("project", abstract="Short again").status_code == 302
+    assert told not in begun.page("plan")
 
 
 @pytest.mark.parametrize("mark", ["", "x", "0" * 16])

@@ -116,10 +116,13 @@ def _keep(request: HttpRequest, filling: Filling, step: str, sent: QueryDict) ->
             return _told_quietly(error)
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", filling.application.public_id)
+    cut = filling.cut(step, sent)
     if quiet:
         kept = Filling(application, filling.person)
         clock = f"{timezone.now():%H:%M} UTC"
-        return JsonResponse({"seen": kept.seen(step), "saved_at": clock})
+        return JsonResponse({"seen": kept.seen(step), "saved_at": clock, "warning": cut})
+    if cut:
+        messages.warning(request, cut)
     return redirect(_next(application, step, str(sent.get("go", "next"))))
 
 
