@@ -99,7 +99,7 @@ def readable_by(user: User) -> "QuerySet[Attachment]":
 
 def clean_name(name: str) -> str:
     """A file name that no system reads as anything else: `report.pdf`, at most 120 characters."""
-    stem = " ".join(_UNFIT.sub(" ", normal(name)).split()).strip(" .")
+    stem = " ".join(normal(_UNFIT.sub(" ", name)).split()).strip(" .")
     stem = re.sub(r"\.pdf$", "", stem, flags=re.IGNORECASE).strip(" .")[:116]
     return f"{stem or 'document'}.pdf"
 

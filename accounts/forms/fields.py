@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 
+#: Marks that make a line read against its letters, so that it shows what it does not say.
+_OVERRIDES = dict.fromkeys(map(ord, "\u202d\u202e"))
 _TOO_SHORT = "Write at least %(limit_value)d characters; so far there are %(show_value)d."
 _TOO_LONG = "Write at most %(limit_value)d characters; now there are %(show_value)d."
 
@@ -13,9 +15,11 @@ _TOO_LONG = "Write at most %(limit_value)d characters; now there are %(show_valu
 def normal(text: str) -> str:
     """Text as it is counted and kept: Unicode NFC, one kind of line end, trimmed.
 
-    NUL and halves of surrogate pairs, which no database keeps, are left out.
+    NUL and halves of surrogate pairs, which no database keeps, are left out, and so are
+    overrides of the writing direction (U+202D, U+202E), with which a name could pose as another.
     """
     kept = text.replace("\r\n", "\n").replace("\0", "").encode("utf-8", "ignore").decode()
+    kept = kept.translate(_OVERRIDES)
     return unicodedata.normalize("NFC", kept).strip()
 
 
