@@ -1,6 +1,7 @@
 """One function per message about an application or a grant; each text is a template."""
 
 from datetime import date, datetime, timedelta
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -69,7 +70,9 @@ def compose_returned(
     """`remarks` are texts by the field that they are about; empty ones are left out."""
     labels = application.form.labels()
     said = [
-        (labels.get(field, ""), text.strip()) for field, text in remarks.items() if text.strip()
+        (labels.get(field, ""), indent(text.strip(), "  "))
+        for field, text in remarks.items()
+        if text.strip()
     ]
     return _to_applicant(
         application,

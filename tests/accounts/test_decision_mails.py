@@ -50,12 +50,14 @@ def test_a_rejection_mails_what_was_composed(application: Application, reviewer:
 
 def test_a_return_mails_what_was_composed(application: Application, reviewer: User) -> None:
     remarks = {"abstract": "Which method?\n", "title": "", "storage_plan": "Until when?"}
+    remarks["storage_plan"] += "\nAnd who deletes it?"
     said: dict[str, Any] = {"reasons": ["purpose_unclear"], "remarks": remarks, "note": NOTE}
     composed = emails.compose_returned(application, **said)
     application.return_for_changes(by=reviewer, **said)
     assert written("application_returned") == [composed]
     assert "Which method?" in composed.text
     assert "Project title" not in composed.text
+    assert "are deleted:\n  Until when?\n  And who deletes it?\n" in composed.text
     ends = timezone.now() + timedelta(days=30)
     assert f"submit again by {ends.day} {ends:%B %Y}" in composed.text
 
@@ -121,6 +123,12 @@ def test_an_approval_names_what_it_opens_and_the_first_command(application: Appl
 def test_an_approval_for_a_tier_without_bytes_says_so(application: Application) -> None:
     mail = emails.compose_approved(application, until=UNTIL, note="")
     assert "None of its checkpoints is published here yet" in mail.text
+    assert "hf download" not in mail.text
+
+
+def test_an_approval_says_where_to_report_a_leak(application: Application) -> None:
+    mail = emails.compose_approved(application, until=UNTIL, note="")
+    assert "within 72 hours, at http://127.0.0.1:8000/report/\n" in mail.text
 
 
 @pytest.mark.usefixtures("store")

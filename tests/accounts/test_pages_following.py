@@ -57,6 +57,14 @@ def test_it_tells_how_many_of_its_tier_wait_before_it(
     assert "1 of this tier was sent before it and still waits" in page_of(window, application)
 
 
+def test_after_a_return_the_day_is_that_of_the_next_answer(
+    window: Client, applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    again = factories.returned(applicant, gated_tier, reviewer)
+    again.submit(by=applicant, licence_sha256=factories.in_force(gated_tier).text_sha256)
+    assert "The next answer is meant to come by" in page_of(window, again)
+
+
 def test_with_enough_answers_behind_it_tells_what_to_expect(
     window: Client,
     application: Application,

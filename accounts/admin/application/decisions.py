@@ -37,7 +37,7 @@ def _decided(action: str, application: Application, by: User, said: dict[str, An
             grant = application.approve(by=by, **said)
             if grant is None:
                 return "approved by you; it waits for a second reviewer"
-            return f"approved until {grant.expires_at:%d %B %Y}; the link is on its way"
+            return f"approved until {grant.expires_at:%d %B %Y}; the applicant is told"
         case "return":
             application.return_for_changes(by=by, **said)
             return "returned to the applicant"

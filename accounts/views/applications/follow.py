@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import following, forecast, outbox, rate_limits
 from accounts.errors import AccountsError, LimitReached
+from accounts.extras import Extra, Kind
 from accounts.filling import Filling, answer_name
 from accounts.models import Application, ReasonText, Tier, User
 from accounts.models.application.eligibility import may_apply_from
@@ -47,7 +48,7 @@ def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "tier": application.tier,
         "events": following.timeline(application),
         "decisions": _decisions(application),
-        "answers": answered(shown, application.form.extras),
+        "answers": answered(shown, _in_words(application)),
         "documents": application.attachments.filter(removed_at=None),
         "outlook": forecast.outlook(application),
         "answer_by": following.answer_by(application),
@@ -57,6 +58,11 @@ def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         **_next_form(application, person),
     }
     return render(request, "accounts/application_detail.html", context)
+
+
+def _in_words(application: Application) -> list[Extra]:
+    """Documents stand in a list of their own, with their addresses."""
+    return [extra for extra in application.form.extras if extra.kind != Kind.FILE]
 
 
 def _decisions(application: Application) -> list[dict[str, Any]]:
