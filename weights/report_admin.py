@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from accounts import recent_sign_in
 from accounts.admin.own_tiers import OfOwnTiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
@@ -118,6 +119,8 @@ class ReportAdmin(ReadOnlyAdmin):
         by = signed_in(request)
         if name not in MOVES or not desk.may_triage(by, report):
             raise PermissionDenied("you do not triage such reports")
+        if name == "suspend":  # as in the list of grants
+            recent_sign_in.demand(request)
         kind, _, make = MOVES[name]
         form = bound[name] = _form(kind, request.POST, name, report, by)
         if not form.is_valid():

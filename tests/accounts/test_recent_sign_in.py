@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, Grant, RoleAssignment, Tier, User
 from accounts.roles import Role
 from tests import factories
+from weights.reports import taking
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -53,6 +54,18 @@ def test_a_grant_is_revoked_only_by_who_signed_in_lately(
     client.force_login(lead_reviewer)
     clock.shift(timedelta(minutes=16))
     assert_asked(revoke(client, grant))
+    grant.refresh_from_db()
+    assert grant.state == Grant.State.ACTIVE
+
+
+def test_a_report_suspends_access_only_for_who_signed_in_lately(
+    client: Client, lead_reviewer: User, grant: Grant, clock: time_machine.Traveller
+) -> None:
+    leak = taking.take("leak", "The weights stand on a public file share, see there.")
+    client.force_login(lead_reviewer)
+    clock.shift(timedelta(minutes=16))
+    sent = {"move": "suspend", "suspend-grant": grant.pk, "suspend-reason": "We look into it."}
+    assert_asked(client.post(f"/admin/weights/report/{leak.pk}/change/", sent))
     grant.refresh_from_db()
     assert grant.state == Grant.State.ACTIVE
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -259,6 +260,29 @@ def test_who_triages_a_leak_suspends_only_in_tiers_of_theirs(
     assert Report.objects.get().state == "new"
 
 
+def test_each_recall_asked_for_reaches_the_owners_with_addresses_that_open_to_them(
+    client: Client, leak: Report, lead_reviewer: User, release_owner: User
+) -> None:
+    for reason in ("shard 3 stands on a share", "so does shard 4"):
+        triage.ask_recall(leak, reason, by=lead_reviewer)
+    first, second = mails("recall_asked")
+    assert "shard 3 stands on a share" in first.text
+    assert "so does shard 4" in second.text
+    client.force_login(release_owner)
+    told = [line.strip() for line in second.text.splitlines() if "/admin/" in line]
+    assert [client.get(urlsplit(one).path).status_code for one in told] == [200]
+    (page,) = told
+    assert "acme/weights" in client.get(page.partition("8000")[2]).text
+
+
+def test_a_recall_of_a_bad_file_names_the_report_to_the_owner_who_reads_it(
+    checkpoint: Checkpoint, release_owner: User
+) -> None:
+    report = taking.take("bad_file", TEXT, checkpoint=checkpoint, path="config.json")
+    triage.ask_recall(report, "config.json is wrong", by=release_owner)
+    assert f"/admin/weights/report/{report.pk}/change/" in mails("recall_asked")[0].text
+
+
 # -- the desk -------------------------------------------------------------------------------------
 
 
@@ -271,6 +295,7 @@ def test_a_lead_triages_in_the_admin_where_no_address_can_be_followed(
     shown = client.get(page).text
     assert "https://share.example.org/opt &lt;b&gt;now&lt;/b&gt;" in shown
     assert 'href="https://share' not in shown
+    assert "closelink" not in shown  # it would read as closing the report
     said = {"move": "assign", "assign-to": lead_reviewer.pk}
     assert client.post(page, said).status_code == 302
     refused = client.post(page, {"move": "note", "note-text": ""})

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import outbox
@@ -13,7 +15,7 @@ from accounts.reasons import Reason
 from accounts.receipts import Receipt
 from accounts.roles import Role
 from weights.models import Checkpoint, KnownIssue, Report, ReportEntry
-from weights.reports.desk import checkpoints_of, may_triage, suspendable_by
+from weights.reports.desk import checkpoints_of, may_triage, readable_by, suspendable_by
 from weights.reports.kinds import PUBLISHERS, Deed, Kind, State
 from weights.reports.taking import desk_path, mail_reporter
 
@@ -120,21 +122,23 @@ def ask_recall(report: Report, reason: str, *, by: User) -> None:
         raise InvalidValue("the report names no checkpoint; publish a known issue instead")
     if not reason.strip():
         raise InvalidValue("say what should be called back, and why")
-    held = RoleAssignment.objects.filter(role=Role.RELEASE_OWNER)
-    tier = report.checkpoint.tier_id
-    mine = held.filter(tier=None) | held.filter(tier=tier)
-    owners = User.objects.filter(is_active=True, is_staff=True, pk__in=mine.values("user"))
-    for owner in owners.order_by("pk"):
+    answer = "Thank you. We look into calling it back."
+    asked = _act(report, Deed.RECALL, by, answer, reason.strip())
+    for owner in _owners_of(report.checkpoint):
+        reads = readable_by(owner).filter(pk=report.pk).exists()
         outbox.send(
             "recall_asked",
             to=owner.email,
-            key=f"{report.pk}:{owner.pk}",
+            key=f"{report.pk}:{asked.pk}:{owner.pk}",
             recipient=owner,
             about=report,
-            context={"report": report, "reason": reason, "desk_path": desk_path(report)},
+            context={
+                "report": report,
+                "reason": reason.strip(),
+                "revisions_path": _revisions_path(report.checkpoint),
+                "desk_path": desk_path(report) if reads else "",
+            },
         )
-    answer = "Thank you. We look into calling it back."
-    _act(report, Deed.RECALL, by, answer, reason.strip())
 
 
 @transaction.atomic
@@ -168,17 +172,31 @@ def _become(
     report.refresh_from_db()
 
 
-def _act(report: Report, deed: Deed, by: User, answer: str, text: str) -> None:
+def _owners_of(checkpoint: Checkpoint) -> QuerySet[User]:
+    held = RoleAssignment.objects.filter(role=Role.RELEASE_OWNER)
+    mine = held.filter(tier=None) | held.filter(tier=checkpoint.tier_id)
+    people = User.objects.filter(is_active=True, is_staff=True, suspended_at=None)
+    return people.filter(pk__in=mine.values("user")).order_by("pk")
+
+
+def _revisions_path(checkpoint: Checkpoint) -> str:
+    """Where a release owner withdraws a revision and calls it back."""
+    return f"/{settings.ADMIN_PATH}weights/revision/?checkpoint__id__exact={checkpoint.pk}"
+
+
+def _act(report: Report, deed: Deed, by: User, answer: str, text: str) -> ReportEntry:
     """Put a deed in the file; the first one closes the report and is told to its reporter."""
     answer, closed = report.answer or answer, report.closed_at or timezone.now()
     _become(report, State.ACTED, _ACTABLE, answer=answer, closed_at=closed)
-    _file(report, deed, by, text)
+    entry = _file(report, deed, by, text)
     mail_reporter(report, "report_closed", str(report.pk))
+    return entry
 
 
-def _file(report: Report, deed: Deed, by: User, text: str) -> None:
-    ReportEntry.objects.create(report=report, deed=deed, by=by, text=text)
+def _file(report: Report, deed: Deed, by: User, text: str) -> ReportEntry:
+    entry = ReportEntry.objects.create(report=report, deed=deed, by=by, text=text)
     AuditEvent.record(f"report.{deed}", actor=by, target=report)
+    return entry
 
 
 def _end(issue: KnownIssue, field: str, action: str, by: User) -> None:
