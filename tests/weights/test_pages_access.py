@@ -101,6 +101,19 @@ def test_a_link_can_be_revoked_by_its_holder_alone(
     assert AuditEvent.objects.about(link).filter(action="checkpoint_link.revoked").exists()
 
 
+def test_a_link_of_whom_access_was_taken_is_not_told_as_one_that_opens(
+    client: Client, gated: Revision, gated_tier: Tier, applicant: User, lead_reviewer: User
+) -> None:
+    grant = factories.grant(applicant, gated_tier)
+    issued(applicant, gated)
+    client.force_login(applicant)
+    assert "Mailed" in text(client)
+    grant.suspend(by=lead_reviewer, reason="We look into a report.")
+    page = text(client)
+    assert "Opens nothing" in page
+    assert "Mailed" not in page
+
+
 def test_downloads_are_listed_and_paged(client: Client, applicant: User) -> None:
     rows = [
         Download(

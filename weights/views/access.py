@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.access import tiers_open_to
 from accounts.models import ApiToken, Grant, LicenceVersion, User
 from weights import links
 from weights.errors import GateRefused
@@ -37,6 +38,7 @@ def access(request: HttpRequest) -> HttpResponse:
         "past": [grant for grant in grants if not (grant.is_live or grant.is_held)],
         "checkpoints": _gated_and_open_to(user),
         "links": made.order_by("-created_at")[:LINKS_SHOWN],
+        "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)),
         "tokens": ApiToken.objects.active().filter(user=user).count(),
         "downloads": Paginator(downloads, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
         "now": timezone.now(),
