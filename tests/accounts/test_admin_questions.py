@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.applications import may_adopt
+from accounts.forms.hardware import HardwareField
 from accounts.models import Application, AuditEvent, FormVersion, Question, Tier, User
 from accounts.ready_made import READY_MADE
 from tests import factories
@@ -180,6 +182,33 @@ ANSWERED: list[tuple[str, str, Any, Any]] = [
     ("hardware", "8 × 80GB A100", [{"count": 8, "memory_gb": 80, "kind": "A100"}], "some GPUs"),
     ("long_text", "More.\nAnd more.", "More.\nAnd more.", "x" * 5001),
 ]
+
+
+@pytest.mark.parametrize(
+    ("line", "count", "memory", "kind"),
+    [
+        ("8 x 80 GB A100", 8, 80, "A100"),
+        ("A100 80GB x 8", 8, 80, "A100"),
+        ("A100x8 80G", 8, 80, "A100"),
+        ("8x H100 (80 GiB)", 8, 80, "H100"),
+        ("4 RTX 4090 24GB", 4, 24, "RTX 4090"),
+        ("RTX 4090, 24 GB", 1, 24, "RTX 4090"),
+        ("RTX 4090 x 2, 24 GB", 2, 24, "RTX 4090"),
+        ("2x4090 24GB", 2, 24, "4090"),
+        ("DGX H100 8x80GB", 8, 80, "DGX H100"),
+        ("16*A100-80GB", 16, 80, "A100"),
+        ("8 x 80 GB A100 (2 nodes)", 8, 80, "A100 (2 nodes)"),
+    ],
+)
+def test_hardware_is_read_as_people_write_it(line: str, count: int, memory: int, kind: str) -> None:
+    (row,) = HardwareField().clean(line)
+    assert row == {"count": count, "memory_gb": memory, "kind": kind}
+
+
+@pytest.mark.parametrize("line", ["some GPUs", "80 GB", "8 x 80 GB", "0 x 80 GB A100", "8 x A100"])
+def test_hardware_without_memory_or_kind_is_asked_again(line: str) -> None:
+    with pytest.raises(ValidationError):
+        HardwareField().clean(line)
 
 
 @pytest.mark.parametrize(
