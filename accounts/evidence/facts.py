@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.models import EmailAddress
 from django.apps import apps
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import duo, orcid
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Ends of access that a reviewer must know of.
 BREACHES = frozenset({Reason.LEAK, Reason.PRIOR_BREACH, Reason.PROHIBITED_USE})
+ON_HOLD = "on hold"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Facts:
     orcid: str
     joined: datetime
     earlier: list[Earlier]
+    #: What became of access that ended badly: reason codes, or that it is on hold now.
     breaches: list[str]
+    is_suspended: bool
     blocked_countries: frozenset[str]
     accepted: LicenceVersion | None
     in_force: LicenceVersion | None
@@ -70,6 +74,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         joined=applicant.date_joined,
         earlier=_earlier(application),
         breaches=_breaches(applicant),
+        is_suspended=applicant.suspended_at is not None,
         blocked_countries=frozenset(str(one.code) for one in blocked),
         accepted=snapshot.licence_version if snapshot else None,
         in_force=application.tier.licence.in_force(),
@@ -118,8 +123,9 @@ def _earlier(application: Application) -> list[Earlier]:
 
 
 def _breaches(applicant: "User") -> list[str]:
-    ended = Grant.objects.filter(user=applicant, end_code__in=BREACHES)
-    return list(ended.order_by("pk").values_list("end_code", flat=True))
+    bad = Q(end_code__in=BREACHES) | Q(state=Grant.State.SUSPENDED)
+    found = Grant.objects.filter(bad, user=applicant).order_by("pk")
+    return [code or ON_HOLD for code in found.values_list("end_code", flat=True)]
 
 
 def _conflict(application: Application, reviewer: "User") -> str | None:

@@ -83,6 +83,8 @@ def _profile(facts: Facts) -> Line:
 
 
 def _account(facts: Facts) -> Line:
+    if facts.is_suspended:
+        return Line("account", Level.RED, "Account", "suspended by staff")
     age = facts.now - facts.joined
     level = Level.GREEN if age >= SETTLED else Level.GREY
     return Line("account", level, "Account", _days_old(age))
@@ -94,7 +96,7 @@ def _earlier(facts: Facts) -> Line:
             "earlier",
             Level.RED,
             "Earlier",
-            f"access ended: {', '.join(sorted(set(facts.breaches)))}",
+            f"access taken: {', '.join(sorted(set(facts.breaches)))}",
         )
     if not facts.earlier:
         return Line("earlier", Level.GREY, "Earlier", "no other application")

@@ -75,6 +75,15 @@ def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
     assert written("application_approved") == []
 
 
+def test_a_suspended_reviewer_is_asked_for_no_second_approval(
+    applicant: User, reviewer: User, lead_reviewer: User
+) -> None:
+    tier = factories.tier("two-approvals", approvals_needed=2)
+    application = factories.submitted(applicant, tier)
+    User.objects.filter(pk=lead_reviewer.pk).update(suspended_at=timezone.now())
+    assert emails.compose_second_approval(application, reviewer) == []
+
+
 # -- what each says ---------------------------------------------------------------------
 
 

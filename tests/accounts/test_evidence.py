@@ -34,6 +34,7 @@ GOOD = Facts(
     joined=NOW - timedelta(days=400),
     earlier=[Earlier("A-2030-00001", "opt-175b", "approved", True)],
     breaches=[],
+    is_suspended=False,
     blocked_countries=frozenset({"KP"}),
     accepted=LicenceVersion(pk=1, version="1"),
     in_force=LicenceVersion(pk=1, version="1"),
@@ -116,8 +117,21 @@ def test_a_profile_is_missed_unless_orcid_stands_for_it() -> None:
 def test_earlier_outcomes_are_told() -> None:
     refused = Earlier("A-1", "t", "rejected", True, ["spam"])
     assert line("earlier", earlier=[refused]) == ("amber", "1 rejected (spam)")
-    assert line("earlier", breaches=["leak", "leak"]) == ("red", "access ended: leak")
+    assert line("earlier", breaches=["leak", "leak"]) == ("red", "access taken: leak")
     assert line("earlier", earlier=[])[0] == "grey"
+
+
+def test_a_suspended_account_is_red_however_old() -> None:
+    assert line("account", is_suspended=True) == ("red", "suspended by staff")
+
+
+def test_access_on_hold_is_told_beside_what_was_taken(
+    gated_tier: Tier, applicant: User, lead_reviewer: User
+) -> None:
+    grant = factories.grant(applicant, factories.tier("elsewhere"))
+    grant.suspend(by=lead_reviewer, reason="We look into a report.")
+    application = factories.submitted(applicant, gated_tier)
+    assert gather(application, lead_reviewer).breaches == ["on hold"]
 
 
 def test_a_country_that_the_tier_excludes_is_red() -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import break_glass, grant_clock
+from accounts.erasure import erase
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
 from accounts.roles import Role
 from tests import factories
@@ -31,6 +32,36 @@ def test_two_reviewers_deciding_at_once_yield_one_decision(
     assert application.decisions.count() == 1
     assert Grant.objects.count() == (application.status == "approved")
     assert OutgoingMail.objects.filter(kind__in=_VERDICTS).count() == 1
+
+
+def test_a_withdrawal_and_an_approval_at_once_yield_one_of_them(
+    applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    results = at_once(
+        lambda: Application.objects.get(pk=application.pk).withdraw(by=applicant),
+        lambda: Application.objects.get(pk=application.pk).approve(by=reviewer),
+    )
+    assert results.count("done") == 1
+    application.refresh_from_db()
+    assert Grant.objects.count() == (application.status == "approved")
+    told = OutgoingMail.objects.filter(kind__in=[*_VERDICTS, "application_withdrawn"])
+    assert [mail.kind for mail in told] == [f"application_{application.status}"]
+
+
+def test_an_erasure_and_an_approval_at_once_leave_no_access(
+    applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    results = at_once(
+        lambda: erase(User.objects.get(pk=applicant.pk), by=applicant),
+        lambda: Application.objects.get(pk=application.pk).approve(by=reviewer),
+    )
+    assert "done" in results
+    applicant.refresh_from_db()
+    assert applicant.erased_at is None or not Grant.objects.live().exists()
+    application.refresh_from_db()
+    assert Grant.objects.count() == (application.status == "approved")
 
 
 _VERDICTS = ["application_approved", "application_rejected"]

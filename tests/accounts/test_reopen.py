@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import emails
 from accounts.access import tiers_open_to
+from accounts.erasure import erase
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
 from accounts.moves import Status
@@ -52,6 +53,15 @@ def test_nobody_but_a_lead_reviewer_of_the_tier_reopens(who: str, approved: Appl
         reopen(approved, REFUSED[who](approved.tier))
     assert Application.objects.count() == 1
     assert approved.tier in tiers_open_to(approved.applicant)
+
+
+def test_nobody_is_left_to_reopen_for_once_an_account_is_erased(
+    approved: Application, lead_reviewer: User
+) -> None:
+    erase(approved.applicant, by=approved.applicant)
+    with pytest.raises(TransitionRefused, match="erased"):
+        reopen(approved, lead_reviewer)
+    assert Application.objects.count() == 1
 
 
 def test_a_lead_reviewer_of_this_tier_alone_reopens(approved: Application) -> None:

@@ -34,7 +34,7 @@ class AssignBatchForm(BatchForm):
         held = RoleAssignment.objects.filter(role__in=DECIDERS)
         people: Any = self.fields["to"]
         people.queryset = User.objects.filter(
-            pk__in=held.values("user"), is_active=True, is_staff=True
+            pk__in=held.values("user"), is_active=True, is_staff=True, suspended_at=None
         ).order_by("username")
         people.label_from_instance = lambda person: person.display_name
 

@@ -163,6 +163,7 @@ def _may_reopen(application: Application, by: User) -> bool:
     later = same.filter(pk__gt=application.pk).exclude(status=Status.DRAFT)
     return (
         application.status in MOVES["reopen"].leaves
+        and application.applicant.erased_at is None
         and application.applicant_id != by.pk
         and by.has_perm("accounts.revoke_grant")
         and RoleAssignment.objects.covers(by, GRANT_KEEPERS, application.tier)

@@ -101,6 +101,9 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         if not RoleAssignment.objects.covers(by, GRANT_KEEPERS, tier):
             raise NotAllowed(f"you are no lead reviewer of {tier}")
         take_turn(applicant)
+        applicant.refresh_from_db(fields=["erased_at"])
+        if applicant.erased_at is not None:
+            raise TransitionRefused("this account was erased; nobody is left to decide about")
         if open_one := self.open().filter(applicant=applicant, tier=tier).first():
             raise AlreadyHeld(f"{open_one.reference} is open already")
         decided = self.filter(applicant=applicant, tier=tier, status__in=MOVES["reopen"].leaves)
