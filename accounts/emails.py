@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Grant,
         LicenceVersion,
         Remark,
+        SignedHead,
         Tier,
         User,
     )
@@ -156,6 +157,11 @@ def token_leaked(token: "ApiToken") -> None:
         about=token,
         context={"token": token},
     )
+
+
+def audit_head(head: "SignedHead", address: str) -> None:
+    """Send the signed head of the trail where it is kept outside this portal."""
+    outbox.send("audit_head", to=address, key=f"{head.pk}:{address}", context={"head": head})
 
 
 # -- to staff ---------------------------------------------------------------------------

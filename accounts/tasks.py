@@ -1,10 +1,16 @@
 """Background doors of the accounts app: take ids, call one domain function."""
 
+import logging
+
 from celery import shared_task
+from django.utils import timezone
 
 from accounts import grant_clock, outbox, sweeps
 from accounts.background import queue_now
 from accounts.models import Heartbeat, OutgoingMail
+from accounts.sealing import copies, heads
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="accounts.deliver_mail")
@@ -26,3 +32,16 @@ def sweep() -> None:
 def clocks() -> None:
     """Bring about what time alone brings: reminders, lapses, idle claims, overdue mails."""
     sweeps.run()
+
+
+@shared_task(name="accounts.heads")
+def sign_head() -> None:
+    """Sign the head of the trail once a day, and bring heads to their second place."""
+    copies.sweep(timezone.now())
+    try:
+        heads.sweep(timezone.now())
+    except heads.HeadRefused as error:
+        log.error("no head is signed: %s", error)
+        Heartbeat.objects.note("heads", {"failed": [str(error)]})
+    else:
+        Heartbeat.objects.note("heads")

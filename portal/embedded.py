@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from portal import env
@@ -32,10 +32,21 @@ def manifest_key_file(data_dir: Path) -> Path:
     """The key that signs manifests, made at the first start."""
     path = data_dir / "manifest-key.pem"
     if not path.exists():
-        key = ec.generate_private_key(ec.SECP256R1())
-        made = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write_once(path, made.decode())
+        _write_key(path, ec.generate_private_key(ec.SECP256R1()))
     return path
+
+
+def audit_key_file(data_dir: Path) -> Path:
+    """The key that signs the head of the trail, made at the first start."""
+    path = data_dir / "audit-key.pem"
+    if not path.exists():
+        _write_key(path, ed25519.Ed25519PrivateKey.generate())
+    return path
+
+
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> None:
+    made = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _write_once(path, made.decode())
 
 
 def address_file(data_dir: Path) -> Path:

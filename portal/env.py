@@ -14,10 +14,12 @@ import environ
 import holidays
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -164,9 +166,46 @@ def manifest_key(name: str, default: str = "") -> str:
     key = _private_key(name, path)
     if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise _refuse(name, f"{path} is no EC key on P-256")
+    _not_for_everybody(name, path)
+    return str(path)
+
+
+def audit_key(name: str, default: str = "") -> str:
+    """The file of the key that signs the head of the trail, read once here like the one above."""
+    if not text(name, default):
+        return ""
+    path = folder(name, default)
+    if not isinstance(_private_key(name, path), Ed25519PrivateKey):
+        raise _refuse(name, f"{path} is no Ed25519 key")
+    _not_for_everybody(name, path)
+    return str(path)
+
+
+def _not_for_everybody(name: str, path: Path) -> None:
     if path.stat().st_mode & 0o007:
         raise _refuse(name, f"{path} may be read by everybody; chmod 600 {path}")
-    return str(path)
+
+
+_COPY = re.compile(r"file:///.*[^/]|s3://[a-z0-9][a-z0-9.-]{2,62}/.*[^/]")
+
+
+def head_copy(name: str) -> str:
+    """Where heads are copied to: `file:///path/to/file` or `s3://bucket/prefix`; or nowhere."""
+    value = text(name, "")
+    if value and not _COPY.fullmatch(value):
+        raise _refuse(name, f"{value!r} is neither file:///path/to/file nor s3://bucket/prefix")
+    return value
+
+
+def addresses(name: str) -> list[str]:
+    """A comma-separated list of mail addresses."""
+    found = words(name)
+    for address in found:
+        try:
+            validate_email(address)
+        except ValidationError as error:
+            raise _refuse(name, f"{address!r} is no mail address") from error
+    return found
 
 
 def _check_signing_key(name: str, path: Path) -> None:

@@ -13,10 +13,11 @@ class WeightsConfig(AppConfig):
     def ready(self) -> None:
         # Models are loaded only now.
         from accounts.evidence import hardware  # noqa: PLC0415
-        from accounts.sealing import logs  # noqa: PLC0415
-        from weights import ledger, receivers, sizes  # noqa: F401, PLC0415
+        from accounts.sealing import copies, logs  # noqa: PLC0415
+        from weights import head_copies, ledger, receivers, sizes  # noqa: F401, PLC0415
 
         hardware.SOURCES.append(sizes.of_tier)
         logs.LOGS.append(ledger.DOWNLOADS)
+        copies.WRITERS["s3"] = head_copies.put
         restore = append_only.after_migrate("weights", "0008_sealed_ledger", ledger.PROTECTED)
         post_migrate.connect(restore, sender=self, weak=False, dispatch_uid="weights.append_only")

@@ -13,7 +13,7 @@ from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.role import RoleAssignment
-from accounts.models.sealing import SealBatch, SealedNode, SealedRow, SignedHead
+from accounts.models.sealing import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.models.tier import Tier
 from accounts.models.tier_change import TierChange
 from accounts.models.token import ApiToken
@@ -32,6 +32,7 @@ __all__ = [
     "Decision",
     "FormVersion",
     "Grant",
+    "HeadCopy",
     "Heartbeat",
     "HolderRecord",
     "Licence",

@@ -3,7 +3,10 @@
 Rows of the trail are never touched: which leaf one became stands here.
 """
 
+from datetime import datetime
+
 from django.db import models
+from django.utils import timezone
 
 #: Of the tree's nodes those of every fourth level are kept; a proof then reads at most
 #: fifteen hashes for four levels.
@@ -92,3 +95,38 @@ class SignedHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.size} rows, signed {self.signed_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def root_hex(self) -> str:
+        return bytes(self.root).hex()
+
+
+class HeadCopyQuerySet(models.QuerySet["HeadCopy"]):
+    def due(self, now: datetime) -> "HeadCopyQuerySet":
+        """Copies to write now; after `ATTEMPTS_MOST` tries nobody writes one but when told."""
+        return self.filter(
+            done_at=None, next_attempt_at__lte=now, attempts__lt=HeadCopy.ATTEMPTS_MOST
+        )
+
+
+class HeadCopy(models.Model):
+    """A head on its way to the place outside that AUDIT_HEAD_COPY named when it was signed."""
+
+    ATTEMPTS_MOST = 8
+
+    head = models.ForeignKey(SignedHead, models.PROTECT, related_name="copies")
+    place = models.CharField(max_length=500)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    last_error = models.CharField(max_length=500, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = HeadCopyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["head", "place"], name="one_copy_of_a_head_per_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.head} at {self.place}"

@@ -4,6 +4,7 @@ Rows are read in the order of their leaves, a few thousand at a time, and the tr
 anew beside them: memory is flat, whatever the log holds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +13,10 @@ from django.db import connection
 from accounts import append_only
 from accounts.models import SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.models.sealing import STRIDE
-from accounts.sealing import logs, waiting
+from accounts.sealing import logs, notes, waiting
 from accounts.sealing.logs import Log
 from accounts.sealing.merkle import Frontier, leaf_hash
+from accounts.sealing.notes import Note, NoteRefused, Verifier
 
 CHUNK = 2000
 
@@ -33,14 +35,26 @@ class Checked:
     tree: Frontier = field(default_factory=Frontier)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """The root that a head names for its size, and what to call that head."""
+
+    root: bytes
+    said: str
+
+
 class Check:
     """One reading from batch to batch; `done` counts what proved good, also after a fault."""
 
-    def __init__(self, after: SealBatch | None = None) -> None:
-        """Begin with the first batch, or where an earlier reading ended well."""
+    def __init__(self, after: SealBatch | None = None, copies: Sequence[Note] = ()) -> None:
+        """Begin with the first batch, or where an earlier reading ended well.
+
+        `copies` are heads that were kept elsewhere: the tree must lead to their roots too.
+        """
         start = Frontier(after.size, bytes(after.edge)) if after else Frontier()
         self.done = Checked(tree=start)
         self.number = after.number if after else 0
+        self._copies = copies
         self._logs = {log.number: log for log in logs.LOGS}
 
     def to_the_end(self) -> None:
@@ -59,7 +73,7 @@ class Check:
         batches = _in_order(self._batches_of(until, most), self.number)
         if not batches:
             return False
-        heads = _heads(self.done.tree.size, batches[-1].size)
+        heads = self._heads(self.done.tree.size, batches[-1].size)
         ends = {batch.size: batch for batch in batches}
         start = self.done.tree.size
         for batch in batches:
@@ -83,6 +97,12 @@ class Check:
             raise TrailAltered(
                 f"rows are missing at the end: {now} are sealed, a signed head says {head.size}"
             )
+        for copy in self._copies:
+            if copy.size > now:
+                raise TrailAltered(
+                    f"rows are missing at the end: {now} are sealed, the copy of a head says"
+                    f" {copy.size}"
+                )
         stray = beyond.filter(index__gte=now).first()
         if stray:
             raise TrailAltered(f"{self._said(stray)} is sealed by no batch")
@@ -103,7 +123,7 @@ class Check:
         return found
 
     def _read(
-        self, lo: int, hi: int, ends: dict[int, SealBatch], heads: dict[int, list[SignedHead]]
+        self, lo: int, hi: int, ends: dict[int, SealBatch], heads: dict[int, list[Claim]]
     ) -> None:
         """The leaves of one chunk, their rows, and the nodes and roots that they lead to."""
         leaves = list(SealedRow.objects.filter(index__gte=lo, index__lt=hi).order_by("index"))
@@ -147,11 +167,11 @@ class Check:
             raise TrailAltered(f"{self._said(leaf)} was moved: it was sealed as leaf {other.index}")
         raise TrailAltered(f"{self._said(leaf)} was altered after it was sealed")
 
-    def _roots_are_as_sealed(self, batch: SealBatch | None, heads: list[SignedHead]) -> None:
+    def _roots_are_as_sealed(self, batch: SealBatch | None, claims: list[Claim]) -> None:
         tree = self.done.tree
-        for head in heads:
-            if bytes(head.root) != tree.root:
-                raise TrailAltered(f"the head signed over {head.size} rows has another root")
+        for claim in claims:
+            if claim.root != tree.root:
+                raise TrailAltered(f"{claim.said} has another root than the rows lead to")
             self.done.heads += 1
         if batch is None:
             return
@@ -168,6 +188,17 @@ class Check:
                     "it stands where all rows are sealed, and has no seal"
                 )
 
+    def _heads(self, start: int, size: int) -> dict[int, list[Claim]]:
+        """What heads and copies of heads say of the sizes after `start` up to `size`."""
+        found: dict[int, list[Claim]] = {}
+        for head in SignedHead.objects.filter(size__gt=start, size__lte=size).order_by("pk"):
+            found.setdefault(head.size, []).append(_claim_of(head))
+        for copy in self._copies:
+            if start < copy.size <= size:
+                said = f"the copy of a head over {copy.size} rows"
+                found.setdefault(copy.size, []).append(Claim(copy.root, said))
+        return found
+
     def _said(self, leaf: SealedRow) -> str:
         log: Log | None = self._logs.get(leaf.log)
         return f"{log.name if log else leaf.log} {leaf.row_id} (leaf {leaf.index})"
@@ -181,12 +212,17 @@ def _in_order(batches: list[SealBatch], number: int) -> list[SealBatch]:
     return batches
 
 
-def _heads(start: int, size: int) -> dict[int, list[SignedHead]]:
-    """Signed heads of the sizes after `start` up to `size`."""
-    found: dict[int, list[SignedHead]] = {}
-    for head in SignedHead.objects.filter(size__gt=start, size__lte=size).order_by("pk"):
-        found.setdefault(head.size, []).append(head)
-    return found
+def _claim_of(head: SignedHead) -> Claim:
+    """Raises TrailAltered for a head whose note is not signed or says something else."""
+    said = f"the head signed over {head.size} rows"
+    try:
+        note = notes.read(head.note)
+        note.verify(Verifier.read(head.vkey))
+    except NoteRefused as error:
+        raise TrailAltered(f"{said} was altered: {error}") from error
+    if (note.size, note.root) != (head.size, bytes(head.root)):
+        raise TrailAltered(f"{said} was altered: its note is about {note.size} rows")
+    return Claim(note.root, said)
 
 
 def _compare_nodes(nodes: dict[int, bytes]) -> None:

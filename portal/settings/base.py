@@ -223,6 +223,14 @@ CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FI
 # Signs manifests; empty in processes that are not the signer.
 MANIFEST_KEY_FILE = env.manifest_key("MANIFEST_KEY_FILE")
 
+# -- audit trail ------------------------------------------------------------------------
+
+# Signs the head of the trail; empty in processes that are not the signer.
+AUDIT_KEY_FILE = env.audit_key("AUDIT_KEY_FILE")
+# Second places of each head: mailed there, and appended to a file or kept in a bucket.
+AUDIT_HEAD_RECIPIENTS = env.addresses("AUDIT_HEAD_RECIPIENTS")
+AUDIT_HEAD_COPY = env.head_copy("AUDIT_HEAD_COPY")
+
 # -- mail -------------------------------------------------------------------------------
 
 # Without EMAIL_URL nothing leaves: messages stay in the outbox for an administrator to read.

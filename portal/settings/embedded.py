@@ -10,7 +10,12 @@ DATA_DIR = env.folder("DATA_DIR", "var")
 embedded.prepare(DATA_DIR)
 
 from portal.settings.base import *  # noqa: E402, F403
-from portal.settings.base import MANIFEST_KEY_FILE, PUBLIC_URL, database  # noqa: E402
+from portal.settings.base import (  # noqa: E402
+    AUDIT_KEY_FILE,
+    MANIFEST_KEY_FILE,
+    PUBLIC_URL,
+    database,
+)
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or embedded.hosts(PUBLIC_URL)
 DATABASES = {"default": database(f"sqlite:///{DATA_DIR}/db.sqlite3")}
@@ -20,6 +25,8 @@ if not MANIFEST_KEY_FILE:
     MANIFEST_KEY_FILE = env.manifest_key(
         "MANIFEST_KEY_FILE", str(embedded.manifest_key_file(DATA_DIR))
     )
+if not AUDIT_KEY_FILE:
+    AUDIT_KEY_FILE = env.audit_key("AUDIT_KEY_FILE", str(embedded.audit_key_file(DATA_DIR)))
 
 # A broker of its own, unless the environment names one; the cache stands on the same server.
 EMBEDDED_BROKER = not env.text("BROKER_URL", "")

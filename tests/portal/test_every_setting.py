@@ -20,7 +20,7 @@ NOT_IN_CONTAINERS = {
     "BEAT_SCHEDULE": "one a container, in its own file system",
 }
 #: Variables that some containers must not have.
-ONLY_IN = {"MANIFEST_KEY_FILE": {"worker"}}
+ONLY_IN = {"MANIFEST_KEY_FILE": {"worker"}, "AUDIT_KEY_FILE": {"worker"}}
 
 
 def variables() -> Iterator[str]:

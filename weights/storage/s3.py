@@ -270,6 +270,19 @@ class S3Storage:
         """A place for bytes whose hash is not known yet."""
         return {"Bucket": self.bucket, "Key": f"{self.prefix}{_STAGING}{uuid.uuid4().hex}"}
 
+    def put_text(self, name: str, text: str) -> None:
+        """Keep a short text beside the blobs, under a name that no blob has.
+
+        Raises StorageUnavailable.
+        """
+        with self.asking():
+            self.client.put_object(
+                Bucket=self.bucket,
+                Key=f"{self.prefix}{name}",
+                Body=text.encode(),
+                ContentType="text/plain; charset=utf-8",
+            )
+
     @contextmanager
     def asking(self) -> Iterator[None]:
         """Turn what boto3 raises into the domain's errors."""

@@ -1,0 +1,26 @@
+"""`manage.py sign_audit_head`: sign the head of the trail now, and bring it to its second place."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.models import HeadCopy
+from accounts.sealing import copies, heads, sealer
+
+
+class Command(BaseCommand):
+    help = "Seal what waits, sign the head, copy it. Prints the head, alone, on stdout."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sealer.seal()
+        try:
+            head = heads.sign()
+        except heads.HeadRefused as error:
+            raise CommandError(str(error)) from error
+        copies.retry()
+        copies.sweep(timezone.now())
+        self.stdout.write(head.note, ending="")
+        failed = HeadCopy.objects.filter(done_at=None).order_by("pk").last()
+        if failed is not None:
+            raise CommandError(f"{failed.place} has no copy of it: {failed.last_error}")

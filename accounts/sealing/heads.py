@@ -1,0 +1,136 @@
+"""The head of the tree, signed: what is said in public about trail and ledger.
+
+A process that can read `AUDIT_KEY_FILE` signs, and nobody else. A head is signed only where
+the tree goes on from the last one, so that this portal never says two things that do not fit.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Min
+from django.utils import timezone
+
+from accounts.models import AuditEvent, SealBatch, SignedHead
+from accounts.sealing import copies, notes, proofs
+from accounts.sealing.merkle import consistent
+from accounts.sealing.notes import Verifier
+
+log = logging.getLogger(__name__)
+
+#: How often a head is due.
+EVERY = timedelta(hours=24)
+#: Below the public address; with the host it names the log (its origin).
+_PATH = "/transparency/audit"
+
+
+class HeadRefused(Exception):
+    """Nothing was signed; the sentence says why and what to do."""
+
+
+def origin() -> str:
+    """The name of this log in every head: the public address without its scheme."""
+    return urlsplit(settings.PUBLIC_URL).netloc + _PATH
+
+
+def private_key() -> Ed25519PrivateKey | None:
+    """The key that this process signs with; None where another process is the signer."""
+    return _read(settings.AUDIT_KEY_FILE) if settings.AUDIT_KEY_FILE else None
+
+
+@cache
+def _read(path: str) -> Ed25519PrivateKey:
+    key = load_pem_private_key(Path(path).read_bytes(), password=None)
+    assert isinstance(key, Ed25519PrivateKey)  # the settings have looked at it
+    return key
+
+
+def newest() -> SignedHead | None:
+    return SignedHead.objects.order_by("size", "pk").last()
+
+
+def of_size(size: int) -> SignedHead | None:
+    """The head over so many rows; of several keys' the newest."""
+    return SignedHead.objects.filter(size=size).order_by("pk").last()
+
+
+def verifiers() -> list[dict[str, Any]]:
+    """Every key that has signed, the one in use first, with its `vkey`, `first` and `last`."""
+    keys = SignedHead.objects.order_by().values("vkey")
+    times = keys.annotate(first=Min("signed_at"), last=Max("signed_at"))
+    return [dict(key) for key in times.order_by("-last")]
+
+
+def sweep(now: datetime) -> SignedHead | None:
+    """Sign where the last head is a day old, or a key or a name is new. Raises HeadRefused."""
+    key = private_key()
+    if key is None or not SealBatch.objects.exists():
+        return None
+    last, vkey = newest(), Verifier(origin(), key.public_key()).vkey
+    is_new = last is None or not SignedHead.objects.filter(vkey=vkey).exists()
+    return sign() if last is None or is_new or now - last.signed_at >= EVERY else None
+
+
+def sign() -> SignedHead:
+    """Sign the tree as it is now; the head there is, where its size was signed already.
+
+    Raises HeadRefused.
+    """
+    key = private_key()
+    if key is None:
+        raise HeadRefused("AUDIT_KEY_FILE is not set here; ask a worker that has the key")
+    batch = SealBatch.objects.order_by("number").last()
+    if batch is None:
+        raise HeadRefused("nothing is sealed yet; is a worker running?")
+    last = newest()
+    if last is not None:
+        _is_in_use(key, last)
+        _goes_on(batch, last)
+    now = timezone.now()
+    note, vkey = notes.write(origin(), batch.size, bytes(batch.root), now, key)
+    with transaction.atomic():
+        head, new = SignedHead.objects.get_or_create(
+            size=batch.size,
+            vkey=vkey,
+            defaults={"signed_at": now, "root": batch.root, "note": note},
+        )
+        if new:
+            details = {"size": head.size, "root": bytes(head.root).hex(), "key": vkey}
+            AuditEvent.record("audit.head_signed", target=head, details=details)
+            copies.ask(head)
+    return head
+
+
+def _is_in_use(key: Ed25519PrivateKey, last: SignedHead) -> None:
+    """Refuse a key that another one has replaced: a process that still holds it is to restart."""
+    ours = Verifier("", key.public_key()).public
+    if not last.vkey.endswith(ours) and SignedHead.objects.filter(vkey__endswith=ours).exists():
+        raise HeadRefused(
+            f"AUDIT_KEY_FILE holds a key that {last.vkey} has replaced; restart this process"
+            " with the new key, or make another new one"
+        )
+
+
+def _goes_on(batch: SealBatch, last: SignedHead) -> None:
+    """Refuse a tree in which the last head's is not: somebody has changed what was sealed."""
+    if last.size > batch.size:
+        raise HeadRefused(
+            f"a head over {last.size} rows was signed and {batch.size} are sealed: rows are"
+            " missing; run manage.py verify_audit and see docs/audit.md"
+        )
+    try:
+        path = proofs.consistency(last.size, batch.size)
+    except proofs.NotSealed as error:
+        raise HeadRefused(f"{error}; run manage.py verify_audit and see docs/audit.md") from error
+    if not consistent(last.size, batch.size, bytes(last.root), bytes(batch.root), path):
+        raise HeadRefused(
+            f"the tree does not go on from the head over {last.size} rows: what was sealed has"
+            " changed; run manage.py verify_audit and see docs/audit.md"
+        )
