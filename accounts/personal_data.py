@@ -10,8 +10,8 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
-from django.db import models
 
+from accounts import own_events
 from accounts.models import (
     ApiToken,
     Application,
@@ -57,7 +57,7 @@ def records(person: User) -> dict[str, Any]:
             OutgoingMail.objects.filter(recipient=person).order_by("pk"),
             *("kind", "to", "subject", "text", "state", "created_at", "sent_at"),
         ),
-        "events": [_event(one, person) for one in _events(person)],
+        "events": [_event(one, person) for one in own_events.of(person).order_by("pk")],
     }
 
 
@@ -103,18 +103,6 @@ def _grant(grant: Grant) -> dict[str, Any]:
         },
         **_fields(grant, "public_id", "origin", "state", *times),
     }
-
-
-def _events(person: User) -> "models.QuerySet[AuditEvent]":
-    """By the person, and about their account, applications and grants."""
-    own = models.Q(actor_id=person.public_id)
-    about = models.Q(object_kind="user", object_id=str(person.public_id))
-    applications = [str(one) for one in person.applications.values_list("public_id", flat=True)]
-    grants = Grant.objects.filter(user=person).values_list("public_id", flat=True)
-    things = models.Q(object_kind="application", object_id__in=applications) | models.Q(
-        object_kind="grant", object_id__in=[str(one) for one in grants]
-    )
-    return AuditEvent.objects.filter(own | about | things).order_by("pk")
 
 
 def _event(event: AuditEvent, person: User) -> dict[str, Any]:

@@ -47,6 +47,8 @@ API_ANONYMOUS = Limit("api", 600, 300)
 API_KNOWN = Limit("api", 6000, 300)
 #: Of one address; whoever has more to report writes it in one.
 REPORTS = Limit("report", 5, 3600)
+#: Proofs fetched from the page, of one address; each reads some hundred hashes.
+PROOFS = Limit("proof", 300, 300)
 WRONG_TOKENS = Limit("token", 30, 60)
 #: Of all people together; each name and address has its own limit, which allauth counts.
 SIGN_INS = Limit("sign-in", 1000, 300)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import grants, licences, privacy, tiers, tokens, transparency
+from accounts.views import audit, grants, licences, privacy, tiers, tokens, transparency
 from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"
@@ -61,6 +61,12 @@ urlpatterns = [
     path("privacy/", privacy.privacy, name="privacy"),
     path("settings/erase/", privacy.account_erase, name="account-erase"),
     path("transparency/", transparency.transparency_page, name="transparency"),
+    path("transparency/audit/", audit.audit, name="audit"),
+    path("transparency/audit/check_proof.py", audit.proof_script, name="audit-proof-script"),
+    path("transparency/audit-head", audit.head_newest, name="audit-head"),
+    path("transparency/audit-head/<int:size>", audit.head_of_size, name="audit-head-of-size"),
+    path("access/events/", audit.own_events, name="own-events"),
+    path("access/proofs/<slug:log>/<int:row_id>.json", audit.own_proof, name="own-proof"),
     path("settings/tokens/", tokens.token_list, name="token-list"),
     path("settings/tokens/<uuid:public_id>/revoke/", tokens.token_revoke, name="token-revoke"),
 ]

@@ -16,7 +16,9 @@ from django.utils.timesince import timesince
 from kombu.exceptions import OperationalError
 
 from accounts import working_days
-from accounts.models import Application, Heartbeat, OutgoingMail
+from accounts.models import Application, HeadCopy, Heartbeat, OutgoingMail, SealBatch
+from accounts.sealing import heads
+from accounts.sealing import waiting as waiting_rows
 from weights.models import Blob, CheckpointLink, ManifestSignature, Revision
 
 #: How long after a sweep should have come through its silence is an alarm.
@@ -24,9 +26,14 @@ SWEEPS = {
     "mail": ("Mail sweep", timedelta(minutes=2)),
     "weights": ("Verification sweep", timedelta(minutes=2)),
     "clocks": ("Clocks of the review", timedelta(minutes=25)),
+    "heads": ("Heads of the audit trail", timedelta(minutes=5)),
 }
 #: What waits longer than this in the outbox or for verification should not.
 PATIENCE = timedelta(hours=1)
+#: A row is sealed within a second; what waits for longer than these is late, and an alarm.
+SEAL_LATE, SEAL_ALARM = timedelta(seconds=30), timedelta(minutes=5)
+#: A head is due each day, and looked for each minute.
+HEAD_ALARM = timedelta(hours=25)
 
 
 @dataclass(frozen=True)
@@ -44,10 +51,10 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: six queries, and one look at the broker."""
+    """Every line of the health page: a dozen queries, and one look at the broker."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
-    return [*waiting, *_sweeps(now), _broker()]
+    return [*waiting, *_trail(now), *_sweeps(now), _broker()]
 
 
 def _queue(now: datetime) -> list[Line]:
@@ -146,6 +153,45 @@ def _signing(now: datetime) -> Line:
     text = f"{count} for over an hour: has a worker a MANIFEST_KEY_FILE?" if count else "0"
     page = reverse("admin:weights_manifestkey_changelist")
     return Line("Manifests to sign", "late" if count else "ok", text, page)
+
+
+def _trail(now: datetime) -> list[Line]:
+    last = SealBatch.objects.order_by("number").last()
+    return [_seals(last, now), _head(last, now), _copies()]
+
+
+def _seals(last: SealBatch | None, now: datetime) -> Line:
+    count, since = waiting_rows.oldest(last)
+    waited = now - since if since else timedelta()
+    state = "alarm" if waited > SEAL_ALARM else "late" if waited > SEAL_LATE else "ok"
+    text = f"{count}, the oldest for {_age(since, now)}" if since else "0"
+    if state != "ok":
+        text += ": is a worker running, or does a transaction never end?"
+    return Line("Rows of the trail to seal", state, text)
+
+
+def _head(last: SealBatch | None, now: datetime) -> Line:
+    head = heads.newest()
+    page = reverse("accounts:audit")
+    if head is None:
+        waits = last is not None and now - last.sealed_at > PATIENCE
+        text = "none yet" + (": has a worker an AUDIT_KEY_FILE?" if waits else "")
+        return Line("Signed head of the trail", "late" if waits else "ok", text, page)
+    late = now - head.signed_at > HEAD_ALARM
+    text = f"{head.size} rows, signed {_age(head.signed_at, now)} ago"
+    if late:
+        text += ": has a worker an AUDIT_KEY_FILE?"
+    return Line("Signed head of the trail", "alarm" if late else "ok", text, page)
+
+
+def _copies() -> Line:
+    """Heads that did not get to their second place. Mails that failed have a line of their own."""
+    waiting = HeadCopy.objects.filter(done_at=None, attempts__gt=0).order_by("-pk")[:100]
+    errors = [copy.last_error for copy in waiting if copy.last_error]
+    text = f"{len(errors)} could not be written; the last: {errors[0]}" if errors else "0"
+    if not (settings.AUDIT_HEAD_RECIPIENTS or settings.AUDIT_HEAD_COPY):
+        text += "; no second place is set, so heads stand on this portal alone"
+    return Line("Copies of heads that failed", "alarm" if errors else "ok", text)
 
 
 def _sweeps(now: datetime) -> list[Line]:

@@ -14,6 +14,7 @@ from accounts.rate_limits import (
     API_KNOWN,
     DOWNLOADS_ANONYMOUS,
     DOWNLOADS_KNOWN,
+    PROOFS,
     REPORTS,
     WRONG_TOKENS,
     Limit,
@@ -38,7 +39,7 @@ class RateLimitMiddleware:
         if counted is None:
             return self.get_response(request)
         verdict = rate_limits.take(*counted)
-        if not verdict.allowed and verdict.limit is REPORTS:
+        if not verdict.allowed and verdict.limit in {REPORTS, PROOFS}:
             return error_page(request, 429, wait=verdict.wait)
         if not verdict.allowed:
             return _too_many(verdict)
@@ -64,6 +65,8 @@ def _bucket(request: HttpRequest) -> tuple[Limit, str] | None:
         return _by_link(request, path.split("/", 3)[2])
     if path.startswith("/f/") or _is_resolve(path):
         return _by_token(request, DOWNLOADS_KNOWN, DOWNLOADS_ANONYMOUS)
+    if path.startswith("/access/proofs/"):
+        return PROOFS, _address(request)
     if path == "/report/" and request.method == "POST":
         return REPORTS, _address(request)
     if path.startswith("/api/"):

@@ -60,6 +60,7 @@ API = {
     *("application_adopt", "remark_answer", "document_send", "document_read", "document_remove"),
     "transparency_numbers",
     "key_list",
+    *("head_list", "head_consistency", "audit_rows", "audit_proof"),
 }
 #: Routes that answer with pages or JSON, never with a file's bytes.
 WORDS = {
@@ -91,6 +92,8 @@ WORDS = {
     "credential-revoke",
     "transparency-csv",
     "accounts:transparency",
+    *("accounts:audit", "accounts:audit-proof-script", "accounts:audit-head"),
+    *("accounts:audit-head-of-size", "accounts:own-events", "accounts:own-proof"),
     "accounts:privacy",
     "accounts:account-erase",
     "weights:export-list",
@@ -345,6 +348,8 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "step": ["you", "terms"],
         "question": ["extra_document"],
         "number": ["1"],
+        **{"log": ["event", "download"], "row_id": record, "size": ["1"]},
+        "which": ["events", "downloads"],
         "table": ["applications", "grants"],
         "app_label": ["weights"],
         "url": ["weights/"],

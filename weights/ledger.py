@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from django.db import models
+
 from accounts import append_only, request_facts
+from accounts.models import User
 from accounts.retention import NETWORKS_KEPT
 from accounts.sealing.canonical import moment
 from accounts.sealing.logs import Log, Row
@@ -27,7 +30,11 @@ def download_form(row: Row) -> dict[str, Any]:
     return {"log": "download", **dict(zip(SEALED, row, strict=True)), "at": moment(row[1])}
 
 
-DOWNLOADS = Log(2, "download", Download, SEALED, download_form)
+def _of_person(person: User) -> "models.QuerySet[Any]":
+    return Download.objects.filter(user_id=person.pk)
+
+
+DOWNLOADS = Log(2, "download", Download, SEALED, download_form, _of_person)
 
 
 def record_served(

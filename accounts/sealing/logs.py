@@ -11,7 +11,8 @@ from typing import Any
 
 from django.db import models
 
-from accounts.models import AuditEvent
+from accounts import own_events
+from accounts.models import AuditEvent, User
 from accounts.sealing.canonical import canonical, moment, person
 
 #: A row as the database gives it: the fields of its log, the id first.
@@ -28,6 +29,11 @@ class Log:
     fields: tuple[str, ...]
     #: What is hashed, as a value for `canonical`.
     form: Callable[[Row], dict[str, Any]]
+    #: The rows that are one person's to see, and to have a proof of.
+    concerning: Callable[[User], "models.QuerySet[Any]"]
+    #: The part of a row that only who did it may see, where there is one: it is in the form
+    #: as its hash.
+    withheld: Callable[[Row], dict[str, Any]] | None = None
 
     @property
     def table(self) -> str:
@@ -68,7 +74,15 @@ def event_withheld(row: Row) -> dict[str, Any]:
     return {"actor_id": person(actor_id), **dict(zip(EVENT_WITHHELD[1:], others, strict=True))}
 
 
-EVENTS = Log(1, "event", AuditEvent, (*EVENT_TOLD, *EVENT_WITHHELD), event_form)
+EVENTS = Log(
+    1,
+    "event",
+    AuditEvent,
+    (*EVENT_TOLD, *EVENT_WITHHELD),
+    event_form,
+    own_events.of,
+    event_withheld,
+)
 #: Apps that keep a log of their own add it when they are ready.
 LOGS: list[Log] = [EVENTS]
 

@@ -1,6 +1,7 @@
 """The health page tells staff what waits for too long and what stands still, at one price."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -10,12 +11,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import Application, Heartbeat, OutgoingMail, Tier, User
+from accounts.models import Application, AuditEvent, Heartbeat, OutgoingMail, Tier, User
 from accounts.roles import Role
-from accounts.tasks import clocks
+from accounts.sealing import copies, heads, sealer
+from accounts.tasks import clocks, sign_head
 from accounts.tasks import sweep as mail_sweep
 from portal import health
 from tests import factories
+from tests.accounts.sealing import keys
 from weights.models import Blob
 from weights.tasks import sweep as weights_sweep
 
@@ -31,10 +34,12 @@ def test_a_new_install_alarms_only_that_no_sweep_has_come_through() -> None:
         "Mail sweep",
         "Verification sweep",
         "Clocks of the review",
+        "Heads of the audit trail",
     }
     mail_sweep()
     weights_sweep()
     clocks()
+    sign_head()
     assert [line for line in health.lines() if line.state != "ok"] == []
 
 
@@ -83,6 +88,54 @@ def test_mails_and_blobs_that_wait_or_failed_are_told() -> None:
     assert found["Blobs in quarantine"] == ("alarm", "1")
 
 
+def test_rows_that_nobody_seals_are_late_and_then_an_alarm() -> None:
+    states = []
+    with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
+        AuditEvent.record("thing.done")
+        for seconds in (0, 29, 2, 300):
+            clock.shift(timedelta(seconds=seconds))
+            states.append(_line("Rows of the trail to seal").state)
+        sealer.seal()
+        states.append(_line("Rows of the trail to seal").state)
+    assert states == ["ok", "ok", "late", "alarm", "ok"]
+
+
+def test_a_head_that_is_overdue_is_an_alarm(tmp_path: Path, settings: Settings) -> None:
+    states = []
+    with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
+        AuditEvent.record("thing.done")
+        sealer.seal()
+        states.append(_line("Signed head of the trail").state)
+        clock.shift(timedelta(hours=2))
+        states.append(_line("Signed head of the trail").state)
+        settings.AUDIT_KEY_FILE = keys.write(tmp_path)
+        heads.sign()
+        for hours in (0, 25, 1):
+            clock.shift(timedelta(hours=hours))
+            states.append(_line("Signed head of the trail").state)
+    assert states == ["ok", "late", "ok", "ok", "alarm"]
+
+
+def test_a_second_place_that_fails_is_an_alarm_until_it_has_its_copy(
+    tmp_path: Path, settings: Settings
+) -> None:
+    name = "Copies of heads that failed"
+    assert "no second place is set" in _line(name).text
+    settings.AUDIT_KEY_FILE = keys.write(tmp_path)
+    settings.AUDIT_HEAD_COPY = f"file://{tmp_path}/away/heads.txt"
+    AuditEvent.record("thing.done")
+    sealer.seal()
+    heads.sign()
+    assert _line(name).state == "ok"
+    sign_head()
+    assert _line(name).state == "alarm"
+    assert "No such file" in _line(name).text
+    (tmp_path / "away").mkdir()
+    copies.retry()
+    sign_head()
+    assert _line(name).state == "ok"
+
+
 def test_a_broker_that_is_gone_is_an_alarm_and_holds_the_page_for_a_moment_only(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,11 +152,11 @@ def test_it_costs_the_same_number_of_queries_whatever_waits(
     gated_tier: Tier, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     clocks()
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(11):
         health.lines()
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(11):
         health.lines()
     assert Application.objects.count() == 3
 

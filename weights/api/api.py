@@ -17,6 +17,7 @@ from ninja.operation import Operation
 from accounts.errors import AccountsError, LimitReached
 from weights.api import (
     applications,
+    audit,
     checkpoints,
     codes,
     documents,
@@ -114,6 +115,7 @@ api.add_router("", tiers.router)
 api.add_router("", issues.router)
 api.add_router("", recalls.router)
 api.add_router("", keys.router)
+api.add_router("", audit.router)
 api.add_router("", codes.router)
 
 

@@ -46,6 +46,9 @@ MEANINGS: dict[str, Meaning] = {
     "document_not_found": Meaning(404, "No such document", "See those of your application."),
     "remark_not_found": Meaning(404, "No such remark", "See those of your application."),
     "link_not_found": Meaning(404, "No such link", "See the list of yours."),
+    "head_not_found": Meaning(404, "No such head", "See the list of signed heads."),
+    "row_not_found": Meaning(404, "No such row of yours", "See the list of yours."),
+    "no_proof_yet": Meaning(409, "No head over it yet", "Ask again after the next daily head."),
     "code_not_found": Meaning(404, "No such code", "See the list of codes."),
     "not_found": Meaning(404, "No such address", "See the documentation."),
     # People and applications.

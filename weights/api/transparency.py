@@ -8,7 +8,9 @@ from django.views.decorators.http import require_safe
 from ninja import Router, Schema
 
 from accounts import transparency
+from accounts.sealing import heads
 from weights.api.answers import READ, answers
+from weights.api.audit import HeadTold
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.problems import Refused, problem
 
@@ -23,6 +25,7 @@ class Numbers(Schema):
     """
 
     made_at: datetime
+    audit_head: HeadTold | None
     applications: list[dict[str, Any]]
     reasons: list[dict[str, Any]]
     queue: list[dict[str, Any]]
@@ -38,9 +41,10 @@ class Numbers(Schema):
 def transparency_numbers(request: ApiRequest) -> dict[str, Any]:
     """Ended applications by month, tier and outcome, reasons, the open queue, and grants.
 
-    Made anew at most every ten minutes.
+    Made anew at most every ten minutes. `audit_head` is the newest signed head of the trail.
     """
-    return transparency.published()
+    head = heads.newest()
+    return {**transparency.published(), "audit_head": HeadTold.of(head) if head else None}
 
 
 @require_safe

@@ -5,6 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.sealing import heads
 from weights.models import Checkpoint, ManifestKey, ManifestSignature, Revision
 from weights.recipes import check_recipe
 
@@ -15,7 +16,12 @@ _GONE = "This key is compromised: whatever it signed proves nothing. The others 
 def key_list(request: HttpRequest) -> HttpResponse:
     keys = list(ManifestKey.objects.all())
     current = next((key for key in keys if key.state == "current"), None)
-    context = {"keys": keys, "current": current, "commands": _example(current)}
+    context = {
+        "keys": keys,
+        "current": current,
+        "commands": _example(current),
+        "verifiers": heads.verifiers(),
+    }
     return render(request, "weights/key_list.html", context)
 
 

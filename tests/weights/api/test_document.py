@@ -78,6 +78,7 @@ def test_only_own_things_demand_a_token(document: dict[str, Any]) -> None:
         "transparency_numbers",
         *("tier_list", "tier_detail", "tier_changes", "issue_list", "recall_list"),
         "key_list",
+        *("head_list", "head_consistency"),
         "code_list",
         "code_detail",
     }
