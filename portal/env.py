@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import environ
 import holidays
@@ -97,6 +97,13 @@ def database(name: str, default: str) -> dict[str, Any]:
     return settings
 
 
+def database_named(name: str, database: str) -> str:
+    """The URL of `name` for another database of the same server."""
+    parts = urlsplit(text(name))
+    # A URL without a host (a unix socket) keeps its empty authority only when written out.
+    return urlunsplit(parts._replace(path=f"/{database}"))
+
+
 def email(name: str) -> dict[str, Any]:
     """Django's e-mail settings for a URL such as `smtp+tls://user:pass@host:587`."""
     try:
@@ -122,6 +129,19 @@ def storage(name: str, default: str) -> str:
     if value.startswith("file:") and text("CDN_URL", ""):
         raise _refuse("CDN_URL", f"needs blobs in S3, but {name} is {value}")
     return value
+
+
+#: What RFC 9116 section 2.5.3 takes for a contact.
+_CONTACT = re.compile(r"mailto:[^\s,@]+@[^\s,@]+|https://[^\s,]+|tel:\+[0-9-]+")
+
+
+def contacts(name: str) -> list[str]:
+    """Addresses for security.txt, comma-separated, the one to try first in front."""
+    found = words(name)
+    for word in found:
+        if not _CONTACT.fullmatch(word):
+            raise _refuse(name, f"{word!r} is no mailto:name@host, https://… or tel:+…")
+    return found
 
 
 def pair(name: str, secret: str) -> tuple[str, str]:

@@ -1,5 +1,9 @@
-"""What can keep the install from starting, as sentences: the cause, then the remedy."""
+"""What can keep an install from starting or from being backed up, as sentences with a remedy."""
 
 
 class QuickstartError(Exception):
     """The install cannot be started, or cannot be kept running."""
+
+
+class BackupError(Exception):
+    """A backup cannot be taken, or cannot be read."""

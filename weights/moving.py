@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from django.db import models
 
 from weights.errors import BlobMissing, SourceUnusable
-from weights.models import Blob, File
+from weights.models import Blob
+from weights.proving import described
 from weights.storage import BlobStorage
 
 BUFFER = 2 * 1024 * 1024
@@ -59,33 +60,29 @@ def _move_one(
         moved.present += 1
         return
     try:
-        _copy(blob, source, target, progress)
+        copy(blob.sha256, source, target, progress)
     except BlobMissing:
-        moved.failures.append((_described(blob), "the old store does not hold it"))
+        moved.failures.append((described(blob), "the old store does not hold it"))
     except SourceUnusable as error:
-        moved.failures.append((_described(blob), str(error)))
+        moved.failures.append((described(blob), str(error)))
     else:
         moved.copied += 1
 
 
-def _copy(
-    blob: Blob, source: BlobStorage, target: BlobStorage, progress: Callable[[int], None]
+def copy(
+    sha256: str, source: BlobStorage, target: BlobStorage, progress: Callable[[int], None]
 ) -> None:
-    """One pass over the bytes, which are given their name only if it is theirs."""
+    """One pass over the bytes, which are given their name only if it is theirs.
+
+    Raises BlobMissing and SourceUnusable of the source, StorageFull of the target.
+    """
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
-    with source.open(blob.sha256) as stream, target.receive() as upload:
+    with source.open(sha256) as stream, target.receive() as upload:
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             digest.update(buffer[:count])
             upload.write(buffer[:count])
             progress(count)
-        if digest.hexdigest() != blob.sha256:
+        if digest.hexdigest() != sha256:
             raise SourceUnusable(f"its bytes in the old store have SHA-256 {digest.hexdigest()}")
-        upload.commit(blob.sha256)
-
-
-def _described(blob: Blob) -> str:
-    """The blob's hash, and one file that is made of it."""
-    file = File.objects.filter(blob=blob).select_related("revision__checkpoint").first()
-    where = f" ({file.revision.checkpoint.repo_id}/{file.path})" if file else ""
-    return f"{blob.sha256}{where}"
+        upload.commit(sha256)

@@ -1,0 +1,83 @@
+"""Prove a backup: restore it into a scratch place, and have the restored portal checked.
+
+The running install is not touched; only a store that keeps its own copies of the blobs is read.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+
+from portal.backup import checks, keys, layout, postgres, sqlite
+from portal.backup.layout import Statement
+from portal.errors import BackupError
+
+VENDORS = {"postgresql": postgres, "sqlite": sqlite}
+
+
+def run(
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    sample: int | None = None,
+    blobs: str = "",
+    scratch: Path | None = None,
+) -> None:
+    """Restore and check. Raises BackupError, once all checks have spoken.
+
+    `blobs` is the address of the store to compare with, if it is not the one that the backup
+    names; `sample` reads so many blobs instead of all.
+    """
+    statement = layout.read(folder)
+    say(f"backup: {statement.server}, taken {statement.taken_at}, every file as it was written")
+    _say_keys(folder, say)
+    name = f"weighbridge_drill_{secrets.token_hex(4)}"
+    with tempfile.TemporaryDirectory(prefix="drill-", dir=scratch) as place:
+        vendor = VENDORS[statement.vendor]
+        with vendor.restored(folder / statement.database, Path(place), name) as url:
+            say("database: restored")
+            failed = _failures(url, _store(folder, statement, blobs), sample, say)
+    if statement.damaged:
+        say(f"damaged when it was taken: {len(statement.damaged)} blobs")
+        failed.append("blobs that were damaged before")
+    if failed:
+        raise BackupError(f"the drill failed: {', '.join(failed)}; the lines above say what")
+
+
+def _say_keys(folder: Path, say: Callable[[str], None]) -> None:
+    if (folder / layout.KEYS).is_dir():
+        say(f"keys: {', '.join(keys.prove(folder / layout.KEYS))}")
+    else:
+        say("keys: none in this backup")
+
+
+def _store(folder: Path, statement: Statement, blobs: str) -> str:
+    """The address of the store to compare with."""
+    if blobs or statement.blobs != layout.BESIDE:
+        return blobs or statement.blobs
+    return f"file://{(folder / layout.BESIDE).resolve()}"
+
+
+def _failures(url: str, store: str, sample: int | None, say: Callable[[str], None]) -> list[str]:
+    """Have the restored database checked, pass on what is said, return what failed."""
+    some = [] if sample is None else [str(sample)]
+    done = subprocess.run(
+        [sys.executable, "-m", checks.__name__, store, *some],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    for line in lines:
+        say(f"  {line}")
+    if done.returncode == 0:
+        return []
+    last = lines[-1] if lines else ""
+    return [last.removeprefix(checks.FAILED)] if last.startswith(checks.FAILED) else ["the checks"]

@@ -1,0 +1,52 @@
+"""`manage.py verify_manifests`: does a store hold what every manifest promises?"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from weights import progress, proving
+from weights.errors import WeightsError
+from weights.storage import blob_storage, store_at
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare every revision's manifest with the bytes of the store, and change nothing:"
+        " after a restore, or to prove a copy of the blobs (--blobs)."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--blobs", metavar="ADDRESS", help="another store than the portal's")
+        parser.add_argument(
+            "--sample", type=int, metavar="N", help="read N blobs drawn at random, not all"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sample: int | None = options["sample"]
+        if sample is not None and sample < 0:
+            raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
+        try:
+            store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
+            with progress.bar_once_begun(proving.bytes_to_read(sample), "Reading") as advance:
+                proof = proving.prove(store, sample=sample, progress=advance)
+        except (WeightsError, DatabaseError) as error:
+            raise CommandError(str(error)) from error
+        self._tell(proof)
+        if proof.faults:
+            raise CommandError(
+                f"{len(proof.faults)} differences between the manifests and {store.address};"
+                " publish good copies of the files named above, or restore another backup"
+            )
+
+    def _tell(self, proof: proving.Proof) -> None:
+        self.stdout.write(f"revisions: {proof.revisions}")
+        self.stdout.write(f"files: {proof.files}")
+        self.stdout.write(f"blobs: {proof.blobs}")
+        self.stdout.write(f"blobs read: {proof.blobs_read} ({proof.read} bytes)")
+        if proof.quarantined:
+            self.stdout.write(f"quarantined: {proof.quarantined} (known to be bad, not compared)")
+        self.stdout.write(f"differences: {len(proof.faults)}")
+        for fault in proof.faults:
+            self.stderr.write(fault)

@@ -1,0 +1,154 @@
+"""Hold every manifest against the bytes of a store: after a restore, or whenever one doubts.
+
+Nothing is written and nothing is believed: a manifest must lead to the hash and to the id
+that its revision is named by, and each blob must have the bytes that its name promises. A
+blob of many revisions is read once.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import models
+
+from weights import manifest
+from weights.errors import BlobMissing
+from weights.manifest_document import files_of
+from weights.models import Blob, File, PublishedManifest, Revision
+from weights.storage import BlobStorage
+
+BUFFER = 2 * 1024 * 1024
+
+
+@dataclass
+class Proof:
+    """What was looked at, and what is not as it was published, a sentence each."""
+
+    revisions: int = 0
+    files: int = 0
+    #: Blobs whose presence and size were looked at, and of these the ones read to the end.
+    blobs: int = 0
+    blobs_read: int = 0
+    #: Bytes that were read.
+    read: int = 0
+    #: Blobs left out because their bytes are known to be bad.
+    quarantined: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def to_prove() -> "models.QuerySet[Blob]":
+    """Blobs whose bytes should be good; one held by hand is whole, and merely given to nobody."""
+    return Blob.objects.exclude(state=Blob.State.QUARANTINED, held=False).order_by("pk")
+
+
+def prove(
+    store: BlobStorage, *, sample: int | None = None, progress: Callable[[int], None] | None = None
+) -> Proof:
+    """Every manifest and every blob; with `sample` so many blobs, drawn at random, are read.
+
+    Presence and size of each blob are looked at in any case. `progress` is told the bytes of
+    each step. Raises StorageUnavailable.
+    """
+    proof = Proof()
+    for revision in Revision.objects.select_related("checkpoint", "parent").order_by("pk"):
+        proof.revisions += 1
+        proof.faults += _manifest_faults(revision, proof)
+    drawn = _drawn(sample)
+    for blob in to_prove().iterator(chunk_size=1000):
+        proof.blobs += 1
+        wanted = drawn is None or blob.pk in drawn
+        proof.faults += _blob_faults(blob, store, proof, wanted, progress or (lambda count: None))
+    proof.quarantined = Blob.objects.filter(state=Blob.State.QUARANTINED, held=False).count()
+    return proof
+
+
+def bytes_to_read(sample: int | None) -> int:
+    """How many bytes `prove` reads of a whole store; of a sample about so many."""
+    found = to_prove().aggregate(bytes=models.Sum("size"), blobs=models.Count("pk"))
+    total = int(found["bytes"] or 0)
+    if sample is None or sample >= found["blobs"]:
+        return total
+    return total * sample // int(found["blobs"])
+
+
+def _drawn(sample: int | None) -> set[int] | None:
+    """The keys of the blobs to read; None for all of them."""
+    if sample is None:
+        return None
+    known = list(to_prove().values_list("pk", flat=True))
+    return set(random.sample(known, min(sample, len(known))))  # nosec B311
+
+
+# -- manifests ------------------------------------------------------------------------------
+
+
+def _manifest_faults(revision: Revision, proof: Proof) -> Iterator[str]:
+    files = list(revision.files.select_related("blob"))
+    proof.files += len(files)
+    entries = [manifest.Entry(file.path, file.size, file.sha256) for file in files]
+    found = manifest.manifest_sha256(entries)
+    if found != revision.manifest_sha256:
+        yield f"{revision}: its files lead to another manifest than the one it was published with"
+    parent = revision.parent.sha if revision.parent else None
+    if manifest.revision_sha(revision.manifest_sha256, parent) != revision.sha:
+        yield f"{revision}: its id does not follow from its manifest and its parent"
+    document = PublishedManifest.objects.filter(revision=revision).first()
+    if document is not None:
+        yield from _document_faults(revision, document, entries)
+
+
+def _document_faults(
+    revision: Revision, document: PublishedManifest, entries: list[manifest.Entry]
+) -> Iterator[str]:
+    if hashlib.sha256(document.text.encode()).hexdigest() != document.sha256:
+        yield f"{revision}: its published manifest was altered"
+        return
+    try:
+        told = [manifest.Entry(f["path"], f["size"], f["sha256"]) for f in files_of(document)]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        yield f"{revision}: its published manifest cannot be read"
+        return
+    if sorted(told) != sorted(entries):
+        yield f"{revision}: its published manifest names other files than it has"
+
+
+# -- bytes ----------------------------------------------------------------------------------
+
+
+def _blob_faults(
+    blob: Blob, store: BlobStorage, proof: Proof, wanted: bool, progress: Callable[[int], None]
+) -> Iterator[str]:
+    size = store.size(blob.sha256)
+    if size is None:
+        yield f"{described(blob)}: missing"
+    elif size != blob.size:
+        yield f"{described(blob)}: {size} bytes instead of {blob.size}"
+    elif wanted:
+        try:
+            found = _digest(store, blob.sha256, progress)
+        except BlobMissing:
+            yield f"{described(blob)}: missing"
+            return
+        proof.blobs_read += 1
+        proof.read += blob.size
+        if found != blob.sha256:
+            yield f"{described(blob)}: its bytes have SHA-256 {found}"
+
+
+def _digest(store: BlobStorage, sha256: str, progress: Callable[[int], None]) -> str:
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(BUFFER))
+    with store.open(sha256) as stream:
+        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+            digest.update(buffer[:count])
+            progress(count)
+    return digest.hexdigest()
+
+
+def described(blob: Blob) -> str:
+    """The blob's hash, and one file that is made of it."""
+    file = File.objects.filter(blob=blob).select_related("revision__checkpoint").first()
+    where = f" ({file.revision.checkpoint.repo_id}/{file.path})" if file else ""
+    return f"{blob.sha256}{where}"
