@@ -18,6 +18,7 @@ urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path(".well-known/security.txt", views.security_txt, name="security-txt"),
     path("accounts/", include("allauth.urls")),
     path("", include("weights.api.urls")),  # before the Hub's, which take the rest of /api/
     path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts

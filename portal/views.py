@@ -1,11 +1,18 @@
-"""Health, and the answer to what no other view answers."""
+"""Health, security.txt, and the answer to what no other view answers."""
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import guesses
 from accounts.error_pages import error_page
+
+#: A copy of security.txt that somebody kept is to be asked for anew after this (less than a year).
+SECURITY_TXT_LIFE = timedelta(days=90)
 
 
 @require_safe
@@ -23,6 +30,23 @@ def readyz(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return _plain("the database does not answer", status=503)
     return _plain("ready")
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Whom to tell of a vulnerability (RFC 9116); 404 where nobody is named."""
+    if not settings.SECURITY_CONTACT:
+        return error_page(request, 404)
+    ends = (timezone.now() + SECURITY_TXT_LIFE).replace(hour=0, minute=0, second=0)
+    lines = [f"Contact: {contact}" for contact in settings.SECURITY_CONTACT]
+    lines.append(f"Expires: {ends:%Y-%m-%dT%H:%M:%SZ}")
+    if settings.SECURITY_POLICY_URL:
+        lines.append(f"Policy: {settings.SECURITY_POLICY_URL}")
+    lines.append("Preferred-Languages: en")
+    lines.append(f"Canonical: {settings.PUBLIC_URL}{request.path}")
+    return HttpResponse(
+        "".join(f"{line}\n" for line in lines), content_type="text/plain; charset=utf-8"
+    )
 
 
 def nothing_here(request: HttpRequest) -> HttpResponse:

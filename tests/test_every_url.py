@@ -100,6 +100,7 @@ WORDS = {
     "weights:export-fetch",
     "healthz",
     "readyz",
+    "security-txt",
     "accounts:tier-list",
     "accounts:tier-detail",
     "accounts:licence-list",

@@ -19,6 +19,9 @@ PUBLIC_URL = env.origin("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 ADMIN_PATH = env.text("ADMIN_PATH", "admin/").strip("/") + "/"
 SITE_NAME = "Weighbridge"
+# Whom to tell of a vulnerability, at /.well-known/security.txt; without, it is not there.
+SECURITY_CONTACT = env.contacts("SECURITY_CONTACT")
+SECURITY_POLICY_URL = env.text("SECURITY_POLICY_URL", "-").strip("-")
 
 INSTALLED_APPS = [
     "portal.apps.PortalAdminConfig",
