@@ -37,6 +37,8 @@ _VIEW_WEIGHTS = [
     "weights.view_file",
     "weights.view_blob",
     "weights.view_verificationrun",
+    "weights.view_storesurvey",
+    "weights.view_storefinding",
     "weights.view_ref",
     "weights.view_family",
     "weights.view_recall",

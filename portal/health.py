@@ -10,6 +10,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db.models import Count, Min, Q
+from django.db.models.functions import Coalesce, Greatest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
@@ -19,12 +20,14 @@ from accounts import working_days
 from accounts.models import Application, HeadCopy, Heartbeat, OutgoingMail, SealBatch
 from accounts.sealing import heads
 from accounts.sealing import waiting as waiting_rows
-from weights.models import Blob, CheckpointLink, ManifestSignature, Revision
+from weights import scrub
+from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
 
 #: How long after a sweep should have come through its silence is an alarm.
 SWEEPS = {
     "mail": ("Mail sweep", timedelta(minutes=2)),
     "weights": ("Verification sweep", timedelta(minutes=2)),
+    "scrub": ("Scrub", timedelta(hours=1)),
     "clocks": ("Clocks of the review", timedelta(minutes=25)),
     "heads": ("Heads of the audit trail", timedelta(minutes=5)),
 }
@@ -34,6 +37,8 @@ PATIENCE = timedelta(hours=1)
 SEAL_LATE, SEAL_ALARM = timedelta(seconds=30), timedelta(minutes=5)
 #: A head is due each day, and looked for each minute.
 HEAD_ALARM = timedelta(hours=25)
+#: The store is to be looked over each day at least.
+SURVEY_PATIENCE = timedelta(hours=25)
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,10 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: a dozen queries, and one look at the broker."""
+    """Every line of the health page: sixteen queries, and one look at the broker."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
+    waiting += [_scrub(now), _store(now), _recalls(now)]
     return [*waiting, *_trail(now), *_sweeps(now), _broker()]
 
 
@@ -192,6 +198,51 @@ def _copies() -> Line:
     if not (settings.AUDIT_HEAD_RECIPIENTS or settings.AUDIT_HEAD_COPY):
         text += "; no second place is set, so heads stand on this portal alone"
     return Line("Copies of heads that failed", "alarm" if errors else "ok", text)
+
+
+def _scrub(now: datetime) -> Line:
+    """Bytes that should have been read again by now."""
+    found = scrub.late(now).aggregate(blobs=Count("pk"), oldest=Min("last_verified_at"))
+    text = f"{found['blobs']}"
+    if found["oldest"]:
+        text += (
+            f", the oldest last read {_age(found['oldest'], now)} ago: raise"
+            " SCRUB_BYTES_PER_SECOND, or see what stands still"
+        )
+    page = reverse("admin:weights_blob_changelist")
+    state = "late" if found["blobs"] else "ok"
+    return Line(f"Blobs unread for {settings.SCRUB_DAYS} days", state, text, page)
+
+
+def _store(now: datetime) -> Line:
+    """What the last look at the store found."""
+    name, page = "Missing in the store", reverse("admin:weights_storefinding_changelist")
+    last, good = scrub.last_one(), scrub.last_good()
+    if last is not None and last.trouble:
+        return Line(name, "alarm", f"nobody knows: {last.trouble}"[:300], page)
+    if good is None or good.finished_at is None:
+        return Line(name, "ok", "not looked over yet", page)
+    text = (
+        f"{good.missing}; {good.orphaned} orphaned; looked over {_age(good.finished_at, now)} ago"
+    )
+    old = now - good.finished_at > SURVEY_PATIENCE
+    return Line(name, "alarm" if good.missing else "late" if old else "ok", text, page)
+
+
+def _recalls(now: datetime) -> Line:
+    """Recalls whose mails were not all written, or did not all leave, after an hour."""
+    state = OutgoingMail.State
+    kinds = ["recall_opened", "recall_repaired"]
+    mails = OutgoingMail.objects.filter(kind__in=kinds, state__in=[state.QUEUED, state.FAILED])
+    stuck = mails.filter(created_at__lt=now - PATIENCE).count()
+    changed = Greatest("opened_at", Coalesce("repaired_at", "opened_at"))
+    unwritten = Recall.objects.filter(told_at=None).alias(at=changed)
+    recalls = unwritten.filter(at__lt=now - PATIENCE).count()
+    page = reverse("admin:weights_recall_changelist")
+    text = f"{recalls} recalls being told, {stuck} mails not out"
+    if not settings.MAIL_LEAVES:
+        stuck = 0  # they are read here, as all mails are
+    return Line("Recalls to tell", "alarm" if recalls or stuck else "ok", text, page)
 
 
 def _sweeps(now: datetime) -> list[Line]:

@@ -12,7 +12,7 @@ from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
-from weights import checkpoint_tiers, recall_admin, report_admin, verification
+from weights import checkpoint_tiers, recall_admin, report_admin, scrub_admin, verification
 from weights.admin_actions import LiftForm, QuarantineForm, WithdrawForm, act
 from weights.models import (
     Blob,
@@ -34,7 +34,7 @@ class FamilyAdmin(ReadOnlyAdmin):
     list_display = ["name", "developer"]
 
 
-__all__ = ["recall_admin", "report_admin"]  # registers its pages as it is imported
+__all__ = ["recall_admin", "report_admin", "scrub_admin"]  # register their pages
 
 
 class CheckpointForm(ConfirmRaise, forms.ModelForm):

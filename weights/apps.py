@@ -12,11 +12,14 @@ class WeightsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models are loaded only now.
+        from accounts import transparency  # noqa: PLC0415
         from accounts.evidence import hardware  # noqa: PLC0415
         from accounts.sealing import copies, logs  # noqa: PLC0415
-        from weights import head_copies, ledger, receivers, sizes  # noqa: F401, PLC0415
+        from weights import head_copies, integrity_numbers, ledger, receivers, sizes  # noqa: F401, PLC0415
 
         hardware.SOURCES.append(sizes.of_tier)
+        transparency.TABLES.update(integrity_numbers.TABLES)
+        transparency.SOURCES.append(integrity_numbers.tables)
         logs.LOGS.append(ledger.DOWNLOADS)
         copies.WRITERS["s3"] = head_copies.put
         restore = append_only.after_migrate("weights", "0008_sealed_ledger", ledger.PROTECTED)

@@ -15,6 +15,7 @@ from weights import (
     links,
     manifest_signing,
     recalls,
+    scrub,
     verification,
 )
 from weights.reports import taking
@@ -65,6 +66,13 @@ def sweep() -> None:
     recalls.sweep()
     manifest_signing.sweep()
     Heartbeat.objects.note("weights")
+
+
+@shared_task(name="weights.scrub", bind=True)
+def take_scrub_turn(self: "Task[Any, Any]") -> None:
+    """Look over the store and read a little of it, where a turn is free."""
+    scrub.work(worker=self.request.hostname or "")
+    Heartbeat.objects.note("scrub")
 
 
 @shared_task(name="weights.tidy")

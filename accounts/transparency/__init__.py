@@ -3,6 +3,6 @@
 `counting` asks the database, `suppression` hides what is small, `publication` puts it together.
 """
 
-from accounts.transparency.publication import TABLES, as_csv, published
+from accounts.transparency.publication import SOURCES, TABLES, as_csv, published
 
-__all__ = ["TABLES", "as_csv", "published"]
+__all__ = ["SOURCES", "TABLES", "as_csv", "published"]

@@ -223,6 +223,13 @@ S3_CHECKSUMS = env.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
 # Signed addresses of a CDN in front of the bucket, instead of the bucket's own.
 CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
+# Every stored byte is read again within so many days, all readers together no faster than the
+# rate; so many read at once. The store is looked over, without reading, each few hours.
+SCRUB_DAYS = env.whole("SCRUB_DAYS", 30, at_least=1, at_most=365)
+SCRUB_BYTES_PER_SECOND = env.whole("SCRUB_BYTES_PER_SECOND", 50_000_000, at_least=1_000_000)
+SCRUB_AT_ONCE = env.whole("SCRUB_AT_ONCE", 1, at_least=1, at_most=16)
+SURVEY_HOURS = env.whole("SURVEY_HOURS", 1, at_least=1, at_most=24)
+
 # Signs manifests; empty in processes that are not the signer.
 MANIFEST_KEY_FILE = env.manifest_key("MANIFEST_KEY_FILE")
 

@@ -32,7 +32,16 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from tests import factories
-from weights.models import CheckpointLink, Download, Family, ManifestKey, Recall, VerificationRun
+from weights.models import (
+    CheckpointLink,
+    Download,
+    Family,
+    ManifestKey,
+    Recall,
+    StoreFinding,
+    StoreSurvey,
+    VerificationRun,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -61,6 +70,8 @@ SEES: dict[str, set[Role]] = {
     "weights.file": STEWARDS,
     "weights.blob": STEWARDS,
     "weights.verificationrun": STEWARDS,
+    "weights.storesurvey": STEWARDS,
+    "weights.storefinding": STEWARDS,
     "weights.recall": STEWARDS,
     "weights.manifestkey": STEWARDS,
     "weights.checkpointlink": {A},
@@ -112,6 +123,14 @@ def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> d
         VerificationRun.objects.create(blob=file.blob),
         ManifestKey.objects.create(key_id="0" * 16, fingerprint="0" * 64, public_pem="PEM"),
         Recall.objects.create(blob=file.blob, cause="owner", reason="Wrong."),
+        StoreSurvey.objects.create(store="file:///blobs", started_at=timezone.now()),
+        StoreFinding.objects.create(
+            kind="missing",
+            key="aa/bb/cc",
+            size=1,
+            first_seen_at=timezone.now(),
+            last_seen_at=timezone.now(),
+        ),
         ReasonText.objects.create(code="spam", label="Spam", remedy="None"),
         HolderRecord.objects.create(user=applicant, full_name="A", keep_until="2030-01-01"),
         RoleAssignment.objects.assign(factories.person("third"), Role.REVIEWER, gated_tier),

@@ -19,8 +19,9 @@ from accounts.tasks import sweep as mail_sweep
 from portal import health
 from tests import factories
 from tests.accounts.sealing import keys
-from weights.models import Blob
+from weights.models import Blob, Recall, StoreSurvey
 from weights.tasks import sweep as weights_sweep
+from weights.tasks import take_scrub_turn
 
 pytestmark = pytest.mark.django_db
 
@@ -29,15 +30,18 @@ def _line(name: str) -> health.Line:
     return next(line for line in health.lines() if line.name == name)
 
 
+@pytest.mark.usefixtures("store")
 def test_a_new_install_alarms_only_that_no_sweep_has_come_through() -> None:
     assert {line.name for line in health.lines() if line.state != "ok"} == {
         "Mail sweep",
         "Verification sweep",
+        "Scrub",
         "Clocks of the review",
         "Heads of the audit trail",
     }
     mail_sweep()
     weights_sweep()
+    take_scrub_turn()
     clocks()
     sign_head()
     assert [line for line in health.lines() if line.state != "ok"] == []
@@ -136,6 +140,31 @@ def test_a_second_place_that_fails_is_an_alarm_until_it_has_its_copy(
     assert _line(name).state == "ok"
 
 
+def test_a_scrub_behind_its_schedule_a_lossy_store_and_untold_recalls_are_told(
+    settings: Settings,
+) -> None:
+    settings.MAIL_LEAVES = True
+    now = timezone.now()
+    long_ago = now - timedelta(days=31)
+    state = Blob.State.VERIFIED
+    blob = Blob.objects.create(sha256="a" * 64, size=1, state=state, last_verified_at=long_ago)
+    Blob.objects.create(sha256="b" * 64, size=1, state=state, last_verified_at=now)
+    Recall.objects.create(blob=blob, cause="owner", reason="Wrong.", opened_at=long_ago)
+    survey = StoreSurvey.objects.create(
+        store="file:///blobs", started_at=now, finished_at=now, missing=2
+    )
+    found = {line.name: (line.state, line.text[:1]) for line in health.lines()}
+    assert found["Blobs unread for 30 days"] == ("late", "1")
+    assert found["Missing in the store"] == ("alarm", "2")
+    assert found["Recalls to tell"] == ("alarm", "1")
+    StoreSurvey.objects.update(missing=0, finished_at=now - timedelta(hours=26))
+    assert _line("Missing in the store").state == "late"
+    survey.pk = None
+    survey.trouble = "it does not answer"
+    survey.save()
+    assert _line("Missing in the store").text == "nobody knows: it does not answer"
+
+
 def test_a_broker_that_is_gone_is_an_alarm_and_holds_the_page_for_a_moment_only(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,11 +181,11 @@ def test_it_costs_the_same_number_of_queries_whatever_waits(
     gated_tier: Tier, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     clocks()
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(16):
         health.lines()
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(16):
         health.lines()
     assert Application.objects.count() == 3
 

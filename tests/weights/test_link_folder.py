@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import Tier, User
 from tests import factories
 from weights import links
-from weights.models import CheckpointLink, File
+from weights.models import Blob, CheckpointLink, File
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
@@ -99,3 +99,10 @@ def test_the_page_shows_the_commands_with_the_links_own_address(
 
 def test_a_folder_that_the_revision_lacks_is_not_found(client: Client, folder: str) -> None:
     assert client.get(f"{folder}part/").status_code == 404
+
+
+def test_the_folder_says_which_file_is_given_to_nobody_now(client: Client, folder: str) -> None:
+    assert "Quarantined" not in _text(client, folder)
+    Blob.objects.filter(files__path="SHA256SUMS").update(state=Blob.State.QUARANTINED)
+    page = _text(client, folder)
+    assert page.count("Quarantined") == 1

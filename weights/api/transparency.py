@@ -22,6 +22,8 @@ class Numbers(Schema):
 
     Each table is also there as CSV, under its name and `.csv`. Times to the first answer
     are working days. `shown` is the sum of what is shown, and so at least the total.
+    `integrity` (one row) and `checks` are about bytes and not about people: exact numbers, of the
+    checkpoints that everybody may know of.
     """
 
     made_at: datetime
@@ -30,6 +32,8 @@ class Numbers(Schema):
     reasons: list[dict[str, Any]]
     queue: list[dict[str, Any]]
     grants: list[dict[str, Any]]
+    integrity: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
 
 
 @router.api_operation(
@@ -39,7 +43,8 @@ class Numbers(Schema):
     summary="Read the gate's public numbers",
 )
 def transparency_numbers(request: ApiRequest) -> dict[str, Any]:
-    """Ended applications by month, tier and outcome, reasons, the open queue, and grants.
+    """Ended applications by month, tier and outcome, reasons, the open queue, and grants; how
+    the stored bytes stand, and the checks of them by month.
 
     Made anew at most every ten minutes. `audit_head` is the newest signed head of the trail.
     """

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from weights import manifest_signing
 from weights.beside import name_beside
-from weights.models import CheckpointLink, File, Revision
+from weights.models import Blob, CheckpointLink, File, Revision
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Entry:
     sha256: str
     md5: str
     url: str
+    #: The state of a file that is given to nobody now; None for all others.
+    closed: Blob.State | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,13 @@ class Folder:
         return [line.strip() for line in lines if line.strip()]
 
 
+def _entry(file: File, address: str) -> Entry:
+    state = Blob.State(file.blob.state)
+    closed = None if state is Blob.State.VERIFIED else state
+    url = address + quote(file.path)
+    return Entry(file.path, file.size, file.sha256, file.md5, url, closed)
+
+
 def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
     """The folder of a live link; `address` ends with a slash."""
     assert link.revision is not None  # only issued links have a folder
@@ -102,10 +111,7 @@ def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
         sha=link.revision.sha,
         address=address,
         expires_at=link.expires_at,
-        entries=tuple(
-            Entry(file.path, file.size, file.sha256, file.md5, address + quote(file.path))
-            for file in files
-        ),
+        entries=tuple(_entry(file, address) for file in files),
         licence_title=licence.title,
         licence_text=accepted.text if accepted else "",
         attribution=licence.attribution,

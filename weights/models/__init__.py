@@ -10,6 +10,7 @@ from weights.models.link import CheckpointLink
 from weights.models.recall import Recall
 from weights.models.report import Report, ReportEntry
 from weights.models.revision import File, Ref, Revision
+from weights.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.models.signature import ManifestKey, ManifestSignature, PublishedManifest
 from weights.models.verification import VerificationRun
 
@@ -31,5 +32,8 @@ __all__ = [
     "Report",
     "ReportEntry",
     "Revision",
+    "ScrubTurn",
+    "StoreFinding",
+    "StoreSurvey",
     "VerificationRun",
 ]

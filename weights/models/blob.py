@@ -21,6 +21,11 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         """Blobs whose check is asked for and has not come to a result."""
         return self.filter(models.Q(state__in=UNVERIFIED) | models.Q(check_due_at__isnull=False))
 
+    def idle(self, now: datetime) -> "BlobQuerySet":
+        """Blobs that no check is asked for, and that nobody reads."""
+        free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
+        return self.filter(free, check_due_at=None)
+
     def unverified(self) -> "BlobQuerySet":
         """Blobs whose first check is still to be done or to be finished."""
         return self.filter(state__in=UNVERIFIED)
@@ -67,7 +72,10 @@ class Blob(models.Model):
                 condition=models.Q(size__gte=0), name="a_blob_has_no_negative_size"
             )
         ]
-        indexes = [models.Index(fields=["state", "leased_until"], name="blob_by_state")]
+        indexes = [
+            models.Index(fields=["state", "leased_until"], name="blob_by_state"),
+            models.Index(fields=["state", "last_verified_at"], name="blob_by_last_reading"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sha256[:12]}… ({self.size} bytes)"

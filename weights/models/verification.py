@@ -26,6 +26,7 @@ class VerificationRun(models.Model):
 
     class Meta:
         ordering = ["-started_at"]
+        indexes = [models.Index(fields=["finished_at"], name="run_by_end")]
 
     def __str__(self) -> str:
         return f"{self.blob}: {self.result}"

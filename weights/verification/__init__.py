@@ -10,6 +10,7 @@ from weights.verification.outcomes import fail_revisions
 from weights.verification.queueing import (
     ask_again,
     begin_again,
+    claim_fresh_check,
     queue,
     queue_after_commit,
     sweep,
@@ -21,6 +22,7 @@ __all__ = [
     "Standing",
     "ask_again",
     "begin_again",
+    "claim_fresh_check",
     "fail_revisions",
     "queue",
     "queue_after_commit",

@@ -28,6 +28,16 @@ def ask_again(blobs: "models.QuerySet[Blob]") -> None:
     queue(blobs)
 
 
+def claim_fresh_check(blob_id: int) -> bool:
+    """Ask for a fresh check of an idle blob without queueing it: who asks will do it now.
+
+    Should that fail, the sweep has it done. False if it was asked for already.
+    """
+    now = timezone.now()
+    idle = Blob.objects.idle(now).filter(pk=blob_id)
+    return bool(idle.update(check_due_at=now + QUEUED_FOR, attempts=0))
+
+
 def queue(blobs: "models.QuerySet[Blob]") -> int:
     """Send blobs to the workers; the number sent. Without a broker they wait for the sweep."""
     sent: list[int] = []

@@ -1,0 +1,248 @@
+"""How soon does a refusal reach everybody, and how soon is a flipped bit found?
+
+Run from the project's folder: `.venv/bin/python bench/integrity.py [MEGABYTES [STORE…]]`, with
+STORE `files` and `s3` (both if none is named) and a file of 256 MB unless told otherwise. On an
+install of its own, with a web server of two processes, in rounds:
+
+- a grant is revoked, a blob is put into quarantine, while a client asks without a pause: the
+  time from the commit to the first refusal, and how many requests sent after the commit were
+  still answered with bytes (there must be none);
+- a bit is flipped by a write: the time to the refusal of the next request (files);
+- a bit is flipped so that no time or tag tells of it, or on S3 by a write: what
+  `manage.py scrub --all` takes to put it into quarantine, its three more readings included.
+"""
+
+import http.client
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from support import install, servers
+
+ROUNDS = 15
+MEGABYTE = 10**6
+REPO, NAME = "bench/gated", "weights.bin"
+
+
+def main(megabytes: int, kinds: list[str]) -> None:
+    for kind in kinds:
+        # A process each: settings are read once.
+        done = subprocess.run([sys.executable, __file__, "--one", str(megabytes), kind])
+        if done.returncode:
+            raise SystemExit(done.returncode)
+
+
+def measure(megabytes: int, kind: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-integrity-") as name, ExitStack() as running:
+        folder = Path(name)
+        environment = _storage(kind, folder, running)
+        install.prepare(folder, SCRUB_BYTES_PER_SECOND="100000000000", **environment)
+        source = folder / "source"
+        source.mkdir()
+        (source / NAME).write_bytes(os.urandom(megabytes * MEGABYTE))
+        install.publish(source, REPO, "reviewed")
+        [token] = install.entitled(1)
+        port = servers.free_port()
+        running.enter_context(servers.running(_web(port), port))
+        ask = _Client(port, token)
+        refusals(kind, ask)
+        if kind == "files":
+            next_read(ask)
+        scrub(kind, megabytes)
+        install.close()
+
+
+def _storage(kind: str, folder: Path, running: ExitStack) -> dict[str, str]:
+    if kind == "files":
+        return {}
+    sys.path.insert(0, str(install.ROOT))
+    from tests import s3
+
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": s3.ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": s3.SECRET_KEY,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    store = s3.start(folder / "s3")
+    running.callback(store.stop)
+    return {"WEIGHTS_STORAGE": f"s3://{s3.BUCKET}/bench", "S3_ENDPOINT_URL": store.endpoint}
+
+
+def _web(port: int) -> list[str]:
+    from portal import processes
+
+    return processes.web(f"127.0.0.1:{port}", workers=2)
+
+
+class _Client:
+    """Asks for one byte of the file; whether it was given, or the way to it."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
+        self._headers = {"Authorization": f"Bearer {token}", "Range": "bytes=0-0"}
+
+    def __call__(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection.request("GET", f"/{REPO}/resolve/main/{NAME}", headers=self._headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        if answer.status not in {206, 302, 403, 503}:
+            raise SystemExit(f"answered {answer.status}")
+        return answer.status in {206, 302}
+
+
+# -- refusals -----------------------------------------------------------------------------
+
+
+def refusals(kind: str, ask: _Client) -> None:
+    from accounts.models import Grant
+    from weights.models import Blob
+
+    grant, blob = Grant.objects.get(), Blob.objects.get()
+    state = Grant.State
+
+    def revoke() -> None:
+        Grant.objects.get(pk=grant.pk).revoke(by=None, reason="a benchmark revokes it")
+
+    def give_back() -> None:
+        Grant.objects.filter(pk=grant.pk).update(state=state.ACTIVE, ended_at=None)
+
+    def quarantine() -> None:
+        Blob.objects.filter(pk=blob.pk).update(state=Blob.State.QUARANTINED)
+
+    def lift() -> None:
+        Blob.objects.filter(pk=blob.pk).update(state=Blob.State.VERIFIED)
+
+    for label, close, reopen in (
+        ("revocation", revoke, give_back),
+        ("quarantine", quarantine, lift),
+    ):
+        rounds = [_first_refusal(ask, close, reopen) for _ in range(ROUNDS)]
+        late = sum(given for _, given in rounds)
+        told = _spread([1000 * seconds for seconds, _ in rounds])
+        print(
+            f"{kind}: {label} to first refusal {told} ms;"
+            f" answered with bytes though sent after it: {late}",
+            flush=True,
+        )
+
+
+def _first_refusal(
+    ask: _Client, close: Callable[[], None], reopen: Callable[[], None]
+) -> tuple[float, int]:
+    """Seconds from the commit to the first refusal; requests sent later that were allowed."""
+    answers: list[tuple[float, float, bool]] = []
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            sent = time.monotonic()
+            given = ask()
+            answers.append((sent, time.monotonic(), given))
+
+    client = threading.Thread(target=go_on)
+    client.start()
+    time.sleep(0.2)
+    close()
+    committed = time.monotonic()
+    while not any(not given for _, _, given in list(answers)):
+        time.sleep(0.001)
+    stop.set()
+    client.join()
+    reopen()
+    first = min(came for _, came, given in answers if not given)
+    return max(first - committed, 0.0), sum(g for sent, _, g in answers if sent > committed)
+
+
+# -- a flipped bit ------------------------------------------------------------------------
+
+
+def next_read(ask: _Client) -> None:
+    """A write shows in the file's time: the next request is refused, and asks for a check."""
+    from weights import verification
+    from weights.models import Blob
+
+    waits, given = [], 0
+    for _ in range(ROUNDS):
+        if not ask():
+            raise SystemExit("the file is not given before it is damaged")
+        _flip(hidden=False)
+        began = time.monotonic()
+        given += ask()
+        waits.append(1000 * (time.monotonic() - began))
+        _flip(hidden=False)  # and back
+        verification.verify(Blob.objects.get().pk)
+    told = _spread(waits)
+    print(f"files: a flipped bit at the next request: refused in {told} ms; given {given} times")
+
+
+def scrub(kind: str, megabytes: int) -> None:
+    """A flip that no time tells of on files, and a write on S3: found by reading everything."""
+    from weights.models import Blob
+
+    _flip(hidden=True)
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, str(install.ROOT / "manage.py"), "scrub", "--all"],
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.monotonic() - began
+    blob = Blob.objects.get()
+    runs = blob.runs.filter(result="mismatch")
+    if done.returncode != 1 or blob.state != Blob.State.QUARANTINED:
+        raise SystemExit(f"the flip was not found: {done.stdout}{done.stderr}")
+    rate = sum(run.rate for run in runs) / len(runs) / MEGABYTE
+    print(
+        f"{kind}: a flipped bit in {megabytes} MB by manage.py scrub --all: quarantined after"
+        f" {seconds:.1f} s, {len(runs)} readings at {rate:.0f} MB/s; exit {done.returncode}"
+    )
+
+
+def _flip(*, hidden: bool) -> None:
+    """One bit of the stored blob, in place; `hidden` puts the file's times back."""
+    from weights.models import Blob
+    from weights.storage import blob_storage
+    from weights.storage.protocol import blob_key
+
+    store, name = blob_storage(), Blob.objects.get().sha256
+    path = store.local_path(name)
+    if path is None:
+        from tests import s3
+
+        key = store.prefix + blob_key(name)
+        client = s3.Store(os.environ["S3_ENDPOINT_URL"]).client()
+        content = bytearray(client.get_object(Bucket=store.bucket, Key=key)["Body"].read())
+        content[len(content) // 2] ^= 1
+        client.put_object(Bucket=store.bucket, Key=key, Body=bytes(content))
+        return
+    before = path.stat()
+    with path.open("r+b") as stream:
+        stream.seek(before.st_size // 2)
+        byte = stream.read(1)[0]
+        stream.seek(before.st_size // 2)
+        stream.write(bytes([byte ^ 1]))
+    if hidden:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        measure(int(sys.argv[2]), sys.argv[3])
+    else:
+        main(
+            int(sys.argv[1]) if len(sys.argv) > 1 else 256,
+            sys.argv[2:] or ["files", "s3"],
+        )

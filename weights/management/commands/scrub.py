@@ -1,0 +1,98 @@
+"""`manage.py scrub`: look over the store, read what is due, and say what is wrong."""
+
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, models
+from django.utils import timezone
+
+from weights import progress, scrub
+from weights.errors import WeightsError
+from weights.models import Blob, Checkpoint, StoreFinding, StoreSurvey
+from weights.proving import described
+from weights.scrub import by_hand
+
+
+class Command(BaseCommand):
+    help = (
+        "Look over the store and read again what is due, or every blob of ORG/NAME, or --all."
+        " Prints counts; exit 1 if anything is damaged, missing or unreadable."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("repo_id", metavar="ORG/NAME", nargs="?")
+        parser.add_argument("--all", action="store_true", help="every blob, due or not")
+        parser.add_argument(
+            "--report", action="store_true", help="read nothing, tell what is known"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        checkpoint = _checkpoint(options["repo_id"])
+        try:
+            wrong = self._report() if options["report"] else self._scrub(checkpoint, options["all"])
+        except (WeightsError, DatabaseError) as error:
+            raise CommandError(str(error)) from error
+        if wrong:
+            raise CommandError(
+                f"damaged, missing, unreadable or unread for too long: {wrong}"
+                f" {'blob' if wrong == 1 else 'blobs'}; docs/operating.md says what to do"
+            )
+
+    def _scrub(self, checkpoint: Checkpoint | None, everything: bool) -> int:
+        """Survey, reading, counts; the number of blobs that something is wrong with."""
+        survey = by_hand.look_over()
+        ids = by_hand.wanted(checkpoint, everything=everything)
+        total = Blob.objects.filter(pk__in=ids).aggregate(size=models.Sum("size"))["size"] or 0
+        results: Counter[str] = Counter()
+        bad: set[str] = set()
+        with progress.bar_once_begun(total, "Scrubbing") as advance:
+            for blob, result in by_hand.read_all(ids, advance):
+                results[result] += 1
+                if result != Blob.State.VERIFIED:
+                    bad.add(described(blob))
+        for word in ("verified", "quarantined", "unreadable", "waiting"):
+            if results[word] or word == "verified":
+                self.stdout.write(f"{word} {results[word]}")
+        for line in sorted(bad):
+            self.stderr.write(line)
+        return len(bad | self._tell_survey(survey))
+
+    def _report(self) -> int:
+        survey = scrub.last_one()
+        late = scrub.late(timezone.now())
+        quarantined = Blob.objects.filter(state=Blob.State.QUARANTINED)
+        self.stdout.write(f"quarantined {quarantined.count()}")
+        self.stdout.write(f"behind schedule {late.count()}")
+        bad = {described(blob) for blob in (quarantined | late).distinct()}
+        if survey is None:
+            self.stderr.write("nobody has looked over the store yet; run: manage.py scrub")
+            return len(bad) or 1
+        if survey.trouble:
+            raise CommandError(f"the last look at the store came to nothing: {survey.trouble}")
+        return len(bad | self._tell_survey(survey))
+
+    def _tell_survey(self, survey: StoreSurvey) -> set[str]:
+        """What stands in the store beside what should; those that are missing."""
+        self.stdout.write(f"stored {survey.stored}")
+        self.stdout.write(f"changed {survey.changed}")
+        self.stdout.write(f"missing {survey.missing}")
+        self.stdout.write(f"orphaned {survey.orphaned}")
+        for finding in scrub.findings():
+            self.stderr.write(
+                f"{finding.kind}: {finding.key} ({finding.size} bytes,"
+                f" since {finding.first_seen_at:%Y-%m-%d %H:%M})"
+            )
+        keys = scrub.findings().filter(kind=StoreFinding.Kind.MISSING).values_list("key", flat=True)
+        names = {key.rpartition("/")[2] for key in keys}
+        return {described(blob) for blob in Blob.objects.filter(sha256__in=names)}
+
+
+def _checkpoint(repo_id: str | None) -> Checkpoint | None:
+    if repo_id is None:
+        return None
+    checkpoint = Checkpoint.objects.by_repo_id(repo_id)
+    if checkpoint is None:
+        raise CommandError(f"there is no checkpoint {repo_id}; /models lists what there is")
+    return checkpoint

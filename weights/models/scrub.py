@@ -1,0 +1,67 @@
+"""What the scrub remembers: whose turn it is, and what the last look at the store found."""
+
+from django.db import models
+
+
+class ScrubTurn(models.Model):
+    """One of the `SCRUB_AT_ONCE` places to read from; its holder has it until the lease ends."""
+
+    number = models.PositiveSmallIntegerField(unique=True)
+    holder = models.CharField(max_length=32, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"turn {self.number}"
+
+
+class StoreSurvey(models.Model):
+    """One look at everything that stands in the store, without reading it."""
+
+    store = models.CharField(max_length=1024)
+    started_at = models.DateTimeField()
+    #: None while it runs; then `leased_until` says for how long it may be silent.
+    finished_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    stored = models.PositiveIntegerField(default=0, help_text="Objects in the store")
+    stored_bytes = models.BigIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0, help_text="Written to since verified")
+    missing = models.PositiveIntegerField(default=0, help_text="Blobs that the store lacks")
+    orphaned = models.PositiveIntegerField(default=0, help_text="Objects that no blob names")
+    #: Why nothing may be concluded from it; empty for a good one.
+    trouble = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-started_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["store"],
+                condition=models.Q(finished_at=None),
+                name="one_survey_of_a_store_at_a_time",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store} at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class StoreFinding(models.Model):
+    """What the last good survey found missing or orphaned, and since when."""
+
+    class Kind(models.TextChoices):
+        MISSING = "missing", "The store does not hold it"
+        ORPHANED = "orphaned", "No blob names it"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    key = models.CharField(max_length=1024, help_text="Its place in the store")
+    size = models.BigIntegerField(help_text="Bytes")
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["kind", "key"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "key"], name="one_finding_per_kind_and_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.kind}"

@@ -1,0 +1,51 @@
+"""A worker's turn: look over the store when that is due, then read for a while."""
+
+import time
+
+from django.utils import timezone
+
+from weights.scrub import surveying, turns
+from weights.scrub.reading import due, is_unreadable, read, seems_lost
+
+#: Seconds of one turn; then the thread is free for other work until the clock's next stroke.
+TURN = 50.0
+
+
+def work(worker: str = "") -> int:
+    """Take a turn, if one is free; the number of blobs read.
+
+    A store that gives no answer ends the turn: nothing is concluded, and the next one tries.
+    """
+    with turns.taken(1) as turn:
+        if turn is None:
+            return 0
+        if surveying.is_due(timezone.now()):
+            surveying.survey()
+        return 0 if _in_trouble() else _read(turn, worker)
+
+
+def _in_trouble() -> bool:
+    """Whether the store may be another one: then nothing of it is read, lest all be quarantined."""
+    last = surveying.last_one()
+    return last is not None and bool(last.trouble)
+
+
+def _read(turn: turns.Turn, worker: str) -> int:
+    end = time.monotonic() + TURN
+    count = 0
+    while time.monotonic() < end and not turn.lost:
+        blob = due(timezone.now()).first()
+        if blob is None:
+            break
+        if not read(blob, turn.passed, worker):
+            continue
+        count += 1
+        if is_unreadable(blob) or (seems_lost(blob) and _store_is_lost()):
+            break
+    return count
+
+
+def _store_is_lost() -> bool:
+    """One blob is missing: see at once whether most are."""
+    surveying.survey()
+    return _in_trouble()
