@@ -236,8 +236,9 @@ def _record(order: Order, taken: list[Taken], linted: list[dict[str, object]]) -
     _record_blobs(taken)
     revision = _revision(checkpoint, order, taken, linted)
     _name(revision, order)
-    if not verification.settle(revision):
-        verification.queue_after_commit(revision)
+    verification.settle(revision)
+    # Also where it is visible already: good bytes may have taken the place of bad ones.
+    verification.queue_after_commit(revision)
     return revision
 
 

@@ -136,6 +136,6 @@ def test_from_a_flipped_bit_to_its_repair(portal: Portal, tmp_path: Path) -> Non
     assert "Repaired" in visitor.visit(notice[0])
     assert portal.manage("scrub", "--report").returncode == 0
     assert len(mailed("recall_opened")) == len(mailed("recall_repaired")) == 1
-    told = list(AuditEvent.objects.order_by("pk").values_list("action", flat=True))
+    actions = AuditEvent.objects.order_by("pk").values_list("action", flat=True)
     story = ["blob.doubted", "blob.quarantined", "recall.opened", "recall.repaired"]
-    assert [one for one in dict.fromkeys(told) if one in story] == story
+    assert [one for one in dict.fromkeys(actions) if one in story] == story
