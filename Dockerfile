@@ -1,16 +1,26 @@
 # One image for web, worker, beat and the one-shot preparation: the command tells which.
-FROM python:3.11-slim-bookworm AS build
+# It runs as a user of its own, writes to /tmp and /srv/weights alone, and holds no secret.
+#
+# A tag and no digest, so that each build has the security updates of its day. For builds that
+# repeat give one: --build-arg PYTHON=python:3.11-slim-trixie@sha256:...
+ARG PYTHON=python:3.11-slim-trixie
+
+FROM ${PYTHON} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/
 RUN /opt/venv/bin/pip install --require-hashes --requirement /tmp/requirements.txt
 
-FROM python:3.11-slim-bookworm
+FROM ${PYTHON}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=portal.settings.production
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin portal \
+# pg_dump for backups: Debian 13 has PostgreSQL 17, the version of docker-compose.yml.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends postgresql-client \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin portal \
     && install -d -o portal -g portal /srv/weights
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
@@ -20,12 +30,14 @@ COPY accounts accounts
 COPY weights weights
 COPY templates templates
 COPY static static
-# The settings demand values; these are thrown away with the command and reach no install.
+# The settings demand values; these are made for this command and reach no install.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
     LINK_KEYS="build:$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     ALLOWED_HOSTS=127.0.0.1 DATABASE_URL=postgres://unused/unused BROKER_URL=redis://unused \
     CACHE_URL=redis://unused WEIGHTS_STORAGE=file:///srv/weights \
     python manage.py collectstatic --noinput --verbosity 0
-USER portal
+USER 10001:10001
 EXPOSE 8000
+# Of the web server; docker-compose.yml has those of the others.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["python", "-m", "portal.health_check"]
 CMD ["python", "-m", "portal.processes", "web"]

@@ -85,8 +85,11 @@ def folder(name: str, default: str) -> Path:
     return Path(text(name, default)).expanduser().resolve()
 
 
-def database(name: str, default: str) -> dict[str, Any]:
-    """Django's database settings for a URL such as `postgres://user:pass@host/name`."""
+def database(name: str, default: str, password: str) -> dict[str, Any]:
+    """Django's database settings for a URL such as `postgres://user:pass@host/name`.
+
+    A URL without a password has that of the variable `password`.
+    """
     value = text(name, default)
     try:
         settings: dict[str, Any] = environ.Env.db_url_config(value)
@@ -94,6 +97,7 @@ def database(name: str, default: str) -> dict[str, Any]:
         raise _refuse(name, f"is not a database URL ({error})") from error
     if not settings.get("ENGINE"):
         raise _refuse(name, "is not a database URL; use postgres://… or sqlite:///…")
+    settings["PASSWORD"] = settings["PASSWORD"] or text(password, "")
     return settings
 
 
@@ -116,6 +120,24 @@ def email(name: str) -> dict[str, Any]:
 def read_file(path: Path) -> None:
     """Take `NAME=value` lines of a file for variables that the environment does not set."""
     environ.Env.read_env(str(path), overwrite=False)
+
+
+def read_secrets(*names: str) -> None:
+    """Take the content of the file that `NAME_FILE` names for `NAME`, which no listing shows then.
+
+    What the environment sets itself wins.
+    """
+    for name in names:
+        target = name.removesuffix("_FILE")
+        if not text(name, "") or os.environ.get(target, "").strip():
+            continue
+        path = folder(name, "")
+        try:
+            os.environ[target] = path.read_text().strip()
+        except (OSError, ValueError) as error:
+            raise _refuse(name, f"{path} cannot be read ({error})") from error
+        if not os.environ[target]:
+            raise _refuse(name, f"{path} is empty; sh deploy/secrets.sh makes what is missing")
 
 
 _STORAGE = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")

@@ -58,7 +58,7 @@ def test_scripts_can_be_run_and_other_files_cannot() -> None:
 
 
 @pytest.mark.needs("shellcheck")
-@pytest.mark.parametrize("script", [".ci/run", ".ci/tools"])
+@pytest.mark.parametrize("script", [".ci/run", ".ci/tools", "deploy/secrets.sh"])
 def test_shell_scripts_are_sound(script: str) -> None:
     done = subprocess.run(["shellcheck", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -12,6 +12,9 @@ from portal.settings.social import SOCIAL_APPS
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
+env.read_secrets(
+    "SECRET_KEY_FILE", "LINK_KEYS_FILE", "DATABASE_PASSWORD_FILE", "AWS_SECRET_ACCESS_KEY_FILE"
+)
 SECRET_KEY = env.text("SECRET_KEY")
 LINK_KEYS = env.key_ring("LINK_KEYS")
 DEBUG = env.flag("DEBUG", default=False)
@@ -339,7 +342,7 @@ def sqlite(path: Path) -> dict[str, object]:
 
 def database(default: str) -> dict[str, object]:
     """The database that `DATABASE_URL` names, with the options each engine needs here."""
-    found = env.database("DATABASE_URL", default)
+    found = env.database("DATABASE_URL", default, "DATABASE_PASSWORD")
     if found["ENGINE"].endswith("sqlite3"):
         return sqlite(Path(found["NAME"]))
     # None: the gate's statement is not prepared (weights/gate/prepared.py).

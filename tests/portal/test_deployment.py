@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from accounts.models import Tier
-from portal import processes
+from portal import processes, weak_settings
 from tests import factories, s3, services, tools
 from tests.front import NGINX, Front, ask
 from tests.live import ROOT
@@ -23,9 +23,11 @@ pytestmark = pytest.mark.one_database
 
 SERVICE_KEYS = {
     *("build", "image", "restart", "init", "environment", "volumes", "depends_on", "command"),
-    *("user", "ports", "healthcheck", "stop_grace_period"),
+    *("user", "ports", "healthcheck", "stop_grace_period", "networks", "secrets", "entrypoint"),
+    *("read_only", "tmpfs", "cap_drop", "security_opt"),
 }
-TOP_KEYS = {"name", "services", "volumes"}
+TOP_KEYS = {"name", "services", "volumes", "networks", "secrets"}
+SECRETS = ("SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY")
 PORTAL_SERVICES = {"web", "worker", "beat", "prepare"}
 
 
@@ -67,6 +69,79 @@ def test_containers_run_the_commands_that_quickstart_runs(compose: dict[str, Any
     for name in ("web", "worker", "beat"):
         assert commands[name] == ["python", "-m", "portal.processes", name]
     assert commands["prepare"] == ["python", "manage.py", "prepare_install"]
+
+
+def test_no_secret_stands_in_compose_or_its_example(compose: dict[str, Any]) -> None:
+    """Each is a file of its own, which has no default and is in no listing of a container."""
+    for name, service in compose["services"].items():
+        given = service.get("environment", {})
+        assert not set(given) & {*SECRETS, "POSTGRES_PASSWORD"}, name
+        for variable, value in given.items():
+            if str(value).startswith("/run/secrets/"):
+                assert str(value).rpartition("/")[2] in service["secrets"], f"{name}: {variable}"
+        assert set(service.get("secrets", [])) <= set(compose["secrets"]), name
+    example = (ROOT / "deploy" / ".env.example").read_text()
+    assert not re.search(rf"^({'|'.join(SECRETS)})=", example, flags=re.MULTILINE)
+
+
+def test_what_the_example_tells_to_run_makes_every_secret_once(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    script = tmp_path / "secrets.sh"
+    shutil.copy(ROOT / "deploy" / "secrets.sh", script)
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    for _ in range(2):
+        subprocess.run(["sh", str(script)], capture_output=True, check=True)
+        made = {path.name: path.read_text() for path in folder.iterdir()}
+    files = {Path(secret["file"]).name for secret in compose["secrets"].values()}
+    assert set(made) == files
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    subprocess.run(["sh", str(script)], capture_output=True, check=True)
+    assert made == {path.name: path.read_text() for path in folder.iterdir()}
+    key_id, _, key = made["link_keys"].partition(":")
+    strong = {"SECRET_KEY": made["secret_key"], "LINK_KEYS": {key_id: bytes.fromhex(key)}}
+    rules = (weak_settings._secret_key, weak_settings._link_keys)
+    assert [line for rule in rules for line in rule(strong)] == []
+
+
+def test_containers_of_the_portal_write_nowhere_and_need_no_right_of_root(
+    compose: dict[str, Any],
+) -> None:
+    for name in (*PORTAL_SERVICES, "nginx"):
+        service = compose["services"][name]
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["tmpfs"] == ["/tmp"], name
+    for name, service in compose["services"].items():
+        assert "no-new-privileges:true" in service["security_opt"], name
+    image = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"^USER 10001:10001$", image, flags=re.MULTILINE)
+
+
+def test_data_are_reached_from_inside_alone(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["data"] == {"internal": True}
+    outside = {name for name, one in compose["services"].items() if "edge" in one["networks"]}
+    assert outside == {"nginx", "web", "worker"}, "web signs in elsewhere, worker sends mail"
+    for name, service in compose["services"].items():
+        assert set(service["networks"]) <= set(compose["networks"]), name
+
+
+def test_every_container_says_whether_it_is_well(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        asked = service["healthcheck"]
+        assert asked.get("test") or name in {"beat", "prepare"}, name
+    assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
+
+
+def test_images_are_named_with_a_version(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        if "build" not in service:
+            assert re.search(r":\d", service["image"]), name
+    bases = re.findall(r"^ARG PYTHON=(\S+)$", (ROOT / "Dockerfile").read_text(), flags=re.M)
+    assert [base for base in bases if re.search(r":3\.\d+-slim-\w+", base)] == bases != []
+    froms = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), flags=re.M)
+    assert set(froms) == {"${PYTHON}"}
 
 
 def test_every_variable_of_compose_is_in_the_example() -> None:

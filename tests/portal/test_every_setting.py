@@ -3,9 +3,11 @@
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
+from django.core.exceptions import ImproperlyConfigured
 
 from portal import env
 from tests.live import ROOT
@@ -23,14 +25,18 @@ NOT_IN_CONTAINERS = {
 ONLY_IN = {"MANIFEST_KEY_FILE": {"worker"}, "AUDIT_KEY_FILE": {"worker"}}
 
 
+#: Readers that take more than one variable.
+OF_SEVERAL = {"cdn", "pair", "read_secrets", "database"}
+
+
 def variables() -> Iterator[str]:
-    """The first word of every call of a reader in `env`; `env.cdn` reads three, `pair` two."""
+    """The first word of every call of a reader in `env`, of some readers all words."""
     for path in (ROOT / "portal").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(), str(path))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 of = call.func.value
                 if isinstance(of, ast.Name) and of.id == "env":
-                    words = call.args if call.func.attr in {"cdn", "pair"} else call.args[:1]
+                    words = call.args if call.func.attr in OF_SEVERAL else call.args[:1]
                     yield from (str(word.value) for word in words if isinstance(word, ast.Constant))
 
 
@@ -54,7 +60,8 @@ def test_every_variable_reaches_the_containers(name: str) -> None:
     for service in ("web", "worker", "beat", "prepare"):
         given = compose["services"][service]["environment"]
         wanted = name not in NOT_IN_CONTAINERS and service in ONLY_IN.get(name, {service})
-        assert (name in given) == wanted, f"{service}: {name}"
+        in_a_file = f"{name}_FILE" in given
+        assert (name in given or in_a_file) == wanted, f"{service}: {name}"
 
 
 @pytest.mark.parametrize("value", ["", " "])
@@ -65,3 +72,36 @@ def test_an_empty_switch_is_not_set(
     """Compose hands an empty word to the portal for what `.env` does not set."""
     monkeypatch.setenv("RATE_LIMITS", value)
     assert env.flag("RATE_LIMITS", default) is default
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the file\n")
+    monkeypatch.setenv("SECRET_KEY", " ")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(file))
+    env.read_secrets("SECRET_KEY_FILE")
+    assert env.text("SECRET_KEY") == "from the file"
+    file.write_text("another")
+    env.read_secrets("SECRET_KEY_FILE")
+    assert env.text("SECRET_KEY") == "from the file", "what the environment sets wins"
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "cannot be read"), ("\n", "is empty")])
+def test_a_secret_that_its_file_does_not_hold_is_refused(
+    content: str | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("LINK_KEYS", "")
+    monkeypatch.setenv("LINK_KEYS_FILE", str(file))
+    with pytest.raises(ImproperlyConfigured, match=f"^LINK_KEYS_FILE: .* {why}"):
+        env.read_secrets("LINK_KEYS_FILE")
+
+
+def test_a_database_may_have_its_password_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://portal@db.example.org/portal")
+    monkeypatch.setenv("DATABASE_PASSWORD", "very secret")
+    assert env.database("DATABASE_URL", "", "DATABASE_PASSWORD")["PASSWORD"] == "very secret"
+    monkeypatch.setenv("DATABASE_URL", "postgres://portal:its-own@db.example.org/portal")
+    assert env.database("DATABASE_URL", "", "DATABASE_PASSWORD")["PASSWORD"] == "its-own"
