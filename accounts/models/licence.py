@@ -1,8 +1,9 @@
 """Licences and their frozen versions."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
@@ -66,6 +67,21 @@ class LicenceVersion(models.Model):
             raise ValueError(f"{self} is frozen; make a new version")
         self.text_sha256 = digest
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def clean(self) -> None:
+        """A text comes after those before it: one with an earlier date would never be in force."""
+        if self.pk or not self.licence_id or not self.effective_at:
+            return
+        newest = LicenceVersion.objects.filter(licence=self.licence_id).order_by("-effective_at")
+        last = newest.first()
+        if last is not None and self.effective_at <= last.effective_at:
+            told = f"{last.effective_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            raise ValidationError(
+                {
+                    "effective_at": f"Version {last.version} is effective from {told} on; "
+                    "choose a later time, or this text would never be in force."
+                }
+            )
 
     @property
     def notice_ends(self) -> datetime:

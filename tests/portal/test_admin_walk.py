@@ -256,6 +256,9 @@ def test_a_release_owner_names_a_licence_and_gives_it_a_text(client: Client) -> 
     }
     assert client.post(reverse("admin:accounts_licenceversion_add"), version).status_code == 302
     assert [text.version for text in licence.in_force_by(timezone.now())] == ["1"]
+    late = version | {"version": "0", "effective_at_0": "2025-12-31"}
+    refused = client.post(reverse("admin:accounts_licenceversion_add"), late)
+    assert "Version 1 is effective from 2026-01-01 00:00 UTC on" in refused.text
     assert client.post(
         reverse("admin:accounts_licence_change", args=[licence.pk]), named
     ).status_code in {403, 404}
