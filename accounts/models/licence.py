@@ -84,6 +84,11 @@ class LicenceVersion(models.Model):
             )
 
     @property
+    def summary_sentence(self) -> str:
+        """What changed, as a sentence among others, however its writer ended it."""
+        return f"{self.summary.rstrip(' .')}." if self.summary else ""
+
+    @property
     def notice_ends(self) -> datetime:
         """From when grants of older texts refuse until this one is accepted."""
         return self.effective_at + timedelta(days=self.notice_days)

@@ -79,6 +79,13 @@ def test_who_accepted_the_new_text_already_is_not_mailed(grant: Grant, other_per
     assert [mail.to for mail in mails("licence_changed")] == [grant.user.email]
 
 
+@pytest.mark.parametrize("summary", ["Sale is excluded", "Sale is excluded."])
+def test_what_changed_is_a_sentence_however_its_writer_ended_it(grant: Grant, summary: str) -> None:
+    LicenceVersion.objects.filter(pk=new_text(grant.tier).pk).update(summary=summary)
+    sweep()
+    assert "UTC. Sale is excluded. You accepted" in mails("licence_changed")[0].text
+
+
 def test_an_urgent_text_says_that_access_is_closed(grant: Grant) -> None:
     new_text(grant.tier, notice=0)
     sweep()
