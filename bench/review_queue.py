@@ -74,7 +74,7 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
     """A database with `count` applications, and a reviewer signed in; its vendor."""
     global CLIENT
     # The session is read from the database: no cache listens.
-    install.prepare(folder, ALLOWED_HOSTS="testserver", **environment)
+    install.prepare(folder, ALLOWED_HOSTS="testserver,127.0.0.1", **environment)
     from django.db import connection
     from django.test import Client
 

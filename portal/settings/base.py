@@ -168,6 +168,7 @@ USERSESSIONS_TRACK_ACTIVITY = False
 # -- pages ------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["portal.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"

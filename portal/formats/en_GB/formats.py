@@ -1,0 +1,7 @@
+"""Dates in words and times of 24 hours with their zone: every clock here is UTC."""
+
+DATE_FORMAT = "j M Y"
+TIME_FORMAT = r"H:i \U\T\C"
+DATETIME_FORMAT = r"j M Y, H:i \U\T\C"
+SHORT_DATE_FORMAT = DATE_FORMAT
+SHORT_DATETIME_FORMAT = DATETIME_FORMAT
