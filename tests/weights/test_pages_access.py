@@ -114,6 +114,20 @@ def test_a_link_of_whom_access_was_taken_is_not_told_as_one_that_opens(
     assert "Mailed" not in page
 
 
+def test_access_that_a_new_licence_text_closed_is_not_told_as_active(
+    client: Client, gated: Revision, gated_tier: Tier, applicant: User
+) -> None:
+    factories.grant(applicant, gated_tier)
+    issued(applicant, gated)
+    client.force_login(applicant)
+    assert "Active" in text(client)
+    gated_tier.licence.versions.create(version="2", text="Other terms.", notice_days=0)
+    page = text(client)
+    assert "Your access is closed until you accept it" in page
+    assert "Opens nothing" in page
+    assert "Active" not in page
+
+
 def test_downloads_are_listed_and_paged(client: Client, applicant: User) -> None:
     rows = [
         Download(

@@ -32,16 +32,19 @@ def access(request: HttpRequest) -> HttpResponse:
     )
     made = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
+    now = timezone.now()
+    live = _with_newer_text([grant for grant in grants if grant.is_live])
+    closed = {grant.tier_id for grant, text in live if text and text.notice_ends <= now}
     context = {
-        "live": _with_newer_text([grant for grant in grants if grant.is_live]),
+        "live": live,
         "held": [grant for grant in grants if grant.is_held],
         "past": [grant for grant in grants if not (grant.is_live or grant.is_held)],
         "checkpoints": _gated_and_open_to(user),
         "links": made.order_by("-created_at")[:LINKS_SHOWN],
-        "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)),
+        "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)) - closed,
         "tokens": ApiToken.objects.active().filter(user=user).count(),
         "downloads": Paginator(downloads, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
-        "now": timezone.now(),
+        "now": now,
         "mail_leaves": settings.MAIL_LEAVES,
     }
     return render(request, "weights/access.html", context)
