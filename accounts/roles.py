@@ -39,6 +39,8 @@ _VIEW_WEIGHTS = [
     "weights.view_verificationrun",
     "weights.view_storesurvey",
     "weights.view_storefinding",
+    "weights.view_inspection",
+    "weights.view_inspectionoverride",
     "weights.view_ref",
     "weights.view_family",
     "weights.view_recall",
@@ -50,10 +52,15 @@ _TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownis
 
 #: role -> `app.codename` of each permission its group carries.
 PERMISSIONS: dict[str, list[str]] = {
-    Role.REVIEWER: [*_VIEW_WORKFLOW, "accounts.review_application"],
+    Role.REVIEWER: [
+        *_VIEW_WORKFLOW,
+        "accounts.review_application",
+        "weights.view_inspection",
+    ],
     Role.LEAD_REVIEWER: [
         *_VIEW_WORKFLOW,
         "accounts.review_application",
+        "weights.view_inspection",
         "accounts.add_reasontext",
         *_TRIAGE,
         "accounts.revoke_grant",

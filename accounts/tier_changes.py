@@ -21,6 +21,7 @@ LABELS = {
     "file_link_minutes": "Minutes a file link lives",
     "checkpoint_link_hours": "Hours a checkpoint link lives",
     "blocked_countries": "Countries excluded",
+    "inspected_only": "Formats",
 }
 #: Whose change it is where no person made it.
 SET_UP = "The portal's set-up"
@@ -105,6 +106,7 @@ def shown(tier: Tier) -> dict[str, str]:
         "blocked_countries": ", ".join(
             countries.name(str(code)) for code in tier.blocked_countries
         ),
+        "inspected_only": "inspected ones only" if tier.inspected_only else "all",
     }
 
 

@@ -22,6 +22,12 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
 _TRUE = {"1", "true", "yes", "on"}
+#: Modules and names by which a pickle comes to run what its author likes.
+_RUNS = {
+    *("os", "posix", "nt", "sys", "subprocess", "shutil", "pty", "socket", "importlib", "runpy"),
+    *("ctypes", "code", "marshal", "pickle", "eval", "exec", "compile", "getattr", "__import__"),
+    *("open", "load", "loads", "system", "popen"),
+}
 _FALSE = {"0", "false", "no", "off"}
 
 
@@ -70,6 +76,18 @@ def seconds(name: str, default: int, *, at_most: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def imports(name: str) -> list[str]:
+    """Names that a pickle may import, such as `numpy.dtype`; not what runs whatever it is given."""
+    found = words(name, "-") if os.environ.get(name, "").strip() else []
+    for one in found:
+        module, _, attribute = one.rpartition(".")
+        if not module or not all(part.isidentifier() for part in one.split(".")):
+            raise _refuse(name, f"{one!r} is not module.name, such as numpy.dtype")
+        if module.partition(".")[0] in _RUNS or attribute in _RUNS:
+            raise _refuse(name, f"{one} lets a weight file run commands; it cannot be allowed")
+    return found
 
 
 def origin(name: str, default: str | None = None) -> str:

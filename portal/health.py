@@ -22,6 +22,7 @@ from accounts.sealing import heads
 from accounts.sealing import waiting as waiting_rows
 from weights import scrub
 from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
+from weights.models.blob import UNVERIFIED
 
 #: How long after a sweep should have come through its silence is an alarm.
 SWEEPS = {
@@ -90,8 +91,8 @@ def _queue(now: datetime) -> list[Line]:
 
 def _verification(now: datetime) -> list[Line]:
     found = Blob.objects.aggregate(
-        waiting=Count("pk", filter=Q(state__in=[Blob.State.UPLOADED, Blob.State.HASHING])),
-        oldest=Min("created_at", filter=Q(state__in=[Blob.State.UPLOADED, Blob.State.HASHING])),
+        waiting=Count("pk", filter=Q(state__in=UNVERIFIED)),
+        oldest=Min("created_at", filter=Q(state__in=UNVERIFIED)),
         quarantined=Count("pk", filter=Q(state=Blob.State.QUARANTINED)),
     )
     page = reverse("admin:weights_blob_changelist")

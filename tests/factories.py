@@ -1,6 +1,8 @@
 """Builders of variants: people, tiers, applications and published checkpoints."""
 
+import json
 import secrets
+import struct
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,10 +52,18 @@ ANSWERS: dict[str, Any] = {
     "licence_accept": True,
 }
 
+
+def safetensors(data: bytes) -> bytes:
+    """A whole safetensors file of one tensor of bytes."""
+    tensor = {"dtype": "U8", "shape": [len(data)], "data_offsets": [0, len(data)]}
+    header = json.dumps({"weight": tensor}).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
 SMALL_MODEL: dict[str, bytes] = {
     "README.md": b"---\nlicense: other\n---\n# A small model\n",
     "config.json": b'{"model_type": "opt"}\n',
-    "model.safetensors": b"\x02\0\0\0\0\0\0\0{}" + bytes(range(256)) * 16,
+    "model.safetensors": safetensors(bytes(range(256)) * 16),
 }
 
 

@@ -14,6 +14,7 @@ from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
 from weights import checkpoint_tiers, recall_admin, report_admin, scrub_admin, verification
 from weights.admin_actions import LiftForm, QuarantineForm, WithdrawForm, act
+from weights.inspection_admin import InspectionInline
 from weights.models import (
     Blob,
     Checkpoint,
@@ -180,7 +181,7 @@ class BlobAdmin(ReadOnlyAdmin):
     list_display = ["sha256", "size", "state", "quarantine_reason", "last_verified_at"]
     list_filter = ["state"]
     search_fields = ["sha256"]
-    inlines = [RunInline]
+    inlines = [InspectionInline, RunInline]
     actions = ["verify_again", "quarantine", "lift"]
     show_full_result_count = False
 

@@ -22,7 +22,7 @@ def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
     No check of its bytes lifts it by itself: they may be just what their name says and still
     be wrong. Raises NotAllowed, InvalidValue and TransitionRefused.
     """
-    _demand(blob, by)
+    demand_owner(blob, by)
     reason = reason.strip()
     if not 5 <= len(reason) <= REASON_LENGTH:
         raise InvalidValue(f"say why in 5 to {REASON_LENGTH} characters; everybody reads it")
@@ -43,7 +43,7 @@ def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
 @transaction.atomic
 def lift(blob: Blob, *, by: User) -> None:
     """Ask for a fresh check, which puts the bytes back if it finds them whole, and only then."""
-    _demand(blob, by)
+    demand_owner(blob, by)
     quarantined = Blob.objects.filter(pk=blob.pk, state=Blob.State.QUARANTINED)
     if not quarantined.update(held=False, check_due_at=timezone.now(), attempts=0):
         raise TransitionRefused(f"{blob} is not in quarantine")
@@ -51,7 +51,7 @@ def lift(blob: Blob, *, by: User) -> None:
     queue_after_commit("weights.verify_blob", blob.pk)
 
 
-def _demand(blob: Blob, by: User) -> None:
+def demand_owner(blob: Blob, by: User) -> None:
     """It takes a release owner of every tier where the bytes are used."""
     for tier in Tier.objects.filter(checkpoints__revisions__files__blob=blob).distinct():
         if not RoleAssignment.objects.covers(by, OWNERS, tier):

@@ -30,6 +30,11 @@ def verify_blob(self: "Task[Any, Any]", blob_id: int) -> None:
     verification.verify(blob_id, worker=self.request.hostname or "")
 
 
+@shared_task(name="weights.inspect_blob")
+def inspect_blob(blob_id: int) -> None:
+    verification.inspect(blob_id)
+
+
 @shared_task(name="weights.tell_recall")
 def tell_recall(recall_id: int) -> None:
     recalls.tell(recall_id)
@@ -79,4 +84,5 @@ def take_scrub_turn(self: "Task[Any, Any]") -> None:
 def tidy() -> None:
     ledger.forget_networks(timezone.now())
     taking.forget_contacts(timezone.now())
+    verification.ask_outdated_again()
     blob_storage().sweep(LEFTOVERS_KEPT)

@@ -31,6 +31,12 @@ class Tier(models.Model):
         multiple=True, blank=True, help_text="Countries whose residents the licence excludes"
     )
 
+    inspected_only = models.BooleanField(
+        "Inspected formats only",
+        default=False,
+        help_text="Publish no revision that holds a file whose format cannot be inspected. "
+        "What is published already stays",
+    )
     duo_codes = models.JSONField(
         "Terms of use",
         default=list,

@@ -31,14 +31,18 @@ from weights.storage.files import FileUpload
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")
 
+README, CONFIG = b"# A model\n", b"{}\n"
+WEIGHTS = factories.safetensors(bytes(range(256)) * 100)
+SIZE = len(README) + len(CONFIG) + len(WEIGHTS)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A small model as it lies on a publisher's disk, at rest for a while."""
     root = tmp_path / "model"
-    write(root / "README.md", b"# A model\n")
-    write(root / "config.json", b"{}\n")
-    write(root / "weights" / "model.safetensors", bytes(range(256)) * 100)
+    write(root / "README.md", README)
+    write(root / "config.json", CONFIG)
+    write(root / "weights" / "model.safetensors", WEIGHTS)
     return root
 
 
@@ -108,7 +112,7 @@ def test_the_bytes_stand_in_the_store_under_their_hash(folder: Path, store: Path
         sha256 = hashlib.sha256(content).hexdigest()
         assert (file.sha256, file.size) == (sha256, len(content))
         assert (store / sha256[:2] / sha256[2:4] / sha256).read_bytes() == content
-    assert (revision.file_count, revision.total_bytes) == (3, 25613)
+    assert (revision.file_count, revision.total_bytes) == (3, SIZE)
     assert revision.message == "First"
 
 
@@ -162,14 +166,14 @@ def test_progress_tells_every_byte(folder: Path) -> None:
     for _ in range(2):
         seen.clear()
         publish(folder, progress=seen.append)
-        assert sum(seen) == 25613
+        assert sum(seen) == SIZE
 
 
 def test_publishing_leaves_its_row_in_the_audit_trail(folder: Path) -> None:
     revision = publish(folder)
     event = AuditEvent.objects.get(action="revision.published")
     assert event.details["sha"] == revision.sha
-    assert event.details["bytes"] == 25613
+    assert event.details["bytes"] == SIZE
 
 
 # -- the second time ----------------------------------------------------------------------

@@ -15,9 +15,9 @@ from weights.errors import StorageUnavailable
 from weights.models import Blob, Revision, VerificationRun
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
-from weights.verification import queueing, reading
+from weights.verification import checking, leases, queueing, reading
+from weights.verification.leases import LEASE
 from weights.verification.outcomes import REREADS, TRIES
-from weights.verification.reading import LEASE
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")
 
@@ -245,7 +245,7 @@ def test_the_result_of_a_worker_that_lost_its_lease_does_not_count(
 def test_a_long_read_renews_its_lease_and_shows_how_far_it_is(
     shard: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "SIGN_OF_LIFE", 0.0)
+    monkeypatch.setattr(leases, "SIGN_OF_LIFE", 0.0)
     monkeypatch.setattr(reading, "BUFFER", 1000)
     seen: list[int] = []
     save = VerificationRun.save
@@ -333,8 +333,14 @@ def test_with_a_dead_broker_the_sweep_stops_and_work_stays_due(
     assert Blob.objects.due_for_check(timezone.now()).count() == 2
 
 
-def test_the_sweep_settles_a_revision_that_a_crash_left_complete(revision: Revision) -> None:
-    Blob.objects.update(state=Blob.State.VERIFIED, check_due_at=None)
+def test_the_sweep_settles_a_revision_that_a_crash_left_complete(
+    revision: Revision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(checking, "settle", lambda revision: False)
+        verify_all()
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.PENDING
     verification.sweep()
     revision.refresh_from_db()
     assert revision.state == Revision.State.VISIBLE

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.db.models import Prefetch, Q
 from ninja import Query, Router
 
-from weights import manifest_signing
+from weights import inspections, manifest_signing
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
@@ -119,7 +119,8 @@ def file_list(
     """Every file with its size and hashes, of gated checkpoints too: bytes are what is gated."""
     checkpoint = checkpoint_published(request.auth, f"{org}/{name}")
     found = revision_named(checkpoint, revision)
-    files = found.files.select_related("blob")[offset : offset + limit]
+    files = list(found.files.select_related("blob")[offset : offset + limit])
+    seen = inspections.of_files(files)
     path = f"/checkpoints/{checkpoint.repo_id}/files"
     return schemas.ManifestPage(
         repo=checkpoint.repo_id,
@@ -127,7 +128,7 @@ def file_list(
         manifest_sha256=found.manifest_sha256,
         total=found.file_count,
         bytes=found.total_bytes,
-        files=[schemas.FileTold.of(file) for file in files],
+        files=[schemas.FileTold.of(file, seen.get(file.pk)) for file in files],
         next=following(path, {"revision": found.sha}, limit, offset, found.file_count),
     )
 

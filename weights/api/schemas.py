@@ -12,7 +12,15 @@ from accounts.duo import UseTerm
 from accounts.extras import Extra
 from accounts.models import Attachment, Grant, Licence, LicenceVersion, Remark, Tier
 from accounts.receipts import Receipt
-from weights.models import Checkpoint, CheckpointLink, File, KnownIssue, ManifestKey, Revision
+from weights.models import (
+    Checkpoint,
+    CheckpointLink,
+    File,
+    Inspection,
+    KnownIssue,
+    ManifestKey,
+    Revision,
+)
 
 
 def address(path: str) -> str:
@@ -128,6 +136,7 @@ class TierDetail(TierTold):
     term_days: int
     file_link_minutes: int
     checkpoint_link_hours: int
+    inspected_only: bool = Field(description="Takes no file whose format cannot be inspected")
     blocked_countries: list[str] = Field(description="Two-letter codes", examples=[["KP"]])
     questions: list[str]
     url: str
@@ -145,6 +154,7 @@ class TierDetail(TierTold):
             term_days=tier.term_days,
             file_link_minutes=tier.file_link_minutes,
             checkpoint_link_hours=tier.checkpoint_link_hours,
+            inspected_only=tier.inspected_only,
             blocked_countries=[str(country) for country in tier.blocked_countries],
             questions=questions,
             url=address(f"/tiers/{tier.slug}/"),
@@ -347,6 +357,33 @@ class RevisionTold(Schema):
         )
 
 
+class InspectionTold(Schema):
+    """What a file was found to be, by its name; `imports` are those of its pickles.
+
+    `outcome` is inspected, not_inspected, refused, or overridden: refused, and let pass by two
+    staff members.
+    """
+
+    format: str = Field(examples=["safetensors"])
+    outcome: str
+    reason: str = Field(description="Why it was refused or not inspected; empty otherwise")
+    imports: list[str]
+    tensors: int | None
+    made_at: datetime
+
+    @classmethod
+    def of(cls, inspection: Inspection) -> "InspectionTold":
+        refused = inspection.outcome == Inspection.Outcome.REFUSED
+        return cls(
+            format=inspection.kind,
+            outcome="overridden" if refused and inspection.is_overridden else inspection.outcome,
+            reason=inspection.reason,
+            imports=inspection.imports,
+            tensors=inspection.tensors,
+            made_at=inspection.made_at,
+        )
+
+
 class FileTold(Schema):
     """One line of a manifest; `git_oid` is the git blob id of the file or of its LFS pointer."""
 
@@ -358,9 +395,10 @@ class FileTold(Schema):
     part: int | None
     shard: int | None
     state: str = Field(description="verified; anything else is not served now")
+    inspection: InspectionTold | None = Field(description="null until its format was looked at")
 
     @classmethod
-    def of(cls, file: File) -> "FileTold":
+    def of(cls, file: File, inspection: Inspection | None) -> "FileTold":
         return cls(
             path=file.path,
             size=file.size,
@@ -370,6 +408,7 @@ class FileTold(Schema):
             part=file.part,
             shard=file.shard,
             state=file.blob.state,
+            inspection=InspectionTold.of(inspection) if inspection else None,
         )
 
 

@@ -8,7 +8,8 @@ from accounts.models import ApiToken, User
 from accounts.models.token import Scope
 from accounts.tiers import AccessMode
 from weights.hub_api.listings import Entry, Listing
-from weights.models import Ref, Revision
+from weights.inspection import kinds
+from weights.models import Inspection, Ref, Revision
 from weights.search import Found
 
 GATED: dict[AccessMode, str | bool] = {
@@ -84,8 +85,10 @@ def _sibling(entry: Entry, *, blobs: bool) -> dict[str, Any]:
     return sibling
 
 
-def tree_entry(entry: Entry, last: Revision | None = None) -> dict[str, Any]:
-    """A file or folder; with `last`, the revision that changed it last."""
+def tree_entry(
+    entry: Entry, last: Revision | None = None, inspection: Inspection | None = None
+) -> dict[str, Any]:
+    """A file or folder; with `last`, the revision that changed it last, and what it was found."""
     told: dict[str, Any] = {
         "type": "directory" if entry.is_folder else "file",
         "path": entry.path,
@@ -98,6 +101,8 @@ def tree_entry(entry: Entry, last: Revision | None = None) -> dict[str, Any]:
             "title": _title(last),
             "date": date(last.visible_at or last.created_at),
         }
+        if not entry.is_folder:
+            told["securityFileStatus"] = security(inspection)
     if entry.sha256:
         told["lfs"] = {
             "oid": entry.sha256,
@@ -105,6 +110,51 @@ def tree_entry(entry: Entry, last: Revision | None = None) -> dict[str, Any]:
             "pointerSize": entry.pointer_size,
         }
     return told
+
+
+def security(inspection: Inspection | None) -> dict[str, Any]:
+    """The Hub's words for an inspection; no scanner for viruses runs here."""
+    status = security_level(inspection)
+    imports: dict[str, Any] | None = None
+    if inspection is not None and inspection.family == kinds.PICKLE:
+        allowed = status == "safe"
+        imports = {
+            "status": {"safe": "innocuous"}.get(status, status),
+            "pickleImports": [_pickle_import(name, allowed=allowed) for name in inspection.imports],
+        }
+    return {
+        "status": status,
+        "avScan": {"status": "unscanned"},
+        "pickleImportScan": imports,
+    }
+
+
+def security_level(inspection: Inspection | None) -> str:
+    """`safe`, `unscanned`, `suspicious` for what two people let pass, or `unsafe`."""
+    if inspection is None or inspection.outcome == Inspection.Outcome.NOT_INSPECTED:
+        return "unscanned"
+    if inspection.outcome == Inspection.Outcome.INSPECTED:
+        return "safe"
+    return "suspicious" if inspection.is_overridden else "unsafe"
+
+
+def _pickle_import(name: str, *, allowed: bool) -> dict[str, str]:
+    module, _, attribute = name.rpartition(".")
+    safety = "innocuous" if allowed else "suspicious"
+    return {"module": module, "name": attribute, "safety": safety}
+
+
+def repository_security(found: dict[str, Inspection], files: int) -> dict[str, Any]:
+    """All of a revision's inspections in short; `files` is how many it has."""
+    levels = {path: security_level(one) for path, one in sorted(found.items())}
+    return {
+        "scansDone": len(found) == files,
+        "filesWithIssues": [
+            {"path": path, "level": level}
+            for path, level in levels.items()
+            if level in {"suspicious", "unsafe"}
+        ],
+    }
 
 
 def refs(found: Iterable[Ref]) -> dict[str, list[dict[str, str]]]:

@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.models import RoleAssignment
 from accounts.models.token import Scope
 from accounts.roles import Role
-from weights import contents, download_counts, gate, serving
+from weights import contents, download_counts, gate, inspections, serving
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.gate import Decision, Missing
 from weights.hub_api import kept, payloads
@@ -121,6 +121,9 @@ def model_info(
     known = Found(checkpoint, found, contents.of_revision(found), download_counts.of(checkpoint.pk))
     files = payloads.siblings(listing(found), blobs=is_true(request.GET.get("blobs")))
     told = payloads.model_info(known, files)
+    if is_true(request.GET.get("securityStatus")):
+        seen = inspections.of_revision(found)
+        told["securityRepoStatus"] = payloads.repository_security(seen, found.file_count)
     wanted = expanded(request)
     return as_json(payloads.only(told, wanted) if wanted else told)
 
@@ -139,10 +142,12 @@ def tree(
     if is_true(request.GET.get("expand")):
         last = last_changes(found)
         entries = _below(found, folder, recursive=recursive)
+        here = entries[start : start + EXPANDED_PAGE]
+        seen = inspections.of_paths(found, [entry.path for entry in here])
         return _page(
             request,
             entries,
-            lambda entry: payloads.tree_entry(entry, last.get(entry.path)),
+            lambda entry: payloads.tree_entry(entry, last.get(entry.path), seen.get(entry.path)),
             address,
             EXPANDED_PAGE,
         )
@@ -179,10 +184,13 @@ def paths_info(
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
     known = listing(found).by_path
-    last = last_changes(found) if is_true(request.POST.get("expand")) else {}
     asked = dict.fromkeys(path.strip("/") for path in request.POST.getlist("paths"))
+    told = [path for path in asked if path in known]
+    if not is_true(request.POST.get("expand")):
+        return as_json([payloads.tree_entry(known[path]) for path in told])
+    last, seen = last_changes(found), inspections.of_paths(found, told)
     return as_json(
-        [payloads.tree_entry(known[path], last.get(path)) for path in asked if path in known]
+        [payloads.tree_entry(known[path], last.get(path), seen.get(path)) for path in told]
     )
 
 

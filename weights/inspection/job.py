@@ -7,6 +7,6 @@ from weights.inspection.allowed import allowed
 from weights.inspection.source import Source
 
 
-def inspect(source: Source, family: kinds.Family, suffix: str, extra: list[str]) -> dict[str, Any]:
+def inspect(source: Source, family: str, extra: list[str]) -> dict[str, Any]:
     """The verdict as plain values; `extra` imports are allowed beside the standard ones."""
-    return kinds.inspect(source, family, allowed(extra), suffix).as_json()
+    return kinds.inspect(source, family, allowed(extra)).as_json()

@@ -6,17 +6,20 @@ as a zip or a pickle. What nothing here understands is kept and said to be not i
 """
 
 import io
-from typing import Literal, get_args
+from pathlib import PurePosixPath
 
 from weights.inspection import pickles, safetensors_file, torch_legacy, torch_zip
 from weights.inspection.pickles import Allowed
 from weights.inspection.source import Source, Window
 from weights.inspection.verdict import Refused, Verdict
 
-Family = Literal["safetensors", "pickle", "other"]
-FAMILIES: tuple[Family, ...] = get_args(Family)
+#: Names that are looked at in the same way: `safetensors`, `pickle`, the suffix of a format that
+#: nothing here can look into, or `other`.
+SAFETENSORS, PICKLE, OTHER = "safetensors", "pickle", "other"
+#: Characters of a family's name at most.
+FAMILY_MOST = 16
 
-_PICKLE_NAMES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+_PICKLE_NAMES = {"pt", "pth", "bin", "ckpt", "pkl", "pickle"}
 #: Bytes of a text at most.
 TEXT_MOST = 256 * 1024 * 1024
 #: First bytes by which a text, and a pickle without a signature, are told from other files.
@@ -30,50 +33,46 @@ _SIGNATURES = (
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "Zstandard"),
 )
-_NAMES = {
-    ".gguf": "GGUF",
-    ".onnx": "ONNX",
-    ".h5": "HDF5",
-    ".hdf5": "HDF5",
-    ".msgpack": "MessagePack",
-    ".npy": "NumPy array",
-    ".npz": "NumPy archive",
-    ".tflite": "TensorFlow Lite",
-    ".pb": "Protocol buffers",
-    ".model": "SentencePiece",
+_OPAQUE_NAMES = {
+    "gguf": "GGUF",
+    "onnx": "ONNX",
+    "h5": "HDF5",
+    "hdf5": "HDF5",
+    "msgpack": "MessagePack",
+    "npy": "NumPy array",
+    "npz": "NumPy archive",
+    "tflite": "TensorFlow Lite",
+    "pb": "Protocol buffers",
+    "model": "SentencePiece",
 }
 
 
-def family(path: str) -> Family:
+def family(path: str) -> str:
     """What loaders take a file of this name for."""
-    name = path.lower()
-    if name.endswith(".safetensors"):
-        return "safetensors"
-    return "pickle" if name.endswith(_PICKLE_NAMES) else "other"
+    suffix = PurePosixPath(path.lower()).suffix.removeprefix(".")
+    if suffix == SAFETENSORS or suffix in _OPAQUE_NAMES:
+        return suffix
+    return PICKLE if suffix in _PICKLE_NAMES else OTHER
 
 
-def is_parsed(family: Family) -> bool:
+def is_parsed(family: str) -> bool:
     """Whether a file of this family is given to a parser, so to a child process."""
-    return family != "other"
+    return family in {SAFETENSORS, PICKLE}
 
 
-def inspect(source: Source, family: Family, allowed: Allowed, suffix: str = "") -> Verdict:
+def inspect(source: Source, family: str, allowed: Allowed) -> Verdict:
     """What a file of this family is; a refusal is a verdict too."""
     try:
-        if family == "safetensors":
+        if family == SAFETENSORS:
             return safetensors_file.inspect(source)
-        if family == "pickle":
+        if family == PICKLE:
             return _pickle(source, allowed)
-        return _other(source, suffix)
+        return _other(source, _OPAQUE_NAMES.get(family, ""))
     except Refused as refused:
-        return Verdict(_KINDS[family], "refused", str(refused), refused.imports)
+        return Verdict(_KINDS.get(family, "text"), "refused", str(refused), refused.imports)
 
 
-_KINDS: dict[Family, str] = {
-    "safetensors": safetensors_file.KIND,
-    "pickle": "PyTorch or pickle",
-    "other": "text",
-}
+_KINDS = {SAFETENSORS: safetensors_file.KIND, PICKLE: "PyTorch or pickle"}
 
 
 def _pickle(source: Source, allowed: Allowed) -> Verdict:
@@ -96,9 +95,9 @@ def _bare_pickle(source: Source, allowed: Allowed) -> Verdict:
     return Verdict("pickle", "inspected", imports=pickles.one_stream(stream, allowed))
 
 
-def _other(source: Source, suffix: str) -> Verdict:
+def _other(source: Source, named: str) -> Verdict:
     head = source.read(0, HEAD)
-    known = _NAMES.get(suffix) or _signed(head)
+    known = named or _signed(head)
     if known or not _is_text(head):
         return Verdict(
             known or "unknown", "not_inspected", "nothing here can look into this format"

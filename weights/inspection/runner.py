@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from weights.inspection import child, safetensors_file
-from weights.inspection.kinds import Family, is_parsed
+from weights.inspection.kinds import SAFETENSORS, is_parsed
 from weights.inspection.kinds import inspect as inspect_here
 from weights.inspection.source import Source
 from weights.inspection.verdict import Verdict
@@ -43,16 +43,16 @@ class Broken(Exception):
     """The child came to no result; the sentence says why."""
 
 
-def inspect(source: Source, family: Family, *, suffix: str = "", extra: list[str]) -> Verdict:
+def inspect(source: Source, family: str, *, extra: list[str]) -> Verdict:
     """What a file is, by a parser in a child process where its family has one.
 
     A child that crashes, is too slow or wants too much refuses the file. What reading the
     source raises goes to the caller.
     """
     if not is_parsed(family):
-        return inspect_here(source, family, frozenset(), suffix)
-    arguments = {"family": family, "suffix": suffix, "extra": extra}
-    mapped = source.size + safetensors_file.HEADER_MOST if family == "safetensors" else 0
+        return inspect_here(source, family, frozenset())
+    arguments = {"family": family, "extra": extra}
+    mapped = source.size + safetensors_file.HEADER_MOST if family == SAFETENSORS else 0
     job = Job("weights.inspection.job:inspect", arguments, mapped)
     try:
         found = run(job, source)

@@ -5,6 +5,7 @@ from weights.models.checkpoint import Checkpoint
 from weights.models.download import Download
 from weights.models.family import Family
 from weights.models.file_facts import FileFacts
+from weights.models.inspection import Inspection, InspectionOverride
 from weights.models.known_issue import KnownIssue
 from weights.models.link import CheckpointLink
 from weights.models.recall import Recall
@@ -22,6 +23,8 @@ __all__ = [
     "Family",
     "File",
     "FileFacts",
+    "Inspection",
+    "InspectionOverride",
     "IntakeNote",
     "KnownIssue",
     "ManifestKey",

@@ -17,6 +17,19 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
         return self.filter(free, waiting | models.Q(check_due_at__lte=now))
 
+    def awaiting_inspection(self) -> "BlobQuerySet":
+        """Blobs with whole bytes, some name of which is still to be looked at.
+
+        One whose bytes are to be read is looked at in the same pass.
+        """
+        return self.filter(inspect_due_at__isnull=False, check_due_at=None).exclude(
+            state__in=UNVERIFIED
+        )
+
+    def due_for_inspection(self, now: datetime) -> "BlobQuerySet":
+        free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
+        return self.awaiting_inspection().filter(free, inspect_due_at__lte=now)
+
     def awaiting_result(self) -> "BlobQuerySet":
         """Blobs whose check is asked for and has not come to a result."""
         return self.filter(models.Q(state__in=UNVERIFIED) | models.Q(check_due_at__isnull=False))
@@ -37,6 +50,7 @@ class Blob(models.Model):
     class State(models.TextChoices):
         UPLOADED = "uploaded", "Stored, waiting for its check"
         HASHING = "hashing", "Being read"
+        SCANNING = "scanning", "Its format is being inspected"
         VERIFIED = "verified", "Verified"
         QUARANTINED = "quarantined", "Quarantined"
 
@@ -52,6 +66,9 @@ class Blob(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
     #: When the sweep next queues it; None once its check has come to a result.
     check_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    #: When the sweep next sends it to an inspection of its names, its bytes being known as whole;
+    #: None once all of them were looked at.
+    inspect_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
@@ -93,7 +110,7 @@ class Blob(models.Model):
         return ""
 
 
-UNVERIFIED = (Blob.State.UPLOADED, Blob.State.HASHING)
+UNVERIFIED = (Blob.State.UPLOADED, Blob.State.HASHING, Blob.State.SCANNING)
 
 
 class IntakeNote(models.Model):

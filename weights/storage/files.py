@@ -77,6 +77,14 @@ class FileStorage:
         except OSError as error:
             raise _refusal(error, self.root) from error
 
+    def read(self, sha256: str, start: int, length: int, version: str = "") -> bytes:
+        content = bytearray(length)
+        found = 0
+        with self.open(sha256) as stream:
+            while part := os.preadv(stream.fileno(), [memoryview(content)[found:]], start + found):
+                found += part
+        return bytes(content[:found])
+
     def excerpt(self, sha256: str, most: int) -> bytes:
         with self.open(sha256) as stream:
             return stream.read(most)

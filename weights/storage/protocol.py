@@ -66,6 +66,12 @@ class BlobStorage(Protocol):
         Keys are below the store's own place; those of blobs are `blob_key`s.
         """
 
+    def read(self, sha256: str, start: int, length: int, version: str = "") -> bytes:
+        """Bytes from `start` on, fewer than `length` only at the end; raises BlobMissing.
+
+        `version` asks for one state of the object, where the store keeps versions.
+        """
+
     def excerpt(self, sha256: str, most: int) -> bytes:
         """The first bytes, for somebody who waits: they come within ten seconds or not at all."""
 

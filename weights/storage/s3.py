@@ -59,6 +59,7 @@ _STAGING = "staging/"
 
 Checksums = Literal["sha256", "crc32", "none"]
 _GONE = {"404", "NoSuchKey", "NotFound"}
+_PAST = {"416", "InvalidRange"}
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 
@@ -146,6 +147,21 @@ class S3Storage:
             found = self.client.get_object(**self.at(sha256))
         stored = _stored(blob_key(sha256), found["ContentLength"], found)
         return cast(BinaryIO, S3Reader(found["Body"], found.get("VersionId", ""), stored))
+
+    def read(self, sha256: str, start: int, length: int, version: str = "") -> bytes:
+        if not length:
+            return b""
+        wanted: dict[str, str] = {"Range": f"bytes={start}-{start + length - 1}"}
+        if version:
+            wanted["VersionId"] = version
+        try:
+            with self.asking():
+                found = self.client.get_object(**self.at(sha256), **wanted)  # type: ignore[arg-type]
+        except PastTheEnd:
+            return b""
+        stored = _stored(blob_key(sha256), found["ContentLength"], found)
+        with S3Reader(found["Body"], version, stored) as stream:
+            return b"".join(iter(lambda: stream.read(1 << 20) or b"", b""))
 
     def excerpt(self, sha256: str, most: int) -> bytes:
         end = time.monotonic() + EXCERPT_SECONDS
@@ -324,6 +340,10 @@ def _read_until(body: Any, size: int, end: float) -> bytes:
     return bytes(content)
 
 
+class PastTheEnd(StorageUnavailable):
+    """A range that begins behind the object's last byte."""
+
+
 class S3Upload:
     """Gathers parts; small content goes to its key in one step, large by way of a staging key."""
 
@@ -445,6 +465,8 @@ def _refusal(error: Exception, bucket: str) -> WeightsError:
     code = str(response.get("Error", {}).get("Code", ""))
     if code in _GONE:
         return BlobMissing(f"the bucket {bucket} does not hold it")
+    if code in _PAST:
+        return PastTheEnd(f"the bucket {bucket} holds no such bytes of it")
     if code in _FULL:
         return StorageFull(f"the bucket {bucket} is full; free some room and run the same again")
     if code in _DAMAGED:

@@ -1,14 +1,15 @@
-"""Re-read every blob from the store; a revision is visible once all of its blobs proved good.
+"""Re-read every blob from the store and inspect its format; a revision is visible once all passed.
 
 The rows are the memory. A blob is due while its check has no result; a worker leases the
 row, and its result counts only while the lease is its own. So a check may be queued twice,
 run late or be killed at any instant, and the end is the same.
 """
 
-from weights.verification.checking import verify
+from weights.verification.checking import inspect, verify
 from weights.verification.outcomes import fail_revisions
 from weights.verification.queueing import (
     ask_again,
+    ask_outdated_again,
     begin_again,
     claim_fresh_check,
     queue,
@@ -16,14 +17,24 @@ from weights.verification.queueing import (
     sweep,
 )
 from weights.verification.settling import settle
-from weights.verification.standing import Standing, revisions_to_verify, standing
+from weights.verification.standing import (
+    Progress,
+    Standing,
+    progress_of,
+    revisions_to_verify,
+    standing,
+)
 
 __all__ = [
+    "Progress",
     "Standing",
     "ask_again",
+    "ask_outdated_again",
     "begin_again",
     "claim_fresh_check",
     "fail_revisions",
+    "inspect",
+    "progress_of",
     "queue",
     "queue_after_commit",
     "revisions_to_verify",

@@ -1,18 +1,22 @@
-"""One pass over one blob: claim it, read it, keep what came of it."""
+"""One pass over one blob: claim it, read it, look at what it is, keep what came of it."""
 
 import os
 import socket
 import time
 from collections.abc import Callable
-from datetime import datetime
 
-from django.db import models
+from django.db.models import Case, F, QuerySet, Value, When
 from django.utils import timezone
 
+from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, Revision, VerificationRun
+from weights.models.blob import UNVERIFIED
 from weights.storage import BlobStorage, blob_storage
-from weights.verification.outcomes import conclude
-from weights.verification.reading import LEASE, LeaseLost, Reading, read
+from weights.verification import inspecting
+from weights.verification.inspecting import Look
+from weights.verification.leases import LeaseLost, claim
+from weights.verification.outcomes import conclude, conclude_inspection, inspect_later
+from weights.verification.reading import Finding, Reading, not_read, read
 from weights.verification.settling import settle
 
 Result = VerificationRun.Result
@@ -30,42 +34,65 @@ def verify(
     A blob that another worker reads is left to it. An unreadable store is tried again later.
     `pace` is told the bytes of each step and may sleep, each time for less than a minute.
     """
-    lease = _lease(blob_id)
+    lease = claim(Blob.objects.awaiting_result(), blob_id, attempts=F("attempts") + 1)
     if lease is None:
         return
-    blob = Blob.objects.get(pk=blob_id)
-    run = _begin_run(blob, worker)
+    run = _begin_run(lease.blob, worker)
     started = time.monotonic()
     try:
-        finding = read(Reading(blob, run, lease, pace), storage or blob_storage())
-        conclude(blob, run, finding, seconds=time.monotonic() - started)
+        finding, looks = _pass(Reading(lease, run, pace), storage or blob_storage())
+        conclude(lease, run, finding, looks, seconds=time.monotonic() - started)
     except LeaseLost:
         _abandon(VerificationRun.objects.filter(pk=run.pk))
         return
-    for revision in Revision.objects.awaiting_verification().filter(files__blob=blob).distinct():
-        settle(revision)
+    _settle_those_of(lease.blob)
 
 
-def _lease(blob_id: int) -> datetime | None:
-    """Claim a due blob; None when it isn't due or another worker holds it."""
-    now = timezone.now()
-    free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
-    claimed = (
-        Blob.objects.awaiting_result()
-        .filter(free, pk=blob_id)
-        .update(leased_until=now + LEASE, attempts=models.F("attempts") + 1)
-    )
-    return now + LEASE if claimed else None
+def inspect(blob_id: int, *, storage: BlobStorage | None = None) -> None:
+    """Look at the names of a blob whose bytes are known to be whole; again does no harm."""
+    lease = claim(Blob.objects.awaiting_inspection(), blob_id)
+    if lease is None:
+        return
+    try:
+        try:
+            version = lease.blob.version_of((storage or blob_storage()).address)
+            looks = inspecting.look(lease, storage or blob_storage(), version)
+        except (BlobMissing, StorageUnavailable, OSError) as error:
+            inspect_later(lease, str(error))
+            return
+        conclude_inspection(lease, looks)
+    except LeaseLost:
+        return
+    _settle_those_of(lease.blob)
+
+
+def _pass(reading: Reading, storage: BlobStorage) -> tuple[Finding, list[Look]]:
+    """Whether the bytes are what their name says, and then what they are as what files say."""
+    finding = read(reading, storage)
+    if finding.result != Result.VERIFIED or reading.blob.held:
+        return finding, []
+    VerificationRun.objects.filter(pk=reading.run.pk).update(bytes_read=finding.bytes_read)
+    state = Case(When(state__in=UNVERIFIED, then=Value(Blob.State.SCANNING)), default=F("state"))
+    reading.lease.renew(state=state)
+    try:
+        return finding, inspecting.look(reading.lease, storage, finding.version, afresh=True)
+    except (BlobMissing, StorageUnavailable, OSError) as error:
+        return not_read(error), []
 
 
 def _begin_run(blob: Blob, worker: str) -> VerificationRun:
     """Note who reads from when; a run that still seems to go on was its worker's last."""
     _abandon(blob.runs.filter(result=Result.RUNNING))
-    Blob.objects.filter(pk=blob.pk, state=Blob.State.UPLOADED).update(state=Blob.State.HASHING)
+    Blob.objects.filter(pk=blob.pk, state__in=UNVERIFIED).update(state=Blob.State.HASHING)
     return VerificationRun.objects.create(
         blob=blob, worker=worker or f"{socket.gethostname()}:{os.getpid()}"
     )
 
 
-def _abandon(runs: "models.QuerySet[VerificationRun]") -> None:
+def _abandon(runs: "QuerySet[VerificationRun]") -> None:
     runs.update(result=Result.ABANDONED, finished_at=timezone.now())
+
+
+def _settle_those_of(blob: Blob) -> None:
+    for revision in Revision.objects.awaiting_verification().filter(files__blob=blob).distinct():
+        settle(revision)

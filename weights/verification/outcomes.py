@@ -9,8 +9,11 @@ from django.utils import timezone
 from accounts.background import queue_after_commit
 from accounts.models import AuditEvent
 from weights import recalls
-from weights.models import Blob, File, Revision, VerificationRun
-from weights.verification.reading import Finding, LeaseLost
+from weights.models import Blob, File, Inspection, Revision, VerificationRun
+from weights.verification import inspecting
+from weights.verification.inspecting import Look
+from weights.verification.leases import Lease
+from weights.verification.reading import Finding
 
 log = logging.getLogger(__name__)
 
@@ -21,17 +24,18 @@ _MAY_ERR = {Result.MISMATCH, Result.MISSING}
 #: Tries at an unreadable store before its revisions are said to have failed; the sweep goes on.
 TRIES = 8
 RETRY_AT_MOST = timedelta(hours=1)
+INSPECT_AGAIN = timedelta(minutes=5)
 #: A blob that was good before is read so often again before it counts as bad: memory, cables
 #: and caches err too. It is given to nobody meanwhile.
 REREADS = 3
 
 
 @transaction.atomic
-def conclude(blob: Blob, run: VerificationRun, finding: Finding, *, seconds: float) -> None:
-    """Result, state and audit event together, if the lease still holds."""
-    locked = Blob.objects.select_for_update().get(pk=blob.pk)
-    if locked.leased_until != blob.leased_until:
-        raise LeaseLost
+def conclude(
+    lease: Lease, run: VerificationRun, finding: Finding, looks: list[Look], *, seconds: float
+) -> None:
+    """Results, state and audit event together, if the lease still holds."""
+    locked = lease.locked()
     run.result = finding.result
     run.found_sha256 = finding.sha256
     run.bytes_read = finding.bytes_read
@@ -40,7 +44,10 @@ def conclude(blob: Blob, run: VerificationRun, finding: Finding, *, seconds: flo
     run.finished_at = timezone.now()
     run.save()
     if finding.result == Result.VERIFIED:
-        _accept(locked, finding)
+        locked.version, locked.mark = finding.version, finding.mark
+        locked.version_in = finding.version_in
+        inspecting.keep(locked, looks)
+        _weigh(locked)
     elif finding.result == Result.UNREADABLE:
         _try_later(locked, finding.reason)
     elif finding.result in _MAY_ERR and _was_good(locked) and locked.doubts < REREADS:
@@ -49,18 +56,73 @@ def conclude(blob: Blob, run: VerificationRun, finding: Finding, *, seconds: flo
         _quarantine(locked, finding)
 
 
-def _accept(blob: Blob, finding: Finding) -> None:
+@transaction.atomic
+def conclude_inspection(lease: Lease, looks: list[Look]) -> None:
+    """The same for a look at the names of bytes that nobody read whole again."""
+    locked = lease.locked()
+    inspecting.keep(locked, looks)
+    locked.leased_until = locked.inspect_due_at = None
+    reason = inspecting.closing_reason(locked)
+    if locked.held or bool(reason) == (locked.state == Blob.State.QUARANTINED):
+        locked.save()
+    elif reason:
+        _refuse(locked, reason)
+    else:  # no longer refused: a whole check puts it back
+        locked.check_due_at = timezone.now()
+        locked.save()
+        queue_after_commit("weights.verify_blob", locked.pk)
+
+
+def inspect_later(lease: Lease, reason: str) -> None:
+    """The store did not answer: the sweep asks for the look once more."""
+    log.warning("%s is not inspected yet: %s", lease.blob, reason)
+    held = Blob.objects.filter(pk=lease.blob.pk, leased_until=lease.until)
+    held.update(leased_until=None, inspect_due_at=timezone.now() + INSPECT_AGAIN)
+
+
+def _weigh(blob: Blob) -> None:
+    """Bytes that are what their name says: held, refused for what they are, or good."""
+    reason = inspecting.closing_reason(blob)
     if blob.held:
         _keep_held(blob)
-        return
-    blob.state = Blob.State.VERIFIED
-    blob.version, blob.mark, blob.version_in = finding.version, finding.mark, finding.version_in
-    blob.quarantine_reason = ""
-    blob.last_verified_at = timezone.now()
-    blob.leased_until = blob.check_due_at = None
+    elif reason:
+        _refuse(blob, reason)
+    else:
+        _accept(blob)
+
+
+def _refuse(blob: Blob, reason: str) -> None:
+    """Whole bytes that would do harm where they are loaded: given to nobody.
+
+    Whoever fetched them is not told: rules that grew stricter say nothing of these bytes' past.
+    The owner who judges them harmful calls them back (`weights.quarantine.hold`).
+    """
+    blob.state = Blob.State.QUARANTINED
+    blob.quarantine_reason = reason[:500]
+    blob.leased_until = blob.check_due_at = blob.inspect_due_at = None
     blob.attempts = blob.doubts = 0
     blob.save()
-    AuditEvent.record("blob.verified", target=blob, details={"sha256": blob.sha256})
+    refusing = Inspection.objects.refusing().filter(blob=blob)
+    details = {
+        "sha256": blob.sha256,
+        "reason": reason,
+        "imports": {one.family: one.imports for one in refusing if one.imports},
+    }
+    AuditEvent.record("blob.refused", target=blob, result="failed", details=details)
+    log.error("%s refused: %s", blob, reason)
+    fail_revisions(blob, reason)
+
+
+def _accept(blob: Blob) -> None:
+    blob.state = Blob.State.VERIFIED
+    blob.quarantine_reason = ""
+    blob.last_verified_at = timezone.now()
+    blob.leased_until = blob.check_due_at = blob.inspect_due_at = None
+    blob.attempts = blob.doubts = 0
+    blob.save()
+    formats = dict(Inspection.objects.filter(blob=blob).values_list("kind", "outcome"))
+    details = {"sha256": blob.sha256, "formats": formats}
+    AuditEvent.record("blob.verified", target=blob, details=details)
     recalls.proved_good(blob)
 
 
@@ -105,7 +167,7 @@ def _quarantine(blob: Blob, finding: Finding) -> None:
     gave_out_bad_bytes = _was_good(blob) and finding.result != Result.MISSING
     blob.state = Blob.State.QUARANTINED
     blob.quarantine_reason = reason[:500]
-    blob.leased_until = blob.check_due_at = None
+    blob.leased_until = blob.check_due_at = blob.inspect_due_at = None
     blob.save()
     details = {"sha256": blob.sha256, "reason": reason}
     AuditEvent.record("blob.quarantined", target=blob, result="failed", details=details)
@@ -119,10 +181,12 @@ def fail_revisions(blob: Blob, reason: str) -> None:
     """Revisions that wait for this blob say why they stay invisible."""
     files = File.objects.filter(blob=blob, revision__state=Revision.State.PENDING)
     for file in files.select_related("revision").order_by("revision", "path"):
-        failed = Revision.objects.filter(pk=file.revision_id, state=Revision.State.PENDING)
-        why = f"{file.path}: {reason}"
-        if failed.update(state=Revision.State.FAILED, state_reason=why[:500]):
-            details = {"sha": file.revision.sha, "path": file.path, "reason": reason}
-            AuditEvent.record(
-                "revision.failed", target=file.revision, result="failed", details=details
-            )
+        fail(file.revision, f"{file.path}: {reason}")
+
+
+def fail(revision: Revision, why: str) -> None:
+    """Note why a revision stays invisible; the first reason stands, and is told once."""
+    waiting = Revision.objects.filter(pk=revision.pk, state=Revision.State.PENDING)
+    if waiting.update(state=Revision.State.FAILED, state_reason=why[:500]):
+        details = {"sha": revision.sha, "reason": why}
+        AuditEvent.record("revision.failed", target=revision, result="failed", details=details)

@@ -6,7 +6,9 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.background import queue_now
-from weights.models import Blob, Revision
+from weights.inspection.verdict import VERSION
+from weights.models import Blob, Inspection, Revision
+from weights.verification.inspecting import allowed_mark, unseen_of
 from weights.verification.settling import settle
 
 #: A queued blob is queued again after this, should its message be lost.
@@ -15,10 +17,16 @@ QUEUED_AT_ONCE = 500
 
 
 def queue_after_commit(revision: Revision) -> None:
-    """Queue the unverified blobs of a revision, the largest first, once it is recorded."""
-    transaction.on_commit(
-        lambda: queue(Blob.objects.unverified().filter(files__revision=revision).distinct())
-    )
+    """Queue what is to be checked of a revision, the largest first, once it is recorded."""
+    transaction.on_commit(lambda: _queue_of(revision))
+
+
+def _queue_of(revision: Revision) -> None:
+    blobs = Blob.objects.filter(files__revision=revision).distinct()
+    queue(blobs.unverified())
+    unseen = Blob.objects.filter(pk__in=unseen_of(revision), state=Blob.State.VERIFIED)
+    unseen.filter(inspect_due_at=None).update(inspect_due_at=timezone.now())
+    _queue_inspections(blobs.due_for_inspection(timezone.now()))
 
 
 def ask_again(blobs: "models.QuerySet[Blob]") -> None:
@@ -62,8 +70,30 @@ def sweep() -> None:
     due = Blob.objects.due_for_check(timezone.now()).order_by("-size", "pk")
     blob_ids = list(due.values_list("pk", flat=True)[:QUEUED_AT_ONCE])
     queue(Blob.objects.filter(pk__in=blob_ids))
+    _queue_inspections(Blob.objects.due_for_inspection(timezone.now()))
     for revision in Revision.objects.awaiting_verification():
         settle(revision)
+
+
+def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
+    """Send blobs to be looked at; as with `queue`, they are not sent again soon."""
+    sent: list[int] = []
+    for blob_id in blobs.order_by("pk").values_list("pk", flat=True)[:QUEUED_AT_ONCE]:
+        if not queue_now("weights.inspect_blob", blob_id):
+            break
+        sent.append(blob_id)
+    again = timezone.now() + QUEUED_FOR
+    Blob.objects.awaiting_inspection().filter(pk__in=sent).update(inspect_due_at=again)
+
+
+def ask_outdated_again() -> int:
+    """Have every result looked at anew that older rules made; the number of blobs asked for."""
+    rows = Inspection.objects.outdated(VERSION, allowed_mark())
+    refused = Inspection.objects.filter(outcome=Inspection.Outcome.REFUSED).values("blob")
+    good = models.Q(state=Blob.State.VERIFIED)
+    closed = models.Q(state=Blob.State.QUARANTINED, held=False, pk__in=refused)
+    blobs = Blob.objects.filter(good | closed, pk__in=rows.values("blob"), inspect_due_at=None)
+    return blobs.update(inspect_due_at=timezone.now())
 
 
 def begin_again(sha256: str) -> None:

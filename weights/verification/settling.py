@@ -1,4 +1,4 @@
-"""A revision becomes visible once all of its blobs are verified."""
+"""A revision becomes visible once all of its blobs are verified, and all of its names passed."""
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
@@ -8,16 +8,35 @@ from accounts.background import queue_after_commit
 from accounts.models import AuditEvent
 from weights import contents, recalls, refs
 from weights.models import Blob, Checkpoint, Revision
+from weights.verification import inspecting
+from weights.verification.outcomes import fail
 
 
 def settle(revision: Revision) -> bool:
-    """Make a revision visible if all its blobs are verified; whether it is visible now."""
+    """Make a revision visible if all its files passed; whether it is visible now.
+
+    One with a file that is refused fails. Names that nobody has looked at are sent to be.
+    """
     if revision.state == Revision.State.VISIBLE:
         return True
     if revision.files.exclude(blob__state=Blob.State.VERIFIED).exists():
         return False
+    obstacle = inspecting.obstacle(revision)
+    if obstacle is not None:
+        _stop(revision, obstacle)
+        return False
     contents.note(revision)
     return _show(revision)
+
+
+@transaction.atomic
+def _stop(revision: Revision, obstacle: inspecting.Obstacle) -> None:
+    if obstacle.reason:
+        fail(revision, obstacle.reason)
+        revision.refresh_from_db(fields=["state", "state_reason"])
+        return
+    unseen = Blob.objects.filter(pk__in=obstacle.unseen, inspect_due_at=None)
+    unseen.update(inspect_due_at=timezone.now())
 
 
 @transaction.atomic

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from django.db import models
 
-from weights.models import Blob, Checkpoint, File, Revision, VerificationRun
+from weights.inspection.kinds import family
+from weights.models import Blob, Checkpoint, File, Inspection, Revision, VerificationRun
 from weights.models.blob import UNVERIFIED
 from weights.verification.outcomes import TRIES
 
@@ -27,6 +28,24 @@ class Standing:
         return self.counts["waiting"]
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far the reading of one blob is, in bytes."""
+
+    done: int
+    all: int
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // self.all if self.all else 100
+
+
+def progress_of(blob: Blob) -> Progress | None:
+    """How far the check of this blob is; None while nobody reads it."""
+    run = blob.runs.filter(result=Result.RUNNING).first()
+    return Progress(run.bytes_read, blob.size) if run else None
+
+
 def standing(revisions: Iterable[Revision]) -> Standing:
     """Counts by result over the blobs of these revisions, and what failed."""
     ids = [revision.pk for revision in revisions]
@@ -43,13 +62,14 @@ def standing(revisions: Iterable[Revision]) -> Standing:
             reasons[blob.pk] = blob.quarantine_reason or _last_detail(blob)
     running = VerificationRun.objects.filter(result=Result.RUNNING, blob__in=blobs.values("pk"))
     done += running.aggregate(read=models.Sum("bytes_read"))["read"] or 0
-    return Standing(counts, done, everything, _failures(ids, reasons))
+    failures = _failures(ids, reasons) + _refused_names(ids, reasons)
+    return Standing(counts, done, everything, failures)
 
 
 def _word(blob: Blob) -> str:
     if blob.check_due_at is not None and 0 < TRIES <= blob.attempts:
         return "unreadable"
-    if blob.check_due_at is not None or blob.state in UNVERIFIED:
+    if blob.check_due_at is not None or blob.state in UNVERIFIED or blob.inspect_due_at is not None:
         return "waiting"
     return "quarantined" if blob.state == Blob.State.QUARANTINED else "verified"
 
@@ -65,6 +85,25 @@ def _failures(revision_ids: list[int], reasons: dict[int, str]) -> list[tuple[st
     return [
         (f"{file.revision.checkpoint.repo_id}/{file.path}", reasons[file.blob_id]) for file in named
     ]
+
+
+def _refused_names(revision_ids: list[int], told: dict[int, str]) -> list[tuple[str, str]]:
+    """Files that are refused as what their names say, though their bytes are given elsewhere."""
+    refusing = Inspection.objects.refusing().filter(blob__files__revision__in=revision_ids)
+    reasons = {
+        (one.blob_id, one.family): one.refusal for one in refusing.exclude(blob__in=told).distinct()
+    }
+    if not reasons:
+        return []
+    files = File.objects.filter(
+        revision__in=revision_ids, blob__in={blob_id for blob_id, _ in reasons}
+    )
+    found = []
+    for file in files.select_related("revision__checkpoint").order_by("revision", "path"):
+        reason = reasons.get((file.blob_id, family(file.path)))
+        if reason:
+            found.append((f"{file.revision.checkpoint.repo_id}/{file.path}", reason))
+    return found
 
 
 def revisions_to_verify(checkpoint: Checkpoint | None) -> "models.QuerySet[Revision]":

@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from weights import gate, ledger, manifest_signing
+from weights import gate, inspections, ledger, manifest_signing, verification
 from weights.caller import Caller, session_caller
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.models import Blob, Checkpoint, Download, File, Ref, Revision
+from weights.models import Blob, Checkpoint, Download, File, Inspection, Ref, Revision
 from weights.recipes import check_recipe
 from weights.standing import next_step
 from weights.storage import blob_storage
@@ -60,6 +60,7 @@ def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     if not below:
         raise Http404(f"{checkpoint.repo_id} has no folder {folder}")
     folders, here = _listed(below, folder)
+    page = Paginator(here, PAGE).get_page(request.GET.get("page"))
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
@@ -67,7 +68,8 @@ def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
         **_proof(checkpoint, revision),
         "crumbs": _crumbs(checkpoint, written, folder),
         "folders": folders,
-        "page": Paginator(here, PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "rows": _with_inspections(list(page)),
         "shards": _shard_rows(here),
         "states": _states(below),
         "size": sum(file.size for file in below),
@@ -94,6 +96,8 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "name": path.rpartition("/")[2],
         "crumbs": _crumbs(checkpoint, written, path),
         "decision": decision,
+        "inspection": inspections.of_files([file]).get(file.pk),
+        "check_progress": verification.progress_of(file.blob),
         "button": next_step(decision, checkpoint),
         "check": _check(file.sha256, path.rpartition("/")[2]),
         "preview": _preview(caller, decision) if decision.file else None,
@@ -139,6 +143,11 @@ def _listed(below: Iterable[File], folder: str) -> tuple[list[Folder], list[File
     prefix = f"{folder}/" if folder else ""
     folders = [Folder(head, prefix + head, *sums[head]) for head in sorted(sums)]
     return folders, here
+
+
+def _with_inspections(files: list[File]) -> list[tuple[File, Inspection | None]]:
+    found = inspections.of_files(files)
+    return [(file, found.get(file.pk)) for file in files]
 
 
 def _shard_rows(files: list[File]) -> list[ShardRow]:

@@ -26,9 +26,7 @@ CORPORA = {
 
 
 def looked_at(content: bytes, name: str, extra: list[str] | None = None) -> Verdict:
-    family = kinds.family(name)
-    suffix = Path(name).suffix.lower()
-    return kinds.inspect(BytesSource(content), family, allowed(extra or []), suffix)
+    return kinds.inspect(BytesSource(content), kinds.family(name), allowed(extra or []))
 
 
 def name_of(kind: str) -> str:
@@ -141,5 +139,5 @@ def test_a_text_over_its_bound_is_refused() -> None:
         def __init__(self) -> None:
             self._content = b"text"
 
-    verdict = kinds.inspect(Large(), "other", allowed(), ".txt")
+    verdict = kinds.inspect(Large(), "other", allowed())
     assert verdict.outcome == "refused"

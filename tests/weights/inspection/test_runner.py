@@ -8,7 +8,7 @@ import pytest
 
 from tests.weights.inspection import pickle_corpus, safetensors_corpus
 from weights.errors import StorageUnavailable
-from weights.inspection import kinds, runner
+from weights.inspection import runner
 from weights.inspection.runner import Broken, Job
 from weights.inspection.source import BytesSource
 
@@ -61,7 +61,7 @@ def test_the_clock_stands_while_the_store_is_read() -> None:
             return super().read(start, length)
 
     source = Slow(pickle_corpus.state(1))
-    arguments = {"family": "pickle", "suffix": ".pt", "extra": []}
+    arguments = {"family": "pickle", "extra": []}
     found = runner.run(Job("weights.inspection.job:inspect", arguments), source, seconds=0.7)
     assert found["outcome"] == "inspected"
 
@@ -85,9 +85,9 @@ def test_a_store_that_breaks_off_is_no_verdict() -> None:
     ],
 )
 def test_the_child_comes_to_the_verdict_of_the_rules(
-    family: kinds.Family, content: bytes, outcome: str
+    family: str, content: bytes, outcome: str
 ) -> None:
-    verdict = runner.inspect(BytesSource(content), family, suffix=".txt", extra=[])
+    verdict = runner.inspect(BytesSource(content), family, extra=[])
     assert verdict.outcome == outcome
 
 

@@ -42,6 +42,8 @@ class Command(BaseCommand):
         self.stdout.flush()
         if options["wait"]:
             self._wait(revision)
+        elif revision.state == Revision.State.FAILED:
+            raise CommandError(f"it is not shown: {revision.state_reason}")
         elif revision.state != Revision.State.VISIBLE:
             self._say_if_nobody_verifies()
 
@@ -67,8 +69,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{error}; {revision.sha} is stored and will be verified once a worker runs"
             ) from error
-        verification.settle(revision)
         if standing.failures:
             path, reason = standing.failures[0]
             raise CommandError(f"{path}: {reason}; publish again with a good copy of the file")
+        revision.refresh_from_db()
+        if not verification.settle(revision):
+            raise CommandError(f"it is not shown: {revision.state_reason or 'see it in the admin'}")
         self.stderr.write("Verified and visible.")

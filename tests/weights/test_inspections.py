@@ -1,0 +1,315 @@
+"""Formats are inspected before a revision is shown; what is hostile is given to nobody."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import AuditEvent, Tier
+from tests import crashes, factories
+from tests.weights.inspection import pickle_corpus, zip_corpus
+from weights import publishing, verification
+from weights.errors import StorageUnavailable
+from weights.inspection import allowed, kinds, runner, verdict
+from weights.models import Blob, Inspection, Revision
+from weights.storage.files import FileStorage
+from weights.verification import inspecting, queueing
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
+
+GOOD = zip_corpus.packed(zip_corpus.pt(2))
+RUNS = pickle_corpus.called("os.system")
+OTHER_IMPORT = pickle_corpus.called("numpy.dtype")
+Publish = Callable[..., Revision]
+
+
+@pytest.fixture
+def publish(tmp_path: Path) -> Publish:
+    """Publish these files, and let a worker check them unless told otherwise."""
+
+    def act(repo_id: str = "acme/model", *, check: bool = True, **files: bytes) -> Revision:
+        folder = tmp_path / factories.word()
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name.replace("_", ".")).write_bytes(content)
+        revision = publishing.publish(folder, repo_id, tier="open")
+        if check:
+            work()
+        revision.refresh_from_db()
+        return revision
+
+    return act
+
+
+def work() -> None:
+    """What a worker does once everything due was queued."""
+    for blob_id in Blob.objects.awaiting_result().values_list("pk", flat=True):
+        verification.verify(blob_id)
+    for blob_id in Blob.objects.awaiting_inspection().values_list("pk", flat=True):
+        verification.inspect(blob_id)
+
+
+def blob_of(revision: Revision, path: str) -> Blob:
+    return revision.files.select_related("blob").get(path=path).blob
+
+
+# -- becoming visible ---------------------------------------------------------------------
+
+
+def test_in_st_each_file_of_a_visible_revision_was_inspected_as_what_its_name_says(
+    publish: Publish,
+) -> None:
+    revision = publish(
+        model_pt=GOOD, a_safetensors=factories.safetensors(b"abc"), x_gguf=b"GGUF\3", c_json=b"{}"
+    )
+    assert revision.state == Revision.State.VISIBLE
+    found = Inspection.objects.values_list("family", "kind", "outcome", "tensors")
+    assert set(found) == {
+        ("pickle", "PyTorch zip", "inspected", 2),
+        ("safetensors", "safetensors", "inspected", 1),
+        ("gguf", "GGUF", "not_inspected", None),
+        ("other", "text", "inspected", None),
+    }
+    pickled = Inspection.objects.get(family="pickle")
+    assert "torch._utils._rebuild_tensor_v2" in pickled.imports
+    event = AuditEvent.objects.about(blob_of(revision, "model.pt")).get()
+    assert event.details["formats"] == {"PyTorch zip": "inspected"}
+
+
+def test_in_st_a_hostile_file_is_refused_with_its_reason_and_given_to_nobody(
+    publish: Publish, client: Client
+) -> None:
+    revision = publish(model_bin=RUNS)
+    assert revision.state == Revision.State.FAILED
+    assert revision.state_reason == (
+        "model.bin: its format was refused (PyTorch or pickle):"
+        " its pickle imports os.system, which is not on the list"
+    )
+    blob = blob_of(revision, "model.bin")
+    assert (blob.state, blob.check_due_at) == (Blob.State.QUARANTINED, None)
+    assert blob.runs.get().result == "verified"  # the bytes are what their hash says
+    event = AuditEvent.objects.get(action="blob.refused")
+    assert event.details["imports"] == {"pickle": ["os.system"]}
+    answer = client.get(f"/acme/model/resolve/{revision.sha}/model.bin")
+    assert answer.status_code == 404
+
+
+def test_a_blob_is_scanning_between_its_hash_and_its_result(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: list[str] = []
+    look = runner.inspect
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        states.extend(Blob.objects.values_list("state", flat=True))
+        return look(*args, **kwargs)
+
+    monkeypatch.setattr(runner, "inspect", watched)
+    publish(model_pt=GOOD)
+    assert states == [Blob.State.SCANNING]
+
+
+def test_a_store_that_breaks_off_while_a_format_is_read_is_tried_again(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any) -> bytes:
+        raise StorageUnavailable("the store does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStorage, "read", refuse)
+        revision = publish(model_pt=GOOD)
+    blob = blob_of(revision, "model.pt")
+    assert (revision.state, blob.state) == (Revision.State.PENDING, Blob.State.SCANNING)
+    assert not Inspection.objects.exists()
+    work()
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.VISIBLE
+
+
+def test_words_of_a_stranger_are_kept_in_what_a_database_holds(publish: Publish) -> None:
+    odd = "a\0b\ud800"
+    body = pickle_corpus.text("os")[:5]
+    name = odd.encode("utf-8", "surrogatepass")
+    stream = b"\x80\4X" + len(name).to_bytes(4, "little") + name + body + b"os\x93."
+    revision = publish(model_pt=stream)
+    assert revision.state == Revision.State.FAILED
+    assert Inspection.objects.get().imports == ["a\ufffdb\ufffd.os"]
+
+
+# -- other names --------------------------------------------------------------------------
+
+
+def test_the_same_bytes_under_another_name_are_looked_at_as_that(publish: Publish) -> None:
+    first = publish("acme/first", notes_txt=b"N.")
+    second = publish("acme/second", weights_pkl=b"N.", check=False)
+    assert second.state == Revision.State.PENDING
+    work()
+    second.refresh_from_db()
+    assert second.state == Revision.State.FAILED
+    assert "older than protocol 2" in second.state_reason
+    # Whoever gave the good bytes a bad name closed his own revision alone.
+    first.refresh_from_db()
+    assert first.state == Revision.State.VISIBLE
+    assert blob_of(first, "notes.txt").state == Blob.State.VERIFIED
+    assert verification.standing([second]).failures[0][0] == "acme/second/weights.pkl"
+    assert verification.standing([first]).failures == []
+
+
+def test_a_revision_of_known_files_alone_is_visible_at_once(publish: Publish) -> None:
+    publish("acme/first", model_pt=GOOD)
+    again = publish("acme/second", other_pt=GOOD, check=False)
+    assert again.state == Revision.State.VISIBLE
+
+
+# -- rules that grow ----------------------------------------------------------------------
+
+
+def test_in_st_results_of_an_older_inspector_are_made_again_without_reading_all(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = publish(model_pt=GOOD, readme_md=b"# A model\n")
+    assert verification.ask_outdated_again() == 0
+    monkeypatch.setattr(inspecting, "VERSION", verdict.VERSION + 1)
+    monkeypatch.setattr(queueing, "VERSION", verdict.VERSION + 1)
+    assert verification.ask_outdated_again() == 2
+    runs = blob_of(revision, "model.pt").runs.count()
+    work()
+    assert set(Inspection.objects.values_list("version", flat=True)) == {verdict.VERSION + 1}
+    assert blob_of(revision, "model.pt").runs.count() == runs
+    assert verification.ask_outdated_again() == 0
+
+
+def test_in_st_what_stricter_rules_refuse_leaves_every_door_at_the_next_request(
+    publish: Publish, client: Client, settings: Settings
+) -> None:
+    settings.PICKLE_IMPORTS = ["numpy.dtype"]
+    revision = publish(model_pt=OTHER_IMPORT)
+    assert client.get("/acme/model/resolve/main/model.pt").status_code == 200
+    settings.PICKLE_IMPORTS = []
+    verification.ask_outdated_again()
+    work()
+    answer = client.get("/acme/model/resolve/main/model.pt")
+    assert answer["X-Refusal-Code"] == "file_quarantined"
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.VISIBLE
+    settings.PICKLE_IMPORTS = ["numpy.dtype"]
+    verification.ask_outdated_again()
+    work()  # looked at, and asked to be read whole
+    work()
+    assert client.get("/acme/model/resolve/main/model.pt").status_code == 200
+
+
+def test_the_sweep_sends_what_is_to_be_looked_at_and_only_once(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, int]] = []
+
+    def send(task: str, blob_id: int) -> bool:
+        sent.append((task, blob_id))
+        return True
+
+    revision = publish(model_pt=GOOD)
+    Blob.objects.update(inspect_due_at=timezone.now())
+    monkeypatch.setattr(queueing, "queue_now", send)
+    verification.sweep()
+    verification.sweep()
+    assert sent == [("weights.inspect_blob", blob_of(revision, "model.pt").pk)]
+
+
+# -- tiers that take inspected formats only ------------------------------------------------
+
+
+def test_in_st_a_tier_may_demand_inspected_formats(publish: Publish, open_tier: Tier) -> None:
+    Tier.objects.filter(pk=open_tier.pk).update(inspected_only=True)
+    revision = publish(model_gguf=b"GGUF\3")
+    assert revision.state == Revision.State.FAILED
+    assert revision.state_reason == (
+        "model.gguf: the tier open takes inspected formats only, and GGUF is none"
+    )
+    assert blob_of(revision, "model.gguf").state == Blob.State.VERIFIED
+    Tier.objects.filter(pk=open_tier.pk).update(inspected_only=False)
+    verification.sweep()
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.VISIBLE
+
+
+# -- kills --------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_at_any_statement_leaves_one_result_of_each_kind(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = publish("acme/bad", bad_pt=RUNS, check=False)
+    good = publish("acme/good", good_pt=GOOD, check=False)
+    # Processes are killed here by the hundred; starting an inspector for each takes too long.
+    monkeypatch.setattr(runner, "inspect", _in_process)
+
+    def everything() -> None:
+        Blob.objects.update(leased_until=None)  # as if the leases had run out
+        work()
+        verification.sweep()
+
+    for _ in crashes.each_crash(everything):
+        assert AuditEvent.objects.filter(action="blob.refused").count() <= 1
+    assert Inspection.objects.count() == 2
+    for action in ("blob.refused", "blob.verified", "revision.failed", "revision.visible"):
+        assert AuditEvent.objects.filter(action=action).count() == 1, action
+    hostile.refresh_from_db()
+    good.refresh_from_db()
+    assert (hostile.state, good.state) == (Revision.State.FAILED, Revision.State.VISIBLE)
+
+
+def _in_process(source: Any, family: str, *, extra: list[str]) -> verdict.Verdict:
+    return kinds.inspect(source, family, allowed.allowed(extra))
+
+
+# -- where it is told ---------------------------------------------------------------------
+
+
+def test_the_file_page_tells_the_format_and_what_loading_it_imports(
+    publish: Publish, client: Client
+) -> None:
+    publish(model_pt=GOOD, x_gguf=b"GGUF\3")
+    page = client.get("/acme/model/blob/main/model.pt").content.decode()
+    assert "PyTorch zip, 2 tensors" in page
+    assert "torch._utils._rebuild_tensor_v2" in page
+    opaque = client.get("/acme/model/blob/main/x.gguf").content.decode()
+    assert "Not inspected" in opaque
+    assert "not inspected: GGUF" in client.get("/acme/model/tree/main").content.decode()
+
+
+def test_the_api_tells_it_too(publish: Publish, client: Client) -> None:
+    publish(model_pt=GOOD, x_gguf=b"GGUF\3")
+    files = client.get("/api/v1/checkpoints/acme/model/files").json()["files"]
+    told = {one["path"]: one["inspection"] for one in files}
+    assert (told["model.pt"]["outcome"], told["model.pt"]["tensors"]) == ("inspected", 2)
+    assert told["x.gguf"]["outcome"] == "not_inspected"
+
+
+def test_the_hub_s_fields_tell_it_where_its_client_reads_them(
+    publish: Publish, client: Client
+) -> None:
+    publish(model_pt=GOOD, x_gguf=b"GGUF\3")
+    listed = client.get("/api/models/acme/model/tree/main?expand=true").json()
+    told = {one["path"]: one["securityFileStatus"] for one in listed}
+    assert told["model.pt"]["status"] == "safe"
+    assert told["model.pt"]["pickleImportScan"]["status"] == "innocuous"
+    names = [
+        (one["module"], one["name"])
+        for one in told["model.pt"]["pickleImportScan"]["pickleImports"]
+    ]
+    assert ("torch", "FloatStorage") in names
+    assert told["x.gguf"] == {
+        "status": "unscanned",
+        "avScan": {"status": "unscanned"},
+        "pickleImportScan": None,
+    }
+    info = client.get("/api/models/acme/model?securityStatus=true").json()
+    assert info["securityRepoStatus"] == {"scansDone": True, "filesWithIssues": []}
+    assert "securityRepoStatus" not in json.dumps(client.get("/api/models/acme/model").json())

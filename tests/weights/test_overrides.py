@@ -1,0 +1,152 @@
+"""A refused file passes once a second member of staff agrees, each with a reason."""
+
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import Client
+
+from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.models import AuditEvent, User
+from accounts.roles import Role
+from tests import factories
+from tests.weights.inspection import pickle_corpus
+from weights import overrides, publishing, verification
+from weights.models import Blob, Inspection, InspectionOverride, Revision
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
+
+WHY, AGREED = "numpy.dtype only names a type.", "Read the imports; it runs nothing."
+PATH = "model.bin"
+
+
+@pytest.fixture
+def revision(tmp_path: Path) -> Revision:
+    """Failed: its one file imports what is not on the list."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / PATH).write_bytes(pickle_corpus.called("numpy.dtype"))
+    made = publishing.publish(folder, "acme/model", tier="open")
+    verification.verify(made.files.get().blob_id)
+    made.refresh_from_db()
+    assert made.state == Revision.State.FAILED
+    return made
+
+
+@pytest.fixture
+def refused(revision: Revision) -> Inspection:
+    return Inspection.objects.select_related("blob").get()
+
+
+@pytest.fixture
+def second_owner(db: None) -> User:
+    return factories.staff("second", Role.RELEASE_OWNER)
+
+
+def test_in_st_two_release_owners_let_a_refused_file_pass(
+    client: Client,
+    revision: Revision,
+    refused: Inspection,
+    release_owner: User,
+    second_owner: User,
+) -> None:
+    asked = overrides.ask(refused, WHY, by=release_owner)
+    verification.verify(refused.blob_id)
+    assert refused.blob.state == Blob.State.QUARANTINED
+    overrides.grant(asked, AGREED, by=second_owner)
+    verification.verify(refused.blob_id)
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.VISIBLE
+    assert client.get(f"/acme/model/resolve/main/{PATH}").status_code == 200
+    page = client.get(f"/acme/model/blob/main/{PATH}").content.decode()
+    assert "two members of staff looked at it and let it pass" in page
+    listed = client.get("/api/models/acme/model/tree/main?expand=true").json()
+    assert listed[0]["securityFileStatus"]["status"] == "suspicious"
+    files = client.get("/api/v1/checkpoints/acme/model/files").json()["files"]
+    assert files[0]["inspection"]["outcome"] == "overridden"
+    events = AuditEvent.objects.filter(action__startswith="inspection.")
+    told = [(one.action, one.actor_name, one.details["reason"]) for one in events.order_by("pk")]
+    assert told == [
+        ("inspection.override_asked", "owner", WHY),
+        ("inspection.overridden", "second", AGREED),
+    ]
+
+
+def test_in_st_whoever_asks_cannot_agree(refused: Inspection, release_owner: User) -> None:
+    asked = overrides.ask(refused, WHY, by=release_owner)
+    with pytest.raises(NotAllowed, match="second person"):
+        overrides.grant(asked, AGREED, by=release_owner)
+    with transaction.atomic(), pytest.raises(IntegrityError):
+        InspectionOverride.objects.update(granted_by=release_owner)
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.LEAD_REVIEWER, Role.ADMINISTRATOR])
+def test_other_roles_neither_ask_nor_agree(
+    refused: Inspection, release_owner: User, role: Role
+) -> None:
+    member = factories.staff("member", role)
+    with pytest.raises(NotAllowed):
+        overrides.ask(refused, WHY, by=member)
+    asked = overrides.ask(refused, WHY, by=release_owner)
+    with pytest.raises(NotAllowed):
+        overrides.grant(asked, AGREED, by=member)
+
+
+def test_an_override_holds_for_the_very_refusal_alone(
+    refused: Inspection, release_owner: User, second_owner: User
+) -> None:
+    overrides.grant(overrides.ask(refused, WHY, by=release_owner), AGREED, by=second_owner)
+    assert not Inspection.objects.refusing().exists()
+    Inspection.objects.update(reason="its pickle imports os.system, which is not on the list")
+    assert Inspection.objects.refusing().get() == refused
+    overrides.ask(refused, WHY, by=release_owner)  # it may be asked for anew
+
+
+def test_a_declined_override_may_be_asked_for_again(
+    refused: Inspection, release_owner: User, second_owner: User
+) -> None:
+    asked = overrides.ask(refused, WHY, by=release_owner)
+    with pytest.raises(TransitionRefused, match="already"):
+        overrides.ask(refused, WHY, by=second_owner)
+    overrides.decline(asked, "It could do harm.", by=second_owner)
+    assert Inspection.objects.refusing().exists()
+    again = overrides.ask(refused, WHY, by=second_owner)
+    with pytest.raises(InvalidValue):
+        overrides.grant(again, "ok", by=release_owner)
+
+
+def test_what_was_not_refused_needs_no_override(refused: Inspection, release_owner: User) -> None:
+    Inspection.objects.update(outcome=Inspection.Outcome.INSPECTED, reason="")
+    with pytest.raises(TransitionRefused, match="no refusal"):
+        overrides.ask(refused, WHY, by=release_owner)
+
+
+def test_the_admin_shows_the_imports_and_asks_both_for_a_reason(
+    client: Client, refused: Inspection, release_owner: User, second_owner: User
+) -> None:
+    client.force_login(release_owner)
+    shown = client.get(f"/admin/weights/inspection/{refused.pk}/change/").content.decode()
+    assert "numpy.dtype" in shown
+    assert "acme/model/model.bin" in shown
+    page, chosen = "/admin/weights/inspection/", {"_selected_action": [str(refused.pk)]}
+    asked = {"action": "ask", **chosen}
+    assert "second release owner" in client.post(page, asked).content.decode()
+    client.post(page, {**asked, "confirmed": "1", "why": WHY})
+    override = InspectionOverride.objects.get()
+    page = "/admin/weights/inspectionoverride/"
+    granted = {"action": "grant", "_selected_action": [str(override.pk)]}
+    client.post(page, {**granted, "confirmed": "1", "why": AGREED})
+    assert not InspectionOverride.objects.granted().exists()
+    client.force_login(second_owner)
+    client.post(page, {**granted, "confirmed": "1", "why": AGREED})
+    assert InspectionOverride.objects.granted().get().granted_by == second_owner
+
+
+def test_reviewers_of_its_tier_read_what_a_file_imports_and_others_do_not(
+    client: Client, refused: Inspection, reviewer: User
+) -> None:
+    client.force_login(reviewer)
+    page = f"/admin/weights/inspection/{refused.pk}/change/"
+    assert "numpy.dtype" in client.get(page).content.decode()
+    client.force_login(factories.staff("elsewhere", Role.REVIEWER, factories.tier()))
+    assert client.get(page).status_code == 404

@@ -1,0 +1,147 @@
+"""What formats were found, as staff see it, and the two who let a refused file pass."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accounts.admin.own_tiers import own_tiers
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.models import User
+from accounts.views.people import signed_in
+from weights import overrides
+from weights.admin_actions import AskedAction, act
+from weights.models import Blob, Inspection, InspectionOverride
+from weights.models.inspection import REASON_MOST
+
+
+def why() -> forms.CharField:
+    return forms.CharField(
+        label="Why",
+        min_length=5,
+        max_length=REASON_MOST,
+        help_text="Staff and auditors read it",
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+    )
+
+
+class AskForm(AskedAction):
+    name, title, button, done = "ask", "Ask for an override", "Ask", "asked for"
+    warning = (
+        "A file that was refused can harm whoever loads it. If you have looked at what it imports "
+        "and hold the refusal for wrong, say why; a second release owner must agree before it is "
+        "given out."
+    )
+
+    why = why()
+
+    def carry_out(self, record: Inspection, by: User) -> None:
+        overrides.ask(record, by=by, **self.cleaned_data)
+
+
+class GrantForm(AskedAction):
+    name, title, button, done = "grant", "Let refused files pass", "Let them pass", "let pass"
+    warning = (
+        "Look at the refusal, the imports and the reason for yourself. The bytes are read afresh "
+        "and then given out under the names that were refused; pages say that staff let them pass."
+    )
+
+    why = why()
+
+    def carry_out(self, record: InspectionOverride, by: User) -> None:
+        overrides.grant(record, by=by, **self.cleaned_data)
+
+
+class DeclineForm(AskedAction):
+    name, title, button, done = "decline", "Decline overrides", "Decline", "declined"
+    warning = "The files stay refused. An override of them may be asked for again."
+
+    why = why()
+
+    def carry_out(self, record: InspectionOverride, by: User) -> None:
+        overrides.decline(record, by=by, **self.cleaned_data)
+
+
+class InspectionInline(admin.TabularInline):
+    model = Inspection
+    extra = 0
+    can_delete = False
+    max_num = 0
+    fields = ("family", "kind", "outcome", "reason", "imported", "tensors", "made_at")
+    readonly_fields = fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Blob | None = None) -> bool:
+        return False
+
+    @admin.display(description="Imports")
+    def imported(self, inspection: Inspection) -> str:
+        return "\n".join(inspection.imports) or "none"
+
+
+class _OfBytesOfOwnTiers(ReadOnlyAdmin):
+    """Of bytes that are used in the tiers of one's roles."""
+
+    to_blob = "blob"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request)
+        opts = self.opts
+        tiers = own_tiers(signed_in(request), f"{opts.app_label}.view_{opts.model_name}")
+        if tiers is None:
+            return found
+        used = Blob.objects.filter(files__revision__checkpoint__tier__in=tiers)
+        return found.filter(**{f"{self.to_blob}__in": used.values("pk")})
+
+    def has_override_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("weights.verify_blob")
+
+
+@admin.register(Inspection)
+class InspectionAdmin(_OfBytesOfOwnTiers):
+    list_display = ["blob", "family", "kind", "outcome", "reason", "made_at"]
+    list_filter = ["outcome", "family", "kind"]
+    search_fields = ["blob__sha256", "reason"]
+    list_select_related = ["blob"]
+    fields = [
+        *("blob", "used_as", "family", "kind", "outcome", "reason", "imported", "tensors"),
+        *("version", "made_at"),
+    ]
+    readonly_fields = ["imported", "used_as"]
+    actions = ["ask"]
+    show_full_result_count = False
+
+    @admin.display(description="Imports")
+    def imported(self, inspection: Inspection) -> str:
+        return "\n".join(inspection.imports) or "none"
+
+    @admin.display(description="Files")
+    def used_as(self, inspection: Inspection) -> str:
+        files = inspection.blob.files.select_related("revision__checkpoint")[:20]
+        return "\n".join(f"{file.revision.checkpoint.repo_id}/{file.path}" for file in files)
+
+    @admin.action(description="Ask for an override, with a reason", permissions=["override"])
+    def ask(self, request: HttpRequest, queryset: QuerySet[Inspection]) -> HttpResponse | None:
+        return act(self, request, queryset.select_related("blob"), AskForm)
+
+
+@admin.register(InspectionOverride)
+class InspectionOverrideAdmin(_OfBytesOfOwnTiers):
+    to_blob = "inspection__blob"
+    list_display = ["inspection", "refusal", "asked_why", "asked_by", "granted_by", "granted_at"]
+    list_filter = [("granted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["inspection__blob", "asked_by", "granted_by"]
+    actions = ["grant", "decline"]
+
+    @admin.action(description="Let pass, with a reason", permissions=["override"])
+    def grant(
+        self, request: HttpRequest, queryset: QuerySet[InspectionOverride]
+    ) -> HttpResponse | None:
+        return act(self, request, queryset.select_related("inspection__blob"), GrantForm)
+
+    @admin.action(description="Decline, with a reason", permissions=["override"])
+    def decline(
+        self, request: HttpRequest, queryset: QuerySet[InspectionOverride]
+    ) -> HttpResponse | None:
+        return act(self, request, queryset.select_related("inspection__blob"), DeclineForm)
