@@ -32,6 +32,8 @@ PLAIN = [
     "weights/manifest.py",
     "weights/names.py",
     "weights/ranges.py",
+    "weights/read_ahead.py",
+    "weights/resumable_sha256.py",
     "weights/signing.py",
 ]
 

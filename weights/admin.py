@@ -169,7 +169,10 @@ class RunInline(admin.TabularInline):
     extra = 0
     can_delete = False
     max_num = 0
-    fields = ("started_at", "finished_at", "result", "bytes_read", "seconds", "worker", "detail")
+    fields = (
+        *("started_at", "finished_at", "result", "progress", "started_from", "bytes_read"),
+        *("seconds", "worker", "detail"),
+    )
     readonly_fields = fields
 
     def has_change_permission(self, request: HttpRequest, obj: Blob | None = None) -> bool:
@@ -206,7 +209,10 @@ class BlobAdmin(ReadOnlyAdmin):
 
 @admin.register(VerificationRun)
 class VerificationRunAdmin(ReadOnlyAdmin):
-    list_display = ["started_at", "blob", "result", "bytes_read", "megabytes_a_second", "worker"]
+    list_display = [
+        *("started_at", "blob", "result", "progress", "bytes_read", "megabytes_a_second"),
+        "worker",
+    ]
     list_filter = ["result"]
     date_hierarchy = "started_at"
     list_select_related = ["blob"]

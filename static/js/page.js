@@ -79,3 +79,22 @@ for (const grid of document.querySelectorAll("[data-shards]")) {
     next.focus();
   });
 }
+
+// What is still going on is asked for again every few seconds, as long as somebody looks; when
+// the page no longer has it, it has ended, and the whole page shows what came of it.
+const LIVE_EVERY = 3000;
+
+async function renew(part) {
+  await new Promise((later) => setTimeout(later, LIVE_EVERY));
+  if (!document.hidden) {
+    const answer = await fetch(location.href).catch(() => null);
+    if (answer?.ok) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById(part.id);
+      if (!fresh) return location.reload();
+      part.replaceChildren(...fresh.childNodes);
+    }
+  }
+  return renew(part);
+}
+for (const part of document.querySelectorAll("[data-live]")) renew(part);

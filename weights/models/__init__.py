@@ -5,6 +5,7 @@ from weights.models.checkpoint import Checkpoint
 from weights.models.download import Download
 from weights.models.family import Family
 from weights.models.file_facts import FileFacts
+from weights.models.hash_progress import HashProgress
 from weights.models.inspection import Inspection, InspectionOverride
 from weights.models.known_issue import KnownIssue
 from weights.models.link import CheckpointLink
@@ -23,6 +24,7 @@ __all__ = [
     "Family",
     "File",
     "FileFacts",
+    "HashProgress",
     "Inspection",
     "InspectionOverride",
     "IntakeNote",

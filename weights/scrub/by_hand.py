@@ -59,8 +59,8 @@ def read_all(ids: list[int], advance: Callable[[int], object]) -> Iterator[tuple
 
 
 def _read(blob: Blob, pace: Callable[[int], None]) -> str:
-    if not read(blob, pace, WORKER):
-        verification.verify(blob.pk, worker=WORKER, pace=pace)
+    if not read(blob, pace, WORKER, steps=False):
+        verification.verify(blob.pk, worker=WORKER, pace=pace, steps=False)
     read_to_the_end(blob, WORKER)
     if is_unreadable(blob):
         return "unreadable"

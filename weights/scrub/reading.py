@@ -40,14 +40,15 @@ def _read_before(moment: datetime) -> models.Q:
     return models.Q(last_verified_at=None) | models.Q(last_verified_at__lt=moment)
 
 
-def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
+def read(blob: Blob, pace: Callable[[int], None], worker: str = "", *, steps: bool = True) -> bool:
     """Check one blob at this pace; False where somebody else does already.
 
-    A kill leaves it asked for, so that the sweep has it done.
+    With `steps` a large one is read for some minutes, and from there on in the next turn. A kill
+    leaves it asked for, so that the sweep has it done.
     """
     if not verification.claim_fresh_check(blob.pk):
         return False
-    verification.verify(blob.pk, worker=worker, pace=pace)
+    verification.verify(blob.pk, worker=worker, pace=pace, steps=steps)
     return True
 
 

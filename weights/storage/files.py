@@ -5,7 +5,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,8 @@ from weights.errors import BlobMissing, StorageFull, StorageUnavailable, Weights
 from weights.storage.protocol import Stored, blob_key
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+#: Places of a file at which the cache is looked into.
+_LOOKS = 16
 # The web server may run as another user; what may be read is decided before it is asked.
 _FILE_MODE = 0o644
 
@@ -69,9 +71,9 @@ class FileStorage:
         except OSError as error:
             raise _refusal(error, self.root) from error
 
-    def open(self, sha256: str) -> BinaryIO:
+    def open(self, sha256: str, *, start: int = 0) -> BinaryIO:
         try:
-            return cast(BinaryIO, FileReader(self.local_path(sha256), blob_key(sha256)))
+            return cast(BinaryIO, FileReader(self.local_path(sha256), blob_key(sha256), start))
         except FileNotFoundError as error:
             raise self._absence(sha256) from error
         except OSError as error:
@@ -124,9 +126,42 @@ class FileStorage:
 class FileReader(io.FileIO):
     """An open blob that knows how it stood in the store as it was opened."""
 
-    def __init__(self, path: Path, key: str) -> None:
+    def __init__(self, path: Path, key: str, start: int) -> None:
         super().__init__(path)
         self.stored = _stored(key, os.fstat(self.fileno()))
+        if start:
+            self.seek(start)
+
+    def forgetful(self) -> Callable[[int, int], None]:
+        """Have the system read ahead, and drop from its cache what was not in it before.
+
+        A file that many download stays there: checking it should not make their reads slow.
+        """
+        if not hasattr(os, "posix_fadvise"):
+            return lambda start, length: None
+        descriptor = self.fileno()
+        keep = _is_cached(descriptor, self.stored.size)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+        def forget(start: int, length: int) -> None:
+            if not keep:
+                os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)
+
+        return forget
+
+
+def _is_cached(descriptor: int, size: int) -> bool:
+    """Whether most of a file is in the system's cache, by a look at some places of it."""
+    if not size or not hasattr(os, "RWF_NOWAIT"):
+        return False
+    found = 0
+    for place in range(_LOOKS):
+        try:
+            offset = size * place // _LOOKS
+            found += os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT)
+        except OSError:  # it would have to be read from the disk, or nobody can say
+            continue
+    return found > _LOOKS // 2
 
 
 class FileUpload:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from weights.errors import StorageUnavailable
+
 #: Seconds that a storage URL may live, whoever asks.
 URL_SECONDS_MOST = 3600
 
@@ -26,6 +28,10 @@ class Stored:
     size: int
     mark: str
     modified: datetime
+
+
+class PastTheEnd(StorageUnavailable):
+    """What was asked for begins behind the last byte."""
 
 
 class Upload(Protocol):
@@ -50,11 +56,12 @@ class BlobStorage(Protocol):
     def size(self, sha256: str) -> int | None:
         """Bytes; None when the store does not hold the blob."""
 
-    def open(self, sha256: str) -> BinaryIO:
-        """The bytes as an unbuffered stream; raises BlobMissing.
+    def open(self, sha256: str, *, start: int = 0) -> BinaryIO:
+        """The bytes from `start` on as an unbuffered stream; raises BlobMissing, PastTheEnd.
 
         It tells as `stored` how the blob stood there when it was opened, and as `version` which
-        one it reads, where the store keeps versions.
+        one it reads, where the store keeps versions. Whoever reads it once and to the end asks
+        for `forgetful()`: a function of (start, length) that says that these bytes are done with.
         """
 
     def look(self, sha256: str) -> Stored | None:

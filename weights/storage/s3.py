@@ -7,9 +7,10 @@ import time
 import uuid
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict, cast
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -24,7 +25,7 @@ from weights.errors import BlobMissing, StorageFull, StorageUnavailable, Weights
 from weights.http_headers import disposition
 from weights.storage.cdn import Cdn
 from weights.storage.presign import Key, Presigner
-from weights.storage.protocol import URL_SECONDS_MOST, Stored, blob_key
+from weights.storage.protocol import URL_SECONDS_MOST, PastTheEnd, Stored, blob_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -142,10 +143,15 @@ class S3Storage:
                     if not key.startswith(_STAGING):
                         yield _stored(key, found["Size"], found)
 
-    def open(self, sha256: str) -> BinaryIO:
+    def open(self, sha256: str, *, start: int = 0) -> BinaryIO:
+        part: Any = {"Range": f"bytes={start}-"} if start else {}
         with self.asking():
-            found = self.client.get_object(**self.at(sha256))
-        stored = _stored(blob_key(sha256), found["ContentLength"], found)
+            found = self.client.get_object(**self.at(sha256), **part)
+        status = found["ResponseMetadata"]["HTTPStatusCode"]
+        if start and status != HTTPStatus.PARTIAL_CONTENT:  # the store ignored the range
+            found["Body"].close()
+            raise PastTheEnd(f"the bucket {self.bucket} sends objects from their start alone")
+        stored = _stored(blob_key(sha256), start + found["ContentLength"], found)
         return cast(BinaryIO, S3Reader(found["Body"], found.get("VersionId", ""), stored))
 
     def read(self, sha256: str, start: int, length: int, version: str = "") -> bytes:
@@ -340,10 +346,6 @@ def _read_until(body: Any, size: int, end: float) -> bytes:
     return bytes(content)
 
 
-class PastTheEnd(StorageUnavailable):
-    """A range that begins behind the object's last byte."""
-
-
 class S3Upload:
     """Gathers parts; small content goes to its key in one step, large by way of a staging key."""
 
@@ -442,6 +444,9 @@ class S3Reader(io.RawIOBase):
         self._body = body
         self.version = version
         self.stored = stored
+
+    def forgetful(self) -> Callable[[int, int], None]:
+        return lambda start, length: None
 
     def readable(self) -> bool:
         return True

@@ -13,9 +13,15 @@ from weights.models import Blob, Revision, VerificationRun
 from weights.models.blob import UNVERIFIED
 from weights.storage import BlobStorage, blob_storage
 from weights.verification import inspecting
+from weights.verification.hashing import HandedOn
 from weights.verification.inspecting import Look
 from weights.verification.leases import LeaseLost, claim
-from weights.verification.outcomes import conclude, conclude_inspection, inspect_later
+from weights.verification.outcomes import (
+    conclude,
+    conclude_inspection,
+    hand_on,
+    inspect_later,
+)
 from weights.verification.reading import Finding, Reading, not_read, read
 from weights.verification.settling import settle
 
@@ -28,11 +34,14 @@ def verify(
     storage: BlobStorage | None = None,
     worker: str = "",
     pace: Callable[[int], None] | None = None,
+    steps: bool = True,
 ) -> None:
     """Read a due blob and record what came of it; nothing to do is done at once.
 
     A blob that another worker reads is left to it. An unreadable store is tried again later.
     `pace` is told the bytes of each step and may sleep, each time for less than a minute.
+    What lasts longer than a step of `weights.verification.hashing` is queued to go on, or left
+    to whoever sets the pace to come again; without `steps` it is done in one go.
     """
     lease = claim(Blob.objects.awaiting_result(), blob_id, attempts=F("attempts") + 1)
     if lease is None:
@@ -40,8 +49,14 @@ def verify(
     run = _begin_run(lease.blob, worker)
     started = time.monotonic()
     try:
-        finding, looks = _pass(Reading(lease, run, pace), storage or blob_storage())
-        conclude(lease, run, finding, looks, seconds=time.monotonic() - started)
+        finding, looks = _pass(
+            Reading(lease, run, pace=pace, steps=steps), storage or blob_storage()
+        )
+        seconds = time.monotonic() - started
+        if isinstance(finding, HandedOn):
+            hand_on(lease, run, seconds=seconds, queued=pace is None or not finding.at)
+            return
+        conclude(lease, run, finding, looks, seconds=seconds)
     except LeaseLost:
         _abandon(VerificationRun.objects.filter(pk=run.pk))
         return
@@ -66,12 +81,11 @@ def inspect(blob_id: int, *, storage: BlobStorage | None = None) -> None:
     _settle_those_of(lease.blob)
 
 
-def _pass(reading: Reading, storage: BlobStorage) -> tuple[Finding, list[Look]]:
+def _pass(reading: Reading, storage: BlobStorage) -> tuple[Finding | HandedOn, list[Look]]:
     """Whether the bytes are what their name says, and then what they are as what files say."""
     finding = read(reading, storage)
-    if finding.result != Result.VERIFIED or reading.blob.held:
+    if isinstance(finding, HandedOn) or finding.result != Result.VERIFIED or reading.blob.held:
         return finding, []
-    VerificationRun.objects.filter(pk=reading.run.pk).update(bytes_read=finding.bytes_read)
     state = Case(When(state__in=UNVERIFIED, then=Value(Blob.State.SCANNING)), default=F("state"))
     reading.lease.renew(state=state)
     try:

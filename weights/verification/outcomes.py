@@ -9,8 +9,9 @@ from django.utils import timezone
 from accounts.background import queue_after_commit
 from accounts.models import AuditEvent
 from weights import recalls
-from weights.models import Blob, File, Inspection, Revision, VerificationRun
+from weights.models import Blob, File, HashProgress, Inspection, Revision, VerificationRun
 from weights.verification import inspecting
+from weights.verification.hashing import SAVED_EACH
 from weights.verification.inspecting import Look
 from weights.verification.leases import Lease
 from weights.verification.reading import Finding
@@ -38,11 +39,13 @@ def conclude(
     locked = lease.locked()
     run.result = finding.result
     run.found_sha256 = finding.sha256
-    run.bytes_read = finding.bytes_read
+    run.bytes_read, run.started_from = finding.bytes_read, finding.started_from
     run.detail = finding.reason[:500]
     run.seconds = seconds
     run.finished_at = timezone.now()
     run.save()
+    if finding.result != Result.UNREADABLE and (finding.started_from or locked.size > SAVED_EACH):
+        HashProgress.objects.filter(blob=locked).delete()
     if finding.result == Result.VERIFIED:
         locked.version, locked.mark = finding.version, finding.mark
         locked.version_in = finding.version_in
@@ -54,6 +57,26 @@ def conclude(
         _doubt(locked, finding.reason)
     else:
         _quarantine(locked, finding)
+
+
+@transaction.atomic
+def hand_on(lease: Lease, run: VerificationRun, *, seconds: float, queued: bool) -> None:
+    """End a step whose time was up; the next one is queued, and found by the sweep if lost.
+
+    Unless `queued`, a good blob is left as it was before: whoever reads at a pace comes again.
+    """
+    locked = lease.locked()
+    VerificationRun.objects.filter(pk=run.pk).update(
+        result=Result.HANDED_ON, seconds=seconds, finished_at=timezone.now()
+    )
+    locked.leased_until = None
+    locked.attempts = 0
+    if queued or locked.state != Blob.State.VERIFIED:
+        locked.check_due_at = timezone.now()
+        queue_after_commit("weights.verify_blob", locked.pk)
+    else:
+        locked.check_due_at = None
+    locked.save()
 
 
 @transaction.atomic

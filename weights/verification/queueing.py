@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.background import queue_now
 from weights.inspection.verdict import VERSION
-from weights.models import Blob, Inspection, Revision
+from weights.models import Blob, HashProgress, Inspection, Revision
 from weights.verification.inspecting import allowed_mark, unseen_of
 from weights.verification.settling import settle
 
@@ -32,6 +32,7 @@ def _queue_of(revision: Revision) -> None:
 def ask_again(blobs: "models.QuerySet[Blob]") -> None:
     """Queue a fresh check of these blobs, whatever is known of them."""
     now = timezone.now()
+    HashProgress.objects.filter(blob__in=blobs.values("pk")).delete()
     Blob.objects.filter(pk__in=blobs.values("pk")).update(check_due_at=now, attempts=0)
     queue(blobs)
 

@@ -1,17 +1,15 @@
 """The bytes of one blob, read under a lease and held against its name."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.models import VerificationRun
+from weights.models import HashProgress, VerificationRun
 from weights.storage import BlobStorage
+from weights.verification.hashing import HandedOn, hash_stored
 from weights.verification.leases import Lease
 
 Result = VerificationRun.Result
-
-BUFFER = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,8 @@ class Finding:
     reason: str = ""
     sha256: str = ""
     bytes_read: int = 0
+    #: Bytes that earlier steps had read.
+    started_from: int = 0
     #: Which version of the object was read (empty without versions), the mark it had as the
     #: reading began, and the store that both are of.
     version: str = ""
@@ -33,33 +33,64 @@ class Reading:
     """A blob being read under a lease, which is renewed as the bytes go by."""
 
     def __init__(
-        self, lease: Lease, run: VerificationRun, pace: Callable[[int], None] | None = None
+        self,
+        lease: Lease,
+        run: VerificationRun,
+        *,
+        pace: Callable[[int], None] | None,
+        steps: bool,
     ) -> None:
         self.lease = lease
         self.blob = lease.blob
         self.run = run
-        self.pace = pace or (lambda count: None)
+        self.steps = steps
+        self._pace = pace
+        self._at: int | None = None
 
-    def advanced(self, bytes_read: int) -> None:
+    def advanced(self, start: int, at: int) -> None:
         """Show how far it is, now and then; raises LeaseLost if another took over."""
+        if self._pace is not None:
+            self._pace(at - (start if self._at is None else self._at))
+            self._at = at
         if self.lease.is_time_for_a_sign():
-            VerificationRun.objects.filter(pk=self.run.pk).update(bytes_read=bytes_read)
+            self.note(start, at)
             self.lease.renew()
 
+    def note(self, start: int, at: int) -> None:
+        """Write into the run what it has read."""
+        VerificationRun.objects.filter(pk=self.run.pk).update(
+            started_from=start, bytes_read=at - start
+        )
 
-def read(reading: Reading, storage: BlobStorage) -> Finding:
+
+def read(reading: Reading, storage: BlobStorage) -> Finding | HandedOn:
+    """What the pass came to; or where the next step goes on, where one is not enough."""
     blob = reading.blob
     try:
-        sha256, size, version, mark = _hash(reading, storage)
+        found = hash_stored(reading.lease, storage, reading.advanced, steps=reading.steps)
     except (BlobMissing, StorageUnavailable, OSError) as error:
         return not_read(error)
-    if size != blob.size:
-        reason = f"it has {size} bytes in the store instead of {blob.size}"
-        return Finding(Result.MISMATCH, reason, sha256, size)
-    if sha256 != blob.sha256:
-        reason = f"its bytes in the store have SHA-256 {sha256} instead of {blob.sha256}"
-        return Finding(Result.MISMATCH, reason, sha256, size)
-    return Finding(Result.VERIFIED, "", sha256, size, version, mark, storage.address)
+    if isinstance(found, HandedOn):
+        reading.note(found.start, found.at)
+        return found
+    reading.note(found.start, found.size)
+    if found.size == blob.size and found.sha256 == blob.sha256:
+        return Finding(
+            Result.VERIFIED,
+            sha256=found.sha256,
+            bytes_read=found.size - found.start,
+            started_from=found.start,
+            version=found.version,
+            mark=found.mark,
+            version_in=storage.address,
+        )
+    if found.start:  # it may be the saved state that is wrong: read all of it in one go
+        HashProgress.objects.filter(blob=blob).delete()
+        return HandedOn(0, found.start)
+    reason = f"its bytes in the store have SHA-256 {found.sha256} instead of {blob.sha256}"
+    if found.size != blob.size:
+        reason = f"it has {found.size} bytes in the store instead of {blob.size}"
+    return Finding(Result.MISMATCH, reason, found.sha256, found.size)
 
 
 def not_read(error: Exception) -> Finding:
@@ -67,19 +98,3 @@ def not_read(error: Exception) -> Finding:
     if isinstance(error, BlobMissing):
         return Finding(Result.MISSING, "the store does not hold it")
     return Finding(Result.UNREADABLE, f"the store could not be read: {error}")
-
-
-def _hash(reading: Reading, storage: BlobStorage) -> tuple[str, int, str, str]:
-    """SHA-256, size, version and mark of what the store holds, through one small buffer."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(BUFFER))
-    size = 0
-    with storage.open(reading.blob.sha256) as stream:
-        mark = stream.stored.mark  # type: ignore[attr-defined]
-        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
-            digest.update(buffer[:count])
-            size += count
-            reading.pace(count)
-            reading.advanced(size)
-        version = getattr(stream, "version", "")
-    return digest.hexdigest(), size, version, mark

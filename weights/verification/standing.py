@@ -43,7 +43,7 @@ class Progress:
 def progress_of(blob: Blob) -> Progress | None:
     """How far the check of this blob is; None while nobody reads it."""
     run = blob.runs.filter(result=Result.RUNNING).first()
-    return Progress(run.bytes_read, blob.size) if run else None
+    return Progress(run.started_from + run.bytes_read, blob.size) if run else None
 
 
 def standing(revisions: Iterable[Revision]) -> Standing:
@@ -61,7 +61,12 @@ def standing(revisions: Iterable[Revision]) -> Standing:
         if word in {"quarantined", "unreadable"}:
             reasons[blob.pk] = blob.quarantine_reason or _last_detail(blob)
     running = VerificationRun.objects.filter(result=Result.RUNNING, blob__in=blobs.values("pk"))
-    done += running.aggregate(read=models.Sum("bytes_read"))["read"] or 0
+    done += (
+        running.aggregate(read=models.Sum(models.F("started_from") + models.F("bytes_read")))[
+            "read"
+        ]
+        or 0
+    )
     failures = _failures(ids, reasons) + _refused_names(ids, reasons)
     return Standing(counts, done, everything, failures)
 

@@ -97,7 +97,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "crumbs": _crumbs(checkpoint, written, path),
         "decision": decision,
         "inspection": inspections.of_files([file]).get(file.pk),
-        "check_progress": verification.progress_of(file.blob),
+        "check_progress": _progress(file),
         "button": next_step(decision, checkpoint),
         "check": _check(file.sha256, path.rpartition("/")[2]),
         "preview": _preview(caller, decision) if decision.file else None,
@@ -105,6 +105,11 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/file_detail.html", context)
+
+
+def _progress(file: File) -> verification.Progress | None:
+    """How far a check is that lasts long enough to be watched."""
+    return verification.progress_of(file.blob) if file.size > PREVIEW_LARGEST else None
 
 
 def _proof(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:

@@ -1,0 +1,65 @@
+"""Read a stream in a thread, a few buffers ahead of whoever works on the bytes."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Protocol
+
+BUFFER = 2 * 1024 * 1024
+#: One that is worked on, and two that are being filled or wait.
+BUFFERS = 3
+
+
+class Readable(Protocol):
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+@contextmanager
+def read_ahead(stream: Readable, size: int = BUFFER) -> Iterator[Iterator[memoryview]]:
+    """The stream's bytes as writable views, each good until the next is asked for.
+
+    The same few buffers are used again and again, so memory stays flat for any size. What
+    reading raises is raised where the next view is asked for.
+    """
+    empty: SimpleQueue[memoryview | None] = SimpleQueue()
+    full: SimpleQueue[tuple[memoryview, int] | BaseException] = SimpleQueue()
+    for _ in range(BUFFERS):
+        empty.put(memoryview(bytearray(size)))
+    reader = threading.Thread(target=_fill, args=(stream, empty, full), daemon=True)
+    reader.start()
+    try:
+        yield _filled(empty, full)
+    finally:
+        empty.put(None)
+        reader.join()
+
+
+def _fill(
+    stream: Readable,
+    empty: "SimpleQueue[memoryview | None]",
+    full: "SimpleQueue[tuple[memoryview, int] | BaseException]",
+) -> None:
+    try:
+        while (buffer := empty.get()) is not None:
+            count = stream.readinto(buffer) or 0
+            full.put((buffer, count))
+            if not count:
+                return
+    except BaseException as error:
+        full.put(error)
+
+
+def _filled(
+    empty: "SimpleQueue[memoryview | None]",
+    full: "SimpleQueue[tuple[memoryview, int] | BaseException]",
+) -> Iterator[memoryview]:
+    while True:
+        found = full.get()
+        if isinstance(found, BaseException):
+            raise found
+        buffer, count = found
+        if not count:
+            return
+        yield buffer[:count]
+        empty.put(buffer)
