@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from packaging.requirements import Requirement
@@ -63,6 +63,23 @@ def test_what_is_asked_for_is_pinned_within_its_bounds(name: str) -> None:
         for got in found[canonicalize_name(wanted.name)]:
             (version,) = got.specifier
             assert wanted.specifier.contains(version.version), f"{wanted}: run make requirements"
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.9", "3.12.1", "3.13.0"])
+@pytest.mark.parametrize("name", FILES)
+def test_every_python_from_3_11_gets_one_version_of_each_package(name: str, python: str) -> None:
+    """Some packages are pinned twice, for older and newer Pythons; none is left out for one."""
+    here: dict[str, Any] = {
+        **{"python_full_version": python, "python_version": python.rpartition(".")[0]},
+        **{"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+        **{"platform_machine": "x86_64", "implementation_name": "cpython"},
+        **{"platform_python_implementation": "CPython"},
+    }
+    wanted = {canonicalize_name(one.name) for one in asked(name)}
+    for package, versions in pinned(name).items():
+        meant = [one for one in versions if one.marker is None or one.marker.evaluate(here)]
+        assert len(meant) <= 1, package
+        assert meant or package not in wanted, f"{package} has no version for Python {python}"
 
 
 def test_development_runs_on_the_versions_that_are_shipped() -> None:
