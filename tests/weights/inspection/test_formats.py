@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import random
 import zipfile
 from pathlib import Path
 
@@ -120,6 +121,15 @@ def test_in_st_what_nothing_understands_is_said_to_be_not_inspected(
 ) -> None:
     verdict = looked_at(content, name)
     assert (verdict.kind, verdict.outcome) == (kind, outcome)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+def test_raw_tensors_are_hardly_ever_taken_for_a_pickle() -> None:
+    chance = random.Random(7)
+    refused = sum(
+        looked_at(chance.randbytes(2000), "raw.bin").outcome == "refused" for _ in range(2000)
+    )
+    assert refused < 2000 / 100  # what begins with the byte of a pickle, one in 256, has to be one
 
 
 def test_pytorch_older_than_zip_is_not_inspected_and_its_pickles_are_read() -> None:
