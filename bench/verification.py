@@ -7,8 +7,8 @@ rounds; each case prints one line with the median of the per-round ratios.
 - cached, and cold (the file's pages are dropped before each side): `openssl dgst -sha256`.
 - two workers on two files: one worker on both, one after the other.
 - from S3: the same GET by the same client, its bytes thrown away. Half the size.
-- a folder of eight files by two workers: `model_signing`'s own verification of the folder,
-  with all the threads it likes.
+- a folder of eight files, twice the size in all, by two workers: `model_signing`'s own
+  verification of the folder, with all the threads it likes.
 - what is read again after a kill -9 in the middle of 4 GiB, as the kernel counts it.
 
 A check is `verification.verify`: lease, read, hash, rows and audit event. Workers are processes
@@ -60,7 +60,7 @@ def main(size: int) -> None:
         one, two = (running.enter_context(worker()) for _ in range(2))
         hashing(one, first, size)
         several(one, two, [first, second], size)
-        whole_folder(folder, one, two, size)
+        whole_folder(folder, one, two, 2 * size)
         from_s3(folder, running, size // 2)
         read_again(folder)
         install.close()
