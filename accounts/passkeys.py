@@ -16,6 +16,7 @@ from allauth.mfa.webauthn.forms import (
 from django import forms
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
 from accounts import guesses
@@ -40,10 +41,10 @@ class MfaAdapter(DefaultMFAAdapter):
 
 def address_with_a_name(request: HttpRequest) -> str:
     """Where a passkey works, if not here: browsers keep none for addresses of numbers."""
-    host = request.get_host()
     try:
+        host = request.get_host()
         number = ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
-    except ValueError:
+    except (DisallowedHost, ValueError):  # the page that refuses an unknown host asks, too
         return ""
     if not number.is_loopback:
         return settings.PUBLIC_URL
