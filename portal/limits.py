@@ -44,7 +44,7 @@ class RateLimitMiddleware:
         if not verdict.allowed:
             return _too_many(verdict)
         response = self.get_response(request)
-        if response.status_code == 401 and "Authorization" in request.headers:
+        if response.status_code == 401 and "HTTP_AUTHORIZATION" in request.META:
             guess = rate_limits.take(WRONG_TOKENS, _address(request))
             if not guess.allowed or not guess.counted:
                 return _too_many(guess)
@@ -90,7 +90,7 @@ def _by_link(request: HttpRequest, token: str) -> tuple[Limit, str]:
 
 def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> tuple[Limit, str]:
     """A well-formed token has a bucket of its own; whether it exists is seen by the answer."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme == "Bearer" and token_format.is_well_formed(token):
         return known, token_format.digest(token)
     return anonymous, _address(request)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
@@ -21,16 +20,15 @@ class SurfaceMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # an unknown host is 400 on every address, static or not
-        bound = structlog.contextvars.get_contextvars()
         facts = request_facts.RequestFacts(
-            request_id=str(bound.get("request_id", ""))[:64],
+            request_id=request.META.get("REQUEST_ID", "")[:64],
             network=request_facts.network_of(request.META.get("REMOTE_ADDR", "")),
         )
         with request_facts.using(facts):
             response = self.get_response(request)
         if facts.request_id and "X-Request-Id" not in response:
             response["X-Request-Id"] = facts.request_id
-        if "Cache-Control" not in response and _is_personal(request):
+        if _is_personal(request) and "Cache-Control" not in response:
             response["Cache-Control"] = "private, no-store"
         return _without_body(response) if request.method == "HEAD" else response
 
@@ -78,4 +76,12 @@ class PolicyMiddleware(CSPMiddleware):
 
 def _has_a_policy_of_its_own(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Whether a view's decorator or a template's nonce has changed it."""
-    return "_csp_nonce" in vars(request) or any(name[:4] == "_csp" for name in vars(response))
+    return "_csp_nonce" in vars(request) or not _OF_DECORATORS.isdisjoint(vars(response))
+
+
+#: What the library's decorators note on an answer; `_ro` is for policies that only report.
+_OF_DECORATORS = {
+    f"_csp_{what}{which}"
+    for what in ("config", "exempt", "replace", "update")
+    for which in ("", "_ro")
+}

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from typing import cast
 
 import structlog
 from django.http import HttpRequest, HttpResponse
@@ -19,14 +20,22 @@ def loggable(path: str) -> str:
 class RequestLogMiddleware(RequestMiddleware):
     """Give each request its id, and log failures without queries, tokens or signatures."""
 
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """As the base, which asks each time whether it runs under ASGI; nothing here does."""
+        self.prepare(request)
+        response = cast(HttpResponse, self.get_response(request))
+        self.handle_response(request, response)
+        return response
+
     def prepare(self, request: HttpRequest) -> None:
         """Bind what each line about this request carries; that it began is not logged.
 
         The address is the one that our own proxies vouch for (`portal.proxies`).
         """
-        told = request.META.get("HTTP_X_REQUEST_ID", "")
+        told = request.META.get("HTTP_X_REQUEST_ID", "") or str(uuid.uuid4())
+        request.META["REQUEST_ID"] = told  # no header can have this name
         structlog.contextvars.bind_contextvars(
-            request_id=told or str(uuid.uuid4()), ip=request.META.get("REMOTE_ADDR", "")
+            request_id=told, ip=request.META.get("REMOTE_ADDR", "")
         )
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
@@ -35,7 +44,8 @@ class RequestLogMiddleware(RequestMiddleware):
         A file that is wrapped would be sent by Python and not by the kernel.
         """
         if response.status_code < 500 and not hasattr(request, "_raised_exception"):
-            structlog.contextvars.clear_contextvars()
+            # `clear_contextvars` would search every variable that any library has set.
+            structlog.contextvars.unbind_contextvars("request_id", "ip")
             return
         super().handle_response(request, response)
 

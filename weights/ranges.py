@@ -35,14 +35,15 @@ class Conditions:
     if_unmodified_since: str | None = None
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Conditions":
+    def of(cls, environ: Mapping[str, str]) -> "Conditions":
+        """Those of a request, under the names that WSGI gives them (PEP 3333)."""
         return cls(
-            range=headers.get("Range"),
-            if_range=headers.get("If-Range"),
-            if_match=headers.get("If-Match"),
-            if_none_match=headers.get("If-None-Match"),
-            if_modified_since=headers.get("If-Modified-Since"),
-            if_unmodified_since=headers.get("If-Unmodified-Since"),
+            range=environ.get("HTTP_RANGE"),
+            if_range=environ.get("HTTP_IF_RANGE"),
+            if_match=environ.get("HTTP_IF_MATCH"),
+            if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
+            if_modified_since=environ.get("HTTP_IF_MODIFIED_SINCE"),
+            if_unmodified_since=environ.get("HTTP_IF_UNMODIFIED_SINCE"),
         )
 
 

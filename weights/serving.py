@@ -8,6 +8,7 @@ client then comes back through the gate to resume.
 
 import logging
 from collections.abc import Callable
+from functools import lru_cache
 from typing import BinaryIO
 
 from django.conf import settings
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 #: Seconds after which a caller whom we had no thread or store for may try again.
 RETRY_AFTER = 10
 
-_COMPARED = {"If-Match", "If-Range", "If-Unmodified-Since"}
+_COMPARED = {"HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_IF_UNMODIFIED_SINCE"}
 
 Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
 
@@ -74,7 +75,7 @@ def problem(
 
 def wants_page(request: HttpRequest) -> bool:
     """Whether a person's browser asks; clients for files say that they take anything."""
-    return "text/html" in request.headers.get("Accept", "")
+    return "text/html" in request.META.get("HTTP_ACCEPT", "")
 
 
 def answer(
@@ -101,8 +102,10 @@ def answer(
         response = _deliver(request, caller, decision, file)
     except (BlobMissing, BlobChanged, StorageUnavailable) as error:
         return _unavailable(request, file, error)
+    said = set(response.headers)
     for name, value in _headers(caller, file).items():
-        response.setdefault(name, value)
+        if name not in said:
+            response.headers[name] = value
     return response
 
 
@@ -124,7 +127,7 @@ def _deliver(
     storage = blob_storage()
     asked = plan(
         str(request.method),
-        Conditions.of(request.headers),
+        Conditions.of(request.META),
         etag=file.etag,
         size=file.size,
         modified=_modified(file),
@@ -133,7 +136,7 @@ def _deliver(
         return _without_bytes(asked, file)
     if request.method == "HEAD":
         return _head(storage, file)
-    if storage.local_path(file.sha256) is None:
+    if not storage.is_local:
         return _redirect(storage, caller, decision, file)
     return _send(request, storage, caller, decision, file, asked)
 
@@ -154,8 +157,8 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
 
 
 def _head(storage: BlobStorage, file: File) -> HttpResponse:
-    """What a GET would say. A local file is looked at first, so that both agree."""
-    if storage.local_path(file.sha256) is not None:
+    """What a GET would say. In a local store the file is looked at first, so that both agree."""
+    if storage.is_local:
         _demand_unchanged(storage.look(file.sha256), file, storage)
     response = HttpResponse(content_type="application/octet-stream")
     response["Content-Length"] = str(file.size)
@@ -214,7 +217,7 @@ def _send(
 
 def _server_would_misread(request: HttpRequest) -> bool:
     """nginx compares these with a tag or a date of its own, and so misses ours."""
-    return not _COMPARED.isdisjoint(request.headers)
+    return not _COMPARED.isdisjoint(request.META)
 
 
 def _handed_over(file: File) -> HttpResponse:
@@ -265,7 +268,7 @@ def _headers(caller: Caller, file: File) -> dict[str, str]:
     tag = f'"{file.etag}"'
     return {
         "ETag": tag,
-        "Last-Modified": http_date(_modified(file)),
+        "Last-Modified": _date(_modified(file)),
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(_name(file)),
         "Cache-Control": _cache_control(caller, file),
@@ -287,6 +290,10 @@ def _cache_control(caller: Caller, file: File) -> str:
 
 def _name(file: File) -> str:
     return file.path.rpartition("/")[2]
+
+
+#: In the form of HTTP; a revision's files all have the same.
+_date = lru_cache(maxsize=1024)(http_date)
 
 
 def _modified(file: File) -> int:

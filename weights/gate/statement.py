@@ -69,7 +69,9 @@ def _answer(
     if known.problem is not None:
         return replace(words.invalid(known.problem), caller=known)
     answer = rules(known, found, repo_id, revision, path, now)
-    return None if answer is None else replace(answer, caller=known)
+    if answer is None or answer.caller is known:
+        return answer
+    return replace(answer, caller=known)
 
 
 def _known(caller: Caller | TokenClaim, found: "_Row", now: datetime) -> Caller:
@@ -128,7 +130,7 @@ def _weigh(
     if refusal is not None:
         return words.refused(refusal, checkpoint, revision)
     file = _file(found, revision, path)
-    return Decision(checkpoint=checkpoint, revision=revision, file=file, grant=grant)
+    return Decision(checkpoint, revision, file, grant, caller=caller)
 
 
 def _describe(
@@ -200,11 +202,9 @@ def _ask(
     else:
         short, kind = ref_name(revision)
         by, named = ("ref", [short]) if kind is None else ("full ref", [short, kind.value])
-    today = connection.ops.adapt_datetimefield_value(now)
-    licence = [] if who == "nobody" else [today]
-    with prepared.cursor() as cursor:
-        cursor.execute(_STATEMENTS[who, by], [*bound, org, name, *licence, *named, path])
-        return _Row._make(cursor.fetchone())
+    licence = [] if who == "nobody" else [connection.ops.adapt_datetimefield_value(now)]
+    found = prepared.row(_STATEMENTS[who, by], [*bound, org, name, *licence, *named, path])
+    return _Row._make(found)
 
 
 # -- the statement ----------------------------------------------------------------------

@@ -24,6 +24,8 @@ _FILE_MODE = 0o644
 class FileStorage:
     """Keeps each blob at `<root>/aa/bb/<sha256>`, written beside it first and then renamed."""
 
+    is_local = True
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.address = f"file://{root}"
@@ -57,7 +59,9 @@ class FileStorage:
 
     def look(self, sha256: str) -> Stored | None:
         try:
-            return _stored(blob_key(sha256), self.local_path(sha256).stat())
+            key = blob_key(sha256)
+            # As text: each HEAD asks, and a `Path` costs more than the call.
+            return _stored(key, os.stat(f"{self._prefix}{key}"))  # noqa: PTH116
         except FileNotFoundError:
             return None
         except OSError as error:

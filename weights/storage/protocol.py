@@ -49,6 +49,8 @@ class BlobStorage(Protocol):
 
     #: `file:///folder` or `s3://bucket/prefix`.
     address: str
+    #: Whether the bytes lie on this machine; from elsewhere they leave by signed addresses.
+    is_local: bool
 
     def receive(self) -> AbstractContextManager[Upload]:
         """Take bytes in; leaving without `commit` leaves nothing behind."""

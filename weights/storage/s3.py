@@ -79,6 +79,8 @@ class S3Storage:
     signature and users may reach the store under another name than the portal does.
     """
 
+    is_local = False
+
     def __init__(
         self,
         bucket: str,
