@@ -104,8 +104,10 @@ def _address(request: HttpRequest) -> str:
 
 def _too_many(verdict: Verdict) -> HttpResponse:
     wait = verdict.wait or verdict.limit.window
-    message = f"Too many requests. Try again in {wait} seconds."
+    message = f"Too many requests. Try again in {wait} second{'' if wait == 1 else 's'}."
     response = JsonResponse({"error": message, "code": "rate_limited"}, status=429)
+    response["Content-Length"] = str(len(response.content))  # no middleware behind adds it
+    response["X-Error-Code"] = "rate_limited"
     for name, value in rate_limits.headers(verdict).items():
         response[name] = value
     response["Retry-After"] = str(wait)

@@ -3,21 +3,31 @@
 Both read the claim, then ask the gate like everybody else. Neither looks at cookies.
 """
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from weights import file_links, gate, ledger, links, serving, signing
 from weights.caller import Caller, Refusal
 from weights.folder import Folder, ListKind, folder_of, offered
 
+Door = Callable[..., HttpResponseBase]
+
 #: The last path part that the published download scripts replace by each file's name.
 _STAND_INS = frozenset({"stubbed.pt", "*"})
 
 
-@require_safe
+def _only_read(door: Door) -> Door:
+    """GET and HEAD; any other method is 405, and not a lack of the token that forms carry."""
+    return csrf_exempt(require_safe(door))
+
+
+@_only_read
 def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) -> HttpResponseBase:
     """One file by its signed address; 403 for any query but the one that was signed."""
     now = timezone.now()
@@ -31,7 +41,7 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
 
-@require_safe
+@_only_read
 def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponseBase:
     """One file of the revision that the link was issued for. A query string is ignored."""
     if path.endswith("/"):
@@ -58,7 +68,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
 
-@require_safe
+@_only_read
 def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpResponseBase:
     """What the link reaches, and how to fetch it; told only while the gate would allow it."""
     now = timezone.now()
@@ -95,7 +105,7 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     return _private(render(request, "weights/link_folder.html", context))
 
 
-@require_safe
+@_only_read
 def link_folder_without_slash(request: HttpRequest, token: str) -> HttpResponseBase:
     return HttpResponseRedirect(f"/d/{token}/")
 

@@ -148,6 +148,8 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
     if asked.status == 304:
         response = HttpResponse(status=304)
         del response["Content-Type"]
+        # That of the 200, or none (RFC 9110 8.6): a cache would note the 0 of this empty body.
+        response["Content-Length"] = str(file.size)
         return response
     if asked.status == 412:
         return problem(412, "precondition_failed", "The file is not in the state you asked for.")

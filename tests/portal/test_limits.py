@@ -49,7 +49,8 @@ def test_beyond_its_limit_an_address_is_told_the_true_wait(
     assert 95 <= wait <= 100  # one of three refills each hundred seconds
     assert refused["RateLimit"] == f'"resolve";r=0;t={wait}'
     assert re.fullmatch(r'"fixed window";"resolve";q=3;w=300', refused["RateLimit-Policy"])
-    assert refused.json()["code"] == "rate_limited"
+    assert refused.json()["code"] == refused["X-Error-Code"] == "rate_limited"
+    assert int(refused["Content-Length"]) == len(refused.content)
 
 
 def test_a_token_has_a_bucket_of_its_own(

@@ -65,6 +65,17 @@ def test_a_query_string_that_a_script_keeps_is_no_obstacle(client: Client, folde
     assert _body(client, f"{folder}{FIRST}?Policy=abc&Key-Pair-Id=xyz") == SHARDS[FIRST]
 
 
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_a_door_that_only_gives_names_the_methods_it_has(
+    method: str, folder: str, applicant: User
+) -> None:
+    script = Client(enforce_csrf_checks=True)
+    signed = file_links.issue(session_caller(applicant), "acme/gated", "main", FIRST)
+    for address in (folder, folder[:-1], folder + FIRST, urlsplit(signed).path):
+        response = getattr(script, method)(address)
+        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD"), address
+
+
 @pytest.mark.parametrize("stand_in", ["stubbed.pt", "*", "%2A"])
 def test_a_stand_in_fetched_as_it_is_says_what_to_do(
     stand_in: str, client: Client, folder: str

@@ -109,6 +109,7 @@ def test_an_answer_without_bytes_leaves_no_row(
     assert CONTENT[:20] not in response.content
     assert not Download.objects.exists()
     assert response["ETag"]
+    assert int(response["Content-Length"]) == (len(response.content) or len(CONTENT))
 
 
 def test_an_answer_to_a_person_stays_out_of_shared_caches(
