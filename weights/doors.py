@@ -4,6 +4,8 @@ Both read the claim, then ask the gate like everybody else. Neither looks at coo
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -38,6 +40,9 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
         message = "This address was altered or cut. Copy it whole, or ask for a new one."
         return serving.problem(403, "link_invalid", message, request)
     decision = gate.decide(caller, repo_id, sha, path, now)
+    if decision.code is Refusal.LINK_EXPIRED:
+        page = f"{settings.PUBLIC_URL}/{repo_id}/blob/{sha}/{quote(path)}"
+        decision = replace(decision, message=f"this address has ended; get a new one at {page}")
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
 

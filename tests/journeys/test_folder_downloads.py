@@ -71,9 +71,11 @@ def script(folder: str, tmp_path: Path) -> Path:
     return _fetch(f"{folder}download.sh", tmp_path / "download.sh")
 
 
-def _run(script: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    script: Path, out: Path, *operands: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["dash", str(script), "-j", "3", "-o", str(out)],
+        ["dash", str(script), "-j", "3", "-o", str(out), *operands],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -100,6 +102,14 @@ def test_the_script_fetches_and_checks_everything_and_again_fetches_nothing(
     again = _run(script, tmp_path / "out")
     assert again.returncode == 0
     assert "ok " not in again.stderr
+
+
+@pytest.mark.needs("dash")
+def test_the_script_takes_nothing_beside_its_options(script: Path, tmp_path: Path) -> None:
+    done = _run(script, tmp_path / "out", "http://127.0.0.1/d/new/")
+    assert done.returncode == 2
+    assert "usage: [WEIGHBRIDGE_LINK='NEW ADDRESS'] sh download.sh" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def _without_curl(tmp_path: Path) -> str:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.management import CommandError
 from django.test import Client
 from django.utils import timezone
@@ -131,6 +132,7 @@ def test_a_revoked_link_is_gone_at_once(client: Client, folder: str, applicant: 
     links.revoke_link(CheckpointLink.objects.get(), by=applicant)
     assert _refused(client, folder + FIRST) == (410, "link_revoked")
     assert _refused(client, folder) == (410, "link_revoked")
+    assert f"{settings.PUBLIC_URL}/access/" in client.get(folder + FIRST)["X-Error-Message"]
 
 
 def test_revoking_the_grant_closes_both_kinds_of_link_at_once(
@@ -194,6 +196,10 @@ def test_an_altered_file_link_is_forbidden(
 def test_a_file_link_ends_after_its_minutes(client: Client, signed: str) -> None:
     with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
         assert _refused(client, signed) == (410, "link_expired")
+        sentence = client.get(signed)["X-Error-Message"]
+    page = signed.partition("?")[0].replace("/f/", "/", 1)
+    sha, _, rest = page.removeprefix("/acme/gated/").partition("/")
+    assert sentence.endswith(f"get a new one at {settings.PUBLIC_URL}/acme/gated/blob/{sha}/{rest}")
 
 
 def test_a_browser_at_a_dead_link_gets_a_page_that_keeps_the_address_to_itself(

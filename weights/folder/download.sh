@@ -21,7 +21,7 @@ OUT=.
 say() { printf '%s\n' "$*" >&2; }
 
 usage() {
-  say "usage: sh download.sh [-j JOBS] [-o FOLDER]"
+  say "usage: [WEIGHBRIDGE_LINK='NEW ADDRESS'] sh download.sh [-j JOBS] [-o FOLDER]"
   exit 2
 }
 
@@ -32,6 +32,8 @@ while getopts j:o:h option; do
     *) usage ;;
   esac
 done
+shift $((OPTIND - 1))
+[ $# -eq 0 ] || usage
 case $JOBS in '' | *[!0-9]* | 0) usage ;; esac
 
 if command -v curl >/dev/null 2>&1; then

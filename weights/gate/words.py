@@ -14,7 +14,7 @@ _OF_CREDENTIALS: dict[Refusal, str] = {
     Refusal.TOKEN_INVALID: INVALID_CREDENTIALS,
     Refusal.TOKEN_EXPIRED: INVALID_CREDENTIALS,
     Refusal.LINK_EXPIRED: "this link has expired; open it in a browser to get a new one",
-    Refusal.LINK_REVOKED: "this link was revoked; ask for a new one on your access page",
+    Refusal.LINK_REVOKED: "this link was revoked; ask for a new one at {portal}/access/",
     Refusal.LOGIN_REQUIRED: "sign in first",
 }
 
@@ -80,7 +80,8 @@ _MESSAGES: dict[Refusal, Callable[[Checkpoint], str]] = {
 
 def invalid(problem: Refusal) -> Decision:
     """A credential was sent and opens nothing."""
-    return Decision(code=problem, message=_OF_CREDENTIALS[problem])
+    message = _OF_CREDENTIALS[problem].format(portal=settings.PUBLIC_URL)
+    return Decision(code=problem, message=message)
 
 
 def refused(code: Refusal, checkpoint: Checkpoint, revision: Revision | None = None) -> Decision:
