@@ -95,7 +95,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     if tier.access_mode is not AccessMode.CLICK_THROUGH:
         raise InvalidValue(f"access to {tier} takes an application")
     refuse_to_apply(user, tier)
-    return Grant.objects.give(
+    given = Grant.objects.give(
         user,
         tier,
         licence_version=version,
@@ -103,6 +103,8 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
         origin=Grant.Origin.CLICK_THROUGH,
         by=user,
     )
+    _note_acceptance(given, version, by=user)
+    return given
 
 
 def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
@@ -110,10 +112,14 @@ def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
         raise AlreadyHeld("you have accepted this text already; see My access")
     grant.licence_version = version
     grant.save(update_fields=["licence_version"])
+    _note_acceptance(grant, version, by=by)
+    return grant
+
+
+def _note_acceptance(grant: Grant, version: LicenceVersion, *, by: User) -> None:
     AuditEvent.record(
         "licence.accepted",
         actor=by,
         target=grant,
         details={"version": version.version, "sha256": version.text_sha256},
     )
-    return grant

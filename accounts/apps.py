@@ -13,7 +13,11 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models are loaded only now.
-        from accounts import password_changes, recent_sign_in  # noqa: F401, PLC0415
+        from accounts import (  # noqa: PLC0415
+            account_events,  # noqa: F401
+            password_changes,  # noqa: F401
+            recent_sign_in,  # noqa: F401
+        )
 
         # After django.contrib.auth's own receiver, which makes the permissions: it stands
         # first in INSTALLED_APPS, and receivers run in the order they were connected.

@@ -54,7 +54,8 @@ def keep(tier: Tier, *, by: User | None) -> TierChange | None:
 @transaction.atomic
 def note_text(version: LicenceVersion, *, by: User | None) -> None:
     """A new text of a licence is news of every tier that holds it; the text is saved already."""
-    AuditEvent.record("licence.version_made", actor=by, target=version)
+    details = {"version": version.version, "sha256": version.text_sha256}
+    AuditEvent.record("licence.version_made", actor=by, target=version, details=details)
     notice = "urgent" if version.is_urgent else f"{version.notice_days} days of notice"
     said = f"version {version.version} from {version.effective_at:%Y-%m-%d}, {notice}"
     fields = [{"field": "licence", "label": "Licence text", "before": "", "after": said}]

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from portal import views
+from portal import account_urls, views
 
 #: Without a provider there is nothing to link, so allauth's pages for it are not there either.
 NO_PROVIDERS: list[URLPattern | URLResolver] = (
@@ -19,7 +19,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path(".well-known/security.txt", views.security_txt, name="security-txt"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", account_urls.addresses),
     path("", include("weights.api.urls")),  # before the Hub's, which take the rest of /api/
     path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts
     path("", include("weights.delivery_urls")),

@@ -13,10 +13,12 @@ MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
 PLAIN = [
     "accounts/loopback.py",
     "accounts/moves.py",
+    "accounts/printable.py",
     "accounts/reasons.py",
     "accounts/roles.py",
     "accounts/sealing/canonical.py",
     "accounts/sealing/merkle.py",
+    "accounts/sealing/notes.py",
     "accounts/tiers.py",
     "accounts/token_format.py",
     "weights/facts.py",

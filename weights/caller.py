@@ -121,7 +121,10 @@ def look_up(claim: TokenClaim, now: "datetime") -> Caller:
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 
 
-def note_use(token_id: int, now: "datetime") -> None:
+def note_use(token_id: int, used_before: bool, now: "datetime") -> None:
     """Remember when and from which network a token was used."""
     network = request_facts.current().network
-    ApiToken.objects.filter(pk=token_id).update(last_used_at=now, last_used_network=network)
+    if used_before:
+        ApiToken.objects.note_later_use(token_id, now, network)
+    else:
+        ApiToken.objects.select_related("user").get(pk=token_id).note_use(now, network)

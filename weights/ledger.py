@@ -5,8 +5,9 @@ from typing import Any
 
 from django.db import models
 
-from accounts import append_only, request_facts
-from accounts.models import User
+from accounts import append_only, printable, rate_limits, request_facts, tallies
+from accounts.models import AuditEvent, User
+from accounts.rate_limits import Limit
 from accounts.retention import NETWORKS_KEPT
 from accounts.sealing.canonical import moment
 from accounts.sealing.logs import Log, Row
@@ -16,6 +17,11 @@ from weights.models import Download, File
 
 #: Sealed like the trail, and like there only the network may be forgotten.
 PROTECTED: append_only.Tables = {"weights_download": "network"}
+
+#: Refusals of one person that are written one by one: a download of 992 shards has room.
+REFUSALS = Limit("row-refusal", 1000, 3600)
+_STRANGERS, _TOO_MANY = "refused-strangers", "refused-unwritten"
+_TOLD_AS = {_STRANGERS: "gate.strangers_refused", _TOO_MANY: "gate.refusals_unwritten"}
 
 #: What enters the leaf: every field but the network, in no order that matters.
 SEALED = (
@@ -66,12 +72,19 @@ def record_served(
 def record_refusal(
     caller: Caller, decision: Decision, repo_id: str, revision: str, path: str
 ) -> None:
-    """Write that a known caller was refused, with the names as asked; of others, nothing.
+    """Write that a known caller was refused, with the names as asked; of others, count the rule.
 
     A name that leads nowhere is no refusal: clients ask for many files that a checkpoint
-    may lack.
+    may lack. Whoever is refused without end is counted like a stranger: a scan must not fill
+    the disk with rows that nobody may delete.
     """
-    if caller.user is None or decision.code is None:
+    if decision.code is None:
+        return
+    if caller.user is None:
+        tallies.add(_STRANGERS, str(decision.code))
+        return
+    if not rate_limits.take(REFUSALS, str(caller.user.pk)).allowed:
+        tallies.add(_TOO_MANY, str(decision.code))
         return
     _write(
         caller,
@@ -82,6 +95,16 @@ def record_refusal(
         outcome=Download.Outcome.REFUSED,
         code=str(decision.code),
     )
+
+
+def tell_refusals() -> None:
+    """Write into the trail how many refusals were only counted, by their rule.
+
+    Called once an hour. A process killed just here loses the counts of that hour.
+    """
+    for tally, action in _TOLD_AS.items():
+        if counted := tallies.take(tally):
+            AuditEvent.record(action, result="refused", details=counted)
 
 
 def forget_networks(now: datetime) -> int:
@@ -103,5 +126,5 @@ def _write(caller: Caller, **facts: object) -> None:
 
 
 def _clip(name: str, most: int) -> str:
-    """A name as asked, cut to its column; PostgreSQL keeps no NUL."""
-    return name.replace("\x00", "\ufffd")[:most]
+    """A name as asked, in one line, cut to its column; PostgreSQL keeps no NUL."""
+    return printable.line(name)[:most]

@@ -82,6 +82,7 @@ def take_scrub_turn(self: "Task[Any, Any]") -> None:
 
 @shared_task(name="weights.tidy")
 def tidy() -> None:
+    ledger.tell_refusals()
     ledger.forget_networks(timezone.now())
     taking.forget_contacts(timezone.now())
     verification.ask_outdated_again()

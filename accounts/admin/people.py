@@ -113,7 +113,9 @@ class AccountAdmin(AsksAgain, UserAdmin):
         answer = super().user_change_password(request, id, form_url)
         after = self.get_object(request, id)
         if before and after and before.password != after.password:
-            ApiToken.objects.revoke_all(after, by=signed_in(request), cause="password_reset")
+            by = signed_in(request)
+            AuditEvent.record("account.password_set", actor=by, target=after)
+            ApiToken.objects.revoke_all(after, by=by, cause="password_reset")
         return answer
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from accounts import request_facts
+from accounts import printable, request_facts
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -106,19 +106,22 @@ class AuditEvent(models.Model):
         result: str = "ok",
         details: dict[str, Any] | None = None,
     ) -> "AuditEvent":
-        """Append one event; `credential` is its kind and id."""
+        """Append one event; `credential` is its kind and id.
+
+        Texts are kept in one line and without secrets, whoever wrote them.
+        """
         kind, key = _name(target) if target is not None else ("", "")
         facts = request_facts.current()
         event = cls.objects.create(
             action=action,
             actor_id=actor.public_id if actor else None,
             credential_kind=credential[0],
-            credential_id=credential[1],
+            credential_id=printable.line(credential[1])[:64],
             object_kind=kind,
             object_id=key,
             result=result,
-            details=details or {},
-            request_id=facts.request_id,
+            details=printable.value(details or {}),
+            request_id=printable.line(facts.request_id)[:64],
             network=facts.network,
         )
         event.actor_name = actor.username if actor else ""

@@ -66,6 +66,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         AuditEvent.record("token.made", actor=by or user, target=token, details=details)
         return token, plain
 
+    def note_later_use(self, token_id: int, now: datetime, network: str) -> None:
+        self.filter(pk=token_id).update(last_used_at=now, last_used_network=network)
+
     @transaction.atomic
     def revoke_all(self, user: "User", *, by: "User | None", cause: str) -> int:
         """Refuse every token of this person from the next request on; how many there were."""
@@ -111,7 +114,22 @@ class ApiToken(models.Model):
         """Remember when and from which network, at most once a minute."""
         if self.last_used_at and now - self.last_used_at < timedelta(minutes=1):
             return
-        ApiToken.objects.filter(pk=self.pk).update(last_used_at=now, last_used_network=network)
+        if self.last_used_at is None:
+            self._note_first_use(now, network)
+        else:
+            ApiToken.objects.note_later_use(self.pk, now, network)
+
+    @transaction.atomic
+    def _note_first_use(self, now: datetime, network: str) -> None:
+        """The event stands in the trail once, also where two requests are the first."""
+        unused = ApiToken.objects.filter(pk=self.pk, last_used_at=None)
+        if unused.update(last_used_at=now, last_used_network=network):
+            AuditEvent.record(
+                "token.first_used",
+                actor=self.user,
+                target=self,
+                credential=("token", str(self.public_id)),
+            )
 
     @transaction.atomic
     def revoke(self, *, by: "User | None", cause: str = "") -> bool:

@@ -7,6 +7,7 @@ import structlog
 from csp.constants import NONE, SELF
 
 from portal import env
+from portal.log_lines import one_line
 from portal.settings.social import *  # noqa: F403
 from portal.settings.social import SOCIAL_APPS
 
@@ -299,7 +300,11 @@ LOGGING = {
     "formatters": {
         "lines": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.dev.ConsoleRenderer(colors=False),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                one_line,
+                structlog.dev.ConsoleRenderer(colors=False),
+            ],
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},

@@ -12,10 +12,13 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page
+from pytest_django import Settings
 
 from accounts.models import Tier, User
 from accounts.roles import Role
+from accounts.sealing import heads, sealer
 from tests import factories
+from tests.accounts.sealing import keys
 from tests.live import Portal
 from weights import catalogue
 from weights.models import Blob, Checkpoint, CheckpointLink, Download
@@ -41,6 +44,8 @@ OPEN_PAGES = [
     "/acme/sharded/blob/main/checkpoint_last-model_part-0-shard0.pt",
     "/licences/",
     "/transparency/",
+    "/transparency/audit/",
+    "/keys/",
     "/privacy/",
     "/licences/opt-175b/",
     "/tiers/",
@@ -58,6 +63,7 @@ PERSONAL_PAGES = [
     "/acme/sharded",
     "/access/",
     "/access/data/",
+    "/access/events/",
     "/applications/",
     "/apply/opt-175b/",
     "/settings/tokens/",
@@ -125,7 +131,9 @@ def _rows(holder: User, tier: Tier) -> None:
 
 
 @pytest.fixture
-def site(store: Path, start_portal: Callable[..., Portal]) -> Site:
+def site(
+    store: Path, start_portal: Callable[..., Portal], settings: Settings, tmp_path: Path
+) -> Site:
     catalogue.load()
     tier = Tier.objects.get(slug="opt-175b")
     factories.published("acme/open", tier=Tier.objects.get(slug="open"))
@@ -143,6 +151,9 @@ def site(store: Path, start_portal: Callable[..., Portal]) -> Site:
         note="Say more. " * 40,
         remarks={"abstract": "Which method?"},
     )
+    settings.AUDIT_KEY_FILE = keys.write(tmp_path)
+    sealer.seal()
+    heads.sign()
     return Site(
         start_portal().url,
         _session(holder),

@@ -1,12 +1,16 @@
 """Logs name a link by its first characters and never hold what opens it."""
 
+import logging
+import logging.config
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as portal_settings
 from django.http import FileResponse
 from django.test import Client, RequestFactory
 
+from accounts import token_format
 from portal.request_log import RequestLogMiddleware, loggable
 from weights import links
 
@@ -45,3 +49,18 @@ def test_a_file_passes_the_log_unwrapped_so_that_the_kernel_sends_it(tmp_path: P
         file: Any = FileResponse(stream)
         RequestLogMiddleware(lambda request: file)(RequestFactory().get("/"))
         assert file.file_to_stream is stream
+
+
+def test_what_was_sent_can_neither_forge_a_line_nor_leave_its_secret() -> None:
+    logging_: Any = portal_settings.LOGGING
+    configurator = logging.config.DictConfigurator(logging_)
+    formatter: Any = configurator.configure_formatter(logging_["formatters"]["lines"])
+    token = token_format.new()
+    record = logging.makeLogRecord(
+        {"msg": "refused %s", "args": (f"a\r\n2026-11-26 [info] forged\x1b[2J {token}",)}
+    )
+    line = formatter.format(record)
+    assert "\n" not in line
+    assert "\x1b" not in line
+    assert "\\r\\n2026-11-26" in line
+    assert token not in line

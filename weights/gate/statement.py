@@ -83,7 +83,7 @@ def _known(caller: Caller | TokenClaim, found: "_Row", now: datetime) -> Caller:
     if _utc(found.token_ends) <= now:
         return _EXPIRED
     if found.token_used is None or _utc(found.token_used) <= now - timedelta(minutes=1):
-        note_use(found.token_id, now)
+        note_use(found.token_id, found.token_used is not None, now)
     user = _loaded(User, id=found.user_id)
     token = _loaded(
         ApiToken,

@@ -1,0 +1,61 @@
+"""What stands in the trail is one line and opens nothing, whoever wrote it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts import printable, token_format
+from accounts.models import AuditEvent
+
+pytestmark = pytest.mark.one_database
+
+LINK = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("plain, ünïcode and 模型", "plain, ünïcode and 模型"),
+        ("one\ntwo\r\n\tthree", "one\\ntwo\\r\\n\\tthree"),
+        ("\x00\x1b[31m\x7f\x9b", "\\u0000\\u001b[31m\\u007f\\u009b"),
+        ("a\u202egnp.exe", "a\\u202egnp.exe"),
+        ("a\u2028b\ud800", "a\\u2028b\\ud800"),
+        (f"see /d/{LINK}/a.pt", f"see /d/{printable.REMOVED}/a.pt"),
+        (
+            f"/f/a/b?e=1800000000&k=k1.1&s={'q' * 43}",
+            "/f/a/b?e=1800000000&k=k1.1&s=[secret removed]",
+        ),
+    ],
+)
+def test_hidden_characters_are_shown_and_secrets_removed(given: str, kept: str) -> None:
+    assert printable.line(given) == kept
+
+
+def test_a_token_is_removed_wherever_it_stands() -> None:
+    token = token_format.new()
+    found = printable.value({"reason": [f"my token is {token}"], token: {"deep": (token,)}})
+    assert token not in json.dumps(found)
+
+
+@given(st.text())
+def test_no_text_keeps_a_hidden_character_and_twice_changes_nothing(given: str) -> None:
+    once = printable.line(given)
+    assert printable.line(once) == once
+    assert not any(ord(one) < 32 or 127 <= ord(one) < 160 for one in once)
+
+
+def test_a_deeply_nested_value_ends() -> None:
+    value: object = "x"
+    for _ in range(2000):
+        value = [value]
+    assert printable.LEFT_OUT in json.dumps(printable.value(value))
+
+
+@pytest.mark.django_db
+def test_an_event_is_kept_that_way() -> None:
+    token = token_format.new()
+    event = AuditEvent.record("thing.done", details={"reason": f"one\ntwo {token}"})
+    event.refresh_from_db()
+    assert event.details == {"reason": f"one\\ntwo {printable.REMOVED}"}
