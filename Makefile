@@ -11,6 +11,9 @@ WORKERS ?= 2
 TESTS ?=
 # The Hub's clients that `make test-clients` tries, newest first.
 CLIENTS ?= 2.4.0 1.10.2 0.36.2
+# How many inputs each fuzz test tries of its own choice in `make fuzz`.
+EXAMPLES ?= 1000
+FUZZ := tests/weights/api/test_fuzz.py tests/weights/hub_api/test_nonsense.py
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -19,7 +22,7 @@ PINNED := install --require-hashes --requirement
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run test test-sqlite test-postgres test-transformers test-clients lint format types bench tools \
+.PHONY: help run test test-sqlite test-postgres test-transformers test-clients fuzz lint format types bench tools \
   requirements security sbom
 .DEFAULT_GOAL := help
 
@@ -46,6 +49,9 @@ test-clients: $(CLIENTS:%=$(VENV)-client-%/stamp) tools  ## the Hub's clients of
 	  TEST_DB=postgres $(VENV)-client-$$version/bin/python -m pytest -q \
 	    tests/weights/hub_api/test_clients.py || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "failed with:$$failed" >&2; exit 1; }
+
+fuzz: $(VENV)/development.stamp  ## look for inputs that break the API and the Hub's routes: [EXAMPLES=1000]
+	FUZZ_EXAMPLES=$(EXAMPLES) TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) $(FUZZ)
 
 lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrations
 	$(BIN)/ruff format --check .

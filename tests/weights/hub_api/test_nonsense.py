@@ -12,12 +12,13 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import pytest
 from django.test import RequestFactory
 from django.test.client import ClientHandler
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
 from accounts.models import Tier, User
 from tests import factories
+from tests.fuzzing import examples
 from weights import links
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -118,13 +119,9 @@ def environ(method: str, address: bytes, query: str, body: bytes, **facts: str) 
     return made | facts
 
 
+@pytest.mark.requirement("HT-6")
 @example(method="GET", address=b"f/acme/open/sha/\x00", query="", headers={}, kind="", body=b"")
-@settings(
-    max_examples=500,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(500)
 @given(
     method=st.sampled_from(METHODS[:3] * 3 + METHODS),
     address=addresses,
