@@ -31,11 +31,23 @@ ERRORS: dict[int, tuple[str, str, str, list[tuple[str, str]]]] = {
         "not_found",
         [("Search the catalogue", "/models"), ("Go to the start", "/")],
     ),
+    405: (
+        "This address does not take that",
+        "What was sent is not answered here. Open the page anew and use its buttons.",
+        "method_not_allowed",
+        [("Go to the start", "/"), ("Catalogue", "/models")],
+    ),
     410: (
         "This is gone",
         "What stood at this address was here and has ended for good.",
         "gone",
         [("My access", "/access/"), ("Catalogue", "/models")],
+    ),
+    415: (
+        "That form of body is not taken",
+        "Send it as this address asks for it, and not compressed.",
+        "unsupported_media_type",
+        [("Go to the start", "/")],
     ),
     429: (
         "Too many requests",

@@ -10,10 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import request_facts
+from weights.serving import problem
+
+PAGE_METHODS = frozenset({"GET", "HEAD", "POST"})
 
 
 class SurfaceMiddleware:
-    """Bind the request's id and network, and keep authenticated answers out of caches."""
+    """Refuse what no address takes, and keep authenticated answers out of caches.
+
+    Every answer gets the request's id, and what happens meanwhile is noted under it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -25,12 +31,33 @@ class SurfaceMiddleware:
             network=request_facts.network_of(request.META.get("REMOTE_ADDR", "")),
         )
         with request_facts.using(facts):
-            response = self.get_response(request)
+            response = _refusal(request) or self.get_response(request)
         if facts.request_id and "X-Request-Id" not in response:
             response["X-Request-Id"] = facts.request_id
         if _is_personal(request) and "Cache-Control" not in response:
             response["Cache-Control"] = "private, no-store"
         return _without_body(response) if request.method == "HEAD" else response
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """The answer to what no address takes: a compressed body, or a method that no page has.
+
+    TRACE would send a caller's cookies and tokens back.
+    """
+    if "Content-Encoding" in request.headers:
+        message = "Send the body as it is, not compressed."
+        return problem(415, "unsupported_media_type", message, request)
+    if request.method in PAGE_METHODS or _is_for_scripts(request.path_info):
+        return None
+    allowed = ", ".join(sorted(PAGE_METHODS))
+    response = problem(405, "method_not_allowed", f"Use one of {allowed}.", request)
+    response["Allow"] = allowed
+    return response
+
+
+def _is_for_scripts(path: str) -> bool:
+    """Whether the address itself says, in the words of its API, which methods it takes."""
+    return path == "/api" or path.startswith("/api/") or path.split("/")[3:4] == ["resolve"]
 
 
 def _without_body(response: HttpResponse) -> HttpResponse:

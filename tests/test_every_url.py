@@ -20,16 +20,15 @@ from typing import Any
 
 import pytest
 from django.conf import settings as portal_settings
-from django.contrib.admindocs.utils import replace_named_groups
 from django.db import transaction
 from django.http import HttpResponseBase
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.models import Application, Grant, OutgoingMail, RoleAssignment, Tier, User
 from accounts.roles import Role
 from tests import factories
+from tests.routes import ROUTES, Route, one_spelling
 from weights import signing
 from weights.models import CheckpointLink, File, Revision
 
@@ -138,7 +137,6 @@ WORDS = {
     "weights:file-list",
     "weights:checkpoint-detail",
 }
-GENERATED = (f"/{portal_settings.ADMIN_PATH}", "/accounts/")
 
 REPO, PATH = "acme/weights", "model.safetensors"
 SECRET = b"the bytes that only the approved may have: " + secrets.token_hex(16).encode()
@@ -155,46 +153,7 @@ METHODS = ["GET", "HEAD", "POST"]
 # -- the routes -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Route:
-    """One URL pattern: its name with namespace, and its address with `<parameters>`."""
-
-    name: str
-    address: str
-
-    @property
-    def key(self) -> str:
-        """What the table calls it: its name, or its address where it has none."""
-        return self.name or self.address
-
-    @property
-    def is_generated(self) -> bool:
-        return self.address.startswith(GENERATED)
-
-
-def routes(
-    resolver: URLResolver | None = None, prefix: str = "", namespace: str = ""
-) -> Iterator[Route]:
-    """Every pattern of the project, included ones with their whole address."""
-    for entry in (resolver or get_resolver()).url_patterns:
-        address = prefix + str(entry.pattern)
-        if isinstance(entry, URLResolver):
-            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
-            yield from routes(entry, address, inner)
-        elif isinstance(entry, URLPattern):
-            name = f"{namespace}{entry.name}" if entry.name else ""
-            yield Route(name, readable(address))
-
-
-def readable(pattern: str) -> str:
-    """A pattern with `<name>` for each parameter; other regular expressions stay."""
-    named = replace_named_groups(re.sub(r"<\w+:(\w+)>", r"<\1>", pattern))
-    return "/" + re.sub(r"[\^$]", "", named)
-
-
-ROUTES = list(routes())
-
-
+@pytest.mark.requirement("GT-1")
 def test_every_route_is_in_the_table() -> None:
     ours = {route.key for route in ROUTES if not route.is_generated}
     named = [*BYTES, *PREVIEWS, *WORDS]
@@ -380,12 +339,6 @@ def addresses(route: Route, world: World, caller: Person) -> Iterator[str]:
         yield filled + (f"?{file_query(world, caller)}" if route.name.endswith("file-link") else "")
 
 
-def one_spelling(address: str) -> str:
-    """Put one word that matches in the place of each regular expression that is left."""
-    address = address.replace("[\\s\\S]+", f"main/{PATH}").replace("[\\s\\S]*", "main")
-    return re.sub(r"\(\?:([^|)]*)[^)]*\)\??", r"\1", address)
-
-
 @dataclass(frozen=True)
 class Answer:
     """What came back, read to its end."""
@@ -419,6 +372,7 @@ def credentials(caller: Person) -> list[str]:
 # -- what must hold ---------------------------------------------------------------------
 
 
+@pytest.mark.requirement("GT-1")
 @pytest.mark.parametrize("name", STRANGERS)
 def test_no_route_gives_gated_bytes_to_anyone_else(world: World, name: str) -> None:
     caller = world.people[name]
@@ -447,6 +401,7 @@ def test_the_approved_gets_the_bytes_by_each_route_that_gives_them(world: World,
         assert any(answer.body == FILES[PATH] for answer in answers), credential
 
 
+@pytest.mark.requirement("GT-1")
 def test_for_the_approved_too_bytes_leave_by_those_routes_alone(world: World) -> None:
     caller = world.people["approved"]
     for route in ROUTES:
@@ -457,6 +412,7 @@ def test_for_the_approved_too_bytes_leave_by_those_routes_alone(world: World) ->
                 assert_safe(ask(caller, credential, "GET", address), f"{credential}: {address}")
 
 
+@pytest.mark.requirement("TK-7")
 def test_a_preview_is_for_the_approved_and_their_session(world: World) -> None:
     caller = world.people["approved"]
     address = f"/{REPO}/blob/main/config.json"
@@ -464,6 +420,7 @@ def test_a_preview_is_for_the_approved_and_their_session(world: World) -> None:
     assert not ask(caller, "token", "GET", address).holds_the_secret
 
 
+@pytest.mark.requirement("GT-4")
 @pytest.mark.parametrize("key", sorted(BYTES))
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_refusal_tells_nothing_of_the_file(world: World, name: str, key: str) -> None:
@@ -496,6 +453,7 @@ def assert_says_nothing(answer: Answer, file: File, asked: str) -> None:
     assert told.get("content-length") != str(file.size), asked
 
 
+@pytest.mark.requirement("GT-1")
 def test_whoever_sees_the_whole_admin_sees_no_gated_bytes_in_it(world: World) -> None:
     """A superuser with every role, but without a grant."""
     user = factories.staff("member", Role.ADMINISTRATOR)

@@ -37,6 +37,7 @@ PLAIN = [
     "weights/read_ahead.py",
     "weights/resumable_sha256.py",
     "weights/signing.py",
+    "weights/strict_json.py",
 ]
 
 

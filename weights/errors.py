@@ -37,6 +37,14 @@ class InvalidAddress(WeightsError):
     code = "invalid_address"
 
 
+class BadBody(WeightsError):
+    """What was sent is no JSON, or beyond its bounds; the code says which."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class StorageFull(WeightsError):
     """The store has no room left."""
 

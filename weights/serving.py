@@ -63,6 +63,7 @@ def problem(
         response = error_page(request, status, code=code, message=message)
     else:
         response = JsonResponse({"error": message, "code": code}, status=status)
+    response["X-Error-Code"] = code
     response["X-Error-Message"] = header_text(message)
     response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"  # a link is a secret

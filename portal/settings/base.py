@@ -56,11 +56,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.request_log.RequestLogMiddleware",
+    # Refusals from here on carry the headers of a page too.
+    "portal.middleware.PolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "weights.api.problems.ProblemMiddleware",
     "portal.middleware.SurfaceMiddleware",
     "portal.limits.RateLimitMiddleware",
-    "portal.middleware.PolicyMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # What every answer needs stands before it, what only pages need after it.
     "portal.short_way.ShortWayMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -203,6 +204,13 @@ if PUBLIC_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    # Nobody's word but a proxy's that was named counts for how a caller came.
+    if TRUSTED_PROXIES:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+MESSAGE_STORAGE = "portal.messages.MessageStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # No form takes a file but those that say so themselves (accounts/uploads.py).
 FILE_UPLOAD_HANDLERS = ["accounts.uploads.NoFiles"]

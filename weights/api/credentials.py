@@ -25,6 +25,7 @@ def revoke_leaked(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         refused = problem(request, Refused("method_not_allowed", "Send leaked tokens by POST."))
         refused["Allow"] = "POST"
+        refused["Cache-Control"] = "no-store"
         return refused
     try:
         sent = BoundedParser().parse_body(request)

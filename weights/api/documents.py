@@ -51,8 +51,8 @@ def document_send(
 
 def _body(request: ApiRequest) -> bytes:
     """Never more than a document may have, whatever length is told."""
-    if request.content_type != "application/pdf" or "Content-Encoding" in request.headers:
-        raise Refused("unsupported_media_type", "Send the PDF as application/pdf, not compressed.")
+    if request.content_type != "application/pdf":
+        raise Refused("unsupported_media_type", "Send the PDF as application/pdf.")
     told = int(request.META.get("CONTENT_LENGTH") or 0)
     content: bytes = b"" if told > documents.MOST_BYTES else request.read(documents.MOST_BYTES + 1)
     if told > documents.MOST_BYTES or len(content) > documents.MOST_BYTES:

@@ -3,7 +3,6 @@
 Who may do what, and what it does, is `accounts.access_requests`; here it is read and told.
 """
 
-import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -17,8 +16,9 @@ from accounts.access_requests import AccessRequest, Standing
 from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
 from accounts.models import Tier, User
 from accounts.models.token import Scope
-from weights import gate, serving
+from weights import gate, serving, strict_json
 from weights.caller import Caller, Refusal
+from weights.errors import BadBody
 from weights.gate import Decision
 from weights.hub_api import payloads
 from weights.hub_api.errors import Refused
@@ -44,6 +44,9 @@ def administration(*methods: str) -> Callable[[View], View]:
         def answer(
             request: HttpRequest, caller: Caller, org: str, name: str, **names: str
         ) -> HttpResponseBase:
+            if request.method == "POST" and request.content_type != "application/json":
+                sentence = "Send the body as application/json."
+                return serving.problem(415, "unsupported_media_type", sentence)
             if caller.user is None or caller.token is None:
                 nobody = "Send a token to administer access requests."
                 return _refused(request, caller, Refusal.LOGIN_REQUIRED, nobody)
@@ -56,6 +59,8 @@ def administration(*methods: str) -> Callable[[View], View]:
                 return view(request, caller.user, checkpoint, **names)
             except AccountsError as error:
                 return serving.problem(_STATUS.get(type(error), 400), error.code, str(error))
+            except BadBody as error:
+                return serving.problem(400, error.code, str(error))
 
         return answer
 
@@ -141,28 +146,21 @@ def _move(found: AccessRequest, tier: Tier, standing: Standing, by: User, reason
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError):
-        body = None
+    """The object that was sent; raises BadBody for what is no JSON within its bounds."""
+    body = strict_json.read(request.body)
     if not isinstance(body, dict):
         raise InvalidValue("send a JSON object")
     return body
 
 
 def _text(body: dict[str, Any], key: str) -> str:
-    """A text that the database takes too; empty where none was sent."""
+    """A text; empty where none was sent."""
     text = body.get(key)
     if text is None:
         return ""
-    if not isinstance(text, str) or "\0" in text or not _is_unicode(text):
+    if not isinstance(text, str):
         raise InvalidValue(f"{key} must be a text")
     return text
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether it is free of lone surrogates, which JSON can spell."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _standing(body: dict[str, Any]) -> Standing:

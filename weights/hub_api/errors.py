@@ -43,6 +43,7 @@ def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpRes
     and the library print once for each topic: the code is the topic.
     """
     response = serving.refusal(request, caller, decision)
+    del response["X-Error-Code"]
     if error_code := _error_code(decision):
         response["X-Error-Code"] = error_code
     if decision.code is not None:

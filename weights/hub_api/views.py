@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError
 from django.http import (
     HttpRequest,
@@ -62,6 +62,8 @@ def hub_view(
                 return view(request, who, **{key: clean(name) for key, name in names.items()})
             except Refused as refused:
                 return refusal(request, refused.decision.caller, refused.decision)
+            except RequestDataTooBig:
+                return serving.problem(413, "body_too_large", "The body is larger than 1 MiB.")
             except (SuspiciousOperation, UnreadablePostError):
                 return serving.problem(400, "bad_request", "The request's body cannot be read.")
             except DatabaseError:

@@ -52,9 +52,10 @@ class ShardRow:
 @with_tombstones
 def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
-    written, revision, folder = revision_and_path_or_404(request, checkpoint, rest)
+    written, revision, path = revision_and_path_or_404(request, checkpoint, rest)
+    folder = path.removesuffix("/") or path
     files = list(File.objects.filter(revision=revision).select_related("blob"))
-    if any(file.path == folder for file in files):
+    if any(file.path == path for file in files):
         return redirect("weights:file-detail", org, name, f"{written}/{folder}")
     below = [file for file in files if not folder or file.path.startswith(f"{folder}/")]
     if not below:

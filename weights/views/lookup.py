@@ -32,7 +32,7 @@ def revision_and_path_or_404(
     readings = revision_and_path(request, checkpoint.repo_id, rest, before=3)
     for written, path in readings:
         if (revision := gate.find_revision(checkpoint, written)) is not None:
-            return written, revision, path.strip("/")
+            return written, revision, path
     for written, _ in revision_and_path(request, checkpoint.repo_id, rest, before=3):
         if (gone := gate.withdrawn(checkpoint, written)) is not None:
             raise Withdrawn(gone)

@@ -339,18 +339,13 @@ def test_each_list_is_paged(
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"\xff",
         b"[]",
         b"{}",
-        b"[" * 100_000,
         {"user": "applicant"},
         {"status": "accepted"},
         {"user": "applicant", "status": "granted"},
         {"user": "applicant", "status": ["accepted"]},
         {"user": 1, "status": "accepted"},
-        {"user": "a\0b", "status": "accepted"},
-        {"user": "\ud800", "status": "accepted"},
         {"user": "applicant", "requestId": "x", "status": "accepted"},
         {"user": "applicant", "status": "accepted", "rejectionReason": "why"},
         {"user": "applicant", "status": "rejected", "rejectionReason": {}},

@@ -1,0 +1,86 @@
+"""What an install on https says to browsers: its cookies, and that they stay on https."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import ROOT
+
+pytestmark = pytest.mark.one_database
+
+#: Asks a portal in a process of its own, since cookies are named when the settings are read.
+ASK = """
+import json
+from django.conf import settings
+from django.contrib.messages import success
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from portal.messages import MessageStorage
+
+def remember(request):
+    request.session["a"] = "b"
+    response = HttpResponse()
+    request._messages = MessageStorage(request)
+    success(request, "You have signed out.")
+    request._messages.update(response)
+    return response
+
+settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+client = Client(HTTP_HOST="weights.example.org")
+near = client.get("/accounts/login/", HTTP_X_FORWARDED_PROTO="https")
+far = client.get("/accounts/login/")
+kept = SessionMiddleware(remember)(RequestFactory().get("/"))
+print(json.dumps({
+    "status": near.status_code,
+    "secure": near.headers.get("Strict-Transport-Security"),
+    "plain": far.headers.get("Strict-Transport-Security"),
+    "cookies": {
+        name: dict(morsel) for one in (near, kept) for name, morsel in one.cookies.items()
+    },
+}))
+"""
+
+
+def told(folder: Path, **environment: str) -> Any:
+    """What the portal of `https://weights.example.org` says."""
+    facts = {
+        "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+        "PUBLIC_URL": "https://weights.example.org",
+        "PYTHONWARNINGS": "",
+        **environment,
+    }
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", ASK],
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings.test"} | facts,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.requirement("WB-2", "WB-3", "HT-4")
+def test_cookies_are_this_hosts_alone_and_browsers_stay_on_https(tmp_path: Path) -> None:
+    answer = told(tmp_path, TRUSTED_PROXIES="1")
+    assert answer["status"] == 200
+    assert answer["secure"].partition(";")[0] == f"max-age={365 * 24 * 3600}"
+    assert answer["plain"] is None
+    names = {"__Host-sessionid", "__Host-csrftoken", "__Host-messages"}
+    assert set(answer["cookies"]) == names
+    for name, cookie in answer["cookies"].items():
+        assert (cookie["secure"], cookie["samesite"]) == (True, "Lax"), name
+        assert (cookie["path"], cookie["domain"]) == ("/", ""), name
+    assert answer["cookies"]["__Host-sessionid"]["httponly"] is True
+
+
+@pytest.mark.requirement("HT-4")
+def test_without_a_proxy_nobodys_word_makes_a_request_secure(tmp_path: Path) -> None:
+    assert told(tmp_path, TRUSTED_PROXIES="0")["secure"] is None
