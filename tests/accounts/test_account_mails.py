@@ -29,6 +29,7 @@ def sign_up(client: Client, **headers: str) -> None:
     )
 
 
+@pytest.mark.requirement("HT-3")
 @pytest.mark.django_db
 def test_a_confirmation_leads_to_the_configured_origin_whatever_host_was_asked(
     client: Client,
@@ -45,6 +46,7 @@ def test_a_confirmation_says_who_sends_it(client: Client) -> None:
     assert settings.SITE_NAME in the_mail("grace@uni.example").text
 
 
+@pytest.mark.requirement("HT-3")
 def test_a_password_reset_leads_to_the_configured_origin(client: Client, applicant: User) -> None:
     client.post(
         "/accounts/password/reset/", {"email": applicant.email}, headers={"Host": "localhost:9"}
@@ -54,6 +56,7 @@ def test_a_password_reset_leads_to_the_configured_origin(client: Client, applica
     assert all(address.startswith(settings.PUBLIC_URL) for address in addresses)
 
 
+@pytest.mark.requirement("AC-11")
 @pytest.mark.django_db
 def test_a_reset_for_an_unknown_address_tells_only_that_address(client: Client) -> None:
     known = factories.person("known")

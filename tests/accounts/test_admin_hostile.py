@@ -27,6 +27,7 @@ def desk(client: Client, lead_reviewer: User) -> Client:
     return client
 
 
+@pytest.mark.requirement("HT-6")
 def test_no_query_breaks_the_list_or_the_export(desk: Client, application: Application) -> None:
     for value in HOSTILE:
         for menu in MENUS:
@@ -44,6 +45,7 @@ def test_no_number_breaks_a_page(desk: Client, application: Application) -> None
     assert desk.post(f"{LIST}{'9' * 40}/decide/approve/").status_code == 404
 
 
+@pytest.mark.requirement("HT-6")
 def test_no_form_breaks_a_button(desk: Client, application: Application) -> None:
     names = [
         *("days", "note", "return_reasons", "reject_reasons", "check_identity", "remark_abstract"),

@@ -80,6 +80,7 @@ def test_an_approval_gives_a_grant_for_the_tiers_term_under_the_licence_accepted
     assert application.claimed_by == reviewer
 
 
+@pytest.mark.requirement("AU-2", "GT-7")
 def test_a_decision_leaves_its_verdict_its_event_and_one_mail(
     application: Application, reviewer: User
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_decision_leaves_its_verdict_its_event_and_one_mail(
     assert "who can read them" in mail.text  # the remedy of the reason
 
 
+@pytest.mark.requirement("GT-7")
 def test_nobody_decides_their_own_application(gated_tier: Tier) -> None:
     own = factories.staff("own", Role.REVIEWER)
     application = factories.submitted(own, gated_tier)
@@ -134,6 +136,7 @@ def test_of_two_stale_decisions_the_first_one_stands(
     assert not OutgoingMail.objects.filter(kind="application_rejected").exists()
 
 
+@pytest.mark.requirement("AD-5")
 @pytest.mark.parametrize(
     ("reasons", "note"),
     [

@@ -25,6 +25,7 @@ def _is_whole(application: Application) -> bool:
     return found[0]
 
 
+@pytest.mark.requirement("CE-3", "AU-2")
 @pytest.mark.one_database
 def test_an_approval_killed_between_any_two_statements_is_whole_or_nothing(
     applicant: User, gated_tier: Tier, reviewer: User
@@ -73,6 +74,7 @@ def test_the_database_takes_no_grant_without_an_approval_or_a_reason(
         Grant.objects.filter(pk=grant.pk).update(origin=origin, reason=reason)
 
 
+@pytest.mark.requirement("CE-1")
 def test_a_rolled_back_approval_mails_nobody_and_queues_nothing(
     applicant: User, gated_tier: Tier, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

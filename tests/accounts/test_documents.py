@@ -87,6 +87,7 @@ def test_a_form_that_demands_a_document_is_not_sent_without_one(filler: Filler) 
     assert told["sha256"] == Attachment.objects.get().sha256
 
 
+@pytest.mark.requirement("WB-9")
 @pytest.mark.parametrize("name", ["a script on opening", "an archive"])
 def test_what_is_refused_says_why_and_is_not_kept(filler: Filler, name: str) -> None:
     answer = send(filler, HOSTILE[name][1])
@@ -95,6 +96,7 @@ def test_what_is_refused_says_why_and_is_not_kept(filler: Filler, name: str) -> 
     assert not Attachment.objects.exists()
 
 
+@pytest.mark.requirement("WB-9")
 def test_a_third_document_is_refused(filler: Filler) -> None:
     for content in (PLAIN, OTHER):
         assert send(filler, content).status_code == 302
@@ -105,6 +107,7 @@ def test_a_third_document_is_refused(filler: Filler) -> None:
     assert "Remove one to send another" in filler.client.get(place(filler)).content.decode()
 
 
+@pytest.mark.requirement("WB-9")
 def test_a_file_beyond_10_mib_is_refused_before_it_is_read(filler: Filler) -> None:
     answer = send(filler, b"%PDF-1.7\n" + bytes(documents.MOST_BYTES + 70_000))
     assert answer.status_code == 413

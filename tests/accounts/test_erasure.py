@@ -104,6 +104,7 @@ def _is_bytes(value: object) -> bool:
     return isinstance(value, bytes | memoryview)
 
 
+@pytest.mark.requirement("PR-4")
 def test_no_table_holds_a_trace_of_an_erased_person(zenobia: User) -> None:
     assert len(set(_traces())) > 10, "the test looks where nothing was"
     erasure.erase(zenobia, by=zenobia)
@@ -118,6 +119,7 @@ def test_no_table_holds_a_trace_of_an_erased_person(zenobia: User) -> None:
     assert OutgoingMail.objects.exclude(to="").filter(to__contains="desert").count() == 1
 
 
+@pytest.mark.requirement("PR-4", "PR-5")
 def test_rights_end_first_and_what_happened_stays_under_a_random_id(
     zenobia: User, gated_tier: Tier
 ) -> None:

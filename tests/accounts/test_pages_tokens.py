@@ -24,6 +24,7 @@ def make(client: Client, **changes: Any) -> Any:
     return client.post(ADDRESS, {**sent, **changes})
 
 
+@pytest.mark.requirement("TK-1")
 def test_a_token_is_shown_once(signed_in: Client, applicant: User) -> None:
     answer = make(signed_in)
     token = ApiToken.objects.get(user=applicant)
@@ -35,6 +36,7 @@ def test_a_token_is_shown_once(signed_in: Client, applicant: User) -> None:
     assert token.last_four in again
 
 
+@pytest.mark.requirement("TK-1")
 def test_the_plain_token_is_in_no_session(signed_in: Client) -> None:
     plain = make(signed_in).context["plain"]
     assert plain.startswith("wb_")
@@ -86,6 +88,7 @@ def test_a_token_may_be_limited_to_checkpoints(signed_in: Client) -> None:
     assert ApiToken.objects.get().repositories == ["acme/one", "acme/two"]
 
 
+@pytest.mark.requirement("WB-8")
 def test_a_token_is_revoked_by_its_owner_alone(
     client: Client, applicant: User, other_person: User
 ) -> None:

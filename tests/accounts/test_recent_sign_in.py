@@ -48,6 +48,7 @@ def assert_asked(answer: Any) -> None:
     assert answer["Location"].startswith(REAUTHENTICATE)
 
 
+@pytest.mark.requirement("AD-3")
 def test_a_grant_is_revoked_only_by_who_signed_in_lately(
     client: Client, lead_reviewer: User, grant: Grant, clock: time_machine.Traveller
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_superuser_is_asked_like_everybody(
     assert_asked(client.get(f"/admin/accounts/user/{root.pk}/password/"))
 
 
+@pytest.mark.requirement("AD-3")
 def test_roles_and_accounts_change_only_after_a_fresh_sign_in(
     client: Client,
     administrator: User,
@@ -145,6 +147,7 @@ def test_an_application_is_approved_only_within_a_sitting(
     assert not Grant.objects.exists()
 
 
+@pytest.mark.requirement("AD-2")
 def test_a_session_opens_the_admin_for_twelve_hours(
     client: Client, lead_reviewer: User, clock: time_machine.Traveller
 ) -> None:

@@ -45,6 +45,7 @@ def _rejected(applicant: User, tier: Tier, reviewer: User) -> Application:
     return application
 
 
+@pytest.mark.requirement("PR-2")
 def test_rejected_answers_are_reduced_to_reason_dates_tier_and_country_after_a_year(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
@@ -80,6 +81,7 @@ def test_the_answers_behind_an_access_stay(
     assert application.answers["title"] == factories.ANSWERS["title"]
 
 
+@pytest.mark.requirement("PR-2")
 def test_documents_go_90_days_after_the_decision_and_not_before_there_is_one(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
@@ -97,6 +99,7 @@ def test_documents_go_90_days_after_the_decision_and_not_before_there_is_one(
     assert AttachmentContent.objects.count() == 1
 
 
+@pytest.mark.requirement("PR-2")
 def test_networks_are_forgotten_after_90_days_and_the_rest_of_the_row_stays(
     applicant: User,
 ) -> None:

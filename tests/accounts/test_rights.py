@@ -18,6 +18,7 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.requirement("TK-2")
 def test_a_token_is_kept_as_its_hash_and_found_by_it(applicant: User) -> None:
     token, plain = ApiToken.objects.mint(applicant, name="laptop", scopes=["read-gated"])
     stored = ApiToken.objects.values().get(pk=token.pk)
@@ -26,6 +27,7 @@ def test_a_token_is_kept_as_its_hash_and_found_by_it(applicant: User) -> None:
     assert stored["scopes"] == ["read", "read-gated"]
 
 
+@pytest.mark.requirement("TK-1")
 def test_a_mistyped_token_is_told_by_its_checksum() -> None:
     plain = token_format.new()
     assert token_format.is_well_formed(plain)
@@ -34,6 +36,7 @@ def test_a_mistyped_token_is_told_by_its_checksum() -> None:
     assert not token_format.is_well_formed(plain + "\n")
 
 
+@pytest.mark.requirement("TK-4")
 @pytest.mark.parametrize(("scopes", "days"), [(["everything"], 90), (["read"], 0), (["read"], 366)])
 def test_a_token_outside_its_bounds_is_not_made(
     scopes: list[str], days: int, applicant: User
@@ -149,6 +152,7 @@ def test_taking_the_last_role_takes_the_admin_too(reviewer: User) -> None:
     assert not reviewer.has_perm("accounts.review_application")
 
 
+@pytest.mark.requirement("AU-1")
 def test_an_audit_event_cannot_be_changed_or_deleted(applicant: User) -> None:
     event = AuditEvent.record("test.event", actor=applicant)
     event.action = "test.other"

@@ -15,6 +15,7 @@ def permissions_of(group: Group) -> set[str]:
     }
 
 
+@pytest.mark.requirement("AD-6")
 @pytest.mark.django_db
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_has_a_group_with_exactly_its_permissions(role: Role) -> None:

@@ -37,6 +37,7 @@ def change_password(client: Client, **more: str) -> Any:
     return client.post("/accounts/password/change/", {**typed, **more})
 
 
+@pytest.mark.requirement("AC-12")
 def test_signing_in_gives_the_session_a_new_id(client: Client, applicant: User) -> None:
     client.get("/accounts/login/")
     session = client.session
@@ -49,6 +50,7 @@ def test_signing_in_gives_the_session_a_new_id(client: Client, applicant: User) 
     assert not Session.objects.filter(session_key=before).exists()
 
 
+@pytest.mark.requirement("AC-12")
 def test_signing_out_ends_the_session_on_the_server(applicant: User) -> None:
     client = signed_in("applicant")
     stolen = Client()
@@ -67,6 +69,7 @@ def test_every_other_session_is_listed_and_ended_at_once(applicant: User) -> Non
     assert not is_signed_in(there)
 
 
+@pytest.mark.requirement("AC-12")
 def test_a_new_password_ends_all_other_sessions_and_tells_its_owner(applicant: User) -> None:
     here, there = signed_in("applicant"), signed_in("applicant")
     assert change_password(here).status_code == 302
@@ -78,6 +81,7 @@ def test_a_new_password_ends_all_other_sessions_and_tells_its_owner(applicant: U
     assert "IP address" not in mail.text
 
 
+@pytest.mark.requirement("AC-12")
 def test_a_new_password_leaves_tokens_unless_told_otherwise(applicant: User) -> None:
     token = factories.token(applicant)
     client = signed_in("applicant")
@@ -98,6 +102,7 @@ def test_without_a_token_the_form_does_not_ask_about_them(applicant: User) -> No
     assert "Revoke my API tokens" not in page
 
 
+@pytest.mark.requirement("TK-9")
 def test_a_reset_password_ends_tokens_and_sessions_at_the_next_request(
     client: Client, applicant: User
 ) -> None:
@@ -113,6 +118,7 @@ def test_a_reset_password_ends_tokens_and_sessions_at_the_next_request(
     assert not ApiToken.objects.active().exists()
 
 
+@pytest.mark.requirement("TK-9", "GT-5")
 def test_a_deactivated_account_opens_nothing_at_the_next_request(applicant: User) -> None:
     token, client = factories.token(applicant), signed_in("applicant")
     assert opens(token)

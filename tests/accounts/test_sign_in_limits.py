@@ -14,6 +14,7 @@ from tests import factories
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
+@pytest.mark.requirement("AC-1", "AC-9")
 @pytest.mark.parametrize("name", ["known", "nobody"])
 def test_the_eleventh_wrong_password_is_429_with_a_wait(name: str, client: Client) -> None:
     factories.person("known")
@@ -35,6 +36,7 @@ def test_another_person_still_signs_in_meanwhile(client: Client) -> None:
     assert client.session["_auth_user_id"] == str(other.pk)
 
 
+@pytest.mark.requirement("AC-9")
 def test_the_wait_that_is_told_is_the_true_one(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,12 +49,14 @@ def test_the_wait_that_is_told_is_the_true_one(
     assert client.post("/accounts/login/", typed).status_code == 200
 
 
+@pytest.mark.requirement("AC-4")
 def test_the_sixth_sign_up_of_an_address_waits_an_hour(client: Client) -> None:
     answers = [client.post("/accounts/signup/", {"username": f"new{n}"}) for n in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     assert 3590 <= int(answers[-1]["Retry-After"]) <= 3600
 
 
+@pytest.mark.requirement("AC-3", "AC-11")
 def test_the_sixth_reset_of_an_address_waits_a_day_known_or_not(client: Client) -> None:
     factories.person("known")
     for address in ("known@example.org", "nobody@example.org"):
@@ -61,6 +65,7 @@ def test_the_sixth_reset_of_an_address_waits_a_day_known_or_not(client: Client) 
         assert 86_390 <= int(answers[-1]["Retry-After"]) <= 86_400
 
 
+@pytest.mark.requirement("AC-1")
 def test_all_people_together_have_a_limit_too(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +83,7 @@ def test_all_people_together_have_a_limit_too(
     assert 95 <= int(answers[-1]["Retry-After"]) <= 100
 
 
+@pytest.mark.requirement("AC-2")
 def test_the_sixth_code_of_a_second_factor_is_429(client: Client) -> None:
     person = factories.person("known")
     Authenticator.objects.create(user=person, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
@@ -88,6 +94,7 @@ def test_the_sixth_code_of_a_second_factor_is_429(client: Client) -> None:
     assert 55 <= int(answers[-1]["Retry-After"]) <= 60
 
 
+@pytest.mark.requirement("AC-10")
 def test_with_the_counters_gone_nobody_guesses(
     client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -47,6 +47,7 @@ def big(tier: Tier, repo_id: str = "acme/big") -> File:
     return factories.published(repo_id, tier, {"model.safetensors": CONTENT}).files.get()
 
 
+@pytest.mark.requirement("RG-7")
 def test_nginx_sends_what_the_portal_says_of_a_file(open_tier: Tier, front: Front) -> None:
     file = big(open_tier)
     tag = f'"{file.etag}"'
@@ -89,6 +90,7 @@ def test_nginx_sends_what_the_portal_says_of_a_file(open_tier: Tier, front: Fron
         assert len(body) < 1000
 
 
+@pytest.mark.requirement("RG-7")
 def test_conditions_hold_against_the_portals_own_tag_and_date(
     open_tier: Tier, front: Front
 ) -> None:

@@ -239,6 +239,7 @@ def test_a_page_in_the_place_of_a_file_is_refused_and_keeps_what_was_there(
     assert not any(b"html" in content for content in _arrived(out).values())
 
 
+@pytest.mark.requirement("UR-9")
 @pytest.mark.needs("aria2c", "curl")
 @pytest.mark.parametrize(("name", "options"), [("metalink.xml", ["-M"]), ("aria2.txt", ["-i"])])
 def test_aria2_fetches_by_the_list_and_checks_the_hashes_itself(
@@ -289,6 +290,7 @@ def test_rclone_copies_the_folder(folder: str, tmp_path: Path) -> None:
     assert "LICENCE.md" in arrived
 
 
+@pytest.mark.requirement("UR-9")
 @pytest.mark.needs("curl")
 def test_sha256sum_accepts_the_files_by_the_folders_list(
     folder: str, script: Path, tmp_path: Path

@@ -57,6 +57,7 @@ def _run(script: str, address: str, folder: Path) -> None:
     subprocess.run(command, check=True, timeout=240, capture_output=True)
 
 
+@pytest.mark.requirement("UR-10")
 def test_the_opt_script_fetches_all_992_shards_by_one_address(
     portal: Portal, tmp_path: Path, applicant: User, gated_tier: Tier
 ) -> None:
@@ -69,6 +70,7 @@ def test_the_opt_script_fetches_all_992_shards_by_one_address(
     assert fetched == files
 
 
+@pytest.mark.requirement("UR-10")
 def test_the_llama_script_fetches_nested_names_by_its_star(
     portal: Portal, tmp_path: Path, applicant: User, gated_tier: Tier
 ) -> None:

@@ -92,6 +92,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.requirement("ST-6")
 def test_the_stock_tool_takes_what_was_published_and_refuses_every_change(
     portal_server: Portal, published: str, tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ def test_nginx_finds_no_fault_in_its_configuration(tmp_path: Path) -> None:
     assert "warn" not in done.stderr
 
 
+@pytest.mark.requirement("RG-6", "RG-7")
 @pytest.mark.needs("nginx")
 def test_nginx_sends_blobs_as_the_portal_would(
     store: Path, open_tier: Tier, start_front: Callable[..., Front]
@@ -287,6 +288,7 @@ def test_conditional_requests_are_answered_by_the_portal_behind_nginx(
     assert front.get(path, If_Range='"other"', Range="bytes=0-3")[0] == 200
 
 
+@pytest.mark.requirement("GT-1")
 @pytest.mark.needs("nginx")
 def test_nobody_reaches_a_blob_past_the_gate(
     store: Path, gated_tier: Tier, start_front: Callable[..., Front]
@@ -298,6 +300,7 @@ def test_nobody_reaches_a_blob_past_the_gate(
     assert front.get("/acme/gated/resolve/main/model.safetensors")[0] == 401
 
 
+@pytest.mark.requirement("UR-15")
 @pytest.mark.needs("nginx")
 def test_the_log_of_nginx_holds_no_secret_of_a_link(
     store: Path, open_tier: Tier, start_front: Callable[..., Front]

@@ -39,6 +39,7 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+@pytest.mark.requirement("AC-9")
 def test_beyond_its_limit_an_address_is_told_the_true_wait(
     client: Client, small: Callable[..., None]
 ) -> None:
@@ -53,6 +54,7 @@ def test_beyond_its_limit_an_address_is_told_the_true_wait(
     assert int(refused["Content-Length"]) == len(refused.content)
 
 
+@pytest.mark.requirement("AC-6")
 def test_a_token_has_a_bucket_of_its_own(
     client: Client, small: Callable[..., None], applicant: User
 ) -> None:
@@ -62,6 +64,7 @@ def test_a_token_has_a_bucket_of_its_own(
     assert client.head(FILE, headers=_bearer(factories.token(applicant))).status_code == 200
 
 
+@pytest.mark.requirement("AC-5")
 def test_wrong_tokens_are_bounded_and_a_valid_one_from_the_same_address_still_works(
     client: Client, small: Callable[..., None], applicant: User
 ) -> None:
@@ -72,6 +75,7 @@ def test_wrong_tokens_are_bounded_and_a_valid_one_from_the_same_address_still_wo
     assert client.head(FILE).status_code == 200
 
 
+@pytest.mark.requirement("AC-7")
 def test_a_genuine_link_is_counted_by_itself_and_a_guess_by_address(
     client: Client, small: Callable[..., None], applicant: User, gated_tier: Tier
 ) -> None:
@@ -91,6 +95,7 @@ def test_pages_are_not_counted(client: Client, small: Callable[..., None]) -> No
     assert client.get("/api/models/acme/open").status_code == 429
 
 
+@pytest.mark.requirement("AC-10")
 def test_with_the_counters_gone_downloads_go_on_and_guesses_are_refused(
     client: Client, settings: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,12 +110,14 @@ def test_with_the_counters_gone_downloads_go_on_and_guesses_are_refused(
     assert "do not answer" in caplog.text
 
 
+@pytest.mark.requirement("AC-7")
 def test_a_992_shard_download_never_trips_a_limit() -> None:
     requests = 2 * 992
     assert requests < rate_limits.DOWNLOADS_ANONYMOUS.quota
     assert requests * 5 < rate_limits.DOWNLOADS_KNOWN.quota
 
 
+@pytest.mark.requirement("AC-9")
 def test_a_bucket_refills_evenly() -> None:
     limit = Limit("test", 10, 1)
     key = factories.word()

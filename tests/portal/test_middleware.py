@@ -6,6 +6,7 @@ from django.test import Client
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
+@pytest.mark.requirement("HT-2")
 @pytest.mark.parametrize("path", ["/healthz", "/models", "/static/css/base.css", "/api/models/a/b"])
 def test_an_unknown_host_is_400_on_every_address(path: str, client: Client) -> None:
     assert client.get(path, headers={"Host": "evil.example"}).status_code == 400

@@ -71,6 +71,7 @@ def test_too_many_is_answered_with_the_portals_page(rf: RequestFactory, db: None
     assert answer.status_code == 429
 
 
+@pytest.mark.requirement("OP-6")
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_is_plain(client: Client, db: None, path: str) -> None:
     answer = client.get(path)
@@ -78,6 +79,7 @@ def test_health_is_plain(client: Client, db: None, path: str) -> None:
     assert answer["Content-Type"].startswith("text/plain")
 
 
+@pytest.mark.requirement("OP-6")
 def test_a_dead_database_is_not_ready_but_alive(
     client: Client, monkeypatch: pytest.MonkeyPatch, rf: RequestFactory
 ) -> None:

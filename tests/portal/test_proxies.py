@@ -10,6 +10,7 @@ from portal.proxies import ForwardedAddressMiddleware
 pytestmark = pytest.mark.one_database
 
 
+@pytest.mark.requirement("HT-4")
 @pytest.mark.parametrize(
     ("proxies", "told", "address"),
     [

@@ -93,6 +93,7 @@ def test_a_browser_downloads_by_its_session(client: Client, holder: User) -> Non
     assert got["Cache-Control"] == "private, no-store"
 
 
+@pytest.mark.requirement("GT-5")
 def test_each_request_is_decided_for_its_own_caller(
     client: Client, holder: User, other_person: User
 ) -> None:

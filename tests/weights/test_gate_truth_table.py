@@ -379,6 +379,7 @@ def test_when_every_condition_holds_the_file_goes_out_on_the_grant(world: World)
     assert decision.grant == Grant.objects.get(user=world.person)
 
 
+@pytest.mark.requirement("GT-2", "GT-6")
 @pytest.mark.parametrize("mode", list(AccessMode))
 def test_each_broken_condition_alone_gets_its_own_answer(world: World, mode: AccessMode) -> None:
     set_mode(world, mode)
@@ -387,6 +388,7 @@ def test_each_broken_condition_alone_gets_its_own_answer(world: World, mode: Acc
         assert broken(world, failure) == right, failure.name
 
 
+@pytest.mark.requirement("GT-6")
 @pytest.mark.parametrize("mode", [AccessMode.OPEN, AccessMode.REVIEWED])
 @pytest.mark.parametrize("condition", CONDITIONS[:-1])
 def test_of_two_broken_conditions_the_earlier_one_speaks(
@@ -402,6 +404,7 @@ def test_of_two_broken_conditions_the_earlier_one_speaks(
             assert broken(world, first, second) == right, (first.name, second.name)
 
 
+@pytest.mark.requirement("GT-4")
 def test_a_refusal_never_carries_the_file(world: World) -> None:
     for failure in FAILURES:
         with transaction.atomic():
@@ -461,12 +464,14 @@ def test_a_session_needs_no_scope(world: World) -> None:
     assert world.decide(session_caller(world.person)).allowed
 
 
+@pytest.mark.requirement("GT-5")
 def test_a_session_of_a_closed_account_is_nobody(world: World) -> None:
     owner_gone(world)
     closed = User.objects.get(pk=world.person.pk)
     assert told(world.decide(session_caller(closed))) == ("login_required", 401)
 
 
+@pytest.mark.requirement("TK-3")
 def test_the_repository_list_of_a_token_lets_its_own_through(world: World) -> None:
     ApiToken.objects.update(repositories=[REPO])
     assert world.decide().allowed
@@ -491,6 +496,7 @@ def test_a_link_opens_its_revision_without_a_token(world: World) -> None:
     assert world.decide(link_caller(world)).allowed
 
 
+@pytest.mark.requirement("UR-11")
 def test_a_link_reaches_no_other_revision(world: World) -> None:
     caller = link_caller(world)
     other = {"README.md": b"# Another state\n", PATH: b"other"}
@@ -515,6 +521,7 @@ def test_a_dead_link_opens_nothing_not_even_an_open_tier(
     assert told(world.decide(Caller(kind="link", problem=problem))) == (problem, status)
 
 
+@pytest.mark.requirement("UR-13")
 def test_a_link_dies_with_its_grant_though_its_holder_got_another(world: World) -> None:
     caller = link_caller(world)
     Grant.objects.get(user=world.person).revoke(by=None, reason="leak")
@@ -526,6 +533,7 @@ def test_a_link_dies_with_its_grant_though_its_holder_got_another(world: World) 
 # -- staff ------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("TK-5")
 @pytest.mark.parametrize("role", list(Role))
 def test_no_role_opens_a_gated_checkpoint(world: World, role: Role) -> None:
     member = factories.staff(f"member-{role}", role)
@@ -555,6 +563,7 @@ def test_a_private_checkpoint_stays_gated_for_those_who_know_of_it(
     assert world.decide(session_caller(release_owner)).allowed
 
 
+@pytest.mark.requirement("GT-3")
 def test_an_unknown_and_a_private_repository_get_the_same_answer(world: World) -> None:
     set_checkpoint(world, private=True)
     private = world.decide(ANONYMOUS)
@@ -568,6 +577,7 @@ def at(world: World, moment: datetime) -> tuple[str, int]:
     return told(gate.decide(world.caller(), REPO, "main", PATH, moment))
 
 
+@pytest.mark.requirement("GT-5")
 def test_a_grant_opens_until_its_last_moment_and_not_at_it(world: World) -> None:
     ends = Grant.objects.get(user=world.person).expires_at
     assert at(world, ends - timedelta(microseconds=1)) == ("", 200)

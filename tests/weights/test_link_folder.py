@@ -88,6 +88,7 @@ def test_the_lists_of_a_revoked_link_are_gone(client: Client, folder: str, appli
     assert client.get(f"{folder}manifest.json").status_code == 410
 
 
+@pytest.mark.requirement("UR-9")
 def test_the_page_shows_the_commands_with_the_links_own_address(
     client: Client, folder: str
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_stand_in_fetched_as_it_is_says_what_to_do(
     assert "put the name in its place" in response.json()["error"]
 
 
+@pytest.mark.requirement("UR-11")
 @pytest.mark.parametrize(
     "path", ["x", f"{FIRST}/", f"./{FIRST}", f"a/../{FIRST}", FIRST[:-1], f"{FIRST}x"]
 )
@@ -107,6 +108,7 @@ def test_the_folder_lists_the_files_and_keeps_the_address_private(
     assert response["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.requirement("UR-7")
 def test_an_altered_token_is_unknown_and_costs_no_query(
     client: Client, folder: str, django_assert_num_queries: Callable[..., object]
 ) -> None:
@@ -117,6 +119,7 @@ def test_an_altered_token_is_unknown_and_costs_no_query(
     assert response.json()["code"] == "link_unknown"
 
 
+@pytest.mark.requirement("UR-7", "UR-8")
 def test_an_expired_link_is_gone_without_a_query_and_its_page_offers_another(
     client: Client, folder: str, django_assert_num_queries: Callable[..., object]
 ) -> None:
@@ -128,6 +131,7 @@ def test_an_expired_link_is_gone_without_a_query_and_its_page_offers_another(
     assert "/access/" in page.text
 
 
+@pytest.mark.requirement("UR-13")
 def test_a_revoked_link_is_gone_at_once(client: Client, folder: str, applicant: User) -> None:
     links.revoke_link(CheckpointLink.objects.get(), by=applicant)
     assert _refused(client, folder + FIRST) == (410, "link_revoked")
@@ -135,6 +139,7 @@ def test_a_revoked_link_is_gone_at_once(client: Client, folder: str, applicant: 
     assert f"{settings.PUBLIC_URL}/access/" in client.get(folder + FIRST)["X-Error-Message"]
 
 
+@pytest.mark.requirement("UR-13")
 def test_revoking_the_grant_closes_both_kinds_of_link_at_once(
     client: Client, folder: str, manage: Callable[..., str], applicant: User
 ) -> None:
@@ -175,6 +180,7 @@ def test_a_link_never_outlives_its_grant(
         assert _refused(client, folder + FIRST) == (410, "link_expired")
 
 
+@pytest.mark.requirement("UR-2", "UR-4")
 @pytest.mark.parametrize(
     "change",
     [
@@ -223,6 +229,7 @@ def test_a_browser_at_a_dead_link_gets_a_page_that_keeps_the_address_to_itself(
             assert (told.status_code, told.json()["code"]) == (status, code)
 
 
+@pytest.mark.requirement("UR-1")
 def test_a_file_links_life_follows_its_size_within_its_bounds() -> None:
     assert file_links.lifetime(1, 60) == 15 * 60
     assert file_links.lifetime(1_800_000_000, 60) == 30 * 60
@@ -230,6 +237,7 @@ def test_a_file_links_life_follows_its_size_within_its_bounds() -> None:
     assert file_links.lifetime(10**12, 20) == 20 * 60
 
 
+@pytest.mark.requirement("CE-4")
 def test_the_issuing_task_mails_the_folder_with_both_stand_ins_once(
     applicant: User, gated_tier: Tier, revision: Revision, client: Client
 ) -> None:
@@ -247,6 +255,7 @@ def test_the_issuing_task_mails_the_folder_with_both_stand_ins_once(
     assert AuditEvent.objects.about(link).filter(action="checkpoint_link.issued").count() == 1
 
 
+@pytest.mark.requirement("CE-6")
 def test_a_right_that_ended_before_the_task_ran_ends_the_link_as_failed(
     applicant: User, gated_tier: Tier, revision: Revision
 ) -> None:
@@ -260,6 +269,7 @@ def test_a_right_that_ended_before_the_task_ran_ends_the_link_as_failed(
     assert not OutgoingMail.objects.filter(kind="checkpoint_link").exists()
 
 
+@pytest.mark.requirement("CE-1")
 def test_the_sweep_makes_the_link_that_a_crash_kept_from_being_made(
     applicant: User, reviewer: User, gated_tier: Tier, revision: Revision
 ) -> None:
@@ -285,6 +295,7 @@ def test_an_approval_makes_no_link_for_an_embargoed_checkpoint_until_it_ends(
     assert CheckpointLink.objects.get().checkpoint.name == "later"
 
 
+@pytest.mark.requirement("AC-8")
 def test_only_three_links_a_day_are_given_for_one_checkpoint(
     applicant: User, gated_tier: Tier, revision: Revision
 ) -> None:

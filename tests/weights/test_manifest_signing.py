@@ -56,6 +56,7 @@ def address(revision: Revision, end: str = ".json") -> str:
 # -- signing ----------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("ST-6")
 def test_a_visible_revision_is_signed_from_its_recorded_hashes(
     revision: Revision, store: Path
 ) -> None:

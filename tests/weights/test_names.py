@@ -91,6 +91,7 @@ def test_a_good_path_is_accepted(path: str) -> None:
     check_path(path)
 
 
+@pytest.mark.requirement("HT-5")
 @pytest.mark.parametrize(
     "path",
     [

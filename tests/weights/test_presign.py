@@ -105,6 +105,7 @@ def test_the_key_of_a_day_is_left_with_the_day() -> None:
     assert dates == ["20260301", "20260302"]
 
 
+@pytest.mark.requirement("UR-1", "UR-12")
 def test_an_address_lives_one_second_to_one_hour() -> None:
     for asked, given_ in ((-5, 1), (0, 1), (1, 1), (900, 900), (3600, 3600), (10**9, 3600)):
         assert expires(_SHARED.signed_url(SHA256, filename="a", seconds=asked)) == given_
@@ -132,6 +133,7 @@ def temporary(s3: S3Storage, minutes: float, *, renewed: float | None = None) ->
     s3._signer._request_signer._credentials = s3._credentials  # type: ignore[attr-defined]
 
 
+@pytest.mark.requirement("UR-12")
 def test_an_address_ends_with_the_credential_that_signed_it() -> None:
     s3 = store()
     temporary(s3, minutes=20)

@@ -129,6 +129,7 @@ def test_the_folder_itself_may_be_reached_by_a_link(folder: Path, tmp_path: Path
     assert publish(tmp_path / "alias").file_count == 3
 
 
+@pytest.mark.requirement("ST-3")
 def test_equal_files_are_stored_once(folder: Path) -> None:
     write(folder / "again.json", b"{}\n")
     assert publish(folder).file_count == 4

@@ -83,6 +83,7 @@ def assert_closed(client: Client, addresses: list[str]) -> None:
 # -- doors --------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("ST-4")
 @pytest.mark.parametrize("accel", ["", "/blobs/"])
 def test_on_files_every_door_refuses_it_at_the_next_request(
     client: Client,
@@ -278,6 +279,7 @@ def damage(blob: Blob) -> Callable[[], object]:
     return lambda: path.write_bytes(good)
 
 
+@pytest.mark.requirement("ST-8")
 def test_bytes_that_were_good_are_read_three_times_more_before_they_count_as_bad(
     client: Client, blob: Blob
 ) -> None:

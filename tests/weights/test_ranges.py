@@ -18,6 +18,7 @@ def weigh(method: str = "GET", **headers: str) -> Plan:
     return plan(method, Conditions(**headers), etag=ETAG, size=SIZE, modified=PUBLISHED)
 
 
+@pytest.mark.requirement("RG-1")
 @pytest.mark.parametrize(
     ("header", "start", "length"),
     [
@@ -40,6 +41,7 @@ def test_one_range_is_answered_with_its_part(header: str, start: int, length: in
     assert weigh(range=header) == Plan(206, start, length)
 
 
+@pytest.mark.requirement("RG-1")
 @pytest.mark.parametrize(
     "header",
     [
@@ -59,6 +61,7 @@ def test_a_range_outside_the_file_is_unsatisfiable(header: str) -> None:
     assert answer.content_range(SIZE) == "bytes */1000"
 
 
+@pytest.mark.requirement("RG-1", "RG-2", "RG-6")
 @pytest.mark.parametrize(
     "header",
     [
@@ -100,6 +103,7 @@ def test_no_range_asks_for_the_whole() -> None:
     assert WHOLE.content_range(SIZE) is None
 
 
+@pytest.mark.requirement("RG-1")
 def test_a_head_request_has_no_range() -> None:
     assert weigh("HEAD", range="bytes=0-1") == WHOLE
     assert weigh("HEAD", range="bytes=5000-") == WHOLE
@@ -113,10 +117,12 @@ def test_an_empty_file_has_no_part_to_give(header: str, expected: int) -> None:
     assert part(header, 0) == Plan(expected)
 
 
+@pytest.mark.requirement("RG-3")
 def test_if_range_with_the_current_tag_honours_the_range() -> None:
     assert weigh(range="bytes=0-1", if_range=f'"{ETAG}"') == Plan(206, 0, 2)
 
 
+@pytest.mark.requirement("RG-3")
 @pytest.mark.parametrize(
     "header",
     [
@@ -137,6 +143,7 @@ def test_any_other_if_range_gives_the_whole(header: str) -> None:
     assert weigh(range="bytes=5000-", if_range=header) == WHOLE
 
 
+@pytest.mark.requirement("RG-4")
 @pytest.mark.parametrize(
     "header", [f'"{ETAG}"', f'W/"{ETAG}"', "*", f'"x", "{ETAG}"', f'"x",,W/"{ETAG}" ,"y"']
 )
@@ -150,6 +157,7 @@ def test_if_none_match_that_misses_changes_nothing(header: str) -> None:
     assert weigh(if_none_match=header) == WHOLE
 
 
+@pytest.mark.requirement("RG-4")
 @pytest.mark.parametrize("header", ['"x"', f'W/"{ETAG}"', ETAG, "", f'"{ETAG}" junk'])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_if_match_that_misses_fails_before_the_range(method: str, header: str) -> None:
@@ -176,6 +184,7 @@ def test_if_modified_since_saves_the_bytes_of_an_older_state(since: str, expecte
     assert weigh(if_modified_since=since).status == expected
 
 
+@pytest.mark.requirement("RG-4")
 @pytest.mark.parametrize(
     ("since", "expected"),
     [

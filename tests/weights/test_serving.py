@@ -41,6 +41,7 @@ def body(response: Any) -> bytes:
     return b"".join(response) if response.streaming else response.content
 
 
+@pytest.mark.requirement("UR-14", "RG-5")
 def test_a_whole_file_carries_every_header_that_clients_need(
     client: Client, url: str, weights_file: File
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_whole_file_carries_every_header_that_clients_need(
     assert "Content-Encoding" not in response
 
 
+@pytest.mark.requirement("RG-5")
 def test_a_head_says_what_the_get_would_and_sends_nothing(client: Client, url: str) -> None:
     got, asked = client.get(url), client.head(url)
     body(got)
@@ -123,6 +125,7 @@ def test_an_answer_to_a_person_stays_out_of_shared_caches(
     assert (row.user_id, row.credential_kind) == (applicant.pk, "session")
 
 
+@pytest.mark.requirement("UR-14", "WB-5")
 def test_gated_bytes_are_never_kept_and_name_their_grant(
     client: Client, store: Path, applicant: User, gated_tier: Tier
 ) -> None:
@@ -405,6 +408,7 @@ def test_a_refusal_is_never_handed_over(
 # -- on S3 -------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("UR-12")
 def test_on_s3_a_get_is_redirected_and_a_head_is_answered_here(
     client: Client, db: None, s3_store: str, applicant: User
 ) -> None:

@@ -20,6 +20,7 @@ def test_a_file_link_is_believed_as_it_was_signed() -> None:
     assert (query.key_id, query.grant, query.expires) == ("k2", "42", 1_800_000_000)
 
 
+@pytest.mark.requirement("UR-2")
 @pytest.mark.parametrize(
     "other",
     [
@@ -36,6 +37,7 @@ def test_a_signature_fits_its_own_claim_only(other: FileClaim) -> None:
         signing.check_file(other, query, RING)
 
 
+@pytest.mark.requirement("UR-6")
 def test_an_older_key_still_verifies_and_a_dropped_one_does_not() -> None:
     query = signing.parse_file_query(signing.sign_file(CLAIM, {"k1": RING["k1"]}))
     signing.check_file(CLAIM, query, RING)
@@ -43,6 +45,7 @@ def test_an_older_key_still_verifies_and_a_dropped_one_does_not() -> None:
         signing.check_file(CLAIM, query, {"k2": RING["k2"]})
 
 
+@pytest.mark.requirement("UR-2", "UR-3")
 @given(st.data())
 def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> None:
     text = signing.sign_file(CLAIM, RING)
@@ -60,6 +63,7 @@ def _believe(raw: str) -> None:
     signing.check_file(claim, query, RING)
 
 
+@pytest.mark.requirement("UR-3")
 @pytest.mark.parametrize("extra", ["&x=1", "&response-content-type=text/html", "\n", "&s=", " "])
 def test_a_query_with_anything_more_is_refused(extra: str) -> None:
     with pytest.raises(BadSignature):

@@ -122,12 +122,14 @@ def test_a_write_over_a_blob_changes_its_mark(any_store: BlobStorage) -> None:
     assert before.mark != after.mark
 
 
+@pytest.mark.requirement("HT-5")
 def test_a_name_that_is_no_hash_is_never_a_key(any_store: BlobStorage) -> None:
     for name in ("../../etc/passwd", "A" * 64, ""):
         with pytest.raises(ValueError, match="SHA-256"):
             any_store.size(name)
 
 
+@pytest.mark.requirement("ST-1")
 @pytest.mark.parametrize("size", [10, PART_SIZE + 10], ids=["small", "in parts"])
 def test_leaving_without_commit_leaves_nothing(any_store: BlobStorage, size: int) -> None:
     content = bytes(size)
@@ -162,6 +164,7 @@ def test_a_store_gives_a_path_or_an_address_never_both(any_store: BlobStorage) -
 # -- files --------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("ST-2")
 def test_the_sweep_takes_old_leftovers_and_keeps_young_ones(store: Path) -> None:
     files = FileStorage(store)
     put(files, b"kept")
@@ -175,6 +178,7 @@ def test_the_sweep_takes_old_leftovers_and_keeps_young_ones(store: Path) -> None
     assert get(files, sha256(b"kept")) == b"kept"
 
 
+@pytest.mark.requirement("ST-1")
 def test_a_blob_stands_under_its_hash_readable_by_the_web_server(store: Path) -> None:
     name = put(FileStorage(store), b"bytes")
     path = store / name[:2] / name[2:4] / name
@@ -236,6 +240,7 @@ def test_an_altered_or_expired_signed_address_is_refused(bucket: S3Storage) -> N
     assert status(url) == 403
 
 
+@pytest.mark.requirement("UR-12")
 def test_a_signed_address_gives_the_version_that_was_read(
     s3_server: s3.Store, settings: Settings, s3_store: str
 ) -> None:

@@ -133,6 +133,7 @@ def grow(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\0")
 
 
+@pytest.mark.requirement("ST-4")
 @pytest.mark.parametrize(
     ("damage", "result", "words"),
     [
@@ -209,6 +210,7 @@ def test_a_blob_under_lease_is_left_to_its_worker(shard: Blob) -> None:
     assert shard not in Blob.objects.due_for_check(timezone.now())
 
 
+@pytest.mark.requirement("CE-3")
 def test_a_blob_of_a_dead_worker_is_taken_over_when_its_lease_has_run_out(
     shard: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +227,7 @@ def test_a_blob_of_a_dead_worker_is_taken_over_when_its_lease_has_run_out(
     assert shard.state == Blob.State.VERIFIED
 
 
+@pytest.mark.requirement("CE-3")
 def test_the_result_of_a_worker_that_lost_its_lease_does_not_count(
     revision: Revision, shard: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +288,7 @@ def test_an_unreadable_store_is_tried_again_later_and_quarantines_nothing(
     assert shard in Blob.objects.due_for_check(timezone.now())
 
 
+@pytest.mark.requirement("CE-5")
 @pytest.mark.usefixtures("_dead_store")
 def test_after_eight_tries_the_revision_says_why_it_is_not_there(
     revision: Revision, shard: Blob

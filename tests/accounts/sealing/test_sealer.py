@@ -27,6 +27,7 @@ def check() -> Check:
     return done
 
 
+@pytest.mark.requirement("AU-3")
 def test_rows_are_sealed_once_and_in_the_order_in_which_they_came() -> None:
     made = [rows.event(1), rows.event(2)]
     rows.download()
@@ -127,6 +128,7 @@ def test_what_came_before_a_slow_transaction_does_not_wait_for_it() -> None:
     check()
 
 
+@pytest.mark.requirement("AU-3")
 @pytest.mark.one_database
 def test_eight_writers_and_two_sealers_leave_every_row_sealed_once() -> None:
     """Rollbacks, savepoints, large and slow transactions among them."""
@@ -216,6 +218,7 @@ def test_a_copy_on_another_server_goes_on_with_the_same_tree() -> None:
     check()
 
 
+@pytest.mark.requirement("AU-3")
 def test_the_sealer_seals_within_a_second_and_stops_when_told() -> None:
     running = Sealer(pause=0.1)
     running.start()

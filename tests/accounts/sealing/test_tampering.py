@@ -70,6 +70,7 @@ def test_an_altered_download_is_named(sealed_trail: list[int]) -> None:
     assert fault().startswith(f"download {third} (leaf ")
 
 
+@pytest.mark.requirement("AU-4")
 def test_the_first_bad_row_is_named_and_the_good_ones_before_it_counted(
     sealed_trail: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_removed_last_batch_leaves_leaves_behind(sealed_trail: list[int]) -> N
     assert fault().endswith("is sealed by no batch")
 
 
+@pytest.mark.requirement("AU-4")
 @pytest.mark.parametrize("column", ["root", "edge"])
 def test_an_altered_batch_is_named(sealed_trail: list[int], column: str) -> None:
     wrong = bytes(SealBatch.objects.values_list(column, flat=True).get(number=3))[:-1] + b"\x00"

@@ -122,6 +122,7 @@ def test_what_is_no_document_of_this_form_is_refused(script: Script, draft: str)
         assert told(answer, status)["code"] == code
 
 
+@pytest.mark.requirement("WB-8")
 def test_documents_of_others_do_not_exist(script: Script, draft: str, reviewer: User) -> None:
     document = told(send(script, draft), 201)
     other = Script(factories.person())

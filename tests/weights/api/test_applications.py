@@ -146,6 +146,7 @@ def test_an_unknown_question_is_an_error(script: Script, draft: str) -> None:
         assert said["errors"][0]["field"].startswith("answers.")
 
 
+@pytest.mark.requirement("WB-8")
 def test_applications_of_others_do_not_exist(draft: str, other_person: User) -> None:
     other = Script(other_person, "read-gated", "write", "admin")
     assert other.get("/applications") == []
@@ -182,6 +183,7 @@ def test_who_holds_access_or_may_not_apply_is_told_so(
     assert said["code"] == "not_allowed"
 
 
+@pytest.mark.requirement("AC-4")
 def test_three_applications_a_day_are_enough(script: Script, applicant: User) -> None:
     drafts: list[str] = []
     for _ in range(4):

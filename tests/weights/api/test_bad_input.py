@@ -64,6 +64,7 @@ def assert_documented(response: Any, operation: dict[str, Any], asked: str) -> N
         assert problem(response)["status"] == response.status_code, asked
 
 
+@pytest.mark.requirement("HT-6")
 def test_no_address_breaks_an_operation(script: Script) -> None:
     for method, path, operation in operations():
         if method != "GET" or not operation["parameters"]:
@@ -73,6 +74,7 @@ def test_no_address_breaks_an_operation(script: Script) -> None:
             assert_documented(script.send("GET", address), operation, address[:300])
 
 
+@pytest.mark.requirement("HT-6")
 def test_no_body_breaks_an_operation(script: Script, applicant: User) -> None:
     application = applicant.applications.get()
     for method, path, operation in operations():

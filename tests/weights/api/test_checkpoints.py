@@ -53,6 +53,7 @@ def test_a_bad_query_names_its_field(db: None, query: str) -> None:
     assert said["errors"][0]["field"] == query.partition("=")[0]
 
 
+@pytest.mark.requirement("GT-3")
 def test_a_private_or_embargoed_checkpoint_looks_like_a_missing_one(
     store: Path, applicant: User, release_owner: User
 ) -> None:

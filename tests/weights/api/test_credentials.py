@@ -23,6 +23,7 @@ def opens(client: Client, token: str) -> bool:
     return client.get("/api/whoami-v2", headers=headers).status_code == 200
 
 
+@pytest.mark.requirement("TK-10")
 def test_anyone_ends_a_token_and_its_owner_is_told_once(client: Client, applicant: User) -> None:
     token = factories.token(applicant)
     assert opens(client, token)

@@ -183,6 +183,7 @@ def test_a_hash_leads_to_every_place_and_its_terms(gated: Revision, gated_tier: 
     assert (open_place["repo"], open_place["path"]) == ("acme/open", "copy.json")
 
 
+@pytest.mark.requirement("GT-3")
 def test_a_hash_is_unknown_to_whoever_may_not_know_its_checkpoint(
     store: Path, applicant: User, release_owner: User
 ) -> None:

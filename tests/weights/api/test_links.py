@@ -70,6 +70,7 @@ def test_an_unknown_checkpoint_has_no_links(gated: Revision, script: Script) -> 
     assert script.post("/links", {"repo": "acme/no"}, 404)["code"] == "repository_not_found"
 
 
+@pytest.mark.requirement("AC-8")
 def test_three_links_a_day_are_enough(gated: Revision, script: Script) -> None:
     for _ in range(3):
         link = script.post("/links", ASKED, 202)
@@ -79,6 +80,7 @@ def test_three_links_a_day_are_enough(gated: Revision, script: Script) -> None:
     assert 23 * 3600 < int(refused["Retry-After"]) <= 24 * 3600
 
 
+@pytest.mark.requirement("WB-8")
 def test_links_of_others_do_not_exist(
     gated: Revision, script: Script, other_person: User, gated_tier: Tier
 ) -> None:

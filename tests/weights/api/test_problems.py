@@ -72,6 +72,7 @@ def test_head_is_answered_as_get_without_its_body(applicant: User) -> None:
             assert head["Content-Type"] == got["Content-Type"]
 
 
+@pytest.mark.requirement("GT-8")
 def test_an_invalid_token_opens_nothing_not_even_what_is_public(applicant: User) -> None:
     good = Script(applicant).headers["Authorization"]
     revoked = Script(applicant).headers["Authorization"]
@@ -110,6 +111,7 @@ def post(applicant: User, body: bytes, kind: str = "application/json", **headers
     return response.status_code, problem(response)["code"]
 
 
+@pytest.mark.requirement("HT-7")
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -176,6 +178,7 @@ def test_a_rate_limit_is_a_problem_that_keeps_its_headers() -> None:
     assert int(response["Retry-After"]) > 0
 
 
+@pytest.mark.requirement("HT-6")
 def test_a_failure_is_a_problem_without_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
         raise RuntimeError("the cause")

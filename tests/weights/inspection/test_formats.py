@@ -41,12 +41,14 @@ def test_there_are_forty_of_each(kind: str) -> None:
     assert len(set(hostile.values())) >= 40
 
 
+@pytest.mark.requirement("IN-1", "IN-2", "IN-3")
 @pytest.mark.parametrize("kind", CORPORA)
 def test_in_st_every_benign_file_is_accepted(kind: str) -> None:
     verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind][0].items()}
     assert {n: v.reason for n, v in verdicts.items() if v.outcome != "inspected"} == {}
 
 
+@pytest.mark.requirement("IN-1", "IN-2", "IN-3")
 @pytest.mark.parametrize("kind", CORPORA)
 def test_in_st_every_hostile_file_is_refused_with_a_reason(kind: str) -> None:
     verdicts = {n: looked_at(c, name_of(kind)) for n, c in CORPORA[kind][1].items()}
@@ -69,6 +71,7 @@ def test_a_few_more_imports_are_allowed_by_configuration() -> None:
     assert looked_at(asked, "a.pt", ["_codecs.encode"]).outcome == "inspected"
 
 
+@pytest.mark.requirement("IN-9")
 def test_nothing_is_ever_unpickled(tmp_path: Path) -> None:
     class Touches:
         def __reduce__(self) -> tuple[object, tuple[object, ...]]:
@@ -97,6 +100,7 @@ def test_a_zip_that_python_writes_passes() -> None:
     assert looked_at(written.getvalue(), "a.ckpt").outcome == "inspected"
 
 
+@pytest.mark.requirement("IN-5")
 @pytest.mark.parametrize(
     ("name", "content", "kind", "outcome"),
     [

@@ -18,6 +18,7 @@ BAD = "tests.weights.inspection.misbehaviour"
 SOURCE = BytesSource(bytes(1 << 20))
 
 
+@pytest.mark.requirement("IN-7")
 @pytest.mark.parametrize(
     ("does", "words"),
     [
@@ -35,6 +36,7 @@ def test_in_st_a_child_that_goes_astray_is_a_refusal_with_its_reason(does: str, 
     assert runner.inspect(good, "pickle", extra=[]).outcome == "inspected"
 
 
+@pytest.mark.requirement("IN-7")
 def test_in_st_a_child_that_hangs_is_killed_at_its_time() -> None:
     began = time.monotonic()
     with pytest.raises(Broken, match=r"longer than 0.5 seconds"):
@@ -42,6 +44,7 @@ def test_in_st_a_child_that_hangs_is_killed_at_its_time() -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.requirement("IN-7")
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's filter is Linux's")
 def test_in_st_a_child_reaches_no_network_no_process_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "there").touch()

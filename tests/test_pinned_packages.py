@@ -47,6 +47,7 @@ def _blocks(name: str) -> list[str]:
     ]
 
 
+@pytest.mark.requirement("OP-3")
 @pytest.mark.parametrize("name", FILES)
 def test_every_requirement_has_one_version_and_hashes(name: str) -> None:
     for block in _blocks(name):
@@ -98,6 +99,7 @@ def test_compiled_files_name_no_index_and_no_folder(name: str) -> None:
     assert text.splitlines()[1].split() == ["#", "make", "requirements"]
 
 
+@pytest.mark.requirement("OP-3")
 def test_image_and_make_take_nothing_without_its_hash() -> None:
     for name in ("Makefile", "Dockerfile"):
         text = (ROOT / name).read_text()
@@ -158,6 +160,7 @@ def advisories(tmp_path: Path, *pins: str, source: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.requirement("OP-4")
 def test_a_known_advisory_fails_the_check_and_is_named(tmp_path: Path, source: str) -> None:
     done = advisories(tmp_path, "six==1.0.0", "toml==0.10.2", source=source)
     assert done.returncode == 1, done.stderr
