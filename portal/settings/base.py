@@ -107,10 +107,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # -- people ---------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+# One alone: each further one would hash the password of a name that it does not know.
+AUTHENTICATION_BACKENDS = ["accounts.sign_in_backend.SignInBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -148,7 +146,10 @@ ACCOUNT_RATE_LIMITS = {
     "confirm_email": "3/6h/key",
     "reauthenticate": "10/5m/user",
 }
-ACCOUNT_FORMS = {"change_password": "accounts.forms.passwords.ChangePasswordForm"}
+ACCOUNT_FORMS = {
+    "signup": "accounts.forms.sign_up.SignupForm",
+    "change_password": "accounts.forms.passwords.ChangePasswordForm",
+}
 #: Who was asked for a password, passkey or code so many seconds ago is not asked again
 #: (accounts/recent_sign_in.py has the same for the admin).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
