@@ -181,3 +181,17 @@ def test_a_fault_of_the_check_itself_is_no_skip(tmp_path: Path, source: str) -> 
     done = advisories(tmp_path, "six>=1", source=source)
     assert done.returncode == 1
     assert "six" in done.stderr
+
+
+@pytest.mark.requirement("OP-5")
+def test_the_bill_of_materials_names_every_package_that_is_shipped(tmp_path: Path) -> None:
+    """Made as `make sbom` makes it."""
+    bill = tmp_path / "sbom.json"
+    make = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements"]
+    whose = ["--pyproject", "pyproject.toml", "--output-file", str(bill), "requirements.txt"]
+    done = subprocess.run([*make, *whose], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(bill.read_text())
+    assert told["bomFormat"] == "CycloneDX"
+    named = {canonicalize_name(one["name"]) for one in told["components"]}
+    assert named == set(pinned("requirements"))

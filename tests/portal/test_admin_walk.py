@@ -169,6 +169,7 @@ def _addresses(record: Any) -> list[str]:
     ]
 
 
+@pytest.mark.requirement("AD-6")
 @pytest.mark.parametrize("role", list(Role), ids=str)
 def test_each_role_opens_its_own_pages_and_no_other(
     role: Role, records: dict[str, Any], client: Client
@@ -296,6 +297,7 @@ def _custom_pages(application: Application) -> list[str]:
     ]
 
 
+@pytest.mark.requirement("AD-1")
 def test_without_a_second_factor_no_page_of_the_admin_opens_beyond_loopback(
     records: dict[str, Any], client: Client, settings: Settings
 ) -> None:

@@ -92,6 +92,7 @@ def databases() -> int:
 # -- a good backup --------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("OP-7")
 def test_a_backup_restores_to_a_portal_that_holds_what_its_manifests_say(
     release: Revision,
     folder: Path,

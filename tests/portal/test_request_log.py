@@ -19,11 +19,13 @@ pytestmark = pytest.mark.one_database
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
 
 
+@pytest.mark.requirement("UR-15")
 def test_the_token_of_a_checkpoint_link_is_cut() -> None:
     assert loggable(f"/d/{TOKEN}/part/a.pt") == "/d/AbCdEf…/part/a.pt"
     assert loggable("/models") == "/models"
 
 
+@pytest.mark.requirement("UR-15")
 def test_the_signature_of_a_file_link_is_not_logged() -> None:
     request = RequestFactory().get("/f/a/b/c/d.pt?e=1800000000&k=k1.1&s=secret")
     assert RequestLogMiddleware.format_request(request) == "GET /f/a/b/c/d.pt"

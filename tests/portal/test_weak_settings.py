@@ -96,6 +96,7 @@ def test_what_is_weak_anywhere_is_refused_in_one_line(
     assert "\n" not in line
 
 
+@pytest.mark.requirement("OP-1")
 @pytest.mark.parametrize(("change", "begins", "remedy"), WEAK_IN_PRODUCTION)
 def test_what_is_weak_in_production_is_refused_in_one_line(
     change: dict[str, Any], begins: str, remedy: str
@@ -158,6 +159,7 @@ def ran(environment: dict[str, str], *command: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.requirement("OP-2")
 @pytest.mark.parametrize(
     ("public_url", "changed"),
     [
@@ -175,6 +177,7 @@ def test_the_deployment_check_finds_nothing(
     assert done.stdout.startswith("System check identified no issues")
 
 
+@pytest.mark.requirement("OP-1")
 @pytest.mark.parametrize(
     "command",
     [("manage.py", "migrate"), ("manage.py", "check"), ("-m", "portal.processes", "web")],

@@ -95,6 +95,7 @@ def test_a_client_that_hangs_up_late_keeps_nobody_waiting(server: tuple[str, int
         assert _seconds_of_an_answer(server) < 1, "the plain worker waits two seconds for each"
 
 
+@pytest.mark.requirement("WB-10")
 def test_a_request_whose_head_never_ends_is_given_up(server: tuple[str, int]) -> None:
     with _ask(server, "GET / HTTP/1.1\r\nHost: he") as client:
         for _ in range(12):  # a byte now and then is no progress
@@ -106,6 +107,7 @@ def test_a_request_whose_head_never_ends_is_given_up(server: tuple[str, int]) ->
         assert _all_of(client) == b""
 
 
+@pytest.mark.requirement("WB-10")
 def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
     began = time.monotonic()
     with _ask(server, "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf") as client:
@@ -113,6 +115,7 @@ def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.requirement("WB-10")
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel cannot")
 def test_a_client_that_takes_nothing_is_cut_off_and_the_file_closed(
     server: tuple[str, int], large: Path

@@ -35,6 +35,7 @@ def _read(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
     return data, documents
 
 
+@pytest.mark.requirement("PR-3")
 def test_the_archive_holds_all_that_is_kept_and_no_secret_and_no_name_of_staff(
     applicant: User, gated_tier: Tier, store: Path
 ) -> None:

@@ -208,6 +208,20 @@ def test_a_file_link_ends_after_its_minutes(client: Client, signed: str) -> None
     assert sentence.endswith(f"get a new one at {settings.PUBLIC_URL}/acme/gated/blob/{sha}/{rest}")
 
 
+@pytest.mark.requirement("UR-5")
+def test_a_file_link_is_asked_for_its_form_its_signature_its_end_and_then_its_right(
+    client: Client, signed: str, applicant: User
+) -> None:
+    """Each of these is broken before the last, and the first that is broken is told."""
+    applicant.grants.get().revoke(by=None, reason="leak")
+    assert _refused(client, signed) == (403, "revoked")
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
+        assert _refused(client, signed) == (410, "link_expired")
+        altered = signed[:-1] + ("A" if signed[-1] != "A" else "B")
+        for address in (altered, f"{altered}&x=1"):
+            assert client.get(address).json()["code"] == "link_invalid"
+
+
 def test_a_browser_at_a_dead_link_gets_a_page_that_keeps_the_address_to_itself(
     client: Client, folder: str, applicant: User
 ) -> None:

@@ -107,6 +107,7 @@ def test_queries_do_not_grow_with_the_shards(client: Client, open_tier: Tier, st
     assert counts[0] == counts[1] <= 6
 
 
+@pytest.mark.requirement("IN-4")
 def test_a_small_text_is_shown_escaped(client: Client, open_tier: Tier, store: Path) -> None:
     factories.published("acme/texts", files={"x.html": b"<script>alert(1)</script>"})
     page = text(client, "/acme/texts/blob/main/x.html")

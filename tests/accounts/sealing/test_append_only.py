@@ -63,6 +63,7 @@ def refused(statement: str, *values: Any) -> bool:
     return False
 
 
+@pytest.mark.requirement("AU-1")
 @pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__)
 def test_rows_can_be_neither_changed_nor_deleted(make: Make) -> None:
     row = make()
@@ -88,6 +89,7 @@ def test_the_network_may_be_blanked_and_nothing_with_it(make: Make) -> None:
     assert models.QuerySet(type(row)).get(pk=row.pk).network == ""
 
 
+@pytest.mark.requirement("AU-1")
 @pytest.mark.parametrize("make", MAKES, ids=lambda make: make.__name__)
 def test_a_row_cannot_be_replaced_or_truncated_away(make: Make) -> None:
     row = make()

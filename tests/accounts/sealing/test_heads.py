@@ -54,6 +54,7 @@ def fault(*arguments: str) -> str:
 # -- signing ----------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("AU-5")
 def test_the_head_says_what_is_sealed_and_is_signed(settings: Settings) -> None:
     settings.PUBLIC_URL = "https://weights.example.org"
     sealed(3)
@@ -76,6 +77,7 @@ def test_the_same_tree_is_signed_once() -> None:
     assert AuditEvent.objects.filter(action="audit.head_signed").count() == 1
 
 
+@pytest.mark.requirement("AU-5")
 def test_a_head_is_due_each_day_also_where_nothing_else_is_logged() -> None:
     with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
         assert heads.sweep(timezone.now()) is None, "nothing is sealed"

@@ -113,6 +113,7 @@ def test_a_damaged_tree_gives_no_proof(event: AuditEvent, applicant: User) -> No
 # -- the file ---------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("AU-6")
 def test_a_proof_is_good_for_the_script_that_is_handed_out(
     applicant: User, event: AuditEvent
 ) -> None:
@@ -245,6 +246,7 @@ def test_the_page_lists_ones_own_rows_at_one_price(
     assert "Next 50" in page.text
 
 
+@pytest.mark.requirement("AU-6")
 def test_a_proof_comes_as_a_file_to_its_owner_alone(
     client: Client, applicant: User, event: AuditEvent
 ) -> None:
@@ -262,6 +264,7 @@ def test_a_proof_comes_as_a_file_to_its_owner_alone(
     assert checked(answer.json())[0] == 0
 
 
+@pytest.mark.requirement("AU-5")
 def test_heads_and_key_are_public(client: Client, event: AuditEvent) -> None:
     head = SignedHead.objects.get()
     newest = client.get("/transparency/audit-head")

@@ -93,9 +93,11 @@ def world(
     document = documents.attach(draft, "extra_approval", "a.pdf", HARMLESS["a blank page"], by=user)
     application = request.getfixturevalue("application")  # not before the settings are changed
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
-    records = [draft, link, grant, document]
-    known = {
-        "public_id": [str(one.public_id) for one in records],
+    known: dict[str, list[Any]] = {
+        "public_id": [
+            *(str(draft.public_id), str(link.public_id), str(grant.public_id)),
+            str(document.public_id),
+        ],
         "org": ["acme"],
         "name": ["gated", "open"],
         "repo": ["acme/gated", "acme/open"],
