@@ -1,4 +1,4 @@
-"""Times as pages show them."""
+"""Times and browsers as pages show them."""
 
 from datetime import datetime
 
@@ -7,6 +7,8 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from accounts import browsers
 
 register = template.Library()
 
@@ -32,3 +34,9 @@ def day(moment: datetime | None) -> str:
         return ""
     utc = moment.astimezone(timezone.get_fixed_timezone(0))
     return f"{utc.day} {utc:%B %Y}"
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """A session's browser in words: `Firefox on Linux`."""
+    return browsers.name(user_agent)

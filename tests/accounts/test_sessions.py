@@ -69,6 +69,25 @@ def test_every_other_session_is_listed_and_ended_at_once(applicant: User) -> Non
     assert not is_signed_in(there)
 
 
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (iPhone; like Mac OS X) Version/18.5 Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("", "Unknown browser"),
+        ("<script>", "Unknown browser"),
+    ],
+)
+def test_a_session_is_known_by_its_browser(told: str, name: str, applicant: User) -> None:
+    client = Client(headers={"User-Agent": told})
+    client.post("/accounts/login/", {"login": "applicant", "password": factories.PASSWORD})
+    page = client.get("/accounts/sessions/").text
+    assert name in page
+    assert "this one" in page
+    assert "<script>" not in page
+
+
 @pytest.mark.requirement("AC-12")
 def test_a_new_password_ends_all_other_sessions_and_tells_its_owner(applicant: User) -> None:
     here, there = signed_in("applicant"), signed_in("applicant")
