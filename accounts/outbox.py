@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS_MOST = 8
 #: How long a worker that is sending may be silent before another sends in its place.
-CLAIM = timedelta(minutes=2)
+CLAIM = timedelta(seconds=settings.MAIL_CLAIM)
 
 
 @dataclass(frozen=True)

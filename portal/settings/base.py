@@ -300,6 +300,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
+# Seconds of silence after which a worker counts as dead and another takes its work over. One
+# that reads a blob gives a sign of life every few seconds; one that sends a mail gives none, so
+# its claim must outlast the slowest mail server.
+VERIFICATION_LEASE = env.whole("VERIFICATION_LEASE", 180, at_least=10, at_most=3600)
+VERIFICATION_QUEUED = env.whole("VERIFICATION_QUEUED", 300, at_least=10, at_most=3600)
+MAIL_CLAIM = env.whole("MAIL_CLAIM", 120, at_least=10, at_most=3600)
 
 # -- logs -------------------------------------------------------------------------------
 

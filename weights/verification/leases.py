@@ -3,13 +3,14 @@
 import time
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from weights.models import Blob
 
 #: How long a worker may be silent before another takes its blob over.
-LEASE = timedelta(minutes=3)
+LEASE = timedelta(seconds=settings.VERIFICATION_LEASE)
 #: Seconds between two signs of life of a worker.
 SIGN_OF_LIFE = 5.0
 

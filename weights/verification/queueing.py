@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -12,7 +13,7 @@ from weights.verification.inspecting import allowed_mark, unseen_of
 from weights.verification.settling import settle
 
 #: A queued blob is queued again after this, should its message be lost.
-QUEUED_FOR = timedelta(minutes=5)
+QUEUED_FOR = timedelta(seconds=settings.VERIFICATION_QUEUED)
 QUEUED_AT_ONCE = 500
 
 
