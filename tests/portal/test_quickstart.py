@@ -3,152 +3,32 @@
 import os
 import signal
 import socket
-import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
 from accounts.roles import Role
 from tests import services
-from tests.live import ROOT
+from tests.install import Install, made_in
 
 pytestmark = [pytest.mark.one_database, pytest.mark.xdist_group("quickstart")]
-
-# Named by the suite for itself; an embedded install finds its own.
-FOREIGN = ("SECRET_KEY", "LINK_KEYS", "DATABASE_URL", "BROKER_URL", "CACHE_URL", "PUBLIC_URL")
-
-
-@dataclass
-class Install:
-    """One DATA_DIR, and the quickstart that may run on it."""
-
-    data_dir: Path
-    port: int
-    log: Path
-    parent: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        names = {
-            "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
-            "DATA_DIR": str(self.data_dir),
-        }
-        return kept | names | {"WEB_WORKERS": "1", "WEB_THREADS": "16", "DOWNLOADS_AT_ONCE": "8"}
-
-    def start(self, *options: str) -> float:
-        """Start it and wait for `Ready:`; the seconds that took."""
-        begun = time.monotonic()
-        self.launch(*options)
-        services.wait_until(self._is_ready_or_over, "Ready", seconds=120)
-        assert "\nReady: " in self.said, self.said
-        return time.monotonic() - begun
-
-    def launch(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start it and wait for nothing."""
-        self.log.write_text("")
-        command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
-        self.parent = services.start(command, self.log, self.environment, ROOT)
-        return self.parent
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ask it to end; its exit code."""
-        assert self.parent is not None
-        self.parent.send_signal(number)
-        return self.parent.wait(timeout=40)
-
-    def refused(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Start one that is expected to end by itself."""
-        command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
-        return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60
-        )
-
-    @property
-    def said(self) -> str:
-        return "\n" + self.log.read_text(errors="replace")
-
-    def child(self, name: str) -> int:
-        """The process id that it last named for `broker`, `web`, `worker` or `beat`."""
-        lines = [line for line in self.said.splitlines() if line.startswith(f"{name}: started")]
-        return int(lines[-1].rpartition(" ")[2])
-
-    def answers(self) -> bool:
-        try:
-            with urlopen(f"{self.url}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (URLError, OSError):
-            return False
-
-    def processes(self) -> list[str]:
-        """Command lines of every process of this install that still runs."""
-        return [line for line in _command_lines() if self._is_ours(line)]
-
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(self.data_dir / "db.sqlite3")) as database:
-            return database.execute(sql).fetchall()
-
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120
-        )
-
-    def _is_ready_or_over(self) -> bool:
-        assert self.parent is not None
-        return "\nReady: " in self.said or self.parent.poll() is not None
-
-    def _is_ours(self, line: str) -> bool:
-        return str(self.data_dir) in line
-
-
-def _command_lines() -> list[str]:
-    """The command line and DATA_DIR of each process of this machine that we may read."""
-    lines = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
-            names = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words:  # a zombie has none
-            home = b" ".join(name for name in names if name.startswith(b"DATA_DIR="))
-            lines.append(f"{words.decode(errors='replace')} {home.decode(errors='replace')}")
-    return lines
 
 
 @pytest.fixture
 def install(tmp_path: Path) -> Iterator[Install]:
     """A folder nothing has run on yet."""
-    yield from _made_in(tmp_path)
+    with made_in(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install]:
     """One running install for every test that leaves it running."""
-    for made in _made_in(tmp_path_factory.mktemp("running")):
+    with made_in(tmp_path_factory.mktemp("running")) as made:
         made.start("--no-demo")
         yield made
-
-
-def _made_in(folder: Path) -> Iterator[Install]:
-    made = Install(folder / "install", services.free_port(), folder / "log")
-    yield made
-    if made.parent and made.parent.poll() is None:
-        made.stop()
-    services.wait_until(lambda: not made.processes(), "the end of every child", seconds=10)
 
 
 # -- while it runs ------------------------------------------------------------------------

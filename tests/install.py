@@ -1,0 +1,143 @@
+"""A real install: `manage.py quickstart` as a process of its own, on a folder of its own."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from tests import services
+from tests.live import ROOT
+
+# Named by the suite for itself; an embedded install finds its own.
+FOREIGN = ("SECRET_KEY", "LINK_KEYS", "DATABASE_URL", "BROKER_URL", "CACHE_URL", "PUBLIC_URL")
+
+
+@dataclass
+class Install:
+    """One DATA_DIR, and the quickstart that may run on it."""
+
+    data_dir: Path
+    port: int
+    log: Path
+    #: Further environment, by name.
+    settings: dict[str, str] = field(default_factory=dict)
+    parent: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        names = {
+            "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
+            "DATA_DIR": str(self.data_dir),
+        }
+        small = {"WEB_WORKERS": "1", "WEB_THREADS": "16", "DOWNLOADS_AT_ONCE": "8"}
+        return kept | names | small | self.settings
+
+    def start(self, *options: str) -> float:
+        """Start it and wait for `Ready:`; the seconds that took."""
+        begun = time.monotonic()
+        self.launch(*options)
+        services.wait_until(self._is_ready_or_over, "Ready", seconds=120)
+        assert "\nReady: " in self.said, self.said
+        return time.monotonic() - begun
+
+    def launch(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start it and wait for nothing."""
+        self.log.write_text("")
+        command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
+        self.parent = services.start(command, self.log, self.environment, ROOT)
+        return self.parent
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end; its exit code."""
+        assert self.parent is not None
+        self.parent.send_signal(number)
+        return self.parent.wait(timeout=40)
+
+    def refused(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Start one that is expected to end by itself."""
+        command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
+        return subprocess.run(
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+
+    @property
+    def said(self) -> str:
+        return "\n" + self.log.read_text(errors="replace")
+
+    def child(self, name: str) -> int:
+        """The process id that it last named for `broker`, `web`, `worker` or `beat`."""
+        lines = [line for line in self.said.splitlines() if line.startswith(f"{name}: started")]
+        return int(lines[-1].rpartition(" ")[2])
+
+    def answers(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
+
+    def is_alive(self) -> bool:
+        """Whether the supervisor itself still runs."""
+        return self.parent is not None and self.parent.poll() is None
+
+    def processes(self) -> list[str]:
+        """Command lines of every process of this install that still runs."""
+        return [line for line in _command_lines() if self._is_ours(line)]
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.data_dir / "db.sqlite3")) as database:
+            return database.execute(sql).fetchall()
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+
+    def _is_ready_or_over(self) -> bool:
+        assert self.parent is not None
+        return "\nReady: " in self.said or self.parent.poll() is not None
+
+    def _is_ours(self, line: str) -> bool:
+        return str(self.data_dir) in line
+
+
+def _command_lines() -> list[str]:
+    """The command line and DATA_DIR of each process of this machine that we may read."""
+    lines = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
+            names = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words:  # a zombie has none
+            home = b" ".join(name for name in names if name.startswith(b"DATA_DIR="))
+            lines.append(f"{words.decode(errors='replace')} {home.decode(errors='replace')}")
+    return lines
+
+
+@contextmanager
+def made_in(folder: Path, log: Path | None = None, **settings: str) -> Iterator[Install]:
+    """An install under `folder` on which nothing has run yet; it is ended at the end."""
+    log = log or folder / "log"
+    made = Install(folder / "install", services.free_port(), log, settings)
+    try:
+        yield made
+    finally:
+        if made.parent and made.parent.poll() is None:
+            made.stop()
+        services.wait_until(lambda: not made.processes(), "the end of every child", seconds=10)
