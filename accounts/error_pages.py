@@ -2,7 +2,7 @@
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 #: status -> title, sentence, code, next steps as (text, address).
 ERRORS: dict[int, tuple[str, str, str, list[tuple[str, str]]]] = {
@@ -82,8 +82,12 @@ def error_page(
     message: str = "",
     steps: list[tuple[str, str]] | None = None,
     wait: int = 0,
+    without_records: bool = False,
 ) -> HttpResponse:
-    """The answer of `status`; what is not given stands as in ERRORS and RETRY_AFTER."""
+    """The answer of `status`; what is not given stands as in ERRORS and RETRY_AFTER.
+
+    `without_records` asks not even who is signed in: the database may be what failed.
+    """
     usual_title, usual_message, usual_code, usual_steps = ERRORS[status]
     code, message = code or usual_code, message or usual_message
     response: HttpResponse
@@ -98,7 +102,9 @@ def error_page(
             "steps": usual_steps if steps is None else steps,
             "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
         }
-        response = render(request, "errors/error.html", context, status=status)
+        known = None if without_records else request
+        page = render_to_string("errors/error.html", context, known)
+        response = HttpResponse(page, status=status)
     response["X-Error-Code"] = code
     response["Cache-Control"] = "private, no-store"
     if status in RETRY_AFTER:

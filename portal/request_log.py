@@ -1,13 +1,17 @@
 """What the log says of a request: never a secret that its address carries."""
 
 import re
+import sys
 import uuid
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
+from accounts.outages import DATABASE_AWAY, in_a_line
+
+log = structlog.get_logger(__name__)
 #: The token of a checkpoint link is a credential; its first characters are enough to find it.
 _LINK = re.compile(r"^(/d/[A-Za-z0-9_-]{0,6})[^/]*")
 
@@ -48,6 +52,17 @@ class RequestLogMiddleware(RequestMiddleware):
             structlog.contextvars.unbind_contextvars("request_id", "ip")
             return
         super().handle_response(request, response)
+
+    def process_got_request_exception(
+        self, sender: type[Any], request: HttpRequest, **kwargs: Any
+    ) -> None:
+        """Log what a view raised: with its way through the code, unless the database is away."""
+        error = sys.exception()
+        if not isinstance(error, DATABASE_AWAY):
+            super().process_got_request_exception(sender, request, **kwargs)
+        elif not hasattr(request, "_raised_exception"):
+            request._raised_exception = error  # type: ignore[attr-defined]
+            log.error(in_a_line(error), code=503, request=self.format_request(request))
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

@@ -1,5 +1,6 @@
 """Health, security.txt, and the answer to what no other view answers."""
 
+import sys
 from datetime import timedelta
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import guesses
 from accounts.error_pages import error_page
+from accounts.outages import DATABASE_AWAY
 
 #: A copy of security.txt that somebody kept is to be asked for anew after this (less than a year).
 SECURITY_TXT_LIFE = timedelta(days=90)
@@ -93,4 +95,7 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """What nobody caught, which Django calls while it is being handled."""
+    if isinstance(sys.exception(), DATABASE_AWAY):
+        return error_page(request, 503, without_records=True)
     return error_page(request, 500)

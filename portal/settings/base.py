@@ -318,7 +318,11 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 one_line,
-                structlog.dev.ConsoleRenderer(colors=False),
+                # Where `rich` is installed the usual formatter prints every variable of every
+                # frame, and so tokens and answers.
+                structlog.dev.ConsoleRenderer(
+                    colors=False, exception_formatter=structlog.dev.plain_traceback
+                ),
             ],
         }
     },

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.http import require_safe
@@ -15,6 +15,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from accounts.errors import AccountsError, LimitReached
+from accounts.outages import in_a_line
 from weights.api import (
     applications,
     audit,
@@ -178,8 +179,9 @@ def _nowhere(request: HttpRequest, error: Http404) -> HttpResponse:
 
 
 @api.exception_handler(OperationalError)
-def _database_away(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    log.error("the database does not answer: %s", error)
+@api.exception_handler(InterfaceError)
+def _database_away(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.error(in_a_line(error))
     return problem(request, Refused("unavailable", "Try again in a moment.", wait=10))
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError
+from django.db import Error as DatabaseFault
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -20,6 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import RoleAssignment
 from accounts.models.token import Scope
+from accounts.outages import DATABASE_AWAY, in_a_line
 from accounts.roles import Role
 from weights import contents, download_counts, gate, inspections, serving
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
@@ -66,8 +67,8 @@ def hub_view(
                 return serving.problem(413, "body_too_large", "The body is larger than 1 MiB.")
             except (SuspiciousOperation, UnreadablePostError):
                 return serving.problem(400, "bad_request", "The request's body cannot be read.")
-            except DatabaseError:
-                serving.log.exception("the database does not answer")
+            except DatabaseFault as error:
+                serving.log.error(in_a_line(error), exc_info=not isinstance(error, DATABASE_AWAY))
                 return serving.problem(503, "database_unavailable", "Try again in a moment.")
 
         return answer

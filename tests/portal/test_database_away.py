@@ -1,0 +1,52 @@
+"""A database that does not answer is a 503 at every door and one line in the log."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from django.test import Client
+
+from accounts.models import Tier, User
+from tests import factories
+
+pytestmark = pytest.mark.one_database
+
+FULL = OperationalError("database or disk is full")
+HUNG_UP = InterfaceError("the connection is closed\nThis probably means that\nthe server died")
+DOORS = ["/", "/access/", "/models", "/api/models/acme/small", "/api/v1/checkpoints"]
+
+
+@pytest.fixture(params=[FULL, HUNG_UP], ids=["full", "hung up"])
+def away(request: pytest.FixtureRequest, db: None) -> Iterator[Exception]:
+    """From now on each statement fails, with what a real database said when it did."""
+
+    def refuse(execute: Callable[..., Any], *arguments: Any) -> Any:
+        raise request.param
+
+    with connection.execute_wrapper(refuse):
+        yield request.param
+
+
+@pytest.fixture
+def signed_in(client: Client, applicant: User, gated_tier: Tier) -> Client:
+    """Somebody whose session has to be looked up."""
+    factories.published("acme/small", gated_tier)
+    client.force_login(applicant)
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.mark.parametrize("door", [*DOORS, "/acme/small/resolve/main/README.md"])
+def test_every_door_says_to_come_again_and_the_log_says_why_in_a_line(
+    store: Any, signed_in: Client, away: Exception, door: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    answer = signed_in.get(door)
+    assert answer.status_code == 503
+    assert int(answer["Retry-After"]) > 0
+    told = [record for record in caplog.records if "does not answer" in record.getMessage()]
+    assert told
+    assert not any(record.exc_info for record in caplog.records)
+    assert " ".join(str(away).split()) in told[0].getMessage()
