@@ -1,21 +1,26 @@
 """Put a message into the outbox, and deliver it from there."""
 
+import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import models
+from django.db import connection, models
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.background import queue_after_commit
 from accounts.errors import TransitionRefused
 from accounts.models.mail import OutgoingMail
+from accounts.outages import DATABASE_AWAY, in_a_line
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS_MOST = 8
 #: How long a worker that is sending may be silent before another sends in its place.
@@ -151,6 +156,10 @@ def deliver(mail_id: int) -> None:
 
     The row is claimed first, so that two workers cannot both send it, and no lock is held
     while the server is spoken to. A worker killed in between leaves it due again later.
+
+    So each message leaves at least once, and a second time only if its worker dies between the
+    mail server's last word and the commit that remembers it; SMTP has no way to take both in
+    one. Both copies then carry one Message-ID, by which mail programs know them for the same.
     """
     if (
         not OutgoingMail.objects.due()
@@ -165,7 +174,26 @@ def deliver(mail_id: int) -> None:
         _try_later(mail, error)
     else:
         _note_sent(mail)
-    mail.save()
+    _remember(mail)
+
+
+def _remember(mail: OutgoingMail) -> None:
+    """Write what came of it, however long the database is away while the claim holds.
+
+    A message that has left and is not remembered as sent would leave again.
+    """
+    patience = time.monotonic() + CLAIM.total_seconds() * 0.75
+    while True:
+        try:
+            mail.save()
+        except DATABASE_AWAY as error:
+            if time.monotonic() > patience:
+                raise
+            log.warning("mail %s has left: %s", mail.public_id, in_a_line(error))
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(1)
+        else:
+            return
 
 
 def _send(mail: OutgoingMail) -> str:

@@ -1,15 +1,16 @@
 """Messages wait in the outbox, leave once, and show what became of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from celery import current_app
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts import outbox
@@ -65,6 +66,28 @@ def test_a_message_leaves_once_however_often_its_task_runs(inbox: Inbox) -> None
     mail.refresh_from_db()
     assert mail.state == OutgoingMail.State.SENT
     assert [envelope.rcpt_tos for envelope in inbox.received] == [["ada@example.org"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_left_while_the_database_went_away_is_remembered_and_leaves_once(
+    inbox: Inbox,
+) -> None:
+    mail = _message()
+    answers: list[bool] = []
+
+    def away_once_it_has_left(execute: Callable[..., Any], *arguments: Any) -> Any:
+        if inbox.received and len(answers) < 2:
+            answers.append(False)
+            raise OperationalError("database or disk is full")
+        return execute(*arguments)
+
+    with connection.execute_wrapper(away_once_it_has_left):
+        outbox.deliver(mail.pk)
+    with time_machine.travel(timezone.now() + 2 * outbox.CLAIM):
+        outbox.deliver(mail.pk)
+    mail.refresh_from_db()
+    assert (len(answers), mail.state) == (2, OutgoingMail.State.SENT)
+    assert len(inbox.received) == 1
 
 
 def test_a_live_link_is_blotted_out_of_the_stored_text_once_it_has_left(inbox: Inbox) -> None:
