@@ -16,7 +16,12 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018 - read now, so that what is wrong is said in a line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    execute_from_command_line(sys.argv)
+    from accounts.outages import DATABASE_AWAY, in_a_line
+
+    try:
+        execute_from_command_line(sys.argv)
+    except DATABASE_AWAY as error:
+        sys.exit(f"{in_a_line(error)}; run the same again once it does")
 
 
 if __name__ == "__main__":

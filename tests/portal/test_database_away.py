@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from accounts.models import Tier, User
-from tests import factories
+from tests import factories, live
 
 pytestmark = pytest.mark.one_database
 
@@ -50,3 +51,35 @@ def test_every_door_says_to_come_again_and_the_log_says_why_in_a_line(
     assert told
     assert not any(record.exc_info for record in caplog.records)
     assert " ".join(str(away).split()) in told[0].getMessage()
+
+
+@pytest.mark.parametrize(
+    "command", [["create_token", "nobody"], ["revoke", "nobody", "open", "--reason", "r"]]
+)
+def test_a_command_says_it_in_a_line(command: list[str], tmp_path: Path) -> None:
+    nowhere = live.environment("http://127.0.0.1:1", f"file://{tmp_path}") | {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/no/such/folder.sqlite3"
+    }
+    done = live.Portal("", nowhere, tmp_path).manage("create_token", "nobody")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "the database does not answer: unable to open database file; "
+        "run the same again once it does\n"
+    )
+
+
+def test_a_task_logs_it_in_a_line_and_other_failures_with_their_way(tmp_path: Path) -> None:
+    code = """
+import logging
+from django.db import OperationalError
+for error in (OperationalError("database or disk is full"), RuntimeError("a fault of ours")):
+    try:
+        raise error
+    except Exception:
+        logging.getLogger("celery.app.trace").exception("a task raised %r", error)
+"""
+    here = live.environment("http://127.0.0.1:1", f"file://{tmp_path}")
+    said = live.Portal("", here, tmp_path).manage("shell", "-v0", "-c", code).stderr.splitlines()
+    assert "database or disk is full" in said[0]
+    assert "a fault of ours" in said[1]
+    assert said[2].startswith("Traceback")
