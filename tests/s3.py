@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +25,23 @@ BUCKET = "weighbridge-suite"
 VERSIONED = "weighbridge-versions"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Store:
     """An S3 store that answers, with the bucket `BUCKET` in it."""
 
     endpoint: str
     process: subprocess.Popen[bytes] | None = None
+    #: How it was started, and the file that it writes to.
+    command: list[str] = field(default_factory=list)
+    log: Path = Path(os.devnull)
+
+    def start(self) -> None:
+        """Start its process, or start it again with what it held after a `stop`."""
+        self.process = services.start(self.command, self.log)
+        self.wait()
 
     def stop(self) -> None:
-        """End the process that `start` began."""
+        """Kill the process that `start` began."""
         if self.process is not None:
             services.stop(self.process)
 
@@ -80,9 +88,9 @@ def start(folder: Path) -> Store:
     identity = {"name": "suite", "credentials": [keys], "actions": actions}
     identities = folder / "identities.json"
     identities.write_text(json.dumps({"identities": [identity]}))
-    process = services.start(_command(folder / "volumes", port, identities), folder / "log")
-    store = Store(f"http://127.0.0.1:{port}", process)
-    store.wait()
+    command = _command(folder / "volumes", port, identities)
+    store = Store(f"http://127.0.0.1:{port}", command=command, log=folder / "log")
+    store.start()
     return store
 
 

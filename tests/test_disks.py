@@ -1,0 +1,25 @@
+"""A disk that a test fills refuses what grows, and takes it again once there is room."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import disks
+from tests.conftest import MISSING
+
+pytestmark = pytest.mark.one_database
+
+
+def test_a_full_disk_keeps_what_it_has_and_takes_more_once_there_is_room(tmp_path: Path) -> None:
+    if why := disks.why_none(tmp_path):
+        pytest.skip(f"{MISSING}: {why}")
+    with disks.small(tmp_path / "disk", 4 << 20) as disk:
+        kept = disk.folder / "kept"
+        kept.write_bytes(b"k" * 100_000)
+        disk.fill()
+        with pytest.raises(OSError, match="No space left"):
+            (disk.folder / "new").write_bytes(b"n" * 100_000)
+        assert kept.read_bytes() == b"k" * 100_000
+        disk.free()
+        assert (disk.folder / "new").write_bytes(b"n" * 100_000)
+    assert not kept.exists()
