@@ -14,6 +14,9 @@ CLIENTS ?= 2.4.0 1.10.2 0.36.2
 # How many inputs each fuzz test tries of its own choice in `make fuzz`.
 EXAMPLES ?= 1000
 FUZZ := tests/weights/api/test_fuzz.py tests/weights/hub_api/test_nonsense.py
+# How long `make chaos` makes trouble on each ground, and by which seed; a new one if none is given.
+CHAOS_SECONDS ?= 600
+CHAOS_SEED ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -22,7 +25,7 @@ PINNED := install --require-hashes --requirement
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run test test-sqlite test-postgres test-transformers test-clients fuzz lint format types bench tools \
+.PHONY: help run test test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types bench tools \
   requirements security sbom
 .DEFAULT_GOAL := help
 
@@ -52,6 +55,10 @@ test-clients: $(CLIENTS:%=$(VENV)-client-%/stamp) tools  ## the Hub's clients of
 
 fuzz: $(VENV)/development.stamp  ## look for inputs that break the API and the Hub's routes: [EXAMPLES=1000]
 	FUZZ_EXAMPLES=$(EXAMPLES) TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) $(FUZZ)
+
+chaos: $(VENV)/development.stamp tools  ## kill everything at random: make chaos [CHAOS_SECONDS=600] [CHAOS_SEED=…]
+	CHAOS_SECONDS='$(CHAOS_SECONDS)' CHAOS_SEED='$(CHAOS_SEED)' TEST_DB=postgres REQUIRE_TOOLS=1 \
+	  $(BIN)/python -m pytest -q -s tests/chaos
 
 lint: $(VENV)/development.stamp  ## rules of style and templates, missing migrations
 	$(BIN)/ruff format --check .

@@ -1,0 +1,74 @@
+"""Who takes part. Runs inside the install (`manage.py shell`) and prints them as JSON."""
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from tests.install import Install
+
+TIER = "opt-175b"
+OPEN, GATED = "chaos/open", "chaos/gated"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A name, and what opens the portal for them: a token, and for reviewers the password."""
+
+    name: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Everybody, by what they do."""
+
+    reviewers: list[Person]
+    applicants: list[Person]
+    #: They hold access all along.
+    readers: list[Person]
+    #: They hold access that is taken from them, one after the other.
+    holders: list[Person]
+    #: Signed up, and nothing more.
+    stranger: Person
+    #: A holder whose token may not read gated checkpoints.
+    narrow: Person
+
+
+def engage(install: Install, *, applicants: int, holders: int) -> Cast:
+    """Make them all in the install's own database."""
+    code = f"from tests.chaos import cast; cast.make({applicants}, {holders})"
+    done = install.manage("shell", "-v0", "-c", code)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    people = {role: [Person(*one) for one in ones] for role, ones in told.items()}
+    (stranger,), (narrow,) = people.pop("stranger"), people.pop("narrow")
+    return Cast(**people, stranger=stranger, narrow=narrow)
+
+
+def make(applicants: int, holders: int) -> None:
+    """Runs inside the install."""
+    from accounts.roles import Role
+    from tests import factories
+
+    tier = factories.tier(TIER)
+    made: dict[str, list[tuple[str, str]]] = {
+        "reviewers": [
+            (factories.staff(name, Role.REVIEWER).username, "") for name in ("rita", "rolf")
+        ],
+        "applicants": [_person(f"applicant-{n}", "read-gated") for n in range(applicants)],
+        "readers": [_person(f"reader-{n}", "read-gated", holds=tier) for n in range(4)],
+        "holders": [_person(f"holder-{n}", "read-gated", holds=tier) for n in range(holders)],
+        "stranger": [_person("stranger", "read-gated")],
+        "narrow": [_person("narrow", "read", holds=tier)],
+    }
+    json.dump(made, sys.stdout)
+
+
+def _person(name: str, scope: str, holds: Any = None) -> tuple[str, str]:
+    from tests import factories
+
+    user = factories.person(name)
+    if holds is not None:
+        factories.grant(user, holds)
+    return name, factories.token(user, scope)

@@ -1,0 +1,99 @@
+"""Where it plays: what an install stands on, and how that can be spoilt."""
+
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from tests import disks, s3
+from tests.chaos.trouble import Nuisance
+
+#: Bytes of the disk that holds a whole install; a long run publishes some 200 MB.
+DISK = 1 << 30
+
+
+@dataclass
+class Ground:
+    """Where the data folder is, further settings, and what can be done to them."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    nuisances: list[Nuisance] = field(default_factory=list)
+
+
+@contextmanager
+def files(folder: Path) -> Iterator[Ground]:
+    """SQLite, blobs and the broker's queue on one disk, which fills up now and then."""
+    with disks.small(folder / "disk", DISK) as disk:
+        full = Nuisance("disk full", disk.fill, disk.free)
+        yield Ground(disk.folder, nuisances=[full])
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Ground]:
+    """PostgreSQL and an S3 store, which stops answering, dies, or loses all connections."""
+    store = s3.start(folder / "s3")
+    try:
+        with _database() as url:
+            settings = {
+                "DATABASE_URL": url,
+                "WEIGHTS_STORAGE": f"s3://{s3.BUCKET}/chaos",
+                "S3_ENDPOINT_URL": store.endpoint,
+                "AWS_ACCESS_KEY_ID": s3.ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": s3.SECRET_KEY,
+                "AWS_DEFAULT_REGION": "us-east-1",
+            }
+            nuisances = [
+                Nuisance("store silent", *_silence(store)),
+                Nuisance("store killed", store.stop, store.start),
+                Nuisance("database hung up", lambda: _hang_up(url), lambda: None, lasts=(0, 0)),
+            ]
+            yield Ground(folder, settings, nuisances)
+    finally:
+        store.stop()
+
+
+GROUNDS = {"files": files, "servers": servers}
+
+
+def _silence(store: s3.Store) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Have the store's process hang, and go on."""
+
+    def tell(number: int) -> None:
+        assert store.process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(store.process.pid, number)
+
+    return (lambda: tell(signal.SIGSTOP)), (lambda: tell(signal.SIGCONT))
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """A database of its own on the session's server."""
+    server = os.environ["DATABASE_URL"]
+    name = f"chaos_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
+def _hang_up(url: str) -> None:
+    """End every connection to the database but our own, as a server that restarts does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

@@ -1,0 +1,209 @@
+"""Kill everything at random while people work; afterwards nothing is wrong, lost or doubled.
+
+    make chaos [CHAOS_SECONDS=600] [CHAOS_SEED=7]
+
+The seed is printed, and decides who is killed when and who does what; how far each had come
+by then is up to the machine, so a seed repeats the plan and not every interleaving.
+"""
+
+import hashlib
+import os
+import queue
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy
+import pytest
+from safetensors.numpy import save
+
+from tests import disks
+from tests.chaos import cast, checks, postbox, records
+from tests.chaos.cast import GATED, OPEN, TIER
+from tests.chaos.downloads import Downloader, Revoker, Trespasser
+from tests.chaos.grounds import GROUNDS, Ground
+from tests.chaos.publisher import Publisher
+from tests.chaos.review import Applicants, Reviewer
+from tests.chaos.scene import Job, Publication, Scene
+from tests.chaos.trouble import Monkey
+from tests.conftest import MISSING
+from tests.install import Install, made_in
+from tests.services import wait_until
+
+pytestmark = [pytest.mark.one_database, pytest.mark.xdist_group("chaos"), pytest.mark.needs("curl")]
+
+#: Seconds of trouble; `make chaos` asks for more.
+SECONDS = float(os.environ.get("CHAOS_SECONDS") or 20)
+SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
+#: Seconds within which everything that waits must be done once the trouble is over.
+DRAINED_WITHIN = 180.0
+#: Short, or the test would wait minutes for what killed workers had taken.
+LEASES = {"VERIFICATION_LEASE": "10", "VERIFICATION_QUEUED": "15", "MAIL_CLAIM": "15"}
+
+
+@pytest.fixture(params=list(GROUNDS))
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+    """What the install stands on."""
+    if request.param == "files" and (why := disks.why_none(tmp_path)):
+        pytest.skip(f"{MISSING}: {why}")
+    with GROUNDS[request.param](tmp_path / "ground") as made:
+        yield made
+
+
+@pytest.fixture
+def scene(ground: Ground, tmp_path: Path) -> Iterator[Scene]:
+    """A running install with its people, its mail server and two checkpoints to fetch."""
+    with postbox.opened() as box:
+        settings = {"EMAIL_URL": f"smtp://127.0.0.1:{box.port}", **LEASES, **ground.settings}
+        with made_in(ground.folder, tmp_path / "log", **settings) as install:
+            install.start("--no-demo")
+            people = cast.engage(
+                install, applicants=20 + int(SECONDS * 0.8), holders=4 + int(SECONDS * 0.1)
+            )
+            jobs = tmp_path / "jobs"
+            jobs.mkdir()
+            files = _written(tmp_path / "source")
+            made = Scene(install, people, box, jobs, SEED, files)
+            for repo_id, tier in ((OPEN, "open"), (GATED, TIER)):
+                made.publications.append(
+                    _published(install, tmp_path / "source", repo_id, tier, files)
+                )
+            yield made
+
+
+def _published(
+    install: Install, folder: Path, repo_id: str, tier: str, files: dict[str, str]
+) -> Publication:
+    done = install.manage("publish", str(folder), repo_id, "--tier", tier, "--wait")
+    assert done.returncode == 0, done.stderr
+    return Publication(repo_id, done.stdout.strip(), files)
+
+
+def _written(folder: Path) -> dict[str, str]:
+    """Write what everybody downloads; each file's SHA-256."""
+    random = Random(SEED)
+    weights = numpy.frombuffer(random.randbytes(3_000_000), dtype=numpy.uint8)
+    contents = {
+        "README.md": b"# Under fire\n",
+        "model.safetensors": save({"weights": weights}),
+        "vocabulary.dat": random.randbytes(200_000),
+        "part/optimizer.dat": random.randbytes(1_000_000),
+    }
+    for path, content in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+
+
+def test_whatever_is_killed_nothing_is_wrong_lost_or_doubled(
+    ground: Ground, scene: Scene, request: pytest.FixtureRequest
+) -> None:
+    began = time.monotonic()
+    name = request.node.callspec.id
+    monkey = Monkey(scene.install, SEED, ground.nuisances)
+    jobs = _jobs(scene)
+    monkey.start()
+    for job in jobs:
+        job.start()
+    scene.over.wait(SECONDS)
+    monkey.stop()
+    scene.over.set()
+    for job in jobs:
+        job.join()
+    worked = time.monotonic() - began
+    try:
+        assert scene.install.is_alive(), scene.install.said[-3000:]
+        assert monkey.failures == []
+        assert scene.wrong == []
+        _drain(scene.install)
+        drained = time.monotonic() - began - worked
+        told = records.everything(scene.install)
+        _check(scene, monkey, told)
+        _report(name, scene, monkey, told, worked, drained)
+    except BaseException:
+        sys.stdout.write(
+            f"CHAOS_SEED={SEED} {name}: {dict(monkey.counts())} {dict(scene.counts)}\n"
+        )
+        sys.stdout.write(scene.install.said[-6000:])
+        raise
+
+
+def _jobs(scene: Scene) -> list[Job]:
+    """Everybody who works; the reviewers have signed in before the trouble begins."""
+    applicants: queue.Queue[cast.Person] = queue.Queue()
+    for person in scene.cast.applicants:
+        applicants.put(person)
+    reviewers = [Reviewer(scene, person) for person in scene.cast.reviewers]
+    for reviewer in reviewers:
+        reviewer.sign_in()
+    return [
+        *(Downloader(scene, person.name, person) for person in scene.cast.readers),
+        *(Applicants(scene, f"applicants-{number}", applicants) for number in (1, 2)),
+        *reviewers,
+        Publisher(scene),
+        Revoker(scene),
+        Trespasser(scene),
+    ]
+
+
+def _drain(install: Install) -> None:
+    """Wait until no row waits for anybody; what still does says what was lost."""
+    left: dict[str, int] = {}
+
+    def nothing_waits() -> bool:
+        left.clear()
+        left.update(records.due(install))
+        return not left
+
+    try:
+        wait_until(nothing_waits, "the end of all work", seconds=DRAINED_WITHIN, pause=1)
+    except TimeoutError as error:
+        error.add_note(f"still waiting: {left}")
+        raise
+
+
+def _check(scene: Scene, monkey: Monkey, told: dict[str, Any]) -> None:
+    wrong = [
+        *checks.mails(told["mails"], scene.postbox.copies(), monkey.faults),
+        *checks.mails_of_decisions(told["mails"], told["applications"]),
+        *checks.decisions(told["applications"], scene.verdicts),
+        *checks.publications(told["revisions"], scene.publications),
+        *checks.ledger(told["downloads"], scene.downloads),
+        *checks.store(told["store"]),
+        *checks.links(scene, told["applications"]),
+        *checks.leftovers(scene.install.data_dir),
+    ]
+    assert wrong == []
+    for command in (["verify_audit"], ["verify", "--wait"]):
+        done = scene.install.manage(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _report(
+    name: str,
+    scene: Scene,
+    monkey: Monkey,
+    told: dict[str, Any],
+    worked: float,
+    drained: float,
+) -> None:
+    copies = sum(map(len, scene.postbox.copies().values()))
+    lines = {
+        "seed": SEED,
+        "seconds of trouble, to the end of the last job, to the last row done": (
+            f"{SECONDS:.0f}, {worked:.0f}, {drained:.0f}"
+        ),
+        "faults": dict(monkey.counts()),
+        "downloads": f"{sum(scene.downloads.values())}, none with a wrong byte",
+        "what else was done": dict(sorted(scene.counts.items())),
+        "decisions": dict(Counter(verdict.outcome for verdict in scene.verdicts)),
+        "mails": f"{len(told['mails'])} rows, {copies} copies in the postbox",
+    }
+    sys.stdout.write(
+        f"\nchaos on {name}: " + "\n  ".join(f"{what}: {how}" for what, how in lines.items()) + "\n"
+    )

@@ -1,0 +1,132 @@
+"""The monkey: kills processes with -9 and spoils what they stand on, at random moments."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tests.install import Install
+
+#: Seconds that a process is spared after its start. The supervisor counts a child that ends
+#: within ten as a false start and gives up after six in a row, which is another test's matter.
+SPARED = 11.5
+PROCESSES = ("web", "worker", "beat", "broker")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something done to the install, and until when its effect lasted (seconds of the epoch)."""
+
+    what: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """Something that can be spoilt for a while and mended again."""
+
+    name: str
+    spoil: Callable[[], object]
+    mend: Callable[[], object]
+    #: Seconds that it lasts, at least and at most.
+    lasts: tuple[float, float] = (2.0, 5.0)
+    #: Seconds from one to the next, at least and at most.
+    pause: tuple[float, float] = (4.0, 10.0)
+
+
+class Monkey:
+    """Two threads, one that kills and one that spoils; every choice is by the seed."""
+
+    def __init__(self, install: Install, seed: str, nuisances: list[Nuisance]) -> None:
+        self.faults: list[Fault] = []
+        self.failures: list[str] = []
+        self._install = install
+        self._kills = Random(f"{seed}:kills")
+        self._spoils = Random(f"{seed}:spoils")
+        self._nuisances = nuisances
+        self._seen: dict[int, float] = {}
+        self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._kill_on, name="kills"),
+            threading.Thread(target=self._spoil_on, name="spoils"),
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End all trouble, with everything mended."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def counts(self) -> Counter[str]:
+        return Counter(fault.what for fault in self.faults)
+
+    # -- kills -------------------------------------------------------------------------------
+
+    def _kill_on(self) -> None:
+        while not self._over.wait(self._kills.uniform(0.3, 2.5)):
+            name, part = self._kills.choice(PROCESSES), self._kills.random()
+            pid = self._grown_up().get(name)
+            if pid is None:
+                continue
+            if name == "web" and part < 0.3:
+                name, pid = "one process of web", _child_of(pid) or pid
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                self._note(name, time.time())
+
+    def _grown_up(self) -> dict[str, int]:
+        """The processes that run and are spared no longer."""
+        pids = {name: self._install.child(name) for name in PROCESSES}
+        now = time.monotonic()
+        return {
+            name: pid
+            for name, pid in pids.items()
+            if now - self._seen.setdefault(pid, now) > SPARED and _runs(pid)
+        }
+
+    # -- nuisances ---------------------------------------------------------------------------
+
+    def _spoil_on(self) -> None:
+        if not self._nuisances:
+            return
+        while True:
+            nuisance = self._spoils.choice(self._nuisances)
+            if self._over.wait(self._spoils.uniform(*nuisance.pause)):
+                return
+            began = time.time()
+            try:
+                nuisance.spoil()
+                self._over.wait(self._spoils.uniform(*nuisance.lasts))
+                nuisance.mend()
+            except OSError as error:
+                self.failures.append(f"{nuisance.name}: {error}")
+                return
+            self._note(nuisance.name, began)
+
+    def _note(self, what: str, began: float) -> None:
+        self.faults.append(Fault(what, began, time.time()))
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is there and no zombie."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def _child_of(pid: int) -> int | None:
+    with suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return int(children[0]) if children else None
+    return None
