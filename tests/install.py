@@ -104,7 +104,7 @@ class Install:
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=300
         )
 
     def _is_ready_or_over(self) -> bool:
