@@ -2,13 +2,27 @@
 
 import logging
 
+import redis
+from celery.beat import SchedulingError
+from kombu.exceptions import OperationalError as BrokerAway
+
 from accounts.outages import DATABASE_AWAY
+
+_AWAY = (*DATABASE_AWAY, redis.ConnectionError, redis.TimeoutError, BrokerAway, SchedulingError)
 
 
 class OutageFilter(logging.Filter):
-    """Takes the traceback off a record of a database that is away; its message says why."""
+    """Takes the traceback off a record of a database or broker that is away or full."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], DATABASE_AWAY):
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, _AWAY) or _is_full(error):
             record.exc_info = record.exc_text = None
+        if isinstance(error, SchedulingError):  # beat spells its whole stack out in the message
+            record.msg, record.args = "%s; the next turn tries again", (error,)
         return True
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether the broker refuses writes because its disk took none; a worker then ends."""
+    return isinstance(error, redis.ResponseError) and str(error).startswith("MISCONF")

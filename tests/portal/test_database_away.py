@@ -68,18 +68,29 @@ def test_a_command_says_it_in_a_line(command: list[str], tmp_path: Path) -> None
     )
 
 
-def test_a_task_logs_it_in_a_line_and_other_failures_with_their_way(tmp_path: Path) -> None:
+def test_a_task_and_the_clock_log_an_outage_in_a_line_and_other_failures_with_their_way(
+    tmp_path: Path,
+) -> None:
     code = """
 import logging
+from celery.beat import SchedulingError
 from django.db import OperationalError
-for error in (OperationalError("database or disk is full"), RuntimeError("a fault of ours")):
+from redis import ResponseError
+for error in (
+    OperationalError("database or disk is full"),
+    SchedulingError("a sweep was not queued"),
+    ResponseError("MISCONF Errors writing to the AOF file"),
+    ResponseError("a fault of ours"),
+):
     try:
         raise error
     except Exception:
-        logging.getLogger("celery.app.trace").exception("a task raised %r", error)
+        logging.getLogger("celery").exception("%s", error)
 """
     here = live.environment("http://127.0.0.1:1", f"file://{tmp_path}")
     said = live.Portal("", here, tmp_path).manage("shell", "-v0", "-c", code).stderr.splitlines()
     assert "database or disk is full" in said[0]
-    assert "a fault of ours" in said[1]
-    assert said[2].startswith("Traceback")
+    assert said[1].endswith("a sweep was not queued; the next turn tries again")
+    assert "MISCONF" in said[2]
+    assert "a fault of ours" in said[3]
+    assert said[4].startswith("Traceback")
