@@ -17,8 +17,8 @@ from tests.chaos.trouble import Fault
 #: What may break between a mail server's "250 OK" and the row that remembers it. A database that
 #: is away may not: the worker waits for it.
 _BREAKS_MAIL = {"worker"}
-#: Seconds from the server's last word to the commit; a machine with much to do takes its time.
-_A_MOMENT = 5.0
+#: Seconds for which the worker tries to remember it: as long as its claim holds.
+CLAIM = 15.0
 #: All that an install's folder may hold, whatever was killed.
 _BELONGS = re.compile(
     r"(keys\.env|[a-z]+-key\.pem|db\.sqlite3(-wal|-shm)?|beat[^/]*|blobs/.*|broker/.*|static/.*"
@@ -62,7 +62,7 @@ def mails(
 
 def _broke_off(copy: Copy, fault: Fault) -> bool:
     """Whether this fault may have come between this copy and the row that remembers it."""
-    return fault.what in _BREAKS_MAIL and fault.began - _A_MOMENT < copy.at < fault.ended + 1
+    return fault.what in _BREAKS_MAIL and fault.began - CLAIM < copy.at < fault.ended + 1
 
 
 def mails_of_decisions(

@@ -62,6 +62,8 @@ class Scene:
     seed: str
     #: path -> SHA-256, of both checkpoints that everybody downloads.
     files: dict[str, str]
+    #: What a start takes here, in seconds.
+    start: float
     #: Set when no new work is to be begun.
     over: threading.Event = field(default_factory=threading.Event)
     counts: Counter[str] = field(default_factory=Counter)

@@ -43,7 +43,11 @@ SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
 #: Seconds within which everything that waits must be done once the trouble is over.
 DRAINED_WITHIN = 180.0
 #: Short, or the test would wait minutes for what killed workers had taken.
-LEASES = {"VERIFICATION_LEASE": "10", "VERIFICATION_QUEUED": "15", "MAIL_CLAIM": "15"}
+LEASES = {
+    "VERIFICATION_LEASE": "10",
+    "VERIFICATION_QUEUED": "15",
+    "MAIL_CLAIM": f"{checks.CLAIM:.0f}",
+}
 
 
 @pytest.fixture(params=list(GROUNDS))
@@ -61,14 +65,14 @@ def scene(ground: Ground, tmp_path: Path) -> Iterator[Scene]:
     with postbox.opened() as box:
         settings = {"EMAIL_URL": f"smtp://127.0.0.1:{box.port}", **LEASES, **ground.settings}
         with made_in(ground.folder, tmp_path / "log", **settings) as install:
-            install.start("--no-demo")
+            start = install.start("--no-demo")
             people = cast.engage(
                 install, applicants=20 + int(SECONDS * 0.8), holders=4 + int(SECONDS * 0.1)
             )
             jobs = tmp_path / "jobs"
             jobs.mkdir()
             files = _written(tmp_path / "source")
-            made = Scene(install, people, box, jobs, SEED, files)
+            made = Scene(install, people, box, jobs, SEED, files, start)
             for repo_id, tier in ((OPEN, "open"), (GATED, TIER)):
                 made.publications.append(
                     _published(install, tmp_path / "source", repo_id, tier, files)
@@ -105,7 +109,7 @@ def test_whatever_is_killed_nothing_is_wrong_lost_or_doubled(
 ) -> None:
     began = time.monotonic()
     name = request.node.callspec.id
-    monkey = Monkey(scene.install, SEED, ground.nuisances)
+    monkey = Monkey(scene.install, SEED, ground.nuisances, spared=scene.start)
     jobs = _jobs(scene)
     monkey.start()
     for job in jobs:
