@@ -8,7 +8,8 @@ from typing import Any
 
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
+
+from accounts.outages import BROKER_AWAY
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def queue_now(task: str, *ids: Any) -> bool:
     """Send the task now; False when the broker cannot be reached, and the sweep will send it."""
     try:
         current_app.send_task(task, args=ids, retry=False)
-    except (OperationalError, OSError) as error:
+    except BROKER_AWAY as error:
         log.warning("%s waits for the sweep: %s", task, error)
         return False
     return True

@@ -14,10 +14,10 @@ from django.db.models.functions import Coalesce, Greatest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
-from kombu.exceptions import OperationalError
 
 from accounts import working_days
 from accounts.models import Application, HeadCopy, Heartbeat, OutgoingMail, SealBatch
+from accounts.outages import BROKER_AWAY
 from accounts.sealing import heads
 from accounts.sealing import waiting as waiting_rows
 from weights import scrub
@@ -267,7 +267,7 @@ def _broker() -> Line:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
             channel: Any = connection.default_channel
             size = channel.queue_declare(current_app.conf.task_default_queue).message_count
-    except (OperationalError, OSError) as error:
+    except BROKER_AWAY as error:
         return Line("Broker", "alarm", f"does not answer: {error}"[:200])
     return Line("Broker", "ok", f"answers; {size} tasks wait")
 

@@ -4,11 +4,11 @@ import logging
 
 import redis
 from celery.beat import SchedulingError
-from kombu.exceptions import OperationalError as BrokerAway
+from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.outages import DATABASE_AWAY
 
-_AWAY = (*DATABASE_AWAY, redis.ConnectionError, redis.TimeoutError, BrokerAway, SchedulingError)
+_AWAY = (*DATABASE_AWAY, redis.ConnectionError, redis.TimeoutError, BrokerError, SchedulingError)
 
 
 class OutageFilter(logging.Filter):

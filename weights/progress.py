@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from typing import NoReturn
 
 from celery import current_app
-from kombu.exceptions import OperationalError
 from tqdm import tqdm
 
+from accounts.outages import BROKER_AWAY
 from weights import verification
 from weights.models import Revision
 from weights.verification import Standing
@@ -70,6 +70,6 @@ def demand_worker() -> None:
     try:
         if current_app.control.ping(timeout=2.0, limit=1):
             return
-    except (OperationalError, OSError) as error:
+    except BROKER_AWAY as error:
         raise NoWorker("the broker does not answer") from error
     raise NoWorker("no worker is running")

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
+from celery import current_app
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Tier
+from portal import quickstart
 from tests import live, services
 from tests.live import Portal
-from weights import verification
+from weights import progress, verification
 from weights.models import Blob, Checkpoint, File, Revision, VerificationRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -254,3 +257,17 @@ def test_with_a_dead_broker_publish_succeeds_and_the_work_waits(
     assert done.returncode == 0, done.stderr
     assert "the broker does not answer, so verification waits" in done.stderr
     assert Blob.objects.due_for_check(timezone.now()).count() == SHARDS
+
+
+def test_a_broker_that_dies_while_workers_are_asked_counts_as_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its client words that otherwise than a broker that was dead before."""
+
+    def die(**options: object) -> None:
+        raise redis.ConnectionError("Error 111 connecting to broker.sock. Connection refused.")
+
+    monkeypatch.setattr(current_app.control, "ping", die)
+    with pytest.raises(progress.NoWorker, match="the broker does not answer"):
+        progress.demand_worker()
+    assert not quickstart.worker_answers()
