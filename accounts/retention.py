@@ -15,6 +15,7 @@ from accounts.models import (
     DataExport,
     HolderRecord,
     OutgoingMail,
+    ProfileLook,
 )
 from accounts.moves import TERMINAL_STATES, Status
 
@@ -43,6 +44,7 @@ def reduce(application: Application) -> None:
         for snapshot in application.snapshots.all():
             snapshot.answers = _left(snapshot.answers)
             snapshot.save(update_fields=["answers"])
+        ProfileLook.objects.filter(snapshot__application=application).delete()
         application.attachments.all().delete()
         application.remarks.update(text=REMOVED)
         application.remarks.exclude(answer="").update(answer=REMOVED)

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import grant_clock, outbox, sweeps
+from accounts import grant_clock, outbox, profiles, sweeps
 from accounts.background import queue_now
 from accounts.models import Heartbeat, OutgoingMail
 from accounts.sealing import copies, heads
@@ -45,3 +45,9 @@ def sign_head() -> None:
         Heartbeat.objects.note("heads", {"failed": [str(error)]})
     else:
         Heartbeat.objects.note("heads")
+
+
+@shared_task(name="accounts.profiles")
+def look_at_profiles() -> None:
+    """Open the profiles that applicants named, for the evidence beside their applications."""
+    profiles.sweep(timezone.now())

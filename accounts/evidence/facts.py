@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import duo, orcid
 from accounts.duo import Finding
 from accounts.evidence.hardware import Size, sizes_of
-from accounts.models import Application, Conflict, Decision, Grant, LicenceVersion
+from accounts.models import Application, Conflict, Decision, Grant, LicenceVersion, ProfileLook
 from accounts.moves import Status
 from accounts.reasons import Reason
 
@@ -43,6 +43,7 @@ class Facts:
     verified: list[str]
     can_link_orcid: bool
     orcid: str
+    profile: ProfileLook | None
     joined: datetime
     earlier: list[Earlier]
     #: What became of access that ended badly: reason codes, or that it is on hold now.
@@ -61,7 +62,7 @@ class Facts:
 
 def gather(application: Application, reviewer: "User") -> Facts:
     """Ask for everything; the number of queries does not grow with what is found."""
-    snapshot = application.snapshots.select_related("licence_version").last()
+    snapshot = application.snapshots.select_related("licence_version", "profile_look").last()
     applicant = application.applicant
     addresses = _verified([applicant.pk, reviewer.pk])
     can_link = _can_link_orcid()
@@ -71,6 +72,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         verified=addresses.get(applicant.pk, []),
         can_link_orcid=can_link,
         orcid=orcid.linked_to(applicant) if can_link else "",
+        profile=getattr(snapshot, "profile_look", None),
         joined=applicant.date_joined,
         earlier=_earlier(application),
         breaches=_breaches(applicant),

@@ -12,6 +12,7 @@ from accounts.evidence.facts import Facts
 from accounts.evidence.hardware import Machines, Size, named_in
 from accounts.evidence.line import Level, Line
 from accounts.free_mail import is_free
+from accounts.models import ProfileLook
 from accounts.models.form import PREFIX
 from accounts.moves import Status
 from accounts.questions import LABELS
@@ -75,11 +76,30 @@ def _orcid(facts: Facts) -> Line:
 
 def _profile(facts: Facts) -> Line:
     url = _text(facts, "profile_url")
-    if url:
-        host = urlsplit(url).hostname or ""
-        return Line("profile", Level.GREEN, "Profile", "given", host)
-    level = Level.GREY if facts.orcid else Level.AMBER
-    return Line("profile", level, "Profile", "none given")
+    if not url:
+        level = Level.GREY if facts.orcid else Level.AMBER
+        return Line("profile", level, "Profile", "none given")
+    level, fact = _seen(facts.profile)
+    return Line("profile", level, "Profile", fact, urlsplit(url).hostname or "")
+
+
+def _seen(look: ProfileLook | None) -> tuple[Level, str]:
+    """How a page speaks that the portal has opened; one that keeps programs out says nothing."""
+    outcome = look.outcome if look else ""
+    status = f" (HTTP {look.status})" if look and look.status else ""
+    if not look or not outcome:
+        return Level.GREY, "given, not opened by the portal"
+    if outcome == ProfileLook.Outcome.ANSWERS:
+        return Level.GREEN, "its page opens"
+    if outcome == ProfileLook.Outcome.REFUSES:
+        return Level.GREY, f"its site lets no program in{status}"
+    if outcome == ProfileLook.Outcome.GONE:
+        return Level.AMBER, f"there is no such page{status}"
+    if outcome == ProfileLook.Outcome.INSIDE:
+        return Level.AMBER, "its address is not public"
+    if look.is_settled:
+        return Level.AMBER, f"it did not answer, {look.tries} times{status}"
+    return Level.GREY, f"no answer yet{status}"
 
 
 def _account(facts: Facts) -> Line:

@@ -10,6 +10,7 @@ from accounts.models.heartbeat import Heartbeat
 from accounts.models.licence import Licence, LicenceVersion
 from accounts.models.mail import OutgoingMail
 from accounts.models.privacy import DataExport, HolderRecord
+from accounts.models.profile_look import ProfileLook
 from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.role import RoleAssignment
@@ -38,6 +39,7 @@ __all__ = [
     "Licence",
     "LicenceVersion",
     "OutgoingMail",
+    "ProfileLook",
     "Question",
     "ReasonText",
     "Remark",

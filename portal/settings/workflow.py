@@ -18,3 +18,5 @@ DRAFT_SILENCE_DAYS = env.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=73
 DRAFT_FORM_DAYS = env.whole("DRAFT_FORM_DAYS", 30, at_least=1, at_most=365)
 OPEN_DRAFTS = env.whole("OPEN_DRAFTS", 3, at_least=1, at_most=50)
 SUBMISSIONS_A_DAY = env.whole("SUBMISSIONS_A_DAY", 3, at_least=1, at_most=100)
+#: Whether the portal opens the page that an applicant names as a profile.
+LOOK_AT_PROFILES = env.flag("LOOK_AT_PROFILES", default=True)

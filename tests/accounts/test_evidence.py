@@ -15,7 +15,7 @@ from accounts.evidence.facts import Earlier, Facts, gather
 from accounts.evidence.hardware import Machines, Size, named_in
 from accounts.evidence.line import Level
 from accounts.evidence.lines import judge
-from accounts.models import Grant, LicenceVersion, Tier, User
+from accounts.models import Grant, LicenceVersion, ProfileLook, Tier, User
 from tests import factories
 from weights.models import Checkpoint
 
@@ -31,6 +31,7 @@ GOOD = Facts(
     verified=["ada@cs.uni.example"],
     can_link_orcid=True,
     orcid="0000-0002-1825-0097",
+    profile=ProfileLook(outcome=ProfileLook.Outcome.ANSWERS, status=200),
     joined=NOW - timedelta(days=400),
     earlier=[Earlier("A-2030-00001", "opt-175b", "approved", True)],
     breaches=[],
@@ -112,6 +113,25 @@ def test_orcid_is_unknown_while_it_cannot_be_linked() -> None:
 def test_a_profile_is_missed_unless_orcid_stands_for_it() -> None:
     assert line("profile", answers={"profile_url": ""})[0] == "grey"
     assert line("profile", answers={"profile_url": ""}, orcid="")[0] == "amber"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "tries", "spoken"),
+    [
+        ("answers", 1, ("green", "its page opens")),
+        ("refuses", 1, ("grey", "its site lets no program in (HTTP 403)")),
+        ("gone", 1, ("amber", "there is no such page (HTTP 403)")),
+        ("inside", 1, ("amber", "its address is not public")),
+        ("silent", 2, ("grey", "no answer yet (HTTP 403)")),
+        ("silent", 3, ("amber", "it did not answer, 3 times (HTTP 403)")),
+        ("", 1, ("grey", "given, not opened by the portal")),
+    ],
+)
+def test_a_profile_speaks_by_what_its_page_answered(
+    outcome: str, tries: int, spoken: tuple[str, str]
+) -> None:
+    look = ProfileLook(outcome=outcome, tries=tries, status=403)
+    assert line("profile", profile=look) == spoken
 
 
 def test_earlier_outcomes_are_told() -> None:

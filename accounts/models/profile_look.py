@@ -1,0 +1,61 @@
+"""Whether the page that an applicant named as their profile answered."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class ProfileLookManager(models.Manager["ProfileLook"]):
+    def claim(self, snapshot_id: int, now: datetime) -> "ProfileLook | None":
+        """Take the next try at this snapshot's page; None where none is due.
+
+        A try is counted before it is made, so that a page which kills its reader ends too.
+        """
+        look, _ = self.get_or_create(snapshot_id=snapshot_id)
+        due = self.filter(ProfileLook.due(now), pk=look.pk)
+        return look if due.update(tries=F("tries") + 1, looked_at=now) else None
+
+
+class ProfileLook(models.Model):
+    """The last look at one snapshot's profile, and how many there were."""
+
+    class Outcome(models.TextChoices):
+        ANSWERS = "answers", "Answers"
+        GONE = "gone", "No such page"
+        REFUSES = "refuses", "Refuses programs"
+        SILENT = "silent", "No answer"
+        INSIDE = "inside", "Not a public address"
+
+    #: Tries at a page that does not answer, and the time between two.
+    TRIES, BETWEEN = 3, timedelta(hours=1)
+
+    snapshot = models.OneToOneField(
+        "accounts.ApplicationSnapshot", models.CASCADE, related_name="profile_look"
+    )
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True)
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Of HTTP")
+    tries = models.PositiveSmallIntegerField(default=0)
+    looked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ProfileLookManager()
+
+    def __str__(self) -> str:
+        return f"{self.snapshot_id}: {self.outcome or 'not looked at'}"
+
+    @classmethod
+    def due(cls, now: datetime, prefix: str = "") -> Q:
+        """Never looked at, or silent an hour ago and not given up."""
+        again = Q(
+            **{
+                f"{prefix}outcome__in": ["", cls.Outcome.SILENT],
+                f"{prefix}tries__lt": cls.TRIES,
+                f"{prefix}looked_at__lte": now - cls.BETWEEN,
+            }
+        )
+        return again | Q(**{f"{prefix}looked_at": None})
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no further look will be made."""
+        return self.outcome not in ("", self.Outcome.SILENT) or self.tries >= self.TRIES
