@@ -27,7 +27,7 @@ class SurfaceMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # an unknown host is 400 on every address, static or not
         facts = request_facts.RequestFacts(
-            request_id=request.META.get("REQUEST_ID", "")[:64],
+            request_id=request.META.get("REQUEST_ID", ""),
             network=request_facts.network_of(request.META.get("REMOTE_ADDR", "")),
         )
         with request_facts.using(facts):
@@ -44,7 +44,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 
     TRACE would send a caller's cookies and tokens back.
     """
-    if "Content-Encoding" in request.headers:
+    if "HTTP_CONTENT_ENCODING" in request.META:
         message = "Send the body as it is, not compressed."
         return problem(415, "unsupported_media_type", message, request)
     if request.method in PAGE_METHODS or _is_for_scripts(request.path_info):

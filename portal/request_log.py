@@ -12,6 +12,8 @@ from django_structlog.middlewares import RequestMiddleware
 from accounts.outages import DATABASE_AWAY, in_a_line
 
 log = structlog.get_logger(__name__)
+#: An id that a proxy or a client may give a request; any other is replaced by ours.
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 #: The token of a checkpoint link is a credential; its first characters are enough to find it.
 _LINK = re.compile(r"^(/d/[A-Za-z0-9_-]{0,6})[^/]*")
 
@@ -36,7 +38,9 @@ class RequestLogMiddleware(RequestMiddleware):
 
         The address is the one that our own proxies vouch for (`portal.proxies`).
         """
-        told = request.META.get("HTTP_X_REQUEST_ID", "") or str(uuid.uuid4())
+        told = request.META.get("HTTP_X_REQUEST_ID", "")
+        if not _ID.fullmatch(told):
+            told = str(uuid.uuid4())
         request.META["REQUEST_ID"] = told  # no header can have this name
         structlog.contextvars.bind_contextvars(
             request_id=told, ip=request.META.get("REMOTE_ADDR", "")

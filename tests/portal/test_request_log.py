@@ -4,10 +4,11 @@ import logging
 import logging.config
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings as portal_settings
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse
 from django.test import Client, RequestFactory
 
 from accounts import token_format
@@ -29,6 +30,16 @@ def test_the_token_of_a_checkpoint_link_is_cut() -> None:
 def test_the_signature_of_a_file_link_is_not_logged() -> None:
     request = RequestFactory().get("/f/a/b/c/d.pt?e=1800000000&k=k1.1&s=secret")
     assert RequestLogMiddleware.format_request(request) == "GET /f/a/b/c/d.pt"
+
+
+@pytest.mark.parametrize("told", ["", "x" * 65, "a b", "a\nb", "é", '{"level":"info"}'])
+def test_only_a_plain_short_id_of_a_request_is_taken_over(told: str) -> None:
+    requests = [RequestFactory().get("/", headers={"X-Request-Id": one}) for one in (told, "own-1")]
+    for request in requests:
+        RequestLogMiddleware(lambda request: HttpResponse())(request)
+    given, own = (request.META["REQUEST_ID"] for request in requests)
+    assert own == "own-1"
+    assert str(UUID(given)) == given
 
 
 def test_a_failure_behind_a_link_logs_no_token(
