@@ -1,6 +1,6 @@
 """How often people may guess: the limits that allauth lacks, and the true wait of those it has.
 
-security.md section 6. Counters that do not answer let nobody guess.
+docs/requirements.md, AC. Counters that do not answer let nobody guess.
 """
 
 import math

@@ -40,7 +40,7 @@ class Limit:
     window: int
 
 
-# security.md section 6. A checkpoint of 992 shards is about 2000 requests.
+# docs/requirements.md, AC. A checkpoint of 992 shards is about 2000 requests.
 DOWNLOADS_ANONYMOUS = Limit("resolve", 3000, 300)
 DOWNLOADS_KNOWN = Limit("resolve", 12000, 300)
 API_ANONYMOUS = Limit("api", 600, 300)

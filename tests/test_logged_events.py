@@ -1,4 +1,4 @@
-"""Everything that must be logged is: each item of security.md section 7, by what causes it.
+"""Everything that must be logged is (docs/requirements.md, AU-7), by what causes it.
 
 An item that is named there and in no row here is missing, and so is the trail's.
 """
@@ -332,7 +332,7 @@ def erases(world: World) -> None:
 
 
 Cause = Callable[[World], object]
-#: item of section 7 -> what causes it, the action, and what the row's details tell.
+#: What must be logged -> what causes it, the action, and what the row's details tell.
 LOGGED: dict[str, tuple[Cause, str, dict[str, object]]] = {
     "sign-in success": (World.sign_in, "account.signed_in", {"methods": ["password"]}),
     "sign-in failure": (lambda w: w.sign_in("wrong"), "account.sign_in_failed", {}),
@@ -396,6 +396,7 @@ LOGGED: dict[str, tuple[Cause, str, dict[str, object]]] = {
 
 
 @pytest.mark.parametrize("item", LOGGED)
+@pytest.mark.requirement("AU-7", "AU-8")
 def test_what_must_be_logged_is(world: World, item: str) -> None:
     cause, action, details = LOGGED[item]
     before = AuditEvent.objects.filter(action=action).count()

@@ -1,4 +1,4 @@
-"""JSON that somebody sent, within the bounds of security.md section 5: plain Python, no records."""
+"""JSON that somebody sent, within bounds (docs/requirements.md, HT-7): plain Python, no records."""
 
 import json
 import math

@@ -19,7 +19,7 @@ MOST_DAYS = 365
 
 
 class Scope(models.TextChoices):
-    """security.md section 2. Every token reads open checkpoints; none includes another."""
+    """docs/requirements.md, TK-3. Every token reads open checkpoints; none includes another."""
 
     READ = "read", "Read open checkpoints"
     READ_GATED = "read-gated", "Download gated checkpoints"

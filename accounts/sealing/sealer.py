@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 #: Rows of one batch at most; their seals are written in a few hundredths of a second.
 BATCH_MOST = 2000
-#: Seconds between two looks; security.md asks for seals within one.
+#: Seconds between two looks; seals come within one (docs/requirements.md, AU-3).
 PAUSE = 0.5
 #: Any number that no other lock of ours has.
 _LOCK = 7_262_025

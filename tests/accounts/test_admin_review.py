@@ -3,8 +3,11 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
+from accounts.forms.application import ApplicationForm
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
+from accounts.questions import LABELS
 from accounts.roles import Role
 from tests import factories
 
@@ -39,6 +42,16 @@ def test_the_queue_and_the_page_show_what_was_asked(desk: Client, application: A
     assert page.status_code == 200
     assert application.answers["abstract"] in page.text
     assert "confirmed" in page.text
+
+
+@pytest.mark.requirement("PR-1")
+def test_nothing_is_asked_that_its_reviewer_is_not_shown(
+    desk: Client, applicant: User, gated_tier: Tier
+) -> None:
+    said = {**factories.ANSWERS, "commercial": "yes", "commercial_detail": "A spin-off, perhaps."}
+    page = desk.get(_page(factories.submitted(applicant, gated_tier, answers=said))).text
+    assert set(ApplicationForm.base_fields) == set(LABELS)
+    assert [key for key, label in LABELS.items() if escape(label) not in page] == []
 
 
 def test_the_status_is_nowhere_an_input(desk: Client, application: Application) -> None:

@@ -224,6 +224,7 @@ def test_the_sweep_sends_what_is_to_be_looked_at_and_only_once(
 # -- tiers that take inspected formats only ------------------------------------------------
 
 
+@pytest.mark.requirement("IN-6")
 def test_in_st_a_tier_may_demand_inspected_formats(publish: Publish, open_tier: Tier) -> None:
     Tier.objects.filter(pk=open_tier.pk).update(inspected_only=True)
     revision = publish(model_gguf=b"GGUF\3")

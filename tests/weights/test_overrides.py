@@ -43,6 +43,7 @@ def second_owner(db: None) -> User:
     return factories.staff("second", Role.RELEASE_OWNER)
 
 
+@pytest.mark.requirement("IN-8")
 def test_in_st_two_release_owners_let_a_refused_file_pass(
     client: Client,
     revision: Revision,
@@ -72,6 +73,7 @@ def test_in_st_two_release_owners_let_a_refused_file_pass(
     ]
 
 
+@pytest.mark.requirement("IN-8")
 def test_in_st_whoever_asks_cannot_agree(refused: Inspection, release_owner: User) -> None:
     asked = overrides.ask(refused, WHY, by=release_owner)
     with pytest.raises(NotAllowed, match="second person"):

@@ -103,6 +103,7 @@ def test_a_stream_is_read_ahead_in_order_and_its_errors_are_raised(tmp_path: Pat
 
 @needs_state
 @pytest.mark.parametrize("kind", ["files", "s3"])
+@pytest.mark.requirement("ST-5")
 def test_the_next_worker_goes_on_where_the_state_was_kept(
     request: pytest.FixtureRequest, save_often: int, kind: str
 ) -> None:
@@ -231,6 +232,7 @@ def bytes_read(process: int | str) -> int:
 @needs_state
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's counters are Linux's")
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.requirement("ST-5")
 def test_in_st_after_kill_9_at_most_one_step_is_read_again(
     store: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ def states() -> dict[str, str]:
 # -- reading on a schedule ----------------------------------------------------------------
 
 
+@pytest.mark.requirement("ST-7")
 def test_what_was_read_the_longest_ago_is_read_first_and_the_rest_waits(
     blobs: dict[str, Blob],
 ) -> None:
@@ -140,6 +141,7 @@ def test_two_workers_read_each_blob_once(
 # -- turns and their rate -----------------------------------------------------------------
 
 
+@pytest.mark.requirement("ST-7")
 def test_all_readers_together_keep_to_the_rate(db: None, settings: Settings) -> None:
     settings.SCRUB_AT_ONCE, settings.SCRUB_BYTES_PER_SECOND = 4, 8_000_000
     with turns.taken(1) as one, turns.taken() as rest, turns.taken() as none:
@@ -193,6 +195,7 @@ def test_a_turn_of_a_dead_worker_is_free_again_and_the_old_holder_notices(
 # -- looking over the store ---------------------------------------------------------------
 
 
+@pytest.mark.requirement("ST-9")
 def test_missing_and_orphaned_ones_are_listed_and_nothing_is_deleted(
     blobs: dict[str, Blob], store: Path
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_good_check_keeps_the_mark_of_what_it_read(blob: Blob) -> None:
 @pytest.mark.parametrize("damage", [flip, touch, cut])
 @pytest.mark.parametrize("method", ["get", "head"])
 @pytest.mark.parametrize("accel", ["", "/blobs/"])
+@pytest.mark.requirement("ST-7")
 def test_the_next_request_after_a_write_is_refused_and_asks_for_a_check(
     client: Client,
     blob: Blob,

@@ -1,4 +1,4 @@
-"""Reading a request's body, within the bounds of security.md section 5."""
+"""Reading a request's body, within the bounds of docs/requirements.md, HT-7."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 It takes names as asked and looks them up itself, since only the entitled may learn whether
 a path exists. It denies by default, and denies when it raises. The order of its rules is
-that of security.md section 1.
+that of docs/requirements.md, GT-6.
 
 `rules` holds them to be read; `statement` asks the same of the database at once, which is
 what most requests need, and leaves to `rules` whatever it does not know the answer to.

@@ -1,4 +1,4 @@
-"""The gate's rules, to be read: one after the other, in the order of security.md section 1."""
+"""The gate's rules, to be read: one after the other, in the order of docs/requirements.md, GT-6."""
 
 import re
 from datetime import datetime

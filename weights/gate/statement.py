@@ -99,7 +99,7 @@ def _known(caller: Caller | TokenClaim, found: "_Row", now: datetime) -> Caller:
 def _weigh(
     caller: Caller, found: "_Row", repo_id: str, revision_name: str, path: str, now: datetime
 ) -> Decision | None:
-    """The rules in the order of security.md section 1; None for what `rules` must answer."""
+    """The rules in the order of docs/requirements.md, GT-6; None for what `rules` must answer."""
     entry = _entry(found, repo_id, now)
     if not isinstance(entry, Checkpoint):
         return entry
