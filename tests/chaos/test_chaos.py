@@ -122,6 +122,7 @@ def test_whatever_is_killed_nothing_is_wrong_lost_or_doubled(
     worked = time.monotonic() - began
     try:
         assert scene.install.is_alive(), scene.install.said[-3000:]
+        assert {"worker", "beat", "broker"} <= set(monkey.counts()), "nobody was killed"
         wrong = monkey.failures + scene.wrong
         assert not wrong, "\n".join(wrong)
         _drain(scene.install)

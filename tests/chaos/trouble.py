@@ -55,7 +55,6 @@ class Monkey:
         self._kills = Random(f"{seed}:kills")
         self._spoils = Random(f"{seed}:spoils")
         self._nuisances = nuisances
-        self._seen: dict[int, float] = {}
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._kill_on, name="kills"),
@@ -79,25 +78,21 @@ class Monkey:
 
     def _kill_on(self) -> None:
         while not self._over.wait(self._kills.uniform(0.3, 2.5)):
-            name, part = self._kills.choice(PROCESSES), self._kills.random()
-            pid = self._grown_up().get(name)
-            if pid is None:
+            which, part = self._kills.random(), self._kills.random()
+            grown_up = self._grown_up()
+            if not grown_up:
                 continue
+            name, pid = grown_up[int(which * len(grown_up))]
             if name == "web" and part < 0.3:
                 name, pid = "one process of web", _child_of(pid) or pid
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 self._note(name, time.time())
 
-    def _grown_up(self) -> dict[str, int]:
+    def _grown_up(self) -> list[tuple[str, int]]:
         """The processes that run and are spared no longer."""
-        pids = {name: self._install.child(name) for name in PROCESSES}
-        now = time.monotonic()
-        return {
-            name: pid
-            for name, pid in pids.items()
-            if now - self._seen.setdefault(pid, now) > self._spared and _runs(pid)
-        }
+        pids = [(name, self._install.child(name)) for name in PROCESSES]
+        return [(name, pid) for name, pid in pids if _age(pid) > self._spared]
 
     # -- nuisances ---------------------------------------------------------------------------
 
@@ -122,11 +117,14 @@ class Monkey:
         self.faults.append(Fault(what, began, time.time()))
 
 
-def _runs(pid: int) -> bool:
-    """Whether it is there and no zombie."""
+def _age(pid: int) -> float:
+    """Seconds since its start (proc(5)); 0 if it is gone or a zombie."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
+        facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        started = int(facts[19]) / os.sysconf("SC_CLK_TCK")
+        up = float(Path("/proc/uptime").read_text().split()[0])
+        return up - started if facts[0] != "Z" else 0.0
+    return 0.0
 
 
 def _child_of(pid: int) -> int | None:
