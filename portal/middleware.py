@@ -12,6 +12,8 @@ from django.http.response import HttpResponseBase
 from accounts import request_facts
 from weights.serving import problem
 
+#: Below these, each address names its own methods.
+_DOORS = ("/api/", "/d/", "/f/")
 PAGE_METHODS = frozenset({"GET", "HEAD", "POST"})
 
 
@@ -57,7 +59,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 
 def _is_for_scripts(path: str) -> bool:
     """Whether the address itself says, in the words of its API, which methods it takes."""
-    return path == "/api" or path.startswith("/api/") or path.split("/")[3:4] == ["resolve"]
+    return path == "/api" or path.startswith(_DOORS) or path.split("/")[3:4] == ["resolve"]
 
 
 def _without_body(response: HttpResponse) -> HttpResponse:

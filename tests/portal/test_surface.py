@@ -74,7 +74,7 @@ def test_a_method_that_nothing_takes_is_405_at_every_address(
         if answer.status_code == 404 and one.startswith("/api"):
             continue  # no address of the API, which takes no method at all
         assert answer.status_code == 405, one
-        assert re.match("GET|POST|DELETE|PUT", answer["Allow"]), one
+        assert {"GET", "POST", "DELETE", "PUT"} & set(answer["Allow"].split(", ")), one
         assert "TRACE" not in answer["Allow"], one
 
 
