@@ -6,8 +6,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 PORT ?= 8000
 HOST ?= 127.0.0.1
 DATA_DIR ?= var
-# The suite runs on as many processes as two cores carry; TESTS narrows it to some files.
-WORKERS ?= 2
+# One process more than two cores, since many tests wait for real servers; TESTS narrows the
+# suite to some files.
+WORKERS ?= 3
 TESTS ?=
 # The Hub's clients that `make test-clients` tries, newest first.
 CLIENTS ?= 2.4.0 1.10.2 0.36.2

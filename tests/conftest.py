@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from accounts.models import LicenceVersion, Tier, User
 from accounts.roles import Role
+from accounts.sealing import waiting
 from accounts.tiers import AccessMode
 from tests import factories, live, s3, tools, trail
 from tests.front import Front, front
@@ -50,6 +51,18 @@ def _flush_empties_the_trail() -> Iterator[None]:
     undo = trail.let_flush_through()
     yield
     undo()
+
+
+@pytest.fixture
+def own_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this test writes can be sealed at once: nothing older runs elsewhere."""
+    original = waiting._horizon
+
+    def horizon() -> int:
+        trail.await_older_transactions_elsewhere()
+        return original()
+
+    monkeypatch.setattr(waiting, "_horizon", horizon)
 
 
 # -- programs that may be missing ---------------------------------------------------------

@@ -6,12 +6,14 @@ an intruder with all rights would.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from accounts import append_only
 from accounts.sealing.logs import LOGS
+from tests.services import wait_until
 
 
 @contextmanager
@@ -34,6 +36,37 @@ def unguarded() -> Iterator[None]:
         yield
         for _, made_by in triggers:
             cursor.execute(made_by)
+
+
+def await_older_transactions_elsewhere() -> None:
+    """Wait until no transaction older than what this test wrote runs in another database.
+
+    Processes of the suite share a server, whose horizon counts the transactions of all. A
+    test inside a transaction waits for older ones alone, so no two wait for each other.
+    """
+    if connection.vendor == "postgresql":
+        newest = _asked(_NEWEST)
+        wait_until(lambda: not _older(newest), "the end of older transactions", seconds=60)
+
+
+_NEWEST = """
+SELECT coalesce(pg_current_xact_id_if_assigned(), pg_snapshot_xmax(pg_current_snapshot()))::text
+"""
+_OLDER = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname <> current_database() AND backend_xid::text::bigint < %s::bigint
+"""
+
+
+def _older(newest: str) -> int:
+    _asked("SELECT pg_stat_clear_snapshot()")  # a transaction sees others as at its first look
+    return int(_asked(_OLDER, newest))
+
+
+def _asked(statement: str, *values: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone()[0]
 
 
 def let_flush_through() -> Callable[[], None]:

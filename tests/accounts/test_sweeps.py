@@ -93,7 +93,7 @@ def test_a_returned_application_is_reminded_on_day_7_and_23_and_lapses_on_day_30
         assert told == ["applicants reminded", "applicants reminded", "applications lapsed"]
     application.refresh_from_db()
     assert application.status == "lapsed"
-    reminders = OutgoingMail.objects.filter(kind="return_reminder")
+    reminders = OutgoingMail.objects.filter(kind="return_reminder").order_by("pk")
     assert [str(mail.created_at.date()) for mail in reminders] == ["2027-02-15", "2027-03-03"]
     assert all("lapses on 10 March 2027" in mail.text for mail in reminders)
     assert application.decided_at is not None

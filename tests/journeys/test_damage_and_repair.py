@@ -85,6 +85,7 @@ def refusals(addresses: list[str]) -> set[tuple[int, str | None]]:
     return {(one.status_code, one.headers.get("X-Refusal-Code")) for one in answers}
 
 
+@pytest.mark.one_database
 def test_from_a_flipped_bit_to_its_repair(portal: Portal, tmp_path: Path) -> None:
     owner, reader = factories.staff("owner", Role.RELEASE_OWNER), factories.person("reader")
     sha = publish(portal, tmp_path / "first")

@@ -36,6 +36,8 @@ from weights.models import (
     CheckpointLink,
     Download,
     Family,
+    Inspection,
+    InspectionOverride,
     ManifestKey,
     Recall,
     StoreFinding,
@@ -70,6 +72,8 @@ SEES: dict[str, set[Role]] = {
     "weights.file": STEWARDS,
     "weights.blob": STEWARDS,
     "weights.verificationrun": STEWARDS,
+    "weights.inspection": {R, L, OWNER, A, S},
+    "weights.inspectionoverride": STEWARDS,
     "weights.storesurvey": STEWARDS,
     "weights.storefinding": STEWARDS,
     "weights.recall": STEWARDS,
@@ -89,6 +93,8 @@ OF_A_TIER = {
     "weights.checkpoint",
     "weights.revision",
     "weights.file",
+    "weights.inspection",
+    "weights.inspectionoverride",
     "weights.recall",
     "weights.checkpointlink",
     "weights.download",
@@ -109,6 +115,9 @@ def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> d
     revision = factories.published("acme/gated", gated_tier)
     file = revision.files.all()[0]
     factories.token(applicant)
+    inspection = Inspection.objects.create(
+        blob=file.blob, family="other", outcome="not_inspected", kind="bytes", version=1
+    )
     made: list[Any] = [
         application,
         grant,
@@ -123,6 +132,8 @@ def records(gated_tier: Tier, applicant: User, reviewer: User, store: Path) -> d
         VerificationRun.objects.create(blob=file.blob),
         ManifestKey.objects.create(key_id="0" * 16, fingerprint="0" * 64, public_pem="PEM"),
         Recall.objects.create(blob=file.blob, cause="owner", reason="Wrong."),
+        inspection,
+        InspectionOverride.objects.create(inspection=inspection, refusal="", asked_why="Read."),
         StoreSurvey.objects.create(store="file:///blobs", started_at=timezone.now()),
         StoreFinding.objects.create(
             kind="missing",

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from accounts.sealing.checking import Check
 from tests.accounts.sealing import rows
 from tests.live import Portal
@@ -12,6 +14,7 @@ def sealed_soon() -> None:
     wait_until(lambda: rows.sealed() == rows.all_rows(), "the seal", seconds=10)
 
 
+@pytest.mark.one_database
 def test_a_worker_seals_and_goes_on_after_a_kill(
     store: object, start_portal: Callable[..., Portal]
 ) -> None:

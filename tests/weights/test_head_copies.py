@@ -13,7 +13,11 @@ from tests.accounts.sealing import keys, rows
 from weights.storage import store_at
 from weights.storage.s3 import S3Storage
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.one_database,
+    pytest.mark.usefixtures("own_horizon"),
+]
 
 
 def test_each_head_becomes_an_object(s3_store: str, settings: Settings, tmp_path: Path) -> None:

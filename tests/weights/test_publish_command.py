@@ -64,6 +64,7 @@ def last_line(text: str) -> str:
 # -- publishing ---------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_publish_prints_the_id_alone_and_a_bar_on_stderr(command: Portal, folder: Path) -> None:
     done = command.manage("publish", str(folder), "acme/shards", "--tier", "open")
     assert done.returncode == 0, done.stderr
@@ -125,6 +126,7 @@ def test_two_publishes_of_different_folders_at_once_follow_each_other(
         (["acme/x", "--tier", "open", "--revision", "a..b"], "not a branch or tag name"),
     ],
 )
+@pytest.mark.one_database
 def test_a_refusal_is_one_line_on_stderr(
     command: Portal, folder: Path, arguments: list[str], words: str
 ) -> None:
@@ -148,6 +150,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.one_database
 def test_a_full_disk_leaves_no_half_revision_and_the_next_run_goes_on(
     command: Portal, folder: Path, small_disk: Path
 ) -> None:
@@ -162,6 +165,7 @@ def test_a_full_disk_leaves_no_half_revision_and_the_next_run_goes_on(
     assert Revision.objects.get().file_count == SHARDS
 
 
+@pytest.mark.one_database
 def test_memory_stays_flat_while_a_gigabyte_goes_through(
     command: Portal, tmp_path: Path, store: Path
 ) -> None:
@@ -194,6 +198,7 @@ def test_publish_waits_for_the_worker_and_verify_counts(
     assert VerificationRun.objects.count() == 2 * SHARDS
 
 
+@pytest.mark.one_database
 def test_damage_between_intake_and_verification_is_told_and_nothing_is_shown(
     open_tier: Tier, store: Path, start_portal: Callable[..., Portal], folder: Path
 ) -> None:
@@ -218,6 +223,7 @@ def test_damage_between_intake_and_verification_is_told_and_nothing_is_shown(
     assert again.stdout == sha
 
 
+@pytest.mark.one_database
 def test_a_worker_killed_in_mid_verification_is_replaced_by_the_next(
     open_tier: Tier, store: Path, start_portal: Callable[..., Portal], tmp_path: Path
 ) -> None:
@@ -242,6 +248,7 @@ def test_a_worker_killed_in_mid_verification_is_replaced_by_the_next(
     assert results == ["abandoned", "verified"]
 
 
+@pytest.mark.one_database
 def test_waiting_without_a_worker_ends_with_the_reason(command: Portal, folder: Path) -> None:
     done = command.manage("publish", str(folder), "acme/x", "--tier", "open", "--wait")
     assert done.returncode == 1
@@ -249,6 +256,7 @@ def test_waiting_without_a_worker_ends_with_the_reason(command: Portal, folder: 
     assert "no worker is running" in last_line(done.stderr)
 
 
+@pytest.mark.one_database
 def test_with_a_dead_broker_publish_succeeds_and_the_work_waits(
     command: Portal, folder: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """The database itself refuses to change or delete rows of trail, ledger and seals."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -53,13 +54,13 @@ MAKES: list[Make] = [event, download, sealed_row, batch, node, head]
 LOGS: list[Make] = [event, download]
 
 
-def refused(statement: str, *values: Any) -> bool:
+def refused(statement: str, *values: Any, words: str = "append-only") -> bool:
     """Whether the database refused it, by the words of our triggers."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement, values)
     except DatabaseError as error:
-        return "append-only" in str(error)
+        return re.search(words, str(error)) is not None
     return False
 
 
@@ -95,7 +96,8 @@ def test_a_row_cannot_be_replaced_or_truncated_away(make: Make) -> None:
     row = make()
     table = row._meta.db_table
     if connection.vendor == "postgresql":
-        assert refused(f"TRUNCATE {table}")
+        # Without CASCADE, PostgreSQL itself refuses where another table points here.
+        assert refused(f"TRUNCATE {table}", words="append-only|foreign key")
         assert refused(f"TRUNCATE {table} CASCADE")
     else:
         assert refused(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
