@@ -20,6 +20,9 @@ STALLED_SECONDS = 120
 HEAD_SECONDS = 20
 #: Seconds without a byte of a request's body after which it is given up.
 BODY_SECONDS = 60
+#: Bytes of a body that nobody read, which are still taken while its sender reads the answer:
+#: those of two documents. A connection closed before makes nginx answer 502 in our place.
+UNREAD_MOST = 24 * 2**20
 
 
 class WebWorker(ThreadWorker):
@@ -81,5 +84,5 @@ def _await_the_end(connection: socket.socket) -> None:
     accepted meanwhile. Afterwards there is nothing left for it to wait for.
     """
     with suppress(OSError):
-        util.close_graceful(connection.dup())
+        util.close_graceful(connection.dup(), max_drain=UNREAD_MOST)
         connection.shutdown(socket.SHUT_RDWR)

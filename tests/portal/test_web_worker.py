@@ -115,6 +115,16 @@ def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
     assert time.monotonic() - began < 10
 
 
+def test_who_sends_a_body_that_is_refused_unread_still_gets_the_answer(
+    server: tuple[str, int],
+) -> None:
+    length = 20 * 2**20
+    head = f"PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection(server, timeout=20) as client:
+        client.sendall(head.encode() + bytes(length))
+        assert _all_of(client).endswith(b"\r\n\r\nok")
+
+
 @pytest.mark.requirement("WB-10")
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the kernel cannot")
 def test_a_client_that_takes_nothing_is_cut_off_and_the_file_closed(
