@@ -368,3 +368,8 @@ def test_a_token_decides_access_requests_only_for_staff_with_a_second_factor(
         answer = client.post(path, body, content_type="application/json", headers=headers)
     assert (answer.status_code == 200) == has_factor, answer.content
     assert (Grant.objects.count() > grants) == (has_factor and call != "list")
+
+
+def test_the_admin_carries_the_portals_icon(client: Client) -> None:
+    client.force_login(factories.staff("walker", A))
+    assert "img/icon.svg" in client.get(reverse("admin:index")).text
