@@ -38,7 +38,7 @@ from tests.services import wait_until
 pytestmark = [pytest.mark.one_database, pytest.mark.xdist_group("chaos"), pytest.mark.needs("curl")]
 
 #: Seconds of trouble; `make chaos` asks for more.
-SECONDS = float(os.environ.get("CHAOS_SECONDS") or 20)
+SECONDS = float(os.environ.get("CHAOS_SECONDS") or 12)
 SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
 #: Seconds within which everything that waits must be done once the trouble is over.
 DRAINED_WITHIN = 180.0
