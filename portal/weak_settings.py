@@ -133,7 +133,8 @@ def _one_file_one_machine(settings: Settings) -> Iterator[str]:
 
 
 def _stays_here(broker: str) -> bool:
-    return urlsplit(broker).scheme.endswith(("socket", "unix")) or on_loopback(broker)
+    """Sockets and loopback do, and so does the memory of one process, as in benchmarks."""
+    return urlsplit(broker).scheme.endswith(("socket", "unix", "memory")) or on_loopback(broker)
 
 
 def _host(address: str) -> str:

@@ -73,6 +73,7 @@ STRONG: list[dict[str, Any]] = [
     {"ALLOWED_HOSTS": [".example.org"]},
     {"LINK_KEYS": {"k2": secrets.token_bytes(32), "k1": KEY}},
     {"DATABASES": SQLITE, "CELERY_BROKER_URL": "redis+socket:///run/broker.sock"},
+    {"DATABASES": SQLITE, "CELERY_BROKER_URL": "memory://"},
     {"DATABASES": SQLITE, "CELERY_BROKER_URL": "redis://127.0.0.1:6379/0"},
     {"WEIGHTS_STORAGE": "file:///srv/weights", "S3_PUBLIC_ENDPOINT_URL": "http://unused"},
     {"S3_PUBLIC_ENDPOINT_URL": None},
