@@ -12,9 +12,9 @@ from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
-from weights import checkpoint_tiers, recall_admin, report_admin, scrub_admin, verification
-from weights.admin_actions import LiftForm, QuarantineForm, WithdrawForm, act
-from weights.inspection_admin import InspectionInline
+from weights import checkpoint_tiers, verification
+from weights.admin.asking import LiftForm, QuarantineForm, WithdrawForm, act
+from weights.admin.inspections import InspectionInline
 from weights.models import (
     Blob,
     Checkpoint,
@@ -33,9 +33,6 @@ from weights.models import (
 @admin.register(Family)
 class FamilyAdmin(ReadOnlyAdmin):
     list_display = ["name", "developer"]
-
-
-__all__ = ["recall_admin", "report_admin", "scrub_admin"]  # register their pages
 
 
 class CheckpointForm(ConfirmRaise, forms.ModelForm):

@@ -12,7 +12,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import User
 from accounts.views.people import signed_in
 from weights import overrides
-from weights.admin_actions import AskedAction, act
+from weights.admin.asking import AskedAction, act
 from weights.models import Blob, Inspection, InspectionOverride
 from weights.models.inspection import REASON_MOST
 
