@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import request_facts
-from weights.serving import problem
+from weights.delivery.serving import problem
 
 #: Below these, each address names its own methods.
 _DOORS = ("/api/", "/d/", "/f/")

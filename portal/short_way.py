@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, URLResolver
 from django.urls.resolvers import RegexPattern
 
-from weights import delivery_urls
+from weights.delivery import urls as delivery_urls
 from weights.hub_api import urls as hub_urls
 
 

@@ -22,7 +22,7 @@ urlpatterns = [
     path("accounts/", account_urls.addresses),
     path("", include("weights.api.urls")),  # before the Hub's, which take the rest of /api/
     path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts
-    path("", include("weights.delivery_urls")),
+    path("", include("weights.delivery.urls")),
     path("", include("accounts.urls")),
     path("", include("weights.urls")),  # last: it takes any ORG/NAME
 ]

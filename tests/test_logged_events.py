@@ -34,17 +34,9 @@ from accounts.rate_limits import Limit
 from accounts.roles import Role
 from accounts.tiers import AccessMode
 from tests import factories
-from weights import (
-    export,
-    file_links,
-    ledger,
-    links,
-    publishing,
-    quarantine,
-    verification,
-    withdrawal,
-)
+from weights import export, publishing, quarantine, verification, withdrawal
 from weights.caller import session_caller
+from weights.delivery import file_links, ledger, links
 from weights.models import Blob, Download, Revision
 from weights.storage import blob_storage
 

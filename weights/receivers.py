@@ -14,7 +14,7 @@ from accounts.signals import (
     checkpoints_asked,
     person_erased,
 )
-from weights import given, links
+from weights.delivery import given, links
 from weights.models import CheckpointLink, Download
 
 

@@ -7,17 +7,8 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from accounts.models import Grant, Heartbeat
-from weights import (
-    contents,
-    export,
-    findings,
-    ledger,
-    links,
-    manifest_signing,
-    recalls,
-    scrub,
-    verification,
-)
+from weights import contents, export, findings, manifest_signing, recalls, scrub, verification
+from weights.delivery import ledger, links
 from weights.reports import taking
 from weights.storage import blob_storage
 

@@ -1,7 +1,7 @@
 """The portal as it is, but that nothing writes down what it gave: what the ledger costs."""
 
 from portal.wsgi import application
-from weights import ledger
+from weights.delivery import ledger
 
 
 def _nothing(*facts: object, **more: object) -> None:

@@ -19,7 +19,7 @@ from accounts.models import (
     User,
 )
 from tests import factories
-from weights import ledger
+from weights.delivery import ledger
 from weights.models import Download
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from huggingface_hub.errors import GatedRepoError
 from accounts.models import Tier, User
 from tests import factories
 from tests.front import Front, ask
-from weights import links
+from weights.delivery import links
 from weights.models import Download, File
 
 pytestmark = [

@@ -14,7 +14,7 @@ import pytest
 from accounts.models import Grant, LicenceVersion, Tier, User
 from tests import factories
 from tests.live import Portal
-from weights import links
+from weights.delivery import links
 
 pytestmark = [pytest.mark.one_database, pytest.mark.django_db(transaction=True)]
 

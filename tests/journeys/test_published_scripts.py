@@ -12,7 +12,7 @@ import pytest
 from accounts.models import Tier, User
 from tests import factories
 from tests.live import Portal
-from weights import links
+from weights.delivery import links
 
 pytestmark = [
     pytest.mark.needs("wget", "bash"),

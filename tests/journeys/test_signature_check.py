@@ -15,7 +15,8 @@ from huggingface_hub import snapshot_download
 from accounts.models import Tier, User
 from tests import factories, services
 from tests.live import Portal
-from weights import links, synthetic
+from weights import synthetic
+from weights.delivery import links
 from weights.models import ManifestKey, ManifestSignature
 
 pytestmark = pytest.mark.one_database

@@ -12,7 +12,7 @@ from accounts.models import Tier, User
 from accounts.rate_limits import Limit
 from portal import limits
 from tests import factories
-from weights import links
+from weights.delivery import links
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 
 from accounts import token_format
 from portal.request_log import RequestLogMiddleware, loggable
-from weights import links
+from weights.delivery import links
 
 pytestmark = pytest.mark.one_database
 

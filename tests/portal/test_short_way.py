@@ -10,7 +10,8 @@ from django.test import Client
 
 from accounts.models import Tier, User
 from tests import factories
-from weights import gate, links
+from weights import gate
+from weights.delivery import links
 from weights.models import Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]

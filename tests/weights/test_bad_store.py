@@ -17,8 +17,8 @@ from pytest_django import Settings
 
 from accounts.models import Tier, User
 from tests import factories
-from weights import file_links
 from weights.caller import ANONYMOUS
+from weights.delivery import file_links
 from weights.errors import StorageUnavailable
 from weights.models import Download, File
 from weights.storage import blob_storage

@@ -22,8 +22,8 @@ from pytest_django import Settings
 from accounts.models import Tier, User
 from portal import env
 from tests import factories
-from weights import file_links, links
 from weights.caller import Caller
+from weights.delivery import file_links, links
 from weights.models import Download
 from weights.storage import blob_storage
 from weights.storage.cdn import Cdn, SigningKey, policy

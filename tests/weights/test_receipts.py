@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Grant, OutgoingMail, Tier, User
 from tests import factories
 from tests.weights.api.asking import Script
-from weights import links
+from weights.delivery import links
 from weights.models import CheckpointLink
 
 pytestmark = pytest.mark.django_db

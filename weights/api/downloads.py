@@ -12,7 +12,7 @@ from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.problems import Refused, code_of, step_after
-from weights.download_plan import download_plan
+from weights.delivery.plan import download_plan
 from weights.gate import Decision
 from weights.known_files import places_of
 from weights.models import File

@@ -10,12 +10,13 @@ from django.utils import timezone
 from ninja import Router
 from ninja.responses import Status
 
-from weights import file_links, gate, links, signing
+from weights import gate, signing
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, person
 from weights.api.finding import checkpoint_known
 from weights.api.problems import ROOT, Refused
+from weights.delivery import file_links, links
 from weights.models import CheckpointLink
 
 router = Router(tags=["Links"], auth=BearerToken())

@@ -16,8 +16,9 @@ from accounts.access_requests import AccessRequest, Standing
 from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
 from accounts.models import Tier, User
 from accounts.models.token import Scope
-from weights import gate, serving, strict_json
+from weights import gate, strict_json
 from weights.caller import Caller, Refusal
+from weights.delivery import serving
 from weights.errors import BadBody
 from weights.gate import Decision
 from weights.hub_api import payloads

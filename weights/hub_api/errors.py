@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from weights import serving
 from weights.caller import Caller, Refusal
+from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.http_headers import header_text
 

@@ -22,8 +22,9 @@ from accounts.models import RoleAssignment
 from accounts.models.token import Scope
 from accounts.outages import DATABASE_AWAY, in_a_line
 from accounts.roles import Role
-from weights import contents, download_counts, gate, inspections, serving
+from weights import contents, download_counts, gate, inspections
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
+from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.hub_api import kept, payloads
 from weights.hub_api.addresses import clean, revision_and_path

@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from accounts import append_only
-from weights.ledger import PROTECTED
+from weights.delivery.ledger import PROTECTED
 
 
 def protect(apps, schema_editor):

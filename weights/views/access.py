@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import tiers_open_to
 from accounts.models import ApiToken, Grant, LicenceVersion, User
-from weights import links
+from weights.delivery import links
 from weights.errors import GateRefused
 from weights.models import Checkpoint, CheckpointLink, Download
 from weights.views.lookup import checkpoint_or_404, person

@@ -11,8 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from weights import gate, inspections, ledger, manifest_signing, verification
+from weights import gate, inspections, manifest_signing, verification
 from weights.caller import Caller, session_caller
+from weights.delivery import ledger
 from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, Download, File, Inspection, Ref, Revision
 from weights.recipes import check_recipe

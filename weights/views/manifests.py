@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from weights import gate, manifest_signing, serving
+from weights import gate, manifest_signing
+from weights.delivery import serving
 from weights.hub_api.authentication import claim_or_session
 from weights.manifest_document import document_of, sums_of
 from weights.models import Revision

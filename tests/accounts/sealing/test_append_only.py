@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import append_only, request_facts
 from accounts.models import AuditEvent, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.sealing import sealer
-from weights import ledger
+from weights.delivery import ledger
 from weights.models import Download
 
 pytestmark = pytest.mark.django_db

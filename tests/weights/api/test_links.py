@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import Tier, User
 from tests import factories
 from tests.weights.api.asking import ROOT, Script, told
-from weights import links
+from weights.delivery import links
 from weights.models import CheckpointLink, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

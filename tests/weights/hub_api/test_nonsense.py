@@ -19,7 +19,7 @@ from pytest_django import Settings
 from accounts.models import Tier, User
 from tests import factories
 from tests.fuzzing import examples
-from weights import links
+from weights.delivery import links
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

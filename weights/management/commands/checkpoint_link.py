@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.management.people import find_user
-from weights import links
+from weights.delivery import links
 from weights.errors import WeightsError
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.management.people import find_user
-from weights import file_links
 from weights.caller import Caller
+from weights.delivery import file_links
 from weights.errors import WeightsError
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from weights import manifest_signing
-from weights.folder.contents import Folder
-from weights.folder.script import download_script
+from weights.delivery.folder.contents import Folder
+from weights.delivery.folder.script import download_script
 from weights.manifest_document import document_of
 
 _METALINK = "urn:ietf:params:xml:ns:metalink"

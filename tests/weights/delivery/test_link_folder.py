@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import Tier, User
 from tests import factories
-from weights import links
+from weights.delivery import links
 from weights.models import Blob, CheckpointLink, File
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]

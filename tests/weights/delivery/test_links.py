@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, OutgoingMail, Tier, User
 from tests import factories
-from weights import file_links, links
 from weights.caller import session_caller
+from weights.delivery import file_links, links
 from weights.errors import GateRefused
 from weights.models import CheckpointLink, Download, Revision
 

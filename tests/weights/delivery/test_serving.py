@@ -16,8 +16,8 @@ from pytest_django import Settings
 from accounts.models import Tier, User
 from tests import factories
 from tests.services import wait_until
-from weights import bodies
-from weights.bodies import RangedFile
+from weights.delivery import bodies
+from weights.delivery.bodies import RangedFile
 from weights.models import Download, File, Revision
 from weights.storage.protocol import blob_key
 
@@ -171,7 +171,7 @@ def test_the_row_stands_before_the_first_byte_leaves(client: Client, url: str) -
 
 def test_no_byte_leaves_when_the_row_cannot_be_written(client: Client, url: str) -> None:
     with (
-        mock.patch("weights.ledger.record_served", side_effect=RuntimeError("disk full")),
+        mock.patch("weights.delivery.ledger.record_served", side_effect=RuntimeError("disk full")),
         pytest.raises(RuntimeError),
     ):
         client.get(url)
@@ -245,7 +245,7 @@ def test_beyond_the_cap_callers_are_asked_to_wait(
 def clock(settings: Settings) -> Iterator[mock.Mock]:
     """The time of slots, of which there are two."""
     settings.DOWNLOADS_AT_ONCE = 2
-    with mock.patch("weights.bodies.time.monotonic", return_value=1000.0) as clock:
+    with mock.patch("weights.delivery.bodies.time.monotonic", return_value=1000.0) as clock:
         yield clock
 
 

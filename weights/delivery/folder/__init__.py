@@ -4,7 +4,7 @@ Every list is made from the manifest when it is asked for, with the address it w
 so a renewed link gives renewed lists and the token stays stored nowhere.
 """
 
-from weights.folder.contents import Entry, Folder, folder_of
-from weights.folder.lists import ListKind, offered
+from weights.delivery.folder.contents import Entry, Folder, folder_of
+from weights.delivery.folder.lists import ListKind, offered
 
 __all__ = ["Entry", "Folder", "ListKind", "folder_of", "offered"]

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from accounts.models import Grant
 from accounts.receipts import Address
-from weights.file_links import lifetime
+from weights.delivery.file_links import lifetime
 from weights.models import CheckpointLink, Download, File
 
 

@@ -13,8 +13,9 @@ from accounts import outbox
 from accounts.background import queue_after_commit, queue_now
 from accounts.models import AuditEvent, Grant, Tier, User
 from accounts.turns import take_turn
-from weights import file_links, gate, signing
+from weights import gate, signing
 from weights.caller import Caller, Refusal, session_caller
+from weights.delivery import file_links
 from weights.errors import GateRefused
 from weights.models import Checkpoint, CheckpointLink, Revision
 from weights.models.checkpoint import CheckpointQuerySet

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights.ranges import Conditions, Plan, part, plan
+from weights.delivery.ranges import Conditions, Plan, part, plan
 
 pytestmark = pytest.mark.one_database
 

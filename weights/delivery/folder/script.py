@@ -5,7 +5,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from weights.folder.contents import Folder
+from weights.delivery.folder.contents import Folder
 
 
 def download_script(folder: Folder) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from weights import doors
+from weights.delivery import doors
 
 app_name = "delivery"
 #: What scripts ask for by the thousand; `portal.short_way` leads to them straight.

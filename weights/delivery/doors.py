@@ -14,9 +14,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from weights import file_links, gate, ledger, links, serving, signing
+from weights import gate, signing
 from weights.caller import Caller, Refusal
-from weights.folder import Folder, ListKind, folder_of, offered
+from weights.delivery import file_links, ledger, links, serving
+from weights.delivery.folder import Folder, ListKind, folder_of, offered
 
 Door = Callable[..., HttpResponseBase]
 

@@ -16,14 +16,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.http import http_date
 
 from accounts.error_pages import ERRORS, error_page
-from weights import file_links, ledger, suspicion
-from weights.bodies import RangedFile, RangedResponse, release_connections, slots
+from weights import suspicion
 from weights.caller import Caller
+from weights.delivery import file_links, ledger
+from weights.delivery.bodies import RangedFile, RangedResponse, release_connections, slots
+from weights.delivery.ranges import Conditions, Plan, plan
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate import Decision
 from weights.http_headers import disposition, header_text
 from weights.models import Download, File
-from weights.ranges import Conditions, Plan, plan
 from weights.storage import BlobStorage, Stored, blob_storage
 from weights.storage.protocol import blob_key
 

@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import AuditEvent
-from weights import gate, links
+from weights import gate
 from weights.caller import Caller, Refusal
+from weights.delivery import links
 from weights.errors import GateRefused
 from weights.models import Blob, Revision
 

@@ -1,0 +1,1 @@
+"""How bytes leave: an answer or an address, the signed links, and the record of each."""
