@@ -52,7 +52,8 @@ def sign_and_check(source: Path, folder: Path) -> None:
     django.setup()
     call_command("migrate", verbosity=0)
 
-    from weights import catalogue, manifest_signing
+    from weights import catalogue
+    from weights.manifests import signatures
     from weights.models import ManifestKey, ManifestSignature, PublishedManifest, Revision
     from weights.publishing import publish
 
@@ -61,7 +62,7 @@ def sign_and_check(source: Path, folder: Path) -> None:
     Revision.objects.filter(pk=revision.pk).update(state=Revision.State.VISIBLE)
 
     def sign() -> None:
-        manifest_signing.sign(revision.pk)
+        signatures.sign(revision.pk)
 
     def forget() -> None:
         ManifestSignature.objects.all().delete()

@@ -22,8 +22,8 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from accounts.tiers import AccessMode
-from weights import manifest
 from weights.digests import Digest, Digester
+from weights.manifests import listing
 from weights.models import Blob, Checkpoint, File, Ref, Revision
 from weights.storage import blob_storage
 
@@ -172,13 +172,13 @@ def published(
     facts = {"tier": tier or _open_tier(), "published_at": timezone.now()} | facts
     checkpoint, _ = Checkpoint.objects.update_or_create(org=org, name=name, defaults=facts)
     listed = [
-        manifest.Entry(path, len(content), _digest(content).sha256)
+        listing.Entry(path, len(content), _digest(content).sha256)
         for path, content in files.items()
     ]
     parent = checkpoint.revisions.first()
-    hashed = manifest.manifest_sha256(listed)
+    hashed = listing.manifest_sha256(listed)
     revision = checkpoint.revisions.create(
-        sha=manifest.revision_sha(hashed, parent.sha if parent else None),
+        sha=listing.revision_sha(hashed, parent.sha if parent else None),
         manifest_sha256=hashed,
         parent=parent,
         message="Publish",
@@ -215,9 +215,9 @@ def _add_file(revision: Revision, path: str, content: bytes) -> None:
         sha256=sha256,
         defaults={"size": len(content), "state": Blob.State.VERIFIED},
     )
-    lfs = manifest.is_lfs(path, len(content), is_text=digest.is_text)
-    pointer = manifest.git_blob_id(manifest.lfs_pointer(sha256, len(content)))
-    part, shard = manifest.part_and_shard(path)
+    lfs = listing.is_lfs(path, len(content), is_text=digest.is_text)
+    pointer = listing.git_blob_id(listing.lfs_pointer(sha256, len(content)))
+    part, shard = listing.part_and_shard(path)
     File.objects.create(
         revision=revision,
         path=path,

@@ -32,7 +32,7 @@ PLAIN = [
     "weights/inspection/torch_zip.py",
     "weights/inspection/verdict.py",
     "weights/macs.py",
-    "weights/manifest.py",
+    "weights/manifests/listing.py",
     "weights/names.py",
     "weights/delivery/ranges.py",
     "weights/read_ahead.py",

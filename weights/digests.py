@@ -4,13 +4,13 @@ import codecs
 import hashlib
 from typing import NamedTuple
 
-from weights import manifest
+from weights.manifests import listing
 
 
 class Digest(NamedTuple):
     """What one file's bytes hash to.
 
-    `git_oid` is empty above `manifest.LFS_ABOVE`, where git would keep a pointer instead;
+    `git_oid` is empty above `listing.LFS_ABOVE`, where git would keep a pointer instead;
     `md5` is empty unless it was asked for.
     """
 
@@ -26,8 +26,8 @@ class Digester:
     def __init__(self, size: int, *, md5: bool = False) -> None:
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
-        small = size <= manifest.LFS_ABOVE
-        header = manifest.git_blob_header(size)
+        small = size <= listing.LFS_ABOVE
+        header = listing.git_blob_header(size)
         self._git = hashlib.sha1(header, usedforsecurity=False) if small else None
         self._decoder = codecs.getincrementaldecoder("utf-8")() if small else None
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from django.db import models
 
 from weights.errors import BlobMissing, SourceUnusable
+from weights.manifests.proving import described
 from weights.models import Blob
-from weights.proving import described
 from weights.storage import BlobStorage
 
 BUFFER = 2 * 1024 * 1024

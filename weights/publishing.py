@@ -16,10 +16,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Tier, User
-from weights import checkpoint_tiers, findings, manifest, manifest_lint, names, refs, verification
+from weights import checkpoint_tiers, names, refs, verification
 from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
-from weights.md5_lists import published_md5s
+from weights.manifests import findings, lint, listing
+from weights.manifests.md5_lists import published_md5s
 from weights.models import Blob, Checkpoint, File, IntakeNote, Revision
 from weights.sources import Source, blocks, opened, scan
 from weights.storage import BlobStorage, blob_storage
@@ -93,9 +94,7 @@ def publish(
     if not order.accept_findings:
         findings.demand_no_errors(linted)
     taken = _take_in(sources, blob_storage(), progress or (lambda count: None))
-    linted += manifest_lint.duplicates(
-        manifest_lint.Listed(one.path, one.size, one.digest.sha256) for one in taken
-    )
+    linted += lint.duplicates(lint.Listed(one.path, one.size, one.digest.sha256) for one in taken)
     return _record(order, taken, findings.as_kept(linted))
 
 
@@ -288,12 +287,12 @@ def _revision(
 ) -> Revision:
     """The branch's head if it has this content, else the revision that follows it."""
     head = refs.head(checkpoint.pk, order.branch)
-    sum_of_all = manifest.manifest_sha256(
-        manifest.Entry(one.path, one.size, one.digest.sha256) for one in taken
+    sum_of_all = listing.manifest_sha256(
+        listing.Entry(one.path, one.size, one.digest.sha256) for one in taken
     )
     if head is not None and head.manifest_sha256 == sum_of_all:
         return head
-    sha = manifest.revision_sha(sum_of_all, head.sha if head else None)
+    sha = listing.revision_sha(sum_of_all, head.sha if head else None)
     same = Revision.objects.filter(checkpoint=checkpoint, sha=sha).first()
     if same is not None:
         return _reopened(same, order)
@@ -340,15 +339,15 @@ def _record_files(revision: Revision, taken: list[Taken]) -> None:
 
 def _file(revision: Revision, one: Taken, blob_id: int) -> File:
     digest = one.digest
-    lfs = manifest.is_lfs(one.path, one.size, is_text=digest.is_text)
-    pointer = manifest.lfs_pointer(digest.sha256, one.size)
-    part, shard = manifest.part_and_shard(one.path)
+    lfs = listing.is_lfs(one.path, one.size, is_text=digest.is_text)
+    pointer = listing.lfs_pointer(digest.sha256, one.size)
+    part, shard = listing.part_and_shard(one.path)
     return File(
         revision=revision,
         path=one.path,
         blob_id=blob_id,
         lfs=lfs,
-        git_oid=manifest.git_blob_id(pointer) if lfs else digest.git_oid,
+        git_oid=listing.git_blob_id(pointer) if lfs else digest.git_oid,
         md5=digest.md5,
         part=part,
         shard=shard,

@@ -7,8 +7,9 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from accounts.models import Grant, Heartbeat
-from weights import contents, export, findings, manifest_signing, recalls, scrub, verification
+from weights import contents, export, recalls, scrub, verification
 from weights.delivery import ledger, links
+from weights.manifests import findings, signatures
 from weights.reports import taking
 from weights.storage import blob_storage
 
@@ -48,7 +49,7 @@ def make_export(export_id: int) -> None:
 
 @shared_task(name="weights.sign_manifest")
 def sign_manifest(revision_id: int) -> None:
-    manifest_signing.sign(revision_id)
+    signatures.sign(revision_id)
 
 
 @shared_task(name="weights.sweep")
@@ -60,7 +61,7 @@ def sweep() -> None:
     export.sweep()
     findings.sweep()
     recalls.sweep()
-    manifest_signing.sweep()
+    signatures.sweep()
     Heartbeat.objects.note("weights")
 
 

@@ -14,7 +14,7 @@ from portal import env
 from portal.backup import layout
 from portal.backup.layout import BlobLine, Dump
 from portal.errors import BackupError
-from weights import proving
+from weights.manifests import proving
 
 #: A parameter of libpq -> the variable by which its programs take it; arguments would be seen
 #: by everybody who lists processes.

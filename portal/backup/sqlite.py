@@ -11,7 +11,7 @@ from django.db import connection
 from portal.backup import layout
 from portal.backup.layout import BlobLine, Dump
 from portal.errors import BackupError
-from weights import proving
+from weights.manifests import proving
 
 
 def dump(folder: Path) -> Dump:

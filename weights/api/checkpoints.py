@@ -5,12 +5,13 @@ from urllib.parse import urlencode
 from django.db.models import Prefetch, Q
 from ninja import Query, Router
 
-from weights import inspections, manifest_signing
+from weights import inspections
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.finding import checkpoint_known, checkpoint_published, revision_named
 from weights.api.problems import ROOT
+from weights.manifests import signatures
 from weights.models import Checkpoint, Ref, Revision
 from weights.models.checkpoint import CheckpointQuerySet
 
@@ -90,7 +91,7 @@ def revision_list(request: ApiRequest, org: str, name: str) -> list[schemas.Revi
     checkpoint = checkpoint_published(request.auth, f"{org}/{name}")
     found = Revision.objects.visible().filter(checkpoint=checkpoint)
     found = found.select_related("parent", "checkpoint").prefetch_related("refs")
-    signers = manifest_signing.signers(checkpoint)
+    signers = signatures.signers(checkpoint)
     return [
         schemas.RevisionTold.of(
             revision,

@@ -41,7 +41,7 @@ class Revision(models.Model):
     state_reason = models.CharField(max_length=500, blank=True)
     file_count = models.PositiveIntegerField(default=0)
     total_bytes = models.BigIntegerField(default=0)
-    #: What the lint said of its files (`weights.findings`); None while nobody has looked.
+    #: What the lint said of its files (`weights.manifests.findings`); None while nobody has looked.
     findings = models.JSONField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     visible_at = models.DateTimeField(null=True, blank=True)

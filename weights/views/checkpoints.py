@@ -5,7 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from weights import cards, charts, facts, gate, manifest_signing
+from weights import cards, charts, facts, gate
+from weights.manifests import signatures
 from weights.models import Blob, Checkpoint, File, KnownIssue, Ref, Revision
 from weights.recalls import notices
 from weights.recipes import Recipe, Wanted, recipes
@@ -26,7 +27,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
-        "signature": manifest_signing.offered(revision) if revision else None,
+        "signature": signatures.offered(revision) if revision else None,
         "files": sorted(files, key=_telling)[:FILES_SHOWN],
         "quarantined": _quarantined(files),
         "picture": charts.shard_picture(

@@ -11,10 +11,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from weights import gate, inspections, manifest_signing, verification
+from weights import gate, inspections, verification
 from weights.caller import Caller, session_caller
 from weights.delivery import ledger
 from weights.errors import BlobMissing, StorageUnavailable
+from weights.manifests import signatures
 from weights.models import Blob, Checkpoint, Download, File, Inspection, Ref, Revision
 from weights.recipes import check_recipe
 from weights.standing import next_step
@@ -116,7 +117,7 @@ def _progress(file: File) -> verification.Progress | None:
 
 def _proof(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:
     """The newest trusted signature, and the commands that check it."""
-    signature = manifest_signing.offered(revision)
+    signature = signatures.offered(revision)
     if signature is None:
         return {"signature": None}
     gated, repo_id = checkpoint.tier.is_gated, checkpoint.repo_id

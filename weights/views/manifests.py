@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from weights import gate, manifest_signing
+from weights import gate
 from weights.delivery import serving
 from weights.hub_api.authentication import claim_or_session
-from weights.manifest_document import document_of, sums_of
+from weights.manifests import signatures
+from weights.manifests.document import document_of, sums_of
 from weights.models import Revision
 
 #: Of what never changes, and of a signature, which a newer key may take the place of.
@@ -43,7 +44,7 @@ def signature(request: HttpRequest, org: str, name: str, sha: str) -> HttpRespon
     decision = _found(request, org, name, sha)
     if not decision.allowed or decision.revision is None:
         return serving.refusal(request, decision.caller, decision)
-    found = manifest_signing.offered(decision.revision, request.GET.get("key", ""))
+    found = signatures.offered(decision.revision, request.GET.get("key", ""))
     if found is None:
         message = "There is no such signature. A new revision is signed within a minute."
         return serving.problem(404, "signature_not_found", message, request)

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from portal.backup import taking
 from portal.errors import BackupError
-from weights import progress, proving
+from weights import progress
 from weights.errors import WeightsError
+from weights.manifests import proving
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import quote
 
-from weights import manifest_signing
-from weights.beside import name_beside
+from weights.manifests import signatures
+from weights.manifests.beside import name_beside
 from weights.models import Blob, CheckpointLink, File, Revision
 
 
@@ -117,5 +117,5 @@ def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
         attribution=licence.attribution,
         terms_url=f"{public_url}/licences/{licence.slug}/",
         revision=link.revision,
-        signed=manifest_signing.offered(link.revision) is not None,
+        signed=signatures.offered(link.revision) is not None,
     )

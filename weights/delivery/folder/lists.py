@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from weights import manifest_signing
 from weights.delivery.folder.contents import Folder
 from weights.delivery.folder.script import download_script
-from weights.manifest_document import document_of
+from weights.manifests import signatures
+from weights.manifests.document import document_of
 
 _METALINK = "urn:ietf:params:xml:ns:metalink"
 
@@ -32,7 +32,7 @@ def manifest_json(folder: Folder) -> str:
 
 def signature(folder: Folder) -> str | None:
     """By the newest key that is trusted."""
-    found = manifest_signing.offered(folder.revision)
+    found = signatures.offered(folder.revision)
     return found.bundle if found else None
 
 

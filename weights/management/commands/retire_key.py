@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from weights import manifest_keys
 from weights.errors import KeyRefused
+from weights.manifests import keys
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            key = manifest_keys.retire(
+            key = keys.retire(
                 options["key_id"], options["reason"], compromised=options["compromised"]
             )
         except KeyRefused as error:

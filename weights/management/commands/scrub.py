@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from weights import progress, scrub
 from weights.errors import WeightsError
+from weights.manifests.proving import described
 from weights.models import Blob, Checkpoint, StoreFinding, StoreSurvey
-from weights.proving import described
 from weights.scrub import by_hand
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from weights import progress, proving
+from weights import progress
 from weights.errors import WeightsError
+from weights.manifests import proving
 from weights.storage import blob_storage, store_at
 
 

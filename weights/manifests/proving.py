@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from django.db import models
 
-from weights import manifest
 from weights.errors import BlobMissing
-from weights.manifest_document import files_of
+from weights.manifests import listing
+from weights.manifests.document import files_of
 from weights.models import Blob, File, PublishedManifest, Revision
 from weights.storage import BlobStorage
 
@@ -87,12 +87,12 @@ def _drawn(sample: int | None) -> set[int] | None:
 def _manifest_faults(revision: Revision, proof: Proof) -> Iterator[str]:
     files = list(revision.files.select_related("blob"))
     proof.files += len(files)
-    entries = [manifest.Entry(file.path, file.size, file.sha256) for file in files]
-    found = manifest.manifest_sha256(entries)
+    entries = [listing.Entry(file.path, file.size, file.sha256) for file in files]
+    found = listing.manifest_sha256(entries)
     if found != revision.manifest_sha256:
         yield f"{revision}: its files lead to another manifest than the one it was published with"
     parent = revision.parent.sha if revision.parent else None
-    if manifest.revision_sha(revision.manifest_sha256, parent) != revision.sha:
+    if listing.revision_sha(revision.manifest_sha256, parent) != revision.sha:
         yield f"{revision}: its id does not follow from its manifest and its parent"
     document = PublishedManifest.objects.filter(revision=revision).first()
     if document is not None:
@@ -100,13 +100,13 @@ def _manifest_faults(revision: Revision, proof: Proof) -> Iterator[str]:
 
 
 def _document_faults(
-    revision: Revision, document: PublishedManifest, entries: list[manifest.Entry]
+    revision: Revision, document: PublishedManifest, entries: list[listing.Entry]
 ) -> Iterator[str]:
     if hashlib.sha256(document.text.encode()).hexdigest() != document.sha256:
         yield f"{revision}: its published manifest was altered"
         return
     try:
-        told = [manifest.Entry(f["path"], f["size"], f["sha256"]) for f in files_of(document)]
+        told = [listing.Entry(f["path"], f["size"], f["sha256"]) for f in files_of(document)]
     except (json.JSONDecodeError, KeyError, TypeError):
         yield f"{revision}: its published manifest cannot be read"
         return

@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 
 from accounts.background import queue_now
 from accounts.models import AuditEvent
-from weights import manifest, manifest_keys, openssf
-from weights.beside import names_beside
-from weights.manifest_document import document_of, files_of
+from weights.manifests import keys, listing, openssf
+from weights.manifests.beside import names_beside
+from weights.manifests.document import document_of, files_of
 from weights.models import Checkpoint, ManifestKey, ManifestSignature, PublishedManifest, Revision
 from weights.names import can_exist
 
@@ -28,10 +28,10 @@ _CLIENTS_NOTES = ".cache/huggingface"
 
 def sign(revision_id: int) -> None:
     """Sign a visible revision with the current key, unless that was done."""
-    private = manifest_keys.private_key()
+    private = keys.private_key()
     if private is None:
         return  # another process is the signer
-    key = manifest_keys.on_record(private)
+    key = keys.on_record(private)
     if key.retired_at is not None:
         log.warning("manifest key %s is %s and signs no more", key, key.state)
         return
@@ -47,10 +47,10 @@ def sign(revision_id: int) -> None:
 
 def sweep() -> None:
     """Queue what the current key has not signed yet."""
-    private = manifest_keys.private_key()
+    private = keys.private_key()
     if private is None:
         return
-    key = manifest_keys.on_record(private)
+    key = keys.on_record(private)
     if key.retired_at is not None:
         return
     # In no order: one that cannot be signed holds up no other.
@@ -85,10 +85,10 @@ def _unsigned(key: ManifestKey) -> QuerySet[Revision]:
 def _agrees(revision: Revision, document: PublishedManifest) -> bool:
     """Whether the document's files are those that the revision is named for."""
     entries = [
-        manifest.Entry(file["path"], file["size"], file["sha256"]) for file in files_of(document)
+        listing.Entry(file["path"], file["size"], file["sha256"]) for file in files_of(document)
     ]
     parent = revision.parent.sha if revision.parent else None
-    named = manifest.revision_sha(manifest.manifest_sha256(entries), parent)
+    named = listing.revision_sha(listing.manifest_sha256(entries), parent)
     return named == revision.sha
 
 

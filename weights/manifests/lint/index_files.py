@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from weights.manifest_lint.finding import (
+from weights.manifests.lint.finding import (
     ERROR,
     WARNING,
     Finding,
@@ -15,7 +15,7 @@ from weights.manifest_lint.finding import (
     finding,
     named,
 )
-from weights.manifest_lint.shard_sets import shard_sets
+from weights.manifests.lint.shard_sets import shard_sets
 
 #: Bytes; the index of the largest models has a few millions.
 INDEX_MOST = 32 * 1024 * 1024

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from statistics import median
 
-from weights.manifest_lint.finding import (
+from weights.manifests.lint.finding import (
     ERROR,
     PATHS_KEPT,
     WARNING,

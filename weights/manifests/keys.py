@@ -15,8 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from weights import openssf
 from weights.errors import KeyRefused
+from weights.manifests import openssf
 from weights.models import ManifestKey
 
 ID_LENGTH = 16

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from weights import manifest_lint
 from weights.errors import FindingsRefused, WeightsError
-from weights.manifest_lint import ERROR, Finding, Listed
+from weights.manifests import lint
+from weights.manifests.lint import ERROR, Finding, Listed
 from weights.models import Revision
 from weights.sources import Source, opened
 from weights.storage import BlobStorage, blob_storage
@@ -24,7 +24,7 @@ def of_sources(sources: Iterable[Source]) -> list[Finding]:
         with opened(by_path[path]) as descriptor:
             return os.pread(descriptor, most, 0)
 
-    return manifest_lint.lint((Listed(one.path, one.size) for one in by_path.values()), read)
+    return lint.lint((Listed(one.path, one.size) for one in by_path.values()), read)
 
 
 def of_revision(revision: Revision, storage: BlobStorage) -> list[Finding]:
@@ -32,8 +32,8 @@ def of_revision(revision: Revision, storage: BlobStorage) -> list[Finding]:
     files = list(revision.files.select_related("blob"))
     hashes = {file.path: file.sha256 for file in files}
     listed = [Listed(file.path, file.size, file.sha256) for file in files]
-    found = manifest_lint.lint(listed, lambda path, most: storage.excerpt(hashes[path], most))
-    return found + manifest_lint.duplicates(listed)
+    found = lint.lint(listed, lambda path, most: storage.excerpt(hashes[path], most))
+    return found + lint.duplicates(listed)
 
 
 def demand_no_errors(found: Iterable[Finding]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights import manifest_lint
-from weights.manifest_lint import ERROR, WARNING, Finding, Listed
+from weights.manifests import lint
+from weights.manifests.lint import ERROR, WARNING, Finding, Listed
 
 pytestmark = pytest.mark.one_database
 
@@ -31,7 +31,7 @@ def found(files: Mapping[str, bytes | int]) -> list[Finding]:
         return content[:most] if isinstance(content, bytes) else b"\x80\x02"[:most]
 
     sizes = {path: one if isinstance(one, int) else len(one) for path, one in files.items()}
-    return manifest_lint.lint([Listed(*item) for item in sizes.items()], read)
+    return lint.lint([Listed(*item) for item in sizes.items()], read)
 
 
 def codes(files: Mapping[str, bytes | int]) -> list[tuple[str, str]]:
@@ -127,7 +127,7 @@ def test_a_grid_has_a_gap_exactly_when_it_is_no_rectangle(places: set[tuple[int,
 
 
 def duplicated(*paths: str, size: int = 10_000) -> list[Finding]:
-    return manifest_lint.duplicates([Listed(path, size, "ab" * 32) for path in paths])
+    return lint.duplicates([Listed(path, size, "ab" * 32) for path in paths])
 
 
 def test_the_same_bytes_under_two_shards_are_a_warning() -> None:

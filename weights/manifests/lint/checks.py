@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from weights import md5_lists
-from weights.manifest import LFS_SUFFIXES
-from weights.manifest_lint import index_files, shard_sets
-from weights.manifest_lint.finding import (
+from weights.manifests import md5_lists
+from weights.manifests.lint import index_files, shard_sets
+from weights.manifests.lint.finding import (
     ERROR,
     WARNING,
     Finding,
@@ -14,6 +13,7 @@ from weights.manifest_lint.finding import (
     finding,
     named,
 )
+from weights.manifests.listing import LFS_SUFFIXES
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 #: Bytes; git-lfs itself takes nothing longer for a pointer.

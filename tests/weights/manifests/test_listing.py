@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights import manifest
 from weights.digests import Digester
-from weights.manifest import Entry
+from weights.manifests import listing
+from weights.manifests.listing import Entry
 
 pytestmark = pytest.mark.one_database
 
@@ -19,22 +19,22 @@ TWO = Entry("b/c.bin", 0, "b" * 64)
 
 
 def test_the_canonical_text_lists_files_by_path() -> None:
-    lines = manifest.canonical_text([TWO, ONE]).splitlines()
+    lines = listing.canonical_text([TWO, ONE]).splitlines()
     assert lines[1:] == [f"{'a' * 64} 3 a.bin", f"{'b' * 64} 0 b/c.bin"]
 
 
 def test_the_order_of_files_does_not_matter_and_each_field_does() -> None:
-    same = manifest.manifest_sha256([ONE, TWO])
-    assert manifest.manifest_sha256([TWO, ONE]) == same
+    same = listing.manifest_sha256([ONE, TWO])
+    assert listing.manifest_sha256([TWO, ONE]) == same
     changed = [ONE._replace(path="a"), ONE._replace(size=4), ONE._replace(sha256="c" * 64)]
-    assert same not in [manifest.manifest_sha256([other, TWO]) for other in changed]
+    assert same not in [listing.manifest_sha256([other, TWO]) for other in changed]
 
 
 def test_a_revision_is_named_by_manifest_and_parent() -> None:
     shas = {
-        manifest.revision_sha("a" * 64, None),
-        manifest.revision_sha("a" * 64, "1" * 40),
-        manifest.revision_sha("b" * 64, None),
+        listing.revision_sha("a" * 64, None),
+        listing.revision_sha("a" * 64, "1" * 40),
+        listing.revision_sha("b" * 64, None),
     }
     assert len(shas) == 3
     assert all(len(sha) == 40 and set(sha) <= set("0123456789abcdef") for sha in shas)
@@ -56,7 +56,7 @@ def test_a_revision_is_named_by_manifest_and_parent() -> None:
 def test_part_and_shard_are_read_from_the_name(
     path: str, numbers: tuple[int | None, int | None]
 ) -> None:
-    assert manifest.part_and_shard(path) == numbers
+    assert listing.part_and_shard(path) == numbers
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_part_and_shard_are_read_from_the_name(
 def test_a_file_is_lfs_by_size_content_or_name(
     path: str, size: int, is_text: bool, lfs: bool
 ) -> None:
-    assert manifest.is_lfs(path, size, is_text=is_text) is lfs
+    assert listing.is_lfs(path, size, is_text=is_text) is lfs
 
 
 def digest(content: bytes, step: int) -> Digester:
@@ -90,7 +90,7 @@ def test_digests_are_those_of_the_whole_however_it_is_cut(content: bytes, step: 
     found = digest(content, step).result()
     assert found.sha256 == hashlib.sha256(content).hexdigest()
     assert found.md5 == hashlib.md5(content).hexdigest()  # noqa: S324 - as published lists have it
-    assert found.git_oid == manifest.git_blob_id(content)
+    assert found.git_oid == listing.git_blob_id(content)
 
 
 @given(
@@ -106,13 +106,13 @@ def test_what_is_not_utf8_or_holds_nul_is_not_text(content: bytes) -> None:
 
 
 def test_a_large_file_has_no_git_id_of_its_own() -> None:
-    digester = Digester(manifest.LFS_ABOVE + 1)
+    digester = Digester(listing.LFS_ABOVE + 1)
     digester.update(memoryview(bytes(10)))
     assert digester.result().git_oid == ""
 
 
 def test_git_agrees_on_blob_ids(tmp_path: Path) -> None:
-    content = manifest.lfs_pointer("a" * 64, 12345)
+    content = listing.lfs_pointer("a" * 64, 12345)
     (tmp_path / "pointer").write_bytes(content)
     asked = subprocess.run(
         ["git", "hash-object", "--no-filters", "pointer"],
@@ -121,4 +121,4 @@ def test_git_agrees_on_blob_ids(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert asked.stdout.strip() == manifest.git_blob_id(content)
+    assert asked.stdout.strip() == listing.git_blob_id(content)

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from accounts.models import AuditEvent, Tier
 from accounts.roles import Role
 from tests import factories, hurry
-from weights import manifest, manifest_signing
+from weights.manifests import listing, signatures
 from weights.models import ManifestKey, ManifestSignature, PublishedManifest, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -63,7 +63,7 @@ def test_a_visible_revision_is_signed_from_its_recorded_hashes(
     for blob in store.rglob("*"):
         if blob.is_file():
             blob.unlink()  # no byte of the weights is needed
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     signature = revision.signatures.get()
     assert signed_files(signature) == {file.path: file.sha256 for file in revision.files.all()}
     event = AuditEvent.objects.get(action="manifest.signed")
@@ -72,9 +72,9 @@ def test_a_visible_revision_is_signed_from_its_recorded_hashes(
 
 
 def test_signing_twice_keeps_the_first_signature_and_one_event(revision: Revision) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     first = revision.signatures.get().bundle
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     assert revision.signatures.get().bundle == first
     assert AuditEvent.objects.filter(action="manifest.signed").count() == 1
 
@@ -82,7 +82,7 @@ def test_signing_twice_keeps_the_first_signature_and_one_event(revision: Revisio
 @pytest.mark.parametrize("state", ["pending", "failed", "withdrawn"])
 def test_nothing_but_what_is_visible_is_signed(revision: Revision, state: str) -> None:
     Revision.objects.update(state=state)
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     assert not ManifestSignature.objects.exists()
 
 
@@ -90,8 +90,8 @@ def test_a_process_without_the_key_signs_nothing_and_breaks_nothing(
     revision: Revision, settings: Settings, client: Client
 ) -> None:
     settings.MANIFEST_KEY_FILE = ""
-    manifest_signing.sign(revision.pk)
-    manifest_signing.sweep()
+    signatures.sign(revision.pk)
+    signatures.sweep()
     assert not ManifestKey.objects.exists()
     assert client.get(address(revision)).status_code == 200
     assert client.get(address(revision, ".sig")).status_code == 404
@@ -103,7 +103,7 @@ def test_a_manifest_that_is_not_the_revisions_own_is_never_signed(revision: Revi
     file = revision.files.get(path="config.json")
     file.path = "other.json"
     file.save()
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     assert not ManifestSignature.objects.exists()
 
 
@@ -111,18 +111,18 @@ def test_the_sweep_queues_what_is_not_signed_yet(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(manifest_signing, "queue_now", lambda *sent: queued.append(sent))
-    manifest_signing.sweep()
+    monkeypatch.setattr(signatures, "queue_now", lambda *sent: queued.append(sent))
+    signatures.sweep()
     assert queued == [("weights.sign_manifest", revision.pk)]
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     queued.clear()
-    manifest_signing.sweep()
+    signatures.sweep()
     assert queued == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_hurried_workers_make_one_signature(revision: Revision) -> None:
-    acts = [lambda: manifest_signing.sign(revision.pk)] * 4
+    acts = [lambda: signatures.sign(revision.pk)] * 4
     assert hurry.at_once(*acts) == ["done"] * 4
     assert revision.signatures.count() == 1
     assert ManifestKey.objects.count() == 1
@@ -136,10 +136,10 @@ def test_hurried_workers_make_one_signature(revision: Revision) -> None:
 def test_a_new_key_retires_the_old_one_and_both_signatures_can_be_had(
     revision: Revision, new_key: Callable[[], str], client: Client
 ) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     old = ManifestKey.objects.get()
     new_key()
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     old.refresh_from_db()
     current = ManifestKey.objects.get(retired_at=None)
     assert (old.state, current.state) == ("retired", "current")
@@ -159,14 +159,14 @@ def test_a_new_key_retires_the_old_one_and_both_signatures_can_be_had(
 def test_a_retired_key_signs_no_more(
     revision: Revision, new_key: Callable[[], str], settings: Settings, open_tier: Tier
 ) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     old_file = settings.MANIFEST_KEY_FILE
     new_key()
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     settings.MANIFEST_KEY_FILE = old_file  # a worker that was not restarted
     later = factories.published("acme/later", open_tier)
-    manifest_signing.sign(later.pk)
-    manifest_signing.sweep()
+    signatures.sign(later.pk)
+    signatures.sweep()
     assert not later.signatures.exists()
     assert ManifestKey.objects.filter(retired_at=None).count() == 1
 
@@ -174,7 +174,7 @@ def test_a_retired_key_signs_no_more(
 def test_a_compromised_key_is_trusted_with_nothing(
     revision: Revision, manage: Callable[..., str], client: Client, new_key: Callable[[], str]
 ) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     key = ManifestKey.objects.get()
     said = manage("retire_key", key.key_id, "--compromised", "--reason", "a backup was stolen")
     assert said == f"{key.key_id} compromised\n"
@@ -188,17 +188,17 @@ def test_a_compromised_key_is_trusted_with_nothing(
     assert (told["state"], told["pem"], told["url"]) == ("compromised", None, None)
     event = AuditEvent.objects.get(action="manifest_key.compromised")
     assert event.details["reason"] == "a backup was stolen"
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     assert revision.signatures.count() == 1
     new_key()
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     assert client.get(address(revision, ".sig")).status_code == 200
 
 
 def test_retiring_a_key_again_changes_nothing_but_it_may_still_prove_compromised(
     revision: Revision, manage: Callable[..., str]
 ) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     key_id = ManifestKey.objects.get().key_id
     manage("retire_key", key_id, "--reason", "the year is over")
     retired_at = ManifestKey.objects.get().retired_at
@@ -228,10 +228,10 @@ def test_the_manifest_says_what_the_revisions_id_follows_from(
     revision: Revision, client: Client
 ) -> None:
     told = client.get(address(revision)).json()
-    entries = [manifest.Entry(one["path"], one["size"], one["sha256"]) for one in told["files"]]
+    entries = [listing.Entry(one["path"], one["size"], one["sha256"]) for one in told["files"]]
     assert told["format"] == "weighbridge-manifest/1"
-    assert told["manifest_sha256"] == manifest.manifest_sha256(entries)
-    assert told["revision"] == manifest.revision_sha(told["manifest_sha256"], told["parent"])
+    assert told["manifest_sha256"] == listing.manifest_sha256(entries)
+    assert told["revision"] == listing.revision_sha(told["manifest_sha256"], told["parent"])
     assert told["terms"]["tier"] == "open"
     assert told["total_bytes"] == sum(entry.size for entry in entries)
     assert all(len(one["git_oid"]) == 40 for one in told["files"])
@@ -247,7 +247,7 @@ def test_the_manifest_never_changes_whatever_becomes_of_the_terms(
     assert after.content == before.content
     assert after["ETag"] == before["ETag"]
     assert after["Cache-Control"] == "public, max-age=31536000, immutable"
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     envelope = json.loads(revision.signatures.get().bundle)["dsseEnvelope"]
     signed = json.loads(base64.b64decode(envelope["payload"]))["predicate"]["weighbridge"]
     assert f'"{signed["manifest"]["sha256"]}"' == before["ETag"]
@@ -268,7 +268,7 @@ def test_head_conditions_and_sums(revision: Revision, client: Client) -> None:
 
 
 def test_a_private_checkpoint_looks_like_none(revision: Revision, client: Client) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     owner = factories.token(factories.staff("keeper", Role.RELEASE_OWNER))
     revision.checkpoint.private = True
     revision.checkpoint.save()
@@ -287,7 +287,7 @@ def test_a_private_checkpoint_looks_like_none(revision: Revision, client: Client
 def test_a_withdrawn_revision_is_gone_here_too(
     revision: Revision, client: Client, end: str
 ) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     Revision.objects.update(state="withdrawn", state_reason="wrong weights")
     assert client.get(address(revision, end)).status_code == 410
 
@@ -301,7 +301,7 @@ def test_pages_and_api_lead_to_manifest_signature_and_sums(
     revision: Revision, client: Client
 ) -> None:
     assert "not signed yet" in client.get("/acme/model").content.decode()
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     key_id = ManifestKey.objects.get().key_id
     for page in ("/acme/model", "/acme/model/tree/main"):
         text = client.get(page).content.decode()
@@ -318,9 +318,9 @@ def test_pages_and_api_lead_to_manifest_signature_and_sums(
 def test_the_keys_page_asks_as_much_for_many_keys_as_for_one(
     revision: Revision, new_key: Callable[[], str], client: Client, django_assert_num_queries: Any
 ) -> None:
-    manifest_signing.sign(revision.pk)
+    signatures.sign(revision.pk)
     for _ in range(3):
         new_key()
-        manifest_signing.sign(revision.pk)
+        signatures.sign(revision.pk)
     with django_assert_num_queries(3):
         client.get("/keys/")

@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.models import AuditEvent, Tier, User
 from tests import factories
-from weights import findings
+from weights.manifests import findings
 from weights.models import Blob, Checkpoint, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]

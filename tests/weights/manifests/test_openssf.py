@@ -14,7 +14,7 @@ from model_signing._signing.sign_sigstore_pb import Signature
 from model_signing._signing.signing import dsse_payload_to_manifest
 
 from tests import tools
-from weights import openssf
+from weights.manifests import openssf
 
 pytestmark = pytest.mark.one_database
 
