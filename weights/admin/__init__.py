@@ -1,5 +1,5 @@
 """The staff's doors to what is published, stored, verified and fetched; one file a subject."""
 
-from weights.admin import inspections, published, recalls, reports, surveys
+from weights.admin import fetched, inspections, published, recalls, reports, stored, surveys
 
-__all__ = ["inspections", "published", "recalls", "reports", "surveys"]
+__all__ = ["fetched", "inspections", "published", "recalls", "reports", "stored", "surveys"]

@@ -1,32 +1,27 @@
-"""The staff's view of what is published, stored, verified and fetched."""
+"""The staff's view of what is published: families, checkpoints, revisions, their files and keys."""
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from accounts import tier_changes
-from accounts.admin.own_tiers import OfOwnTiers, own_tiers
+from accounts.admin.own_tiers import OfOwnTiers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
-from weights import checkpoint_tiers, verification
-from weights.admin.asking import LiftForm, QuarantineForm, WithdrawForm, act
-from weights.admin.inspections import InspectionInline
+from weights import checkpoint_tiers
+from weights.admin.asking import WithdrawForm, act
 from weights.models import (
-    Blob,
     Checkpoint,
-    CheckpointLink,
-    Download,
     Family,
     File,
     ManifestKey,
     ManifestSignature,
     Ref,
     Revision,
-    VerificationRun,
 )
 
 
@@ -159,89 +154,3 @@ class FileAdmin(ReadOnlyAdmin, OfOwnTiers):
     @admin.display(description="State", ordering="blob__state")
     def state(self, file: File) -> str:
         return file.blob.get_state_display()
-
-
-class RunInline(admin.TabularInline):
-    model = VerificationRun
-    extra = 0
-    can_delete = False
-    max_num = 0
-    fields = (
-        *("started_at", "finished_at", "result", "progress", "started_from", "bytes_read"),
-        *("seconds", "worker", "detail"),
-    )
-    readonly_fields = fields
-
-    def has_change_permission(self, request: HttpRequest, obj: Blob | None = None) -> bool:
-        return False
-
-
-@admin.register(Blob)
-class BlobAdmin(ReadOnlyAdmin):
-    list_display = ["sha256", "size", "state", "quarantine_reason", "last_verified_at"]
-    list_filter = ["state"]
-    search_fields = ["sha256"]
-    inlines = [InspectionInline, RunInline]
-    actions = ["verify_again", "quarantine", "lift"]
-    show_full_result_count = False
-
-    def has_verify_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("weights.verify_blob")
-
-    @admin.action(description="Verify again", permissions=["verify"])
-    def verify_again(self, request: HttpRequest, queryset: QuerySet[Blob]) -> None:
-        for blob in queryset:
-            AuditEvent.record("blob.verification_asked", actor=signed_in(request), target=blob)
-        verification.ask_again(queryset)
-        self.message_user(request, f"{len(queryset)} queued for verification", messages.SUCCESS)
-
-    @admin.action(description="Quarantine by hand, with a reason", permissions=["verify"])
-    def quarantine(self, request: HttpRequest, queryset: QuerySet[Blob]) -> HttpResponse | None:
-        return act(self, request, queryset, QuarantineForm)
-
-    @admin.action(description="Lift a quarantine by a fresh check", permissions=["verify"])
-    def lift(self, request: HttpRequest, queryset: QuerySet[Blob]) -> HttpResponse | None:
-        return act(self, request, queryset, LiftForm)
-
-
-@admin.register(VerificationRun)
-class VerificationRunAdmin(ReadOnlyAdmin):
-    list_display = [
-        *("started_at", "blob", "result", "progress", "bytes_read", "megabytes_a_second"),
-        "worker",
-    ]
-    list_filter = ["result"]
-    date_hierarchy = "started_at"
-    list_select_related = ["blob"]
-
-    @admin.display(description="MB/s")
-    def megabytes_a_second(self, run: VerificationRun) -> str:
-        return f"{run.rate / 1e6:.0f}"
-
-
-@admin.register(CheckpointLink)
-class CheckpointLinkAdmin(ReadOnlyAdmin, OfOwnTiers):
-    tier_field = "checkpoint__tier"
-    list_display = ["checkpoint", "holder", "cause", "state", "issued_at", "expires_at"]
-    list_filter = ["state", "cause"]
-    search_fields = ["holder__username", "public_id"]
-    list_select_related = ["checkpoint", "holder"]
-    #: The plan holds live addresses, which are credentials of the holder.
-    exclude = ["plan", "id_digest"]
-
-
-@admin.register(Download)
-class DownloadAdmin(ReadOnlyAdmin):
-    list_display = ["at", "user_id", "credential_kind", "repo_id", "path", "outcome", "code"]
-    list_filter = ["outcome", "credential_kind"]
-    search_fields = ["repo_id", "path", "sha256"]
-    date_hierarchy = "at"
-    show_full_result_count = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
-        """The ledger outlives checkpoints, so it names them by number."""
-        tiers = own_tiers(signed_in(request), "weights.view_download")
-        rows: QuerySet[Download] = super().get_queryset(request)
-        if tiers is None:
-            return rows
-        return rows.filter(checkpoint_id__in=Checkpoint.objects.filter(tier__in=tiers).values("pk"))

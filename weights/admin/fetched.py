@@ -1,0 +1,38 @@
+"""The staff's view of links and of what was fetched, by them or otherwise."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.admin.own_tiers import OfOwnTiers, own_tiers
+from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.views.people import signed_in
+from weights.models import Checkpoint, CheckpointLink, Download
+
+
+@admin.register(CheckpointLink)
+class CheckpointLinkAdmin(ReadOnlyAdmin, OfOwnTiers):
+    tier_field = "checkpoint__tier"
+    list_display = ["checkpoint", "holder", "cause", "state", "issued_at", "expires_at"]
+    list_filter = ["state", "cause"]
+    search_fields = ["holder__username", "public_id"]
+    list_select_related = ["checkpoint", "holder"]
+    #: The plan holds live addresses, which are credentials of the holder.
+    exclude = ["plan", "id_digest"]
+
+
+@admin.register(Download)
+class DownloadAdmin(ReadOnlyAdmin):
+    list_display = ["at", "user_id", "credential_kind", "repo_id", "path", "outcome", "code"]
+    list_filter = ["outcome", "credential_kind"]
+    search_fields = ["repo_id", "path", "sha256"]
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
+        """The ledger outlives checkpoints, so it names them by number."""
+        tiers = own_tiers(signed_in(request), "weights.view_download")
+        rows: QuerySet[Download] = super().get_queryset(request)
+        if tiers is None:
+            return rows
+        return rows.filter(checkpoint_id__in=Checkpoint.objects.filter(tier__in=tiers).values("pk"))
