@@ -8,18 +8,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.background import queue_after_commit
-from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.errors import NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, User
-from weights import quarantine
+from weights import quarantine, reasons
 from weights.models import Blob, Inspection, InspectionOverride
-from weights.models.inspection import REASON_MOST
 
 
 @transaction.atomic
 def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
     """Ask for an override; raises TransitionRefused unless there is a refusal without one."""
     quarantine.demand_owner(inspection.blob, by)
-    _demand_reason(why)
+    why = reasons.stated(why, reasons.INTERNAL)
     standing = Inspection.objects.select_for_update().get(pk=inspection.pk)
     if standing.outcome != Inspection.Outcome.REFUSED:
         raise TransitionRefused(f"{standing}: there is no refusal to override")
@@ -38,7 +37,7 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
 def grant(override: InspectionOverride, why: str, *, by: User) -> None:
     """Agree, as somebody else than whoever asked; a fresh check then puts the bytes back."""
     quarantine.demand_owner(override.inspection.blob, by)
-    _demand_reason(why)
+    why = reasons.stated(why, reasons.INTERNAL)
     locked = _open(override)
     if locked.asked_by_id in {by.pk, None}:
         raise NotAllowed("whoever asks for an override cannot grant it; a second person must")
@@ -54,7 +53,7 @@ def grant(override: InspectionOverride, why: str, *, by: User) -> None:
 def decline(override: InspectionOverride, why: str, *, by: User) -> None:
     """Do without it; it may be asked for again."""
     quarantine.demand_owner(override.inspection.blob, by)
-    _demand_reason(why)
+    why = reasons.stated(why, reasons.INTERNAL)
     locked = _open(override)
     _tell("inspection.override_declined", locked, by, why)
     locked.delete()
@@ -66,11 +65,6 @@ def _open(override: InspectionOverride) -> InspectionOverride:
     if found is None:
         raise TransitionRefused(f"{override} waits for nobody: it was settled, or is outdated")
     return found
-
-
-def _demand_reason(why: str) -> None:
-    if not 5 <= len(why.strip()) <= REASON_MOST:
-        raise InvalidValue(f"say why in 5 to {REASON_MOST} characters")
 
 
 def _tell(action: str, override: InspectionOverride, by: User, why: str) -> None:

@@ -4,15 +4,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.background import queue_after_commit
-from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.errors import NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, RoleAssignment, Tier, User
 from accounts.roles import Role
-from weights import recalls
+from weights import reasons, recalls
 from weights.models import Blob
 from weights.verification import fail_revisions
 
 OWNERS = frozenset({Role.RELEASE_OWNER})
-REASON_LENGTH = 500
 
 
 @transaction.atomic
@@ -23,9 +22,7 @@ def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
     be wrong. Raises NotAllowed, InvalidValue and TransitionRefused.
     """
     demand_owner(blob, by)
-    reason = reason.strip()
-    if not 5 <= len(reason) <= REASON_LENGTH:
-        raise InvalidValue(f"say why in 5 to {REASON_LENGTH} characters; everybody reads it")
+    reason = reasons.stated(reason, reasons.PUBLIC)
     locked = Blob.objects.select_for_update().get(pk=blob.pk)
     if locked.held:
         raise TransitionRefused(f"{blob} is held in quarantine already")

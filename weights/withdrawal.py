@@ -7,15 +7,14 @@ visible revision uses is served there as before.
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.errors import InvalidValue, NotAllowed
+from accounts.errors import NotAllowed
 from accounts.models import AuditEvent, RoleAssignment, User
 from accounts.roles import Role
-from weights import recalls, refs
+from weights import reasons, recalls, refs
 from weights.errors import WithdrawalRefused
 from weights.models import Checkpoint, Revision
 
 OWNERS = frozenset({Role.RELEASE_OWNER})
-REASON_LENGTH = 500
 
 
 def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool = False) -> None:
@@ -28,9 +27,7 @@ def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool =
     """
     if by is not None and not RoleAssignment.objects.covers(by, OWNERS, revision.checkpoint.tier):
         raise NotAllowed(f"you are no release owner of {revision.checkpoint}")
-    reason = reason.strip()
-    if not 5 <= len(reason) <= REASON_LENGTH:
-        raise InvalidValue(f"say why in 5 to {REASON_LENGTH} characters; everybody reads it")
+    reason = reasons.stated(reason, reasons.PUBLIC)
     with transaction.atomic():
         # The lock under which revisions become visible: none does so while this one goes.
         Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)

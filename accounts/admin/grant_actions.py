@@ -1,11 +1,10 @@
 """Suspend, resume and revoke in the admin: one page that asks, one that shows the receipts."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -13,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import recent_sign_in
+from accounts.admin import asking
 from accounts.errors import AccountsError
 from accounts.models import Grant, RoleAssignment, User
 from accounts.reasons import allowed_for
@@ -23,18 +23,8 @@ from accounts.views.people import signed_in
 TOLD = "Told to the holder and kept in the audit trail"
 
 
-def _text() -> forms.CharField:
-    area = forms.Textarea(attrs={"rows": 3, "cols": 60})
-    return forms.CharField(min_length=5, max_length=500, help_text=TOLD, widget=area)
-
-
-class GrantActionForm(forms.Form):
+class GrantActionForm(asking.AskedAction):
     """What one action asks; `carry_out` makes the move."""
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    warning: ClassVar[str]
-    button: ClassVar[str]
 
     def carry_out(self, grant: Grant, by: User) -> Receipt | None:
         raise NotImplementedError
@@ -48,7 +38,7 @@ class SuspendForm(GrantActionForm):
     )
 
     code = forms.ChoiceField(label="Reason code", required=False)
-    reason = _text()
+    reason = asking.text(TOLD)
     until = forms.SplitDateTimeField(
         label="Ends by itself",
         required=False,
@@ -80,7 +70,7 @@ class RevokeForm(GrantActionForm):
     )
 
     code = forms.ChoiceField(label="Reason code")
-    reason = _text()
+    reason = asking.text(TOLD)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -121,20 +111,16 @@ def act(
     for grant in grants:
         if not RoleAssignment.objects.covers(person, GRANT_KEEPERS, grant.tier):
             raise PermissionDenied(f"you are no lead reviewer of {grant.tier}")
-    form = kind(request.POST if "confirmed" in request.POST else None)
+    form = asking.answered(kind, request)
+    if not form.is_valid():
+        return asking.page(model_admin, request, form, grants, "admin/accounts/grant/act.html")
+    done = [_carried_out(form, grant, person) for grant in grants]
     context = {
         **model_admin.admin_site.each_context(request),
-        "opts": Grant._meta,
-        "title": kind.title,
-        "form": form,
-        "media": model_admin.media + form.media,
-        "grants": grants,
-        "checkbox": ACTION_CHECKBOX_NAME,
+        "opts": model_admin.opts,
+        "title": f"{kind.title}: receipt",
+        "done": done,
     }
-    if not form.is_valid():
-        return TemplateResponse(request, "admin/accounts/grant/act.html", context)
-    done = [_carried_out(form, grant, person) for grant in grants]
-    context |= {"title": f"{kind.title}: receipt", "done": done}
     return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,23 +10,12 @@ from accounts.admin.own_tiers import own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import User
 from accounts.views.people import signed_in
-from weights import overrides
-from weights.admin.asking import AskedAction, act
+from weights import overrides, reasons
+from weights.admin.by_hand import ByHand, act, why
 from weights.models import Blob, Inspection, InspectionOverride
-from weights.models.inspection import REASON_MOST
 
 
-def why() -> forms.CharField:
-    return forms.CharField(
-        label="Why",
-        min_length=5,
-        max_length=REASON_MOST,
-        help_text="Staff and auditors read it",
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-    )
-
-
-class AskForm(AskedAction):
+class AskForm(ByHand):
     name, title, button, done = "ask", "Ask for an override", "Ask", "asked for"
     warning = (
         "A file that was refused can harm whoever loads it. If you have looked at what it imports "
@@ -35,30 +23,30 @@ class AskForm(AskedAction):
         "given out."
     )
 
-    why = why()
+    why = why(reasons.INTERNAL, "Why")
 
     def carry_out(self, record: Inspection, by: User) -> None:
         overrides.ask(record, by=by, **self.cleaned_data)
 
 
-class GrantForm(AskedAction):
+class GrantForm(ByHand):
     name, title, button, done = "grant", "Let refused files pass", "Let them pass", "let pass"
     warning = (
         "Look at the refusal, the imports and the reason for yourself. The bytes are read afresh "
         "and then given out under the names that were refused; pages say that staff let them pass."
     )
 
-    why = why()
+    why = why(reasons.INTERNAL, "Why")
 
     def carry_out(self, record: InspectionOverride, by: User) -> None:
         overrides.grant(record, by=by, **self.cleaned_data)
 
 
-class DeclineForm(AskedAction):
+class DeclineForm(ByHand):
     name, title, button, done = "decline", "Decline overrides", "Decline", "declined"
     warning = "The files stay refused. An override of them may be asked for again."
 
-    why = why()
+    why = why(reasons.INTERNAL, "Why")
 
     def carry_out(self, record: InspectionOverride, by: User) -> None:
         overrides.decline(record, by=by, **self.cleaned_data)

@@ -13,7 +13,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
 from weights import checkpoint_tiers
-from weights.admin.asking import WithdrawForm, act
+from weights.admin.by_hand import WithdrawForm, act
 from weights.models import (
     Checkpoint,
     Family,

@@ -8,7 +8,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent
 from accounts.views.people import signed_in
 from weights import verification
-from weights.admin.asking import LiftForm, QuarantineForm, act
+from weights.admin.by_hand import LiftForm, QuarantineForm, act
 from weights.admin.inspections import InspectionInline
 from weights.models import Blob, VerificationRun
 
