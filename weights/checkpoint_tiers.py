@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from accounts import tier_changes
 from accounts.models import Tier, User
+from weights import verification
 from weights.models import Checkpoint
 
 
@@ -17,7 +18,11 @@ def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:
 
 @transaction.atomic
 def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
-    """Save an existing checkpoint; where its tier is another one, both histories tell."""
+    """Save an existing checkpoint; where its tier is another one, both histories tell.
+
+    A tier that takes inspected formats only has every file looked at that nobody has, or that
+    was looked at by other rules. What is published stays, as it does where a tier becomes so.
+    """
     stood = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
     before = Tier.objects.get(pk=stood.tier_id)
     checkpoint.save()
@@ -26,6 +31,7 @@ def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
         tier_changes.note_checkpoint(
             checkpoint.repo_id, before=before, after=checkpoint.tier, by=by, hidden=hidden
         )
+        verification.inspect_strictly(Checkpoint.objects.filter(pk=checkpoint.pk))
 
 
 def _hidden(checkpoint: Checkpoint) -> bool:

@@ -1,9 +1,12 @@
 """What the inspections of files found, for pages and answers that tell it."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from weights.inspection import kinds
-from weights.models import File, Inspection, Revision
+from weights.models import Checkpoint, File, Inspection, Revision
+from weights.verification.inspecting import not_looked_at
 
 
 def of_files(files: Collection[File]) -> dict[int, Inspection]:
@@ -29,3 +32,42 @@ def of_revision(revision: Revision) -> dict[str, Inspection]:
     files = list(File.objects.filter(revision=revision))
     found = of_files(files)
     return {file.path: found[file.pk] for file in files if file.pk in found}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the looks at a checkpoint's visible files are, in numbers of files."""
+
+    waiting: int
+    inspected: int
+    not_inspected: int
+    refused: int
+
+    @property
+    def sentence(self) -> str:
+        told = [
+            (self.inspected, "inspected"),
+            (self.waiting, "waiting for an inspection by the present rules"),
+            (self.not_inspected, "in formats that nothing here can look into"),
+            (self.refused, "refused"),
+        ]
+        return "; ".join(f"{count} {what}" for count, what in told if count) or "no files"
+
+
+def standing(checkpoint: Checkpoint) -> Standing:
+    """The same of all that a checkpoint shows: five queries."""
+    files = File.objects.filter(
+        revision__checkpoint=checkpoint, revision__state=Revision.State.VISIBLE
+    )
+    waiting = not_looked_at(files)
+    rows = Inspection.objects.filter(blob__in=files.values("blob"))
+    found = {(one.blob_id, one.family): one.outcome for one in rows}
+    names = files.exclude(pk__in=waiting).values_list("blob_id", "path")
+    counts = Counter(found.get((blob, kinds.family(path))) for blob, path in names)
+    outcome = Inspection.Outcome
+    return Standing(
+        waiting=len(waiting),
+        inspected=counts[outcome.INSPECTED],
+        not_inspected=counts[outcome.NOT_INSPECTED],
+        refused=counts[outcome.REFUSED],
+    )

@@ -10,6 +10,7 @@ from accounts.models import Grant, Heartbeat
 from weights import contents, export, recalls, scrub, verification
 from weights.delivery import ledger, links
 from weights.manifests import findings, signatures
+from weights.models import Checkpoint
 from weights.reports import taking
 from weights.storage import blob_storage
 
@@ -78,4 +79,5 @@ def tidy() -> None:
     ledger.forget_networks(timezone.now())
     taking.forget_contacts(timezone.now())
     verification.ask_outdated_again()
+    verification.inspect_strictly(Checkpoint.objects.all())
     blob_storage().sweep(LEFTOVERS_KEPT)

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent, Tier, User
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
-from weights import publishing, verification
+from weights import checkpoint_tiers, inspections, publishing, verification
 from weights.errors import StorageUnavailable
 from weights.inspection import allowed, kinds, runner, verdict
-from weights.models import Blob, Inspection, Revision
+from weights.models import Blob, Checkpoint, File, Inspection, Revision
 from weights.storage.files import FileStorage
 from weights.verification import inspecting, queueing
 
@@ -237,6 +238,71 @@ def test_in_st_a_tier_may_demand_inspected_formats(publish: Publish, open_tier: 
     verification.sweep()
     revision.refresh_from_db()
     assert revision.state == Revision.State.VISIBLE
+
+
+@pytest.fixture
+def strict_tier(gated_tier: Tier) -> Tier:
+    Tier.objects.filter(pk=gated_tier.pk).update(inspected_only=True)
+    gated_tier.refresh_from_db()
+    return gated_tier
+
+
+def due() -> set[str]:
+    """Names of the files that wait for an inspection."""
+    files = File.objects.filter(blob__inspect_due_at__isnull=False)
+    return set(files.values_list("path", flat=True))
+
+
+@pytest.mark.requirement("IN-6")
+def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at(
+    publish: Publish,
+    strict_tier: Tier,
+    release_owner: User,
+    settings: Settings,
+    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    revision = publish(model_pt=GOOD, a_safetensors=factories.safetensors(b"a"), c_json=b"{}")
+    Inspection.objects.filter(blob=blob_of(revision, "a.safetensors")).delete()  # never looked at
+    settings.PICKLE_IMPORTS = ["numpy.dtype"]  # and this one by other rules
+    sent: list[int] = []
+    monkeypatch.setattr(queueing, "queue_now", lambda task, blob_id: not sent.append(blob_id))
+    checkpoint = revision.checkpoint
+    checkpoint.tier = strict_tier
+    with django_capture_on_commit_callbacks(execute=True):
+        checkpoint_tiers.keep(checkpoint, by=release_owner)
+        assert sent == []  # what is rolled back is never sent
+    waiting = {"model.pt", "a.safetensors"}
+    assert due() == waiting
+    assert set(sent) == {blob_of(revision, path).pk for path in waiting}
+    work()
+    assert due() == set()
+    assert inspections.standing(checkpoint) == inspections.Standing(0, 3, 0, 0)
+
+
+def test_a_tier_that_becomes_strict_has_its_files_looked_at_by_the_clock(
+    publish: Publish, open_tier: Tier
+) -> None:
+    revision = publish(model_pt=GOOD, c_json=b"{}")
+    Inspection.objects.filter(blob=blob_of(revision, "c.json")).delete()
+    assert verification.inspect_strictly(Checkpoint.objects.all()) == 0
+    Tier.objects.filter(pk=open_tier.pk).update(inspected_only=True)
+    assert verification.inspect_strictly(Checkpoint.objects.all()) == 1
+    assert due() == {"c.json"}
+    assert verification.inspect_strictly(Checkpoint.objects.all()) == 0
+
+
+def test_the_admin_says_what_of_a_checkpoint_still_waits(
+    publish: Publish, client: Client, release_owner: User
+) -> None:
+    revision = publish(model_pt=GOOD, x_gguf=b"GGUF\3", c_json=b"{}")
+    Inspection.objects.filter(blob=blob_of(revision, "c.json")).delete()
+    client.force_login(release_owner)
+    page = client.get(reverse("admin:weights_checkpoint_change", args=[revision.checkpoint_id]))
+    assert (
+        "1 inspected; 1 waiting for an inspection by the present rules;"
+        " 1 in formats that nothing here can look into" in page.text
+    )
 
 
 # -- kills --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
-from weights import checkpoint_tiers
+from weights import checkpoint_tiers, inspections
 from weights.admin.by_hand import WithdrawForm, act
 from weights.models import (
     Checkpoint,
@@ -55,7 +55,11 @@ class CheckpointAdmin(OfOwnTiers):
     list_filter = ["tier", "private", "synthetic"]
     search_fields = ["org", "name", "title"]
     list_select_related = ["tier"]
-    readonly_fields = ["org", "name", "synthetic", "published_at", "updated_at"]
+    readonly_fields = ["org", "name", "synthetic", "published_at", "updated_at", "formats"]
+
+    @admin.display(description="Formats of what is published")
+    def formats(self, checkpoint: Checkpoint) -> str:
+        return inspections.standing(checkpoint).sentence
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -77,6 +81,10 @@ class CheckpointAdmin(OfOwnTiers):
             target=obj,
             details={"fields": form.changed_data},
         )
+        if "tier" in form.changed_data and obj.tier.inspected_only:
+            told = f"{obj.tier} takes inspected formats only. Here: "
+            told += inspections.standing(obj).sentence
+            self.message_user(request, told, messages.INFO)
 
 
 class RefInline(admin.TabularInline):

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accounts.background import queue_now
 from weights.inspection.verdict import VERSION
-from weights.models import Blob, HashProgress, Inspection, Revision
-from weights.verification.inspecting import allowed_mark, unseen_of
+from weights.models import Blob, Checkpoint, File, HashProgress, Inspection, Revision
+from weights.verification.inspecting import allowed_mark, not_looked_at, unseen_of
 from weights.verification.settling import settle
 
 #: A queued blob is queued again after this, should its message be lost.
@@ -96,6 +96,24 @@ def ask_outdated_again() -> int:
     closed = models.Q(state=Blob.State.QUARANTINED, held=False, pk__in=refused)
     blobs = Blob.objects.filter(good | closed, pk__in=rows.values("blob"), inspect_due_at=None)
     return blobs.update(inspect_due_at=timezone.now())
+
+
+def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
+    """Have files looked at that present rules have not, where the tier takes inspected ones only.
+
+    Call it in the transaction that moves a checkpoint into such a tier, and now and then for
+    tiers that became so. They are asked for at once and sent after commit; the number of blobs.
+    """
+    files = File.objects.filter(
+        revision__checkpoint__in=checkpoints.filter(tier__inspected_only=True),
+        revision__state__in=[Revision.State.PENDING, Revision.State.VISIBLE],
+    )
+    wanted = set(not_looked_at(files).values())
+    blobs = Blob.objects.filter(pk__in=wanted, state=Blob.State.VERIFIED, inspect_due_at=None)
+    ids = list(blobs.values_list("pk", flat=True))
+    Blob.objects.filter(pk__in=ids).update(inspect_due_at=timezone.now())
+    transaction.on_commit(lambda: _queue_inspections(Blob.objects.filter(pk__in=ids)))
+    return len(ids)
 
 
 def begin_again(sha256: str) -> None:
