@@ -20,9 +20,12 @@ from accounts.models import Application, HeadCopy, Heartbeat, OutgoingMail, Seal
 from accounts.outages import BROKER_AWAY
 from accounts.sealing import heads
 from accounts.sealing import waiting as waiting_rows
+from portal.checks import NOT_VERSIONED
 from weights import scrub
+from weights.errors import StorageUnavailable
 from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
 from weights.models.blob import UNVERIFIED
+from weights.storage import blob_storage
 
 #: How long after a sweep should have come through its silence is an alarm.
 SWEEPS = {
@@ -57,10 +60,10 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: sixteen queries, and one look at the broker."""
+    """Every line of the health page: sixteen queries, a look at the broker, one at a bucket."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
-    waiting += [_scrub(now), _store(now), _recalls(now)]
+    waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
     return [*waiting, *_trail(now), *_sweeps(now), _broker()]
 
 
@@ -226,8 +229,25 @@ def _store(now: datetime) -> Line:
     text = (
         f"{good.missing}; {good.orphaned} orphaned; looked over {_age(good.finished_at, now)} ago"
     )
+    if good.overlaid:
+        text += f"; somebody wrote over {good.overlaid}, people are given the verified version"
     old = now - good.finished_at > SURVEY_PATIENCE
-    return Line(name, "alarm" if good.missing else "late" if old else "ok", text, page)
+    wrong = good.missing or good.overlaid
+    return Line(name, "alarm" if wrong else "late" if old else "ok", text, page)
+
+
+def _versions() -> Line:
+    """Ask the bucket whether what is written over stays; that it answers at all shows here too."""
+    name, storage = "Versions in the store", blob_storage()
+    if storage.is_local:
+        return Line(name, "ok", "files: what is written over shows at the next request")
+    if not storage.binds_versions:
+        return Line(name, "ok", "not bound: the CDN gives whatever stands in the bucket")
+    try:
+        kept = storage.keeps_versions()
+    except StorageUnavailable as error:
+        return Line(name, "late", f"not known: {error}"[:300])
+    return Line(name, "ok", "kept") if kept else Line(name, "late", NOT_VERSIONED)
 
 
 def _recalls(now: datetime) -> Line:

@@ -40,15 +40,17 @@ def of_checkpoint(checkpoint: Checkpoint, revision: Revision | None, readme: Fil
         return _parsed(checkpoint.card, "")
     base = f"/{checkpoint.repo_id}/blob/{revision.sha}/"
     try:
-        return _stored(readme.sha256, base)
+        storage = blob_storage()
+        return _stored(readme.sha256, readme.blob.served_version(storage), base)
     except (BlobMissing, StorageUnavailable) as error:
         log.error("the card of %s cannot be read: %s", checkpoint, error)
         return _parsed(checkpoint.card, "")
 
 
 @lru_cache(maxsize=256)
-def _stored(sha256: str, base: str) -> Card:
-    return parse(blob_storage().excerpt(sha256, LARGEST).decode("utf-8", "replace"), base)
+def _stored(sha256: str, version: str, base: str) -> Card:
+    text = blob_storage().excerpt(sha256, LARGEST, version).decode("utf-8", "replace")
+    return parse(text, base)
 
 
 @lru_cache(maxsize=256)

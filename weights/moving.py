@@ -60,7 +60,7 @@ def _move_one(
         moved.present += 1
         return
     try:
-        copy(blob.sha256, source, target, progress)
+        copy(blob.sha256, source, target, progress, version=blob.served_version(source))
     except BlobMissing:
         moved.failures.append((described(blob), "the old store does not hold it"))
     except SourceUnusable as error:
@@ -70,15 +70,22 @@ def _move_one(
 
 
 def copy(
-    sha256: str, source: BlobStorage, target: BlobStorage, progress: Callable[[int], None]
+    sha256: str,
+    source: BlobStorage,
+    target: BlobStorage,
+    progress: Callable[[int], None],
+    *,
+    version: str = "",
 ) -> None:
     """One pass over the bytes, which are given their name only if it is theirs.
+
+    `version` names the state of the object to take, where the source keeps versions.
 
     Raises BlobMissing and SourceUnusable of the source, StorageFull of the target.
     """
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
-    with source.open(sha256) as stream, target.receive() as upload:
+    with source.open(sha256, version=version) as stream, target.receive() as upload:
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             digest.update(buffer[:count])
             upload.write(buffer[:count])

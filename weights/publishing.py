@@ -173,8 +173,13 @@ def _noted(source: Source, storage: BlobStorage, *, md5_wanted: bool) -> Taken |
     ).first()
     if note is None or (md5_wanted and not note.md5):
         return None
-    bad = Blob.objects.filter(sha256=note.sha256, state=Blob.State.QUARANTINED)
-    if bad.exists() or storage.size(note.sha256) != source.size:
+    found = storage.look(note.sha256)
+    if found is None or found.size != source.size:
+        return None
+    blob = Blob.objects.filter(sha256=note.sha256).first()
+    if blob is not None and (
+        blob.state == Blob.State.QUARANTINED or blob.change(found, storage.address)
+    ):
         return None
     digest = Digest(note.sha256, note.git_oid, note.md5, note.is_text)
     return Taken(source.path, source.size, digest, repaired=False)

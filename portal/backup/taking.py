@@ -18,6 +18,7 @@ from portal.backup.layout import BlobLine, Dump, Statement
 from portal.errors import BackupError
 from weights import moving
 from weights.errors import BlobMissing, SourceUnusable
+from weights.models import Blob
 from weights.storage import BlobStorage, blob_storage, store_at
 
 #: How long an upload may be on its way before it counts as left behind.
@@ -125,8 +126,10 @@ def _copy(
             taken.present += 1
             progress(blob.size)
             continue
+        row = Blob.objects.filter(sha256=blob.sha256).first()
+        version = row.served_version(source) if row else ""
         try:
-            moving.copy(blob.sha256, source, target, progress)
+            moving.copy(blob.sha256, source, target, progress, version=version)
         except BlobMissing:
             taken.damaged.append(f"{blob.sha256}: missing in {source.address}")
         except SourceUnusable as error:

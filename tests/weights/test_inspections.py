@@ -266,7 +266,12 @@ def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at
     Inspection.objects.filter(blob=blob_of(revision, "a.safetensors")).delete()  # never looked at
     settings.PICKLE_IMPORTS = ["numpy.dtype"]  # and this one by other rules
     sent: list[int] = []
-    monkeypatch.setattr(queueing, "queue_now", lambda task, blob_id: not sent.append(blob_id))
+
+    def send(task: str, blob_id: int) -> bool:
+        sent.append(blob_id)
+        return True
+
+    monkeypatch.setattr(queueing, "queue_now", send)
     checkpoint = revision.checkpoint
     checkpoint.tier = strict_tier
     with django_capture_on_commit_callbacks(execute=True):

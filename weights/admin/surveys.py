@@ -1,4 +1,4 @@
-"""What stands in the store, as staff see it: each look at it, and what is missing or orphaned."""
+"""What stands in the store, as staff see it: each look at it, and what is wrong there."""
 
 from django.contrib import admin
 
@@ -10,7 +10,7 @@ from weights.models import StoreFinding, StoreSurvey
 class StoreSurveyAdmin(ReadOnlyAdmin):
     list_display = [
         *("started_at", "finished_at", "stored", "stored_bytes"),
-        *("changed", "missing", "orphaned", "trouble", "store"),
+        *("changed", "missing", "overlaid", "orphaned", "trouble", "store"),
     ]
     date_hierarchy = "started_at"
 

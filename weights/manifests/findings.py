@@ -30,9 +30,14 @@ def of_sources(sources: Iterable[Source]) -> list[Finding]:
 def of_revision(revision: Revision, storage: BlobStorage) -> list[Finding]:
     """The same of files that are stored already, and what their hashes tell."""
     files = list(revision.files.select_related("blob"))
-    hashes = {file.path: file.sha256 for file in files}
+    blobs = {file.path: file.blob for file in files}
+
+    def read(path: str, most: int) -> bytes:
+        blob = blobs[path]
+        return storage.excerpt(blob.sha256, most, blob.served_version(storage))
+
     listed = [Listed(file.path, file.size, file.sha256) for file in files]
-    found = lint.lint(listed, lambda path, most: storage.excerpt(hashes[path], most))
+    found = lint.lint(listed, read)
     return found + lint.duplicates(listed)
 
 

@@ -120,14 +120,15 @@ def _document_faults(
 def _blob_faults(
     blob: Blob, store: BlobStorage, proof: Proof, wanted: bool, progress: Callable[[int], None]
 ) -> Iterator[str]:
-    size = store.size(blob.sha256)
-    if size is None:
+    version = blob.served_version(store)
+    stands = store.look(blob.sha256, version)
+    if stands is None:
         yield f"{described(blob)}: missing"
-    elif size != blob.size:
-        yield f"{described(blob)}: {size} bytes instead of {blob.size}"
+    elif stands.size != blob.size:
+        yield f"{described(blob)}: {stands.size} bytes instead of {blob.size}"
     elif wanted:
         try:
-            found = _digest(store, blob.sha256, progress)
+            found = _digest(store, blob.sha256, version, progress)
         except BlobMissing:
             yield f"{described(blob)}: missing"
             return
@@ -137,10 +138,10 @@ def _blob_faults(
             yield f"{described(blob)}: its bytes have SHA-256 {found}"
 
 
-def _digest(store: BlobStorage, sha256: str, progress: Callable[[int], None]) -> str:
+def _digest(store: BlobStorage, sha256: str, version: str, progress: Callable[[int], None]) -> str:
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
-    with store.open(sha256) as stream:
+    with store.open(sha256, version=version) as stream:
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             digest.update(buffer[:count])
             progress(count)

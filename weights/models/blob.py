@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from weights.storage import Stored
+    from weights.storage import BlobStorage, Stored
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
@@ -101,12 +101,18 @@ class Blob(models.Model):
         """The version that was verified in this store; empty where none is known."""
         return self.version if self.version_in == store else ""
 
+    def served_version(self, storage: "BlobStorage") -> str:
+        """The version that people are sent to; empty where it is whatever stands there."""
+        return self.version_of(storage.address) if storage.binds_versions else ""
+
     def change(self, found: "Stored", store: str) -> str:
         """What shows that it was written to since it was verified, as a sentence; else empty."""
         if found.size != self.size:
             return f"it has {found.size} bytes in the store instead of {self.size}"
         if self.mark and self.version_in == store and found.mark != self.mark:
             return "it was written to in the store after it had been verified"
+        if found.sha256 and found.sha256 != self.sha256:
+            return f"the store itself says that its bytes have SHA-256 {found.sha256}"
         return ""
 
 

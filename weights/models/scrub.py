@@ -26,6 +26,9 @@ class StoreSurvey(models.Model):
     stored_bytes = models.BigIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0, help_text="Written to since verified")
     missing = models.PositiveIntegerField(default=0, help_text="Blobs that the store lacks")
+    overlaid = models.PositiveIntegerField(
+        default=0, help_text="Blobs with newer bytes, or a removal, over the verified version"
+    )
     orphaned = models.PositiveIntegerField(default=0, help_text="Objects that no blob names")
     #: Why nothing may be concluded from it; empty for a good one.
     trouble = models.CharField(max_length=500, blank=True)
@@ -45,11 +48,12 @@ class StoreSurvey(models.Model):
 
 
 class StoreFinding(models.Model):
-    """What the last good survey found missing or orphaned, and since when."""
+    """What the last good survey found missing, orphaned or overlaid, and since when."""
 
     class Kind(models.TextChoices):
         MISSING = "missing", "The store does not hold it"
         ORPHANED = "orphaned", "No blob names it"
+        OVERLAID = "overlaid", "Newer bytes or a removal lie over the version that is served"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     key = models.CharField(max_length=1024, help_text="Its place in the store")

@@ -1,5 +1,8 @@
 """Look over the store without reading it: what is missing, what nobody names, what was written to.
 
+Judged is what people are given. Where that is one version of an object, newer bytes over it, or
+a removal, condemn nothing; they are told of as such.
+
 A survey writes nothing until it has ended, then all at once: a kill leaves the last one's
 findings. Nothing in the store is ever deleted by it.
 """
@@ -7,7 +10,8 @@ findings. Nothing in the store is ever deleted by it.
 import itertools
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -37,6 +41,8 @@ LISTED = 1000
 AGAIN = timedelta(minutes=10)
 KEPT = timedelta(days=90)
 _BATCH = 500
+#: Questions to a remote store at once: one for each blob, by which it tells size, mark, checksum.
+_ASKED_AT_ONCE = 8
 
 
 @dataclass
@@ -49,6 +55,21 @@ class _Seen:
     changed: list[tuple[int, str]] = field(default_factory=list)
     orphaned: int = 0
     orphans: dict[str, int] = field(default_factory=dict)
+    #: What lies over the version that people are given, by key, in bytes; 0 for a removal.
+    overlaid: dict[str, int] = field(default_factory=dict)
+
+    def judge(
+        self, blob: Blob, newest: Stored, served: Stored | None, storage: BlobStorage
+    ) -> None:
+        """Note what the store says of a verified blob: of the newest, and of what is given out."""
+        version = blob.served_version(storage)
+        if served is None:
+            if version:
+                self.changed.append((blob.pk, "the version that was verified is gone"))
+        elif why := blob.change(served, storage.address):
+            self.changed.append((blob.pk, why))
+        elif version and (newest.size, newest.mark) != (served.size, served.mark):
+            self.overlaid[newest.key] = newest.size
 
 
 class _Superseded(Exception):
@@ -112,15 +133,15 @@ def _walk(begun: StoreSurvey, storage: BlobStorage) -> _Seen:
     old = begun.started_at - YOUNG
     for batch in _batches(_alive(begun, storage.everything())):
         known = _known(batch)
+        served = _served(known, storage)
         for one in batch:
             seen.stored += 1
             seen.stored_bytes += one.size
             blob = known.get(one.key)
             if blob is not None:
                 seen.blobs.add(blob.pk)
-                verified = blob.state == Blob.State.VERIFIED
-                if verified and (why := blob.change(one, storage.address)):
-                    seen.changed.append((blob.pk, why))
+                if blob.state == Blob.State.VERIFIED:
+                    seen.judge(blob, one, served.get(one.key, one), storage)
             elif one.modified < old:
                 seen.orphaned += 1
                 if len(seen.orphans) < LISTED:
@@ -149,18 +170,44 @@ def _alive(begun: StoreSurvey, stored: Iterable[Stored]) -> Iterator[Stored]:
 def _known(batch: list[Stored]) -> dict[str, Blob]:
     """By their place in the store, the blobs that belong there: one query."""
     names = {one.key.rpartition("/")[2] for one in batch}
-    wanted = ("sha256", "size", "state", "mark", "version_in")
+    wanted = ("sha256", "size", "state", "mark", "version", "version_in")
     blobs = Blob.objects.filter(sha256__in=names).only(*wanted)
     return {blob_key(blob.sha256): blob for blob in blobs}
 
 
+def _served(known: dict[str, Blob], storage: BlobStorage) -> dict[str, Stored | None]:
+    """What a remote store says of the verified ones as people are given them, by key.
+
+    A list of a bucket tells neither checksums nor older versions.
+    """
+    if storage.is_local:
+        return {}
+    verified = {key: blob for key, blob in known.items() if blob.state == Blob.State.VERIFIED}
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        return dict(zip(verified, pool.map(_looker(storage), verified.values()), strict=True))
+
+
+def _looker(storage: BlobStorage) -> Callable[[Blob], Stored | None]:
+    return lambda blob: storage.look(blob.sha256, blob.served_version(storage))
+
+
 def _missing(begun: StoreSurvey, seen: _Seen, storage: BlobStorage) -> list[Blob]:
-    """Blobs older than the survey that it has not met, each looked for once more."""
-    older = Blob.objects.filter(created_at__lt=begun.started_at).only("sha256", "size")
+    """Blobs older than the survey that it has not met, each looked for once more.
+
+    One whose served version still stands under a removal is none of them.
+    """
+    wanted = ("sha256", "size", "version", "version_in")
+    older = Blob.objects.filter(created_at__lt=begun.started_at).only(*wanted)
     unmet = [blob for blob in older.iterator() if blob.pk not in seen.blobs]
     if _trouble(len(unmet), len(seen.blobs)):
         return unmet
-    return [blob for blob in unmet if storage.look(blob.sha256) is None]
+    missing = []
+    for blob in unmet:
+        if _looker(storage)(blob) is None:
+            missing.append(blob)
+        elif blob.served_version(storage):
+            seen.overlaid[blob_key(blob.sha256)] = 0
+    return missing
 
 
 def _trouble(missing: int, there: int) -> str:
@@ -186,18 +233,28 @@ def _end(begun: StoreSurvey, seen: _Seen, missing: list[Blob], trouble: str) -> 
         survey.stored, survey.stored_bytes = seen.stored, seen.stored_bytes
         survey.changed, survey.orphaned = len(seen.changed), seen.orphaned
         survey.missing, survey.trouble = len(missing), trouble[:500]
+        survey.overlaid = len(seen.overlaid)
         survey.save()
         if not trouble:
             lost = {blob_key(blob.sha256): blob.size for blob in missing[:LISTED]}
             _keep(Kind.MISSING, lost, survey.started_at)
             _keep(Kind.ORPHANED, seen.orphans, survey.started_at)
-        names = ("stored", "changed", "missing", "orphaned", "trouble")
+            overlaid = dict(itertools.islice(seen.overlaid.items(), LISTED))
+            _keep(Kind.OVERLAID, overlaid, survey.started_at)
+        names = ("stored", "changed", "missing", "overlaid", "orphaned", "trouble")
         details = {name: getattr(survey, name) for name in names}
         AuditEvent.record("store.surveyed", target=survey, details=details)
     if trouble:
         log.error("nothing is concluded from looking over %s: %s", survey.store, trouble)
     else:
         _have_checked(seen.changed, missing)
+    if seen.overlaid:
+        log.error(
+            "%s blobs of %s have newer bytes or a removal over the version that was verified;"
+            " people are given the verified one",
+            len(seen.overlaid),
+            survey.store,
+        )
     return survey
 
 

@@ -25,6 +25,7 @@ class FileStorage:
     """Keeps each blob at `<root>/aa/bb/<sha256>`, written beside it first and then renamed."""
 
     is_local = True
+    binds_versions = False
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -32,6 +33,9 @@ class FileStorage:
         self._prefix = f"{root}/"
         # On the same filesystem as the blobs, so that the rename is one atomic step.
         self._uploads = root / ".uploads"
+
+    def keeps_versions(self) -> bool:
+        return False
 
     @contextmanager
     def receive(self) -> Iterator["FileUpload"]:
@@ -57,7 +61,7 @@ class FileStorage:
         except OSError as error:
             raise _refusal(error, self.root) from error
 
-    def look(self, sha256: str) -> Stored | None:
+    def look(self, sha256: str, version: str = "") -> Stored | None:
         try:
             key = blob_key(sha256)
             # As text: each HEAD asks, and a `Path` costs more than the call.
@@ -75,7 +79,7 @@ class FileStorage:
         except OSError as error:
             raise _refusal(error, self.root) from error
 
-    def open(self, sha256: str, *, start: int = 0) -> BinaryIO:
+    def open(self, sha256: str, *, start: int = 0, version: str = "") -> BinaryIO:
         try:
             return cast(BinaryIO, FileReader(self.local_path(sha256), blob_key(sha256), start))
         except FileNotFoundError as error:
@@ -91,7 +95,7 @@ class FileStorage:
                 found += part
         return bytes(content[:found])
 
-    def excerpt(self, sha256: str, most: int) -> bytes:
+    def excerpt(self, sha256: str, most: int, version: str = "") -> bytes:
         with self.open(sha256) as stream:
             return stream.read(most)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -21,13 +21,15 @@ class Stored:
     """What a store says of one thing in it, without reading it.
 
     `mark` changes whenever somebody writes to it: a file's modification time in nanoseconds,
-    an S3 object's entity tag. Marks of two stores say nothing of each other.
+    an S3 object's entity tag. Marks of two stores say nothing of each other. `sha256` is what
+    the store itself computed of all the bytes, in hex; empty where it keeps no such thing.
     """
 
     key: str
     size: int
     mark: str
     modified: datetime
+    sha256: str = field(default="", compare=False)
 
 
 class PastTheEnd(StorageUnavailable):
@@ -51,6 +53,11 @@ class BlobStorage(Protocol):
     address: str
     #: Whether the bytes lie on this machine; from elsewhere they leave by signed addresses.
     is_local: bool
+    #: Whether people are given the version that they are sent to, whatever lies over it by now.
+    binds_versions: bool
+
+    def keeps_versions(self) -> bool:
+        """Whether what is written over stays, as an older version; asked of the store now."""
 
     def receive(self) -> AbstractContextManager[Upload]:
         """Take bytes in; leaving without `commit` leaves nothing behind."""
@@ -58,16 +65,18 @@ class BlobStorage(Protocol):
     def size(self, sha256: str) -> int | None:
         """Bytes; None when the store does not hold the blob."""
 
-    def open(self, sha256: str, *, start: int = 0) -> BinaryIO:
+    def open(self, sha256: str, *, start: int = 0, version: str = "") -> BinaryIO:
         """The bytes from `start` on as an unbuffered stream; raises BlobMissing, PastTheEnd.
+
+        `version` asks for one state of the object, where the store keeps versions.
 
         It tells as `stored` how the blob stood there when it was opened, and as `version` which
         one it reads, where the store keeps versions. Whoever reads it once and to the end asks
         for `forgetful()`: a function of (start, length) that says that these bytes are done with.
         """
 
-    def look(self, sha256: str) -> Stored | None:
-        """How the blob stands there now; None when the store does not hold it."""
+    def look(self, sha256: str, version: str = "") -> Stored | None:
+        """How the blob, or this version of it, stands there now; None when it does not."""
 
     def everything(self) -> Iterator[Stored]:
         """All that stands where blobs do, each once, in no order; unfinished uploads left out.
@@ -81,7 +90,7 @@ class BlobStorage(Protocol):
         `version` asks for one state of the object, where the store keeps versions.
         """
 
-    def excerpt(self, sha256: str, most: int) -> bytes:
+    def excerpt(self, sha256: str, most: int, version: str = "") -> bytes:
         """The first bytes, for somebody who waits: they come within ten seconds or not at all."""
 
     def local_path(self, sha256: str) -> Path | None:

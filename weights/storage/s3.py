@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 import zlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -59,7 +59,7 @@ _PROBE = "0" * 64
 _STAGING = "staging/"
 
 Checksums = Literal["sha256", "crc32", "none"]
-_GONE = {"404", "NoSuchKey", "NotFound"}
+_GONE = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 _PAST = {"416", "InvalidRange"}
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
@@ -108,6 +108,7 @@ class S3Storage:
         self._credentials = session.get_credentials()
         self._presigner: tuple[Key, Presigner | None] | None = None
         self._cdn = cdn
+        self.binds_versions = cdn is None
         self.checksums = checksums
         self.copying = TransferConfig(
             multipart_threshold=COPY_IN_PARTS_FROM, multipart_chunksize=COPY_IN_PARTS_FROM
@@ -128,10 +129,18 @@ class S3Storage:
         except BlobMissing:
             return None
 
-    def look(self, sha256: str) -> Stored | None:
+    def keeps_versions(self) -> bool:
+        with self.asking():
+            found = self._quick.get_bucket_versioning(Bucket=self.bucket)
+        return found.get("Status") == "Enabled"
+
+    def look(self, sha256: str, version: str = "") -> Stored | None:
+        wanted: dict[str, str] = {"VersionId": version} if version else {}
+        if self.checksums == "sha256":
+            wanted["ChecksumMode"] = "ENABLED"
         try:
             with self.asking():
-                found = self.client.head_object(**self.at(sha256))
+                found = self.client.head_object(**self.at(sha256), **wanted)  # type: ignore[arg-type]
         except BlobMissing:
             return None
         return _stored(blob_key(sha256), found["ContentLength"], found)
@@ -145,8 +154,10 @@ class S3Storage:
                     if not key.startswith(_STAGING):
                         yield _stored(key, found["Size"], found)
 
-    def open(self, sha256: str, *, start: int = 0) -> BinaryIO:
+    def open(self, sha256: str, *, start: int = 0, version: str = "") -> BinaryIO:
         part: Any = {"Range": f"bytes={start}-"} if start else {}
+        if version:
+            part["VersionId"] = version
         with self.asking():
             found = self.client.get_object(**self.at(sha256), **part)
         status = found["ResponseMetadata"]["HTTPStatusCode"]
@@ -171,10 +182,11 @@ class S3Storage:
         with S3Reader(found["Body"], version, stored) as stream:
             return b"".join(iter(lambda: stream.read(1 << 20) or b"", b""))
 
-    def excerpt(self, sha256: str, most: int) -> bytes:
+    def excerpt(self, sha256: str, most: int, version: str = "") -> bytes:
         end = time.monotonic() + EXCERPT_SECONDS
+        wanted: Any = {"VersionId": version} if version else {}
         with self.asking():
-            found = self._quick.get_object(**self.at(sha256))
+            found = self._quick.get_object(**self.at(sha256), **wanted)
             try:
                 return _read_until(found["Body"], min(most, found["ContentLength"]), end)
             finally:
@@ -318,7 +330,16 @@ class S3Storage:
 
 def _stored(key: str, size: int, found: Any) -> Stored:
     """By its entity tag, as the store gives it with an object, its head and in lists."""
-    return Stored(key, size, str(found["ETag"]).strip('"'), found["LastModified"])
+    mark = str(found["ETag"]).strip('"')
+    return Stored(key, size, mark, found["LastModified"], _own_sha256(found))
+
+
+def _own_sha256(found: Any) -> str:
+    """What the store computed of all the bytes, in hex; one made of those of parts is no such."""
+    told = str(found.get("ChecksumSHA256", ""))
+    if found.get("ChecksumType") == "COMPOSITE" or "-" in told:
+        return ""
+    return b64decode(told).hex()
 
 
 def _clamp(seconds: int, left: int | None = None) -> int:

@@ -70,8 +70,8 @@ def inspect(blob_id: int, *, storage: BlobStorage | None = None) -> None:
         return
     try:
         try:
-            version = lease.blob.version_of((storage or blob_storage()).address)
-            looks = inspecting.look(lease, storage or blob_storage(), version)
+            store = storage or blob_storage()
+            looks = inspecting.look(lease, store, lease.blob.served_version(store))
         except (BlobMissing, StorageUnavailable, OSError) as error:
             inspect_later(lease, str(error))
             return

@@ -4,14 +4,15 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
 from weights import resumable_sha256
-from weights.models import HashProgress
+from weights.errors import BlobMissing
+from weights.models import Blob, HashProgress
 from weights.read_ahead import BUFFER, read_ahead
 from weights.resumable_sha256 import ResumableSha256
 from weights.storage import BlobStorage
@@ -57,7 +58,7 @@ def hash_stored(
     store raises, and LeaseLost.
     """
     ends = time.monotonic() + STEP_SECONDS if steps else math.inf
-    with _opened(lease.blob.pk, lease.blob.sha256, storage) as (stream, digest, start):
+    with _opened(lease.blob, storage) as (stream, digest, start):
         version, mark = getattr(stream, "version", ""), stream.stored.mark
         at = saved = forgotten = start
         forget = stream.forgetful()
@@ -83,24 +84,38 @@ def hash_stored(
 
 
 @contextmanager
-def _opened(blob_id: int, sha256: str, storage: BlobStorage) -> Iterator[tuple[Any, Any, int]]:
+def _opened(blob: Blob, storage: BlobStorage) -> Iterator[tuple[Any, Any, int]]:
     """The stream, the digest of all before it, and where it begins."""
     layout = resumable_sha256.layout()
-    saved = HashProgress.objects.filter(blob=blob_id, store=storage.address, layout=layout).first()
+    saved = HashProgress.objects.filter(blob=blob, store=storage.address, layout=layout).first()
     if saved is not None and layout:
-        stream = _opened_at(saved, sha256, storage)
+        stream = _opened_at(saved, blob, storage)
         if stream is not None:
             with stream:
                 yield stream, ResumableSha256(bytes(saved.state)), saved.at
             return
-    with storage.open(sha256) as stream:
+    with _served(blob, storage) as stream:
         yield stream, ResumableSha256() if layout else hashlib.sha256(), 0
 
 
-def _opened_at(saved: HashProgress, sha256: str, storage: BlobStorage) -> Any:
+def _served(blob: Blob, storage: BlobStorage, start: int = 0) -> Any:
+    """The version that people are sent to; the newest one where that is gone or never was good.
+
+    So bytes that somebody laid over good ones condemn nothing that is given out, and good ones
+    that were put over bad ones are found.
+    """
+    was_good = blob.last_verified_at is not None and blob.state != Blob.State.QUARANTINED
+    version = blob.served_version(storage) if was_good else ""
+    if version:
+        with suppress(BlobMissing):
+            return storage.open(blob.sha256, start=start, version=version)
+    return storage.open(blob.sha256, start=start)
+
+
+def _opened_at(saved: HashProgress, blob: Blob, storage: BlobStorage) -> Any:
     """The stream from there on; None if it is no longer of what was hashed."""
     try:
-        stream: Any = storage.open(sha256, start=saved.at)
+        stream = _served(blob, storage, saved.at)
     except PastTheEnd:
         return None
     found = (getattr(stream, "version", ""), stream.stored.mark)

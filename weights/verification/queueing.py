@@ -117,10 +117,16 @@ def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
 
 
 def begin_again(sha256: str) -> None:
-    """Good bytes were put in the place of lost or bad ones: they are to be proved anew."""
+    """Good bytes were put in the place of lost or bad ones: they are to be proved anew.
+
+    Whatever version was verified before is bound no longer: the newest one is read.
+    """
     Blob.objects.filter(sha256=sha256, held=False).update(
         state=Blob.State.UPLOADED,
         quarantine_reason="",
+        version="",
+        mark="",
+        version_in="",
         leased_until=None,
         attempts=0,
         check_due_at=timezone.now(),

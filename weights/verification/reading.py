@@ -90,6 +90,9 @@ def read(reading: Reading, storage: BlobStorage) -> Finding | HandedOn:
     reason = f"its bytes in the store have SHA-256 {found.sha256} instead of {blob.sha256}"
     if found.size != blob.size:
         reason = f"it has {found.size} bytes in the store instead of {blob.size}"
+    served = blob.served_version(storage)
+    if served and served != found.version:
+        reason += "; that is the newest version, for the one that was verified is gone"
     return Finding(Result.MISMATCH, reason, found.sha256, found.size)
 
 

@@ -199,7 +199,9 @@ def _preview(caller: Caller, decision: gate.Decision) -> str | None:
     if file is None or file.size > PREVIEW_LARGEST:
         return None
     try:
-        text = blob_storage().excerpt(file.sha256, PREVIEW_LARGEST + 1).decode("utf-8")
+        storage = blob_storage()
+        version = file.blob.served_version(storage)
+        text = storage.excerpt(file.sha256, PREVIEW_LARGEST + 1, version).decode("utf-8")
     except (UnicodeDecodeError, BlobMissing, StorageUnavailable):
         return None
     if "\x00" in text:

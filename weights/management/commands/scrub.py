@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if wrong:
             raise CommandError(
-                f"damaged, missing, unreadable or unread for too long: {wrong}"
+                f"damaged, missing, overlaid, unreadable or unread for too long: {wrong}"
                 f" {'blob' if wrong == 1 else 'blobs'}; docs/operating.md says what to do"
             )
 
@@ -74,17 +74,20 @@ class Command(BaseCommand):
         return len(bad | self._tell_survey(survey))
 
     def _tell_survey(self, survey: StoreSurvey) -> set[str]:
-        """What stands in the store beside what should; those that are missing."""
+        """What stands in the store beside what should; those that are missing or overlaid."""
         self.stdout.write(f"stored {survey.stored}")
         self.stdout.write(f"changed {survey.changed}")
         self.stdout.write(f"missing {survey.missing}")
+        if survey.overlaid:
+            self.stdout.write(f"overlaid {survey.overlaid}")
         self.stdout.write(f"orphaned {survey.orphaned}")
         for finding in scrub.findings():
             self.stderr.write(
                 f"{finding.kind}: {finding.key} ({finding.size} bytes,"
                 f" since {finding.first_seen_at:%Y-%m-%d %H:%M})"
             )
-        keys = scrub.findings().filter(kind=StoreFinding.Kind.MISSING).values_list("key", flat=True)
+        wrong = [StoreFinding.Kind.MISSING, StoreFinding.Kind.OVERLAID]
+        keys = scrub.findings().filter(kind__in=wrong).values_list("key", flat=True)
         names = {key.rpartition("/")[2] for key in keys}
         return {described(blob) for blob in Blob.objects.filter(sha256__in=names)}
 
