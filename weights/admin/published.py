@@ -1,7 +1,7 @@
 """The staff's view of what is published: families, checkpoints, revisions, their files and keys."""
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
