@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as portal_settings
 from django.test import Client
-from playwright.sync_api import BrowserContext, Frame, Page
+from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from accounts.models import Tier, User
 from accounts.roles import Role
@@ -157,7 +157,7 @@ def test_all_of_it_works_without_scripts(
     page.goto(desk.url + QUEUE)
     page.locator("select[name=state]").select_option("returned")
     page.get_by_role("button", name="Show").click()
-    assert page.locator("#result_list tbody tr").count() == 1
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
 
 
 def test_the_desk_is_sound_to_look_at(

@@ -13,7 +13,9 @@ from accounts.roles import Role
 from tests import services
 from tests.install import Install, made_in
 
-pytestmark = [pytest.mark.one_database, pytest.mark.xdist_group("quickstart")]
+pytestmark = pytest.mark.one_database
+#: They share one running install, so they belong into one process of the suite.
+together = pytest.mark.xdist_group("quickstart")
 
 
 @pytest.fixture
@@ -34,6 +36,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install]:
 # -- while it runs ------------------------------------------------------------------------
 
 
+@together
 def test_the_first_start_says_who_may_sign_in_and_then_that_it_is_ready(running: Install) -> None:
     lines = running.said[: running.said.index("Ready: ")].splitlines()
     assert f"admin: {running.url}/admin/" in lines
@@ -42,6 +45,7 @@ def test_the_first_start_says_who_may_sign_in_and_then_that_it_is_ready(running:
     assert running.answers()
 
 
+@together
 def test_the_first_account_has_every_role_and_its_password_is_kept_nowhere(
     running: Install,
 ) -> None:
@@ -53,6 +57,7 @@ def test_the_first_account_has_every_role_and_its_password_is_kept_nowhere(
         assert not path.is_file() or password not in path.read_bytes(), path
 
 
+@together
 @pytest.mark.parametrize("name", ["broker", "web", "worker", "beat"])
 def test_a_killed_child_is_started_again(running: Install, name: str) -> None:
     killed = running.child(name)
@@ -62,6 +67,7 @@ def test_a_killed_child_is_started_again(running: Install, name: str) -> None:
     services.wait_until(lambda: _worker_answers(running), "the worker", seconds=30, pause=0.5)
 
 
+@together
 def test_commands_work_while_the_broker_is_dead(running: Install) -> None:
     os.kill(running.child("broker"), signal.SIGKILL)
     made = running.manage("create_account", "mira", "mira@example.org", "--role", "reviewer")
@@ -69,6 +75,7 @@ def test_commands_work_while_the_broker_is_dead(running: Install) -> None:
     services.wait_until(lambda: _worker_answers(running), "the worker", seconds=30, pause=0.5)
 
 
+@together
 def test_a_second_instance_on_the_same_folder_is_refused(running: Install) -> None:
     second = Install(running.data_dir, services.free_port(), running.log)
     refused = second.refused("--no-demo")
