@@ -2,26 +2,41 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from typing import Protocol
 
 BUFFER = 2 * 1024 * 1024
 #: One that is worked on, and two that are being filled or wait.
 BUFFERS = 3
+_SMALLEST = 64 * 1024
 
 
 class Readable(Protocol):
     def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
+def blocks_of(stream: Readable, size: int) -> AbstractContextManager[Iterator[memoryview]]:
+    """The bytes of a stream that holds about `size`, as writable views.
+
+    Each is good until the next is asked for. The same few buffers are used again and again, so
+    memory stays flat for any size. What reading raises is raised where the next view is asked
+    for. Of what fits into one buffer nothing can be read ahead.
+    """
+    if size <= BUFFER:
+        return nullcontext(_in_turn(stream, max(_SMALLEST, size)))
+    return read_ahead(stream, BUFFER)
+
+
+def _in_turn(stream: Readable, size: int) -> Iterator[memoryview]:
+    buffer = memoryview(bytearray(size))
+    while count := stream.readinto(buffer):
+        yield buffer[:count]
+
+
 @contextmanager
 def read_ahead(stream: Readable, size: int = BUFFER) -> Iterator[Iterator[memoryview]]:
-    """The stream's bytes as writable views, each good until the next is asked for.
-
-    The same few buffers are used again and again, so memory stays flat for any size. What
-    reading raises is raised where the next view is asked for.
-    """
+    """The same for a stream of any length, in buffers of `size` bytes."""
     empty: SimpleQueue[memoryview | None] = SimpleQueue()
     full: SimpleQueue[tuple[memoryview, int] | BaseException] = SimpleQueue()
     for _ in range(BUFFERS):

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from tests import factories
-from weights import publishing, verification
+from weights import publishing, read_ahead, verification
 from weights.errors import StorageUnavailable
 from weights.models import Blob, Revision, VerificationRun
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
-from weights.verification import checking, hashing, leases, queueing
+from weights.verification import checking, leases, queueing
 from weights.verification.leases import LEASE
 from weights.verification.outcomes import REREADS, TRIES
 
@@ -249,7 +249,7 @@ def test_a_long_read_renews_its_lease_and_shows_how_far_it_is(
     shard: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "SIGN_OF_LIFE", 0.0)
-    monkeypatch.setattr(hashing, "BUFFER", 1000)
+    monkeypatch.setattr(read_ahead, "BUFFER", 1000)
     seen: list[int] = []
     save = VerificationRun.save
 

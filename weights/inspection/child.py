@@ -5,6 +5,7 @@ process sends a job with two pipes; the fork reads parts of the file by one of t
 by the other. Nothing of a stranger reaches the process that forks.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -95,6 +96,7 @@ def main() -> None:
         importlib.import_module(f"weights.inspection.{module}")
     importlib.import_module("weights.inspection.safetensors_file").library()
     importlib.import_module("numpy")  # which that library asks for when it opens a file
+    gc.freeze()  # a collection in a fork would copy every page it looks at
     with socket.socket(fileno=int(sys.argv[1])) as control:
         work(control)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from weights.inspection import kinds
 from weights.inspection.allowed import allowed
-from weights.inspection.source import Source
+from weights.inspection.source import Blocks, Source
 
 
 def inspect(source: Source, family: str, extra: list[str]) -> dict[str, Any]:
     """The verdict as plain values; `extra` imports are allowed beside the standard ones."""
-    return kinds.inspect(source, family, allowed(extra)).as_json()
+    return kinds.inspect(Blocks(source), family, allowed(extra)).as_json()

@@ -43,7 +43,8 @@ def verify(
     What lasts longer than a step of `weights.verification.hashing` is queued to go on, or left
     to whoever sets the pace to come again; without `steps` it is done in one go.
     """
-    lease = claim(Blob.objects.awaiting_result(), blob_id, attempts=F("attempts") + 1)
+    reading = {"attempts": F("attempts") + 1, "state": _at_work(Blob.State.HASHING)}
+    lease = claim(Blob.objects.awaiting_result(), blob_id, **reading)
     if lease is None:
         return
     run = _begin_run(lease.blob, worker)
@@ -86,18 +87,21 @@ def _pass(reading: Reading, storage: BlobStorage) -> tuple[Finding | HandedOn, l
     finding = read(reading, storage)
     if isinstance(finding, HandedOn) or finding.result != Result.VERIFIED or reading.blob.held:
         return finding, []
-    state = Case(When(state__in=UNVERIFIED, then=Value(Blob.State.SCANNING)), default=F("state"))
-    reading.lease.renew(state=state)
+    reading.lease.renew(state=_at_work(Blob.State.SCANNING))
     try:
         return finding, inspecting.look(reading.lease, storage, finding.version, afresh=True)
     except (BlobMissing, StorageUnavailable, OSError) as error:
         return not_read(error), []
 
 
+def _at_work(state: Blob.State) -> Case:
+    """The step that a blob is at which was never verified; another keeps its state."""
+    return Case(When(state__in=UNVERIFIED, then=Value(state)), default=F("state"))
+
+
 def _begin_run(blob: Blob, worker: str) -> VerificationRun:
     """Note who reads from when; a run that still seems to go on was its worker's last."""
     _abandon(blob.runs.filter(result=Result.RUNNING))
-    Blob.objects.filter(pk=blob.pk, state__in=UNVERIFIED).update(state=Blob.State.HASHING)
     return VerificationRun.objects.create(
         blob=blob, worker=worker or f"{socket.gethostname()}:{os.getpid()}"
     )

@@ -13,7 +13,7 @@ from django.utils import timezone
 from weights import resumable_sha256
 from weights.errors import BlobMissing
 from weights.models import Blob, HashProgress
-from weights.read_ahead import BUFFER, read_ahead
+from weights.read_ahead import blocks_of
 from weights.resumable_sha256 import ResumableSha256
 from weights.storage import BlobStorage
 from weights.storage.protocol import PastTheEnd
@@ -23,7 +23,6 @@ from weights.verification.leases import Lease
 SAVED_EACH = 1024**3
 #: Seconds of one step; a task lasts ten minutes at most, and formats are inspected in it too.
 STEP_SECONDS = 480.0
-_SMALLEST = 64 * 1024
 #: Bytes after which the pages of a file are given back.
 _FORGET_EACH = 16 * 1024 * 1024
 
@@ -62,8 +61,7 @@ def hash_stored(
         version, mark = getattr(stream, "version", ""), stream.stored.mark
         at = saved = forgotten = start
         forget = stream.forgetful()
-        size = min(BUFFER, max(_SMALLEST, stream.stored.size))
-        with read_ahead(stream, size) as blocks:
+        with blocks_of(stream, stream.stored.size - start) as blocks:
             for block in blocks:
                 digest.update(block)
                 at += len(block)

@@ -5,6 +5,7 @@ it has. A result is made again when the inspector's rules have grown.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from django.conf import settings
@@ -20,6 +21,8 @@ from weights.storage import BlobStorage
 from weights.verification.leases import Lease
 
 Outcome = Inspection.Outcome
+#: What a later look at the same name may find otherwise.
+_FOUND = ["outcome", "kind", "reason", "imports", "tensors", "version", "allowed", "made_at"]
 
 
 @dataclass(frozen=True)
@@ -67,22 +70,29 @@ def look(
 
 def keep(blob: Blob, looks: list[Look]) -> None:
     """Write the results, in the transaction that writes what comes of them."""
-    for one in looks:
-        verdict = one.verdict
-        Inspection.objects.update_or_create(
-            blob=blob,
-            family=one.family,
-            defaults={
-                "outcome": verdict.outcome,
-                "kind": verdict.kind,
-                "reason": _written(verdict.reason)[:REASON_MOST],
-                "imports": [_written(name) for name in verdict.imports],
-                "tensors": verdict.tensors,
-                "version": VERSION,
-                "allowed": allowed_mark(),
-                "made_at": timezone.now(),
-            },
-        )
+    now, mark = timezone.now(), allowed_mark()
+    Inspection.objects.bulk_create(
+        [_row(blob, one, mark, now) for one in looks],
+        update_conflicts=True,
+        unique_fields=["blob", "family"],
+        update_fields=_FOUND,
+    )
+
+
+def _row(blob: Blob, one: Look, mark: str, now: datetime) -> Inspection:
+    verdict = one.verdict
+    return Inspection(
+        blob=blob,
+        family=one.family,
+        outcome=verdict.outcome,
+        kind=verdict.kind,
+        reason=_written(verdict.reason)[:REASON_MOST],
+        imports=[_written(name) for name in verdict.imports],
+        tensors=verdict.tensors,
+        version=VERSION,
+        allowed=mark,
+        made_at=now,
+    )
 
 
 def _written(text: str) -> str:

@@ -73,7 +73,6 @@ def read(reading: Reading, storage: BlobStorage) -> Finding | HandedOn:
     if isinstance(found, HandedOn):
         reading.note(found.start, found.at)
         return found
-    reading.note(found.start, found.size)
     if found.size == blob.size and found.sha256 == blob.sha256:
         return Finding(
             Result.VERIFIED,
@@ -86,6 +85,7 @@ def read(reading: Reading, storage: BlobStorage) -> Finding | HandedOn:
         )
     if found.start:  # it may be the saved state that is wrong: read all of it in one go
         HashProgress.objects.filter(blob=blob).delete()
+        reading.note(found.start, found.size)
         return HandedOn(0, found.start)
     reason = f"its bytes in the store have SHA-256 {found.sha256} instead of {blob.sha256}"
     if found.size != blob.size:

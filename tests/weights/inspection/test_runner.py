@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.weights.inspection import pickle_corpus, safetensors_corpus
+from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
 from weights.errors import StorageUnavailable
 from weights.inspection import runner
 from weights.inspection.runner import Broken, Job
@@ -92,6 +92,25 @@ def test_the_child_comes_to_the_verdict_of_the_rules(
 ) -> None:
     verdict = runner.inspect(BytesSource(content), family, extra=[])
     assert verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(("each", "most"), [(100, 1), (20_000, 40)])
+def test_a_store_is_asked_once_for_a_small_file_and_once_a_member_for_a_large_one(
+    each: int, most: int
+) -> None:
+    class Counting(BytesSource):
+        asked = 0
+
+        def read(self, start: int, length: int) -> bytes:
+            self.asked += 1
+            return super().read(start, length)
+
+    members = zip_corpus.pt(count=30)
+    for tensor in (part for part in members if "/data/" in str(part.name)):
+        tensor.content = bytes(each)
+    source = Counting(zip_corpus.packed(members))
+    assert runner.inspect(source, "pickle", extra=[]).outcome == "inspected"
+    assert source.asked <= most
 
 
 def test_a_checkpoint_of_a_terabyte_is_opened_within_the_memory() -> None:
