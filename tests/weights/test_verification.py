@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from django.utils import timezone
@@ -233,9 +233,9 @@ def test_the_result_of_a_worker_that_lost_its_lease_does_not_count(
 ) -> None:
     read = FileStorage.open
 
-    def slow(self: FileStorage, sha256: str) -> BinaryIO:
+    def slow(self: FileStorage, sha256: str, **where: Any) -> BinaryIO:
         Blob.objects.filter(sha256=sha256).update(leased_until=timezone.now() + 2 * LEASE)
-        return read(self, sha256)
+        return read(self, sha256, **where)
 
     flip(on_disk(shard))
     monkeypatch.setattr(FileStorage, "open", slow)
@@ -267,7 +267,7 @@ def test_a_long_read_renews_its_lease_and_shows_how_far_it_is(
 
 @pytest.fixture
 def _dead_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def refuse(self: FileStorage, sha256: str) -> BinaryIO:
+    def refuse(self: FileStorage, sha256: str, **where: Any) -> BinaryIO:
         raise StorageUnavailable("the store does not answer")
 
     with monkeypatch.context() as patch:
