@@ -82,6 +82,15 @@ def test_boto3_stands_in_one_module() -> None:
     assert users == {"weights/storage/s3.py"}
 
 
+def test_a_portal_that_stores_files_loads_no_boto3() -> None:
+    """Only names of types are imported from its module, which no running process does."""
+    for app in ("accounts", "weights", "portal"):
+        for source in Path(app).rglob("*.py"):
+            tree = ast.parse(source.read_text(encoding="utf-8"))
+            loaded = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+            assert "weights.storage.s3" not in loaded, source
+
+
 def test_the_gate_is_asked_by_the_doors_and_never_imports_one() -> None:
     doors = {"views", "delivery", "api", "hub_api", "publishing", "tasks", "admin"}
     imported = set().union(*map(imported_modules, Path("weights/gate").glob("*.py")))

@@ -15,9 +15,10 @@ class WeightsConfig(AppConfig):
         from accounts import transparency  # noqa: PLC0415
         from accounts.evidence import hardware  # noqa: PLC0415
         from accounts.sealing import copies, logs  # noqa: PLC0415
-        from weights import head_copies, integrity_numbers, receivers, sizes  # noqa: F401, PLC0415
+        from weights import head_copies, integrity_numbers, receivers, sizes, storage  # noqa: F401, PLC0415
         from weights.delivery import ledger  # noqa: PLC0415
 
+        storage.prepare()
         hardware.SOURCES.append(sizes.of_tier)
         transparency.TABLES.update(integrity_numbers.TABLES)
         transparency.SOURCES.append(integrity_numbers.tables)
