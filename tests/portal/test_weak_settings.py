@@ -83,7 +83,7 @@ STRONG: list[dict[str, Any]] = [
 @pytest.mark.parametrize("production", [True, False])
 @pytest.mark.parametrize("change", STRONG)
 def test_sound_settings_are_taken(change: dict[str, Any], production: bool) -> None:
-    weak_settings.refuse(SOUND | change, production=production)
+    assert weak_settings.weaknesses(SOUND | change, production=production) == []
 
 
 @pytest.mark.parametrize("production", [True, False])
@@ -109,7 +109,9 @@ def test_what_is_weak_in_production_is_refused_in_one_line(
 
 
 def test_a_developer_may_debug_on_loopback() -> None:
-    weak_settings.refuse(SOUND | ON_LOOPBACK | {"DEBUG": True}, production=False)
+    settings = SOUND | ON_LOOPBACK | {"DEBUG": True}
+    assert weak_settings.weaknesses(settings, production=False) == []
+    weak_settings.refuse(settings, production=False)
 
 
 def test_a_refusal_shows_no_secret() -> None:

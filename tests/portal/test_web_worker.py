@@ -130,9 +130,10 @@ def test_who_sends_a_body_that_is_refused_unread_still_gets_the_answer(
 def test_a_client_that_takes_nothing_is_cut_off_and_the_file_closed(
     server: tuple[str, int], large: Path
 ) -> None:
-    with _ask(server, "GET /large HTTP/1.1\r\nHost: here\r\n\r\n", room=4096):
+    with _ask(server, "GET /large HTTP/1.1\r\nHost: here\r\n\r\n", room=4096) as client:
         services.wait_until(lambda: _readers_of(large) == 1, "the download", pause=0.2)
         services.wait_until(lambda: _readers_of(large) == 0, "its end", seconds=20, pause=0.2)
+        assert len(_all_of(client)) < large.stat().st_size, "it was cut off and not finished"
 
 
 def test_a_client_that_takes_its_time_gets_everything(server: tuple[str, int]) -> None:
