@@ -477,6 +477,7 @@ def test_strangers_who_are_refused_are_counted_by_rule_and_not_written(world: Wo
 def test_who_is_refused_without_end_is_counted_from_some_row_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small.
     monkeypatch.setattr(ledger, "REFUSALS", Limit("row-refusal", 3, 3600))
     token = world.token("read", "read-gated")
     for _ in range(8):
@@ -493,6 +494,7 @@ def test_failed_sign_ins_are_written_up_to_a_bound_and_then_told_as_a_number(
     rows = AuditEvent.objects.filter(action="account.sign_in_failed").order_by("-pk")
     for quota, window, tries, written in ((2, 3600, 5, 2), (20, 36000, 1, 3)):
         limit = Limit("row-sign-in", quota, window)
+        # A bound made small; the second one lets a row through again.
         monkeypatch.setattr(account_events, "FAILED_SIGN_INS", limit)
         for _ in range(tries):
             world.sign_in("wrong")
@@ -532,6 +534,7 @@ def test_a_change_of_an_account_without_its_row_does_not_happen(
         made: AuditEvent = original(cls, name, **facts)
         return made
 
+    # A death between the change and its row, which no signal could time so well.
     monkeypatch.setattr(AuditEvent, "record", classmethod(record))
     world.client.raise_request_exception = False
     cause(world)

@@ -79,6 +79,7 @@ def test_a_rolled_back_approval_mails_nobody_and_queues_nothing(
     applicant: User, gated_tier: Tier, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued: list[str] = []
+    # What would be sent is the question; that workers get it is one of tests/journeys.
     monkeypatch.setattr("accounts.background.queue_now", lambda task, *ids: queued.append(task))
     application = factories.submitted(applicant, gated_tier)
     mails, queued[:] = OutgoingMail.objects.count(), []

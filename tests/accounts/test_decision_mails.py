@@ -144,6 +144,7 @@ def test_an_approval_says_where_to_report_a_leak(application: Application) -> No
 def test_an_approval_counts_what_it_does_not_name(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small, so that two checkpoints are more than it.
     monkeypatch.setattr("accounts.emails.NAMED", 1)
     for name in ("acme/b", "acme/a"):
         factories.published(name, application.tier)

@@ -73,6 +73,7 @@ def test_with_enough_answers_behind_it_tells_what_to_expect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert "Of the last" not in page_of(window, application)
+    # A bound made small: as many people as in earnest would take a while.
     monkeypatch.setattr("accounts.forecast.LEAST", 4)
     for _ in range(4):
         factories.submitted(factories.person(), gated_tier).approve(by=reviewer)

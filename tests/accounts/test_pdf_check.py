@@ -34,12 +34,14 @@ def test_the_child_process_says_the_same() -> None:
 
 
 def test_a_document_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A bound made small: no child starts in a millisecond.
     monkeypatch.setattr(pdf_check, "_TIME", 0.001)
     with pytest.raises(InvalidValue, match="takes too long"):
         pdf_check.demand_harmless(HARMLESS["a blank page"])
 
 
 def test_more_objects_than_a_document_needs_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A bound made small: a blank page has more objects.
     monkeypatch.setattr(pdf_child, "MOST_OBJECTS", 2)
     with pytest.raises(pdf_child.Wrong, match="heavy"):
         pdf_child.check(HARMLESS["a blank page"])

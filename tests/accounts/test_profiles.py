@@ -211,6 +211,7 @@ def test_a_silent_page_is_tried_three_times_an_hour_apart(
 def test_a_child_that_hangs_is_ended_and_counts_as_silent(
     application: Application, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small: no child answers in a millisecond.
     monkeypatch.setattr(profiles, "_TIME", 0.001)
     assert profiles.sweep(timezone.now()) == 1
     assert line(application, reviewer) == ("grey", "no answer yet")

@@ -100,6 +100,7 @@ def test_access_stays_where_the_rest_fails(
         assert Grant.objects.get().state == Grant.State.REVOKED
         raise RuntimeError("no mail")
 
+    # The last step fails, as a full disk would have it, after every other was taken.
     monkeypatch.setattr(emails, "application_reopened", fail)
     with pytest.raises(RuntimeError):
         reopen(approved, lead_reviewer)

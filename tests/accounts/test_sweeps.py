@@ -274,6 +274,7 @@ def test_one_row_that_cannot_be_settled_stops_no_other(
                 raise ValueError("a row that cannot be settled")
             release(self)
 
+        # No row is known that cannot be settled; the next one will be a fault of ours.
         monkeypatch.setattr(Application, "release_idle", fail_once)
         clock.shift(timedelta(days=9))
         assert claims.release_idle(timezone.now()) == 1

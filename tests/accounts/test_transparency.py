@@ -311,12 +311,14 @@ def test_the_solver_of_these_tests_finds_a_leak_where_there_is_one(
     """With totals and parts shown as they are, small numbers come out."""
     person = Person("2027-01", "approved", True, frozenset({"spam"}), "active")
     stayed = Person("2027-01", "approved", False, frozenset({"spam"}), "active")
+    # A hole made on purpose, to see that the solver sees it.
     monkeypatch.setattr(
         "accounts.transparency.suppression.part", lambda number, whole, small=0: number
     )
     with pytest.raises(AssertionError):
         _assert_no_small_number_can_be_worked_out([person] * 3 + [stayed] * 6)
     monkeypatch.undo()
+    # Another one.
     monkeypatch.setattr("accounts.transparency.suppression._all_free", lambda *_: True)
     with pytest.raises(AssertionError):
         _assert_no_small_number_can_be_worked_out([person] * 8 + [PEOPLE_OF_FEBRUARY])

@@ -261,6 +261,7 @@ def test_whatever_the_store_does_curl_and_the_hubs_client_go_on_where_they_were(
     factories.published("acme/open", files={"large.bin": LARGE})
     public = f"http://127.0.0.1:{middleman.server_address[1]}"
     portal = start_portal(settings_={"S3_PUBLIC_ENDPOINT_URL": public})
+    # The client's own patience, ten seconds otherwise.
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 2)
     every = list(FAILURES)
 

@@ -377,6 +377,7 @@ def test_two_backups_into_one_folder_do_not_meet(
 def test_a_missing_program_is_named_with_its_package(
     release: Revision, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # A machine without the programs, or with old ones alone.
     monkeypatch.setattr(postgres, "_DEBIAN", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match="none was found; install postgresql-client-18"):
@@ -399,6 +400,7 @@ def test_no_password_stands_in_the_arguments_of_a_program(
         seen.append((command, environment))
         run(command, environment)
 
+    # The real program still runs; its arguments are noted on the way.
     monkeypatch.setattr(postgres, "_run", noted)
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "very-secret")
     taken(manage, folder)

@@ -25,6 +25,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def shrink(name: str, quota: int) -> None:
         limit: Limit = getattr(limits, name)
+        # A bound made small, in the same window.
         monkeypatch.setattr(limits, name, Limit(limit.name, quota, limit.window))
 
     return shrink

@@ -52,6 +52,7 @@ def test_what_a_view_raises_becomes_its_page(
     def fail(*arguments: Any) -> None:
         raise error("words that nobody outside may read")
 
+    # A fault that no view is known to have.
     monkeypatch.setattr(catalogue, "_figures", fail)
     client.raise_request_exception = False
     answer = client.get("/")
@@ -88,6 +89,7 @@ def test_a_dead_database_is_not_ready_but_alive(
     def refuse() -> None:
         raise OperationalError("gone")
 
+    # These two answers alone; test_database_away.py cuts a real database off.
     monkeypatch.setattr(connection, "cursor", refuse)
     request: HttpRequest = rf.get("/readyz")
     assert views.readyz(request).status_code == 503

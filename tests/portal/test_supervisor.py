@@ -43,6 +43,7 @@ def supervisor(said: list[str]) -> Iterator[Supervisor]:
 def test_a_child_that_keeps_ending_ends_the_whole_with_its_name(
     supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small: five pauses that double each time.
     monkeypatch.setattr(children, "FIRST_PAUSE", 0.01)
     supervisor.start("web", FAILING)
     with pytest.raises(QuickstartError, match=r"web ended 6 times in a row .* exit code 3"):
@@ -62,6 +63,7 @@ def test_each_false_start_doubles_the_pause_up_to_half_a_minute() -> None:
 def test_a_child_that_had_settled_is_started_again_after_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # A bound made small: whatever ran has settled.
     monkeypatch.setattr(children, "SETTLED_AFTER", 0.0)
     child = children.Child("web", FAILING, {}, false_starts=5)
     child.start()

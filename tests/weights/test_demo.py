@@ -25,6 +25,7 @@ def _catalogue(db: None, store: Path) -> None:
 @pytest.fixture
 def small_demos(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the open demo, for what does not depend on which it is."""
+    # The second one is larger and published just as the first.
     monkeypatch.setattr(demo, "DEMOS", demo.DEMOS[:1])
 
 
@@ -88,6 +89,7 @@ def test_a_start_killed_after_the_intake_is_finished_by_the_next(
     workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
+        # A kill at one statement, which no signal could time so well.
         patch.setattr(AuditEvent, "record", _die_at("demo.published"))
         with pytest.raises(Killed):
             demo.publish_demos(workshop)

@@ -110,6 +110,7 @@ def test_a_blob_is_scanning_between_its_hash_and_its_result(
         states.extend(Blob.objects.values_list("state", flat=True))
         return look(*args, **kwargs)
 
+    # The real child still looks; the state is noted before it does.
     monkeypatch.setattr(runner, "inspect", watched)
     publish(model_pt=GOOD)
     assert states == [Blob.State.SCANNING]
@@ -122,6 +123,7 @@ def test_a_store_that_breaks_off_while_a_format_is_read_is_tried_again(
         raise StorageUnavailable("the store does not answer")
 
     with monkeypatch.context() as patch:
+        # The hash was read; the parser's own look into the file meets no answer.
         patch.setattr(FileStorage, "read", refuse)
         revision = publish(model_pt=GOOD)
     blob = blob_of(revision, "model.pt")
@@ -175,6 +177,7 @@ def test_in_st_results_of_an_older_inspector_are_made_again_without_reading_all(
 ) -> None:
     revision = publish(model_pt=GOOD, readme_md=b"# A model\n")
     assert verification.ask_outdated_again() == 0
+    # The next release of the rules.
     monkeypatch.setattr(inspecting, "VERSION", verdict.VERSION + 1)
     monkeypatch.setattr(queueing, "VERSION", verdict.VERSION + 1)
     assert verification.ask_outdated_again() == 2
@@ -216,6 +219,7 @@ def test_the_sweep_sends_what_is_to_be_looked_at_and_only_once(
 
     revision = publish(model_pt=GOOD)
     Blob.objects.update(inspect_due_at=timezone.now())
+    # What would be sent is the question; no worker runs here to take it.
     monkeypatch.setattr(queueing, "queue_now", send)
     verification.sweep()
     verification.sweep()
@@ -271,6 +275,7 @@ def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at
         sent.append(blob_id)
         return True
 
+    # What would be sent is the question; no worker runs here to take it.
     monkeypatch.setattr(queueing, "queue_now", send)
     checkpoint = revision.checkpoint
     checkpoint.tier = strict_tier

@@ -172,6 +172,7 @@ def test_a_client_that_signs_otherwise_is_asked_each_time(
 ) -> None:
     s3 = store()
     plain = boto3.client("s3", region_name="us-east-1")  # another region than the store's
+    # A client whose addresses are not those that the fast way makes.
     monkeypatch.setattr(s3, "_signer", plain)
     with time_machine.travel(NOON, tick=False):
         assert s3.signed_url(SHA256, filename="a", seconds=60) == by_botocore(s3, "a", 60)

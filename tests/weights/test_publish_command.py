@@ -275,6 +275,7 @@ def test_a_broker_that_dies_while_workers_are_asked_counts_as_away(
     def die(**options: object) -> None:
         raise redis.ConnectionError("Error 111 connecting to broker.sock. Connection refused.")
 
+    # A death between two calls, which cannot be timed.
     monkeypatch.setattr(current_app.control, "ping", die)
     with pytest.raises(progress.NoWorker, match="the broker does not answer"):
         progress.demand_worker()

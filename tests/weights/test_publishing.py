@@ -80,6 +80,7 @@ def paths(revision: Revision) -> list[str]:
 @pytest.fixture(autouse=True)
 def _rested_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a test are a moment old; intake may trust their times all the same."""
+    # A bound made small: 50 ms in earnest.
     monkeypatch.setattr(publishing, "_CLOCK_TICK", timedelta(0))
 
 
@@ -188,6 +189,7 @@ def test_the_same_again_is_the_same_revision_and_reads_nothing(
     def unread(*args: Any) -> Any:
         raise AssertionError("a file was read again")
 
+    # To be called is to fail.
     monkeypatch.setattr(publishing, "blocks", unread)
     assert publish(folder) == first
     verify_all()
@@ -394,6 +396,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
         victim.write_bytes(bytes(range(256)) * 100)
     elif change == "is a link":
         victim.symlink_to("/etc/hostname")
+    # The change falls between listing and reading, which cannot be timed.
     monkeypatch.setattr(publishing, "scan", lambda directory: scanned)
     refused(SourceChanged, "changed while it was read", folder)
 
@@ -418,6 +421,7 @@ def test_a_full_store_is_said_so_and_the_next_run_goes_on(
         write_all(self, chunk)
 
     with monkeypatch.context() as patch:
+        # A full disk takes a mounted one, so root; tests/chaos fills one.
         patch.setattr(FileUpload, "write", full)
         refused(StorageFull, "is full", folder)
     assert list((store / ".uploads").iterdir()) == []

@@ -210,6 +210,7 @@ def test_a_check_that_was_running_has_lost_its_word(
         return opened(self, sha256)
 
     verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    # The real file is still read; the hold falls just before it.
     monkeypatch.setattr(FileStorage, "open", held_meanwhile)
     verification.verify(blob.pk)
     blob.refresh_from_db()

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -161,7 +162,7 @@ def test_erased_and_closed_accounts_get_nothing(blob: Blob, readers: list[User])
 
 
 def test_who_was_still_being_answered_is_looked_for_once_more(
-    revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
+    revision: Revision, blob: Blob, readers: list[User]
 ) -> None:
     recall = find_damage(blob)
     recalls.tell(recall.pk)
@@ -171,20 +172,21 @@ def test_who_was_still_being_answered_is_looked_for_once_more(
     recall.refresh_from_db()
     assert recall.told_at is not None
     later = timezone.now() + telling.LATECOMERS + timedelta(seconds=1)
-    monkeypatch.setattr(timezone, "now", lambda: later)
-    recalls.sweep()
-    recalls.tell(recall.pk)
-    assert mailed("recall_opened") == addresses([*readers, late])
-    recall.refresh_from_db()
-    told_at = recall.told_at
-    recalls.sweep()
-    recall.refresh_from_db()
-    assert recall.told_at == told_at
+    with time_machine.travel(later):
+        recalls.sweep()
+        recalls.tell(recall.pk)
+        assert mailed("recall_opened") == addresses([*readers, late])
+        recall.refresh_from_db()
+        told_at = recall.told_at
+        recalls.sweep()
+        recall.refresh_from_db()
+        assert recall.told_at == told_at
 
 
 def test_many_are_told_in_batches_without_loading_them_all(
     revision: Revision, blob: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small: twenty people make three batches.
     monkeypatch.setattr(telling, "BATCH", 7)
     people = [factories.person() for _ in range(20)]
     for person in people:
@@ -201,6 +203,7 @@ def test_many_are_told_in_batches_without_loading_them_all(
 def test_a_worker_killed_at_any_statement_leaves_nobody_out_and_tells_nobody_twice(
     revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small, so that there are statements between two batches.
     monkeypatch.setattr(telling, "BATCH", 2)
     recall = find_damage(blob)
     kills = sum(1 for _ in each_crash(lambda: recalls.tell(recall.pk)))
@@ -214,6 +217,7 @@ def test_a_worker_killed_at_any_statement_leaves_nobody_out_and_tells_nobody_twi
 def test_two_workers_tell_each_person_once(
     revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small: as many batches as people.
     monkeypatch.setattr(telling, "BATCH", 1)
     recall = find_damage(blob)
     at_once(*[lambda: recalls.tell(recall.pk)] * 3)

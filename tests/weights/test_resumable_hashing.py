@@ -32,6 +32,7 @@ needs_state = pytest.mark.skipif(not resumable_sha256.layout(), reason="no libcr
 @pytest.fixture
 def save_often(monkeypatch: pytest.MonkeyPatch) -> int:
     """Bytes after which a state is kept in these tests; a gigabyte in earnest."""
+    # A bound made small: a gigabyte in earnest.
     monkeypatch.setattr(hashing, "SAVED_EACH", 8 * MB)
     return 8 * MB
 
@@ -121,6 +122,7 @@ def test_the_next_worker_goes_on_where_the_state_was_kept(
 @needs_state
 @pytest.mark.usefixtures("store", "save_often")
 def test_a_step_whose_time_is_up_hands_on_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A bound made small: every buffer is a step, eight minutes in earnest.
     monkeypatch.setattr(hashing, "STEP_SECONDS", 0.0)
     blob = stored(os.urandom(5 * MB))
     for _ in range(3):
@@ -143,6 +145,7 @@ def test_a_paced_reading_goes_on_in_the_next_turn_and_not_at_full_speed(
 ) -> None:
     blob = stored(os.urandom(5 * MB))
     verification.verify(blob.pk)
+    # A bound made small, once the first check is over.
     monkeypatch.setattr(hashing, "STEP_SECONDS", 0.0)
     paced: list[int] = []
     for turn in range(3):
@@ -170,6 +173,7 @@ def test_a_state_that_no_longer_fits_is_not_used(why: str, monkeypatch: pytest.M
     elif why == "asked for afresh":
         verification.ask_again(Blob.objects.all())
     else:
+        # A Python whose libcrypto is not to be found.
         monkeypatch.setattr(resumable_sha256, "_library", lambda: None)
     run = finished(blob)
     assert (run.result, run.started_from, run.bytes_read) == (Result.VERIFIED, 0, blob.size)
@@ -237,6 +241,7 @@ def test_in_st_after_kill_9_at_most_one_step_is_read_again(
     store: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = 64 * MB
+    # A bound made small: a gigabyte in earnest.
     monkeypatch.setattr(hashing, "SAVED_EACH", step)
     blob = sparse(store, 512 * MB)
     first = killed_after(300 * MB, blob, tmp_path / "there")

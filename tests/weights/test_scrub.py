@@ -109,6 +109,7 @@ def test_a_silent_flip_is_found_by_the_scrub_and_a_good_copy_heals_it(
 def test_a_kill_at_any_statement_loses_no_reading(
     transactional_db: None, blobs: dict[str, Blob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A survey would be a second thing to be killed; it has a test of its own.
     monkeypatch.setattr(surveying, "is_due", lambda now: False)
     age(blobs["a.bin"], 40)
     for _ in each_crash(lambda: scrub.work()):
@@ -128,6 +129,7 @@ def test_two_workers_read_each_blob_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.SCRUB_AT_ONCE = 2
+    # A survey would be read in a turn too.
     monkeypatch.setattr(surveying, "is_due", lambda now: False)
     for blob in blobs.values():
         age(blob, 40)
@@ -181,6 +183,7 @@ def test_a_real_read_takes_as_long_as_the_rate_says(
 def test_a_turn_of_a_dead_worker_is_free_again_and_the_old_holder_notices(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small: 20 s in earnest.
     monkeypatch.setattr(turns, "SIGN_OF_LIFE", 0.0)
     with turns.taken() as dead:
         assert dead is not None
@@ -345,6 +348,7 @@ def test_errors_of_the_disk_are_no_mismatch(
     def fail(self: object, buffer: object) -> int:
         raise error
 
+    # No disk fails when it is asked to.
     monkeypatch.setattr("weights.storage.files.FileReader.readinto", fail, raising=False)
     age(blobs["a.bin"], 40)
     assert scrub.work() == 1
@@ -400,6 +404,7 @@ def test_the_command_waits_for_a_turn_and_gives_up_in_one_line(
     blobs: dict[str, Blob], manage: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert callable(manage)
+    # A bound made small: nobody will give up the turn.
     monkeypatch.setattr(by_hand, "PATIENCE", 0.0)
     with scrub.taken(), pytest.raises(CommandError, match="another scrub reads"):
         manage("scrub", "--all")
@@ -408,6 +413,7 @@ def test_the_command_waits_for_a_turn_and_gives_up_in_one_line(
 def test_nothing_is_read_beyond_a_turn(
     blobs: dict[str, Blob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A turn that is over before it begins.
     monkeypatch.setattr(working, "TURN", -1.0)
     age(blobs["a.bin"], 40)
     assert scrub.work() == 0

@@ -261,14 +261,17 @@ def test_a_signed_address_gives_the_version_that_was_read(
 def test_each_part_carries_a_checksum_that_the_store_holds_it_against(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The smallest part that S3 takes.
     monkeypatch.setattr(s3_module, "PART_SIZE", 5 << 20)
     in_parts = os.urandom(1 << 20) * 6
     for kind in ("none", "sha256", "crc32"):
+        # What a setting chooses when the store is opened.
         monkeypatch.setattr(bucket, "checksums", kind)
         for content in (kind.encode(), in_parts):
             assert get(bucket, put(bucket, content)) == content
     place = bucket.at(sha256(b"sha256"))
     assert bucket.client.head_object(**place, ChecksumMode="ENABLED")["ChecksumSHA256"]
+    # A sum that is not of these bytes, as of bytes that were damaged on the way.
     monkeypatch.setattr(s3_module, "_checksum", lambda body, kind: {"ChecksumCRC32": "AAAAAA=="})
     for damaged in (b"on the way", in_parts):
         with pytest.raises(StorageUnavailable, match="differ from what was sent"):
@@ -280,6 +283,7 @@ def test_an_upload_of_which_the_store_kept_less_is_refused(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = {"ContentLength": 4}
+    # No store here forgets what it was given.
     monkeypatch.setattr(bucket.client, "head_object", lambda **_: short)
     with pytest.raises(StorageUnavailable, match="kept 4 of 9 bytes"):
         put(bucket, b"not whole")
@@ -297,6 +301,7 @@ def test_addresses_are_signed_for_the_public_name_of_the_store(
 def test_content_is_copied_in_parts_where_it_is_too_large_for_one_copy(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Bounds made small: five gigabytes in earnest.
     monkeypatch.setattr(bucket.copying, "multipart_threshold", 8 << 20)
     monkeypatch.setattr(bucket.copying, "multipart_chunksize", 8 << 20)
     content = os.urandom(1 << 20) * 40

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from accounts.models import AuditEvent
@@ -55,10 +56,9 @@ def verify_all() -> None:
         verification.verify(blob.pk)
 
 
-def after(wait: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this much time go by for verification."""
-    later = timezone.now() + wait
-    monkeypatch.setattr(timezone, "now", lambda: later)
+def after(wait: timedelta) -> time_machine.travel:
+    """Inside it this much time has gone by."""
+    return time_machine.travel(timezone.now() + wait)
 
 
 # -- becoming visible ---------------------------------------------------------------------
@@ -211,16 +211,14 @@ def test_a_blob_under_lease_is_left_to_its_worker(shard: Blob) -> None:
 
 
 @pytest.mark.requirement("CE-3")
-def test_a_blob_of_a_dead_worker_is_taken_over_when_its_lease_has_run_out(
-    shard: Blob, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_blob_of_a_dead_worker_is_taken_over_when_its_lease_has_run_out(shard: Blob) -> None:
     dead = VerificationRun.objects.create(blob=shard, worker="dead")
     Blob.objects.filter(pk=shard.pk).update(
         leased_until=timezone.now() + LEASE, state=Blob.State.HASHING
     )
-    after(LEASE + timedelta(minutes=10), monkeypatch)
-    assert shard in Blob.objects.due_for_check(timezone.now())
-    verification.verify(shard.pk)
+    with after(LEASE + timedelta(minutes=10)):
+        assert shard in Blob.objects.due_for_check(timezone.now())
+        verification.verify(shard.pk)
     dead.refresh_from_db()
     shard.refresh_from_db()
     assert dead.result == VerificationRun.Result.ABANDONED
@@ -238,6 +236,7 @@ def test_the_result_of_a_worker_that_lost_its_lease_does_not_count(
         return read(self, sha256, **where)
 
     flip(on_disk(shard))
+    # The real file is still read; another worker takes the lease just before it.
     monkeypatch.setattr(FileStorage, "open", slow)
     verification.verify(shard.pk)
     shard.refresh_from_db()
@@ -248,6 +247,7 @@ def test_the_result_of_a_worker_that_lost_its_lease_does_not_count(
 def test_a_long_read_renews_its_lease_and_shows_how_far_it_is(
     shard: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Bounds made small: a sign of life at each buffer, of which there are several.
     monkeypatch.setattr(leases, "SIGN_OF_LIFE", 0.0)
     monkeypatch.setattr(read_ahead, "BUFFER", 1000)
     seen: list[int] = []
@@ -258,6 +258,7 @@ def test_a_long_read_renews_its_lease_and_shows_how_far_it_is(
             seen.append(VerificationRun.objects.get(pk=self.pk).bytes_read)
         save(self, *args, **kwargs)  # type: ignore[arg-type]
 
+    # The real save still saves; what others see is noted first.
     monkeypatch.setattr(VerificationRun, "save", watch)
     verification.verify(shard.pk)
     shard.refresh_from_db()
@@ -271,21 +272,22 @@ def _dead_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise StorageUnavailable("the store does not answer")
 
     with monkeypatch.context() as patch:
+        # Here it answers at once; tests/weights/test_bad_store.py waits for a real one.
         patch.setattr(FileStorage, "open", refuse)
         yield
 
 
 @pytest.mark.usefixtures("_dead_store")
 def test_an_unreadable_store_is_tried_again_later_and_quarantines_nothing(
-    revision: Revision, shard: Blob, monkeypatch: pytest.MonkeyPatch
+    revision: Revision, shard: Blob
 ) -> None:
     verification.verify(shard.pk)
     shard.refresh_from_db()
     assert shard.state == Blob.State.HASHING
     assert shard.runs.get().result == VerificationRun.Result.UNREADABLE
     assert shard not in Blob.objects.due_for_check(timezone.now())
-    after(timedelta(seconds=30), monkeypatch)
-    assert shard in Blob.objects.due_for_check(timezone.now())
+    with after(timedelta(seconds=30)):
+        assert shard in Blob.objects.due_for_check(timezone.now())
 
 
 @pytest.mark.requirement("CE-5")
@@ -315,6 +317,7 @@ def test_the_sweep_queues_what_is_due_largest_first_and_only_once(
         sent.append(blob_id)
         return True
 
+    # What would be sent is the question; no worker runs here to take it.
     monkeypatch.setattr(queueing, "queue_now", send)
     verification.sweep()
     verification.sweep()
@@ -331,6 +334,7 @@ def test_with_a_dead_broker_the_sweep_stops_and_work_stays_due(
         tried.append(blob_id)
         return False
 
+    # As a dead broker has it, without its seconds of waiting.
     monkeypatch.setattr(queueing, "queue_now", fail)
     verification.sweep()
     assert len(tried) == 1
@@ -341,6 +345,7 @@ def test_the_sweep_settles_a_revision_that_a_crash_left_complete(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
+        # A kill between the last check and what it settles.
         patch.setattr(checking, "settle", lambda revision: False)
         verify_all()
     revision.refresh_from_db()

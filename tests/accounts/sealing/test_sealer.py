@@ -242,6 +242,7 @@ def test_a_sealer_outlives_a_database_that_is_gone(monkeypatch: pytest.MonkeyPat
         return original()
 
     original = sealer.seal
+    # A server that hangs up twice; tests/portal/test_database_away.py cuts a real one off.
     monkeypatch.setattr(sealer, "seal", seal)
     rows.event()
     running = Sealer(pause=0.05)

@@ -183,6 +183,7 @@ def test_a_failure_is_a_problem_without_its_cause(monkeypatch: pytest.MonkeyPatc
     def fail(*arguments: Any) -> None:
         raise RuntimeError("the cause")
 
+    # A fault that no operation is known to have.
     monkeypatch.setattr("weights.api.codes._told", fail)
     response: Any = Client(raise_request_exception=False).get(f"{ROOT}/problems")
     assert response.status_code == 500

@@ -170,6 +170,7 @@ def test_the_row_stands_before_the_first_byte_leaves(client: Client, url: str) -
 
 
 def test_no_byte_leaves_when_the_row_cannot_be_written(client: Client, url: str) -> None:
+    # The one table that is full, while whatever stands before it still works.
     with (
         mock.patch("weights.delivery.ledger.record_served", side_effect=RuntimeError("disk full")),
         pytest.raises(RuntimeError),
@@ -245,6 +246,7 @@ def test_beyond_the_cap_callers_are_asked_to_wait(
 def clock(settings: Settings) -> Iterator[mock.Mock]:
     """The time of slots, of which there are two."""
     settings.DOWNLOADS_AT_ONCE = 2
+    # No library moves the monotonic clock of one module alone.
     with mock.patch("weights.delivery.bodies.time.monotonic", return_value=1000.0) as clock:
         yield clock
 

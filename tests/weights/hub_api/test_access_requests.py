@@ -317,6 +317,7 @@ def test_each_list_is_paged(
     monkeypatch: pytest.MonkeyPatch,
     standing: str,
 ) -> None:
+    # A bound made small: five people make three pages.
     monkeypatch.setattr(access_requests, "PAGE", 2)
     people = [factories.person() for _ in range(5)]
     for user in people:

@@ -185,6 +185,7 @@ def test_a_count_that_took_long_is_remembered(
 ) -> None:
     kept: list[tuple[Any, ...]] = []
     with monkeypatch.context() as patch:
+        # Half a second of counting, which rows that slow would take longer to make.
         patch.setattr("weights.download_counts.time", Ticks(0.0, 0.5))
         patch.setattr(cache, "set", lambda *asked: kept.append(asked))
         assert download_counts.of(shelf["opt"].checkpoint_id) == 0
@@ -199,6 +200,7 @@ def test_without_a_cache_downloads_are_counted_each_time(
     def gone(*_: object) -> None:
         raise redis.ConnectionError("no cache")
 
+    # A cache server that is gone, without the seconds until that is noticed.
     monkeypatch.setattr(cache, "get", gone)
     monkeypatch.setattr(cache, "set", gone)
     monkeypatch.setattr("weights.download_counts.time", Ticks(0.0, 9.0))
@@ -250,6 +252,7 @@ def test_a_limit_that_is_none_bounds_nothing(
 def test_a_page_with_files_is_shorter(
     client: Client, shelf: dict[str, Revision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A bound made small: three checkpoints are more than it.
     monkeypatch.setattr(catalog, "FULL_PAGE", 2)
     assert len(ids(client, "?full=true")) == len(ids(client, "?expand=siblings")) == 2
     assert len(ids(client, "?expand=tags")) == 3
@@ -322,6 +325,7 @@ def test_listing_reads_nothing_from_the_store(
     def closed() -> None:
         raise AssertionError("the store was opened")
 
+    # To be called is to fail.
     monkeypatch.setattr("weights.contents.blob_storage", closed)
     assert len(models(client, "?full=true&cardData=true&config=true&expand=safetensors")) == 3
 
@@ -428,6 +432,7 @@ def test_each_content_is_read_once(
     client: Client, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish("acme/first", README_DOT_md=card(tags=["same"]))
+    # To be called is to fail.
     monkeypatch.setattr("weights.contents._read", lambda *_: pytest.fail("read again"))
     publish("acme/second", README_DOT_md=card(tags=["same"]))
     assert set(ids(client, "?filter=same")) == {"acme/first", "acme/second"}
@@ -464,6 +469,7 @@ def test_a_store_that_fails_delays_facts_but_no_revision(
         raise StorageUnavailable("no answer")
 
     with monkeypatch.context() as patch:
+        # A store that answers nothing, at once; test_bad_store.py waits for a real one.
         patch.setattr(type(blob_storage()), "excerpt", broken)
         make_visible_anew()
         assert told_of(client, "acme/late") is None

@@ -111,6 +111,7 @@ def test_the_sweep_queues_what_is_not_signed_yet(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued: list[tuple[Any, ...]] = []
+    # What would be sent is the question; no worker runs here to take it.
     monkeypatch.setattr(signatures, "queue_now", lambda *sent: queued.append(sent))
     signatures.sweep()
     assert queued == [("weights.sign_manifest", revision.pk)]
