@@ -3,6 +3,7 @@
 from accounts.models.application import Application, ApplicationSnapshot
 from accounts.models.attachment import Attachment, AttachmentContent
 from accounts.models.audit import AuditEvent
+from accounts.models.audit_key import CompromisedAuditKey
 from accounts.models.decision import Decision
 from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
@@ -27,6 +28,7 @@ __all__ = [
     "Attachment",
     "AttachmentContent",
     "AuditEvent",
+    "CompromisedAuditKey",
     "Conflict",
     "Consultation",
     "DataExport",

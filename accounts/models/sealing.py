@@ -4,9 +4,12 @@ Rows of the trail are never touched: which leaf one became stands here.
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils import timezone
+
+from accounts.models.audit_key import CompromisedAuditKey
 
 #: Of the tree's nodes those of every fourth level are kept; a proof then reads at most
 #: fifteen hashes for four levels.
@@ -76,6 +79,23 @@ class SealBatch(models.Model):
         return f"batch {self.number}, {self.size} rows"
 
 
+class SignedHeadQuerySet(models.QuerySet["SignedHead"]):
+    def with_doubts(self) -> "SignedHeadQuerySet":
+        """Each with `in_doubt`: signed by a key that others may have had by then."""
+        return self.annotate(in_doubt=models.Exists(_marks()))
+
+    def trusted(self) -> "SignedHeadQuerySet":
+        """Those that still prove something."""
+        return self.filter(~models.Exists(_marks()))
+
+
+def _marks() -> models.QuerySet[CompromisedAuditKey]:
+    """The mark, if there is one, of the key that signed the outer query's head by then."""
+    marks = CompromisedAuditKey.objects.filter(since__lte=models.OuterRef("signed_at"))
+    spelt = models.ExpressionWrapper(models.OuterRef("vkey"), models.CharField())
+    return marks.annotate(spelt=spelt).filter(spelt__endswith=models.F("public"))
+
+
 class SignedHead(models.Model):
     """What was said in public about the tree: its size and root, signed."""
 
@@ -86,6 +106,11 @@ class SignedHead(models.Model):
     vkey = models.CharField(max_length=400)
     #: The checkpoint as published (c2sp.org/tlog-checkpoint).
     note = models.TextField()
+
+    if TYPE_CHECKING:
+        in_doubt: bool
+
+    objects = SignedHeadQuerySet.as_manager()
 
     class Meta:
         ordering = ["-size", "-pk"]

@@ -8,18 +8,16 @@ import logging
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Min
 from django.utils import timezone
 
 from accounts.models import AuditEvent, SealBatch, SignedHead
-from accounts.sealing import copies, notes, proofs
+from accounts.sealing import copies, keys, notes, proofs
 from accounts.sealing.merkle import consistent
 from accounts.sealing.notes import Verifier
 
@@ -53,19 +51,19 @@ def _read(path: str) -> Ed25519PrivateKey:
 
 
 def newest() -> SignedHead | None:
-    return SignedHead.objects.order_by("size", "pk").last()
+    """The newest head that proves something: by no key that others may have had by then."""
+    return SignedHead.objects.trusted().with_doubts().order_by("size", "pk").last()
 
 
 def of_size(size: int) -> SignedHead | None:
-    """The head over so many rows; of several keys' the newest."""
-    return SignedHead.objects.filter(size=size).order_by("pk").last()
+    """The head over so many rows; of several keys' the newest, one in doubt last of all."""
+    heads = SignedHead.objects.with_doubts().filter(size=size)
+    return heads.order_by("-in_doubt", "pk").last()
 
 
-def verifiers() -> list[dict[str, Any]]:
-    """Every key that has signed, the one in use first, with its `vkey`, `first` and `last`."""
-    keys = SignedHead.objects.order_by().values("vkey")
-    times = keys.annotate(first=Min("signed_at"), last=Max("signed_at"))
-    return [dict(key) for key in times.order_by("-last")]
+def _last() -> SignedHead | None:
+    """What was said last, by whatever key: the next head must fit it too."""
+    return SignedHead.objects.order_by("size", "pk").last()
 
 
 def sweep(now: datetime) -> SignedHead | None:
@@ -73,7 +71,7 @@ def sweep(now: datetime) -> SignedHead | None:
     key = private_key()
     if key is None or not SealBatch.objects.exists():
         return None
-    last, vkey = newest(), Verifier(origin(), key.public_key()).vkey
+    last, vkey = _last(), Verifier(origin(), key.public_key()).vkey
     is_new = last is None or not SignedHead.objects.filter(vkey=vkey).exists()
     return sign() if last is None or is_new or now - last.signed_at >= EVERY else None
 
@@ -89,7 +87,8 @@ def sign() -> SignedHead:
     batch = SealBatch.objects.order_by("number").last()
     if batch is None:
         raise HeadRefused("nothing is sealed yet; is a worker running?")
-    last = newest()
+    _is_ours_alone(key)
+    last = _last()
     if last is not None:
         _is_in_use(key, last)
         _goes_on(batch, last)
@@ -106,6 +105,15 @@ def sign() -> SignedHead:
             AuditEvent.record("audit.head_signed", target=head, details=details)
             copies.ask(head)
     return head
+
+
+def _is_ours_alone(key: Ed25519PrivateKey) -> None:
+    mark = keys.mark_of(Verifier("", key.public_key()))
+    if mark is not None:
+        raise HeadRefused(
+            f"AUDIT_KEY_FILE holds a key that is compromised since {mark.since:%Y-%m-%d %H:%M} UTC;"
+            " put a new one in its place and restart the workers (docs/audit.md)"
+        )
 
 
 def _is_in_use(key: Ed25519PrivateKey, last: SignedHead) -> None:

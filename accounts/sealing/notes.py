@@ -22,6 +22,7 @@ _ED25519 = b"\x01"
 _ID_BYTES = 4
 _NAME = re.compile(r"[^\s+]{1,300}")
 _VKEY = re.compile(r"([^\s+]{1,300})\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})")
+_TIME = re.compile(r"^time (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)$", re.MULTILINE)
 _NOTE = re.compile(
     r"""^(?P<text>(?P<origin>\S[^\n]*)\n
          (?P<size>0|[1-9][0-9]{0,18})\n
@@ -87,6 +88,12 @@ class Note:
     root: bytes
     #: The name, id and bytes of each signature.
     signatures: tuple[tuple[str, bytes, bytes], ...]
+
+    @property
+    def time(self) -> datetime | None:
+        """When it was signed, as its signer says; None where it does not say so in our form."""
+        found = _TIME.search(self.text)
+        return datetime.fromisoformat(found[1]) if found else None
 
     def verify(self, verifier: Verifier) -> None:
         """Raises NoteRefused unless this key has signed it."""

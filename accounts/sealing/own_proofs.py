@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, overload
 
 from accounts.models import SealedRow, SignedHead, User
-from accounts.sealing import proofs
+from accounts.sealing import heads, proofs
 from accounts.sealing.canonical import canonical
 from accounts.sealing.logs import Log, Row
 
@@ -76,7 +76,8 @@ class Rows(Sequence[OwnRow]):
             return self[part : part + 1][0]
         log = self._log
         found = list(self._found.order_by("-pk").values_list(*log.fields)[part])
-        head = SignedHead.objects.order_by("-size").values_list("size", flat=True).first() or 0
+        sizes = SignedHead.objects.trusted().order_by("-size").values_list("size", flat=True)
+        head = sizes.first() or 0
         sealed = SealedRow.objects.filter(log=log.number, row_id__in=[row[0] for row in found])
         places = dict(sealed.values_list("row_id", "index"))
         return [OwnRow(row, log, self._person, places.get(row[0], head) < head) for row in found]
@@ -85,14 +86,15 @@ class Rows(Sequence[OwnRow]):
 def of(log: Log, person: User, row_id: int, size: int | None = None) -> dict[str, Any] | None:
     """The proof of one of a person's rows under the newest head, or under that of a size.
 
+    A head by a key that others may have had is taken only where its size is asked for.
+
     None for a row that is not theirs or not there. Raises NotYet.
     """
     row = log.concerning(person).filter(pk=row_id).values_list(*log.fields).first()
     if row is None:
         return None
     place = SealedRow.objects.filter(log=log.number, row_id=row_id).first()
-    heads = SignedHead.objects.order_by("size", "pk")
-    head = heads.filter(size=size).last() if size else heads.last()
+    head = heads.of_size(size) if size else heads.newest()
     if place is None or head is None or head.size <= place.index:
         raise NotYet
     own = OwnRow(row, log, person, is_proved=True).withheld

@@ -19,12 +19,15 @@ HEADS_PAGE = 30
 ROWS_PAGE = 50
 _SCRIPT = Path(standalone.__file__).parent / "check_proof.py"
 _NONE_YET = "No head has been signed yet. The first one comes within a minute of the first seal.\n"
+_IN_DOUBT = (
+    "Every head was signed with a compromised key; see /keys/. A new key signs the next one.\n"
+)
 
 
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """The newest head, the key, and every head before it."""
-    page = Paginator(SignedHead.objects.order_by("-size", "-pk"), HEADS_PAGE)
+    page = Paginator(SignedHead.objects.with_doubts().order_by("-size", "-pk"), HEADS_PAGE)
     context = {
         "head": heads.newest(),
         "page": page.get_page(request.GET.get("page")),
@@ -36,7 +39,9 @@ def audit(request: HttpRequest) -> HttpResponse:
 def head_newest(request: HttpRequest) -> HttpResponse:
     """The newest head, as tools for logs fetch it."""
     head = heads.newest()
-    return _plain(head.note) if head else _plain(_NONE_YET, status=404)
+    if head is None:
+        return _plain(_IN_DOUBT if SignedHead.objects.exists() else _NONE_YET, status=404)
+    return _plain(head.note)
 
 
 @require_safe

@@ -29,6 +29,7 @@ class HeadTold(Schema):
     root: str = Field(description="Root over them, in hex")
     signed_at: datetime
     key: str = Field(description="name+id+key")
+    compromised: bool = Field(description="By a key that others may have had: it proves nothing")
     note: str
     url: str
 
@@ -39,6 +40,7 @@ class HeadTold(Schema):
             root=head.root_hex,
             signed_at=head.signed_at,
             key=head.vkey,
+            compromised=head.in_doubt,
             note=head.note,
             url=schemas.address(f"/transparency/audit-head/{head.size}"),
         )
@@ -103,7 +105,7 @@ def head_list(
     offset: int = Query(0, ge=0, le=FAR),
 ) -> HeadPage:
     """Newest first; one a day. Keep one, and compare later."""
-    found = SignedHead.objects.order_by("-size", "-pk")
+    found = SignedHead.objects.with_doubts().order_by("-size", "-pk")
     total = found.count()
     return HeadPage(
         heads=[HeadTold.of(head) for head in found[offset : offset + limit]],

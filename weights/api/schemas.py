@@ -290,7 +290,10 @@ class KeyTold(Schema):
     url: str | None
     first_used_at: datetime
     retired_at: datetime | None
-    compromised_at: datetime | None
+    compromised_at: datetime | None = Field(description="When that was known")
+    compromised_from: datetime | None = Field(
+        description="From when on others may have had it; null beside `compromised_at`: always"
+    )
     reason: str
 
     @classmethod
@@ -307,6 +310,7 @@ class KeyTold(Schema):
             first_used_at=key.first_used_at,
             retired_at=key.retired_at,
             compromised_at=key.compromised_at,
+            compromised_from=key.compromised_from,
             reason=key.reason,
         )
 

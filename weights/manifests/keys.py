@@ -5,6 +5,7 @@ record and retires the one before; a retired key never signs again, so that proc
 still hold it during a change do no harm.
 """
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -53,16 +54,19 @@ def _introduce(key: EllipticCurvePrivateKey, fingerprint: str) -> ManifestKey:
             details={"key": record.key_id, "fingerprint": fingerprint},
         )
         for before in ManifestKey.objects.filter(retired_at=None).exclude(pk=record.pk):
-            _retire(before, f"replaced by {record.key_id}", compromised=False)
+            _retire(before, f"replaced by {record.key_id}")
     return record
 
 
 @transaction.atomic
-def retire(key_id: str, reason: str, *, compromised: bool) -> ManifestKey:
+def retire(
+    key_id: str, reason: str, *, compromised: bool, since: datetime | None = None
+) -> ManifestKey:
     """Let a key sign no more; a compromised one is trusted with nothing from now on.
 
-    Asked again it changes nothing; only a retired key may still become a compromised one.
-    Raises KeyRefused.
+    `since` says from when on others may have had it, for those who kept a signature from before;
+    without it nobody knows. Asked again it changes nothing, but a retired key may still become
+    a compromised one, and a compromised one have been so from earlier on. Raises KeyRefused.
     """
     reason = reason.strip()
     if not 5 <= len(reason) <= REASON_LENGTH:
@@ -71,20 +75,36 @@ def retire(key_id: str, reason: str, *, compromised: bool) -> ManifestKey:
     if key is None:
         known = ", ".join(ManifestKey.objects.values_list("key_id", flat=True))
         raise KeyRefused(f"there is no manifest key {key_id!r}; there are: {known or 'none yet'}")
-    if key.retired_at is None or (compromised and key.compromised_at is None):
-        _retire(key, reason, compromised=compromised)
+    if since is not None and (not compromised or since > timezone.now()):
+        raise KeyRefused("--since is when others got a compromised key, and not later than now")
+    if compromised and (key.compromised_at is None or _is_earlier(since, key)):
+        _mark_compromised(key, reason, since)
+    elif key.retired_at is None:
+        _retire(key, reason)
     return key
 
 
-def _retire(key: ManifestKey, reason: str, *, compromised: bool) -> None:
+def _is_earlier(since: datetime | None, key: ManifestKey) -> bool:
+    known = key.compromised_from
+    return known is not None and (since is None or since < known)
+
+
+def _retire(key: ManifestKey, reason: str) -> None:
+    key.retired_at, key.reason = timezone.now(), reason
+    key.save(update_fields=["retired_at", "reason"])
+    _record("retired", key, {})
+
+
+def _mark_compromised(key: ManifestKey, reason: str, since: datetime | None) -> None:
     now = timezone.now()
-    key.retired_at = key.retired_at or now
-    key.compromised_at = now if compromised else None
-    key.reason = reason
-    key.save(update_fields=["retired_at", "compromised_at", "reason"])
-    AuditEvent.record(
-        "manifest_key.compromised" if compromised else "manifest_key.retired",
-        target=key,
-        credential=("command", ""),
-        details={"key": key.key_id, "reason": reason},
-    )
+    key.retired_at, key.compromised_at = key.retired_at or now, key.compromised_at or now
+    key.compromised_from, key.reason = since, reason
+    fields = ["retired_at", "compromised_at", "compromised_from", "reason"]
+    key.save(update_fields=fields)
+    _record("compromised", key, {"since": since.isoformat() if since else "its first use"})
+
+
+def _record(what: str, key: ManifestKey, more: dict[str, str]) -> None:
+    details = {"key": key.key_id, "reason": key.reason, **more}
+    action = f"manifest_key.{what}"
+    AuditEvent.record(action, target=key, credential=("command", ""), details=details)

@@ -39,7 +39,12 @@ class ManifestKey(models.Model):
     public_pem = models.TextField()
     first_used_at = models.DateTimeField(default=timezone.now)
     retired_at = models.DateTimeField(null=True, blank=True)
-    compromised_at = models.DateTimeField(null=True, blank=True)
+    compromised_at = models.DateTimeField(null=True, blank=True, help_text="When it was marked")
+    compromised_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="From when on others may have had it; empty: from its first use",
+    )
     reason = models.CharField(max_length=500, blank=True, help_text="Why it was retired")
 
     objects = ManifestKeyQuerySet.as_manager()
@@ -50,7 +55,11 @@ class ManifestKey(models.Model):
             models.CheckConstraint(
                 condition=models.Q(compromised_at=None) | models.Q(retired_at__isnull=False),
                 name="a_compromised_key_is_retired",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(compromised_from=None) | models.Q(compromised_at__isnull=False),
+                name="only_a_compromised_key_was_so_from_some_time_on",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,11 +5,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.sealing import heads
+from accounts.sealing import keys as audit_keys
 from weights.models import Checkpoint, ManifestKey, ManifestSignature, Revision
 from weights.recipes import check_recipe
 
-_GONE = "This key is compromised: whatever it signed proves nothing. The others are at /keys/\n"
+_GONE = (
+    "This key is compromised{since}: what anybody shows that it signed proves nothing, unless they"
+    " kept it from before. Reasons and other keys are at /keys/\n"
+)
 
 
 @require_safe
@@ -20,7 +23,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
         "keys": keys,
         "current": current,
         "commands": _example(current),
-        "verifiers": heads.verifiers(),
+        "verifiers": audit_keys.told(),
     }
     return render(request, "weights/key_list.html", context)
 
@@ -32,7 +35,9 @@ def key_file(request: HttpRequest, key_id: str) -> HttpResponse:
     if key is None:
         raise Http404(f"there is no key {key_id}")
     if key.compromised_at is not None:
-        return HttpResponse(_GONE, status=410, content_type="text/plain; charset=utf-8")
+        since = key.compromised_from
+        text = _GONE.format(since=f" since {since:%Y-%m-%d %H:%M} UTC" if since else "")
+        return HttpResponse(text, status=410, content_type="text/plain; charset=utf-8")
     return HttpResponse(key.public_pem, content_type="application/x-pem-file")
 
 

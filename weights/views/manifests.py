@@ -12,7 +12,7 @@ from weights.delivery import serving
 from weights.hub_api.authentication import claim_or_session
 from weights.manifests import signatures
 from weights.manifests.document import document_of, sums_of
-from weights.models import Revision
+from weights.models import ManifestSignature, Revision
 
 #: Of what never changes, and of a signature, which a newer key may take the place of.
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -46,9 +46,20 @@ def signature(request: HttpRequest, org: str, name: str, sha: str) -> HttpRespon
         return serving.refusal(request, decision.caller, decision)
     found = signatures.offered(decision.revision, request.GET.get("key", ""))
     if found is None:
-        message = "There is no such signature. A new revision is signed within a minute."
+        message = _why_none(decision.revision)
         return serving.problem(404, "signature_not_found", message, request)
     return _sent(request, decision, found.bundle, "application/json", _A_WHILE)
+
+
+def _why_none(revision: Revision) -> str:
+    spoilt = ManifestSignature.objects.filter(revision=revision).exclude(key__compromised_at=None)
+    key = spoilt.values_list("key__key_id", flat=True).first()
+    if key is None:
+        return "There is no such signature. A new revision is signed within a minute."
+    return (
+        f"Its signature by {key} proves nothing any more, for that key is compromised (/keys/)."
+        " A new key signs it within minutes of its first use."
+    )
 
 
 def _found(request: HttpRequest, org: str, name: str, sha: str) -> gate.Decision:

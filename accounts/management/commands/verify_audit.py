@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import SignedHead
-from accounts.sealing import notes
+from accounts.sealing import keys, notes
 from accounts.sealing.checking import Check, TrailAltered
 from accounts.sealing.notes import Note, NoteRefused, Verifier
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        copies = _copies(options["head"], options["key"])
+        copies = self._copies(options["head"], options["key"])
         started = time.monotonic()
         check = Check(copies=copies)
         try:
@@ -46,34 +46,43 @@ class Command(BaseCommand):
         self.stdout.write(f"batches: {done.batches}")
         self.stdout.write(f"signed heads: {done.heads}")
         self.stdout.write(f"rows a second: {done.rows / max(seconds, 1e-9):.0f}")
+        doubts = SignedHead.objects.with_doubts().filter(in_doubt=True).count()
+        if doubts:
+            self.stdout.write(f"signed with a compromised key, and no proof: {doubts} heads")
+
+    def _copies(self, file: Path | None, vkey: str | None) -> list[Note]:
+        """The heads in a file that prove something, each signed by the named or a known key."""
+        if file is None:
+            return []
+        try:
+            found = list(notes.find(file.read_text(encoding="utf-8")))
+            if not found:
+                raise NoteRefused("it holds no signed head; give the mail or file as it came")
+            known = [Verifier.read(vkey)] if vkey else keys.on_record()
+            good = [note for note in found if self._proves(note, _signer(note, known))]
+            if not good:
+                raise NoteRefused("it holds no head that proves anything; /keys/ says why")
+        except (OSError, UnicodeDecodeError, NoteRefused) as error:
+            raise CommandError(f"{file}: {error}") from error
+        return good
+
+    def _proves(self, note: Note, key: Verifier) -> bool:
+        mark = keys.in_doubt(note, key)
+        if mark is not None:
+            self.stderr.write(
+                f"the head over {note.size} rows proves nothing: {key.vkey} is compromised since"
+                f" {mark.since:%Y-%m-%d %H:%M} UTC"
+            )
+        return mark is None
 
 
-def _copies(file: Path | None, vkey: str | None) -> list[Note]:
-    """The heads in a file, each signed by the key that is named or by one on record."""
-    if file is None:
-        return []
-    try:
-        found = list(notes.find(file.read_text(encoding="utf-8")))
-        if not found:
-            raise NoteRefused("it holds no signed head; give the mail or file as it came")
-        keys = [vkey] if vkey else _on_record()
-        for note in found:
-            _verify(note, [Verifier.read(key) for key in keys])
-    except (OSError, UnicodeDecodeError, NoteRefused) as error:
-        raise CommandError(f"{file}: {error}") from error
-    return found
-
-
-def _on_record() -> list[str]:
-    return list(SignedHead.objects.order_by().values_list("vkey", flat=True).distinct())
-
-
-def _verify(note: Note, keys: list[Verifier]) -> None:
+def _signer(note: Note, known: list[Verifier]) -> Verifier:
+    """The key that has signed it. Raises NoteRefused."""
     signers = {(name, key_id) for name, key_id, _ in note.signatures}
-    for key in keys:
+    for key in known:
         if (key.name, key.key_id) in signers:
             note.verify(key)
-            return
+            return key
     raise NoteRefused(
         f"the head over {note.size} rows is signed by no key on record here;"
         " name the key that you trust with --key"

@@ -211,6 +211,33 @@ def test_retiring_a_key_again_changes_nothing_but_it_may_still_prove_compromised
     assert (key.state, key.reason, key.retired_at) == ("compromised", "found in a log", retired_at)
 
 
+def test_a_key_that_was_compromised_from_a_day_on_says_from_when(
+    revision: Revision, manage: Callable[..., str], client: Client
+) -> None:
+    signatures.sign(revision.pk)
+    key_id = ManifestKey.objects.get().key_id
+    arguments = ("retire_key", key_id, "--compromised", "--reason", "a backup was stolen")
+    manage(*arguments, "--since", "2026-11-03")
+    page = client.get("/keys/").text
+    assert "unless you have kept it since before" in page
+    assert "2026-11-03T00:00" in page
+    (told,) = client.get("/api/v1/keys").json()
+    assert told["compromised_from"] == "2026-11-03T00:00:00Z"
+    assert "since 2026-11-03 00:00 UTC" in client.get(f"/keys/{key_id}.pem").text
+    said = client.get(address(revision, ".sig")).headers["X-Error-Message"]
+    assert f"signature by {key_id} proves nothing any more" in said
+    manage(*arguments, "--since", "2026-11-05T12:00")  # never later than it was said to be
+    manage(*arguments, "--since", "2026-11-01T12:00")
+    (told,) = client.get("/api/v1/keys").json()
+    assert told["compromised_from"] == "2026-11-01T12:00:00Z"
+    events = AuditEvent.objects.filter(action="manifest_key.compromised").order_by("pk")
+    assert [event.details["since"][:10] for event in events] == ["2026-11-03", "2026-11-01"]
+    manage(*arguments)
+    assert ManifestKey.objects.get().compromised_from is None
+    with pytest.raises(CommandError, match="not later than now"):
+        manage(*arguments, "--since", "2100-01-01")
+
+
 @pytest.mark.parametrize(
     ("key_id", "reason", "told"),
     [("nothing", "long enough", "no manifest key 'nothing'"), ("nothing", "no", "say why")],
@@ -323,5 +350,5 @@ def test_the_keys_page_asks_as_much_for_many_keys_as_for_one(
     for _ in range(3):
         new_key()
         signatures.sign(revision.pk)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get("/keys/")
