@@ -84,6 +84,10 @@ class SignedHeadQuerySet(models.QuerySet["SignedHead"]):
         """Each with `in_doubt`: signed by a key that others may have had by then."""
         return self.annotate(in_doubt=models.Exists(_marks()))
 
+    def doubtful(self) -> "SignedHeadQuerySet":
+        """Those that prove nothing any more."""
+        return self.filter(models.Exists(_marks()))
+
     def trusted(self) -> "SignedHeadQuerySet":
         """Those that still prove something."""
         return self.filter(~models.Exists(_marks()))

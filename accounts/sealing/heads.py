@@ -57,8 +57,8 @@ def newest() -> SignedHead | None:
 
 def of_size(size: int) -> SignedHead | None:
     """The head over so many rows; of several keys' the newest, one in doubt last of all."""
-    heads = SignedHead.objects.with_doubts().filter(size=size)
-    return heads.order_by("-in_doubt", "pk").last()
+    heads = SignedHead.objects.filter(size=size).order_by("pk")
+    return heads.trusted().last() or heads.last()
 
 
 def _last() -> SignedHead | None:

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(f"batches: {done.batches}")
         self.stdout.write(f"signed heads: {done.heads}")
         self.stdout.write(f"rows a second: {done.rows / max(seconds, 1e-9):.0f}")
-        doubts = SignedHead.objects.with_doubts().filter(in_doubt=True).count()
+        doubts = SignedHead.objects.doubtful().count()
         if doubts:
             self.stdout.write(f"signed with a compromised key, and no proof: {doubts} heads")
 
