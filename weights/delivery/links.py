@@ -28,11 +28,11 @@ LINKS_A_DAY = 3
 
 def offered(tier: Tier) -> CheckpointQuerySet:
     """The checkpoints of a tier that a holder of it is told of and gets links for."""
-    return Checkpoint.objects.visible_to(None).published().filter(tier=tier)
+    return Checkpoint.objects.visible_to(None).with_main().filter(tier=tier)
 
 
 def links_of_grant(grant: Grant) -> list[CheckpointLink]:
-    """Queue one link for each published checkpoint of the grant's tier; again adds nothing."""
+    """Queue one link for each checkpoint of the grant's tier; again adds nothing."""
     if not grant.is_live:
         return []
     made = []
@@ -53,11 +53,13 @@ def links_of_grant(grant: Grant) -> list[CheckpointLink]:
 def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
     """Queue a new link for its holder, at most three a day for each checkpoint.
 
-    Raises GateRefused when the gate would not let this person in, or with `quota`.
+    Raises GateRefused when the gate would not let this person in, when there is nothing to
+    fetch, or with `quota`.
     """
     decision = gate.may_read(session_caller(user), checkpoint.repo_id, timezone.now())
     if not decision.allowed:
         raise GateRefused(str(decision.code or decision.missing), decision.message)
+    demand_revision(checkpoint, "main")
     with transaction.atomic():
         take_turn(user)
         waiting = CheckpointLink.objects.filter(
@@ -102,7 +104,8 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
 def issue(link_id: int) -> None:
     """Sign a queued link, write its plan and mail its holder; again changes nothing.
 
-    The grant is read anew: a right that ended meanwhile ends the link as failed.
+    The grant is read anew: a right that ended meanwhile ends the link as failed, and so does
+    a revision that was withdrawn.
     """
     with transaction.atomic():
         queued = CheckpointLink.objects.select_for_update(of=("self",)).filter(
@@ -117,7 +120,11 @@ def issue(link_id: int) -> None:
             _fail(link, decision.message)
             return
         life = timedelta(hours=link.checkpoint.tier.checkpoint_link_hours)
-        address = _issue(link, decision.grant, life)
+        try:
+            address = _issue(link, decision.grant, life)
+        except GateRefused as error:
+            _fail(link, str(error))
+            return
         outbox.send(
             "checkpoint_link",
             to=link.holder.email,
@@ -132,9 +139,7 @@ def issue(link_id: int) -> None:
 def _issue(link: CheckpointLink, grant: Grant | None, life: timedelta) -> str:
     """Fill in the record and return the folder's address; the token is kept nowhere."""
     now = timezone.now()
-    revision = gate.find_revision(link.checkpoint, "main")
-    if revision is None:
-        raise GateRefused(Refusal.NOT_PUBLISHED, f"{link.checkpoint} has no verified revision")
+    revision = demand_revision(link.checkpoint, "main")
     link_id = secrets.token_bytes(16)
     ends = min(now + life, grant.expires_at) if grant else now + life
     token = signing.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
@@ -153,6 +158,15 @@ def _issue(link: CheckpointLink, grant: Grant | None, life: timedelta) -> str:
         details={"revision": revision.sha, "expires": ends.isoformat(), "cause": link.cause},
     )
     return f"{settings.PUBLIC_URL}/d/{token}/"
+
+
+def demand_revision(checkpoint: Checkpoint, name: str) -> Revision:
+    """The visible revision of this name; raises GateRefused, also for one that was withdrawn."""
+    if (found := gate.find_revision(checkpoint, name)) is not None:
+        return found
+    if (gone := gate.withdrawn(checkpoint, name)) is not None:
+        raise GateRefused(Refusal.WITHDRAWN, gone.message)
+    raise GateRefused(gate.Missing.REVISION, f"{checkpoint} has no revision {name}")
 
 
 def make_plan(revision: Revision, grant: Grant | None, ends: datetime) -> list[dict[str, Any]]:
@@ -250,7 +264,7 @@ def sweep() -> None:
         if not queue_now("weights.issue_checkpoint_link", link_id):
             return
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
-    offered_ones = Checkpoint.objects.visible_to(None).published()
+    offered_ones = Checkpoint.objects.visible_to(None).with_main()
     for checkpoint in offered_ones.filter(tier__mode="reviewed"):
         without = approved.filter(tier=checkpoint.tier).exclude(
             checkpoint_links__checkpoint=checkpoint,

@@ -36,11 +36,7 @@ def download_plan(
     decision = gate.may_read(caller, repo_id, now)
     if decision.checkpoint is None or not decision.allowed:
         raise GateRefused(str(decision.code or decision.missing), decision.message)
-    revision = gate.find_revision(decision.checkpoint, name)
-    if revision is None:
-        if (gone := gate.withdrawn(decision.checkpoint, name)) is not None:
-            raise GateRefused(Refusal.WITHDRAWN, gone.message)
-        raise GateRefused(gate.Missing.REVISION, f"{repo_id} has no revision {name}")
+    revision = links.demand_revision(decision.checkpoint, name)
     revision.checkpoint = decision.checkpoint  # read already, with its tier
     grant = decision.grant
     ends = now + timedelta(seconds=settings.FILE_LINK_LIFETIME_MOST)

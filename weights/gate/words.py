@@ -105,7 +105,7 @@ def withdrawn(checkpoint: Checkpoint, revision: Revision) -> Decision:
     when = f" on {revision.withdrawn_at:%Y-%m-%d}" if revision.withdrawn_at else ""
     message = (
         f"Revision {revision.sha} of {checkpoint.repo_id} was withdrawn{when}:"
-        f" {revision.state_reason} See {_page(checkpoint)}"
+        f" {revision.state_reason.rstrip('.')}. See {_page(checkpoint)}"
     )
     return Decision(
         checkpoint=checkpoint, revision=revision, code=Refusal.WITHDRAWN, message=message

@@ -33,6 +33,11 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         """Those that hold bytes; the other catalogue entries are "not published here"."""
         return self.filter(published_at__isnull=False)
 
+    def with_main(self) -> "CheckpointQuerySet":
+        """Those whose branch `main` leads to files; it may be withdrawn, or never have been."""
+        shown = {"refs__name": "main", "refs__revision__state": "visible"}
+        return self.published().filter(**shown).distinct()
+
     def downloadable_by(self, user: "User | None") -> "CheckpointQuerySet":
         """Checkpoints whose files this person may fetch now."""
         return self.visible_to(user).published().filter(tier__in=tiers_open_to(user))

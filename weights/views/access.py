@@ -83,7 +83,7 @@ def _signed_in(request: HttpRequest) -> User:
 
 def _gated_and_open_to(user: User) -> list[Checkpoint]:
     """Gated checkpoints that this person may fetch now; open ones need no link."""
-    held = Checkpoint.objects.downloadable_by(user).select_related("tier")
+    held = Checkpoint.objects.downloadable_by(user).with_main().select_related("tier")
     return [checkpoint for checkpoint in held if checkpoint.tier.is_gated]
 
 

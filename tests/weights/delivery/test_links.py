@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, OutgoingMail, Tier, User
 from tests import factories
+from weights import withdrawal
 from weights.caller import session_caller
 from weights.delivery import file_links, links
 from weights.errors import GateRefused
@@ -281,6 +282,26 @@ def test_a_right_that_ended_before_the_task_ran_ends_the_link_as_failed(
     assert (link.state, link.id_digest) == ("failed", None)
     assert "revoked" in link.state_reason
     assert not OutgoingMail.objects.filter(kind="checkpoint_link").exists()
+
+
+def test_a_revision_that_was_withdrawn_ends_what_waits_and_makes_no_more_links(
+    applicant: User, reviewer: User, gated_tier: Tier, revision: Revision
+) -> None:
+    grant = factories.approved(factories.submitted(applicant, gated_tier), reviewer)
+    waiting = links.request_link(applicant, revision.checkpoint)
+    withdrawal.withdraw(revision, "Trained on the wrong split", by=None)
+    links.issue(waiting.pk)
+    waiting.refresh_from_db()
+    assert waiting.state == "failed"
+    assert "wrong split. See http" in waiting.state_reason
+    assert links.links_of_grant(grant) == []
+    links.sweep()
+    assert not CheckpointLink.objects.filter(state="queued").exists()
+    with pytest.raises(GateRefused, match="wrong split"):
+        links.request_link(applicant, revision.checkpoint)
+    factories.published("acme/gated", gated_tier, {"README.md": b"# Mended\n"})
+    links.sweep()
+    assert CheckpointLink.objects.get(state="queued").cause == "approval"
 
 
 @pytest.mark.requirement("CE-1")
