@@ -267,6 +267,18 @@ def test_a_notice_stands_at_its_addresses(
     assert FIRST[PATH].decode() not in text
 
 
+def test_the_pages_of_a_checkpoint_whose_only_revision_went_say_so(
+    client: Client, first: Revision
+) -> None:
+    withdrawal.withdraw(first, WHY, by=None)
+    page = client.get(f"/{REPO}").content.decode()
+    assert "<code>withdrawn</code>" in page
+    assert "still being verified" not in page
+    listed = client.get("/models").content.decode()
+    assert "withdrawn</td>" in listed
+    assert "2 files" not in listed
+
+
 def test_its_tag_is_marked_on_the_pages(client: Client, withdrawn: Revision) -> None:
     assert "withdrawn" in client.get(f"/{REPO}").content.decode()
     assert "(withdrawn)" in client.get(f"/{REPO}/tree/main").content.decode()

@@ -1,6 +1,6 @@
 """Home and catalogue: what is here, what may I have?"""
 
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -73,12 +73,13 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
 
 
 def _with_main(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:
-    """Told with tier, licence, and the size and date of what `main` points at."""
-    main = Ref.objects.filter(checkpoint=OuterRef("pk"), name="main")
+    """Told with tier, licence, and the size of what `main` points at."""
+    refs = Ref.objects.filter(checkpoint=OuterRef("pk"), name="main")
+    main = refs.filter(revision__state=Revision.State.VISIBLE)
     return checkpoints.select_related("tier__licence").annotate(
         main_bytes=Subquery(main.values("revision__total_bytes")[:1]),
         main_files=Subquery(main.values("revision__file_count")[:1]),
-        main_at=Subquery(main.values("revision__visible_at")[:1]),
+        withdrawn=Exists(refs.filter(revision__state=Revision.State.WITHDRAWN)),
     )
 
 

@@ -27,6 +27,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
+        "nothing_yet": None if revision else _nothing_yet(checkpoint),
         "signature": signatures.offered(revision) if revision else None,
         "files": sorted(files, key=_telling)[:FILES_SHOWN],
         "quarantined": _quarantined(files),
@@ -43,6 +44,15 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "recalls": notices.of_checkpoint(checkpoint),
     }
     return render(request, "weights/checkpoint_detail.html", context)
+
+
+def _nothing_yet(checkpoint: Checkpoint) -> str:
+    """Why there is nothing to get: `withdrawn`, `coming`, `elsewhere` or `facts`."""
+    if gate.withdrawn(checkpoint, "main"):
+        return "withdrawn"
+    if checkpoint.revisions.filter(state=Revision.State.PENDING).exists():
+        return "coming"
+    return "elsewhere" if checkpoint.published_at else "facts"
 
 
 def _files(revision: Revision | None) -> list[File]:
