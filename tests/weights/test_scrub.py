@@ -383,8 +383,12 @@ def test_the_command_ends_badly_and_names_what_is_damaged_missing_or_unread(
     assert "quarantined 2" in told.out
     assert "(acme/model/a.bin)" in told.err
     assert "missing: " in told.err
-    with pytest.raises(CommandError, match="2 blobs"):
-        manage("scrub", "--report")
+    for command in (["scrub", "--report"], ["scrub", "acme/model"]):
+        with pytest.raises(CommandError, match="2 blobs"):
+            manage(*command)
+        told = capsys.readouterr()
+        assert "quarantined 2" in told.out
+        assert "(acme/model/a.bin)" in told.err
     assert states() == {"a.bin": "quarantined", "b.bin": "quarantined", "c.bin": "verified"}
     with pytest.raises(CommandError, match="there is no checkpoint acme/none"):
         manage("scrub", "acme/none")

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from weights import verification
 from weights.errors import StorageUnavailable
-from weights.models import Blob, Checkpoint, StoreSurvey
+from weights.models import Blob, Checkpoint, File, Revision, StoreSurvey
 from weights.models.blob import BlobQuerySet
 from weights.scrub import turns
 from weights.scrub.reading import due, is_unreadable, read, read_to_the_end
@@ -40,6 +40,19 @@ def wanted(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]:
         both = both.filter(files__revision__checkpoint=checkpoint).distinct()
     oldest = both.order_by(models.F("last_verified_at").asc(nulls_first=True), "pk")
     return list(oldest.values_list("pk", flat=True))
+
+
+def quarantined(checkpoint: Checkpoint | None = None) -> BlobQuerySet:
+    """Bytes in quarantine that a visible revision is made of, of one checkpoint or of all.
+
+    What was refused before anybody was given it is no damage of the store.
+    """
+    shown = Revision.objects.visible()
+    if checkpoint is not None:
+        shown = shown.filter(checkpoint=checkpoint)
+    return BlobQuerySet(Blob).filter(
+        state=Blob.State.QUARANTINED, pk__in=File.objects.filter(revision__in=shown).values("blob")
+    )
 
 
 def read_all(ids: list[int], advance: Callable[[int], object]) -> Iterator[tuple[Blob, str]]:

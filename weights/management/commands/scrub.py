@@ -52,6 +52,9 @@ class Command(BaseCommand):
                 results[result] += 1
                 if result != Blob.State.VERIFIED:
                     bad.add(described(blob))
+        known = {described(blob) for blob in by_hand.quarantined(checkpoint)} - bad
+        results[Blob.State.QUARANTINED] += len(known)
+        bad |= known
         for word in ("verified", "quarantined", "unreadable", "waiting"):
             if results[word] or word == "verified":
                 self.stdout.write(f"{word} {results[word]}")
@@ -62,10 +65,12 @@ class Command(BaseCommand):
     def _report(self) -> int:
         survey = scrub.last_one()
         late = scrub.late(timezone.now())
-        quarantined = Blob.objects.filter(state=Blob.State.QUARANTINED)
+        quarantined = by_hand.quarantined()
         self.stdout.write(f"quarantined {quarantined.count()}")
         self.stdout.write(f"behind schedule {late.count()}")
         bad = {described(blob) for blob in (quarantined | late).distinct()}
+        for line in sorted(bad):
+            self.stderr.write(line)
         if survey is None:
             self.stderr.write("nobody has looked over the store yet; run: manage.py scrub")
             return len(bad) or 1
