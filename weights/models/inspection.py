@@ -71,7 +71,8 @@ class Inspection(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.get_outcome_display().lower()}"
+        why = f": {self.reason}" if self.reason else ""
+        return f"{self.blob} as {self.kind}, {self.get_outcome_display().lower()}{why}"
 
     @property
     def refusal(self) -> str:

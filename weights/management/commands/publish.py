@@ -71,7 +71,11 @@ class Command(BaseCommand):
             ) from error
         if standing.failures:
             path, reason = standing.failures[0]
-            raise CommandError(f"{path}: {reason}; publish again with a good copy of the file")
+            others = len(standing.failures) - 1
+            more = f" (and {others} more, listed in the admin)" if others else ""
+            raise CommandError(
+                f"{path}: {reason}{more}; publish again with a good copy of the file"
+            )
         revision.refresh_from_db()
         if not verification.settle(revision):
             raise CommandError(f"it is not shown: {revision.state_reason or 'see it in the admin'}")
