@@ -76,7 +76,7 @@ def test_silence_of_a_sweep_is_an_alarm_and_so_is_one_that_could_not_finish() ->
     assert _line("Clocks of the review").text.endswith("could not finish: drafts lapsed")
 
 
-def test_mails_and_blobs_that_wait_or_failed_are_told() -> None:
+def test_mails_and_blobs_that_wait_or_failed_are_told(store: Path) -> None:
     long_ago = timezone.now() - timedelta(hours=2)
     for number, state in enumerate(("queued", "failed", "sent")):
         mail = OutgoingMail.objects.create(
@@ -85,11 +85,13 @@ def test_mails_and_blobs_that_wait_or_failed_are_told() -> None:
         OutgoingMail.objects.filter(pk=mail.pk).update(created_at=long_ago)
     Blob.objects.create(sha256="a" * 64, size=1, created_at=long_ago)
     Blob.objects.create(sha256="b" * 64, size=1, state=Blob.State.QUARANTINED)
+    assert _line("Blobs in quarantine").state == "ok"
+    Blob.objects.filter(files__revision=factories.published()).update(state=Blob.State.QUARANTINED)
     found = {line.name: (line.state, line.text[:1]) for line in health.lines()}
     assert found["Mails to deliver"] == ("late", "1")
     assert found["Mails that failed"] == ("alarm", "1")
     assert found["Blobs to verify"] == ("late", "1")
-    assert found["Blobs in quarantine"] == ("alarm", "1")
+    assert found["Blobs in quarantine"] == ("alarm", "3")
 
 
 def test_rows_that_nobody_seals_are_late_and_then_an_alarm() -> None:
