@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import request_facts
+from accounts.error_pages import error_page
 from weights.delivery.serving import problem
 
 #: Below these, each address names its own methods.
@@ -33,7 +34,7 @@ class SurfaceMiddleware:
             network=request_facts.network_of(request.META.get("REMOTE_ADDR", "")),
         )
         with request_facts.using(facts):
-            response = _refusal(request) or self.get_response(request)
+            response = _refusal(request) or _with_words(request, self.get_response(request))
         if facts.request_id and "X-Request-Id" not in response:
             response["X-Request-Id"] = facts.request_id
         if _is_personal(request) and "Cache-Control" not in response:
@@ -55,6 +56,15 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     response = problem(405, "method_not_allowed", f"Use one of {allowed}.", request)
     response["Allow"] = allowed
     return response
+
+
+def _with_words(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """A page that takes other methods says so; Django's own answer is blank."""
+    if response.status_code != 405 or response.streaming or response.content:
+        return response
+    page = error_page(request, 405)
+    page["Allow"] = response["Allow"]
+    return page
 
 
 def _is_for_scripts(path: str) -> bool:

@@ -1,6 +1,7 @@
 """Error pages and health."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -9,6 +10,7 @@ from django.test import Client, RequestFactory
 
 from accounts.error_pages import ERRORS, error_page
 from portal import views
+from tests import factories
 from weights.views import catalogue
 
 pytestmark = pytest.mark.one_database
@@ -41,6 +43,13 @@ def test_an_unknown_address_is_404_with_the_portals_page(client: Client, db: Non
     answer = client.get("/no/such/page/at/all")
     assert answer.status_code == 404
     assert b"Nothing is here" in answer.content
+
+
+def test_an_address_that_is_only_posted_to_is_no_blank_page(client: Client, db: None) -> None:
+    client.force_login(factories.person())
+    answer = client.get(f"/access/revoke/{uuid4()}/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "does not take that" in answer.text
 
 
 @pytest.mark.parametrize(
