@@ -1,6 +1,5 @@
 """Check a proof of a Weighbridge's audit trail, offline, with Python alone and a key you trust:
-python3 check_proof.py NAME+ID+KEY < PROOF.json
-"""
+python3 check_proof.py NAME+ID+KEY < PROOF.json"""
 
 import json
 import sys
@@ -46,11 +45,12 @@ def root_of(leaf: bytes, index: int, size: int, path: list[str]) -> bytes:
     return found if index == last == 0 else b""
 
 
-proof, (name, _, key) = json.load(sys.stdin), sys.argv[1].split("+", 2)
+if len(sys.argv) != 2 or sys.argv[1].count("+") < 2 or not (sent := sys.stdin.read()):
+    sys.exit(__doc__)
+proof, (name, _, key) = json.loads(sent), sys.argv[1].split("+", 2)
 text, _, lines = proof["head"].partition("\n\n")  # c2sp.org/signed-note
 signatures = [b64decode(line.split(" ")[2])[4:] for line in lines.splitlines() if name in line]
-origin, size, root = text.split("\n")[:3]
-leaf, own = proof["leaf"], proof["withheld"]
+leaf, own, (origin, size, root) = proof["leaf"], proof["withheld"], text.split("\n")[:3]
 if origin != name or not is_signed(b64decode(key)[1:], f"{text}\n".encode(), signatures[0]):
     sys.exit("WRONG: this key has not signed the head")
 if root_of(leaf.encode(), proof["index"], int(size), proof["path"]) != b64decode(root):

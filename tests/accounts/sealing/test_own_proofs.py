@@ -185,6 +185,17 @@ def test_the_script_is_short_enough_to_be_read() -> None:
     assert len(SCRIPT.read_text().splitlines()) <= 60
 
 
+@pytest.mark.parametrize("arguments", [[], ["no key"], ["log+id+key"]])
+def test_the_offline_script_says_how_it_is_called(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(SCRIPT), *arguments], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "check_proof.py NAME+ID+KEY < PROOF.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 # -- whose it is ------------------------------------------------------------------------
 
 
