@@ -91,6 +91,15 @@ def test_long_lists_are_paged_and_the_grid_stays_whole(
     assert second.count('class="is-verified"') == len(SHARDS)
 
 
+def test_shards_stand_in_the_order_in_which_people_count(
+    client: Client, open_tier: Tier, store: Path
+) -> None:
+    factories.published("acme/many", files={f"shard-{n}.pt": b"%d" % n for n in (10, 9, 100)})
+    page = client.get("/acme/many/tree/main").content.decode()
+    places = [page.index(f"shard-{n}.pt") for n in (9, 10, 100)]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize("page", ["0", "-1", "999", "x", ""])
 def test_any_page_number_answers(client: Client, nested: Revision, page: str) -> None:
     text(client, f"/acme/nested/tree/main?page={page}")

@@ -1,5 +1,6 @@
 """Files of a revision: is it whole and verified?"""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote as shell
@@ -149,8 +150,13 @@ def _listed(below: Iterable[File], folder: str) -> tuple[list[Folder], list[File
         files, size = sums.get(head, (0, 0))
         sums[head] = files + 1, size + file.size
     prefix = f"{folder}/" if folder else ""
-    folders = [Folder(head, prefix + head, *sums[head]) for head in sorted(sums)]
-    return folders, here
+    folders = [Folder(head, prefix + head, *sums[head]) for head in sorted(sums, key=_counted)]
+    return folders, sorted(here, key=lambda file: _counted(file.path))
+
+
+def _counted(name: str) -> str:
+    """Sorts as people count: shard 2 before shard 10."""
+    return re.sub(r"[0-9]+", lambda number: number[0].zfill(20), name)
 
 
 def _with_inspections(files: list[File]) -> list[tuple[File, Inspection | None]]:
