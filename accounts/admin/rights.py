@@ -44,9 +44,13 @@ class GrantAdmin(ReadOnlyAdmin, OfOwnTiers):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    list_display = ["name", "user", "last_four", "scopes", "expires_at", "revoked_at"]
+    list_display = ["name", "user", "last_four", "may", "expires_at", "revoked_at"]
     search_fields = ["user__username", "name"]
     exclude = ["digest"]
+
+    @admin.display(description="Scopes")
+    def may(self, token: ApiToken) -> str:
+        return ", ".join(token.scopes)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("user")

@@ -1,9 +1,11 @@
-"""Times and browsers as pages show them."""
+"""Times, browsers and allauth's words as pages show them."""
 
+import re
 from datetime import datetime
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.forms import BoundField
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -40,3 +42,20 @@ def day(moment: datetime | None) -> str:
 def browser(user_agent: str) -> str:
     """A session's browser in words: `Firefox on Linux`."""
     return browsers.name(user_agent)
+
+
+@register.filter
+def in_our_words(text: str) -> str:
+    """A heading, label or button of allauth, "Email Addresses", as ours are: "E-mail addresses"."""
+    said = text.strip()
+    said = said[:1] + re.sub(r"\b[A-Z](?=[a-z]+\b)", lambda word: word[0].lower(), said[1:])
+    return re.sub(r"\b([Ee])mail", r"\1-mail", said)
+
+
+@register.filter
+def said_once(field: BoundField) -> BoundField:
+    """A field of allauth's whose label says what it is, and no placeholder says it again."""
+    hint = str(field.field.widget.attrs.pop("placeholder", ""))
+    told = hint if field.name == "login" else str(field.label)
+    field.label = in_our_words(told)
+    return field

@@ -69,6 +69,19 @@ def test_every_other_session_is_listed_and_ended_at_once(applicant: User) -> Non
     assert not is_signed_in(there)
 
 
+def test_pages_of_the_account_speak_as_all_others_do(applicant: User) -> None:
+    client = signed_in("applicant")
+    page = client.get("/accounts/email/").text
+    assert "<h1>E-mail addresses</h1>" in page
+    assert "Make primary" in page
+    page = client.get("/accounts/password/change/").text
+    assert "Current password</label>" in page
+    assert "placeholder" not in page
+    page = Client().get("/accounts/login/").text
+    assert "Username or e-mail</label>" in page
+    assert "Remember me" in page
+
+
 @pytest.mark.parametrize(
     ("told", "name"),
     [

@@ -99,6 +99,7 @@ class InspectionAdmin(_OfBytesOfOwnTiers):
     readonly_fields = ["imported", "used_as"]
     actions = ["ask"]
     show_full_result_count = False
+    ordering = ["-made_at", "-pk"]
 
     @admin.display(description="Imports")
     def imported(self, inspection: Inspection) -> str:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.text import Truncator
 
 from accounts import queue, working_days
 from accounts.models import Application, ApplicationSnapshot, Tier
@@ -22,6 +23,8 @@ from accounts.views.people import signed_in
 
 _REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)
 #: Answers that the search looks at.
+#: Characters of an organisation's name that a row shows.
+ORGANISATION_SHOWN = 60
 _SEARCHED = ("title", "full_name", "org_name", "work_email")
 
 
@@ -263,7 +266,7 @@ class Columns(admin.ModelAdmin):
 
     @admin.display(description="Organisation")
     def organisation(self, application: Any) -> str:
-        return str(_sent(application, "org_name") or "–")
+        return Truncator(str(_sent(application, "org_name") or "–")).chars(ORGANISATION_SHOWN)
 
     @admin.display(description="State", ordering="status")
     def state(self, application: Any) -> str:
