@@ -183,11 +183,11 @@ def test_it_costs_the_same_number_of_queries_whatever_waits(
     gated_tier: Tier, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     clocks()
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         health.lines()
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         health.lines()
     assert Application.objects.count() == 3
 
