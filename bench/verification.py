@@ -15,41 +15,28 @@ A check is `verification.verify`: lease, read, hash, rows and audit event. Worke
 of their own that have started up before the clock does; so has `model_signing`.
 """
 
-import hashlib
 import os
-import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.support import install
+from bench.support.blobs import MIB, Stored, cold, stored, warm, write, zeros
 from bench.support.report import Round, difference, line, not_measured
+from bench.support.workers import Done, Worker, signer, together, worker
 
 ROUNDS = 5
-MIB = 1024**2
 GB = 1e9
 FOLDER_FILES = 8
 KILLED_BLOB = 4 * 1024**3
 KILLED_AT = 7 * KILLED_BLOB // 8
-
-
-class Done(NamedTuple):
-    """What a side took: seconds of wall clock and of CPU, and bytes of memory over its start."""
-
-    wall: float
-    cpu: float
-    memory: int
-
-
-Side = Callable[[], Done]
 
 
 def main(size: int) -> None:
@@ -69,7 +56,7 @@ def main(size: int) -> None:
 # -- cases --------------------------------------------------------------------------------
 
 
-def hashing(one: "Worker", blob: "Stored", size: int) -> None:
+def hashing(one: Worker, blob: Stored, size: int) -> None:
     for label, prepare in (("cached", warm), ("cold", cold)):
         ours, base = [], []
         for number in range(ROUNDS + 1):
@@ -83,7 +70,7 @@ def hashing(one: "Worker", blob: "Stored", size: int) -> None:
         told(f"check, {label}", ours, "openssl dgst -sha256", base, size)
 
 
-def several(one: "Worker", two: "Worker", blobs: "list[Stored]", size: int) -> None:
+def several(one: Worker, two: Worker, blobs: list[Stored], size: int) -> None:
     first, second = (blob.pk for blob in blobs)
     ours, base = [], []
     for number in range(ROUNDS + 1):
@@ -97,7 +84,7 @@ def several(one: "Worker", two: "Worker", blobs: "list[Stored]", size: int) -> N
     told("two workers, a file each, cached", ours, "one worker, both files", base, 2 * size)
 
 
-def whole_folder(folder: Path, one: "Worker", two: "Worker", size: int) -> None:
+def whole_folder(folder: Path, one: Worker, two: Worker, size: int) -> None:
     source = folder / "folder"
     source.mkdir()
     each = size // FOLDER_FILES
@@ -201,9 +188,6 @@ def told(label: str, ours: list[Done], base_label: str, base: list[Done], size: 
     line(label, "MB/s", rounds(ours), base_label, rounds(base), cpu_unit="GB", peak=peak)
 
 
-# -- sides --------------------------------------------------------------------------------
-
-
 def openssl(path: Path) -> Done:
     began = time.perf_counter()
     child = subprocess.Popen(["openssl", "dgst", "-sha256", str(path)], stdout=subprocess.DEVNULL)
@@ -213,227 +197,6 @@ def openssl(path: Path) -> Done:
         raise SystemExit("openssl failed")
     wall = time.perf_counter() - began
     return Done(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
-
-
-class Worker:
-    """A process that has started up and does one check after the other when it is told to."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self._answer()
-
-    def check(self, blobs: list[int]) -> Done:
-        self.begin(blobs)
-        return self.end()
-
-    def begin(self, blobs: list[int]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(" ".join(map(str, blobs)) + "\n")
-        self._process.stdin.flush()
-
-    def end(self) -> Done:
-        wall, cpu, memory = self._answer().split()
-        return Done(float(wall), float(cpu), int(memory))
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise SystemExit("a worker ended by itself")
-        return answer
-
-
-@contextmanager
-def worker(kind: str = "check", *arguments: str, **environment: str) -> Iterator[Worker]:
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--side", kind, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
-    try:
-        yield Worker(process)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def together(asked: list[tuple[Worker, list[int]]]) -> Done:
-    """What several took at the same time: the wall clock of all, the CPU of each."""
-    began = time.perf_counter()
-    for one, blobs in asked:
-        one.begin(blobs)
-    done = [one.end() for one, _ in asked]
-    wall = time.perf_counter() - began
-    return Done(wall, sum(one.cpu for one in done), max(one.memory for one in done))
-
-
-@contextmanager
-def signer(source: Path, folder: Path) -> Iterator[Worker]:
-    """`model_signing` in a process of its own, with a signature of the folder to verify."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    private, public, signature = (folder / name for name in ("key.pem", "public.pem", "sig"))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    public.write_bytes(
-        key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-    import model_signing
-
-    config = model_signing.signing.Config().use_elliptic_key_signer(private_key=private)
-    config.sign(source, signature)
-    with worker("model_signing", str(source), str(signature), str(public)) as started:
-        yield started
-
-
-def serve(kind: str, arguments: list[str]) -> None:
-    """A worker's own end: do what each line asks for, and answer with what it took."""
-    act = SIDES[kind](arguments)
-    start = memory("VmRSS")
-    print("ready", flush=True)
-    for asked in sys.stdin:
-        blobs = [int(word) for word in asked.split()]
-        cpu, began = time.process_time(), time.perf_counter()
-        act(blobs)
-        wall = time.perf_counter() - began
-        print(wall, time.process_time() - cpu, memory("VmHWM") - start, flush=True)
-
-
-def checks(arguments: list[str]) -> Callable[[list[int]], None]:
-    setup()
-    from django.utils import timezone
-
-    from weights import resumable_sha256, verification
-    from weights.models import Blob
-    from weights.storage import blob_storage
-
-    blob_storage()
-    resumable_sha256.layout()
-    Blob.objects.exists()
-
-    def act(blobs: list[int]) -> None:
-        for pk in blobs:
-            Blob.objects.filter(pk=pk).update(check_due_at=timezone.now())
-            verification.verify(pk)
-            if Blob.objects.get(pk=pk).check_due_at is not None:
-                raise SystemExit("a check came to no result")
-
-    return act
-
-
-def gets(arguments: list[str]) -> Callable[[list[int]], None]:
-    setup()
-    from weights.models import Blob
-    from weights.read_ahead import BUFFER
-    from weights.storage import blob_storage
-
-    buffer = memoryview(bytearray(BUFFER))
-
-    def act(blobs: list[int]) -> None:
-        for sha256 in Blob.objects.filter(pk__in=blobs).values_list("sha256", flat=True):
-            with blob_storage().open(sha256) as stream:
-                while stream.readinto(buffer):  # type: ignore[attr-defined]
-                    pass
-
-    return act
-
-
-def signs(arguments: list[str]) -> Callable[[list[int]], None]:
-    import model_signing
-
-    source, signature, public = map(Path, arguments)
-    config = model_signing.verifying.Config().use_elliptic_key_verifier(public_key=public)
-
-    def act(blobs: list[int]) -> None:
-        config.verify(source, signature)
-
-    return act
-
-
-SIDES = {"check": checks, "get": gets, "model_signing": signs}
-
-
-def setup() -> None:
-    import django
-
-    django.setup()
-
-
-# -- things -------------------------------------------------------------------------------
-
-
-class Stored(NamedTuple):
-    """A blob of the install."""
-
-    pk: int
-    path: Path
-
-
-def stored(folder: Path, number: int, size: int) -> Stored:
-    from weights.models import Blob
-    from weights.storage import blob_storage
-
-    made = folder / "made"
-    sha256 = write(made, number, size)
-    with blob_storage().receive():
-        pass  # makes the store's folder
-    path = blob_storage().local_path(sha256)
-    assert path is not None
-    path.parent.mkdir(parents=True)
-    made.replace(path)
-    return Stored(Blob.objects.create(sha256=sha256, size=size).pk, path)
-
-
-def write(path: Path, number: int, size: int) -> str:
-    block = random.Random(number).randbytes(MIB)
-    digest = hashlib.sha256()
-    with path.open("wb") as stream:
-        for index in range(size // MIB):
-            piece = index.to_bytes(8, "big") + block[8:]
-            digest.update(piece)
-            stream.write(piece)
-        os.fsync(stream.fileno())
-    return digest.hexdigest()
-
-
-def zeros(size: int) -> "object":
-    """A sparse blob."""
-    from weights.models import Blob
-    from weights.storage import blob_storage
-
-    digest, block = hashlib.sha256(), bytes(MIB)
-    for _ in range(size // MIB):
-        digest.update(block)
-    path = blob_storage().local_path(digest.hexdigest())
-    assert path is not None
-    path.parent.mkdir(parents=True)
-    path.touch()
-    os.truncate(path, size)
-    return Blob.objects.create(sha256=digest.hexdigest(), size=size)
-
-
-def warm(path: Path) -> None:
-    buffer = bytearray(MIB)
-    with path.open("rb", buffering=0) as stream:
-        while stream.readinto(buffer):
-            pass
-
-
-def cold(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    os.close(descriptor)
 
 
 def stops_at(size: int, flag: Path) -> Callable[[int], None]:
@@ -456,13 +219,5 @@ def kernel_count(process: int) -> int:
     return int(next(one for one in lines if one.startswith("rchar")).split()[1])
 
 
-def memory(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(one for one in lines if one.startswith(name)).split()[1]) * 1024
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--side"]:
-        serve(sys.argv[2], sys.argv[3:])
-    else:
-        main((int(sys.argv[1]) if len(sys.argv) > 1 else 512) * MIB)
+    main((int(sys.argv[1]) if len(sys.argv) > 1 else 512) * MIB)

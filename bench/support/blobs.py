@@ -1,0 +1,72 @@
+"""Blobs of a benchmark's install: written into its store, and their pages kept or dropped."""
+
+import hashlib
+import os
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MIB = 1024**2
+
+
+class Stored(NamedTuple):
+    """A blob of the install."""
+
+    pk: int
+    path: Path
+
+
+def stored(folder: Path, number: int, size: int) -> Stored:
+    from weights.models import Blob
+    from weights.storage import blob_storage
+
+    made = folder / "made"
+    sha256 = write(made, number, size)
+    with blob_storage().receive():
+        pass  # makes the store's folder
+    path = blob_storage().local_path(sha256)
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    made.replace(path)
+    return Stored(Blob.objects.create(sha256=sha256, size=size).pk, path)
+
+
+def write(path: Path, number: int, size: int) -> str:
+    block = random.Random(number).randbytes(MIB)
+    digest = hashlib.sha256()
+    with path.open("wb") as stream:
+        for index in range(size // MIB):
+            piece = index.to_bytes(8, "big") + block[8:]
+            digest.update(piece)
+            stream.write(piece)
+        os.fsync(stream.fileno())
+    return digest.hexdigest()
+
+
+def zeros(size: int) -> Any:
+    """A sparse blob."""
+    from weights.models import Blob
+    from weights.storage import blob_storage
+
+    digest, block = hashlib.sha256(), bytes(MIB)
+    for _ in range(size // MIB):
+        digest.update(block)
+    path = blob_storage().local_path(digest.hexdigest())
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    path.touch()
+    os.truncate(path, size)
+    return Blob.objects.create(sha256=digest.hexdigest(), size=size)
+
+
+def warm(path: Path) -> None:
+    buffer = bytearray(MIB)
+    with path.open("rb", buffering=0) as stream:
+        while stream.readinto(buffer):
+            pass
+
+
+def cold(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(descriptor)

@@ -1,0 +1,191 @@
+"""Processes that have started up and do one thing after the other when they are told to.
+
+`worker` starts one; this file as a script is its own end.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+
+class Done(NamedTuple):
+    """What a side took: seconds of wall clock and of CPU, and bytes of memory over its start."""
+
+    wall: float
+    cpu: float
+    memory: int
+
+
+class Worker:
+    """A process that has started up and does one check after the other when it is told to."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._answer()
+
+    def check(self, blobs: list[int]) -> Done:
+        self.begin(blobs)
+        return self.end()
+
+    def begin(self, blobs: list[int]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(" ".join(map(str, blobs)) + "\n")
+        self._process.stdin.flush()
+
+    def end(self) -> Done:
+        wall, cpu, memory = self._answer().split()
+        return Done(float(wall), float(cpu), int(memory))
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit("a worker ended by itself")
+        return answer
+
+
+@contextmanager
+def worker(kind: str = "check", *arguments: str, **environment: str) -> Iterator[Worker]:
+    process = subprocess.Popen(
+        [sys.executable, __file__, kind, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    try:
+        yield Worker(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def together(asked: list[tuple[Worker, list[int]]]) -> Done:
+    """What several took at the same time: the wall clock of all, the CPU of each."""
+    began = time.perf_counter()
+    for one, blobs in asked:
+        one.begin(blobs)
+    done = [one.end() for one, _ in asked]
+    wall = time.perf_counter() - began
+    return Done(wall, sum(one.cpu for one in done), max(one.memory for one in done))
+
+
+@contextmanager
+def signer(source: Path, folder: Path) -> Iterator[Worker]:
+    """`model_signing` in a process of its own, with a signature of the folder to verify."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    private, public, signature = (folder / name for name in ("key.pem", "public.pem", "sig"))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    import model_signing
+
+    config = model_signing.signing.Config().use_elliptic_key_signer(private_key=private)
+    config.sign(source, signature)
+    with worker("model_signing", str(source), str(signature), str(public)) as started:
+        yield started
+
+
+# -- a worker's own end --------------------------------------------------------------------
+
+
+def serve(kind: str, arguments: list[str]) -> None:
+    """A worker's own end: do what each line asks for, and answer with what it took."""
+    act = SIDES[kind](arguments)
+    start = memory("VmRSS")
+    print("ready", flush=True)
+    for asked in sys.stdin:
+        blobs = [int(word) for word in asked.split()]
+        cpu, began = time.process_time(), time.perf_counter()
+        act(blobs)
+        wall = time.perf_counter() - began
+        print(wall, time.process_time() - cpu, memory("VmHWM") - start, flush=True)
+
+
+def checks(arguments: list[str]) -> Callable[[list[int]], None]:
+    setup()
+    from django.utils import timezone
+
+    from weights import resumable_sha256, verification
+    from weights.models import Blob
+    from weights.storage import blob_storage
+
+    blob_storage()
+    resumable_sha256.layout()
+    Blob.objects.exists()
+
+    def act(blobs: list[int]) -> None:
+        for pk in blobs:
+            Blob.objects.filter(pk=pk).update(check_due_at=timezone.now())
+            verification.verify(pk)
+            if Blob.objects.get(pk=pk).check_due_at is not None:
+                raise SystemExit("a check came to no result")
+
+    return act
+
+
+def gets(arguments: list[str]) -> Callable[[list[int]], None]:
+    setup()
+    from weights.models import Blob
+    from weights.read_ahead import BUFFER
+    from weights.storage import blob_storage
+
+    buffer = memoryview(bytearray(BUFFER))
+
+    def act(blobs: list[int]) -> None:
+        for sha256 in Blob.objects.filter(pk__in=blobs).values_list("sha256", flat=True):
+            with blob_storage().open(sha256) as stream:
+                while stream.readinto(buffer):  # type: ignore[attr-defined]
+                    pass
+
+    return act
+
+
+def signs(arguments: list[str]) -> Callable[[list[int]], None]:
+    import model_signing
+
+    source, signature, public = map(Path, arguments)
+    config = model_signing.verifying.Config().use_elliptic_key_verifier(public_key=public)
+
+    def act(blobs: list[int]) -> None:
+        config.verify(source, signature)
+
+    return act
+
+
+SIDES = {"check": checks, "get": gets, "model_signing": signs}
+
+
+def setup() -> None:
+    import django
+
+    django.setup()
+
+
+def memory(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(one for one in lines if one.startswith(name)).split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], sys.argv[2:])
