@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import (
@@ -22,9 +23,10 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from accounts.tiers import AccessMode
+from weights import signing
 from weights.digests import Digest, Digester
 from weights.manifests import listing
-from weights.models import Blob, Checkpoint, File, Ref, Revision
+from weights.models import Blob, Checkpoint, CheckpointLink, File, Ref, Revision
 from weights.storage import blob_storage
 
 PASSWORD = "suite password 1"
@@ -159,6 +161,23 @@ def token(user: User, *scopes: str, **facts: Any) -> str:
     """The plain text of a new token; `read` if no scope is named."""
     _, plain = ApiToken.objects.mint(user, name=word(), scopes=list(scopes) or ["read"], **facts)
     return plain
+
+
+def link_token(user: User, revision: Revision, grant: Grant | None = None) -> str:
+    """A genuine checkpoint link for seven days, also for whom none would have been issued."""
+    link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
+    CheckpointLink.objects.create(
+        id_digest=signing.link_digest(link_id),
+        holder=user,
+        grant=grant,
+        checkpoint=revision.checkpoint,
+        revision=revision,
+        cause=CheckpointLink.Cause.REQUEST,
+        state=CheckpointLink.State.ISSUED,
+        issued_at=timezone.now(),
+        expires_at=ends,
+    )
+    return signing.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
 
 
 def published(

@@ -238,24 +238,7 @@ def person(name: str, tier: Tier, revision: Revision) -> Person:
     MAKE[name](user, tier)
     grant = Grant.objects.filter(user=user).first()
     token = factories.token(user, "read-gated")
-    return Person(name, user, grant, token, checkpoint_link(user, grant, revision))
-
-
-def checkpoint_link(user: User, grant: Grant | None, revision: Revision) -> str:
-    """A link as the portal signs them, also for those whom it would never have issued one."""
-    link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
-    CheckpointLink.objects.create(
-        id_digest=signing.link_digest(link_id),
-        holder=user,
-        grant=grant,
-        checkpoint=revision.checkpoint,
-        revision=revision,
-        cause=CheckpointLink.Cause.REQUEST,
-        state=CheckpointLink.State.ISSUED,
-        issued_at=timezone.now(),
-        expires_at=ends,
-    )
-    return signing.sign_token(link_id, int(ends.timestamp()), portal_settings.LINK_KEYS)
+    return Person(name, user, grant, token, factories.link_token(user, revision, grant))
 
 
 def file_query(world: World, caller: Person) -> str:

@@ -1,6 +1,5 @@
 """A quarantined blob leaves every door at the next request, and only a check puts it back."""
 
-import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from accounts.roles import Role
 from tests import factories
 from weights import publishing, quarantine, signing, verification
 from weights.errors import PublishRefused
-from weights.models import Blob, CheckpointLink, File, Recall, Revision
+from weights.models import Blob, File, Recall, Revision
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
 from weights.verification.outcomes import REREADS
@@ -48,18 +47,7 @@ def doors(revision: Revision, holder: User) -> list[str]:
     ends = timezone.now() + timedelta(days=1)
     claim = signing.FileClaim(file.pk, file.sha256, "open", int(ends.timestamp()))
     query = signing.sign_file(claim, portal_settings.LINK_KEYS)
-    link_id = secrets.token_bytes(16)
-    CheckpointLink.objects.create(
-        id_digest=signing.link_digest(link_id),
-        holder=holder,
-        checkpoint=revision.checkpoint,
-        revision=revision,
-        cause=CheckpointLink.Cause.REQUEST,
-        state=CheckpointLink.State.ISSUED,
-        issued_at=timezone.now(),
-        expires_at=ends,
-    )
-    token = signing.sign_token(link_id, int(ends.timestamp()), portal_settings.LINK_KEYS)
+    token = factories.link_token(holder, revision)
     return [
         f"/{REPO}/resolve/main/{PATH}",
         f"/{REPO}/resolve/{revision.sha}/{PATH}",

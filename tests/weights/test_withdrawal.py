@@ -1,6 +1,5 @@
 """A withdrawn revision: names stay and say why, bytes leave every door at the next request."""
 
-import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from tests import factories
 from tests.crashes import each_crash
 from weights import publishing, refs, signing, verification, withdrawal
 from weights.errors import PublishRefused, WithdrawalRefused
-from weights.models import Blob, Checkpoint, CheckpointLink, Download, Ref, Revision
+from weights.models import Blob, Checkpoint, Download, Ref, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
@@ -43,22 +42,6 @@ def second(first: Revision) -> Revision:
 def withdrawn(second: Revision, release_owner: User) -> Revision:
     withdrawal.withdraw(second, WHY, by=release_owner)
     return second
-
-
-def token_of(user: User, revision: Revision) -> str:
-    """A checkpoint link to the revision, as the portal signs them."""
-    link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
-    CheckpointLink.objects.create(
-        id_digest=signing.link_digest(link_id),
-        holder=user,
-        checkpoint=revision.checkpoint,
-        revision=revision,
-        cause=CheckpointLink.Cause.REQUEST,
-        state=CheckpointLink.State.ISSUED,
-        issued_at=timezone.now(),
-        expires_at=ends,
-    )
-    return signing.sign_token(link_id, int(ends.timestamp()), portal_settings.LINK_KEYS)
 
 
 def file_address(revision: Revision) -> str:
@@ -158,7 +141,7 @@ def test_the_same_content_cannot_come_back_nor_the_tag_be_used_again(
 def test_every_door_refuses_its_bytes_and_says_it_was_withdrawn(
     client: Client, applicant: User, second: Revision, release_owner: User
 ) -> None:
-    link = token_of(applicant, second)
+    link = factories.link_token(applicant, second)
     addresses = [
         f"/{REPO}/resolve/{second.sha}/{PATH}",
         f"/{REPO}/resolve/v2/{PATH}",
