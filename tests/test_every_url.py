@@ -5,32 +5,31 @@ fails here until somebody has decided which it is: does it give a file's bytes, 
 The admin's and allauth's routes make themselves; they are walked like those of `WORDS`.
 """
 
-import re
-import secrets
-import uuid
-from collections.abc import Callable, Iterator
-from copy import copy
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import cached_property
-from http.cookies import SimpleCookie
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as portal_settings
-from django.db import transaction
-from django.http import HttpResponseBase
-from django.test import Client
-from django.utils import timezone
 
-from accounts.models import Application, Grant, OutgoingMail, RoleAssignment, Tier, User
+from accounts.models import RoleAssignment, Tier, User
 from accounts.roles import Role
 from tests import factories
-from tests.routes import ROUTES, Route, one_spelling
-from weights import signing
-from weights.models import CheckpointLink, File, Revision
+from tests.addresses import addresses
+from tests.callers import (
+    CALLERS,
+    FILES,
+    PATH,
+    REPO,
+    STRANGERS,
+    Answer,
+    Person,
+    World,
+    ask,
+    credentials,
+    person,
+)
+from tests.routes import ROUTES
+from weights.models import File
 
 pytestmark = pytest.mark.one_database
 
@@ -138,16 +137,13 @@ WORDS = {
     "weights:checkpoint-detail",
 }
 
-REPO, PATH = "acme/weights", "model.safetensors"
-SECRET = b"the bytes that only the approved may have: " + secrets.token_hex(16).encode()
-FILES = {
-    "README.md": b"---\nlicense: other\n---\n# A gated model\n",
-    "config.json": b'{"secret": "%s"}\n' % SECRET,
-    PATH: SECRET * 64,
-}
-CALLERS = ["anonymous", "pending", "rejected", "approved", "expired", "revoked"]
-STRANGERS = [name for name in CALLERS if name != "approved"]
 METHODS = ["GET", "HEAD", "POST"]
+
+
+@pytest.fixture
+def world(store: Path, gated_tier: Tier) -> World:
+    revision = factories.published(REPO, gated_tier, FILES)
+    return World(revision, {name: person(name, gated_tier, revision) for name in CALLERS})
 
 
 # -- the routes -------------------------------------------------------------------------
@@ -160,196 +156,6 @@ def test_every_route_is_in_the_table() -> None:
     assert ours - set(named) == set(), "say in this file whether these routes give bytes"
     assert set(named) - ours == set(), "these routes are gone"
     assert len(set(named)) == len(named)
-
-
-# -- the callers ------------------------------------------------------------------------
-
-
-@dataclass
-class Person:
-    """One caller with every credential of theirs, each as good as they could ever get it."""
-
-    name: str
-    user: User | None
-    grant: Grant | None
-    token: str
-    link: str
-
-    @cached_property
-    def cookies(self) -> SimpleCookie:
-        """Those of a browser in which this person has signed in."""
-        assert self.user is not None
-        client = Client()
-        client.force_login(self.user)
-        return client.cookies
-
-    @property
-    def checkpoint_link(self) -> CheckpointLink | None:
-        return CheckpointLink.objects.filter(holder=self.user).first()
-
-
-@dataclass
-class World:
-    revision: Revision
-    people: dict[str, Person]
-
-    @property
-    def tier(self) -> Tier:
-        return self.revision.checkpoint.tier
-
-    @property
-    def file(self) -> File:
-        return self.revision.files.get(path=PATH)
-
-
-def make_pending(user: User, tier: Tier) -> None:
-    factories.submitted(user, tier)
-
-
-def make_rejected(user: User, tier: Tier) -> None:
-    application = factories.submitted(user, tier)
-    reviewer = factories.staff(factories.word(), Role.REVIEWER)
-    application.claim(by=reviewer)
-    application.reject(by=reviewer, reasons=["purpose_unclear"], note="Say which question and how.")
-
-
-def make_expired(user: User, tier: Tier) -> None:
-    factories.expired_grant(user, tier)
-
-
-def make_revoked(user: User, tier: Tier) -> None:
-    factories.grant(user, tier).revoke(by=None, reason="leak")
-
-
-MAKE: dict[str, Callable[[User, Tier], object]] = {
-    "pending": make_pending,
-    "rejected": make_rejected,
-    "approved": factories.grant,
-    "expired": make_expired,
-    "revoked": make_revoked,
-}
-
-
-def person(name: str, tier: Tier, revision: Revision) -> Person:
-    """A caller of this kind, holding a token and a genuine, unexpired checkpoint link."""
-    if name == "anonymous":
-        return Person(name, None, None, "", "A" * 22 + ".9999999999.t1." + "A" * 43)
-    user = factories.person(name)
-    MAKE[name](user, tier)
-    grant = Grant.objects.filter(user=user).first()
-    token = factories.token(user, "read-gated")
-    return Person(name, user, grant, token, factories.link_token(user, revision, grant))
-
-
-def file_query(world: World, caller: Person) -> str:
-    """A file link's query with a genuine signature, on whatever grant the caller has."""
-    grant = str(caller.grant.pk) if caller.grant else "open"
-    ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
-    claim = signing.FileClaim(world.file.pk, world.file.sha256, grant, ends)
-    return signing.sign_file(claim, portal_settings.LINK_KEYS)
-
-
-@pytest.fixture
-def world(store: Path, gated_tier: Tier) -> World:
-    revision = factories.published(REPO, gated_tier, FILES)
-    return World(revision, {name: person(name, gated_tier, revision) for name in CALLERS})
-
-
-# -- addresses with everything filled in ------------------------------------------------
-
-
-def parameters(world: World, caller: Person) -> dict[str, list[str]]:
-    """Values for each parameter of a route: those that lead to the gated checkpoint."""
-    sha = world.revision.sha
-    application = caller.user.applications.first() if caller.user else None
-    token = caller.user and caller.user.tokens.first()
-    mine = [application, token, caller.checkpoint_link, caller.grant]
-    record = [str(world.revision.pk), str(world.file.pk), str(caller.user and caller.user.pk)]
-    return {
-        "org": ["acme"],
-        "name": ["weights"],
-        "kind": ["datasets"],
-        "revision": ["main", sha],
-        "sha": [sha],
-        "sha256": [world.file.sha256],
-        "code": ["quota"],
-        "key_id": ["0123456789abcdef"],
-        "standing": ["pending", "accepted", "rejected"],
-        "rest": [f"main/{PATH}", f"{sha}/{PATH}", f"refs%2Fheads%2Fmain/{PATH}", "main"],
-        "path": [PATH, "config.json", "manifest.json", "download.sh"],
-        "token": [caller.link],
-        "tier_id": [str(world.tier.pk)],
-        "object_id": record,
-        "id": record,
-        "application_id": [str(application.pk if application else 1)],
-        "content_type_id": ["1"],
-        "public_id": [str(one.public_id) for one in mine if one] or [str(uuid.uuid4())],
-        "mail_id": _mails_about(application) or [str(uuid.uuid4())],
-        "slug": [world.tier.slug, world.tier.licence.slug],
-        "version": ["1"],
-        "action": ["approve"],
-        "step": ["you", "terms"],
-        "question": ["extra_document"],
-        "number": ["1"],
-        **{"log": ["event", "download"], "row_id": record, "size": ["1"]},
-        "which": ["events", "downloads"],
-        "table": ["applications", "grants"],
-        "app_label": ["weights"],
-        "url": ["weights/"],
-        "key": ["abc"],
-        "uidb36": ["1"],
-        "pk": record,
-    }
-
-
-def _mails_about(application: Application | None) -> list[str]:
-    about = str(application.public_id) if application else ""
-    mails = OutgoingMail.objects.filter(object_kind="application", object_id=about)
-    return [str(mail.public_id) for mail in mails]
-
-
-def addresses(route: Route, world: World, caller: Person) -> Iterator[str]:
-    """The route's address with each parameter filled in, one value of each at a time."""
-    known = parameters(world, caller)
-    names = re.findall(r"<(\w+)>", route.address)
-    unknown = set(names) - set(known)
-    assert not unknown, f"{route}: say in parameters() what {unknown} may be"
-    for turn in range(max([len(known[name]) for name in names], default=1)):
-        filled = one_spelling(route.address)
-        for name in names:
-            values = known[name]
-            filled = filled.replace(f"<{name}>", values[turn % len(values)])
-        yield filled + (f"?{file_query(world, caller)}" if route.name.endswith("file-link") else "")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back, read to its end."""
-
-    response: HttpResponseBase
-    body: bytes
-
-    @property
-    def holds_the_secret(self) -> bool:
-        return SECRET in self.body
-
-
-def ask(caller: Person, credential: str, method: str, address: str, **headers: str) -> Answer:
-    """Send one request, and undo whatever it changed."""
-    client = Client()
-    if credential == "session":
-        client.cookies = copy(caller.cookies)
-    if credential == "token":
-        headers["Authorization"] = f"Bearer {caller.token}"
-    with transaction.atomic():
-        response = client.generic(method, address, headers=headers)
-        body = b"".join(response) if response.streaming else response.content
-        transaction.set_rollback(True)
-    return Answer(response, body)
-
-
-def credentials(caller: Person) -> list[str]:
-    return ["session", "token"] if caller.user else ["none"]
 
 
 # -- what must hold ---------------------------------------------------------------------

@@ -1,0 +1,34 @@
+"""Who and what the causes act on."""
+
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from accounts.models import Tier, User
+from tests import factories
+from tests.logged_events.world import REPO, World
+
+
+@pytest.fixture
+def world(
+    client: Client,
+    tmp_path: Path,
+    applicant: User,
+    reviewer: User,
+    lead_reviewer: User,
+    release_owner: User,
+    administrator: User,
+    gated_tier: Tier,
+) -> World:
+    return World(
+        client,
+        tmp_path,
+        applicant,
+        reviewer,
+        lead_reviewer,
+        release_owner,
+        administrator,
+        gated_tier,
+        factories.published(REPO, gated_tier),
+    )
