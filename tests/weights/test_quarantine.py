@@ -193,9 +193,9 @@ def test_a_check_that_was_running_has_lost_its_word(
 ) -> None:
     opened = FileStorage.open
 
-    def held_meanwhile(self: FileStorage, sha256: str) -> Any:
+    def held_meanwhile(self: FileStorage, sha256: str, **where: Any) -> Any:
         quarantine.hold(blob, WHY, by=release_owner)
-        return opened(self, sha256)
+        return opened(self, sha256, **where)
 
     verification.ask_again(Blob.objects.filter(pk=blob.pk))
     # The real file is still read; the hold falls just before it.
