@@ -36,7 +36,7 @@ def clocks() -> None:
 
 @shared_task(name="accounts.heads")
 def sign_head() -> None:
-    """Sign the head of the trail once a day, and bring heads to their second place."""
+    """Sign the head daily, hourly where rows came, and bring it to its second place."""
     copies.sweep(timezone.now())
     try:
         heads.sweep(timezone.now())

@@ -110,6 +110,8 @@ class SignedHead(models.Model):
     vkey = models.CharField(max_length=400)
     #: The checkpoint as published (c2sp.org/tlog-checkpoint).
     note = models.TextField()
+    #: Whether it is sent to the second place. Those between give people their proofs sooner.
+    is_daily = models.BooleanField(default=True)
 
     if TYPE_CHECKING:
         in_doubt: bool

@@ -23,8 +23,12 @@ from accounts.sealing.notes import Verifier
 
 log = logging.getLogger(__name__)
 
-#: How often a head is due.
+#: How often a head is due that is sent to its second place.
 EVERY = timedelta(hours=24)
+#: How often one is due between these where rows came: nobody waits longer for a proof.
+FRESH = timedelta(hours=1)
+#: Rows by which signing itself makes the tree grow.
+_OWN_ROWS = 1
 #: Below the public address; with the host it names the log (its origin).
 _PATH = "/transparency/audit"
 
@@ -67,19 +71,28 @@ def _last() -> SignedHead | None:
 
 
 def sweep(now: datetime) -> SignedHead | None:
-    """Sign where the last head is a day old, or a key or a name is new. Raises HeadRefused."""
+    """Sign where the last head is a day old, or a key or a name is new. Raises HeadRefused.
+
+    Where it is an hour old and rows have come since, another one is signed, and kept here alone.
+    """
     key = private_key()
-    if key is None or not SealBatch.objects.exists():
+    batch = SealBatch.objects.order_by("number").last()
+    if key is None or batch is None:
         return None
     last, vkey = _last(), Verifier(origin(), key.public_key()).vkey
-    is_new = last is None or not SignedHead.objects.filter(vkey=vkey).exists()
-    return sign() if last is None or is_new or now - last.signed_at >= EVERY else None
+    daily = SignedHead.objects.filter(is_daily=True).order_by("signed_at").last()
+    if last is None or daily is None or now - daily.signed_at >= EVERY:
+        return sign()
+    if not SignedHead.objects.filter(vkey=vkey).exists():
+        return sign()
+    grown = batch.size - last.size > _OWN_ROWS
+    return sign(daily=False) if grown and now - last.signed_at >= FRESH else None
 
 
-def sign() -> SignedHead:
+def sign(*, daily: bool = True) -> SignedHead:
     """Sign the tree as it is now; the head there is, where its size was signed already.
 
-    Raises HeadRefused.
+    A daily one is sent to its second place. Raises HeadRefused.
     """
     key = private_key()
     if key is None:
@@ -98,11 +111,12 @@ def sign() -> SignedHead:
         head, new = SignedHead.objects.get_or_create(
             size=batch.size,
             vkey=vkey,
-            defaults={"signed_at": now, "root": batch.root, "note": note},
+            defaults={"signed_at": now, "root": batch.root, "note": note, "is_daily": daily},
         )
         if new:
             details = {"size": head.size, "root": bytes(head.root).hex(), "key": vkey}
             AuditEvent.record("audit.head_signed", target=head, details=details)
+        if new and daily:
             copies.ask(head)
     return head
 

@@ -104,7 +104,7 @@ def head_list(
     limit: int = Query(50, ge=1, le=100),
     offset: int = Query(0, ge=0, le=FAR),
 ) -> HeadPage:
-    """Newest first; one a day. Keep one, and compare later."""
+    """Newest first; one an hour at most, one a day at least. Keep one, and compare later."""
     found = SignedHead.objects.with_doubts().order_by("-size", "-pk")
     total = found.count()
     return HeadPage(
@@ -174,7 +174,7 @@ def audit_proof(
 ) -> dict[str, Any]:
     """Under the newest signed head unless another is named; check_proof.py checks it offline.
 
-    409 while no such head is signed over it: heads are signed daily.
+    409 while no such head is signed over it, which is an hour at most.
     """
     log = logs.named(_LOGS[which])
     try:

@@ -48,7 +48,9 @@ MEANINGS: dict[str, Meaning] = {
     "link_not_found": Meaning(404, "No such link", "See the list of yours."),
     "head_not_found": Meaning(404, "No such head", "See the list of signed heads."),
     "row_not_found": Meaning(404, "No such row of yours", "See the list of yours."),
-    "no_proof_yet": Meaning(409, "No head over it yet", "Ask again after the next daily head."),
+    "no_proof_yet": Meaning(
+        409, "No head over it yet", "Ask again in an hour; a head is signed by then."
+    ),
     "code_not_found": Meaning(404, "No such code", "See the list of codes."),
     "not_found": Meaning(404, "No such address", "See the documentation."),
     # People and applications.

@@ -91,6 +91,26 @@ def test_a_head_is_due_each_day_also_where_nothing_else_is_logged() -> None:
     assert list(SignedHead.objects.order_by("size").values_list("size", flat=True)) == [3, 4, 5]
 
 
+@pytest.mark.requirement("AU-6")
+def test_rows_wait_an_hour_for_a_head_and_the_daily_one_alone_leaves_the_portal(
+    settings: Settings,
+) -> None:
+    settings.AUDIT_HEAD_RECIPIENTS = ["keeper@example.org"]
+    with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
+        sealed()
+        signed = []
+        for minutes in (0, 30, 30, 60, 22 * 60):
+            clock.shift(timedelta(minutes=minutes))
+            head = heads.sweep(timezone.now())
+            signed.append(head and (head.size, head.is_daily))
+            if minutes != 30 or head:
+                sealer.seal()  # its own event is no reason to sign another
+            if minutes == 0:
+                sealed(1)
+    assert signed == [(3, True), None, (5, False), None, (6, True)]
+    assert OutgoingMail.objects.filter(kind="audit_head").count() == 2
+
+
 def test_a_process_without_the_key_signs_nothing(settings: Settings) -> None:
     settings.AUDIT_KEY_FILE = ""
     sealed()

@@ -253,7 +253,7 @@ def test_the_page_lists_ones_own_rows_at_one_price(
         AuditEvent.record("thing.done", actor=applicant, details={"number": number})
     with django_assert_max_num_queries(14):
         page = client.get("/access/events/")
-    assert "with the next head" in page.text
+    assert "within the hour" in page.text
     assert "Next 50" in page.text
 
 
