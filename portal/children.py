@@ -19,7 +19,7 @@ MOST_FALSE_STARTS = 6
 _PR_SET_PDEATHSIG = 1
 
 
-def _tie_to_parent() -> Callable[[], None] | None:
+def tie_to_parent() -> Callable[[], None] | None:
     """What a new child runs so that the kernel kills it with its parent, where Linux can."""
     if sys.platform != "linux":
         return None
@@ -56,7 +56,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),
             start_new_session=True,
-            preexec_fn=_tie_to_parent(),  # safe: we have one thread
+            preexec_fn=tie_to_parent(),  # safe: we have one thread
         )
 
     @property

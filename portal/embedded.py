@@ -17,21 +17,32 @@ _SOCKET_PATH_MOST = 100
 
 
 def prepare(data_dir: Path) -> None:
-    """Make the folders and first-start keys, then read them as if they were the environment."""
+    """Make the folders and first-start keys, then read them as if they were the environment.
+
+    Before a restore the keys are those of this process alone: the install's come with it.
+    """
     for name in ("", "run", "blobs", "broker", "static"):
         (data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = data_dir / "keys.env"
-    if not keys.exists():
-        _write_once(keys, _new_keys())
-    env.read_file(keys)
+    keys = keys_file(data_dir)
+    if env.keys_follow() and not keys.exists():
+        env.read_lines(_new_keys())
+    else:
+        if not keys.exists():
+            write_once(keys, _new_keys())
+        env.read_file(keys)
     if (address := address_file(data_dir)).exists():
         env.read_file(address)
+
+
+def keys_file(data_dir: Path) -> Path:
+    """`SECRET_KEY`, `LINK_KEYS` and what else an operator wrote there, a variable a line."""
+    return data_dir / "keys.env"
 
 
 def manifest_key_file(data_dir: Path) -> Path:
     """The key that signs manifests, made at the first start."""
     path = data_dir / "manifest-key.pem"
-    if not path.exists():
+    if not path.exists() and not env.keys_follow():
         _write_key(path, ec.generate_private_key(ec.SECP256R1()))
     return path
 
@@ -39,14 +50,14 @@ def manifest_key_file(data_dir: Path) -> Path:
 def audit_key_file(data_dir: Path) -> Path:
     """The key that signs the head of the trail, made at the first start."""
     path = data_dir / "audit-key.pem"
-    if not path.exists():
+    if not path.exists() and not env.keys_follow():
         _write_key(path, ed25519.Ed25519PrivateKey.generate())
     return path
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> None:
     made = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write_once(path, made.decode())
+    write_once(path, made.decode())
 
 
 def address_file(data_dir: Path) -> Path:
@@ -86,8 +97,11 @@ def _new_keys() -> str:
     return f"SECRET_KEY={secrets.token_urlsafe(50)}\nLINK_KEYS=k1:{secrets.token_hex(32)}\n"
 
 
-def _write_once(path: Path, text: str) -> None:
-    """Write whole or not at all; when two first starts race, the first one's keys stay."""
+def write_once(path: Path, text: str) -> None:
+    """Write whole or not at all, over nothing; when two first starts race, the first one's stays.
+
+    Its owner alone may read it.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w") as file:
         file.write(text)

@@ -4,8 +4,10 @@ Each reader fails at start-up with a sentence that names the variable, so that a
 value is found when the process starts and not at the first request that needs it.
 """
 
+import io
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -43,6 +45,14 @@ def text(name: str, default: str | None = None) -> str:
     if default is None:
         raise _refuse(name, "is not set; set it in the environment")
     return default
+
+
+def keys_follow() -> bool:
+    """Whether this process is `manage.py restore`, which puts back the keys that are missing.
+
+    So none is made before it, and a key's file may be still to come.
+    """
+    return sys.argv[1:2] == ["restore"]
 
 
 def flag(name: str, default: bool) -> bool:
@@ -140,6 +150,11 @@ def read_file(path: Path) -> None:
     environ.Env.read_env(str(path), overwrite=False)
 
 
+def read_lines(text: str) -> None:
+    """The same for lines that stand in no file."""
+    environ.Env.read_env(io.StringIO(text), overwrite=False)
+
+
 def read_secrets(*names: str) -> None:
     """Take the content of the file that `NAME_FILE` names for `NAME`, which no listing shows then.
 
@@ -211,7 +226,8 @@ def cdn(address: str, key_id: str, key_file: str) -> tuple[str, str, str]:
     if not _CDN_KEY_ID.fullmatch(text(key_id)):
         raise _refuse(key_id, f"{text(key_id)!r} is not the id of a public key at the CDN")
     path = folder(key_file, "")
-    _check_signing_key(key_file, path)
+    if path.exists() or not keys_follow():
+        _check_signing_key(key_file, path)
     return origin(address), text(key_id), str(path)
 
 
@@ -223,6 +239,8 @@ def manifest_key(name: str, default: str = "") -> str:
     if not text(name, default):
         return ""
     path = folder(name, default)
+    if keys_follow() and not path.exists():
+        return str(path)
     key = _private_key(name, path)
     if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise _refuse(name, f"{path} is no EC key on P-256")
@@ -235,6 +253,8 @@ def audit_key(name: str, default: str = "") -> str:
     if not text(name, default):
         return ""
     path = folder(name, default)
+    if keys_follow() and not path.exists():
+        return str(path)
     if not isinstance(_private_key(name, path), Ed25519PrivateKey):
         raise _refuse(name, f"{path} is no Ed25519 key")
     _not_for_everybody(name, path)

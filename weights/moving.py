@@ -5,8 +5,9 @@ its name; so a run may be killed at any instant, and the next one does what is l
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.db import models
 
@@ -18,11 +19,20 @@ from weights.storage import BlobStorage
 BUFFER = 2 * 1024 * 1024
 
 
+class Wanted(NamedTuple):
+    """A blob to copy: its size in bytes, and the version to take, where the source keeps some."""
+
+    sha256: str
+    size: int
+    version: str = ""
+
+
 @dataclass
 class Moved:
     """Blobs by what became of them; `failures` as (blob, sentence), and they are not copied."""
 
     copied: int = 0
+    copied_bytes: int = 0
     present: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
 
@@ -44,29 +54,48 @@ def move(
     last = 0
     while blob := to_move().filter(pk__gt=last).first():
         last = blob.pk
-        _move_one(blob, source, target, moved, progress or (lambda count: None))
+        wanted = Wanted(blob.sha256, blob.size, blob.served_version(source))
+        if why := _move_one(wanted, source, target, moved, progress):
+            moved.failures.append((described(blob), why))
+    return moved
+
+
+def move_listed(
+    blobs: Iterable[Wanted],
+    source: BlobStorage,
+    target: BlobStorage,
+    progress: Callable[[int], None] | None = None,
+) -> Moved:
+    """The same for blobs that a list names."""
+    moved = Moved()
+    for wanted in blobs:
+        if why := _move_one(wanted, source, target, moved, progress):
+            moved.failures.append((wanted.sha256, why))
     return moved
 
 
 def _move_one(
-    blob: Blob,
+    wanted: Wanted,
     source: BlobStorage,
     target: BlobStorage,
     moved: Moved,
-    progress: Callable[[int], None],
-) -> None:
-    if target.size(blob.sha256) == blob.size:
-        progress(blob.size)
+    progress: Callable[[int], None] | None,
+) -> str:
+    """Why it could not be copied; empty where it stands in the target now."""
+    advance = progress or (lambda count: None)
+    if target.size(wanted.sha256) == wanted.size:
+        advance(wanted.size)
         moved.present += 1
-        return
+        return ""
     try:
-        copy(blob.sha256, source, target, progress, version=blob.served_version(source))
+        copy(wanted.sha256, source, target, advance, version=wanted.version)
     except BlobMissing:
-        moved.failures.append((described(blob), "the old store does not hold it"))
+        return f"missing in {source.address}"
     except SourceUnusable as error:
-        moved.failures.append((described(blob), str(error)))
-    else:
-        moved.copied += 1
+        return str(error)
+    moved.copied += 1
+    moved.copied_bytes += wanted.size
+    return ""
 
 
 def copy(
@@ -91,5 +120,5 @@ def copy(
             upload.write(buffer[:count])
             progress(count)
         if digest.hexdigest() != sha256:
-            raise SourceUnusable(f"its bytes in the old store have SHA-256 {digest.hexdigest()}")
+            raise SourceUnusable(f"its bytes in {source.address} have SHA-256 {digest.hexdigest()}")
         upload.commit(sha256)

@@ -1,15 +1,20 @@
-"""`python -m portal.backup.checks STORE [SAMPLE]`: is the install of DATABASE_URL whole?
+"""Is a restored install whole? By the commands that an operator would run after a real loss.
 
-A process of its own, because all of the portal asks the database of its settings. It runs
-the commands that an operator would run after a real loss, and exits 1 with a last line that
-names what failed.
+`python -m portal.backup.checks STORE [SAMPLE]` asks that of the install of DATABASE_URL, as a
+process of its own, because all of the portal asks the database of its settings: so no model is
+imported here. It exits 1 with a last line that names what failed.
 """
 
 import os
 import sys
+from collections.abc import Callable
 
 import django
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from portal.errors import BackupError
 
 FAILED = "failed: "
 
@@ -18,34 +23,60 @@ def main(store: str, sample: str = "") -> int:
     """Migrations, then trail and manifests, whatever the one before has said."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
     django.setup()
-    bring_up()
     some = {"sample": int(sample)} if sample else {}
-    failed = []
-    if not _passes("verify_audit"):
-        failed.append("the audit trail")
-    if not _passes("verify_manifests", blobs=store, **some):
-        failed.append("the manifests")
+    try:
+        bring_up(_say)
+    except BackupError as error:
+        _say(str(error))
+        failed = ["its version"]
+    else:
+        failed = audit(_say)
+        if not _passes("verify_manifests", _say, blobs=store, **some):
+            failed.append("the manifests")
     if failed:
         _say(FAILED + ", ".join(failed))
     return 1 if failed else 0
 
 
-def bring_up() -> None:
-    """Apply what an older version of the portal, whose backup it is, did not know yet."""
+def bring_up(say: Callable[[str], None]) -> None:
+    """Apply what an older version of the portal, whose backup it is, did not know yet.
+
+    Raises BackupError where this version is the older one.
+    """
+    if unknown := _of_newer_version():
+        raise BackupError(
+            f"the backup is of a newer version of the portal, which has {unknown}; install that"
+            " one, then run the same again"
+        )
     try:
         call_command("migrate", check_unapplied=True, verbosity=0)
     except SystemExit:
         call_command("migrate", interactive=False, verbosity=0)
-        _say("migrations: applied, the backup is of an older version")
+        say("migrations: applied, the backup is of an older version")
     else:
-        _say("migrations: none to apply")
+        say("migrations: none to apply")
 
 
-def _passes(command: str, **options: object) -> bool:
+def _of_newer_version() -> str:
+    """A migration of ours that was applied and that nobody here knows; empty if there is none."""
+    loader = MigrationLoader(connection)
+    known = set(loader.disk_migrations) | set(loader.replacements)
+    known |= {old for one in loader.replacements.values() for old in one.replaces}
+    ours = {app for app, _ in loader.disk_migrations}
+    unknown = [key for key in loader.applied_migrations if key not in known and key[0] in ours]
+    return ".".join(max(unknown)) if unknown else ""
+
+
+def audit(say: Callable[[str], None]) -> list[str]:
+    """What failed of the sealed trail."""
+    return [] if _passes("verify_audit", say) else ["the audit trail"]
+
+
+def _passes(command: str, say: Callable[[str], None], **options: object) -> bool:
     try:
         call_command(command, **options)
     except CommandError as error:
-        _say(f"{command}: {error}")
+        say(f"{command}: {error}")
         return False
     return True
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from django.conf import settings
 
 from portal.backup import checks, keys, layout, postgres, sqlite
-from portal.backup.layout import Statement
 from portal.errors import BackupError
 
 VENDORS = {"postgresql": postgres, "sqlite": sqlite}
@@ -41,7 +40,7 @@ def run(
         vendor = VENDORS[statement.vendor]
         with vendor.restored(folder / statement.database, Path(place), name) as url:
             say("database: restored")
-            failed = _failures(url, _store(folder, statement, blobs), sample, say)
+            failed = _failures(url, layout.blobs_at(folder, statement, blobs), sample, say)
     if statement.damaged:
         say(f"damaged when it was taken: {len(statement.damaged)} blobs")
         failed.append("blobs that were damaged before")
@@ -54,13 +53,6 @@ def _say_keys(folder: Path, say: Callable[[str], None]) -> None:
         say(f"keys: {', '.join(keys.prove(folder / layout.KEYS))}")
     else:
         say("keys: none in this backup")
-
-
-def _store(folder: Path, statement: Statement, blobs: str) -> str:
-    """The address of the store to compare with."""
-    if blobs or statement.blobs != layout.BESIDE:
-        return blobs or statement.blobs
-    return f"file://{(folder / layout.BESIDE).resolve()}"
 
 
 def _failures(url: str, store: str, sample: int | None, say: Callable[[str], None]) -> list[str]:

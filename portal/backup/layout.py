@@ -81,6 +81,18 @@ def read(folder: Path) -> Statement:
     return statement
 
 
+def identity(folder: Path) -> str:
+    """What tells this backup from every other: its statement's SHA-256."""
+    return hashlib.sha256((folder / STATEMENT).read_bytes()).hexdigest()
+
+
+def blobs_at(folder: Path, statement: Statement, named: str = "") -> str:
+    """The address of the store with a backup's blobs; `named` where they were moved to."""
+    if named or statement.blobs != BESIDE:
+        return named or statement.blobs
+    return f"file://{(folder / BESIDE).resolve()}"
+
+
 def _statement(folder: Path) -> Statement:
     try:
         told: dict[str, Any] = json.loads((folder / STATEMENT).read_text())

@@ -3,16 +3,20 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from django.db import connection, transaction
+import psycopg
+from django.db import connection, connections, transaction
 
 from portal import env
-from portal.backup import layout
+from portal.backup import emptiness, layout, mark
 from portal.backup.layout import BlobLine, Dump
+from portal.backup.mark import Mark
+from portal.children import tie_to_parent
 from portal.errors import BackupError
 from weights.manifests import proving
 
@@ -33,8 +37,19 @@ _VARIABLES = {
     "options": "PGOPTIONS",
     "connect_timeout": "PGCONNECT_TIMEOUT",
 }
+#: All of a dump or nothing, whoever owned it.
+_AT_ONCE = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+#: Seconds in which processes that were just stopped give their connections up.
+_PATIENCE = 5.0
 #: Where Debian's packages keep the programs of each version.
 _DEBIAN = Path("/usr/lib/postgresql")
+
+
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+AND backend_type = 'client backend'
+"""
 
 
 def dump(folder: Path) -> Dump:
@@ -49,7 +64,12 @@ def dump(folder: Path) -> Dump:
         (snapshot,) = cursor.fetchone()
         wanted = proving.to_prove().values_list("sha256", "size")
         blobs = [BlobLine(*row) for row in wanted]
-        flags = ("--format=custom", "--no-owner", "--no-privileges")
+        flags = (
+            "--format=custom",
+            "--no-owner",
+            "--no-privileges",
+            f"--exclude-table={mark.TABLE}",
+        )
         _run([program, *flags, f"--snapshot={snapshot}", f"--file={path}"], _environment())
     layout.settle(path)
     return Dump(path, blobs, f"PostgreSQL {_server_version()}")
@@ -65,11 +85,45 @@ def restored(dump: Path, scratch: Path, name: str) -> Iterator[str]:
     programs = [_program(each) for each in ("createdb", "pg_restore", "dropdb")]
     _run([programs[0], "--template=template0", "--encoding=UTF8", name], environment)
     try:
-        flags = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
-        _run([programs[1], *flags, f"--dbname={name}", str(dump)], environment)
+        _run([programs[1], *_AT_ONCE, f"--dbname={name}", str(dump)], environment)
         yield env.database_named("DATABASE_URL", name)
     finally:
         _run([programs[2], "--force", "--if-exists", name], environment)
+
+
+def restore(dump: Path, restored: Mark) -> None:
+    """Fill the database of the settings, whose empty tables go first; one transaction each.
+
+    Killed between the two it leaves an empty database with its mark, into which the next run
+    restores. Raises BackupError while others are connected.
+    """
+    program, environment = _program("pg_restore"), _environment()
+    _demand_alone()
+    with transaction.atomic(), connection.cursor() as cursor:
+        names = ", ".join(map(connection.ops.quote_name, emptiness.tables()))
+        if names:
+            cursor.execute(f"DROP TABLE {names} CASCADE")
+        mark.leave(restored)
+    # What is no table and would be in the way, such as the triggers' functions, goes as it comes.
+    flags = (*_AT_ONCE, "--clean", "--if-exists")
+    _run([program, *flags, f"--dbname={environment['PGDATABASE']}", str(dump)], environment)
+    mark.note_whole()
+
+
+def _demand_alone() -> None:
+    """Refuse while other processes work as the same user, which would see half of it."""
+    connections.close_all()
+    if connection.settings_dict["OPTIONS"].get("pool"):
+        connection.close_pool()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + _PATIENCE
+    with psycopg.connect(**connection.get_connection_params()) as alone:
+        while others := next(alone.execute(_OTHERS))[0]:
+            if time.monotonic() > deadline:
+                raise BackupError(
+                    f"{others} other connections use the database; stop web, worker and beat (and"
+                    " a pg_restore that is left of a killed run), then run the same again"
+                )
+            time.sleep(0.2)
 
 
 def _server_version() -> int:
@@ -120,7 +174,14 @@ def _version(program: Path) -> int | None:
 
 def _run(command: list[str], environment: dict[str, str]) -> None:
     """Run one of the programs to its end; what it says when it fails becomes one sentence."""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=tie_to_parent(),  # a killed run leaves none at work
+    )
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise BackupError(f"{Path(command[0]).name} failed: {said}")

@@ -4,12 +4,14 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from django.db import connection
+from django.db import connection, connections
 
-from portal.backup import layout
+from portal.backup import layout, mark
 from portal.backup.layout import BlobLine, Dump
+from portal.backup.mark import Mark
 from portal.errors import BackupError
 from weights.manifests import proving
 
@@ -22,6 +24,7 @@ def dump(folder: Path) -> Dump:
     try:
         with closing(sqlite3.connect(path)) as copy:
             connection.connection.backup(copy)
+            copy.execute(f"DROP TABLE IF EXISTS {mark.TABLE}")
             copy.execute("PRAGMA journal_mode=DELETE")  # it needs no files beside it
             _demand_whole(copy, path)
             blobs = _blobs(copy)
@@ -48,6 +51,43 @@ def restored(dump: Path, scratch: Path, name: str) -> Iterator[str]:
     with closing(sqlite3.connect(path)) as copy:
         _demand_whole(copy, dump)
     yield f"sqlite:///{path}"
+
+
+def restore(dump: Path, restored: Mark) -> None:
+    """Put a copy of the dump, marked, in the place of the database of the settings, by a rename.
+
+    Raises BackupError while another process has it open.
+    """
+    path = Path(connection.settings_dict["NAME"])
+    part = path.with_name(f"{path.name}.restoring")
+    part.unlink(missing_ok=True)  # of a run that was killed
+    layout.write(part, b"")
+    shutil.copyfile(dump, part)
+    with closing(sqlite3.connect(part)) as copy:
+        _demand_whole(copy, dump)
+        with copy:
+            copy.execute(mark.CREATE)
+            copy.execute(*mark.insertion(replace(restored, whole=True)))
+    layout.settle(part)
+    connections.close_all()
+    _leave_nothing_beside(path)
+    part.replace(path)
+    layout.settle(path.parent)
+
+
+def _leave_nothing_beside(path: Path) -> None:
+    """End the old file's log of writes, which would be taken for one of the new file."""
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path)) as old:
+            (mode,) = old.execute("PRAGMA journal_mode=DELETE").fetchone()
+    except sqlite3.OperationalError as error:
+        raise BackupError(
+            f"another process has {path} open ({error}); stop web, worker and beat, then run the"
+            " same again"
+        ) from error
+    assert mode == "delete", mode
 
 
 def _demand_whole(copy: sqlite3.Connection, path: Path) -> None:

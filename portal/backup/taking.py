@@ -6,7 +6,7 @@ one, which the next run removes, and blobs, which the next run need not copy.
 """
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,8 @@ from portal.backup import keys, layout, places, postgres, sqlite
 from portal.backup.layout import BlobLine, Dump, Statement
 from portal.errors import BackupError
 from weights import moving
-from weights.errors import BlobMissing, SourceUnusable
 from weights.models import Blob
+from weights.moving import Wanted
 from weights.storage import BlobStorage, blob_storage, store_at
 
 #: How long an upload may be on its way before it counts as left behind.
@@ -121,22 +121,17 @@ def _copy(
     progress: Callable[[int], None],
 ) -> None:
     source = blob_storage()
+    moved = moving.move_listed(_wanted(blobs, source), source, target, progress)
+    taken.copied, taken.copied_bytes = moved.copied, moved.copied_bytes
+    taken.present = moved.present
+    taken.damaged = [f"{sha256}: {why}" for sha256, why in moved.failures]
+
+
+def _wanted(blobs: Iterable[BlobLine], source: BlobStorage) -> Iterator[Wanted]:
+    """In the version that people are given."""
     for blob in blobs:
-        if target.size(blob.sha256) == blob.size:
-            taken.present += 1
-            progress(blob.size)
-            continue
         row = Blob.objects.filter(sha256=blob.sha256).first()
-        version = row.served_version(source) if row else ""
-        try:
-            moving.copy(blob.sha256, source, target, progress, version=version)
-        except BlobMissing:
-            taken.damaged.append(f"{blob.sha256}: missing in {source.address}")
-        except SourceUnusable as error:
-            taken.damaged.append(f"{blob.sha256}: {error}")
-        else:
-            taken.copied += 1
-            taken.copied_bytes += blob.size
+        yield Wanted(blob.sha256, blob.size, row.served_version(source) if row else "")
 
 
 def _statement(

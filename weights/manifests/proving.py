@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.db import models
 
@@ -36,6 +37,28 @@ class Proof:
     #: Blobs left out because their bytes are known to be bad.
     quarantined: int = 0
     faults: list[str] = field(default_factory=list)
+    #: How each blob that was read and is good stood in the store as its reading began.
+    good: list["Good"] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The counts, one a line; faults are told apart from them."""
+        found = [
+            f"revisions: {self.revisions}",
+            f"files: {self.files}",
+            f"blobs: {self.blobs}",
+            f"blobs read: {self.blobs_read} ({self.read} bytes)",
+        ]
+        if self.quarantined:
+            found.append(f"quarantined: {self.quarantined} (known to be bad, not compared)")
+        return [*found, f"differences: {len(self.faults)}"]
+
+
+class Good(NamedTuple):
+    """A blob whose bytes are right, with the store's mark and version of what was read."""
+
+    blob_id: int
+    mark: str
+    version: str
 
 
 def to_prove() -> "models.QuerySet[Blob]":
@@ -128,7 +151,7 @@ def _blob_faults(
         yield f"{described(blob)}: {stands.size} bytes instead of {blob.size}"
     elif wanted:
         try:
-            found = _digest(store, blob.sha256, version, progress)
+            found, good = _read(blob, store, version, progress)
         except BlobMissing:
             yield f"{described(blob)}: missing"
             return
@@ -136,16 +159,22 @@ def _blob_faults(
         proof.read += blob.size
         if found != blob.sha256:
             yield f"{described(blob)}: its bytes have SHA-256 {found}"
+        else:
+            proof.good.append(good)
 
 
-def _digest(store: BlobStorage, sha256: str, version: str, progress: Callable[[int], None]) -> str:
+def _read(
+    blob: Blob, store: BlobStorage, version: str, progress: Callable[[int], None]
+) -> tuple[str, Good]:
+    """The hash of its bytes, and how it stood there before the first of them was read."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
-    with store.open(sha256, version=version) as stream:
+    with store.open(blob.sha256, version=version) as stream:
+        good = Good(blob.pk, stream.stored.mark, getattr(stream, "version", ""))  # type: ignore[attr-defined]
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             digest.update(buffer[:count])
             progress(count)
-    return digest.hexdigest()
+    return digest.hexdigest(), good
 
 
 def described(blob: Blob) -> str:

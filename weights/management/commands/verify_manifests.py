@@ -42,12 +42,7 @@ class Command(BaseCommand):
             )
 
     def _tell(self, proof: proving.Proof) -> None:
-        self.stdout.write(f"revisions: {proof.revisions}")
-        self.stdout.write(f"files: {proof.files}")
-        self.stdout.write(f"blobs: {proof.blobs}")
-        self.stdout.write(f"blobs read: {proof.blobs_read} ({proof.read} bytes)")
-        if proof.quarantined:
-            self.stdout.write(f"quarantined: {proof.quarantined} (known to be bad, not compared)")
-        self.stdout.write(f"differences: {len(proof.faults)}")
+        for line in proof.lines():
+            self.stdout.write(line)
         for fault in proof.faults:
             self.stderr.write(fault)

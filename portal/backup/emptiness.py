@@ -1,0 +1,52 @@
+"""What the database of the settings holds: a backup is restored into an empty one alone.
+
+Empty are also tables that `migrate` has made, with the catalogue that a new version loads.
+"""
+
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from portal.backup import mark
+from portal.errors import BackupError
+
+#: What stands in a table of an install that somebody used, and what it is called.
+_USED = {
+    "accounts_user": ("accounts", ""),
+    "accounts_application": ("applications", ""),
+    "weights_revision": ("revisions", ""),
+    "weights_download": ("rows of the ledger", ""),
+    "accounts_auditevent": (
+        "events of the trail",
+        # Those of a catalogue that was loaded by nobody; the tables' oldest versions had both.
+        " WHERE actor_id IS NOT NULL OR action NOT IN ('tier.made', 'catalogue.loaded')",
+    ),
+}
+
+
+def contents() -> str:
+    """What is in use, in words; empty if nothing is."""
+    there = set(tables())
+    found = []
+    with connection.cursor() as cursor:
+        for table, (name, condition) in _USED.items():
+            if table in there:
+                cursor.execute(f"SELECT count(*) FROM {table}{condition}")  # noqa: S608
+                if count := cursor.fetchone()[0]:
+                    found.append(f"{count} {name}")
+    return ", ".join(found)
+
+
+def demand_ours() -> None:
+    """Refuse a database in which something else keeps tables. Raises BackupError."""
+    ours = set(connection.introspection.django_table_names(include_views=False))
+    ours |= {MigrationRecorder.Migration._meta.db_table, mark.TABLE}
+    if others := sorted(set(tables()) - ours):
+        raise BackupError(
+            f"the database holds tables that are not this portal's ({', '.join(others[:3])});"
+            " name an empty database of its own as DATABASE_URL"
+        )
+
+
+def tables() -> list[str]:
+    with connection.cursor() as cursor:
+        return connection.introspection.table_names(cursor)

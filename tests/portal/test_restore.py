@@ -1,0 +1,441 @@
+"""A portal that was lost comes back from its backup, or nothing is touched (OP)."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import AuditEvent, Tier, User
+from accounts.sealing import sealer
+from portal import embedded
+from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
+from portal.errors import BackupError
+from tests import factories, s3
+from tests.accounts.sealing import rows
+from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
+from weights import catalogue, moving, progress
+from weights.manifests import proving
+from weights.models import Blob, Revision
+from weights.storage import blob_storage, store_at
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Manage = Callable[..., str]
+WEIGHTS = "/acme/small/resolve/main/model.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def _programs_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The server's own programs; and a whole database for the next test."""
+    monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
+    yield
+    if "accounts_user" not in emptiness.tables():
+        call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {mark.TABLE}")
+
+
+@pytest.fixture
+def release(store: Path, gated_tier: Tier) -> Revision:
+    """A gated revision of three files, in a sealed trail."""
+    rows.event()
+    sealer.seal()
+    return factories.published("acme/small", gated_tier)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def backup(release: Revision, folder: Path, manage: Manage) -> Path:
+    return taken(manage, folder)
+
+
+def lose(store: Path | None = None) -> None:
+    """The database of the settings, to its last table, and the blobs."""
+    if connection.vendor == "sqlite":
+        name = connection.settings_dict["NAME"]
+        connections.close_all()
+        for path in (name, f"{name}-wal", f"{name}-shm"):
+            Path(path).unlink(missing_ok=True)
+    else:
+        with connection.cursor() as cursor:
+            names = ", ".join(emptiness.tables())
+            cursor.execute(f"DROP TABLE {names} CASCADE")
+    if store is not None:
+        shutil.rmtree(store)
+
+
+def body(answer: Any) -> bytes:
+    return b"".join(answer) if answer.streaming else bytes(answer.content)
+
+
+def source_of(backup: Path, named: str = "") -> bytes_back.Source:
+    found = bytes_back.source(backup, layout.read(backup), named, without=False)
+    assert found is not None
+    return found
+
+
+# -- there and back -------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("OP-8")
+def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
+    release: Revision,
+    folder: Path,
+    store: Path,
+    applicant: User,
+    gated_tier: Tier,
+    client: Client,
+    manage: Manage,
+) -> None:
+    factories.grant(applicant, gated_tier)
+    token = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
+    client.force_login(applicant)
+    before = body(Client().get(WEIGHTS, headers=token))
+    bytes_back.take_marks(proving.prove(blob_storage()), blob_storage())
+    backup = taken(manage, folder)
+    lose(store)
+
+    said = manage("restore", str(backup))
+    for line in ("database: restored\n", "blobs: copied 3", "differences: 0"):
+        assert line in said
+    assert "Before anybody is let in:" in said
+    assert body(Client().get(WEIGHTS, headers=token)) == before, "at once: no check is waited for"
+    assert client.get("/access/").status_code == 200
+    sealer.seal()
+    assert "rows checked: " in manage("verify_audit")
+
+    said = manage("restore", str(backup))
+    assert "database: restored before" in said
+    assert "blobs: copied 0 (0 bytes), present 3, failed 0" in said
+    assert AuditEvent.objects.filter(action="portal.restored").count() == 1
+
+
+def test_a_restore_that_is_killed_again_and_again_comes_to_the_same_end(
+    backup: Path, store: Path, manage: Manage
+) -> None:
+    lose(store)
+    in_the_database = (
+        (postgres, "_run")
+        if connection.vendor == "postgresql"
+        else (
+            sqlite,
+            "_leave_nothing_beside",
+        )
+    )
+    for place in (
+        (keys, "put_back"),
+        in_the_database,
+        (checks, "bring_up"),
+        (mark, "claim_record"),
+        (moving, "copy"),
+        (checks, "audit"),
+    ):
+        killed_at(*place, backup)
+    assert "differences: 0" in manage("restore", str(backup))
+    assert AuditEvent.objects.filter(action="portal.restored").count() == 1
+    assert Revision.objects.get().checkpoint.repo_id == "acme/small"
+
+
+def killed_at(module: Any, name: str, backup: Path) -> None:
+    """Restore in a child that dies by -9 as it calls this function, the second time for blobs."""
+    connections.close_all()  # a child must not speak on its parent's connection
+    child = os.fork()
+    if child == 0:
+        original, calls = getattr(module, name), []
+
+        def die(*args: Any, **kwargs: Any) -> Any:
+            calls.append(name)
+            if len(calls) == (2 if name == "copy" else 1):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*args, **kwargs)
+
+        setattr(module, name, die)
+        try:
+            call_command("restore", str(backup))
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"it was not killed in {name}"
+
+
+def test_blobs_are_left_alone_where_the_store_still_stands(
+    backup: Path, folder: Path, store: Path, manage: Manage
+) -> None:
+    shutil.rmtree(folder / "blobs")
+    lose()
+    said = manage("restore", str(backup), "--no-blobs", "--sample", "1")
+    assert "blobs: copied" not in said
+    assert "blobs read: 1 " in said
+    assert body(Client().get("/api/v1/checkpoints/acme/small")) != b""
+
+
+def test_what_is_damaged_beyond_its_size_is_named_at_the_end_and_mended_by_the_same_again(
+    backup: Path, folder: Path, store: Path, release: Revision, manage: Manage
+) -> None:
+    bad = blob_of(folder / "blobs", release)
+    flip(bad)
+    lose(store)
+    with pytest.raises(CommandError, match=r"^the portal is restored, but for some blobs, the man"):
+        manage("restore", str(backup))
+    flip(bad)
+    assert "blobs: copied 1 " in manage("restore", str(backup))
+
+
+@pytest.mark.one_database
+def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
+    backup: Path, s3_server: s3.Store, settings: Settings
+) -> None:
+    settings.S3_ENDPOINT_URL = settings.S3_PUBLIC_ENDPOINT_URL = s3_server.endpoint
+    settings.WEIGHTS_STORAGE = s3_server.versioned()
+    target = store_at(settings.WEIGHTS_STORAGE)
+    Blob.objects.update(mark="of a store that is gone", version="1", version_in=target.address)
+    source = source_of(backup)
+    bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=False)
+    assert bytes_back.copy(source, print, progress.bar_once_begun) == []
+    bytes_back.forget_marks()
+    bytes_back.take_marks(proving.prove(target), target)
+    for blob in Blob.objects.all():
+        assert len(blob.version_of(target.address)) > 1
+        stored = target.look(blob.sha256)
+        assert stored is not None
+        assert blob.change(stored, target.address) == ""
+
+
+# -- what is refused before a thing is touched ----------------------------------------------
+
+
+def test_a_database_in_use_is_refused_with_what_it_holds(
+    backup: Path, applicant: User, manage: Manage
+) -> None:
+    with pytest.raises(CommandError, match=r"not empty \(1 accounts, 1 revisions, .*DATABASE_URL"):
+        manage("restore", str(backup))
+
+
+@pytest.mark.one_database
+def test_another_backup_than_the_one_that_was_restored_is_refused(
+    backup: Path, manage: Manage
+) -> None:
+    mark.leave(mark.Mark("0" * 64, "2026-11-25T01:00:00+00:00", whole=True))
+    with pytest.raises(CommandError, match=r"restored from the backup of 2026-11-25T01"):
+        manage("restore", str(backup))
+
+
+def test_a_prepared_install_counts_as_empty_until_somebody_has_an_account(db: None) -> None:
+    catalogue.load()
+    assert emptiness.contents() == ""
+    factories.person()
+    assert emptiness.contents().startswith("1 accounts")
+
+
+def test_a_database_with_tables_of_something_else_is_refused(db: None) -> None:
+    emptiness.demand_ours()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE ledgers_of_others (id integer)")
+        try:
+            with pytest.raises(BackupError, match="ledgers_of_others"):
+                emptiness.demand_ours()
+        finally:
+            cursor.execute("DROP TABLE ledgers_of_others")
+
+
+@pytest.mark.one_database
+def test_a_damaged_backup_is_refused_before_the_database_is_asked(
+    backup: Path, manage: Manage
+) -> None:
+    flip(backup / "blobs.txt")
+    with pytest.raises(CommandError, match=r"blobs.txt is damaged"):
+        manage("restore", str(backup))
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "remedy"),
+    [
+        ("postgresql", "sqlite", "carry it over"),
+        ("sqlite", "postgresql", "to an empty database"),
+    ],
+)
+def test_a_backup_of_the_other_kind_of_database_is_refused_with_the_way(
+    backup: Path, manage: Manage, here: str, there: str, remedy: str
+) -> None:
+    if connection.vendor != here:
+        pytest.skip("the other way round on this database")
+    statement = backup / "backup.json"
+    statement.write_text(statement.read_text().replace(f'"{here}"', f'"{there}"'))
+    with pytest.raises(CommandError, match=remedy):
+        manage("restore", str(backup))
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("harm", ["same size", "other size"])
+def test_a_store_with_other_bytes_under_a_name_is_refused(
+    backup: Path, store: Path, release: Revision, harm: str
+) -> None:
+    path = blob_of(store, release)
+    flip(path) if harm == "same size" else path.write_bytes(b"short")
+    source = source_of(backup)
+    with pytest.raises(BackupError, match=rf"other bytes under the name of blob {path.name}"):
+        bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=False)
+
+
+@pytest.mark.one_database
+def test_a_backup_that_lacks_blobs_is_refused_unless_the_rest_is_wanted(
+    backup: Path, folder: Path, store: Path, release: Revision, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blob_of(folder / "blobs", release).unlink()
+    shutil.rmtree(store)
+    source = source_of(backup)
+    with pytest.raises(BackupError, match=r"lacks 1 of its blobs.*--incomplete"):
+        bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=False)
+    bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=True)
+    assert bytes_back.copy(source, print, progress.bar_once_begun) == ["some blobs"]
+    assert "blobs: copied 2" in capsys.readouterr().out
+
+
+@pytest.mark.one_database
+def test_a_store_without_any_of_the_blobs_is_no_source(
+    backup: Path, folder: Path, store: Path
+) -> None:
+    shutil.rmtree(folder / "blobs")
+    shutil.rmtree(store)
+    with pytest.raises(BackupError, match=r"holds none of the backup's 3 blobs.*--no-blobs"):
+        bytes_back.demand_fit(
+            source_of(backup), progress.bar_once_begun, unread=True, incomplete=False
+        )
+
+
+@pytest.mark.one_database
+def test_the_backups_own_blobs_do_not_become_the_portals_store(
+    backup: Path, folder: Path, settings: Settings
+) -> None:
+    settings.WEIGHTS_STORAGE = f"file://{folder}/blobs"
+    with pytest.raises(BackupError, match="name another store"):
+        source_of(backup)
+
+
+def test_a_database_that_others_are_at_work_in_is_left_alone(
+    backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A bound made small: whoever is at work stays for longer than seconds.
+    monkeypatch.setattr(postgres, "_PATIENCE", 0.0)
+    vendor: Any = postgres if connection.vendor == "postgresql" else sqlite
+    dump = backup / layout.read(backup).database
+    with somebody_else(), pytest.raises(BackupError, match="stop web, worker and beat"):
+        vendor.restore(dump, mark.Mark("0" * 64, "now"))
+    assert Revision.objects.count() == 1
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Another process's connection to the database, amid a transaction."""
+    if connection.vendor == "postgresql":
+        with psycopg.connect(**connection.get_connection_params()):
+            yield
+    else:
+        with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT count(*) FROM accounts_user").fetchone()
+            yield
+
+
+@pytest.mark.one_database
+def test_a_backup_of_a_newer_version_is_known_by_its_migrations(db: None) -> None:
+    later = MigrationRecorder.Migration.objects.create(app="accounts", name="9999_later")
+    try:
+        with pytest.raises(BackupError, match=r"newer version .* accounts\.9999_later"):
+            checks.bring_up(print)
+    finally:
+        later.delete()
+
+
+# -- keys -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def install(tmp_path: Path, settings: Settings) -> Path:
+    """An embedded install's folder with keys in it."""
+    data_dir = tmp_path / "install"
+    data_dir.mkdir()
+    settings.DATA_DIR = data_dir
+    lines = f"SECRET_KEY={settings.SECRET_KEY}\nLINK_KEYS={os.environ['LINK_KEYS']}\n"
+    embedded.write_once(embedded.keys_file(data_dir), f"{lines}MAIL_FROM=lab@example.org\n")
+    settings.MANIFEST_KEY_FILE = str(embedded.manifest_key_file(data_dir))
+    return data_dir
+
+
+@pytest.mark.one_database
+def test_keys_go_back_where_they_are_missing_and_over_no_other(
+    install: Path, tmp_path: Path, settings: Settings
+) -> None:
+    kept = tmp_path / "keys"
+    keys.write(kept)
+    assert outcomes(kept) == {"keys.env": "in place", "MANIFEST_KEY_FILE": "in place"}
+
+    for path in install.glob("*"):
+        path.unlink()
+    assert outcomes(kept) == {"keys.env": "put back", "MANIFEST_KEY_FILE": "put back"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in install.glob("*")} == {0o600}
+    assert (install / "keys.env").read_text() == (kept / "keys.env").read_text()
+
+    (install / "manifest-key.pem").unlink()
+    other = embedded.manifest_key_file(install).read_text()
+    settings.SECRET_KEY = "another one that is long enough and made of many letters"
+    said = outcomes(kept)
+    assert "is another key here, which is kept" in said["MANIFEST_KEY_FILE"]
+    assert "another SECRET_KEY than this install" in said["keys.env"]
+    assert (install / "manifest-key.pem").read_text() == other
+
+
+def outcomes(kept: Path) -> dict[str, str]:
+    return {placed.name: placed.outcome for placed in keys.put_back(keys.places(kept))}
+
+
+@pytest.mark.one_database
+def test_an_operator_is_told_of_settings_that_come_back_with_the_keys(
+    install: Path, tmp_path: Path
+) -> None:
+    keys.write(tmp_path / "keys")
+    (install / "keys.env").unlink()
+    placed = keys.put_back(keys.places(tmp_path / "keys"))[0]
+    assert "also sets MAIL_FROM" in placed.remedy
+
+
+@pytest.mark.one_database
+def test_a_place_that_cannot_be_written_is_named(install: Path, tmp_path: Path) -> None:
+    keys.write(tmp_path / "keys")
+    shutil.rmtree(install)
+    install.write_text("in the way")
+    with pytest.raises(BackupError, match=r"put .*keys\.env there by hand"):
+        keys.put_back(keys.places(tmp_path / "keys"))
+
+
+@pytest.mark.one_database
+def test_no_key_is_made_before_a_restore_which_brings_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The suite's own command line names no command of the portal.
+    monkeypatch.setattr("sys.argv", ["manage.py", "restore", "/backup"])
+    embedded.prepare(tmp_path)
+    assert not embedded.manifest_key_file(tmp_path).exists()
+    assert not embedded.audit_key_file(tmp_path).exists()
+    assert not embedded.keys_file(tmp_path).exists()
+    # The suite's own command line names no command of the portal.
+    monkeypatch.setattr("sys.argv", ["manage.py", "check"])
+    embedded.prepare(tmp_path)
+    assert embedded.keys_file(tmp_path).exists()
