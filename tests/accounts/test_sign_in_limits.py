@@ -9,8 +9,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts import guesses, rate_limits
+from accounts.models import OutgoingMail
 from accounts.rate_limits import Limit
 from tests import factories
+from tests.counters import spend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -53,6 +55,10 @@ def test_the_sixth_sign_up_of_an_address_waits_an_hour(client: Client) -> None:
     answers = [client.post("/accounts/signup/", {"username": f"new{n}"}) for n in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     assert 3590 <= int(answers[-1]["Retry-After"]) <= 3600
+    elsewhere = client.post("/accounts/signup/", {"username": "new"}, REMOTE_ADDR="192.0.2.1")
+    assert elsewhere.status_code == 200
+    with time_machine.travel(time.time() + int(answers[-1]["Retry-After"]) + 1):
+        assert client.post("/accounts/signup/", {"username": "new"}).status_code == 200
 
 
 @pytest.mark.requirement("AC-3", "AC-11")
@@ -62,6 +68,26 @@ def test_the_sixth_reset_of_an_address_waits_a_day_known_or_not(client: Client) 
         answers = [client.post("/accounts/password/reset/", {"email": address}) for _ in range(6)]
         assert [answer.status_code for answer in answers] == [302] * 5 + [429]
         assert 86_390 <= int(answers[-1]["Retry-After"]) <= 86_400
+
+
+@pytest.mark.requirement("AC-3")
+def test_a_fourth_confirmation_to_one_address_waits_six_hours_whoever_asks() -> None:
+    factories.person("grace", confirmed=False)
+    typed = {"login": "grace", "password": factories.PASSWORD}
+
+    def mails(asked: int) -> int:
+        """So many sign-ins, each of which asks for a confirmation from a network of its own."""
+        for number in range(asked):
+            Client().post("/accounts/login/", typed, REMOTE_ADDR=f"192.0.2.{number}")
+        return OutgoingMail.objects.filter(to="grace@example.org").count()
+
+    began = time.time()
+    with time_machine.travel(began) as clock:
+        assert mails(4) == 3
+        clock.move_to(began + 6 * 3600 - 60)
+        assert mails(1) == 3
+        clock.move_to(began + 6 * 3600 + 60)
+        assert mails(4) == 6
 
 
 @pytest.mark.requirement("AC-1")
@@ -92,6 +118,17 @@ def test_the_sixth_code_of_a_second_factor_is_429(client: Client) -> None:
     answers = [client.post(entered["Location"], {"code": "000000"}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     assert 55 <= int(answers[-1]["Retry-After"]) <= 60
+
+
+@pytest.mark.requirement("AC-2")
+def test_the_twenty_first_code_of_an_hour_waits_however_slowly_they_came(client: Client) -> None:
+    person = factories.person("known")
+    Authenticator.objects.create(user=person, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
+    spend(rate_limits.SECOND_FACTOR[1], str(person.pk), 19)
+    entered = client.post("/accounts/login/", {"login": "known", "password": factories.PASSWORD})
+    twentieth, next_one = (client.post(entered["Location"], {"code": "000000"}) for _ in range(2))
+    assert (twentieth.status_code, next_one.status_code) == (200, 429)
+    assert 170 <= int(next_one["Retry-After"]) <= 180  # twenty of them refill in an hour
 
 
 @pytest.mark.requirement("AC-10")

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from django.test import Client
+from django.conf import settings
+from django.test import Client, RequestFactory
 
-from accounts import rate_limits
+from accounts import rate_limits, token_format
 from accounts.models import Tier, User
 from accounts.rate_limits import Limit
 from portal import limits
 from tests import factories
+from tests.counters import spend
+from weights import signing
 from weights.delivery import links
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
@@ -55,7 +58,47 @@ def test_beyond_its_limit_an_address_is_told_the_true_wait(
     assert int(refused["Content-Length"]) == len(refused.content)
 
 
+API = "/api/v1/checkpoints"
+
+
+def address_key() -> str:
+    """The key under which the test client's address is counted."""
+    return limits._address(RequestFactory().get("/"))
+
+
 @pytest.mark.requirement("AC-6")
+def test_the_601st_question_in_five_minutes_is_refused_and_a_token_has_ten_times_as_many(
+    client: Client, applicant: User
+) -> None:
+    token = factories.token(applicant)
+    spend(rate_limits.API_ANONYMOUS, address_key(), 599)
+    assert [client.get(API).status_code for _ in range(2)] == [200, 429]
+    spend(rate_limits.API_KNOWN, token_format.digest(token), 5999)
+    by_token = [client.get(API, headers=_bearer(token)) for _ in range(2)]
+    assert [answer.status_code for answer in by_token] == [200, 429]
+    assert by_token[1]["RateLimit-Policy"] == '"fixed window";"api";q=6000;w=300'
+    assert client.head(FILE).status_code == 200, "files are counted by themselves"
+
+
+@pytest.mark.requirement("AC-7")
+def test_the_3001st_file_in_five_minutes_is_refused_and_a_token_or_link_has_four_times_as_many(
+    client: Client, applicant: User, gated_tier: Tier
+) -> None:
+    token = factories.token(applicant)
+    spend(rate_limits.DOWNLOADS_ANONYMOUS, address_key(), 2999)
+    assert [client.head(FILE).status_code for _ in range(2)] == [200, 429]
+    spend(rate_limits.DOWNLOADS_KNOWN, token_format.digest(token), 11_999)
+    by_token = [client.head(FILE, headers=_bearer(token)).status_code for _ in range(2)]
+    assert by_token == [200, 429]
+    factories.published("acme/gated", gated_tier)
+    factories.grant(applicant, gated_tier)
+    folder = urlsplit(links.issue_now(applicant, "acme/gated", 1)).path
+    claim = signing.read_token(folder.split("/")[2], settings.LINK_KEYS)
+    spend(rate_limits.DOWNLOADS_KNOWN, claim.digest, 11_999)
+    assert [client.head(f"{folder}README.md").status_code for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.requirement("AC-7")
 def test_a_token_has_a_bucket_of_its_own(
     client: Client, small: Callable[..., None], applicant: User
 ) -> None:

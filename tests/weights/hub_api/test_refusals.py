@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts.models import ApiToken, Tier, User
 from tests import factories
-from weights.models import Blob, Checkpoint
+from weights.models import Blob, Checkpoint, Revision
 
 pytestmark = pytest.mark.one_database
 
@@ -437,3 +437,26 @@ def test_only_a_release_owner_with_the_scope_may_write(
     assert client.get(url, headers=owner).status_code == 200
     absent = client.get(api("acme/absent", "/auth-check/write"), headers=owner)
     assert told(absent) == (404, "RepoNotFound", None)
+
+
+# -- what is not offered -------------------------------------------------------------------
+
+
+@pytest.mark.requirement("HT-8")
+def test_a_commit_by_the_hub_s_client_is_taken_at_no_address(
+    client: Client, open_checkpoint: str, release_owner: User
+) -> None:
+    lines = b'{"key": "header", "value": {"summary": "x"}}\n{"key": "deletedFile", "value": {}}\n'
+    headers = bearer(factories.token(release_owner, "write", "admin"))
+    for verb in ("commit/main", "preupload/main", "branch/other", "tag/main"):
+        answer = client.post(
+            api(open_checkpoint, f"/{verb}"),
+            lines,
+            content_type="application/x-ndjson",
+            headers=headers,
+        )
+        assert answer.status_code in {404, 405}, verb
+        assert answer["X-Error-Code"]
+        assert answer.json()["error"]
+    assert client.head(resolve(open_checkpoint)).status_code == 200
+    assert Revision.objects.count() == 1
