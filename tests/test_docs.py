@@ -1,0 +1,102 @@
+"""What the pages for people name is there: files, folders, headings, commands, settings."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests.live import ROOT
+
+pytestmark = pytest.mark.one_database
+
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+SOURCES = (
+    "accounts",
+    "bench",
+    "deploy",
+    "docs",
+    "portal",
+    "static",
+    "templates",
+    "tests",
+    "weights",
+)
+FILES = {path for folder in SOURCES for path in (ROOT / folder).rglob("*.*") if path.is_file()}
+#: Folders of an install, of an archive and of a backup; no folders of ours.
+ELSEWHERE = {"var/", "blobs/", "broker/", "run/", "documents/"}
+#: Django's own.
+COMMANDS = {"check", "dumpdata", "flush", "loaddata", "migrate"}
+#: What the Hub's client alone reads.
+OTHERS = {"HF_HUB_OFFLINE"}
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which a page's headings are linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in headings}
+
+
+def named(page: Path) -> Iterator[str]:
+    """What stands in backquotes on one line."""
+    yield from re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
+
+
+@each_page
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, heading = target.partition("#")
+        if re.match(r"https?:|mailto:", target):
+            continue
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        assert not heading or heading in anchors(there), target
+
+
+@each_page
+def test_files_and_folders_that_are_named_exist(page: Path) -> None:
+    top = {path.name for path in ROOT.iterdir()}
+    for name in named(page):
+        if not re.fullmatch(
+            r"(?:[\w.-]+/)*[\w.-]+\.(?:py|md|sh|html|css|js|yml|conf)|(?:[\w-]+/)+", name
+        ):
+            continue
+        parts = PurePosixPath(name).parts
+        ends = [path for path in FILES if _ends_with(path, parts, is_folder=name.endswith("/"))]
+        assert ends or name in ELSEWHERE or (len(parts) == 1 and parts[0] in top), name
+
+
+def _ends_with(path: Path, parts: tuple[str, ...], *, is_folder: bool) -> bool:
+    inside = path.relative_to(ROOT).parts
+    if is_folder:
+        return any(inside[at : at + len(parts)] == parts for at in range(len(inside) - 1))
+    return inside[-len(parts) :] == parts
+
+
+@each_page
+def test_commands_that_are_named_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    ours = {path.stem for path in FILES if path.parent.name == "commands"}
+    assert set(re.findall(r"manage\.py (\w+)", text)) <= ours | COMMANDS
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= set(targets)
+
+
+@each_page
+def test_settings_that_are_named_are_read_somewhere(page: Path) -> None:
+    read = "\n".join(path.read_text(encoding="utf-8") for path in _readers())
+    for name in named(page):
+        setting = re.match(r"([A-Z][A-Z\d]*_[A-Z\d_]+)(?:=|$)", name)
+        assert not setting or setting[1] in OTHERS or re.search(rf"\b{setting[1]}\b", read), name
+
+
+def _readers() -> Iterator[Path]:
+    yield from (ROOT / name for name in ("Makefile", "docker-compose.yml"))
+    for path in FILES:
+        if path.suffix == ".py" and path.is_relative_to(ROOT) and path != Path(__file__):
+            yield path
