@@ -1,9 +1,8 @@
 """The audit trail: its signed heads for everybody, and one's own rows with their proofs."""
 
-from datetime import datetime
 from typing import Any, Literal
 
-from ninja import Field, Query, Router, Schema
+from ninja import Query, Router
 
 from accounts.models import SignedHead
 from accounts.sealing import heads, logs, own_proofs, proofs
@@ -22,93 +21,19 @@ Which = Literal["events", "downloads"]
 _MOST = 2**63 - 1
 
 
-class HeadTold(Schema):
-    """`note` is the signed checkpoint (c2sp.org/tlog-checkpoint), `key` verifies it."""
-
-    size: int = Field(description="Rows that were sealed")
-    root: str = Field(description="Root over them, in hex")
-    signed_at: datetime
-    key: str = Field(description="name+id+key")
-    compromised: bool = Field(description="By a key that others may have had: it proves nothing")
-    note: str
-    url: str
-
-    @classmethod
-    def of(cls, head: SignedHead) -> "HeadTold":
-        return cls(
-            size=head.size,
-            root=head.root_hex,
-            signed_at=head.signed_at,
-            key=head.vkey,
-            compromised=head.in_doubt,
-            note=head.note,
-            url=schemas.address(f"/transparency/audit-head/{head.size}"),
-        )
-
-
-class HeadPage(Schema):
-    """`next` is the address of what follows, null on the last page."""
-
-    heads: list[HeadTold]
-    total: int
-    next: str | None
-
-
-class ConsistencyTold(Schema):
-    """`path` is the proof of RFC 9162, section 2.1.4, each hash in base64."""
-
-    format: str
-    first: str
-    second: str
-    path: list[str]
-
-
-class RowTold(Schema):
-    """`told` is what the leaf shows; `proof` is null until a head is signed over it."""
-
-    id: int
-    told: dict[str, Any]
-    by_you: bool
-    proof: str | None
-
-
-class RowPage(Schema):
-    """`next` is the address of what follows, null on the last page."""
-
-    rows: list[RowTold]
-    total: int
-    next: str | None
-
-
-class ProofTold(Schema):
-    """`leaf` and `withheld` are the very bytes that were hashed; `path` is in base64.
-
-    `withheld` is null where somebody else did it, and for downloads.
-    """
-
-    format: str
-    leaf: str
-    withheld: str | None
-    index: int
-    size: int
-    path: list[str]
-    head: str
-    key: str
-
-
 @router.api_operation(
-    READ, "/audit/heads", response=answers(HeadPage, 422), summary="List the signed heads"
+    READ, "/audit/heads", response=answers(schemas.HeadPage, 422), summary="List the signed heads"
 )
 def head_list(
     request: ApiRequest,
     limit: int = Query(50, ge=1, le=100),
     offset: int = Query(0, ge=0, le=FAR),
-) -> HeadPage:
+) -> schemas.HeadPage:
     """Newest first; one an hour at most, one a day at least. Keep one, and compare later."""
     found = SignedHead.objects.with_doubts().order_by("-size", "-pk")
     total = found.count()
-    return HeadPage(
-        heads=[HeadTold.of(head) for head in found[offset : offset + limit]],
+    return schemas.HeadPage(
+        heads=[schemas.HeadTold.of(head) for head in found[offset : offset + limit]],
         total=total,
         next=following("/audit/heads", {}, limit, offset, total),
     )
@@ -117,7 +42,7 @@ def head_list(
 @router.api_operation(
     READ,
     "/audit/consistency",
-    response=answers(ConsistencyTold, 404, 422),
+    response=answers(schemas.ConsistencyTold, 404, 422),
     summary="Prove that a head goes on from an earlier one",
 )
 def head_consistency(
@@ -138,7 +63,7 @@ def head_consistency(
 @router.api_operation(
     READ,
     "/audit/{which}",
-    response=answers(RowPage, 422),
+    response=answers(schemas.RowPage, 422),
     auth=BearerToken(),
     summary="List what is recorded about you",
 )
@@ -147,12 +72,12 @@ def audit_rows(
     which: Which,
     limit: int = Query(50, ge=1, le=100),
     offset: int = Query(0, ge=0, le=FAR),
-) -> RowPage:
+) -> schemas.RowPage:
     """Newest first: events by you and about what is yours, or your downloads."""
     log = logs.named(_LOGS[which])
     rows = own_proofs.Rows(log, person(request))
     total = len(rows)
-    return RowPage(
+    return schemas.RowPage(
         rows=[_told(row, which) for row in rows[offset : offset + limit]],
         total=total,
         next=following(f"/audit/{which}", {}, limit, offset, total),
@@ -162,7 +87,7 @@ def audit_rows(
 @router.api_operation(
     READ,
     "/audit/{which}/{int:row_id}/proof",
-    response=answers(ProofTold, 404, 409, 422),
+    response=answers(schemas.ProofTold, 404, 409, 422),
     auth=BearerToken(),
     summary="Prove that a row of yours is in the trail",
 )
@@ -188,6 +113,6 @@ def audit_proof(
     return found
 
 
-def _told(row: own_proofs.OwnRow, which: str) -> RowTold:
+def _told(row: own_proofs.OwnRow, which: str) -> schemas.RowTold:
     proof = schemas.address(f"/api/v1/audit/{which}/{row.id}/proof") if row.is_proved else None
-    return RowTold(id=row.id, told=row.told, by_you=row.is_by_them, proof=proof)
+    return schemas.RowTold(id=row.id, told=row.told, by_you=row.is_by_them, proof=proof)

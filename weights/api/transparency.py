@@ -10,9 +10,9 @@ from ninja import Router, Schema
 from accounts import transparency
 from accounts.sealing import heads
 from weights.api.answers import READ, answers
-from weights.api.audit import HeadTold
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.problems import Refused, problem
+from weights.api.schemas import HeadTold
 
 router = Router(tags=["Transparency"], auth=OptionalToken())
 
