@@ -39,6 +39,16 @@ def day(moment: datetime | None) -> str:
 
 
 @register.filter
+def sentence(text: str) -> str:
+    """What people or checks wrote, as a sentence: a capital first, and a stop at its end."""
+    said = text.strip()
+    if not said:
+        return ""
+    stop = "" if said.endswith((".", "!", "?", "…", ".”", ".)")) else "."
+    return said[0].upper() + said[1:] + stop
+
+
+@register.filter
 def browser(user_agent: str) -> str:
     """A session's browser in words: `Firefox on Linux`."""
     return browsers.name(user_agent)

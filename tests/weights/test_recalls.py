@@ -140,6 +140,20 @@ def test_exactly_those_who_fetched_it_are_told_once(
         assert told in text.text
 
 
+def test_the_mail_gives_the_reason_as_a_sentence(
+    blob: Blob, readers: list[User], folder: Path, client: Client
+) -> None:
+    recall = find_damage(blob)
+    recalls.tell(recall.pk)
+    assert recall.reason.startswith("its bytes in the store have SHA-256 ")
+    said = f"Its bytes{recall.reason[len('its bytes') :]}."
+    text = OutgoingMail.objects.filter(kind="recall_opened")[0].text
+    assert f"\nWhy: {said}\n" in text
+    assert ",\n\nA file that you fetched is called back:\n" in text
+    assert said in client.get(recall.get_absolute_url()).text
+    assert said in client.get("/recalls/feed.atom").text
+
+
 def test_the_same_bytes_in_another_checkpoint_count_and_each_hears_of_their_own(
     folder: Path, blob: Blob, readers: list[User], other_person: User
 ) -> None:

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
+from accounts.templatetags.wording import sentence
 from weights.recalls import notices
 from weights.views.lookup import person
 
@@ -45,7 +46,7 @@ def recall_feed(request: HttpRequest) -> HttpResponse:
         feed.add_item(
             title=f"{recall.get_state_display()}: {notice.title}",
             link=f"{base}{recall.get_absolute_url()}",
-            description=recall.reason,
+            description=sentence(recall.reason),
             unique_id=recall.public_id.urn,
             pubdate=recall.opened_at,
             updateddate=recall.changed_at,
