@@ -381,6 +381,9 @@ def database(default: str) -> dict[str, object]:
         return sqlite(Path(found["NAME"]))
     # None: the gate's statement is not prepared (weights/gate/prepared.py).
     threshold = 5 if env.flag("DATABASE_PREPARED", default=True) else None
-    ours = {"prepare_threshold": threshold, "pool": {"min_size": 2, "max_size": 16}}
+    # Who finds all connections taken, or the server away, is told to come again after this.
+    wait = env.seconds("DATABASE_WAIT", 5, at_most=60)
+    pool = {"min_size": 2, "max_size": 16, "timeout": wait}
+    ours = {"prepare_threshold": threshold, "pool": pool}
     found["OPTIONS"] = {**found.get("OPTIONS", {}), **ours}
     return found

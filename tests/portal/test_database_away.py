@@ -1,6 +1,7 @@
 """A database that does not answer is a 503 at every door and one line in the log."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from accounts.models import Tier, User
+from accounts.outages import DATABASE_AWAY
+from portal.settings.base import database
 from tests import factories, live
 
 pytestmark = pytest.mark.one_database
@@ -51,6 +54,32 @@ def test_every_door_says_to_come_again_and_the_log_says_why_in_a_line(
     assert told
     assert not any(record.exc_info for record in caplog.records)
     assert " ".join(str(away).split()) in told[0].getMessage()
+
+
+def test_who_finds_every_connection_taken_is_told_so_after_the_wait_and_not_after_30_seconds(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no pool")
+    monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1/nothing")
+    found: dict[str, Any] = database("")
+    assert found["OPTIONS"]["pool"]["timeout"] == 5
+    monkeypatch.setenv("DATABASE_WAIT", "1")
+    found = database("")
+    pool = found["OPTIONS"]["pool"] | {"min_size": 1, "max_size": 1}
+    holder, waiter = connection.copy("pooled"), connection.copy("pooled")
+    for one in (holder, waiter):
+        one.settings_dict["OPTIONS"] = {**one.settings_dict["OPTIONS"], "pool": pool}
+    try:
+        holder.ensure_connection()
+        began = time.monotonic()
+        with pytest.raises(OperationalError) as refused:  # which every door answers with 503
+            waiter.ensure_connection()
+        assert 0.9 < time.monotonic() - began < 10
+        assert isinstance(refused.value, DATABASE_AWAY)
+    finally:
+        holder.close()
+        holder.close_pool()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
