@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from accounts.models import AuditEvent, OutgoingMail
+from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.roles import Role
 from tests import factories, s3
 from tests.live import Portal
@@ -85,6 +85,34 @@ def refusals(addresses: list[str]) -> set[tuple[int, str | None]]:
     return {(one.status_code, one.headers.get("X-Refusal-Code")) for one in answers}
 
 
+def assert_the_reader_is_told(portal: Portal, reader: User) -> str:
+    """By one mail with the file and both hashes; returns the notice's address in it."""
+    [mail] = mailed("recall_opened")
+    blob = Blob.objects.get(files__path=SHARD)
+    found = blob.runs.filter(result="mismatch")[0].found_sha256
+    assert mail.to == reader.email
+    for told in (SHARD, blob.sha256, found):
+        assert told in mail.text
+    notice = re.search(rf"{re.escape(portal.url)}/recalls/\S+", mail.text)
+    assert notice is not None
+    return notice[0]
+
+
+def assert_the_owner_sees_who_fetched_it(portal: Portal, owner: User, reader: User) -> None:
+    """On the recall's page and as a file, which leaves its event."""
+    desk = Visitor(portal.url)
+    desk.visit("/accounts/login/?next=/admin/")
+    desk.submit("Sign in", login="owner", password=factories.PASSWORD)
+    recall = Blob.objects.get(files__path=SHARD).recalls.get()
+    page = desk.visit(f"/admin/weights/recall/{recall.pk}/change/")
+    assert "1 person fetched it in 2 answers, 1 of them to nobody known" in page
+    desk.submit("Take the list as CSV")
+    [line] = csv.DictReader(io.StringIO(desk.page.text))
+    assert (line["person"], line["address"]) == ("reader", reader.email)
+    exported = AuditEvent.objects.get(action="recall.fetchers_exported")
+    assert exported.actor_id == owner.public_id
+
+
 @pytest.mark.one_database
 def test_from_a_flipped_bit_to_its_repair(portal: Portal, tmp_path: Path) -> None:
     owner, reader = factories.staff("owner", Role.RELEASE_OWNER), factories.person("reader")
@@ -104,37 +132,18 @@ def test_from_a_flipped_bit_to_its_repair(portal: Portal, tmp_path: Path) -> Non
     assert other.content == FILES[OTHER]
 
     wait_until(lambda: len(mailed("recall_opened")) == 1, "the mail of the recall")
-    [mail] = mailed("recall_opened")
-    expected = Blob.objects.get(files__path=SHARD)
-    found = expected.runs.filter(result="mismatch")[0].found_sha256
-    assert mail.to == reader.email
-    for told in (SHARD, expected.sha256, found):
-        assert told in mail.text
-    notice = re.search(rf"{re.escape(portal.url)}/recalls/\S+", mail.text)
-    assert notice is not None
-
+    notice = assert_the_reader_is_told(portal, reader)
     visitor = Visitor(portal.url)
-    assert "Open: given to nobody" in visitor.visit(notice[0])
+    assert "Open: given to nobody" in visitor.visit(notice)
     assert reader.username not in visitor.page.text
     for page in (f"/{REPO}", f"/{REPO}/tree/main", f"/{REPO}/tree/{sha}"):
         assert "uarantine" in visitor.visit(page)
-
-    desk = Visitor(portal.url)
-    desk.visit("/accounts/login/?next=/admin/")
-    desk.submit("Sign in", login="owner", password=factories.PASSWORD)
-    recall = expected.recalls.get()
-    page = desk.visit(f"/admin/weights/recall/{recall.pk}/change/")
-    assert "1 person fetched it in 2 answers, 1 of them to nobody known" in page
-    desk.submit("Take the list as CSV")
-    [line] = csv.DictReader(io.StringIO(desk.page.text))
-    assert (line["person"], line["address"]) == ("reader", reader.email)
-    exported = AuditEvent.objects.get(action="recall.fetchers_exported")
-    assert exported.actor_id == owner.public_id
+    assert_the_owner_sees_who_fetched_it(portal, owner, reader)
 
     assert publish(portal, tmp_path / "again") == sha
     wait_until(lambda: len(mailed("recall_repaired")) == 1, "the mail of the repair")
     assert requests.get(addresses[3], timeout=30).content == FILES[SHARD]
-    assert "Repaired" in visitor.visit(notice[0])
+    assert "Repaired" in visitor.visit(notice)
     assert portal.manage("scrub", "--report").returncode == 0
     assert len(mailed("recall_opened")) == len(mailed("recall_repaired")) == 1
     actions = AuditEvent.objects.order_by("pk").values_list("action", flat=True)

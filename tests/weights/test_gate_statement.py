@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 REPO = "acme/model"
 PATH = "config.json"
 WORLDS = 600
+AWAY = timedelta(days=3)
+
+
+def mostly(dice: random.Random, good: Any, *others: Any) -> Any:
+    return good if dice.random() < 0.9 else dice.choice(others)
 
 
 class World:
@@ -52,11 +58,14 @@ class World:
 
     def shuffle(self, dice: random.Random) -> None:
         now = timezone.now()
+        often = partial(mostly, dice)
+        self._shuffle_who_asks(often, now)
+        self._shuffle_what_they_hold(dice, often, now)
+        self._shuffle_what_is_asked_for(often, now)
+        self._shuffle_applications(dice, now)
 
-        def often(good: Any, *others: Any) -> Any:
-            return good if dice.random() < 0.9 else dice.choice(others)
-
-        past, ahead = now - timedelta(days=3), now + timedelta(days=3)
+    def _shuffle_who_asks(self, often: Callable[..., Any], now: datetime) -> None:
+        past, ahead = now - AWAY, now + AWAY
         User.objects.filter(pk=self.person.pk).update(
             is_active=often(True, False),
             suspended_at=often(None, past),
@@ -69,6 +78,11 @@ class World:
             scopes=often(["read", "read-gated"], ["read"]),
             repositories=often([], [REPO], ["acme/other"]),
         )
+
+    def _shuffle_what_they_hold(
+        self, dice: random.Random, often: Callable[..., Any], now: datetime
+    ) -> None:
+        past, ahead = now - AWAY, now + AWAY
         starts = now - timedelta(days=dice.choice([5, 30]))
         Grant.objects.filter(pk=self.grant.pk).update(
             state=often("active", "suspended", "expired", "revoked", "surrendered"),
@@ -82,6 +96,9 @@ class World:
             since = dice.choice([now - timedelta(days=dice.choice([2, 60])), ahead])
             text.effective_at, text.notice_days = since, dice.choice([0, 30, 90])
             text.save()
+
+    def _shuffle_what_is_asked_for(self, often: Callable[..., Any], now: datetime) -> None:
+        past, ahead = now - AWAY, now + AWAY
         Tier.objects.filter(pk=self.tier.pk).update(mode=often("reviewed", "open", "click-through"))
         Checkpoint.objects.filter(pk=self.checkpoint.pk).update(
             private=often(False, True),
@@ -97,6 +114,9 @@ class World:
         Blob.objects.filter(pk=self.file.blob_id).update(
             state=often("verified", "uploaded", "hashing", "quarantined")
         )
+
+    def _shuffle_applications(self, dice: random.Random, now: datetime) -> None:
+        past = now - AWAY
         Application.objects.all().delete()
         if dice.random() < 0.3:
             Application.objects.create(
