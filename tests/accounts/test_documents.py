@@ -24,6 +24,8 @@ from tests import factories
 from tests.accounts.form_filler import Filler
 from tests.accounts.pdfs import HARMLESS, HOSTILE
 
+pytestmark = pytest.mark.one_database
+
 PLAIN = HARMLESS["a blank page"]
 OTHER = HARMLESS["opening at a page"]
 THIRD = HARMLESS["a link to a page of the web"]

@@ -96,7 +96,7 @@ def _approve(portal: Portal, application: Application) -> None:
     assert application.status == "approved", desk.page.text
 
 
-@pytest.fixture(params=["files", "s3"])
+@pytest.fixture(params=["files", pytest.param("s3", marks=pytest.mark.one_database)])
 def portal(request: pytest.FixtureRequest, start_portal: Callable[..., Portal]) -> Portal:
     """A portal with a worker, on local files and on a real S3 server."""
     request.getfixturevalue("store" if request.param == "files" else "s3_store")

@@ -11,7 +11,11 @@ from tests.logged_events.world import World
 from weights.delivery import ledger
 from weights.models import Download
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("store"),
+    pytest.mark.one_database,
+]
 
 
 def test_strangers_who_are_refused_are_counted_by_rule_and_not_written(world: World) -> None:

@@ -9,7 +9,11 @@ from weights.caller import session_caller
 from weights.delivery import file_links
 from weights.models import Download
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("store"),
+    pytest.mark.one_database,
+]
 
 
 def test_a_link_that_was_used_is_logged_with_file_bytes_range_and_result(world: World) -> None:

@@ -15,7 +15,11 @@ from tests import factories
 from tests.logged_events import causes
 from tests.logged_events.world import NEW, NOTE, Cause, World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("store"),
+    pytest.mark.one_database,
+]
 
 #: What must be logged -> what causes it, the action, and what the row's details tell.
 LOGGED: dict[str, tuple[Cause, str, dict[str, object]]] = {

@@ -11,6 +11,8 @@ from weights import catalogue, demo
 from weights.models import Blob, Checkpoint, Revision
 from weights.synthetic.metaseq import shard_names
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
