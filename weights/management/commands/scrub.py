@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from weights import progress, scrub
 from weights.errors import WeightsError
+from weights.management import named
 from weights.manifests.proving import described
 from weights.models import Blob, Checkpoint, StoreFinding, StoreSurvey
 from weights.scrub import by_hand
@@ -29,7 +30,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        checkpoint = _checkpoint(options["repo_id"])
+        repo_id = options["repo_id"]
+        checkpoint = named.checkpoint(repo_id) if repo_id else None
         try:
             wrong = self._report() if options["report"] else self._scrub(checkpoint, options["all"])
         except (WeightsError, DatabaseError) as error:
@@ -95,12 +97,3 @@ class Command(BaseCommand):
         keys = scrub.findings().filter(kind__in=wrong).values_list("key", flat=True)
         names = {key.rpartition("/")[2] for key in keys}
         return {described(blob) for blob in Blob.objects.filter(sha256__in=names)}
-
-
-def _checkpoint(repo_id: str | None) -> Checkpoint | None:
-    if repo_id is None:
-        return None
-    checkpoint = Checkpoint.objects.by_repo_id(repo_id)
-    if checkpoint is None:
-        raise CommandError(f"there is no checkpoint {repo_id}; /models lists what there is")
-    return checkpoint

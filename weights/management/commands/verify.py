@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from weights import progress, verification
-from weights.models import Blob, Checkpoint, Revision
+from weights.management import named
+from weights.models import Blob, Revision
 from weights.verification import Standing
 
 
@@ -18,7 +19,9 @@ class Command(BaseCommand):
         parser.add_argument("--wait", action="store_true", help="until every file has a result")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        revisions = list(verification.revisions_to_verify(_checkpoint(options["repo_id"])))
+        repo_id = options["repo_id"]
+        checkpoint = named.checkpoint(repo_id) if repo_id else None
+        revisions = list(verification.revisions_to_verify(checkpoint))
         known = verification.standing(revisions)
         verification.ask_again(Blob.objects.filter(files__revision__in=revisions).distinct())
         standing = self._wait(revisions) if options["wait"] else known
@@ -42,12 +45,3 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{len(standing.failures)} files failed; publish good copies of them again"
             )
-
-
-def _checkpoint(repo_id: str | None) -> Checkpoint | None:
-    if repo_id is None:
-        return None
-    checkpoint = Checkpoint.objects.by_repo_id(repo_id)
-    if checkpoint is None:
-        raise CommandError(f"there is no checkpoint {repo_id}; /models lists what there is")
-    return checkpoint

@@ -9,7 +9,8 @@ from django.db import DatabaseError
 from accounts.errors import AccountsError
 from weights import gate, withdrawal
 from weights.errors import WeightsError
-from weights.models import Checkpoint, Revision
+from weights.management import named
+from weights.models import Revision
 
 
 class Command(BaseCommand):
@@ -34,9 +35,7 @@ class Command(BaseCommand):
 
 
 def _revision(repo_id: str, name: str) -> Revision:
-    checkpoint = Checkpoint.objects.by_repo_id(repo_id)
-    if checkpoint is None:
-        raise CommandError(f"there is no checkpoint {repo_id}; /models lists what there is")
+    checkpoint = named.checkpoint(repo_id)
     # By its id also one that nobody sees yet or any more; branches and tags name visible ones.
     found = checkpoint.revisions.filter(sha=name).first() or gate.find_revision(checkpoint, name)
     if found is None:
