@@ -17,18 +17,6 @@ from weights.models import Blob, Download, Revision
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
-@pytest.fixture
-def gated(store: Path, gated_tier: Tier) -> Revision:
-    return factories.published("acme/gated", gated_tier)
-
-
-@pytest.fixture
-def holder(gated_tier: Tier) -> User:
-    user = factories.person("holder")
-    factories.grant(user, gated_tier)
-    return user
-
-
 def fetch(address: str) -> bytes:
     parts = urlsplit(address)
     response: Any = Client().get(f"{parts.path}?{parts.query}")

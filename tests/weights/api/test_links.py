@@ -1,6 +1,5 @@
 """Checkpoint links and file links by the API."""
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,18 +16,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 ASKED = {"repo": "acme/gated"}
 FILE = {"repo": "acme/gated", "path": "config.json"}
-
-
-@pytest.fixture
-def gated(store: Path, gated_tier: Tier) -> Revision:
-    return factories.published("acme/gated", gated_tier)
-
-
-@pytest.fixture
-def holder(gated_tier: Tier) -> User:
-    user = factories.person("holder")
-    factories.grant(user, gated_tier)
-    return user
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""A gated checkpoint, and somebody who may have it."""
+
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Tier, User
+from tests import factories
+from weights.models import Revision
+
+
+@pytest.fixture
+def gated(store: Path, gated_tier: Tier) -> Revision:
+    return factories.published("acme/gated", gated_tier)
+
+
+@pytest.fixture
+def holder(gated_tier: Tier) -> User:
+    user = factories.person("holder")
+    factories.grant(user, gated_tier)
+    return user
