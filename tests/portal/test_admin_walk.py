@@ -217,7 +217,7 @@ def test_a_form_is_taken_from_nobody_but_those_who_change(
     client.force_login(factories.staff("walker", role))
     for label, record in records.items():
         if label not in SEES or label == "accounts.application":
-            continue  # its page shows, and other forms of it decide: test_admin_roles.py
+            continue  # its page shows, other forms decide: accounts/admin/test_roles.py
         name = f"admin:{record._meta.app_label}_{record._meta.model_name}"
         change = client.post(reverse(f"{name}_change", args=[record.pk]), {})
         taken = role in CHANGES.get(label, set())

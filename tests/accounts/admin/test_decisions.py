@@ -11,6 +11,7 @@ from accounts import documents
 from accounts.models import Application, Decision, OutgoingMail, ReasonText, Tier, User
 from accounts.roles import Role
 from tests import factories
+from tests.accounts.admin.addresses import button_of, page_of
 from tests.accounts.pdfs import HARMLESS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -30,25 +31,6 @@ KINDS = {"approve": "approved", "return": "returned", "reject": "rejected"}
 JSON = {"Accept": "application/json"}
 
 
-@pytest.fixture
-def application(applicant: User, gated_tier: Tier) -> Application:
-    return factories.submitted(applicant, gated_tier)
-
-
-@pytest.fixture
-def desk(client: Client, reviewer: User) -> Client:
-    client.force_login(reviewer)
-    return client
-
-
-def page(application: Application) -> str:
-    return reverse("admin:accounts_application_change", args=[application.pk])
-
-
-def button(application: Application, action: str) -> str:
-    return reverse("admin:accounts_application_decide", args=[application.pk, action])
-
-
 def preview_of(application: Application, verdict: str) -> str:
     return reverse("admin:accounts_application_preview", args=[application.pk, verdict])
 
@@ -56,7 +38,7 @@ def preview_of(application: Application, verdict: str) -> str:
 def press(client: Client, application: Application, action: str, **said: Any) -> Any:
     """Post a button's own form, whose fields carry its name."""
     fields = {f"{action}-{name}": value for name, value in said.items()}
-    return client.post(button(application, action), fields, follow=True)
+    return client.post(button_of(application, action), fields, follow=True)
 
 
 # -- the mail is the one that was read ----------------------------------------------------
@@ -71,7 +53,7 @@ def test_the_mail_is_the_one_previewed(
     assert shown["missing"] == []
     assert not OutgoingMail.objects.filter(kind=f"application_{KINDS[verdict]}").exists()
     said = SAID[verdict] | {"seen": shown["seen"]}
-    assert desk.post(button(application, verdict), said).status_code == 302
+    assert desk.post(button_of(application, verdict), said).status_code == 302
     mail = OutgoingMail.objects.get(kind=f"application_{KINDS[verdict]}")
     assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
     assert NOTE in mail.text
@@ -82,7 +64,7 @@ def test_a_first_approval_previews_what_other_reviewers_are_told(
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
     shown = desk.post(preview_of(application, "approve"), {"days": "9"}, headers=JSON).json()
-    desk.post(button(application, "approve"), {"days": "9", "seen": shown["seen"]})
+    desk.post(button_of(application, "approve"), {"days": "9", "seen": shown["seen"]})
     mail = OutgoingMail.objects.get(kind="second_approval_wanted")
     assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
     assert mail.recipient == lead_reviewer
@@ -125,13 +107,13 @@ def test_words_that_changed_since_the_preview_stop_the_decision(
     shown = desk.post(preview_of(application, "reject"), SAID["reject"], headers=JSON).json()
     ReasonText.objects.create(code="spam", label="Other words", remedy="Ask a colleague.")
     said = SAID["reject"] | {"seen": shown["seen"]}
-    stopped = desk.post(button(application, "reject"), said)
+    stopped = desk.post(button_of(application, "reject"), said)
     assert "not the one you saw any more" in stopped.text
     assert "Other words" in stopped.context["preview"]["text"]
     application.refresh_from_db()
     assert application.status == "submitted"
     said["seen"] = stopped.context["preview"]["seen"]
-    assert desk.post(button(application, "reject"), said).status_code == 302
+    assert desk.post(button_of(application, "reject"), said).status_code == 302
 
 
 def test_a_preview_from_before_midnight_is_no_preview_of_today(
@@ -143,7 +125,7 @@ def test_a_preview_from_before_midnight_is_no_preview_of_today(
     assert shown["until"] == "1 March 2031"
     desk.force_login(reviewer)
     said = {"days": "30", "seen": shown["seen"]}
-    assert "not the one you saw" in desk.post(button(application, "approve"), said).text
+    assert "not the one you saw" in desk.post(button_of(application, "approve"), said).text
 
 
 # -- what is kept with the decision ---------------------------------------------------------
@@ -154,7 +136,7 @@ def test_the_checklist_and_both_notes_stay_with_the_decision(
 ) -> None:
     checks = {"check_identity": "yes", "check_storage": "no", "check_deletion": "unknown"}
     said = SAID["return"] | checks | {"internal_note": "ask again in a week"}
-    desk.post(button(application, "return"), said)
+    desk.post(button_of(application, "return"), said)
     decision = Decision.objects.get()
     assert decision.checklist == {"identity": "yes", "storage": "no", "deletion": "unknown"}
     assert decision.internal_note == "ask again in a week"
@@ -168,7 +150,7 @@ def test_a_return_without_a_remark_keeps_what_was_typed(
     desk: Client, application: Application
 ) -> None:
     said = {"return_reasons": ["incomplete"], "note": "kept words", "check_identity": "no"}
-    again = desk.post(button(application, "return"), said)
+    again = desk.post(button_of(application, "return"), said)
     assert "Write at an answer what should change." in again.text
     assert "kept words" in again.text
     assert 'value="incomplete" checked' in again.text
@@ -185,7 +167,7 @@ def test_what_a_reason_asks_of_the_note_is_told_before_it_is_sent(
     said = {"reject_reasons": [reason], "note": "This is not what we need here."}
     shown = desk.post(preview_of(application, "reject"), said, headers=JSON).json()
     assert wanted in shown["missing"][0]
-    assert wanted in desk.post(button(application, "reject"), said).text
+    assert wanted in desk.post(button_of(application, "reject"), said).text
     application.refresh_from_db()
     assert application.status == "submitted"
 
@@ -194,9 +176,9 @@ def test_after_a_decision_the_next_oldest_unclaimed_opens(
     desk: Client, application: Application, gated_tier: Tier
 ) -> None:
     following = factories.submitted(factories.person(), gated_tier)
-    done = desk.post(button(application, "approve"), SAID["approve"], follow=True)
-    assert done.redirect_chain == [(page(following), 302)]
-    done = desk.post(button(following, "approve"), SAID["approve"], follow=True)
+    done = desk.post(button_of(application, "approve"), SAID["approve"], follow=True)
+    assert done.redirect_chain == [(page_of(following), 302)]
+    done = desk.post(button_of(following, "approve"), SAID["approve"], follow=True)
     assert done.redirect_chain == [(reverse("admin:accounts_application_changelist"), 302)]
     assert "Nothing else waits for you." in done.text
 
@@ -205,7 +187,7 @@ def test_after_the_last_unclaimed_one_stands_what_is_on_ones_own_desk(
     desk: Client, application: Application, gated_tier: Tier, reviewer: User
 ) -> None:
     factories.submitted(factories.person(), gated_tier).claim(by=reviewer)
-    done = desk.post(button(application, "approve"), SAID["approve"], follow=True)
+    done = desk.post(button_of(application, "approve"), SAID["approve"], follow=True)
     assert "Nothing else is unclaimed; on your own desk: 1." in done.text
     assert done.redirect_chain[0][0].endswith("?desk=mine")
 
@@ -218,18 +200,18 @@ def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
 ) -> None:
     tier = factories.tier("two", approvals_needed=2)
     application = factories.submitted(applicant, tier)
-    assert "Yours would be the first" in desk.get(page(application)).text
-    desk.post(button(application, "approve"), {"days": "100"})
-    mine = desk.get(page(application)).text
+    assert "Yours would be the first" in desk.get(page_of(application)).text
+    desk.post(button_of(application, "approve"), {"days": "100"})
+    mine = desk.get(page_of(application)).text
     assert "another reviewer" in mine
     assert 'value="approve"' not in mine
     desk.force_login(lead_reviewer)
-    theirs = desk.get(page(application))
+    theirs = desk.get(page_of(application))
     assert "<strong>reviewer</strong> approved on" in theirs.text
     assert "a second reviewer, who may be you" in theirs.text
     assert theirs.context["forms"]["approve"]["days"].value() == 100
     assert theirs.context["may"].verdicts == ["approve", "reject"]
-    desk.post(button(application, "approve"), {"days": "100"})
+    desk.post(button_of(application, "approve"), {"days": "100"})
     application.refresh_from_db()
     assert application.status == "approved"
 
@@ -238,12 +220,12 @@ def test_the_second_approvals_mail_holds_both_notes_as_previewed(
     desk: Client, applicant: User, lead_reviewer: User
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
-    desk.post(button(application, "approve"), {"days": "9", "note": "The first note."})
+    desk.post(button_of(application, "approve"), {"days": "9", "note": "The first note."})
     desk.force_login(lead_reviewer)
     said = {"days": "9", "note": "The second note."}
     shown = desk.post(preview_of(application, "approve"), said, headers=JSON).json()
     assert "The first note.\n\nThe second note." in shown["text"]
-    desk.post(button(application, "approve"), {**said, "seen": shown["seen"]})
+    desk.post(button_of(application, "approve"), {**said, "seen": shown["seen"]})
     assert OutgoingMail.objects.get(kind="application_approved").text == shown["text"]
 
 
@@ -251,7 +233,7 @@ def test_who_declared_a_conflict_reads_but_has_no_buttons(
     desk: Client, application: Application
 ) -> None:
     press(desk, application, "conflict", reason="we share a grant")
-    shown = desk.get(page(application))
+    shown = desk.get(page_of(application))
     assert "you declared one" in shown.text
     assert shown.context["may"].verdicts == []
     assert 'id="decide"' not in shown.text
@@ -268,9 +250,9 @@ def test_a_colleague_is_asked_answers_on_the_page_and_it_stays_readable(
     assert application.claimed_by == reviewer  # asking begins the review
     asked = application.consultations.get()
     desk.force_login(lead_reviewer)
-    assert "Do you know &lt;them&gt;?" in desk.get(page(application)).text
+    assert "Do you know &lt;them&gt;?" in desk.get(page_of(application)).text
     press(desk, application, "answer", asked=asked.pk, text="Yes, for years.")
-    assert "Yes, for years." in desk.get(page(application)).text
+    assert "Yes, for years." in desk.get(page_of(application)).text
     again = press(desk, application, "answer", asked=asked.pk, text="No.")
     assert "You have answered that already" in again.text
 
@@ -292,7 +274,7 @@ def test_remarks_stand_at_their_answer_and_are_ticked_off(
     press(desk, application, "remark", field="", text="Seen at a workshop.")
     remark = application.remarks.get(is_public=True)
     assert OutgoingMail.objects.filter(kind="remark_made").count() == 1
-    shown = desk.get(page(application))
+    shown = desk.get(page_of(application))
     abstract = next(one for one in shown.context["answers"] if one.key == "abstract")
     assert abstract.remarks == [remark]
     assert "Seen at a workshop." in shown.text
@@ -316,7 +298,7 @@ def test_a_lead_puts_it_on_anothers_desk_and_only_a_lead(
     client: Client, application: Application, lead_reviewer: User, reviewer: User
 ) -> None:
     client.force_login(reviewer)
-    assert "assign" not in client.get(page(application)).context["forms"]
+    assert "assign" not in client.get(page_of(application)).context["forms"]
     press(client, application, "assign", to=reviewer.pk)
     application.refresh_from_db()
     assert application.claimed_by is None
@@ -329,11 +311,10 @@ def test_a_lead_puts_it_on_anothers_desk_and_only_a_lead(
 def test_a_claim_by_script_says_whether_it_succeeded(
     desk: Client, application: Application, lead_reviewer: User
 ) -> None:
-    assert (
-        desk.post(button(application, "claim"), headers=JSON).json()["said"].startswith("claimed")
-    )
+    claimed = desk.post(button_of(application, "claim"), headers=JSON).json()
+    assert claimed["said"].startswith("claimed")
     desk.force_login(lead_reviewer)
-    late = desk.post(button(application, "claim"), headers=JSON)
+    late = desk.post(button_of(application, "claim"), headers=JSON)
     assert (late.status_code, "in review" in late.json()["said"]) == (409, True)
 
 
@@ -349,7 +330,7 @@ def test_changed_passages_of_a_resubmission_are_marked(
     application.save_answers(changed, by=applicant, seen_version=application.answers_version)
     sha256 = factories.in_force(application.tier).text_sha256
     application.submit(by=applicant, licence_sha256=sha256)
-    shown = desk.get(page(application)).text
+    shown = desk.get(page_of(application)).text
     assert "<del>eight </del><ins>&lt;four&gt; </ins>" in shown
     assert shown.count('class="answer-mark"') == 1
 
@@ -370,7 +351,7 @@ def test_documents_that_were_sent_are_linked_and_others_are_not(
     application.save_answers(answers, by=applicant, seen_version=0)
     sha256 = factories.in_force(gated_tier).text_sha256
     application.submit(by=applicant, licence_sha256=sha256)
-    shown = desk.get(page(application)).text
+    shown = desk.get(page_of(application)).text
     address = reverse("accounts:document", args=[sent.public_id])
     assert f'href="{address}"' in shown
     assert "unsent.pdf" not in shown

@@ -4,8 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Application, Tier, User
-from tests import factories
+from accounts.models import Application, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -14,11 +13,6 @@ EXPORT = reverse("admin:accounts_application_export")
 NEXT = reverse("admin:accounts_application_next")
 HOSTILE = ["nonsense", "\0", "9" * 40]
 MENUS = ["desk", "state", "tier", "age", "due", "claimer", "flag", "kind", "q", "o", "p", "other"]
-
-
-@pytest.fixture
-def application(applicant: User, gated_tier: Tier) -> Application:
-    return factories.submitted(applicant, gated_tier)
 
 
 @pytest.fixture

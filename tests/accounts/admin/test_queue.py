@@ -23,12 +23,6 @@ LIST = reverse("admin:accounts_application_changelist")
 QUERIES_AT_MOST = 11
 
 
-@pytest.fixture
-def desk(client: Client, reviewer: User) -> Client:
-    client.force_login(reviewer)
-    return client
-
-
 def asked(tier: Tier, **answers: Any) -> Application:
     """One more applicant's application, with these answers beside the usual ones."""
     person = factories.person()

@@ -2,12 +2,12 @@
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from accounts.access import tiers_open_to
 from accounts.models import Application, OutgoingMail, Tier, User
 from accounts.roles import Role
 from tests import factories
+from tests.accounts.admin.addresses import button_of, page_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -27,33 +27,25 @@ def desk(client: Client, lead_reviewer: User) -> Client:
     return client
 
 
-def page(application: Application) -> str:
-    return reverse("admin:accounts_application_change", args=[application.pk])
-
-
-def button(application: Application) -> str:
-    return reverse("admin:accounts_application_decide", args=[application.pk, "reopen"])
-
-
 def is_offered(client: Client, application: Application) -> bool:
-    return button(application) in client.get(page(application)).text
+    return button_of(application, "reopen") in client.get(page_of(application)).text
 
 
 def test_it_ends_the_access_and_shows_the_new_application(
     desk: Client, approved: Application
 ) -> None:
     assert is_offered(desk, approved)
-    done = desk.post(button(approved), REASON, follow=True)
+    done = desk.post(button_of(approved, "reopen"), REASON, follow=True)
     reopened = Application.objects.open().get()
-    assert done.redirect_chain == [(page(reopened), 302)]
+    assert done.redirect_chain == [(page_of(reopened), 302)]
     assert f"reopened as {reopened.reference}" in done.text
     assert approved.tier not in tiers_open_to(approved.applicant)
     assert "the affiliation ended" in OutgoingMail.objects.get(kind="application_reopened").text
 
 
 def test_pressed_twice_it_reopens_once_and_says_so(desk: Client, approved: Application) -> None:
-    desk.post(button(approved), REASON)
-    again = desk.post(button(approved), REASON)
+    desk.post(button_of(approved, "reopen"), REASON)
+    again = desk.post(button_of(approved, "reopen"), REASON)
     assert (again.status_code, "is open already" in again.text) == (200, True)
     assert Application.objects.count() == 2
     assert not is_offered(desk, approved)
@@ -62,7 +54,7 @@ def test_pressed_twice_it_reopens_once_and_says_so(desk: Client, approved: Appli
 def test_a_reason_is_demanded_and_what_was_typed_is_kept(
     desk: Client, approved: Application
 ) -> None:
-    shown = desk.post(button(approved), {"reopen-reason": "hm"})
+    shown = desk.post(button_of(approved, "reopen"), {"reopen-reason": "hm"})
     assert "at least 5 characters" in shown.text
     assert ">\nhm</textarea>" in shown.text
     assert approved.tier in tiers_open_to(approved.applicant)
@@ -74,7 +66,7 @@ def test_nobody_else_is_offered_it_or_does_it(
 ) -> None:
     client.force_login(factories.staff("staff", role))
     assert not is_offered(client, approved)
-    client.post(button(approved), REASON)
+    client.post(button_of(approved, "reopen"), REASON)
     assert approved.tier in tiers_open_to(approved.applicant)
     assert Application.objects.count() == 1
 
@@ -84,7 +76,7 @@ def test_a_lead_reviewer_of_another_tier_finds_nothing_to_reopen(
 ) -> None:
     another = factories.tier("another")
     client.force_login(factories.staff("elsewhere", Role.LEAD_REVIEWER, another))
-    assert client.post(button(approved), REASON).status_code == 404
+    assert client.post(button_of(approved, "reopen"), REASON).status_code == 404
     assert approved.tier in tiers_open_to(approved.applicant)
 
 
@@ -98,7 +90,7 @@ def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
     assert is_offered(client, own)
     client.force_login(lead_reviewer)
     assert not is_offered(client, own)
-    refused = client.post(button(own), REASON)
+    refused = client.post(button_of(own, "reopen"), REASON)
     assert "Nobody decides their own" in refused.text
     assert gated_tier in tiers_open_to(lead_reviewer)
 
@@ -106,7 +98,7 @@ def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
 def test_only_the_last_word_is_reopened(
     desk: Client, approved: Application, reviewer: User
 ) -> None:
-    desk.post(button(approved), REASON)
+    desk.post(button_of(approved, "reopen"), REASON)
     last = Application.objects.open().get()
     last.approve(by=reviewer)
     assert not is_offered(desk, approved)

@@ -10,35 +10,17 @@ from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, 
 from accounts.questions import LABELS
 from accounts.roles import Role
 from tests import factories
+from tests.accounts.admin.addresses import button_of, page_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NOTE = "The storage plan does not say who can read the weights."
 
 
-@pytest.fixture
-def application(applicant: User, gated_tier: Tier) -> Application:
-    return factories.submitted(applicant, gated_tier)
-
-
-@pytest.fixture
-def desk(client: Client, reviewer: User) -> Client:
-    client.force_login(reviewer)
-    return client
-
-
-def _page(application: Application) -> str:
-    return reverse("admin:accounts_application_change", args=[application.pk])
-
-
-def _button(application: Application, action: str) -> str:
-    return reverse("admin:accounts_application_decide", args=[application.pk, action])
-
-
 def test_the_queue_and_the_page_show_what_was_asked(desk: Client, application: Application) -> None:
     queue = desk.get(reverse("admin:accounts_application_changelist"))
     assert application.reference in queue.text
-    page = desk.get(_page(application))
+    page = desk.get(page_of(application))
     assert page.status_code == 200
     assert application.answers["abstract"] in page.text
     assert "confirmed" in page.text
@@ -49,13 +31,13 @@ def test_nothing_is_asked_that_its_reviewer_is_not_shown(
     desk: Client, applicant: User, gated_tier: Tier
 ) -> None:
     said = {**factories.ANSWERS, "commercial": "yes", "commercial_detail": "A spin-off, perhaps."}
-    page = desk.get(_page(factories.submitted(applicant, gated_tier, answers=said))).text
+    page = desk.get(page_of(factories.submitted(applicant, gated_tier, answers=said))).text
     assert set(ApplicationForm.base_fields) == set(LABELS)
     assert [key for key, label in LABELS.items() if escape(label) not in page] == []
 
 
 def test_the_status_is_nowhere_an_input(desk: Client, application: Application) -> None:
-    page = desk.get(_page(application)).text
+    page = desk.get(page_of(application)).text
     assert 'name="status"' not in page
     assert "_save" not in page
 
@@ -63,7 +45,7 @@ def test_the_status_is_nowhere_an_input(desk: Client, application: Application) 
 def test_approve_gives_the_grant_and_mails_the_applicant(
     desk: Client, application: Application, reviewer: User
 ) -> None:
-    done = desk.post(_button(application, "approve"), {"days": "30"}, follow=True)
+    done = desk.post(button_of(application, "approve"), {"days": "30"}, follow=True)
     assert "approved until" in done.text
     grant = Grant.objects.get(application=application)
     assert grant.made_by == reviewer
@@ -74,8 +56,8 @@ def test_approve_gives_the_grant_and_mails_the_applicant(
 def test_approve_pressed_twice_gives_one_grant_and_says_how_things_stand(
     desk: Client, application: Application
 ) -> None:
-    desk.post(_button(application, "approve"), {"days": "30"})
-    again = desk.post(_button(application, "approve"), {"days": "30"})
+    desk.post(button_of(application, "approve"), {"days": "30"})
+    again = desk.post(button_of(application, "approve"), {"days": "30"})
     assert again.status_code == 200
     assert "is approved" in again.text
     assert Grant.objects.count() == 1
@@ -85,7 +67,7 @@ def test_a_rejection_without_a_note_keeps_what_was_typed(
     desk: Client, application: Application
 ) -> None:
     typed = {"reject_reasons": "spam", "note": "short", "internal_note": "kept words"}
-    page = desk.post(_button(application, "reject"), typed)
+    page = desk.post(button_of(application, "reject"), typed)
     assert "at least 20 characters" in page.text
     assert "kept words" in page.text
     application.refresh_from_db()
@@ -94,7 +76,7 @@ def test_a_rejection_without_a_note_keeps_what_was_typed(
 
 def test_reject_tells_the_applicant_why(desk: Client, application: Application) -> None:
     typed = {"reject_reasons": ["plan_insufficient"], "note": NOTE}
-    assert desk.post(_button(application, "reject"), typed).status_code == 302
+    assert desk.post(button_of(application, "reject"), typed).status_code == 302
     application.refresh_from_db()
     assert application.status == "rejected"
     assert NOTE in OutgoingMail.objects.get(kind="application_rejected").text
@@ -103,10 +85,10 @@ def test_reject_tells_the_applicant_why(desk: Client, application: Application) 
 def test_claim_and_release_move_it_in_and_out_of_review(
     desk: Client, application: Application
 ) -> None:
-    desk.post(_button(application, "claim"))
+    desk.post(button_of(application, "claim"))
     application.refresh_from_db()
     assert application.status == "in_review"
-    desk.post(_button(application, "release"))
+    desk.post(button_of(application, "release"))
     application.refresh_from_db()
     assert (application.status, application.claimed_by) == ("submitted", None)
 
@@ -115,8 +97,8 @@ def test_an_application_of_another_tier_does_not_exist_for_a_reviewer(
     client: Client, application: Application
 ) -> None:
     client.force_login(factories.staff("elsewhere", Role.REVIEWER, factories.tier("other-tier")))
-    assert client.get(_page(application)).status_code == 404
-    decided = client.post(_button(application, "approve"), {"days": "30"})
+    assert client.get(page_of(application)).status_code == 404
+    decided = client.post(button_of(application, "approve"), {"days": "30"})
     assert decided.status_code == 404
     assert not Grant.objects.exists()
 
@@ -125,10 +107,10 @@ def test_an_auditor_reads_but_decides_nothing(
     client: Client, application: Application, auditor: User
 ) -> None:
     client.force_login(auditor)
-    page = client.get(_page(application))
+    page = client.get(page_of(application))
     assert page.status_code == 200
     assert 'value="Approve"' not in page.text
-    client.post(_button(application, "approve"), {"days": "30"})
+    client.post(button_of(application, "approve"), {"days": "30"})
     assert not Grant.objects.exists()
 
 
@@ -137,22 +119,22 @@ def test_other_staff_see_no_applications(
     role: Role, client: Client, application: Application
 ) -> None:
     client.force_login(factories.staff("others", role))
-    assert application.reference not in client.get(_page(application), follow=True).text
+    assert application.reference not in client.get(page_of(application), follow=True).text
 
 
 def test_a_researcher_gets_no_admin_page(
     client: Client, application: Application, applicant: User
 ) -> None:
     client.force_login(applicant)
-    assert client.get(_page(application)).status_code in {302, 403}
-    assert client.post(_button(application, "approve")).status_code in {302, 403}
+    assert client.get(page_of(application)).status_code in {302, 403}
+    assert client.post(button_of(application, "approve")).status_code in {302, 403}
 
 
 def test_markup_in_answers_is_shown_as_text(
     desk: Client, applicant: User, gated_tier: Tier
 ) -> None:
     answers = {**factories.ANSWERS, "abstract": "<script>alert(1)</script> طلب باحث"}
-    page = desk.get(_page(factories.submitted(applicant, gated_tier, answers))).text
+    page = desk.get(page_of(factories.submitted(applicant, gated_tier, answers))).text
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "طلب باحث" in page
@@ -201,7 +183,7 @@ def test_staff_beyond_loopback_need_a_second_factor(
 
 def _again(desk: Client, application: Application, mail: OutgoingMail) -> str:
     posted = {"mail-mail": str(mail.public_id)}
-    return desk.post(_button(application, "mail"), posted, follow=True).text
+    return desk.post(button_of(application, "mail"), posted, follow=True).text
 
 
 def test_a_reviewer_reads_each_mail_and_sends_it_again(
@@ -209,7 +191,7 @@ def test_a_reviewer_reads_each_mail_and_sends_it_again(
 ) -> None:
     OutgoingMail.objects.update(state="failed", attempts=8, last_error="no such host")
     mail = OutgoingMail.objects.get()
-    page = desk.get(_page(application)).text
+    page = desk.get(page_of(application)).text
     assert "no such host" in page
     assert "has arrived" in page
     assert "on its way once more" in _again(desk, application, mail)
@@ -233,7 +215,7 @@ def test_a_mail_about_something_else_is_not_sent_from_here(
 def test_an_auditor_reads_mails_and_sends_none(client: Client, application: Application) -> None:
     client.force_login(factories.staff("auditor", Role.AUDITOR))
     OutgoingMail.objects.update(state="failed")
-    page = client.get(_page(application)).text
+    page = client.get(page_of(application)).text
     assert "has arrived" in page
     assert "Send it again" not in page
     _again(client, application, OutgoingMail.objects.get())

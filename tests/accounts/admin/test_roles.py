@@ -10,6 +10,7 @@ from accounts.admin.application.page import FORMS
 from accounts.models import Application, Tier, User
 from accounts.roles import Role
 from tests import factories
+from tests.accounts.admin.addresses import button_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -81,7 +82,7 @@ def test_other_roles_change_nothing(
     before = everything_of(application)
     client.force_login(factories.staff("staff", role))
     for action in FORMS:
-        answer = client.post(_button(application, action), _filled(remark.pk, reviewer.pk))
+        answer = client.post(button_of(application, action), _filled(remark.pk, reviewer.pk))
         assert answer.status_code == (302 if role == Role.AUDITOR else 403), action
         assert everything_of(application) == before, action
 
@@ -92,7 +93,7 @@ def test_a_reviewer_of_another_tier_presses_nothing(
     before = everything_of(application)
     client.force_login(factories.staff("elsewhere", Role.LEAD_REVIEWER, factories.tier("another")))
     for action in FORMS:
-        answer = client.post(_button(application, action), _filled(1, reviewer.pk))
+        answer = client.post(button_of(application, action), _filled(1, reviewer.pk))
         assert answer.status_code == 404, action
         assert everything_of(application) == before, action
 
@@ -138,10 +139,6 @@ def test_an_auditor_reads_internal_words_and_finds_no_button(
 
 def _list() -> str:
     return reverse("admin:accounts_application_changelist")
-
-
-def _button(application: Application, action: str) -> str:
-    return reverse("admin:accounts_application_decide", args=[application.pk, action])
 
 
 def _filled(remark: int, person: int) -> dict[str, Any]:

@@ -1,0 +1,18 @@
+"""A reviewer at the desk, and an application that waits."""
+
+import pytest
+from django.test import Client
+
+from accounts.models import Application, Tier, User
+from tests import factories
+
+
+@pytest.fixture
+def application(applicant: User, gated_tier: Tier) -> Application:
+    return factories.submitted(applicant, gated_tier)
+
+
+@pytest.fixture
+def desk(client: Client, reviewer: User) -> Client:
+    client.force_login(reviewer)
+    return client
