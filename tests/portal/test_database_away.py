@@ -65,7 +65,7 @@ def test_who_finds_every_connection_taken_is_told_so_after_the_wait_and_not_afte
     found: dict[str, Any] = database("")
     assert found["OPTIONS"]["pool"]["timeout"] == 5
     monkeypatch.setenv("DATABASE_WAIT", "1")
-    found = database("")
+    found |= database("")
     pool = found["OPTIONS"]["pool"] | {"min_size": 1, "max_size": 1}
     holder, waiter = connection.copy("pooled"), connection.copy("pooled")
     for one in (holder, waiter):
