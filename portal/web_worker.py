@@ -23,6 +23,8 @@ BODY_SECONDS = 60
 #: Bytes of a body that nobody read, which are still taken while its sender reads the answer:
 #: those of two documents. A connection closed before makes nginx answer 502 in our place.
 UNREAD_MOST = 24 * 2**20
+#: Bytes of such a body that gunicorn takes away to go on with the same connection.
+DRAINED_MOST = 64 * 1024
 
 
 class WebWorker(ThreadWorker):
@@ -53,6 +55,8 @@ class WebWorker(ThreadWorker):
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer a request whose head is complete."""
         self._reading.pop(conn, None)
+        if _may_stay_unread(req):
+            req.force_close()
         return super().handle_request(req, conn)
 
     def murder_pending(self) -> None:
@@ -63,6 +67,17 @@ class WebWorker(ThreadWorker):
             if now > until:
                 with suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _may_stay_unread(req: Any) -> bool:
+    """Whether its body is one that ends the connection, should the portal refuse to read it.
+
+    The answer then says so from the start: a client that was promised another request on the
+    same connection would lose it.
+    """
+    facts = dict(req.headers)
+    length = facts.get("CONTENT-LENGTH", "0")
+    return "TRANSFER-ENCODING" in facts or int(length) > DRAINED_MOST
 
 
 def _bound_stalls(listener: Any) -> None:
