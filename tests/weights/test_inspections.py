@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, Tier, User
+from accounts.roles import Role
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
 from weights import checkpoint_tiers, inspections, publishing, verification
@@ -97,6 +98,29 @@ def test_in_st_a_hostile_file_is_refused_with_its_reason_and_given_to_nobody(
     event = AuditEvent.objects.get(action="blob.refused")
     assert event.details["imports"] == {"pickle": ["os.system"]}
     answer = client.get(f"/acme/model/resolve/{revision.sha}/model.bin")
+    assert answer.status_code == 404
+
+
+def test_pages_of_what_is_checked_or_was_refused_are_for_the_staff_of_its_tier(
+    publish: Publish, client: Client, release_owner: User
+) -> None:
+    revision = publish(model_bin=RUNS, config_json=b"{}")
+    tree, file = (f"/acme/model/{one}/{revision.sha}" for one in ("tree", "blob"))
+    elsewhere = factories.staff("elsewhere", Role.RELEASE_OWNER, factories.tier())
+    for stranger in (None, elsewhere, factories.staff("reader", Role.REVIEWER)):
+        if stranger:
+            client.force_login(stranger)
+        assert client.get(tree).status_code == 404
+        assert client.get(f"{file}/model.bin").status_code == 404
+    client.force_login(release_owner)
+    assert "os.system, which is not on the list" in client.get(tree).text
+    page = client.get(f"{file}/model.bin").text
+    assert "Quarantined: given to nobody" in page
+    assert f"/resolve/{revision.sha}/model.bin" not in page
+    page = client.get(f"{file}/config.json").text
+    assert "before every file of its revision has passed" in page
+    assert "<h2>Content</h2>" not in page
+    answer = client.get(f"/acme/model/resolve/{revision.sha}/config.json")
     assert answer.status_code == 404
 
 

@@ -58,6 +58,9 @@ class Revision(models.Model):
     def __str__(self) -> str:
         return f"{self.checkpoint}@{self.sha[:12]}"
 
+    def get_absolute_url(self) -> str:
+        return f"{self.checkpoint.get_absolute_url()}/tree/{self.sha}"
+
 
 class Ref(models.Model):
     """A branch or tag: a name that points at a visible revision."""

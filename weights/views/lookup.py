@@ -6,8 +6,10 @@ from functools import wraps
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts.models import User
+from accounts.models import RoleAssignment, User
+from accounts.roles import PRIVATE_READERS
 from weights import gate
+from weights.gate.rules import SHA
 from weights.hub_api.addresses import revision_and_path
 from weights.models import Checkpoint, Revision
 
@@ -36,7 +38,21 @@ def revision_and_path_or_404(
     for written, _ in revision_and_path(request, checkpoint.repo_id, rest, before=3):
         if (gone := gate.withdrawn(checkpoint, written)) is not None:
             raise Withdrawn(gone)
+    for written, path in revision_and_path(request, checkpoint.repo_id, rest, before=3):
+        if (unshown := _unshown(person(request), checkpoint, written)) is not None:
+            return written, unshown, path
     raise Http404(f"{checkpoint.repo_id} has no revision {rest}")
+
+
+def _unshown(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
+    """One that is being verified or was refused, by its id, for who watches over its tier."""
+    if user is None or not user.is_staff or not SHA.fullmatch(name):
+        return None
+    held = RoleAssignment.objects.held(user, PRIVATE_READERS).values_list("tier_id", flat=True)
+    if not {None, checkpoint.tier_id} & set(held):
+        return None
+    states = (Revision.State.PENDING, Revision.State.FAILED)
+    return checkpoint.revisions.filter(sha=name, state__in=states).first()
 
 
 class Withdrawn(Exception):
