@@ -52,7 +52,7 @@ _APPLICATION: dict[Refusal, Step] = {
     ),
     Refusal.REJECTED: Step("refused", "Application rejected", "", "/applications/", "Read why"),
     Refusal.GRANT_EXPIRED: Step("refused", "Access has ended", "Apply again to renew it."),
-    Refusal.REVOKED: Step("refused", "Access was revoked", "", "/access/", "Read why"),
+    Refusal.REVOKED: Step("refused", "Access was revoked", "", "/access/#past", "Read why"),
     Refusal.SUSPENDED: Step(
         "refused", "Access is on hold", "Is your e-mail confirmed?", "/access/", "See why"
     ),
