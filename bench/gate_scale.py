@@ -7,19 +7,15 @@ the larger database says how it finds the rows.
 """
 
 import random
-import resource
 import sys
-import tempfile
 import time
 from hashlib import sha256
-from multiprocessing import get_context
-from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
-from resolve import database
-from support import install, report
+from support import install, report, sizes
 from support.report import Round
+from support.sizes import Sides
 
 ROUNDS = 5
 SECONDS = 2.0  # a side and round
@@ -30,43 +26,23 @@ ASKERS = 500
 
 
 def main(arguments: list[str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-scale-") as name:
-        folder = Path(name)
-        (folder / "small").mkdir()
-        (folder / "large").mkdir()
-        with (
-            database(folder / "small", arguments) as small,
-            database(folder / "large", arguments) as large,
-            get_context("spawn").Pool(1) as few,
-            get_context("spawn").Pool(1) as many,
-        ):
-            fillings = [
-                few.apply_async(fill, (folder / "small", small, SMALL)),
-                many.apply_async(fill, (folder / "large", large, LARGE)),
-            ]
-            vendor, _ = [filling.get() for filling in fillings]
-            compare(vendor, many, few)
-            if "--explain" in arguments:
-                print(many.apply(plan))
-            for pool in (few, many):
-                pool.apply(install.close)
+    with sizes.filled(fill, SMALL, LARGE, arguments) as sides:
+        compare(sides)
+        if "--explain" in arguments:
+            print(sides.many.apply(plan))
 
 
-def compare(vendor: str, many: Pool, few: Pool) -> None:
-    rounds: tuple[list[Round], list[Round]] = ([], [])
-    for pool in (many, few):
-        pool.apply(decide, (1.0,))
-    for _ in range(ROUNDS):
-        for pool, found in ((many, rounds[0]), (few, rounds[1])):
-            found.append(pool.apply(decide, (SECONDS,)))
+def compare(sides: Sides) -> None:
+    sides.rounds(1, decide, 1.0)  # what is read once
+    many, few = sides.rounds(ROUNDS, decide, SECONDS)
     report.line(
-        f"gate at {LARGE:,} grants and {LARGE:,} files, {vendor}",
+        f"gate at {LARGE:,} grants and {LARGE:,} files, {sides.vendor}",
         "decisions/s",
-        rounds[0],
+        many,
         f"at {SMALL:,} of each",
-        rounds[1],
+        few,
         cpu_unit="decision",
-        peak=many.apply(peak),
+        peak=sides.peak(),
     )
 
 
@@ -242,10 +218,6 @@ def plan() -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"{word} {_STATEMENTS['token', 'ref']}", bound)
         return "\n".join(str(row[-1]) for row in cursor.fetchall())
-
-
-def peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -12,15 +12,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import NamedTuple
 
-from support import install, postgres, report, servers
+from support import install, report, servers
+from support.postgres import database
 from support.report import Round
 from support.servers import Server
 
@@ -50,16 +49,6 @@ def main(arguments: list[str]) -> None:
             cases = fill(folder)
             measure(folder, port, cases)
             install.close()
-
-
-@contextmanager
-def database(folder: Path, arguments: list[str]) -> Iterator[dict[str, str]]:
-    """The environment that names the database; a PostgreSQL of this run's own if asked for."""
-    if "--postgres" not in arguments:
-        yield {}
-        return
-    with postgres.server(folder) as address:
-        yield {"DATABASE_URL": address}
 
 
 def fill(folder: Path) -> list[Case]:

@@ -6,20 +6,16 @@ through the whole stack of middleware, in turn for five rounds, as a signed-in r
 searches it. A line before each case tells the number of queries.
 """
 
-import resource
 import statistics
 import sys
-import tempfile
 import time
 from datetime import timedelta
-from multiprocessing import get_context
-from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
-from resolve import database
-from support import install, report
+from support import install, report, sizes
 from support.report import Round
+from support.sizes import Sides
 
 ROUNDS = 5
 PAGES = 12  # a side and round
@@ -30,39 +26,23 @@ CLIENT: Any = None
 
 
 def main(arguments: list[str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-queue-") as name:
-        folder = Path(name)
-        (folder / "small").mkdir()
-        (folder / "large").mkdir()
-        with (
-            database(folder / "small", arguments) as small,
-            database(folder / "large", arguments) as large,
-            get_context("spawn").Pool(1) as few,
-            get_context("spawn").Pool(1) as many,
-        ):
-            few.apply(fill, (folder / "small", small, SMALL))
-            vendor = many.apply(fill, (folder / "large", large, LARGE))
-            for case, query in CASES.items():
-                compare(f"{case}, {vendor}", query, many, few)
-            for pool in (few, many):
-                pool.apply(install.close)
+    with sizes.filled(fill, SMALL, LARGE, arguments) as sides:
+        for case, query in CASES.items():
+            compare(f"{case}, {sides.vendor}", query, sides)
 
 
-def compare(label: str, query: dict[str, str], many: Pool, few: Pool) -> None:
-    counts = [pool.apply(queries, (query,)) for pool in (many, few)]
+def compare(label: str, query: dict[str, str], sides: Sides) -> None:
+    counts = [pool.apply(queries, (query,)) for pool in (sides.many, sides.few)]
     print(f"{label}: {counts[0]} queries with {LARGE:,}, {counts[1]} with {SMALL}")
-    rounds: tuple[list[Round], list[Round]] = ([], [])
-    for _ in range(ROUNDS):
-        for pool, found in ((many, rounds[0]), (few, rounds[1])):
-            found.append(pool.apply(opened, (query,)))
+    many, few = sides.rounds(ROUNDS, opened, query)
     report.line(
         f"{label}, {LARGE:,} applications",
         "ms a page",
-        rounds[0],
+        many,
         f"{SMALL} applications",
-        rounds[1],
+        few,
         cpu_unit="page",
-        peak=many.apply(peak),
+        peak=sides.peak(),
         smaller_is_better=True,
     )
 
@@ -162,10 +142,6 @@ def queries(query: dict[str, str]) -> int:
     with CaptureQueriesContext(connection) as asked:
         page(query)
     return len(asked)
-
-
-def peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

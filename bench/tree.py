@@ -17,8 +17,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from resolve import database
 from support import install, report, servers
+from support.postgres import database
 from support.report import Round
 
 ROUNDS = 5

@@ -17,3 +17,13 @@ def server(folder: Path) -> Iterator[str]:
         yield running.get_uri()
     finally:
         running.cleanup()
+
+
+@contextmanager
+def database(folder: Path, arguments: list[str]) -> Iterator[dict[str, str]]:
+    """The environment that names the database; a PostgreSQL of this run's own if asked for."""
+    if "--postgres" not in arguments:
+        yield {}
+        return
+    with server(folder) as address:
+        yield {"DATABASE_URL": address}
