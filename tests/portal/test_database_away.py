@@ -62,7 +62,7 @@ def test_who_finds_every_connection_taken_is_told_so_after_the_wait_and_not_afte
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no pool")
     monkeypatch.setenv("DATABASE_URL", "postgres://nobody@127.0.0.1/nothing")
-    found: dict[str, Any] = database("")
+    found: Any = database("")
     assert found["OPTIONS"]["pool"]["timeout"] == 5
     monkeypatch.setenv("DATABASE_WAIT", "1")
     found |= database("")
