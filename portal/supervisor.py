@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 
-from portal.children import MOST_FALSE_STARTS, Child
+from portal.child_troubles import Trouble
+from portal.children import Child
 from portal.errors import QuickstartError
 
 _TICK = 0.1  # seconds between two looks at the children
@@ -14,12 +15,21 @@ _TICK = 0.1  # seconds between two looks at the children
 class Supervisor:
     """Start children, start them again when they end, stop them from the last to the first.
 
+    `note` is told of every child that keeps ending, whenever that changes.
+
     On INT, TERM or HUP `stopping` becomes true and `watch` returns; a second signal while
     stopping ends the children at once.
     """
 
-    def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        note: Callable[[list[Trouble]], None] = lambda troubles: None,
+    ) -> None:
         self.stopping = False
+        self._note = note
+        self._troubles: dict[str, Trouble] = {}
         self._environment = environment
         self._say = say
         self._children: dict[str, Child] = {}
@@ -51,7 +61,7 @@ class Supervisor:
     def watch(self, until: Callable[[], bool] = lambda: False) -> bool:
         """Keep every child running; true once `until` holds, false when asked to stop.
 
-        Raises QuickstartError for a child that keeps ending as soon as it starts.
+        Raises QuickstartError for a child that keeps ending as soon as it starts, and never ran.
         """
         while not self.stopping:
             self._look()
@@ -59,6 +69,11 @@ class Supervisor:
                 return True
             time.sleep(_TICK)
         return False
+
+    def all_run(self) -> None:
+        """Every child has answered: from now on none is given up."""
+        for child in self._children.values():
+            child.settle()
 
     def stop(self) -> None:
         """End all children, the last started first, each within its own deadline."""
@@ -73,19 +88,41 @@ class Supervisor:
         for child in self._children.values():
             code = child.ended()
             if code is not None:
-                self._plan(child, code)
+                self._plan(child, _in_words(code))
             elif child.is_due:
-                child.start()
-                self._say(f"{child.name}: started again, process {child.pid}")
+                self._start_again(child)
+            elif child.is_past_trouble:
+                child.settle()
+                self._say(f"{child.name}: runs again")
+                self._tell_of(child, "")
 
-    def _plan(self, child: Child, code: int) -> None:
+    def _start_again(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:  # the machine has no room for another process now
+            self._plan(child, f"no process ({error.strerror})")
+        else:
+            self._say(f"{child.name}: started again, process {child.pid}")
+
+    def _plan(self, child: Child, ended_with: str) -> None:
         pause = child.plan_restart()
-        if child.false_starts >= MOST_FALSE_STARTS:
+        if child.is_hopeless:
             raise QuickstartError(
                 f"{child.name} ended {child.false_starts} times in a row as soon as it started, "
-                f"at last with {_in_words(code)}; its own log says why"
+                f"at last with {ended_with}; its own log says why"
             )
-        self._say(f"{child.name}: ended with {_in_words(code)}; starts again in {pause:g} s")
+        self._say(f"{child.name}: ended with {ended_with}; starts again in {pause:g} s")
+        self._tell_of(child, ended_with)
+
+    def _tell_of(self, child: Child, ended_with: str) -> None:
+        before = dict(self._troubles)
+        self._troubles.pop(child.name, None)
+        if child.false_starts:
+            self._troubles[child.name] = Trouble(
+                child.name, child.false_starts, child.troubled_since, ended_with
+            )
+        if self._troubles != before:
+            self._note(list(self._troubles.values()))
 
     def _wait(self, child: Child) -> None:
         deadline = time.monotonic() + child.stop_within

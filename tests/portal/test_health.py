@@ -17,6 +17,7 @@ from accounts.sealing import copies, heads, sealer
 from accounts.tasks import clocks, sign_head
 from accounts.tasks import sweep as mail_sweep
 from portal import health
+from portal.child_troubles import Notes, Trouble
 from tests import factories
 from tests.accounts.sealing import keys
 from weights.models import Blob, Recall, StoreSurvey
@@ -203,3 +204,18 @@ def test_all_staff_see_it_and_nobody_else(role: Role, client: Client, applicant:
         assert response.status_code == 200
         assert "Applications that wait" in response.text
         assert applicant.username not in response.text
+
+
+def test_a_child_of_the_install_that_keeps_ending_is_an_alarm(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "run").mkdir()
+    settings.DATA_DIR = tmp_path
+    assert _line("Processes").state == "ok"
+    since = (timezone.now() - timedelta(minutes=5)).timestamp()
+    Notes(tmp_path).write([Trouble("beat", 12, since, "exit code 1")])
+    line = _line("Processes")
+    assert line.state == "alarm"
+    assert line.text.startswith(
+        "beat has ended 12 times within 5 minutes, at last with exit code 1"
+    )

@@ -3,14 +3,17 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from portal import children
+from portal.child_troubles import Notes, Trouble, read
 from portal.errors import QuickstartError
 from portal.supervisor import Supervisor
-from tests import services
+from tests import disks, services
 
 pytestmark = pytest.mark.one_database
 
@@ -30,10 +33,24 @@ def said() -> list[str]:
 
 
 @pytest.fixture
+def trouble(tmp_path: Path) -> Path:
+    """A file; while it is there, what looks for it ends at once."""
+    return tmp_path / "trouble"
+
+
+@pytest.fixture
 def supervisor(said: list[str]) -> Iterator[Supervisor]:
+    with supervising(said) as made:
+        yield made
+
+
+@contextmanager
+def supervising(
+    said: list[str], note: Callable[[list[Trouble]], None] = lambda troubles: None
+) -> Iterator[Supervisor]:
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     kept = {number: signal.getsignal(number) for number in handled}
-    made = Supervisor({}, said.append)
+    made = Supervisor({}, said.append, note)
     yield made
     made.stop()
     for number, handler in kept.items():
@@ -49,6 +66,42 @@ def test_a_child_that_keeps_ending_ends_the_whole_with_its_name(
     with pytest.raises(QuickstartError, match=r"web ended 6 times in a row .* exit code 3"):
         supervisor.watch()
     assert len([line for line in said if line.startswith("web: started")]) == 6
+
+
+def test_a_child_that_has_run_is_started_again_for_as_long_as_its_trouble_lasts(
+    said: list[str], trouble: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Bounds made small: pauses of hundredths of a second.
+    monkeypatch.setattr(children, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(children, "LONGEST_PAUSE", 0.02)
+    noted: list[list[Trouble]] = []
+    with supervising(said, noted.append) as supervisor:
+        supervisor.start("broker", ["/bin/sh", "-c", f"test ! -e '{trouble}' && exec sleep 60"])
+        supervisor.all_run()
+        trouble.touch()
+        supervisor._children["broker"].kill()
+        assert supervisor.watch(until=lambda: noted != [] and noted[-1][0].false_starts >= 8)
+        assert noted[-1][0].ended_with == "exit code 1"
+        trouble.unlink()
+        # A bound made small, from here on: what runs for a moment has settled.
+        monkeypatch.setattr(children, "SETTLED_AFTER", 0.05)
+        assert supervisor.watch(until=lambda: noted[-1] == [])
+    assert "broker: runs again" in said
+
+
+def test_a_machine_without_room_for_a_process_is_tried_again(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A bound made small; no program of that name is what the system says it with.
+    monkeypatch.setattr(children, "FIRST_PAUSE", 0.01)
+    with supervising(said) as supervisor:
+        supervisor.start("web", SLEEPER)
+        supervisor.all_run()
+        child = supervisor._children["web"]
+        child.command = ["/no/such/program"]
+        child.kill()
+        assert supervisor.watch(until=lambda: child.false_starts >= 2)
+    assert "web: ended with no process (No such file or directory); starts again in 0.02 s" in said
 
 
 def test_each_false_start_doubles_the_pause_up_to_half_a_minute() -> None:
@@ -103,3 +156,29 @@ def test_a_child_of_a_killed_child_dies_with_it() -> None:
     child.kill()
     services.wait_until(lambda: child.ended() is not None, "its end")
     assert not child.runs
+
+
+# -- what the health page is told -----------------------------------------------------------
+
+
+def test_troubles_are_noted_and_forgotten(tmp_path: Path) -> None:
+    assert read(tmp_path) == []
+    (tmp_path / "run").mkdir()
+    told = [Trouble("beat", 7, 1795819523.5, "exit code 1")]
+    Notes(tmp_path).write(told)
+    assert read(tmp_path) == told
+    Notes(tmp_path).write([])
+    assert read(tmp_path) == []
+
+
+def test_troubles_are_noted_while_the_disk_is_full(tmp_path: Path) -> None:
+    if why := disks.why_none(tmp_path):
+        pytest.skip(why)
+    with disks.small(tmp_path / "disk", 1 << 20) as disk:
+        (disk.folder / "run").mkdir()
+        notes = Notes(disk.folder)
+        notes.write([])
+        disk.fill()
+        told = [Trouble("broker", 9, 1795819523.5, "exit code 1")]
+        notes.write(told)
+        assert read(disk.folder) == told
