@@ -17,8 +17,11 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(str(error))
     from accounts.outages import DATABASE_AWAY, in_a_line
+    from portal import unprepared
 
     try:
+        if why_not := unprepared.why_not(sys.argv[1] if len(sys.argv) > 1 else "help"):
+            sys.exit(why_not)
         execute_from_command_line(sys.argv)
     except DATABASE_AWAY as error:
         sys.exit(f"{in_a_line(error)}; run the same again once it does")

@@ -1,5 +1,6 @@
 """`make run`: prepare the install of one DATA_DIR, run its processes, and end them in order."""
 
+import errno
 import os
 import socket
 import sys
@@ -124,10 +125,10 @@ def _demand_free(address: Address) -> None:
     deadline = time.monotonic() + PORT_PATIENCE
     while error := _cannot_listen(address):
         if time.monotonic() > deadline:
-            raise QuickstartError(
-                f"cannot listen on {address.bind}: {error.strerror}; "
-                f"choose another port: make run PORT={address.port + 1}"
-            )
+            remedy = f"choose another port: make run PORT={address.port + 1}"
+            if error.errno == errno.EADDRNOTAVAIL:
+                remedy = "name an address of this machine: make run HOST=127.0.0.1"
+            raise QuickstartError(f"cannot listen on {address.bind}: {error.strerror}; {remedy}")
         time.sleep(0.1)
 
 

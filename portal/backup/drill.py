@@ -15,6 +15,7 @@ from django.conf import settings
 
 from portal.backup import checks, keys, layout, postgres, sqlite
 from portal.errors import BackupError
+from weights.storage import store_at
 
 VENDORS = {"postgresql": postgres, "sqlite": sqlite}
 
@@ -34,13 +35,16 @@ def run(
     """
     statement = layout.read(folder)
     say(f"backup: {statement.server}, taken {statement.taken_at}, every file as it was written")
+    if scratch is not None and not scratch.is_dir():
+        raise BackupError(f"{scratch} is no folder; name one that is there for --scratch")
+    store = store_at(layout.blobs_at(folder, statement, blobs)).address
     _say_keys(folder, say)
     name = f"weighbridge_drill_{secrets.token_hex(4)}"
     with tempfile.TemporaryDirectory(prefix="drill-", dir=scratch) as place:
         vendor = VENDORS[statement.vendor]
         with vendor.restored(folder / statement.database, Path(place), name) as url:
             say("database: restored")
-            failed = _failures(url, layout.blobs_at(folder, statement, blobs), sample, say)
+            failed = _failures(url, store, sample, say)
     if statement.damaged:
         say(f"damaged when it was taken: {len(statement.damaged)} blobs")
         failed.append("blobs that were damaged before")

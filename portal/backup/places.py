@@ -44,6 +44,8 @@ def held(folder: Path) -> Iterator[None]:
         if folder.stat().st_mode & _OPEN_TO_OTHERS:
             raise BackupError(f"others may look into {folder}; chmod 700 {folder}")
         descriptor = os.open(folder / ".backups", os.O_RDWR | os.O_CREAT, 0o600)
+    except FileExistsError as error:
+        raise BackupError(f"{folder} is a file; name a folder") from error
     except OSError as error:
         raise BackupError(f"{folder} cannot be written to ({error.strerror})") from error
     try:

@@ -374,6 +374,37 @@ def test_two_backups_into_one_folder_do_not_meet(
 
 
 @pytest.mark.one_database
+def test_a_drill_refuses_what_cannot_be_before_it_restores(
+    release: Revision, folder: Path, manage: Manage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = taken(manage, folder)
+    for option, value, words in (
+        ("--scratch", "/no/such/folder", "is no folder"),
+        ("--blobs", "nowhere", "is neither file:///folder"),
+        ("--sample", "-1", "0 or more"),
+    ):
+        said, refused = drill(backup, capsys, option, value)
+        assert words in refused
+        assert "database: restored" not in said
+
+
+@pytest.mark.one_database
+def test_a_file_is_no_place_for_backups(release: Revision, folder: Path, manage: Manage) -> None:
+    folder.write_text("")
+    with pytest.raises(CommandError, match="is a file; name a folder"):
+        taken(manage, folder)
+
+
+@pytest.mark.one_database
+def test_a_store_without_any_blob_is_told_in_one_line(
+    release: Revision, tmp_path: Path, manage: Manage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CommandError, match="holds none of the 3 blobs"):
+        manage("verify_manifests", "--blobs", f"file://{tmp_path}/nowhere")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.one_database
 def test_a_missing_program_is_named_with_its_package(
     release: Revision, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

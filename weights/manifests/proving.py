@@ -32,6 +32,8 @@ class Proof:
     #: Blobs whose presence and size were looked at, and of these the ones read to the end.
     blobs: int = 0
     blobs_read: int = 0
+    #: Blobs that the store does not hold.
+    missing: int = 0
     #: Bytes that were read.
     read: int = 0
     #: Blobs left out because their bytes are known to be bad.
@@ -146,6 +148,7 @@ def _blob_faults(
     version = blob.served_version(store)
     stands = store.look(blob.sha256, version)
     if stands is None:
+        proof.missing += 1
         yield f"{described(blob)}: missing"
     elif stands.size != blob.size:
         yield f"{described(blob)}: {stands.size} bytes instead of {blob.size}"

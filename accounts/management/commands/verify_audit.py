@@ -30,6 +30,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["key"] and not options["head"]:
+            raise CommandError("--key judges the heads of a file; name the file with --head")
         copies = self._copies(options["head"], options["key"])
         started = time.monotonic()
         check = Check(copies=copies)
@@ -62,7 +64,9 @@ class Command(BaseCommand):
             good = [note for note in found if self._proves(note, _signer(note, known))]
             if not good:
                 raise NoteRefused("it holds no head that proves anything; /keys/ says why")
-        except (OSError, UnicodeDecodeError, NoteRefused) as error:
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read ({error.strerror})") from error
+        except (UnicodeDecodeError, NoteRefused) as error:
             raise CommandError(f"{file}: {error}") from error
         return good
 

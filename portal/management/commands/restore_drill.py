@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from portal.backup import drill
 from portal.errors import BackupError
+from weights.errors import WeightsError
 
 
 class Command(BaseCommand):
@@ -30,15 +31,18 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        sample: int | None = options["sample"]
+        if sample is not None and sample < 0:
+            raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         try:
             drill.run(
                 options["backup"],
                 self._say,
-                sample=options["sample"],
+                sample=sample,
                 blobs=options["blobs"],
                 scratch=options["scratch"],
             )
-        except (BackupError, DatabaseError, OSError) as error:
+        except (BackupError, WeightsError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write("The backup restores the portal.")
 

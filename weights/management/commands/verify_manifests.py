@@ -34,6 +34,11 @@ class Command(BaseCommand):
                 proof = proving.prove(store, sample=sample, progress=advance)
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
+        if proof.missing == proof.blobs > 1:
+            raise CommandError(
+                f"{store.address} holds none of the {proof.blobs} blobs; is that the store, and is"
+                " its disk mounted?"
+            )
         self._tell(proof)
         if proof.faults:
             raise CommandError(
