@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 def wait_until(
-    answers: Callable[[], bool], what: str, *, seconds: float = 30, pause: float = 0.05
+    answers: Callable[[], bool], what: str, *, seconds: float = 60, pause: float = 0.05
 ) -> None:
     """Return when `answers` does; fail with the name of what never came."""
     deadline = time.monotonic() + seconds

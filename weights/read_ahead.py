@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from typing import Protocol
 
-BUFFER = 2 * 1024 * 1024
-#: One that is worked on, and two that are being filled or wait.
-BUFFERS = 3
+#: All of them fit into a processor's own cache, so what was read is worked on from there.
+BUFFER = 512 * 1024
+#: One that is worked on, and those that are being filled or wait.
+BUFFERS = 4
 _SMALLEST = 64 * 1024
 
 
@@ -16,15 +17,23 @@ class Readable(Protocol):
     def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
-def blocks_of(stream: Readable, size: int) -> AbstractContextManager[Iterator[memoryview]]:
+class Opened(Readable, Protocol):
+    """A stream of a store; `is_at_hand` if its bytes are in this machine's memory already."""
+
+    @property
+    def is_at_hand(self) -> bool: ...
+
+
+def blocks_of(stream: Opened, size: int) -> AbstractContextManager[Iterator[memoryview]]:
     """The bytes of a stream that holds about `size`, as writable views.
 
     Each is good until the next is asked for. The same few buffers are used again and again, so
     memory stays flat for any size. What reading raises is raised where the next view is asked
-    for. Of what fits into one buffer nothing can be read ahead.
+    for. What is at hand is not read ahead: a second thread would only take a processor from
+    another worker. Nor is what fits into one buffer.
     """
-    if size <= BUFFER:
-        return nullcontext(_in_turn(stream, max(_SMALLEST, size)))
+    if size <= BUFFER or stream.is_at_hand:
+        return nullcontext(_in_turn(stream, min(BUFFER, max(_SMALLEST, size))))
     return read_ahead(stream, BUFFER)
 
 

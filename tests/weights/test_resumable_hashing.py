@@ -1,9 +1,11 @@
 """A killed worker costs a gigabyte of reading at most, and a step ends in time."""
 
 import hashlib
+import io
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ from pytest_django import Settings
 from tests import factories
 from weights import resumable_sha256, verification
 from weights.models import Blob, HashProgress, VerificationRun
-from weights.read_ahead import BUFFER, BUFFERS, read_ahead
+from weights.read_ahead import BUFFER, BUFFERS, blocks_of, read_ahead
 from weights.resumable_sha256 import ResumableSha256
 from weights.scrub import reading as scrub_reading
 from weights.storage import blob_storage
@@ -99,6 +101,23 @@ def test_a_stream_is_read_ahead_in_order_and_its_errors_are_raised(tmp_path: Pat
         next(blocks)
 
 
+def test_only_what_is_not_at_hand_is_read_by_a_thread_of_its_own(tmp_path: Path) -> None:
+    class Opened(io.BytesIO):
+        is_at_hand = True
+
+    def readers(stream: Opened, size: int) -> int:
+        before = threading.active_count()
+        with blocks_of(stream, size) as blocks:
+            next(blocks)
+            return threading.active_count() - before
+
+    large = bytes(2 * BUFFER * BUFFERS)
+    assert readers(Opened(large), len(large)) == 0
+    Opened.is_at_hand = False
+    assert readers(Opened(large), len(large)) == 1
+    assert readers(Opened(large), BUFFER) == 0
+
+
 # -- going on -----------------------------------------------------------------------------
 
 
@@ -124,7 +143,7 @@ def test_the_next_worker_goes_on_where_the_state_was_kept(
 def test_a_step_whose_time_is_up_hands_on_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     # A bound made small: every buffer is a step, eight minutes in earnest.
     monkeypatch.setattr(hashing, "STEP_SECONDS", 0.0)
-    blob = stored(os.urandom(5 * MB))
+    blob = stored(os.urandom(5 * BUFFER // 2))
     for _ in range(3):
         verification.verify(blob.pk)
     told = blob.runs.order_by("pk").values_list("result", "started_from", "bytes_read")
@@ -143,7 +162,7 @@ def test_a_step_whose_time_is_up_hands_on_to_the_next(monkeypatch: pytest.Monkey
 def test_a_paced_reading_goes_on_in_the_next_turn_and_not_at_full_speed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    blob = stored(os.urandom(5 * MB))
+    blob = stored(os.urandom(5 * BUFFER // 2))
     verification.verify(blob.pk)
     # A bound made small, once the first check is over.
     monkeypatch.setattr(hashing, "STEP_SECONDS", 0.0)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -140,6 +141,11 @@ class FileReader(io.FileIO):
         if start:
             self.seek(start)
 
+    @cached_property
+    def is_at_hand(self) -> bool:
+        """Whether most of it was in the system's cache when this was first asked."""
+        return _is_cached(self.fileno(), self.stored.size)
+
     def forgetful(self) -> Callable[[int, int], None]:
         """Have the system read ahead, and drop from its cache what was not in it before.
 
@@ -147,8 +153,7 @@ class FileReader(io.FileIO):
         """
         if not hasattr(os, "posix_fadvise"):
             return lambda start, length: None
-        descriptor = self.fileno()
-        keep = _is_cached(descriptor, self.stored.size)
+        descriptor, keep = self.fileno(), self.is_at_hand
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
         def forget(start: int, length: int) -> None:

@@ -71,8 +71,9 @@ class BlobStorage(Protocol):
         `version` asks for one state of the object, where the store keeps versions.
 
         It tells as `stored` how the blob stood there when it was opened, and as `version` which
-        one it reads, where the store keeps versions. Whoever reads it once and to the end asks
-        for `forgetful()`: a function of (start, length) that says that these bytes are done with.
+        one it reads, where the store keeps versions; as `is_at_hand` whether its bytes are in
+        memory already. Whoever reads it once and to the end asks for `forgetful()`: a function
+        of (start, length) that says that these bytes are done with.
         """
 
     def look(self, sha256: str, version: str = "") -> Stored | None:

@@ -463,6 +463,8 @@ class S3Reader(io.RawIOBase):
     `version` is the one that is read; empty where the bucket keeps none.
     """
 
+    is_at_hand = False
+
     def __init__(self, body: Any, version: str, stored: Stored) -> None:
         self._body = body
         self.version = version
