@@ -55,6 +55,9 @@ class WebWorker(ThreadWorker):
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer a request whose head is complete."""
         self._reading.pop(conn, None)
+        if req.version >= (1, 1) and "HOST" not in dict(req.headers):
+            util.write_error(conn.sock, 400, "Bad Request", "A request names its host.")
+            return False  # RFC 9112, section 3.2
         if _may_stay_unread(req):
             req.force_close()
         return super().handle_request(req, conn)

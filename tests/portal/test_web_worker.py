@@ -107,6 +107,11 @@ def test_a_request_whose_head_never_ends_is_given_up(server: tuple[str, int]) ->
         assert _all_of(client) == b""
 
 
+def test_a_request_that_names_no_host_is_400(server: tuple[str, int]) -> None:
+    with _ask(server, "GET / HTTP/1.1\r\n\r\n") as client:
+        assert _all_of(client).startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.requirement("WB-10")
 def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
     began = time.monotonic()
