@@ -111,6 +111,9 @@ class ApplicationForm(forms.Form):
         addresses = person.confirmed_addresses()
         self._choices("work_email", [(address, address) for address in addresses])
         self._choices("country", [("", "Choose…"), *countries])
+        for field in self.fields.values():
+            # Django's own sentence says again what was sent, however long it is.
+            field.error_messages["invalid_choice"] = "Choose among those that are offered."
         # Conditions ask for these, so they are not marked as optional.
         for key in ("commercial_detail", "profile_url"):
             self.fields[key].asked = key != "profile_url" or not linked_orcid  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
-from accounts.models import Tier, User
+from accounts.models import ApiToken, Tier, User
 from accounts.roles import Role
 from accounts.sealing import heads, sealer
 from tests import factories
@@ -128,6 +128,7 @@ def _rows(holder: User, tier: Tier) -> None:
             code="file_quarantined",
         )
     factories.token(holder, "read-gated")
+    ApiToken.objects.mint(holder, name="namesthatdonotend" * 4, scopes=["read"])
 
 
 @pytest.fixture
