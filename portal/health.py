@@ -184,8 +184,11 @@ def _seals(last: SealBatch | None, now: datetime) -> Line:
 
 
 def _head(last: SealBatch | None, now: datetime) -> Line:
-    head = heads.newest()
+    head = heads.last_said()
     page = reverse("accounts:audit")
+    if head is not None and head.in_doubt:
+        text = "by a key that is compromised, and no worker has a new one yet (docs/audit.md)"
+        return Line("Signed head of the trail", "alarm", text, page)
     if head is None:
         waits = last is not None and now - last.sealed_at > PATIENCE
         text = "none yet" + (": has a worker an AUDIT_KEY_FILE?" if waits else "")

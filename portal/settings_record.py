@@ -81,7 +81,8 @@ def _address(address: str) -> str:
 
 def _database(found: Mapping[str, Any]) -> str:
     kind = str(found["ENGINE"]).rpartition(".")[2]
-    return f"{kind}://{found.get('HOST', '')}:{found.get('PORT', '')}/{found['NAME']}"
+    place = [str(found.get(part) or "") for part in ("HOST", "PORT")]
+    return " ".join(part for part in (kind, *place, str(found["NAME"])) if part)
 
 
 @transaction.atomic

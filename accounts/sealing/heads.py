@@ -65,9 +65,9 @@ def of_size(size: int) -> SignedHead | None:
     return heads.trusted().last() or heads.last()
 
 
-def _last() -> SignedHead | None:
+def last_said() -> SignedHead | None:
     """What was said last, by whatever key: the next head must fit it too."""
-    return SignedHead.objects.order_by("size", "pk").last()
+    return SignedHead.objects.with_doubts().order_by("size", "pk").last()
 
 
 def sweep(now: datetime) -> SignedHead | None:
@@ -79,7 +79,8 @@ def sweep(now: datetime) -> SignedHead | None:
     batch = SealBatch.objects.order_by("number").last()
     if key is None or batch is None:
         return None
-    last, vkey = _last(), Verifier(origin(), key.public_key()).vkey
+    _is_ours_alone(key)
+    last, vkey = last_said(), Verifier(origin(), key.public_key()).vkey
     daily = SignedHead.objects.filter(is_daily=True).order_by("signed_at").last()
     if last is None or daily is None or now - daily.signed_at >= EVERY:
         return sign()
@@ -101,7 +102,7 @@ def sign(*, daily: bool = True) -> SignedHead:
     if batch is None:
         raise HeadRefused("nothing is sealed yet; is a worker running?")
     _is_ours_alone(key)
-    last = _last()
+    last = last_said()
     if last is not None:
         _is_in_use(key, last)
         _goes_on(batch, last)

@@ -8,11 +8,13 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.sealing import heads, sealer
 from accounts.sealing.heads import HeadRefused
+from portal import health
 from tests.accounts.sealing import keys, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,6 +109,10 @@ def test_a_compromised_key_signs_no_more_and_a_new_one_goes_on(
     assert (answer.status_code, "compromised" in answer.text) == (404, True)
     with pytest.raises(HeadRefused, match="put a new one in its place"):
         heads.sign()
+    with pytest.raises(HeadRefused, match="put a new one in its place"):
+        heads.sweep(timezone.now())
+    line = next(one for one in health.lines() if one.name == "Signed head of the trail")
+    assert (line.state, "compromised" in line.text) == ("alarm", True)
     new_key()
     head = heads.sign()
     assert heads.newest() == head
