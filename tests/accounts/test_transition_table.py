@@ -172,11 +172,13 @@ def test_each_action_is_open_to_those_of_the_table_and_to_nobody_else(
         for action in ACTIONS:
             if (action in BY_NOBODYS_HAND) == (who == "system"):  # a person has no other door
                 with transaction.atomic():
-                    try_once(action, Application.objects.get(pk=application.pk), who, cast, before)
+                    assert_one_try(
+                        action, Application.objects.get(pk=application.pk), who, cast, before
+                    )
                     transaction.set_rollback(True)
 
 
-def try_once(
+def assert_one_try(
     action: str, application: Application, who: str, cast: Cast, before: tuple[object, ...]
 ) -> None:
     tried = (application.status, action, who)

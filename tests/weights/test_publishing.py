@@ -254,23 +254,23 @@ def test_lost_bytes_are_stored_again(folder: Path, store: Path) -> None:
 # -- what is refused ----------------------------------------------------------------------
 
 
-def refused(error: type[Exception], words: str, *arguments: Any, **options: Any) -> None:
+def assert_refused(error: type[Exception], words: str, *arguments: Any, **options: Any) -> None:
     with pytest.raises(error, match=words):
         publish(*arguments, **options)
     assert not Revision.objects.exists()
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    refused(SourceUnusable, "No such file", tmp_path / "nowhere")
+    assert_refused(SourceUnusable, "No such file", tmp_path / "nowhere")
 
 
 def test_a_file_in_place_of_a_folder_is_refused(folder: Path) -> None:
-    refused(SourceUnusable, "not a folder", folder / "config.json")
+    assert_refused(SourceUnusable, "not a folder", folder / "config.json")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty" / "deep").mkdir(parents=True)
-    refused(SourceUnusable, "holds no file", tmp_path / "empty")
+    assert_refused(SourceUnusable, "holds no file", tmp_path / "empty")
 
 
 @pytest.fixture
@@ -301,44 +301,44 @@ def test_an_unreadable_file_or_folder_is_refused(nobody: Path) -> None:
 def test_a_link_out_of_the_folder_is_refused(folder: Path, target: str) -> None:
     write(folder.parent / "outside.txt", b"secret")
     (folder / "leak.txt").symlink_to(target)
-    refused(SourceUnusable, "leak.txt is a link out of the folder", folder)
+    assert_refused(SourceUnusable, "leak.txt is a link out of the folder", folder)
 
 
 def test_a_link_by_way_of_a_folder_link_is_refused(folder: Path) -> None:
     (folder / "there").symlink_to("/etc")
-    refused(SourceUnusable, "there is a link out", folder)
+    assert_refused(SourceUnusable, "there is a link out", folder)
 
 
 @pytest.mark.parametrize("target", ["nowhere", "loop"])
 def test_a_link_that_leads_nowhere_is_refused(folder: Path, target: str) -> None:
     (folder / "loop").symlink_to(target)
-    refused(SourceUnusable, "loop is a link that leads nowhere", folder)
+    assert_refused(SourceUnusable, "loop is a link that leads nowhere", folder)
 
 
 def test_a_link_to_a_folder_is_refused(folder: Path) -> None:
     (folder / "latest").symlink_to("weights")
-    refused(SourceUnusable, "something other than a file", folder)
+    assert_refused(SourceUnusable, "something other than a file", folder)
 
 
 @pytest.mark.parametrize("repo_id", ["model", "a/b/c", "a--b/c", f"a/{'n' * 300}", "api/x"])
 def test_a_name_that_the_hub_client_would_refuse_is_refused(folder: Path, repo_id: str) -> None:
-    refused(InvalidName, "; ", folder, repo_id)
+    assert_refused(InvalidName, "; ", folder, repo_id)
 
 
 @pytest.mark.parametrize("name", ["a\\b", "new\nline", "e\u0301"])
 def test_a_file_name_that_cannot_stand_in_an_address_is_refused(folder: Path, name: str) -> None:
     write(folder / name, b"x")
-    refused(InvalidName, "rename", folder)
+    assert_refused(InvalidName, "rename", folder)
 
 
 def test_a_file_name_that_is_not_utf8_is_refused(folder: Path) -> None:
     with open(os.fsencode(folder) + b"/bad\xff", "wb"):  # noqa: PTH123 - a name as bytes
         pass
-    refused(InvalidName, "not valid UTF-8", folder)
+    assert_refused(InvalidName, "not valid UTF-8", folder)
 
 
 def test_an_unknown_tier_is_refused_and_the_known_ones_named(folder: Path) -> None:
-    refused(UnknownTier, "the tiers are: open", folder, tier="opne")
+    assert_refused(UnknownTier, "the tiers are: open", folder, tier="opne")
 
 
 def test_another_tier_than_the_checkpoints_is_refused(folder: Path, gated_tier: Tier) -> None:
@@ -355,7 +355,7 @@ def test_a_name_in_another_case_is_refused(folder: Path) -> None:
 
 
 def test_branch_and_tag_of_one_name_are_refused(folder: Path) -> None:
-    refused(PublishRefused, "both branch and tag", folder, branch="v1", tag="v1")
+    assert_refused(PublishRefused, "both branch and tag", folder, branch="v1", tag="v1")
     publish(folder, tag="v1")
     with pytest.raises(PublishRefused, match="'v1' is a tag"):
         publish(folder, branch="v1")
@@ -398,7 +398,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
         victim.symlink_to("/etc/hostname")
     # The change falls between listing and reading, which cannot be timed.
     monkeypatch.setattr(publishing, "scan", lambda directory: scanned)
-    refused(SourceChanged, "changed while it was read", folder)
+    assert_refused(SourceChanged, "changed while it was read", folder)
 
 
 def test_a_write_between_the_first_and_the_last_byte_is_noticed(folder: Path, store: Path) -> None:
@@ -406,7 +406,7 @@ def test_a_write_between_the_first_and_the_last_byte_is_noticed(folder: Path, st
         with (folder / "README.md").open("r+b") as stream:
             stream.write(b"!")
 
-    refused(SourceChanged, r"README\.md changed", folder, progress=meddle)
+    assert_refused(SourceChanged, r"README\.md changed", folder, progress=meddle)
     assert list((store / ".uploads").iterdir()) == []
 
 
@@ -423,7 +423,7 @@ def test_a_full_store_is_said_so_and_the_next_run_goes_on(
     with monkeypatch.context() as patch:
         # A full disk takes a mounted one, so root; tests/chaos fills one.
         patch.setattr(FileUpload, "write", full)
-        refused(StorageFull, "is full", folder)
+        assert_refused(StorageFull, "is full", folder)
     assert list((store / ".uploads").iterdir()) == []
     assert publish(folder).file_count == 3
 
