@@ -1,6 +1,7 @@
 """What the database of the settings holds: a backup is restored into an empty one alone.
 
-Empty are also tables that `migrate` has made, with the catalogue that a new version loads.
+Empty are also tables that `migrate` has made, with the catalogue that a new version loads, and
+what processes write by themselves that were started before anybody came.
 """
 
 from django.db import connection
@@ -9,6 +10,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from portal.backup import mark
 from portal.errors import BackupError
 
+#: Events that nobody causes.
+_BY_ITSELF = (
+    *("tier.made", "catalogue.loaded", "settings.changed", "manifest_key.introduced"),
+    *("audit.head_signed", "store.surveyed"),
+)
 #: What stands in a table of an install that somebody used, and what it is called.
 _USED = {
     "accounts_user": ("accounts", ""),
@@ -17,8 +23,7 @@ _USED = {
     "weights_download": ("rows of the ledger", ""),
     "accounts_auditevent": (
         "events of the trail",
-        # Those of a catalogue that was loaded by nobody; the tables' oldest versions had both.
-        " WHERE actor_id IS NOT NULL OR action NOT IN ('tier.made', 'catalogue.loaded')",
+        f" WHERE actor_id IS NOT NULL OR action NOT IN {_BY_ITSELF}",
     ),
 }
 

@@ -20,13 +20,13 @@ from pytest_django import Settings
 
 from accounts.models import AuditEvent, Tier, User
 from accounts.sealing import sealer
-from portal import embedded
+from portal import embedded, settings_record
 from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
 from portal.errors import BackupError
 from tests import factories, s3
 from tests.accounts.sealing import rows
 from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
-from weights import catalogue, moving, progress
+from weights import catalogue, moving, progress, scrub
 from weights.manifests import proving
 from weights.models import Blob, Revision
 from weights.storage import blob_storage, store_at
@@ -237,8 +237,10 @@ def test_another_backup_than_the_one_that_was_restored_is_refused(
         manage("restore", str(backup))
 
 
-def test_a_prepared_install_counts_as_empty_until_somebody_has_an_account(db: None) -> None:
+def test_a_prepared_install_counts_as_empty_until_somebody_has_an_account(store: Path) -> None:
     catalogue.load()
+    settings_record.note("web")
+    scrub.survey()
     assert emptiness.contents() == ""
     factories.person()
     assert emptiness.contents().startswith("1 accounts")
