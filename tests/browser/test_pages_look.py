@@ -137,6 +137,7 @@ def site(
 ) -> Site:
     catalogue.load()
     tier = Tier.objects.get(slug="opt-175b")
+    factories.published(f"{'o' * 96}/{'n' * 96}")
     factories.published("acme/open", tier=Tier.objects.get(slug="open"))
     sharded = factories.published("acme/sharded", tier=tier, files=SHARDS, synthetic=True)
     states = [Blob.State.QUARANTINED, Blob.State.HASHING]
