@@ -50,9 +50,9 @@ def page_with_a_key(
 
 def sign_in(page: Page) -> None:
     page.goto("/accounts/login/")
-    page.get_by_label("Login").fill("ada")
+    page.get_by_label("Username or e-mail").fill("ada")
     page.get_by_label("Password").fill(factories.PASSWORD)
-    page.get_by_role("button", name="Sign In", exact=True).click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def add_a_passkey(page: Page, *, alone: bool = True) -> None:
