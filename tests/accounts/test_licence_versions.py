@@ -113,7 +113,7 @@ def test_of_two_texts_that_came_at_once_only_the_newest_is_told(grant: Grant) ->
     assert [mail.subject for mail in mails("licence_changed")] == [
         f"The licence of {grant.tier.name} has changed"
     ]
-    assert "version 3" in mails("licence_changed")[0].text
+    assert "Version 3" in mails("licence_changed")[0].text
 
 
 def test_a_sweep_with_nothing_to_tell_asks_two_questions(
