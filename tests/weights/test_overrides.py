@@ -140,6 +140,9 @@ def test_the_admin_shows_the_imports_and_asks_both_for_a_reason(
     client.post(page, {**granted, "confirmed": "1", "why": AGREED})
     assert not InspectionOverride.objects.granted().exists()
     client.force_login(second_owner)
+    asked_of = client.post(page, granted).content.decode()
+    assert refused.blob.sha256[:12] in asked_of
+    assert "imports numpy.dtype, which is not on the list" in asked_of
     client.post(page, {**granted, "confirmed": "1", "why": AGREED})
     assert InspectionOverride.objects.granted().get().granted_by == second_owner
 

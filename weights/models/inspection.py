@@ -71,8 +71,7 @@ class Inspection(models.Model):
         ]
 
     def __str__(self) -> str:
-        why = f": {self.reason}" if self.reason else ""
-        return f"{self.blob} as {self.kind}, {self.get_outcome_display().lower()}{why}"
+        return f"{self.blob} as {self.kind}, {self.get_outcome_display().lower()}"
 
     @property
     def refusal(self) -> str:
