@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ACTION = "settings.changed"
 #: Seconds after which a database that was away is asked again.
-PAUSE = 60.0
+PAUSE = 10.0
 #: Any number that no other lock of ours has.
 _LOCK = 7_262_026
 

@@ -89,7 +89,7 @@ def test_a_database_that_is_away_at_the_start_is_asked_again(
         if error := next(answers):
             raise error
 
-    # The suite's own database cannot go away for a second; the pause is a minute in earnest.
+    # The suite's own database cannot go away for a second; the pause is ten seconds in earnest.
     monkeypatch.setattr(settings_record, "note", note)
     monkeypatch.setattr(settings_record, "PAUSE", 0.0)
     # A thread of its own, for it gives its connections back.

@@ -31,7 +31,7 @@ def test_a_worker_seals_and_goes_on_after_a_kill(
     for number in range(30):
         rows.event(number)
     # Both kinds of process have said what they run with, which is sealed as well.
-    wait_until(lambda: {"web", "worker"} <= told_settings(), "the settings in the trail")
+    wait_until(lambda: {"web", "worker"} <= told_settings(), "the settings", seconds=60)
     sealed_soon()
     portal.kill("worker")
     for number in range(30):
