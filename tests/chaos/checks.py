@@ -22,7 +22,7 @@ CLAIM = 15.0
 #: All that an install's folder may hold, whatever was killed.
 _BELONGS = re.compile(
     r"(keys\.env|[a-z]+-key\.pem|db\.sqlite3(-wal|-shm)?|beat[^/]*|blobs/.*|broker/.*|static/.*"
-    r"|static\.stamp|run/(quickstart\.lock|address\.env|broker\.sock|[^/]*\.env))"
+    r"|static\.stamp|run/(quickstart\.lock|address\.env|broker\.sock|troubles\.json|[^/]*\.env))"
 )
 _MAILED = {"approve": "application_approved", "reject": "application_rejected"}
 #: What each decision writes into the trail.

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.chaos.cast import GATED, OPEN, TIER, Person
 from tests.chaos.scene import Job, NotNow, Scene, bearer, demand_definite
 
 _BLOCK = 64 * 1024
+#: The Hub's client closes the session that all its threads share when a connection fails, and
+#: another thread that is about to try again finds none (seen with huggingface_hub 2.4).
+_HUB_CLIENT = threading.Lock()
 
 
 class Downloader(Job):
@@ -68,13 +72,14 @@ class Downloader(Job):
 
         def once() -> Path:
             try:
-                got = hf_hub_download(
-                    repo_id,
-                    path,
-                    endpoint=self.scene.install.url,
-                    local_dir=into,
-                    token=self.person.token,
-                )
+                with _HUB_CLIENT:
+                    got = hf_hub_download(
+                        repo_id,
+                        path,
+                        endpoint=self.scene.install.url,
+                        local_dir=into,
+                        token=self.person.token,
+                    )
             except LocalEntryNotFoundError as error:  # its word for "no connection"
                 raise NotNow(str(error)) from error
             except HfHubHTTPError as error:
