@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from accounts import rate_limits, token_format
@@ -68,9 +68,7 @@ def address_key() -> str:
     return limits._address(RequestFactory().get("/"))
 
 
-def at_the_edge(
-    limit: Limit, key: str, ask: Callable[[], HttpResponse]
-) -> tuple[HttpResponse, HttpResponse]:
+def at_the_edge(limit: Limit, key: str, ask: Callable[[], Any]) -> tuple[Any, Any]:
     """The answers to the last request within a limit and to one beyond it.
 
     Some buckets fill again as fast as a test asks, so three seconds' worth is taken between.
@@ -87,7 +85,7 @@ def test_the_601st_question_in_five_minutes_is_refused_and_a_token_has_ten_times
 ) -> None:
     token = factories.token(applicant)
 
-    def ask_with_it() -> HttpResponse:
+    def ask_with_it() -> Any:
         return client.get(API, headers=_bearer(token))
 
     assert (rate_limits.API_ANONYMOUS.quota, rate_limits.API_ANONYMOUS.window) == (600, 300)
