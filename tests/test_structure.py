@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ TOP_LEVEL = {
     ".gitignore",
 }
 #: Folders of this machine, which no other has.
-HERE = {ROOT, ROOT.parent, Path.home()} - {Path("/")}
+HERE = {ROOT, ROOT.parent, Path.home()} - {Path("/"), Path(tempfile.gettempdir())}
 #: Bytes; what is larger belongs into a release, not into the history.
 LARGEST = 2_000_000
 
