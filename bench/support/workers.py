@@ -78,9 +78,27 @@ def together(asked: list[tuple[Worker, list[int]]]) -> Done:
     return Done(wall, sum(one.cpu for one in done), max(one.memory for one in done))
 
 
-@contextmanager
-def signer(source: Path, folder: Path) -> Iterator[Worker]:
-    """`model_signing` in a process of its own, with a signature of the folder to verify."""
+class Signed(NamedTuple):
+    """A folder, its signature by `model_signing`, and the key that verifies it."""
+
+    source: Path
+    signature: Path
+    public: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        return [str(self.source), str(self.signature), str(self.public)]
+
+    @property
+    def command(self) -> list[str]:
+        """As whoever has the folder would verify it."""
+        program = str(Path(sys.executable).with_name("model_signing"))
+        named = ["--signature", str(self.signature), "--public_key", str(self.public)]
+        return [program, "verify", "key", *named, str(self.source)]
+
+
+def sign(source: Path, folder: Path) -> Signed:
+    import model_signing
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -98,12 +116,9 @@ def signer(source: Path, folder: Path) -> Iterator[Worker]:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     )
-    import model_signing
-
     config = model_signing.signing.Config().use_elliptic_key_signer(private_key=private)
     config.sign(source, signature)
-    with worker("model_signing", str(source), str(signature), str(public)) as started:
-        yield started
+    return Signed(source, signature, public)
 
 
 # -- a worker's own end --------------------------------------------------------------------
