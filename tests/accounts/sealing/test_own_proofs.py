@@ -73,7 +73,8 @@ def test_every_leaf_is_proved_under_every_head_and_heads_go_on_from_each_other()
     for number in range(70):
         rows.event(number)
     sealer.seal()
-    leaves = [logs.EVENTS.leaf(row) for row in logs.EVENTS.rows.values_list(*logs.EVENTS.fields)]
+    written = logs.EVENTS.rows.order_by("pk").values_list(*logs.EVENTS.fields)
+    leaves = [logs.EVENTS.leaf(row) for row in written]
     tree, root_at = merkle.Frontier(), {}
     for leaf in leaves:
         tree.append(merkle.leaf_hash(leaf))
