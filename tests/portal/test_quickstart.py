@@ -65,6 +65,7 @@ def test_a_killed_child_is_started_again(running: Install, name: str) -> None:
     services.wait_until(lambda: running.child(name) != killed, f"a new {name}", seconds=15)
     services.wait_until(running.answers, "the web server", seconds=15)
     services.wait_until(lambda: _worker_answers(running), "the worker", seconds=30, pause=0.5)
+    assert f"{name}: started again, process {running.child(name)}" in running.said
 
 
 @together
