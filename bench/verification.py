@@ -1,7 +1,7 @@
 """How fast are stored bytes checked? A worker's whole check against what one would use instead.
 
 Run from the project's folder: `.venv/bin/python bench/verification.py [MIB]`. It makes MIB
-(512 if not given) of random bytes in a temporary folder and runs the sides in turn for five
+(1024 if not given) of random bytes in a temporary folder and runs the sides in turn for five
 rounds; each case prints one line with the median of the per-round ratios.
 
 - cached, and cold (the file's pages are dropped before each side): `openssl dgst -sha256`.
@@ -230,4 +230,4 @@ def kernel_count(process: int) -> int:
 
 
 if __name__ == "__main__":
-    main((int(sys.argv[1]) if len(sys.argv) > 1 else 512) * MIB)
+    main((int(sys.argv[1]) if len(sys.argv) > 1 else 1024) * MIB)

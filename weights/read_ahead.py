@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from typing import Protocol
 
-#: All of them fit into a processor's own cache, so what was read is worked on from there.
-BUFFER = 512 * 1024
+#: Large enough that two threads seldom wait for each other, and small enough that all of them
+#: stay in a processor's last cache, from where what was read is worked on.
+BUFFER = 1024 * 1024
 #: One that is worked on, and those that are being filled or wait.
-BUFFERS = 4
+BUFFERS = 8
 _SMALLEST = 64 * 1024
 
 
