@@ -4,18 +4,15 @@ Each bucket holds `quota` requests and refills evenly over `window` seconds (the
 rate algorithm, ITU-T I.371), so that the wait which is told is the true one.
 """
 
-import logging
 import math
 from dataclasses import dataclass
 from functools import cache
 
 import redis
-from django.conf import settings
+from redis.commands.core import Script
 
-log = logging.getLogger(__name__)
-
-#: Seconds that a request waits for the counters before it goes on without them.
-_PATIENCE = 0.5
+from accounts import counters
+from accounts.counters import CountersAway
 
 _TAKE = """
 local clock = redis.call('TIME')
@@ -69,10 +66,10 @@ class Verdict:
 
 def take(limit: Limit, key: str) -> Verdict:
     """Take one from the bucket of `key`. Counters that do not answer let everyone pass."""
+    keys, arguments = [f"rate:{limit.name}:{key}"], [limit.quota, limit.window]
     try:
-        left, wait = _script()(keys=[f"rate:{limit.name}:{key}"], args=[limit.quota, limit.window])
-    except redis.RedisError as error:
-        log.error("the rate limit counters do not answer: %s", error)
+        left, wait = counters.shared().ask(lambda store: _script(store)(keys=keys, args=arguments))
+    except CountersAway:
         return Verdict(limit, allowed=True, remaining=0, wait=0, counted=False)
     if not left:
         return Verdict(limit, allowed=False, remaining=0, wait=math.ceil(float(wait)))
@@ -90,10 +87,5 @@ def headers(verdict: Verdict) -> dict[str, str]:
 
 
 @cache
-def _script() -> "redis.commands.core.Script":
-    client = redis.from_url(
-        settings.CACHES["default"]["LOCATION"],
-        socket_timeout=_PATIENCE,
-        socket_connect_timeout=_PATIENCE,
-    )
-    return client.register_script(_TAKE)
+def _script(store: redis.Redis) -> Script:
+    return store.register_script(_TAKE)

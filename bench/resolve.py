@@ -18,7 +18,7 @@ from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import NamedTuple
 
-from support import install, report, servers
+from support import counters, install, report, servers
 from support.postgres import database
 from support.report import Round
 from support.servers import Server
@@ -42,9 +42,9 @@ class Case(NamedTuple):
 def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-resolve-") as name:
         folder = Path(name)
-        with database(folder, arguments) as environment:
+        with database(folder, arguments) as environment, counters.running(folder) as counted:
             port = servers.free_port()
-            environment |= {"PUBLIC_URL": f"http://127.0.0.1:{port}", "WEB_WORKERS": "1"}
+            environment |= counted | {"PUBLIC_URL": f"http://127.0.0.1:{port}", "WEB_WORKERS": "1"}
             install.prepare(folder, **environment)
             cases = fill(folder)
             measure(folder, port, cases)

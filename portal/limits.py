@@ -1,6 +1,7 @@
 """Rate limits of what scripts ask for: links, files and the API."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 
 import redis
@@ -21,6 +22,8 @@ from accounts.rate_limits import (
     Verdict,
 )
 from weights import signing
+
+log = logging.getLogger(__name__)
 
 
 class RateLimitMiddleware:
@@ -54,7 +57,7 @@ class RateLimitMiddleware:
         """Counters that do not answer let nobody guess a password; the log raises the alarm."""
         if not isinstance(error, redis.RedisError):
             return None
-        rate_limits.log.error("the rate limit counters do not answer: %s", error)
+        log.error("the counters of sign-ins do not answer: %s", error)
         return error_page(request, 429 if request.path.startswith("/accounts/") else 503, wait=30)
 
 

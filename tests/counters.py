@@ -1,13 +1,28 @@
-"""Counters of the rate limits, as if somebody had asked for long."""
+"""Counters of the rate limits: as if somebody had asked for long, and as if they were gone."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from accounts import rate_limits
+from pytest_django import Settings
+
+from accounts import counters
 from accounts.rate_limits import Limit
 
 
 def spend(limit: Limit, key: str, count: int) -> None:
     """Take so many from a bucket that is full, at once."""
     full_at = time.time() + count * limit.window / limit.quota
-    counters = rate_limits._script().registered_client
-    counters.set(f"rate:{limit.name}:{key}", f"{full_at:.6f}", ex=limit.window)
+    store = counters.shared().client
+    store.set(f"rate:{limit.name}:{key}", f"{full_at:.6f}", ex=limit.window)
+
+
+@contextmanager
+def away(settings: Settings, location: str = "redis://127.0.0.1:1/0") -> Iterator[None]:
+    """Nothing listens where the counters should be."""
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": location}}
+    counters.shared.cache_clear()
+    try:
+        yield
+    finally:
+        counters.shared.cache_clear()

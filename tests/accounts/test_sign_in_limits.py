@@ -12,7 +12,7 @@ from accounts import guesses, rate_limits
 from accounts.models import OutgoingMail
 from accounts.rate_limits import Limit
 from tests import factories
-from tests.counters import spend
+from tests.counters import away, spend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -136,14 +136,9 @@ def test_with_the_counters_gone_nobody_guesses(
     client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     factories.person("known")
-    away = settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}
-    settings.CACHES = {"default": away}
-    rate_limits._script.cache_clear()
-    try:
+    with away(settings):
         typed = {"login": "known", "password": factories.PASSWORD}
         refused = client.post("/accounts/login/", typed)
         assert (refused.status_code, refused["Retry-After"]) == (429, "30")
         assert client.post("/accounts/signup/", {"username": "new"}).status_code == 429
-    finally:
-        rate_limits._script.cache_clear()
     assert "do not answer" in caplog.text

