@@ -5,6 +5,7 @@ needs: a client that takes no bytes is cut off, so is one that never ends its re
 and waiting for a client to hang up is done beside the loop that accepts everybody else.
 """
 
+import gc
 import socket
 import struct
 import time
@@ -40,6 +41,17 @@ class WebWorker(ThreadWorker):
             if listener.family != socket.AF_UNIX:
                 _bound_stalls(listener)
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the portal, and keep what it consists of out of every later collection.
+
+        A collection that looks at all of it holds every request of the process for some 70 ms,
+        and starting takes a fifth longer with collections than without.
+        """
+        gc.disable()
+        super().load_wsgi()
+        gc.freeze()
+        gc.enable()
 
     def handle(self, conn: TConn) -> Any:
         """Read a request and answer it; runs in a thread of the pool."""

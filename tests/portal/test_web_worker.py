@@ -16,8 +16,9 @@ from tests.live import ROOT
 
 pytestmark = pytest.mark.one_database
 
-#: The portal's own web server, in a hurry, around an application of two answers.
+#: The portal's own web server, in a hurry, around an application of three answers.
 LAUNCHER = """
+import gc
 import sys
 from gunicorn.app.wsgiapp import run
 from portal import web_worker
@@ -26,6 +27,9 @@ web_worker.HEAD_SECONDS = web_worker.STALLED_SECONDS = web_worker.BODY_SECONDS =
 path = sys.argv.pop()
 
 def application(environ, start_response):
+    if environ["PATH_INFO"] == "/collector":
+        start_response("200 OK", [])
+        return [b"%d %d" % (gc.isenabled(), gc.get_freeze_count())]
     if environ["REQUEST_METHOD"] == "POST":
         environ["wsgi.input"].read()
     large = environ["PATH_INFO"] == "/large"
@@ -105,6 +109,13 @@ def test_a_request_whose_head_never_ends_is_given_up(server: tuple[str, int]) ->
             except OSError:
                 break
         assert _all_of(client) == b""
+
+
+def test_what_is_loaded_at_the_start_is_never_looked_at_again(server: tuple[str, int]) -> None:
+    with urlopen(f"http://{server[0]}:{server[1]}/collector", timeout=10) as answer:
+        enabled, frozen = map(int, answer.read().split())
+    assert enabled
+    assert frozen > 10_000
 
 
 def test_a_request_that_names_no_host_is_400(server: tuple[str, int]) -> None:

@@ -6,10 +6,10 @@ in this way: the ORM's SQL has its values written into it, so that no two are al
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -24,7 +24,7 @@ def row(sql: str, bound: Sequence[Any]) -> tuple[Any, ...]:
         if connection.vendor == "sqlite":
             found = connection.connection.execute(_in_sqlites_words(sql), bound).fetchone()
         else:
-            with _Cursor(connection.connection) as cursor:
+            with _cursor(connection.connection) as cursor:
                 found = cursor.execute(sql, bound).fetchone()
     return tuple(found)
 
@@ -34,7 +34,7 @@ def _logged(connection: BaseDatabaseWrapper, sql: str, bound: Sequence[Any]) -> 
     if connection.vendor == "sqlite":
         cursor = connection.cursor()
     else:
-        own: Any = _Cursor(connection.connection)
+        own = _cursor(connection.connection)
         cursor = connection.make_debug_cursor(own)
     with cursor:
         cursor.execute(sql, bound)
@@ -46,8 +46,11 @@ def _in_sqlites_words(sql: str) -> str:
     return sql.replace("%s", "?")
 
 
-class _Cursor(psycopg.Cursor[Any]):
-    """Prepares at the first use; where `prepare_threshold` is None, psycopg does not."""
+def _cursor(connection: Any) -> Any:
+    return _cursors()(connection)
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> "_Cursor":
-        return super().execute(query, params, prepare=True, **options)
+
+@cache
+def _cursors() -> Any:
+    # The driver is loaded where PostgreSQL is: it costs a process 9 MB and a tenth of a second.
+    return import_module("weights.gate.prepared_cursor").PreparedCursor
