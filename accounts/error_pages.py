@@ -43,6 +43,13 @@ ERRORS: dict[int, tuple[str, str, str, list[tuple[str, str]]]] = {
         "gone",
         [("My access", "/access/"), ("Catalogue", "/models")],
     ),
+    413: (
+        "That is too much for one form",
+        "A form may hold one megabyte in all, and nothing of this one was taken. Go back, shorten "
+        "the longest text and send it again.",
+        "body_too_large",
+        [("Go to the start", "/")],
+    ),
     415: (
         "That form of body is not taken",
         "Send it as this address asks for it, and not compressed.",

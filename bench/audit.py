@@ -51,6 +51,7 @@ def main() -> None:
                 append(address, writers)
             check()
             gate(folder, port)
+            room()
             install.close()
 
 
@@ -165,6 +166,21 @@ def _peak() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def room() -> None:
+    """What a row takes on the disk, with its indexes."""
+    from django.db import connection
+
+    from accounts.models import AuditEvent, SealedRow
+    from weights.models import Download
+
+    for model in (AuditEvent, Download, SealedRow):
+        table, rows = model._meta.db_table, model.objects.count()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_total_relation_size(%s)", [table])
+            size = cursor.fetchone()[0]
+        print(f"room of a row of {table}: {size / rows:.0f} bytes, of {rows} rows", flush=True)
 
 
 # -- the gate ---------------------------------------------------------------------------

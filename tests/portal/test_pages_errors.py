@@ -70,6 +70,13 @@ def test_what_a_view_raises_becomes_its_page(
     assert b"nobody outside" not in answer.content
 
 
+def test_a_form_that_is_too_long_is_413_and_says_what_to_shorten(client: Client, db: None) -> None:
+    client.force_login(factories.person())
+    answer = client.post("/settings/tokens/", {"name": "x" * 1024 * 1024})
+    assert (answer.status_code, answer["X-Error-Code"]) == (413, "body_too_large")
+    assert "shorten the longest text" in answer.text
+
+
 def test_an_old_form_is_told_to_reload(db: None) -> None:
     answer = Client(enforce_csrf_checks=True).post("/settings/tokens/")
     assert answer.status_code == 403
