@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from accounts.models import (
         ApiToken,
         AuditEvent,
+        CompromisedAuditKey,
         Consultation,
         Decision,
         Grant,
@@ -162,6 +163,13 @@ def token_leaked(token: "ApiToken") -> None:
 def audit_head(head: "SignedHead", address: str) -> None:
     """Send the signed head of the trail where it is kept outside this portal."""
     outbox.send("audit_head", to=address, key=f"{head.pk}:{address}", context={"head": head})
+
+
+def audit_key_compromised(mark: "CompromisedAuditKey", vkey: str, address: str) -> None:
+    """Tell whoever keeps heads which of them prove nothing any more; anew if more of them do."""
+    key = f"{mark.pk}:{mark.since:%y%m%d%H%M%S}:{address}"
+    context = {"mark": mark, "vkey": vkey}
+    outbox.send("audit_key_compromised", to=address, key=key, context=context)
 
 
 # -- to staff ---------------------------------------------------------------------------

@@ -7,10 +7,12 @@ believed for what it says only if somebody kept it from before.
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
+from accounts import emails
 from accounts.errors import InvalidValue
 from accounts.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.sealing.notes import Note, Verifier
@@ -74,6 +76,8 @@ def mark_compromised(
         credential=("command", ""),
         details={"key": verifier.vkey, "since": begin.isoformat(), "reason": reason},
     )
+    for address in settings.AUDIT_HEAD_RECIPIENTS:
+        emails.audit_key_compromised(mark, verifier.vkey, address)
     return mark
 
 

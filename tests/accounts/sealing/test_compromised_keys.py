@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, CompromisedAuditKey, SignedHead
+from accounts.models import AuditEvent, CompromisedAuditKey, OutgoingMail, SignedHead
 from accounts.sealing import heads, sealer
 from accounts.sealing.heads import HeadRefused
 from portal import health
@@ -124,6 +124,22 @@ def test_a_mark_only_ever_begins_earlier(two: tuple[SignedHead, SignedHead]) -> 
         mark(two[0], "--since", since)
     assert f"{CompromisedAuditKey.objects.get().since:%Y-%m-%d}" == "2026-11-02"
     assert AuditEvent.objects.filter(action="audit_key.compromised").count() == 2
+
+
+def test_whoever_keeps_heads_by_mail_is_told_which_prove_nothing_any_more(
+    two: tuple[SignedHead, SignedHead], settings: Settings
+) -> None:
+    settings.AUDIT_HEAD_RECIPIENTS = ["notary@example.org", "library@example.org"]
+    for since in ("2026-11-03", "2026-11-04", "2026-11-02"):
+        mark(two[0], "--since", since)
+    mails = OutgoingMail.objects.filter(kind="audit_key_compromised").order_by("to", "pk")
+    assert [(mail.to, "2 November 2026" in mail.text) for mail in mails] == [
+        ("library@example.org", False),
+        ("library@example.org", True),
+        ("notary@example.org", False),
+        ("notary@example.org", True),
+    ]
+    assert all(two[0].vkey in mail.text and "a shared host" in mail.text for mail in mails)
 
 
 @pytest.mark.parametrize(
