@@ -28,7 +28,7 @@ from tests.callers import (
     credentials,
     person,
 )
-from tests.routes import ROUTES
+from tests.routes import ROUTES, Route
 from weights.models import File
 
 pytestmark = pytest.mark.one_database
@@ -137,8 +137,6 @@ WORDS = {
     "weights:checkpoint-detail",
 }
 
-METHODS = ["GET", "HEAD", "POST"]
-
 
 @pytest.fixture
 def world(store: Path, gated_tier: Tier) -> World:
@@ -170,10 +168,16 @@ def test_no_route_gives_gated_bytes_to_anyone_else(world: World, name: str) -> N
             address = next(addresses(route, world, caller))
             assert_safe(ask(caller, credentials(caller)[0], "GET", address), address)
             continue
+        methods = methods_of(route)
         for address in addresses(route, world, caller):
-            for credential, method in product(credentials(caller), METHODS):
+            for credential, method in product(credentials(caller), methods):
                 answer = ask(caller, credential, method, address)
                 assert_safe(answer, f"{credential}: {method} {address}")
+
+
+def methods_of(route: Route) -> list[str]:
+    """An answer to HEAD has no body: what it tells matters where a file would be the body."""
+    return ["GET", "HEAD", "POST"] if route.key in BYTES | PREVIEWS else ["GET", "POST"]
 
 
 def assert_safe(answer: Answer, asked: str) -> None:
