@@ -58,7 +58,7 @@ def sides() -> tuple[Case, dict[str, Case]]:
 
     def by_boto3() -> object:
         return [
-            store._signer.generate_presigned_url(
+            store.signer.client.generate_presigned_url(
                 "get_object",
                 Params={**store.at(sha256), "ResponseContentDisposition": disposition(name)},
                 ExpiresIn=900,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import cast
 
 import pytest
 from django.test import Client
@@ -128,7 +129,8 @@ def test_without_a_credential_to_sign_with_every_door_says_503_and_when_to_come_
     client: Client, dead_store: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As boto3 has it where no credential is found; those of this process are kept by it.
-    monkeypatch.setattr(blob_storage(), "_credentials", None)
+    store = cast(S3Storage, blob_storage())
+    monkeypatch.setattr(store.signer, "credentials", None)
     file_link = file_links.issue(ANONYMOUS, "acme/small", "main", "README.md")
     for address in ("/acme/small/resolve/main/README.md", file_link):
         got = client.get(address)

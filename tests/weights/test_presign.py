@@ -39,7 +39,9 @@ def by_botocore(store: S3Storage, filename: str, seconds: int, version: str = ""
     params = {**store.at(SHA256), "ResponseContentDisposition": disposition(filename)}
     if version:
         params["VersionId"] = version
-    return store._signer.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
+    return store.signer.client.generate_presigned_url(
+        "get_object", Params=params, ExpiresIn=seconds
+    )
 
 
 def expires(url: str) -> int:
@@ -59,8 +61,8 @@ def test_an_address_is_what_botocore_signs_at_that_instant(
             for version in ("", "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40"):
                 ours = s3.signed_url(SHA256, filename=filename, seconds=900, version=version)
                 assert ours == by_botocore(s3, filename, 900, version)
-    assert s3._presigner is not None
-    assert s3._presigner[1] is not None, "the fast signer made it"
+    assert s3.signer.presigner is not None
+    assert s3.signer.presigner[1] is not None, "the fast signer made it"
 
 
 def test_a_temporary_credential_signs_with_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +131,10 @@ def temporary(s3: S3Storage, minutes: float, *, renewed: float | None = None) ->
         }
 
     ends = datetime.now(UTC) + timedelta(minutes=minutes)
-    s3._credentials = RefreshableCredentials("ASIAOLD", "old", "old", ends, renew, method="test")
-    s3._signer._request_signer._credentials = s3._credentials  # type: ignore[attr-defined]
+    s3.signer.credentials = RefreshableCredentials(
+        "ASIAOLD", "old", "old", ends, renew, method="test"
+    )
+    s3.signer.client._request_signer._credentials = s3.signer.credentials  # type: ignore[attr-defined]
 
 
 @pytest.mark.requirement("UR-12")
@@ -162,7 +166,7 @@ def test_a_credential_that_ended_signs_nothing() -> None:
 
 def test_without_credentials_nothing_is_signed() -> None:
     s3 = store()
-    s3._credentials = None
+    s3.signer.credentials = None
     with pytest.raises(StorageUnavailable, match="AWS_ACCESS_KEY_ID"):
         s3.signed_url(SHA256, filename="a", seconds=60)
 
@@ -173,8 +177,8 @@ def test_a_client_that_signs_otherwise_is_asked_each_time(
     s3 = store()
     plain = boto3.client("s3", region_name="us-east-1")  # another region than the store's
     # A client whose addresses are not those that the fast way makes.
-    monkeypatch.setattr(s3, "_signer", plain)
+    monkeypatch.setattr(s3.signer, "client", plain)
     with time_machine.travel(NOON, tick=False):
         assert s3.signed_url(SHA256, filename="a", seconds=60) == by_botocore(s3, "a", 60)
-    assert s3._presigner is not None
-    assert s3._presigner[1] is None
+    assert s3.signer.presigner is not None
+    assert s3.signer.presigner[1] is None

@@ -12,7 +12,8 @@ from tests import s3
 from weights import publishing, verification
 from weights.models import Blob, Revision
 from weights.storage import blob_storage
-from weights.storage.s3 import PART_SIZE, S3Storage
+from weights.storage.s3 import S3Storage
+from weights.storage.s3.upload import PART_SIZE
 
 pytestmark = [pytest.mark.usefixtures("open_tier", "s3_store"), pytest.mark.one_database]
 

@@ -16,10 +16,10 @@ from pytest_django import Settings
 from tests import s3
 from weights.errors import BlobMissing, StorageFull, StorageUnavailable
 from weights.storage import BlobStorage, blob_storage
-from weights.storage import s3 as s3_module
 from weights.storage.files import FileStorage
 from weights.storage.protocol import blob_key
-from weights.storage.s3 import PART_SIZE, S3Storage
+from weights.storage.s3 import S3Storage, upload
+from weights.storage.s3.upload import PART_SIZE
 
 pytestmark = pytest.mark.one_database
 
@@ -262,7 +262,7 @@ def test_each_part_carries_a_checksum_that_the_store_holds_it_against(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The smallest part that S3 takes.
-    monkeypatch.setattr(s3_module, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(upload, "PART_SIZE", 5 << 20)
     in_parts = os.urandom(1 << 20) * 6
     for kind in ("none", "sha256", "crc32"):
         # What a setting chooses when the store is opened.
@@ -272,7 +272,7 @@ def test_each_part_carries_a_checksum_that_the_store_holds_it_against(
     place = bucket.at(sha256(b"sha256"))
     assert bucket.client.head_object(**place, ChecksumMode="ENABLED")["ChecksumSHA256"]
     # A sum that is not of these bytes, as of bytes that were damaged on the way.
-    monkeypatch.setattr(s3_module, "_checksum", lambda body, kind: {"ChecksumCRC32": "AAAAAA=="})
+    monkeypatch.setattr(upload, "checksum", lambda body, kind: {"ChecksumCRC32": "AAAAAA=="})
     for damaged in (b"on the way", in_parts):
         with pytest.raises(StorageUnavailable, match="differ from what was sent"):
             put(bucket, damaged)

@@ -15,7 +15,7 @@ from weights.storage.files import FileStorage
 from weights.storage.protocol import BlobStorage, Stored, Upload
 
 if TYPE_CHECKING:
-    from weights.storage.s3 import Checksums
+    from weights.storage.s3.checksums import Checksums
 
 __all__ = ["BlobStorage", "Stored", "Upload", "blob_storage", "prepare", "store_at"]
 

@@ -1,0 +1,5 @@
+"""Blobs as objects of an S3 bucket; the only package that imports boto3."""
+
+from weights.storage.s3.store import S3Storage
+
+__all__ = ["S3Storage"]

@@ -1,0 +1,61 @@
+"""The bytes of an object as they come, with the domain's errors."""
+
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+from urllib3.exceptions import HTTPError
+
+from weights.errors import StorageUnavailable
+from weights.storage.protocol import Stored
+
+
+class S3Reader(io.RawIOBase):
+    """An object's body as a stream whose failures are the domain's.
+
+    `version` is the one that is read; empty where the bucket keeps none.
+    """
+
+    is_at_hand = False
+
+    def __init__(self, body: Any, version: str, stored: Stored) -> None:
+        self._body = body
+        self.version = version
+        self.stored = stored
+
+    def forgetful(self) -> Callable[[int, int], None]:
+        return lambda start, length: None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            chunk = self._body.read(len(buffer))
+        except (BotoCoreError, HTTPError, OSError) as error:
+            raise StorageUnavailable(f"the store broke off: {error}") from error
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()
+
+
+def read_until(body: Any, size: int, end: float) -> bytes:
+    """The first bytes of a body, which must all have come before the clock says `end`."""
+    content = bytearray()
+    while len(content) < size:
+        # `read` waits for all that is asked for, a byte at a time if need be; `read1` does not.
+        try:
+            block = body._raw_stream.read1(size - len(content))
+        except (HTTPError, OSError) as error:
+            raise StorageUnavailable(f"the store broke off: {error}") from error
+        if not block:
+            raise StorageUnavailable("the store broke off")
+        content += block
+        if time.monotonic() > end:
+            raise StorageUnavailable("the store sends too slowly")
+    return bytes(content)
