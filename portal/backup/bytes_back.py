@@ -1,6 +1,5 @@
 """The blobs of a backup, back into the store of the settings."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,11 @@ from portal.backup.layout import BlobLine, Statement
 from portal.errors import BackupError
 from weights import moving
 from weights.manifests import proving
-from weights.manifests.proving import BUFFER, Proof
+from weights.manifests.proving import Proof
 from weights.models import Blob
 from weights.moving import Wanted
 from weights.storage import BlobStorage, blob_storage, store_at
+from weights.storage.hashing import holds
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def demand_fit(source: Source, bar: Bar, *, unread: bool, incomplete: bool) -> N
     held = [blob for blob in source.blobs if target.size(blob.sha256) is not None]
     with bar(sum(blob.size for blob in held) if unread else 0, "Reading") as advance:
         for blob in held:
-            if not _is_right(blob, target, advance if unread else None):
+            if not holds(target, blob.sha256, blob.size, advance if unread else None):
                 raise BackupError(
                     f"{target.address} holds other bytes under the name of blob {blob.sha256};"
                     " name an empty store as WEIGHTS_STORAGE, or remove that one, then run the"
@@ -62,20 +62,6 @@ def demand_fit(source: Source, bar: Bar, *, unread: bool, incomplete: bool) -> N
                 )
     if not incomplete:
         _demand_there(source, {blob.sha256 for blob in held})
-
-
-def _is_right(blob: BlobLine, store: BlobStorage, advance: Callable[[int], None] | None) -> bool:
-    if store.size(blob.sha256) != blob.size:
-        return False
-    if advance is None:
-        return True
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(BUFFER))
-    with store.open(blob.sha256) as stream:
-        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
-            digest.update(buffer[:count])
-            advance(count)
-    return digest.hexdigest() == blob.sha256
 
 
 def _demand_there(source: Source, held: set[str]) -> None:
@@ -96,11 +82,14 @@ def _demand_there(source: Source, held: set[str]) -> None:
 
 
 def copy(source: Source, say: Callable[[str], None], bar: Bar) -> list[str]:
-    """Copy what does not stand there yet, each proved by its hash; what failed."""
+    """Copy what does not stand there yet, each proved by its hash; what failed.
+
+    What stood there before was read by `demand_fit`.
+    """
     wanted = [blob for blob in source.blobs if blob.sha256 not in source.damaged]
     with bar(sum(blob.size for blob in wanted), "Copying") as advance:
         listed = (Wanted(blob.sha256, blob.size) for blob in wanted)
-        moved = moving.move_listed(listed, source.store, blob_storage(), advance)
+        moved = moving.move_listed(listed, source.store, blob_storage(), advance, trust_size=True)
     say(
         f"blobs: copied {moved.copied} ({moved.copied_bytes} bytes), present {moved.present},"
         f" failed {len(moved.failures)}"

@@ -11,8 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from accounts.models import User
 from tests import factories, live, s3, services
 from tests.live import ROOT
+from weights import moving, quarantine
 from weights.models import Blob
 from weights.storage import store_at
 
@@ -66,8 +68,68 @@ def test_a_second_run_copies_what_is_new_and_what_is_not_whole(
     cut = path_in(target, revision.files.get(path="config.json").sha256)
     cut.write_bytes(cut.read_bytes()[:-1])
     said = manage("migrate_storage", f"file://{store}", f"file://{target}")
-    assert said.splitlines() == ["copied 2", "present 2", "failed 0"]
+    assert said.splitlines() == ["copied 2 (1 over other bytes)", "present 2", "failed 0"]
     assert content_of(f"file://{target}") == content_of(f"file://{store}")
+
+
+def put_wrong(address: str, blob: Blob) -> None:
+    """Other bytes of the right length under the blob's name."""
+    with store_at(address).receive() as upload:
+        upload.write(bytes(blob.size))
+        upload.commit(blob.sha256)
+
+
+@pytest.mark.requirement("ST-3")
+@pytest.mark.parametrize("kind", ["files", "s3"])
+def test_what_stands_in_the_target_is_read_and_copied_over_where_it_is_wrong(
+    store: Path,
+    open_tier: None,
+    tmp_path: Path,
+    manage: Manage,
+    request: pytest.FixtureRequest,
+    kind: str,
+) -> None:
+    factories.published("acme/small")
+    here = f"file://{store}"
+    target = request.getfixturevalue("bucket") if kind == "s3" else f"file://{tmp_path}/new"
+    assert manage("migrate_storage", here, target).splitlines()[0] == "copied 3"
+    put_wrong(target, Blob.objects.earliest("pk"))
+    assert manage("migrate_storage", here, target, "--trust-size").splitlines() == [
+        *("copied 0", "present 3", "failed 0")
+    ]
+    assert manage("migrate_storage", here, target).splitlines() == [
+        *("copied 1 (1 over other bytes)", "present 2", "failed 0")
+    ]
+    assert content_of(target) == content_of(here)
+
+
+def test_wrong_bytes_that_nothing_can_be_copied_over_are_told(
+    store: Path, open_tier: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    factories.published("acme/small")
+    blob = Blob.objects.earliest("pk")
+    here, target = f"file://{store}", f"file://{tmp_path}/new"
+    call_command("migrate_storage", here, target)
+    put_wrong(target, blob)
+    path_in(store, blob.sha256).unlink()
+    with pytest.raises(CommandError, match="1 blobs were not copied"):
+        call_command("migrate_storage", here, target)
+    assert (
+        f"missing in {here}; {target} holds other bytes under its name" in capsys.readouterr().err
+    )
+
+
+def test_the_steps_of_a_run_come_to_the_size_of_what_is_moved(
+    store: Path, open_tier: None, tmp_path: Path
+) -> None:
+    factories.published("acme/small", files={"a.bin": os.urandom(3_000_000), "b.bin": b"b"})
+    here, target = store_at(f"file://{store}"), store_at(f"file://{tmp_path}/new")
+    moving.move(here, target)
+    put_wrong(target.address, Blob.objects.earliest("pk"))
+    steps: list[int] = []
+    assert moving.move(here, target, steps.append).replaced == 1
+    assert sum(steps) == sum(blob.size for blob in Blob.objects.all())
+    assert any(step > 0 for step in steps)
 
 
 def test_a_damaged_and_a_lost_blob_are_named_and_the_others_copied(
@@ -98,6 +160,17 @@ def test_a_quarantined_blob_stays_where_it_is(
     said = manage("migrate_storage", f"file://{store}", f"file://{tmp_path}/new")
     assert said.splitlines()[-1] == "quarantined 1 (left where they are)"
     assert len(content_of(f"file://{tmp_path}/new")) == 2
+
+
+def test_a_blob_that_is_held_by_hand_moves_with_the_others(
+    store: Path, open_tier: None, tmp_path: Path, manage: Manage, release_owner: User
+) -> None:
+    revision = factories.published("acme/small")
+    held = revision.files.get(path="config.json").blob
+    quarantine.hold(held, "it may leak something private", by=release_owner)
+    said = manage("migrate_storage", f"file://{store}", f"file://{tmp_path}/new")
+    assert said.splitlines() == ["copied 3", "present 0", "failed 0"]
+    assert held.sha256 in content_of(f"file://{tmp_path}/new")
 
 
 def test_what_is_no_store_is_refused_in_a_sentence(

@@ -19,8 +19,7 @@ from weights.manifests import listing
 from weights.manifests.document import files_of
 from weights.models import Blob, File, PublishedManifest, Revision
 from weights.storage import BlobStorage
-
-BUFFER = 2 * 1024 * 1024
+from weights.storage.hashing import sha256_of
 
 
 @dataclass
@@ -170,14 +169,9 @@ def _read(
     blob: Blob, store: BlobStorage, version: str, progress: Callable[[int], None]
 ) -> tuple[str, Good]:
     """The hash of its bytes, and how it stood there before the first of them was read."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(BUFFER))
     with store.open(blob.sha256, version=version) as stream:
         good = Good(blob.pk, stream.stored.mark, getattr(stream, "version", ""))  # type: ignore[attr-defined]
-        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
-            digest.update(buffer[:count])
-            progress(count)
-    return digest.hexdigest(), good
+        return sha256_of(stream, progress), good
 
 
 def described(blob: Blob) -> str:

@@ -1,0 +1,39 @@
+"""What the bytes in a store hash to."""
+
+import hashlib
+from collections.abc import Callable
+from typing import BinaryIO
+
+from weights.errors import BlobMissing
+from weights.storage.protocol import BlobStorage
+
+BUFFER = 2 * 1024 * 1024
+
+
+def sha256_of(stream: BinaryIO, progress: Callable[[int], None]) -> str:
+    """The SHA-256 of what is left of a stream of a store; `progress` is told each step's bytes."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(BUFFER))
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+        digest.update(buffer[:count])
+        progress(count)
+    return digest.hexdigest()
+
+
+def holds(
+    store: BlobStorage, sha256: str, size: int, progress: Callable[[int], None] | None
+) -> bool:
+    """Whether the newest bytes under a blob's name are its own: all of them are read.
+
+    Without `progress` their number is believed, as where they were read just now. Raises
+    StorageUnavailable.
+    """
+    if store.size(sha256) != size:
+        return False
+    if progress is None:
+        return True
+    try:
+        with store.open(sha256) as stream:
+            return sha256_of(stream, progress) == sha256
+    except BlobMissing:  # taken away meanwhile
+        return False
