@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests import factories
+from tests.weights.test_scrub import flip_unseen
 from weights import resumable_sha256, verification
 from weights.models import Blob, HashProgress, VerificationRun
 from weights.read_ahead import BUFFER, BUFFERS, blocks_of, read_ahead
@@ -23,6 +25,8 @@ from weights.resumable_sha256 import ResumableSha256
 from weights.scrub import reading as scrub_reading
 from weights.storage import blob_storage
 from weights.verification import hashing
+from weights.verification.outcomes import REREADS
+from weights.verification.reading import BEGUN_AGAIN
 
 pytestmark = pytest.mark.django_db
 
@@ -207,6 +211,27 @@ def test_a_damaged_state_costs_a_second_pass_and_no_quarantine() -> None:
     assert finished(blob).result == Result.HANDED_ON
     run = finished(blob)
     assert (run.result, run.started_from) == (Result.VERIFIED, 0)
+
+
+@needs_state
+@pytest.mark.requirement("ST-8")
+@pytest.mark.usefixtures("store", "save_often")
+def test_damage_is_found_however_many_steps_a_reading_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blob = stored(os.urandom(5 * BUFFER // 2))
+    verification.verify(blob.pk)
+    flip_unseen(blob)
+    # A bound made small: every buffer is a step, eight minutes in earnest.
+    monkeypatch.setattr(hashing, "STEP_SECONDS", 0.0)
+    Blob.objects.update(check_due_at=timezone.now())
+    for _ in range(6 * (1 + REREADS)):
+        verification.verify(blob.pk)
+    blob.refresh_from_db()
+    assert blob.state == Blob.State.QUARANTINED
+    # Each time from the start once more, lest it was the saved state that was wrong.
+    assert blob.runs.filter(detail=BEGUN_AGAIN).count() == 1 + REREADS
+    assert blob.runs.filter(result=Result.MISMATCH).count() == 1 + REREADS
 
 
 @pytest.mark.usefixtures("store", "save_often")

@@ -22,7 +22,7 @@ from weights.verification.outcomes import (
     hand_on,
     inspect_later,
 )
-from weights.verification.reading import Finding, Reading, not_read, read
+from weights.verification.reading import BEGUN_AGAIN, Finding, Reading, not_read, read
 from weights.verification.settling import settle
 
 Result = VerificationRun.Result
@@ -55,7 +55,8 @@ def verify(
         )
         seconds = time.monotonic() - started
         if isinstance(finding, HandedOn):
-            hand_on(lease, run, seconds=seconds, queued=pace is None or not finding.at)
+            queued, detail = pace is None or not finding.at, "" if finding.at else BEGUN_AGAIN
+            hand_on(lease, run, seconds=seconds, queued=queued, detail=detail)
             return
         conclude(lease, run, finding, looks, seconds=seconds)
     except LeaseLost:

@@ -60,14 +60,16 @@ def conclude(
 
 
 @transaction.atomic
-def hand_on(lease: Lease, run: VerificationRun, *, seconds: float, queued: bool) -> None:
+def hand_on(
+    lease: Lease, run: VerificationRun, *, seconds: float, queued: bool, detail: str = ""
+) -> None:
     """End a step whose time was up; the next one is queued, and found by the sweep if lost.
 
     Unless `queued`, a good blob is left as it was before: whoever reads at a pace comes again.
     """
     locked = lease.locked()
     VerificationRun.objects.filter(pk=run.pk).update(
-        result=Result.HANDED_ON, seconds=seconds, finished_at=timezone.now()
+        result=Result.HANDED_ON, detail=detail, seconds=seconds, finished_at=timezone.now()
     )
     locked.leased_until = None
     locked.attempts = 0

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.models import HashProgress, VerificationRun
+from weights.models import Blob, HashProgress, VerificationRun
 from weights.storage import BlobStorage
 from weights.verification.hashing import HandedOn, hash_stored
 from weights.verification.leases import Lease
 
 Result = VerificationRun.Result
+#: Of a run whose bytes did not fit and which had gone on from a saved state.
+BEGUN_AGAIN = "read again from the start, lest the saved state was wrong"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def read(reading: Reading, storage: BlobStorage) -> Finding | HandedOn:
             mark=found.mark,
             version_in=storage.address,
         )
-    if found.start:  # it may be the saved state that is wrong: read all of it in one go
+    if found.start and not _was_begun_again(blob):  # it may be the saved state that is wrong
         HashProgress.objects.filter(blob=blob).delete()
         reading.note(found.start, found.size)
         return HandedOn(0, found.start)
@@ -94,6 +96,13 @@ def read(reading: Reading, storage: BlobStorage) -> Finding | HandedOn:
     if served and served != found.version:
         reason += "; that is the newest version, for the one that was verified is gone"
     return Finding(Result.MISMATCH, reason, found.sha256, found.size)
+
+
+def _was_begun_again(blob: Blob) -> bool:
+    """Whether its bytes were read from the start again already, since a check last had a result."""
+    ended = blob.runs.exclude(result__in=[Result.RUNNING, Result.HANDED_ON, Result.ABANDONED])
+    last = ended.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return blob.runs.filter(pk__gt=last, detail=BEGUN_AGAIN).exists()
 
 
 def not_read(error: Exception) -> Finding:
