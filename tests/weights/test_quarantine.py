@@ -15,9 +15,9 @@ from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, User
 from accounts.roles import Role
 from tests import factories
-from weights import publishing, quarantine, signing, verification
+from weights import contents, publishing, quarantine, signing, verification
 from weights.errors import PublishRefused
-from weights.models import Blob, File, Recall, Revision
+from weights.models import Blob, File, Inspection, Recall, Revision
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
 from weights.verification.outcomes import REREADS
@@ -25,6 +25,7 @@ from weights.verification.outcomes import REREADS
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]
 
 REPO, PATH, WHY = "acme/model", "config.json", "It holds the answers of a test set."
+HOSTILE = b"\x80\x02cposix\nsystem\n."
 FILES = {PATH: b'{"model_type": "opt"}\n', "README.md": b"# A model\n"}
 
 
@@ -204,6 +205,52 @@ def test_a_check_that_was_running_has_lost_its_word(
     blob.refresh_from_db()
     assert (blob.state, blob.held) == (Blob.State.QUARANTINED, True)
     assert blob.runs.get().result == "abandoned"
+
+
+def test_what_is_held_while_a_revision_is_settled_keeps_it_from_being_shown(
+    tmp_path: Path, store: Path, release_owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_bytes(FILES[PATH])
+    revision = publishing.publish(tmp_path, "acme/held", tier="open")
+    blob = revision.files.get().blob
+    note = contents.note
+
+    def held_meanwhile(of: Revision) -> None:
+        note(of)
+        quarantine.hold(blob, WHY, by=release_owner)
+
+    # The real contents are still noted; the hold falls between the two looks at the blobs.
+    monkeypatch.setattr(contents, "note", held_meanwhile)
+    verification.verify(blob.pk)
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.FAILED
+    assert WHY in revision.state_reason
+    assert not revision.checkpoint.refs.exists()
+
+
+def test_what_is_lifted_while_it_is_read_is_given_out_only_as_what_it_is(
+    store: Path, release_owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = factories.published("acme/pickle", files={"model.bin": HOSTILE})
+    Inspection.objects.all().delete()
+    blob = revision.files.get().blob
+    quarantine.hold(blob, WHY, by=release_owner)
+    verification.ask_again(Blob.objects.all())
+    opened = FileStorage.open
+
+    def lifted_meanwhile(self: FileStorage, sha256: str, **where: Any) -> Any:
+        found = opened(self, sha256, **where)
+        if Blob.objects.get().held:
+            quarantine.lift(blob, by=release_owner)
+        return found
+
+    # The real file is still read; somebody lifts the hold just then.
+    monkeypatch.setattr(FileStorage, "open", lifted_meanwhile)
+    verification.verify(blob.pk)
+    verification.verify(blob.pk)
+    blob.refresh_from_db()
+    assert (blob.state, blob.held) == (Blob.State.QUARANTINED, False)
+    assert "posix" in blob.quarantine_reason
 
 
 def test_publishing_the_same_bytes_again_does_not_bring_them_back(

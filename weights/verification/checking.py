@@ -86,7 +86,7 @@ def inspect(blob_id: int, *, storage: BlobStorage | None = None) -> None:
 def _pass(reading: Reading, storage: BlobStorage) -> tuple[Finding | HandedOn, list[Look]]:
     """Whether the bytes are what their name says, and then what they are as what files say."""
     finding = read(reading, storage)
-    if isinstance(finding, HandedOn) or finding.result != Result.VERIFIED or reading.blob.held:
+    if isinstance(finding, HandedOn) or finding.result != Result.VERIFIED:
         return finding, []
     reading.lease.renew(state=_at_work(Blob.State.SCANNING))
     try:

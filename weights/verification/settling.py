@@ -42,6 +42,8 @@ def _stop(revision: Revision, obstacle: inspecting.Obstacle) -> None:
 @transaction.atomic
 def _show(revision: Revision) -> bool:
     checkpoint = Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)
+    if not _are_still_good(revision):
+        return False
     now = timezone.now()
     waiting = Revision.objects.awaiting_verification().filter(pk=revision.pk)
     if waiting.update(state=Revision.State.VISIBLE, state_reason="", visible_at=now):
@@ -55,3 +57,13 @@ def _show(revision: Revision) -> bool:
         queue_after_commit("weights.sign_manifest", revision.pk)
     revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])
     return revision.state == Revision.State.VISIBLE
+
+
+def _are_still_good(revision: Revision) -> bool:
+    """Whether its blobs are verified as this transaction ends, too: none changes before that.
+
+    One may have been held, doubted or refused since they were asked.
+    """
+    used = revision.files.order_by().values("blob")
+    blobs = Blob.objects.select_for_update().filter(pk__in=used).order_by("pk")
+    return all(state == Blob.State.VERIFIED for state in blobs.values_list("state", flat=True))
