@@ -23,13 +23,14 @@ TRAIL: Tables = {
     "accounts_signedhead": None,
 }
 
-_FUNCTIONS = """
-CREATE OR REPLACE FUNCTION weighbridge_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+#: name -> body of the functions by which PostgreSQL refuses.
+_BODIES = {
+    "weighbridge_refuse": """
 BEGIN
     RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, lower(TG_OP)
         USING ERRCODE = 'restrict_violation';
-END $$;
-CREATE OR REPLACE FUNCTION weighbridge_only_forget() RETURNS trigger LANGUAGE plpgsql AS $$
+END """,
+    "weighbridge_only_forget": """
 BEGIN
     IF NEW.network = '' AND OLD.network <> '' THEN
         OLD.network := '';
@@ -39,8 +40,8 @@ BEGIN
     END IF;
     RAISE EXCEPTION '% is append-only: only network may be blanked', TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
-END $$;
-CREATE OR REPLACE FUNCTION weighbridge_refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+END """,
+    "weighbridge_refuse_truncate": """
 DECLARE filled boolean;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I.%I)', TG_TABLE_SCHEMA, TG_TABLE_NAME)
@@ -50,8 +51,10 @@ BEGIN
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NULL;
-END $$;
-"""
+END """,
+}
+#: What PostgreSQL's catalogue has as the type of a trigger that comes before each of these.
+_TYPES = {"UPDATE": 19, "DELETE": 11, "TRUNCATE": 34}
 
 
 def protect(connection: BaseDatabaseWrapper, tables: Tables) -> None:
@@ -59,7 +62,11 @@ def protect(connection: BaseDatabaseWrapper, tables: Tables) -> None:
     unprotect(connection, tables)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(_FUNCTIONS)
+            for name, body in _BODIES.items():
+                cursor.execute(
+                    f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+                    f" AS $${body}$$"
+                )
         for table, forgotten in tables.items():
             for statement in _triggers(connection, table, forgotten):
                 cursor.execute(statement)
@@ -81,23 +88,41 @@ def names(connection: BaseDatabaseWrapper, table: str) -> list[str]:
     return [f"{table}_keeps_{change}" for change in ("update", "delete", last)]
 
 
-def missing(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> list[str]:
-    """Triggers of these tables that are gone or switched off."""
-    with connection.cursor() as cursor:
+def weakened(connection: BaseDatabaseWrapper, tables: Tables) -> list[str]:
+    """Triggers of these tables that are gone, switched off, or not as `protect` makes them."""
+    there = _there(connection)
+    found: list[str] = []
+    for table, forgotten in tables.items():
         if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid"
-                " JOIN pg_namespace n ON n.oid = relnamespace"
-                " WHERE nspname = ANY (current_schemas(false)) AND tgenabled IN ('O', 'A')"
-            )
+            wanted: dict[str, object] = {
+                name: (table, _TYPES[event], _BODIES[function])
+                for name, event, function in _refusals(connection, table, forgotten)
+            }
         else:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        there = {row[0] for row in cursor.fetchall()}
-    return [name for table in tables for name in names(connection, table) if name not in there]
+            made = _triggers(connection, table, forgotten)
+            wanted = dict(zip(names(connection, table), made, strict=True))
+        found += [name for name, trigger in wanted.items() if there.get(name) != trigger]
+    return found
+
+
+def _there(connection: BaseDatabaseWrapper) -> dict[str, object]:
+    """What the database's own catalogue says of its triggers, by their names."""
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            return dict(cursor.fetchall())
+        cursor.execute(
+            "SELECT tgname, relname, tgtype, prosrc FROM pg_trigger"
+            " JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = relnamespace"
+            " JOIN pg_proc p ON p.oid = tgfoid JOIN pg_language l ON l.oid = prolang"
+            " WHERE nspname = ANY (current_schemas(false)) AND tgenabled IN ('O', 'A')"
+            " AND tgqual IS NULL AND tgattr = '' AND lanname = 'plpgsql'"
+        )
+        return {name: rest for name, *columns in cursor.fetchall() for rest in [tuple(columns)]}
 
 
 def after_migrate(app: str, migration: str, tables: Tables) -> Any:
-    """A receiver of post_migrate that makes the triggers of `tables` where they are missing.
+    """A receiver of post_migrate that makes the triggers of `tables` where they are not as made.
 
     SQLite changes a column by making the table anew, which loses its triggers. Nothing is made
     where the app was taken back to before `migration`, which first made them.
@@ -105,7 +130,7 @@ def after_migrate(app: str, migration: str, tables: Tables) -> Any:
 
     def restore(sender: Any, using: str, **kwargs: Any) -> None:
         connection = connections[using]
-        if connection.vendor != "sqlite" or not missing(connection, tables):
+        if connection.vendor != "sqlite" or not weakened(connection, tables):
             return
         if (app, migration) in MigrationRecorder(connection).applied_migrations():
             protect(connection, tables)
@@ -135,22 +160,32 @@ def forget_transactions(connection: BaseDatabaseWrapper, table: str) -> None:
             cursor.execute(f"ALTER TABLE {table} DROP COLUMN written_in")
 
 
+def _refusals(
+    connection: BaseDatabaseWrapper, table: str, forgotten: str | None
+) -> list[tuple[str, str, str]]:
+    """On PostgreSQL: each trigger's name, what it comes before, and its function."""
+    update, delete, truncate = names(connection, table)
+    on_update = "weighbridge_only_forget" if forgotten else "weighbridge_refuse"
+    return [
+        (update, "UPDATE", on_update),
+        (delete, "DELETE", "weighbridge_refuse"),
+        (truncate, "TRUNCATE", "weighbridge_refuse_truncate"),
+    ]
+
+
 def _triggers(connection: BaseDatabaseWrapper, table: str, forgotten: str | None) -> list[str]:
     update, delete, last = names(connection, table)
     if connection.vendor == "postgresql":
-        on_update = "weighbridge_only_forget" if forgotten else "weighbridge_refuse"
         return [
-            f"CREATE TRIGGER {update} BEFORE UPDATE ON {table}"
-            f" FOR EACH ROW EXECUTE FUNCTION {on_update}()",
-            f"CREATE TRIGGER {delete} BEFORE DELETE ON {table}"
-            " FOR EACH ROW EXECUTE FUNCTION weighbridge_refuse()",
-            f"CREATE TRIGGER {last} BEFORE TRUNCATE ON {table}"
-            " FOR EACH STATEMENT EXECUTE FUNCTION weighbridge_refuse_truncate()",
+            f"CREATE TRIGGER {name} BEFORE {event} ON {table}"
+            f" FOR EACH {'STATEMENT' if event == 'TRUNCATE' else 'ROW'}"
+            f" EXECUTE FUNCTION {function}()"
+            for name, event, function in _refusals(connection, table, forgotten)
         ]
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
     unless = f"WHEN NOT ({_only_forgets(connection, table, forgotten)}) " if forgotten else ""
     # REPLACE deletes without asking triggers of DELETE, so what would be replaced is looked for.
-    key = _columns(connection, table)[0]
+    key = next(iter(_columns(connection, table)), "")
     there = f'FROM {table} WHERE "{key}" = NEW."{key}"'
     found = f"WHEN EXISTS (SELECT 1 {there}) "
     return [
@@ -167,7 +202,7 @@ def _only_forgets(connection: BaseDatabaseWrapper, table: str, forgotten: str) -
 
 
 def _columns(connection: BaseDatabaseWrapper, table: str) -> list[str]:
-    """A table's columns on SQLite, the key first."""
+    """A table's columns on SQLite, the key first; none where there is no such table."""
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA table_info({table})")
         rows = cursor.fetchall()

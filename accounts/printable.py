@@ -19,6 +19,8 @@ _SECRETS = re.compile(
     r"|(?<=[?&]s=)[\w-]{43}"
 )
 REMOVED = "[secret removed]"
+#: Beyond it JSON carries no number from one program to another (RFC 8785, section 3.2.2.3).
+LARGEST = 2**53 - 1
 #: What is nested deeper than this is left out.
 _DEPTH = 8
 LEFT_OUT = "[nested too deep]"
@@ -30,7 +32,10 @@ def line(text: str) -> str:
 
 
 def value(given: Any, depth: int = _DEPTH) -> Any:
-    """The same for every text inside a value as JSON has them, names of fields too."""
+    """The same for every text inside a value as JSON has them, names of fields too.
+
+    Numbers that JSON does not carry become texts: a row that cannot be hashed is never sealed.
+    """
     if isinstance(given, str):
         return line(given)
     if isinstance(given, dict | list | tuple) and not depth:
@@ -39,6 +44,8 @@ def value(given: Any, depth: int = _DEPTH) -> Any:
         return {line(str(key)): value(one, depth - 1) for key, one in given.items()}
     if isinstance(given, list | tuple):
         return [value(one, depth - 1) for one in given]
+    if isinstance(given, int | float) and not -LARGEST <= given <= LARGEST:
+        return str(given)  # NaN too, which is within nothing
     return given
 
 

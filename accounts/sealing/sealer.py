@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 BATCH_MOST = 2000
 #: Seconds between two looks; seals come within one (docs/requirements.md, AU-3).
 PAUSE = 0.5
+#: Seconds after a fault of our own until the next try.
+AFTER_FAULT = 10
 #: Any number that no other lock of ours has.
 _LOCK = 7_262_025
 
@@ -124,6 +126,11 @@ class Sealer(threading.Thread):
             except DatabaseError as error:
                 log.warning("sealing waits for the database: %s", error)
                 connection.close()
+            except Exception:
+                # Rows wait meanwhile, which the health page shows; without this thread, for ever.
+                log.exception("sealing failed, and is tried again in %d seconds", AFTER_FAULT)
+                connection.close()
+                self._stopped.wait(AFTER_FAULT)
         connection.close()
 
     def stop(self) -> None:

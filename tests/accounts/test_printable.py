@@ -1,6 +1,7 @@
 """What stands in the trail is one line and opens nothing, whoever wrote it."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from accounts import printable, token_format
 from accounts.models import AuditEvent
+from accounts.sealing.canonical import canonical
 
 pytestmark = pytest.mark.one_database
 
@@ -31,6 +33,14 @@ LINK = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
 )
 def test_hidden_characters_are_shown_and_secrets_removed(given: str, kept: str) -> None:
     assert printable.line(given) == kept
+
+
+def test_numbers_that_json_does_not_carry_become_texts() -> None:
+    largest = 2**53 - 1
+    given = [largest, -largest, largest + 1, -(10**16), 1e300, 0.5, True, None, math.inf, math.nan]
+    kept = [largest, -largest, "9007199254740992", "-10000000000000000", "1e+300"]
+    assert printable.value(given) == [*kept, 0.5, True, None, "inf", "nan"]
+    assert canonical(printable.value({"all": given}))
 
 
 def test_a_token_is_removed_wherever_it_stands() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 
@@ -112,21 +112,54 @@ def test_an_empty_trail_may_be_flushed_since_data_are_about_to_be_loaded() -> No
 
 def test_a_trigger_that_is_missing_is_noticed() -> None:
     tables = {**append_only.TRAIL, **ledger.PROTECTED}
-    assert append_only.missing(connection, tables) == []
+    assert append_only.weakened(connection, tables) == []
     name = append_only.names(connection, "weights_download")[1]
     on_table = " ON weights_download" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER {name}{on_table}")
-    assert append_only.missing(connection, tables) == [name]
+    assert append_only.weakened(connection, tables) == [name]
+
+
+@pytest.mark.requirement("AU-4")
+def test_a_trigger_that_refuses_nothing_any_more_is_noticed() -> None:
+    tables = {**append_only.TRAIL, **ledger.PROTECTED}
+    name = append_only.names(connection, "weights_download")[0]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "CREATE FUNCTION lets_through() RETURNS trigger LANGUAGE plpgsql"
+                " AS $$ BEGIN RETURN NEW; END $$"
+            )
+            cursor.execute(f"DROP TRIGGER {name} ON weights_download")
+            made = "FOR EACH ROW EXECUTE FUNCTION lets_through()"
+        else:
+            cursor.execute(f"DROP TRIGGER {name}")
+            made = "BEGIN SELECT 1; END"
+        cursor.execute(f"CREATE TRIGGER {name} BEFORE UPDATE ON weights_download {made}")
+    assert append_only.weakened(connection, tables) == [name]
+    with pytest.raises(CommandError, match=f"{name} is gone, switched off or another one"):
+        call_command("verify_audit")
+
+
+def test_a_function_of_postgresql_that_refuses_nothing_any_more_is_noticed() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite's triggers have no functions")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION weighbridge_refuse() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RETURN OLD; END $$"
+        )
+    weak = append_only.weakened(connection, ledger.PROTECTED)
+    assert weak == [append_only.names(connection, "weights_download")[1]]
 
 
 def test_sqlite_gets_its_triggers_back_after_a_table_was_made_anew() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL changes tables in place")
     append_only.unprotect(connection, ledger.PROTECTED)
-    assert append_only.missing(connection, ledger.PROTECTED)
+    assert append_only.weakened(connection, ledger.PROTECTED)
     call_command("migrate", verbosity=0)
-    assert append_only.missing(connection, ledger.PROTECTED) == []
+    assert append_only.weakened(connection, ledger.PROTECTED) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -136,10 +169,10 @@ def test_the_migrations_can_go_back_and_forth() -> None:
     call_command("migrate", "weights", "0007", verbosity=0)
     call_command("migrate", "accounts", "0014", verbosity=0)
     try:
-        assert set(append_only.missing(connection, tables)) == {
+        assert set(append_only.weakened(connection, tables)) == {
             name for table in tables for name in append_only.names(connection, table)
         }
     finally:
         call_command("migrate", verbosity=0)
-    assert append_only.missing(connection, tables) == []
+    assert append_only.weakened(connection, tables) == []
     assert sealer.seal() == 2

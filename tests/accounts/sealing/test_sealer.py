@@ -232,18 +232,22 @@ def test_the_sealer_seals_within_a_second_and_stops_when_told() -> None:
     check()
 
 
-def test_a_sealer_outlives_a_database_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [DatabaseError("it hung up"), ValueError("cannot be hashed")])
+def test_a_sealer_outlives_a_database_that_is_gone_and_a_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
     failures: list[int] = []
 
     def seal() -> int:
         if len(failures) < 2:
             failures.append(1)
-            raise DatabaseError("the server closed the connection")
+            raise fault
         return original()
 
     original = sealer.seal
     # A server that hangs up twice; tests/portal/test_database_away.py cuts a real one off.
     monkeypatch.setattr(sealer, "seal", seal)
+    monkeypatch.setattr(sealer, "AFTER_FAULT", 0)  # a bound made small
     rows.event()
     running = Sealer(pause=0.05)
     running.start()
