@@ -8,9 +8,9 @@ that somebody put into a field would open what it opens for whoever reads the tr
 import re
 from typing import Any
 
-#: Control characters, line and paragraph separators, direction marks and lone surrogates.
+#: Control characters, line and paragraph separators, direction marks, and what no text may hold.
 _HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 #: An API token; the token of a checkpoint link, and the signature of a file link.
 _SECRETS = re.compile(
@@ -18,6 +18,8 @@ _SECRETS = re.compile(
     r"|(?<![\w-])[\w-]{22}\.[0-9]{10,11}\.[a-z0-9]{1,16}\.[\w-]{43}"
     r"|(?<=[?&]s=)[\w-]{43}"
 )
+#: In text of several lines these are no harm.
+_BREAKS = str.maketrans("", "", "\r\n\t")
 REMOVED = "[secret removed]"
 #: Beyond it JSON carries no number from one program to another (RFC 8785, section 3.2.2.3).
 LARGEST = 2**53 - 1
@@ -29,6 +31,11 @@ LEFT_OUT = "[nested too deep]"
 def line(text: str) -> str:
     """The text in one line: hidden characters as escapes, secrets removed."""
     return _HIDDEN.sub(_escape, _SECRETS.sub(REMOVED, text))
+
+
+def hides(text: str, *, lines: bool = False) -> bool:
+    """Whether it holds what a line never shows; with `lines`, line breaks and tabs may stand."""
+    return bool(_HIDDEN.search(text.translate(_BREAKS) if lines else text))
 
 
 def value(given: Any, depth: int = _DEPTH) -> Any:

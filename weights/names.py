@@ -23,6 +23,10 @@ PATH_BYTES = 1024
 
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+#: Control characters, and the separators of lines and paragraphs.
+_BREAKING = {"Cc", "Zl", "Zp"}
+#: Beside those: XML has no way to write them, and a Metalink is XML.
+_NOT_IN_XML = re.compile(r"[\ufffe\uffff]")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)")
 
@@ -85,8 +89,10 @@ def _check_text(name: str) -> None:
         name.encode()
     except UnicodeEncodeError as error:
         raise InvalidName(f"{name!r} is not valid UTF-8; rename it") from error
-    if any(unicodedata.category(character) == "Cc" for character in name):
+    if any(unicodedata.category(character) in _BREAKING for character in name):
         raise InvalidName(f"{name!r} holds a control character; rename it")
+    if _NOT_IN_XML.search(name):
+        raise InvalidName(f"{name!r} holds a character that no list can name; rename it")
     if not unicodedata.is_normalized("NFC", name):
         normal = unicodedata.normalize("NFC", name)
         raise InvalidName(f"{name!r} is not in Unicode form NFC; rename it to {normal!r}")

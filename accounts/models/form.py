@@ -7,11 +7,12 @@ from django.db import models
 
 from accounts.extras import PREFIX as PREFIX
 from accounts.extras import Extra, Kind, Step
+from accounts.models.one_line import OneLineFields
 from accounts.models.tier import Tier
 from accounts.questions import LABELS
 
 
-class Question(models.Model):
+class Question(OneLineFields):
     """One extra question of a tier, as its owner keeps it in the admin.
 
     Changing one changes no application: a draft keeps the form version it was begun with.

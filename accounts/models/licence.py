@@ -7,8 +7,11 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from accounts import printable
+from accounts.models.one_line import OneLineFields
 
-class Licence(models.Model):
+
+class Licence(OneLineFields):
     """The terms of a release, under one name through all their versions."""
 
     slug = models.SlugField(unique=True)
@@ -22,6 +25,10 @@ class Licence(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def clean(self) -> None:
+        if printable.hides(self.attribution, lines=True):
+            raise ValidationError({"attribution": "Leave control characters and hidden marks out."})
+
     def in_force(self) -> "LicenceVersion | None":
         """The version that a person accepts today: the newest whose date has come."""
         return self.in_force_by(timezone.now()).first()
@@ -31,7 +38,7 @@ class Licence(models.Model):
         return self.versions.filter(effective_at__lte=now).order_by("-effective_at")
 
 
-class LicenceVersion(models.Model):
+class LicenceVersion(OneLineFields):
     """One frozen text. A change makes a new version; this one is never edited."""
 
     licence = models.ForeignKey(Licence, models.PROTECT, related_name="versions")

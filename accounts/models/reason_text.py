@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 
+from accounts.models.one_line import OneLineFields
 from accounts.reasons import RULES, Reason
 
 
@@ -15,7 +16,7 @@ class ReasonTextQuerySet(models.QuerySet["ReasonText"]):
         return words
 
 
-class ReasonText(models.Model):
+class ReasonText(OneLineFields):
     """One wording; a change adds a row, so that the history shows who said what when."""
 
     code = models.CharField(max_length=40, choices=Reason.choices)

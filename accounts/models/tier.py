@@ -6,10 +6,11 @@ from django_countries.fields import CountryField
 
 from accounts import duo
 from accounts.errors import InvalidValue
+from accounts.models.one_line import OneLineFields
 from accounts.tiers import AccessMode
 
 
-class Tier(models.Model):
+class Tier(OneLineFields):
     """Checkpoints, applications and grants name a tier; the tier holds the terms."""
 
     slug = models.SlugField(unique=True)

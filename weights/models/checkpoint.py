@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.access import tiers_open_to
 from accounts.models import RoleAssignment
+from accounts.models.one_line import OneLineFields
 from accounts.roles import PRIVATE_READERS
 from weights.names import can_exist
 
@@ -50,7 +51,7 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         return self.select_related("tier__licence", "family").filter(org=org, name=name).first()
 
 
-class Checkpoint(models.Model):
+class Checkpoint(OneLineFields):
     """A model in the catalogue, whether or not this portal holds its bytes.
 
     `facts` are the numbers shown on its page (layers, heads, d_model, parameters, …), each

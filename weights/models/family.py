@@ -2,8 +2,10 @@
 
 from django.db import models
 
+from accounts.models.one_line import OneLineFields
 
-class Family(models.Model):
+
+class Family(OneLineFields):
     """Paper, training facts, footprint and logbook that its checkpoints share."""
 
     slug = models.SlugField(unique=True)

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.models.one_line import OneLineFields
 from weights.models.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class KnownIssueQuerySet(models.QuerySet["KnownIssue"]):
         return self.filter(withdrawn_at=None, checkpoint__in=known)
 
 
-class KnownIssue(models.Model):
+class KnownIssue(OneLineFields):
     """A published statement about one checkpoint; corrected by another, or withdrawn."""
 
     class Kind(models.TextChoices):

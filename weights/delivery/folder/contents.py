@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import quote
 
+from accounts import printable
 from weights.manifests import signatures
 from weights.manifests.beside import name_beside
 from weights.models import Blob, CheckpointLink, File, Revision
@@ -81,14 +82,23 @@ class Folder:
         return Entry(name, len(content), digest, "", self.address + name)
 
     def notices(self) -> list[str]:
-        """Lines that go into every list: what this is, and the notice the licence demands."""
+        """Lines that go into every list: what this is, and the notice the licence demands.
+
+        None of them holds a line break or a control character, whatever stands in a record: a
+        line that breaks would leave its comment, and `download.sh` would run the rest.
+        """
         lines = [
             f"{self.repo_id}, revision {self.sha}",
             f"{len(self.entries)} files, {self.total_bytes} bytes",
             f"Licence: {self.licence_title}, {self.terms_url}",
             *self.attribution.splitlines(),
         ]
-        return [line.strip() for line in lines if line.strip()]
+        return [printable.line(line.strip()) for line in lines if line.strip()]
+
+    def copyright(self) -> str:
+        """The notice the licence demands in one line, or its title where it demands none."""
+        demanded = [line.strip() for line in self.attribution.splitlines() if line.strip()]
+        return printable.line(" ".join(demanded) or self.licence_title)
 
 
 def _entry(file: File, address: str) -> Entry:

@@ -73,7 +73,7 @@ def metalink(folder: Folder) -> str:
     root = ET.Element(f"{{{_METALINK}}}metalink")
     for entry in folder.everything():
         file = ET.SubElement(root, f"{{{_METALINK}}}file", name=entry.path)
-        _add(file, "copyright", folder.attribution or folder.licence_title)
+        _add(file, "copyright", folder.copyright())
         _add(file, "hash", entry.sha256, type="sha-256")
         _add(file, "size", str(entry.size))
         _add(file, "url", entry.url)
