@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.models import RoleAssignment, Tier, User
+from accounts.models import Grant, RoleAssignment, Tier, User
 from accounts.roles import PERMISSIONS, Role
 from accounts.views.people import signed_in
 
@@ -33,6 +33,24 @@ def covers(person: User, permission: str, tier: Tier | None) -> bool:
     """Whether the person has it for this tier; for None, for every tier there is."""
     tiers = own_tiers(person, permission)
     return tiers is None or (tier is not None and tier.pk in tiers)
+
+
+def may_hold_for(person: User, other: User) -> bool:
+    """Whether all that the other may do lies within what the person could assign.
+
+    Who sets somebody's password or address can act as they; so superusers alone do so for
+    superusers, and others for accounts whose roles and grants are of their own tiers.
+    """
+    if person.is_superuser:
+        return True
+    if other.is_superuser:
+        return False
+    tiers = own_tiers(person, "accounts.add_roleassignment")
+    if tiers is None:
+        return True
+    held = {one.tier_id for one in other.roles.all()}
+    held |= set(Grant.objects.unended().filter(user=other).values_list("tier_id", flat=True))
+    return held <= set(tiers)
 
 
 class OfOwnTiers(admin.ModelAdmin):

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import erasure, recent_sign_in
-from accounts.admin.own_tiers import OfOwnTiers, covers
+from accounts.admin.own_tiers import OfOwnTiers, covers, may_hold_for
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
 from accounts.models import ApiToken, AuditEvent, HolderRecord, RoleAssignment, User
@@ -78,6 +78,11 @@ class AccountAdmin(AsksAgain, UserAdmin):
     readonly_fields = ("public_id", "last_login", "date_joined")
     actions = ["erase"]
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """For accounts whose rights lie within one's own; others are shown."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or may_hold_for(signed_in(request), obj))
+
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.erase_user")
 
@@ -92,10 +97,13 @@ class AccountAdmin(AsksAgain, UserAdmin):
                 "checkbox": ACTION_CHECKBOX_NAME,
             }
             return TemplateResponse(request, "admin/accounts/user/erase.html", context)
+        by = signed_in(request)
         for person in queryset:
             name = person.username
             try:
-                erasure.erase(person, by=signed_in(request))
+                if not may_hold_for(by, person):
+                    raise NotAllowed("this account has rights beyond your own tiers")
+                erasure.erase(person, by=by)
             except NotAllowed as error:
                 self.message_user(request, f"{name}: {error}", messages.ERROR)
             else:
@@ -110,6 +118,8 @@ class AccountAdmin(AsksAgain, UserAdmin):
         if self.has_change_permission(request):
             recent_sign_in.demand(request, keep_what_was_sent=False)
         before = self.get_object(request, id)
+        if not self.has_change_permission(request, before):
+            raise PermissionDenied("this account has rights beyond your own tiers")
         answer = super().user_change_password(request, id, form_url)
         after = self.get_object(request, id)
         if before and after and before.password != after.password:

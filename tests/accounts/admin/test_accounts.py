@@ -1,0 +1,86 @@
+"""An administrator changes accounts whose rights lie within their own, and no other."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Tier, User
+from accounts.roles import Role
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+LIST = reverse("admin:accounts_user_changelist")
+
+
+def superuser(tier: Tier) -> User:
+    return factories.person("root", is_superuser=True, is_staff=True)
+
+
+def administrator_of_all(tier: Tier) -> User:
+    return factories.staff("all", Role.ADMINISTRATOR)
+
+
+def reviewer_of(tier: Tier) -> User:
+    return factories.staff("theirs", Role.REVIEWER, tier)
+
+
+def holder_of(tier: Tier) -> User:
+    return factories.grant(factories.person("holder"), tier).user
+
+
+Maker = Callable[[Tier], User]
+
+
+def changed(client: Client, person: User) -> set[int]:
+    """What the account's pages answer to a new password, a new address and an erasure."""
+    page = reverse("admin:accounts_user_change", args=[person.pk])
+    password = {"password1": "taken over 12345", "password2": "taken over 12345"}
+    answers = [
+        client.post(
+            reverse("admin:auth_user_password_change", args=[person.pk]),
+            {**password, "usable_password": "true"},
+        ),
+        client.post(page, {"username": person.username, "email": "mine@example.org"}),
+    ]
+    client.post(LIST, {"action": "erase", "_selected_action": [person.pk], "sure": "1"})
+    return {answer.status_code for answer in answers}
+
+
+def facts(person: User) -> tuple[object, ...]:
+    kept = User.objects.get(pk=person.pk)
+    return kept.password, kept.email, kept.is_active, kept.erased_at
+
+
+@pytest.mark.parametrize("make", [superuser, administrator_of_all, reviewer_of, holder_of])
+def test_an_administrator_of_one_tier_changes_nobody_with_rights_beyond_it(
+    make: Maker, client: Client, gated_tier: Tier
+) -> None:
+    person = make(factories.tier("another"))
+    before = facts(person)
+    client.force_login(factories.staff("local", Role.ADMINISTRATOR, gated_tier))
+    assert client.get(reverse("admin:accounts_user_change", args=[person.pk])).status_code == 200
+    assert changed(client, person) == {403}
+    assert facts(person) == before
+
+
+def test_an_administrator_of_all_tiers_changes_no_superuser(
+    client: Client, administrator: User, gated_tier: Tier
+) -> None:
+    root = superuser(gated_tier)
+    before = facts(root)
+    client.force_login(administrator)
+    assert changed(client, root) == {403}
+    assert facts(root) == before
+
+
+@pytest.mark.parametrize("make", [reviewer_of, holder_of])
+def test_an_administrator_changes_accounts_of_their_own_tier(
+    make: Maker, client: Client, gated_tier: Tier
+) -> None:
+    person = make(gated_tier)
+    client.force_login(factories.staff("local", Role.ADMINISTRATOR, gated_tier))
+    assert changed(client, person) == {302}
+    assert facts(person)[:2] != (person.password, person.email)
