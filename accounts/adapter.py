@@ -41,14 +41,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Write allauth's message into the outbox in the transaction of its cause."""
         site = {"name": settings.SITE_NAME, "domain": urlsplit(settings.PUBLIC_URL).netloc}
+        said = _on_our_origin(context)
         message = self.render_mail(
             template_prefix,
             email,
-            {
-                "current_site": site,
-                "PUBLIC_URL": settings.PUBLIC_URL,
-                **_on_our_origin(context),
-            },
+            {"current_site": site, "PUBLIC_URL": settings.PUBLIC_URL, **said},
         )
         user = context.get("user")
         outbox.enqueue(
@@ -58,7 +55,15 @@ class AccountAdapter(DefaultAccountAdapter):
             message.subject,
             str(message.body),
             recipient=user if user is not None and user.pk else None,
+            secret=_secret(said),
         )
+
+
+def _secret(said: dict[str, Any]) -> str:
+    """What in the message opens an account: a code, or the address that holds a key."""
+    if "key" not in said:
+        return str(said.get("code", ""))
+    return str(said.get("password_reset_url") or said.get("activate_url") or said["key"])
 
 
 def _on_our_origin(context: dict[str, Any]) -> dict[str, Any]:

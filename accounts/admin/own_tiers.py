@@ -86,3 +86,12 @@ class OfOwnTiers(admin.ModelAdmin):
             record = record if name == "pk" else getattr(record, name)
         tier: Tier | None = record
         return tier
+
+
+class OfAllTiers(admin.ModelAdmin):
+    """Records that name no tier: shown to those whose role is for every one."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = super().has_view_permission(request, obj)
+        needed = f"{self.opts.app_label}.view_{self.opts.model_name}"
+        return allowed and covers(signed_in(request), needed, None)

@@ -16,6 +16,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):
             raise Http404("there is no such record here")
         return found
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """What a page doesn't show is not found out by a filter in its address either."""
+        if lookup.partition("__")[0] in (self.exclude or ()):
+            return False
+        allowed: bool = super().lookup_allowed(lookup, value, request)
+        return allowed
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -24,8 +24,9 @@ class OutgoingMail(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
-    #: What stands where a secret was, and where words that are not kept any more were.
+    #: What stands where a secret was, where one is not shown, and where words are not kept.
     BLOTTED = "[removed after sending]"
+    HIDDEN = "[for its recipient alone]"
     REMOVED = "[removed]"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -59,6 +60,10 @@ class OutgoingMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.to}"
+
+    @property
+    def text_without_secret(self) -> str:
+        return self.text.replace(self.secret, self.HIDDEN) if self.secret else self.text
 
     @property
     def keeps_its_words(self) -> bool:
