@@ -8,7 +8,7 @@ as a zip or a pickle. What nothing here understands is kept and said to be not i
 import io
 from pathlib import PurePosixPath
 
-from weights.inspection import pickles, safetensors_file, torch_legacy, torch_zip
+from weights.inspection import pickles, safetensors_file, tar_file, torch_legacy, torch_zip
 from weights.inspection.pickles import Allowed
 from weights.inspection.source import Source, Window
 from weights.inspection.verdict import Refused, Verdict
@@ -77,6 +77,8 @@ _KINDS = {SAFETENSORS: safetensors_file.KIND, PICKLE: "PyTorch or pickle"}
 
 def _pickle(source: Source, allowed: Allowed) -> Verdict:
     head = source.read(0, HEAD)
+    if tar_file.is_tar(head):
+        raise Refused("it is a tar archive, whose members `torch.load` unpickles; save it as a zip")
     if torch_zip.is_zip(source):
         return torch_zip.inspect(source, allowed)
     if head.startswith(torch_legacy.MAGIC):
