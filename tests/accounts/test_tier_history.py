@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from accounts import tier_changes
-from accounts.models import AuditEvent, Tier, TierChange, User
+from accounts.models import AuditEvent, RoleAssignment, Tier, TierChange, User
 from accounts.ready_made import READY_MADE
+from accounts.roles import Role
 from accounts.tiers import AccessMode
 from tests import factories
 from tests.weights.api.asking import Script
@@ -140,6 +141,28 @@ def test_lowering_the_gate_needs_no_second_word(
     sent = {**form_of(client, page), "tier": open_tier.pk, "facts": "{}"}
     assert client.post(page, sent).status_code == 302
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == open_tier
+
+
+@pytest.mark.one_database
+def test_a_release_owner_moves_a_checkpoint_among_their_own_tiers_alone(
+    client: Client, store: object, gated_tier: Tier
+) -> None:
+    owner = factories.staff("local", Role.RELEASE_OWNER, gated_tier)
+    RoleAssignment.objects.assign(owner, Role.RELEASE_OWNER, factories.tier("second"))
+    foreign = factories.tier("foreign")
+    checkpoint = factories.published("acme/weights", gated_tier).checkpoint
+    client.force_login(owner)
+    page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
+    assert set(client.get(page).context["adminform"].form.fields["tier"].queryset) == set(
+        Tier.objects.filter(slug__in=[gated_tier.slug, "second"])
+    )
+    sent = {**form_of(client, page), "facts": "{}"}
+    refused = client.post(page, {**sent, "tier": foreign.pk})
+    assert "Select a valid choice" in refused.text
+    assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
+    second = Tier.objects.get(slug="second")
+    assert client.post(page, {**sent, "tier": second.pk}).status_code == 302
+    assert Checkpoint.objects.get(pk=checkpoint.pk).tier == second
 
 
 def test_a_tier_that_is_made_stricter_asks_first_too(

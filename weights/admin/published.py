@@ -1,13 +1,16 @@
 """The staff's view of what is published: families, checkpoints, revisions, their files and keys."""
 
+from typing import Any, ClassVar
+
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from accounts import tier_changes
-from accounts.admin.own_tiers import OfOwnTiers
+from accounts.admin.own_tiers import OfOwnTiers, covers, own_tiers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
@@ -31,6 +34,16 @@ class FamilyAdmin(ReadOnlyAdmin):
 
 
 class CheckpointForm(ConfirmRaise, forms.ModelForm):
+    #: The tiers of whoever fills it in; None for all of them.
+    tiers: ClassVar[list[int] | None] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """A checkpoint moves among the tiers of one's roles alone."""
+        super().__init__(*args, **kwargs)
+        field = self.fields.get("tier")
+        if isinstance(field, forms.ModelChoiceField) and self.tiers is not None:
+            field.queryset = Tier.objects.filter(pk__in=self.tiers)
+
     def raised(self) -> str:
         tier = self.cleaned_data.get("tier")
         if tier is None or self.instance.published_at is None:
@@ -71,9 +84,20 @@ class CheckpointAdmin(OfOwnTiers):
         known = Checkpoint.objects.visible_to(signed_in(request))
         return super().get_queryset(request).filter(pk__in=known).select_related("tier", "family")
 
+    def get_form(
+        self, request: HttpRequest, obj: Checkpoint | None = None, change: bool = False, **kw: Any
+    ) -> type[forms.ModelForm]:
+        tiers = own_tiers(signed_in(request), "weights.change_checkpoint")
+        made: type[forms.ModelForm] = super().get_form(request, obj, change, **kw)
+        return type(made.__name__, (made,), {"tiers": tiers})
+
     def save_model(
         self, request: HttpRequest, obj: Checkpoint, form: ModelForm, change: bool
     ) -> None:
+        stands = Checkpoint.objects.select_related("tier").get(pk=obj.pk).tier
+        by = signed_in(request)
+        if not all(covers(by, "weights.change_checkpoint", one) for one in (stands, obj.tier)):
+            raise PermissionDenied("you move checkpoints among your own tiers alone")
         checkpoint_tiers.keep(obj, by=signed_in(request))
         AuditEvent.record(
             "checkpoint.changed",
