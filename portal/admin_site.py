@@ -49,6 +49,12 @@ class PortalAdminSite(AdminSite):
         facts = {"health": health.lines(), **(extra_context or {})}
         return super().index(request, facts)
 
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """As for everybody: with the account's limits, event and mail."""
+        return redirect("account_change_password")
+
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -370,6 +370,17 @@ def test_a_token_decides_access_requests_only_for_staff_with_a_second_factor(
     assert (Grant.objects.count() > grants) == (has_factor and call != "list")
 
 
+def test_the_admin_changes_no_password_beside_the_accounts_own_page(
+    administrator: User, client: Client
+) -> None:
+    client.force_login(administrator)
+    new = {"new_password1": "another pass 12", "new_password2": "another pass 12"}
+    said = {"old_password": factories.PASSWORD, **new}
+    answer = client.post("/admin/password_change/", said)
+    assert (answer.status_code, answer["Location"]) == (302, reverse("account_change_password"))
+    assert User.objects.get(pk=administrator.pk).check_password(factories.PASSWORD)
+
+
 def test_the_admin_carries_the_portals_icon(client: Client) -> None:
     client.force_login(factories.staff("walker", A))
     assert "img/icon.svg" in client.get(reverse("admin:index")).text
