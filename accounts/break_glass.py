@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import emails
-from accounts.errors import AlreadyHeld, InvalidValue
+from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
 from accounts.models import Grant, Tier, User
 from accounts.turns import take_turn
 
@@ -18,8 +18,11 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
     """A grant under the licence in force; the same one again if it stands already.
 
     Raises InvalidValue for an open tier, an empty reason or a term outside 1 to 3660 days,
-    and AlreadyHeld while a grant of another origin or a suspended one stands.
+    NotAllowed to who would give it to themselves, and AlreadyHeld while a grant of another
+    origin or a suspended one stands.
     """
+    if by is not None and by.pk == user.pk:
+        raise NotAllowed("nobody gives access to themselves; ask another lead reviewer")
     if not tier.is_gated:
         raise InvalidValue(f"the tier {tier.slug!r} is open: nobody needs a grant for it")
     _demand_reason(reason)

@@ -226,8 +226,13 @@ class Grant(models.Model):
 
     @transaction.atomic
     def resume(self, *, by: "User | None") -> None:
-        """End a suspension; the grant keeps its end. Raises NotAllowed, TransitionRefused."""
+        """End a suspension; the grant keeps its end.
+
+        Raises NotAllowed, to its holder too, and TransitionRefused.
+        """
         self._demand_keeper(by)
+        if by is not None and by.pk == self.user_id:
+            raise NotAllowed("nobody resumes their own access; ask another lead reviewer")
         self._resume(Grant.objects.all(), by)
 
     @transaction.atomic

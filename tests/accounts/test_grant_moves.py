@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import grant_clock
+from accounts import break_glass, grant_clock
 from accounts.access import tiers_open_to
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, Grant, OutgoingMail, RoleAssignment, Tier, User
@@ -52,6 +52,18 @@ def test_a_suspension_closes_the_tier_until_it_is_resumed(
     assert grant.tier in tiers_open_to(grant.user)
     done = [(event.action, event.actor_name) for event in AuditEvent.objects.about(grant)]
     assert done[1:] == [("grant.suspended", "lead"), ("grant.resumed", "lead")]
+
+
+def test_nobody_resumes_their_own_access_nor_gives_it_to_themselves(
+    gated_tier: Tier, lead_reviewer: User
+) -> None:
+    with pytest.raises(NotAllowed, match="themselves"):
+        break_glass.give(lead_reviewer, gated_tier, days=9, reason="to look", by=lead_reviewer)
+    own = factories.grant(lead_reviewer, gated_tier)
+    own.suspend(by=None, reason="we look into a leak")
+    with pytest.raises(NotAllowed, match="nobody resumes their own"):
+        own.resume(by=lead_reviewer)
+    assert Grant.objects.get(pk=own.pk).is_held
 
 
 def test_holder_and_leads_are_mailed_at_each_suspension(grant: Grant, lead_reviewer: User) -> None:
