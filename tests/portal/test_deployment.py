@@ -8,16 +8,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request
 
 import pytest
 import yaml
 
-from accounts.models import Tier
+from accounts.models import Tier, User
 from portal import processes, weak_settings
 from tests import factories, s3, services, tools
 from tests.front import NGINX, Front, ask
 from tests.live import ROOT
+from weights.delivery import links
 
 pytestmark = pytest.mark.one_database
 
@@ -306,12 +308,40 @@ def test_the_log_of_nginx_holds_no_secret_of_a_link(
     store: Path, open_tier: Tier, start_front: Callable[..., Front]
 ) -> None:
     front = start_front()
-    front.get("/d/very-secret-token/model.safetensors")
-    front.get("/%64/very-secret-token/model.safetensors")  # the portal takes it for the same
-    front.get("/f/acme/small/x/y?e=1&k=t1&s=very-secret-signature")
-    services.wait_until(lambda: "/f/acme" in front.log.read_text(), "the log")
-    assert "very-secret" not in front.log.read_text()
-    assert "/d/-" in front.log.read_text()
+    token = f"very-secret-{'x' * 10}.1234567890.t1.{'y' * 43}"
+    secrets = (
+        *("/d/very-secret-token/model.safetensors", "/d%2Fvery-secret-token/x"),
+        *("/%64/very-secret-token/model.safetensors", "//d/very-secret-token/x"),
+        *("/./d/very-secret-token/x", f"/x/../d/{token}/x", f"/D/{token}/x"),
+        "/f/acme/small/x/y?e=1&k=t1&s=very-secret-signature",
+        *("/accounts/password/reset/key/1-very-secret/", "/accounts/confirm-email/very-secret/"),
+    )
+    for path in secrets:
+        front.get(path)
+    front.portal.kill("web")
+    ask(Request(f"{front.store_url}/bucket/x?X-Amz-Signature=very-secret"))
+    for path in secrets:
+        assert front.get(path)[0] == 502
+    assert front.get("/last")[0] == 502
+    services.wait_until(lambda: "/last" in front.log.read_text(), "the log")
+    log = front.log.read_text()
+    assert log.count("connect() failed") == 1, "of the last, which holds no secret"
+    assert "very-secret" not in log
+    assert log.count("/d/-") == 12
+    assert log.count("/accounts/-") == 4
+
+
+@pytest.mark.requirement("UR-15")
+@pytest.mark.needs("nginx")
+def test_a_blob_that_nginx_cannot_open_tells_no_link(
+    store: Path, applicant: User, open_tier: Tier, start_front: Callable[..., Front]
+) -> None:
+    front = start_front(ACCEL_LOCATION="/blobs/not-here/")
+    factories.published("acme/small", open_tier)
+    folder = urlsplit(links.issue_now(applicant, "acme/small", 1)).path
+    assert front.get(f"{folder}model.safetensors")[0] >= 400
+    services.wait_until(lambda: "/d/-" in front.log.read_text(), "the log")
+    assert folder.split("/")[2] not in front.log.read_text()
 
 
 @pytest.mark.needs("nginx")
