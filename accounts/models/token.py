@@ -22,7 +22,7 @@ class Scope(models.TextChoices):
     """docs/requirements.md, TK-3. Every token reads open checkpoints; none includes another."""
 
     READ = "read", "Read open checkpoints"
-    READ_GATED = "read-gated", "Download gated checkpoints"
+    READ_GATED = "read-gated", "Apply for gated checkpoints, and download them"
     WRITE = "write", "Publish"
     ADMIN = "admin", "Decide access requests"
 

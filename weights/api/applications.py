@@ -19,11 +19,11 @@ from accounts.moves import Status
 from accounts.questions import LABELS
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
-from weights.api.authentication import ApiRequest, BearerToken, person
+from weights.api.authentication import ApiRequest, BearerToken, GatedToken, person
 from weights.api.finding import tier_named
 from weights.api.problems import ROOT, Fault, Refused
 
-router = Router(tags=["Applications and grants"], auth=BearerToken())
+router = Router(tags=["Applications and grants"], auth=GatedToken())
 
 #: What an applicant can do from each state.
 _MOVES = {
@@ -45,6 +45,7 @@ _LARGEST = 2**63 - 1
     READ,
     "/grants",
     response=answers(list[schemas.GrantTold]),
+    auth=BearerToken(),
     summary="List my grants",
 )
 def grant_list(request: ApiRequest) -> list[schemas.GrantTold]:

@@ -47,6 +47,27 @@ class BearerToken(OptionalToken):
         return caller
 
 
+class GatedToken(BearerToken):
+    """A valid token that may act in what concerns gated tiers: apply, accept, give back.
+
+    One that reads open checkpoints, or named ones alone, was not made for that: whoever finds
+    it must not be able to end its owner's access, or bind them to a licence.
+    """
+
+    openapi_description = "A token of scope `read-gated` that is not limited to checkpoints."
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller = super().__call__(request)
+        token = caller.token
+        if token is None or Scope.READ_GATED not in token.scopes or token.repositories:
+            raise Refused(
+                Refusal.TOKEN_SCOPE,
+                "This takes a token of scope read-gated that is not limited to checkpoints; make"
+                f" one at {settings.PUBLIC_URL}/settings/tokens/",
+            )
+        return caller
+
+
 def person(request: ApiRequest) -> User:
     """Whose token was sent, behind BearerToken."""
     return cast(User, request.auth.user)

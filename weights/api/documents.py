@@ -12,10 +12,10 @@ from accounts.models import Application, Attachment
 from accounts.views.applications.documents import as_download
 from weights.api import schemas
 from weights.api.answers import READ, answers
-from weights.api.authentication import ApiRequest, BearerToken, person
+from weights.api.authentication import ApiRequest, GatedToken, person
 from weights.api.problems import Refused
 
-router = Router(tags=["Applications and grants"], auth=BearerToken())
+router = Router(tags=["Applications and grants"], auth=GatedToken())
 
 _BINARY = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 

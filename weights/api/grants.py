@@ -7,10 +7,10 @@ from ninja import Router
 from accounts.models import Grant
 from weights.api import schemas
 from weights.api.answers import answers
-from weights.api.authentication import ApiRequest, BearerToken, person
+from weights.api.authentication import ApiRequest, GatedToken, person
 from weights.api.problems import Refused
 
-router = Router(tags=["Applications and grants"], auth=BearerToken())
+router = Router(tags=["Applications and grants"], auth=GatedToken())
 
 
 @router.post(

@@ -19,7 +19,7 @@ EXTRA = {"extra_funding": "A national fund", "extra_hardware": "8 x 80 GB A100"}
 
 @pytest.fixture
 def script(applicant: User) -> Script:
-    return Script(applicant)
+    return Script(applicant, "read-gated")
 
 
 @pytest.fixture
@@ -125,11 +125,13 @@ def test_what_is_no_document_of_this_form_is_refused(script: Script, draft: str)
 @pytest.mark.requirement("WB-8")
 def test_documents_of_others_do_not_exist(script: Script, draft: str, reviewer: User) -> None:
     document = told(send(script, draft), 201)
-    other = Script(factories.person())
+    other = Script(factories.person(), "read-gated")
     assert other.get(f"/applications/documents/{document['id']}", 404)
     assert told(send(other, draft), 404)["code"] == "application_not_found"
     # Staff reads on the review page, where it is recorded; a token is no second door.
-    assert Script(reviewer, "admin").get(f"/applications/documents/{document['id']}", 404)
+    assert Script(reviewer, "read-gated", "admin").get(
+        f"/applications/documents/{document['id']}", 404
+    )
 
 
 def test_an_ended_application_is_copied_as_a_new_draft(script: Script, gated_tier: Tier) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from accounts.models import Application, Tier, User
+from accounts.models import Application, Grant, Tier, User
 from accounts.questions import LABELS
 from tests import factories
 from tests.weights.api.asking import ROOT, Script, told
@@ -20,7 +20,7 @@ ANSWERS = {key: value for key, value in factories.ANSWERS.items() if key != "lic
 
 @pytest.fixture
 def script(applicant: User) -> Script:
-    return Script(applicant)
+    return Script(applicant, "read-gated")
 
 
 @pytest.fixture
@@ -157,6 +157,30 @@ def test_applications_of_others_do_not_exist(draft: str, other_person: User) -> 
     assert other.post(f"{draft}/withdraw", status=404)["code"] == "application_not_found"
 
 
+@pytest.mark.requirement("TK-3")
+def test_a_token_for_open_or_named_checkpoints_does_not_act_for_its_owner(
+    draft: str, applicant: User, gated_tier: Tier
+) -> None:
+    held = factories.grant(applicant, gated_tier)
+    for script in (
+        Script(applicant),
+        Script(applicant, "write", "admin"),
+        Script(applicant, "read-gated", repositories=["acme/gated"]),
+    ):
+        assert len(script.get("/grants")) == 1
+        for refused in (
+            script.get("/applications", 403),
+            script.get(draft, 403),
+            script.put(f"{draft}/answers", {"answers": {}, "seen_version": 0}, 403),
+            script.post(f"{draft}/submit", {}, 403),
+            script.post(f"{draft}/withdraw", status=403),
+            script.post("/grants", {"tier": gated_tier.slug, "licence_sha256": "0" * 64}, 403),
+            script.post(f"/grants/{held.public_id}/surrender", status=403),
+        ):
+            assert refused["code"] == "token_scope"
+    assert Grant.objects.live().filter(pk=held.pk).exists()
+
+
 def test_strangers_have_neither_applications_nor_grants(draft: str, gated_tier: Tier) -> None:
     for path in ("/applications", "/grants", draft):
         assert Script().get(path, 401)["code"] == "login_required"
@@ -178,7 +202,7 @@ def test_who_holds_access_or_may_not_apply_is_told_so(
     assert begin("/applications", {"tier": open_tier.slug}, 422)["code"] == "invalid_value"
     factories.grant(applicant, gated_tier)
     assert begin("/applications", {"tier": gated_tier.slug}, 409)["code"] == "already_held"
-    unconfirmed = Script(factories.person(confirmed=False))
+    unconfirmed = Script(factories.person(confirmed=False), "read-gated")
     said = unconfirmed.post("/applications", {"tier": gated_tier.slug}, 403)
     assert said["code"] == "not_allowed"
 

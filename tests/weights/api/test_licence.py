@@ -99,9 +99,9 @@ def test_a_reviewed_tier_takes_an_application_and_an_open_one_nothing(
 
 
 def test_who_may_not_hold_it_accepts_in_vain(tier: Tier) -> None:
-    unconfirmed = Script(factories.person("new", confirmed=False))
+    unconfirmed = Script(factories.person("new", confirmed=False), "read-gated")
     assert unconfirmed.post("/grants", acceptance(tier), 403)["code"] == "not_allowed"
-    suspended = Script(factories.person("held", suspended_at=timezone.now()))
+    suspended = Script(factories.person("held", suspended_at=timezone.now()), "read-gated")
     assert suspended.post("/grants", acceptance(tier), 403)["code"] == "not_allowed"
     assert Script().post("/grants", acceptance(tier), 401)["code"] == "login_required"
     assert not Grant.objects.exists()

@@ -93,7 +93,7 @@ def test_an_invalid_token_opens_nothing_not_even_what_is_public(applicant: User)
 
 
 def test_an_expired_token_says_so(applicant: User) -> None:
-    script = Script(applicant)
+    script = Script(applicant, "read-gated")
     ApiToken.objects.update(expires_at="2020-01-01T00:00:00Z")
     assert script.get("/grants", 401)["code"] == "token_expired"
 
@@ -106,7 +106,7 @@ def post(applicant: User, body: bytes, kind: str = "application/json", **headers
         f"{ROOT}/applications",
         body,
         content_type=kind,
-        headers=Script(applicant).headers | headers,
+        headers=Script(applicant, "read-gated").headers | headers,
     )
     return response.status_code, problem(response)["code"]
 
