@@ -12,7 +12,7 @@ from weights.inspection import kinds, tar_file
 from weights.inspection.allowed import allowed
 from weights.inspection.source import BytesSource
 
-pytestmark = [pytest.mark.one_database, pytest.mark.requirement("IN-5")]
+pytestmark = pytest.mark.one_database
 
 HOSTILE = tar_corpus.hostile()
 
@@ -26,6 +26,7 @@ def opens(content: bytes) -> bool:
         return False
 
 
+@pytest.mark.requirement("IN-5")
 @pytest.mark.parametrize("label", HOSTILE)
 @pytest.mark.parametrize("name", ["model.pt", "pytorch_model.bin", "a.pkl"])
 def test_in_st_a_tar_archive_is_refused_whatever_it_looks_like(label: str, name: str) -> None:
