@@ -16,7 +16,13 @@ MEMORY, CPU_SECONDS, MOST_OBJECTS = 768 * 2**20, 10, 500_000
 
 #: Keys and values by which a document runs something, reaches outside, or carries a file.
 _SCRIPT_KEYS = {"/JS", "/XFA"}
-_EMBEDDING_KEYS = {"/EF", "/EmbeddedFiles", "/RichMediaContent", "/RichMediaSettings"}
+_EMBEDDING_KEYS = {
+    "/Collection",
+    "/EF",
+    "/EmbeddedFiles",
+    "/RichMediaContent",
+    "/RichMediaSettings",
+}
 _ACTIONS = {
     "/JavaScript": "scripts",
     "/Rendition": "scripts",
@@ -25,8 +31,11 @@ _ACTIONS = {
     "/SubmitForm": "launch",
     "/ImportData": "launch",
     "/GoToR": "launch",
+    "/Thread": "launch",
     "/GoToE": "embedded",
 }
+#: Where a link may lead; others open programs or files of whoever reads.
+_LINKS = ("http:", "https:", "mailto:")
 _KINDS = {
     "/EmbeddedFile": "embedded",
     "/FileAttachment": "embedded",
@@ -95,6 +104,19 @@ def _judge(found: Any) -> None:
         word = meanings.get(str(found[key])) if key in keys else None
         if word:
             raise Wrong(word)
+    if isinstance(found, pikepdf.Stream) and "/F" in keys:  # its content stands in another file
+        raise Wrong("launch")
+    if "/URI" in keys and not _is_a_plain_link(found["/URI"]):
+        raise Wrong("launch")
+
+
+def _is_a_plain_link(value: Any) -> bool:
+    """An address of the web or of mail, or the dictionary of a document's base address."""
+    if isinstance(value, pikepdf.Dictionary):
+        return "/Base" not in value.keys() or _is_a_plain_link(value["/Base"])  # noqa: SIM118
+    address = "".join(str(value).split()).lower()
+    scheme, colon, _ = address.partition(":")
+    return address.startswith(_LINKS) or not colon or "/" in scheme
 
 
 def _limit() -> None:

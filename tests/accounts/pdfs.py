@@ -89,6 +89,11 @@ def _rich_media(document: pikepdf.Pdf, page: Any) -> None:
     _annotation(document, page, Subtype=Name.RichMedia)
 
 
+def _elsewhere(document: pikepdf.Pdf, page: Any) -> None:
+    page.Contents = document.make_stream(b"")
+    page.Contents.F = Dictionary(FS=Name.URL, F=String("http://x.example/content"))
+
+
 def _goto_page(document: pikepdf.Pdf, page: Any) -> None:
     document.Root.OpenAction = Dictionary(S=Name.GoTo, D=Array([page, Name.Fit]))
 
@@ -98,6 +103,8 @@ HARMLESS: dict[str, bytes] = {
     "one written by hand": raw(b""),
     "a blank page": pdf(),
     "a link to a page of the web": pdf(_action(S=Name.URI, URI=String("https://example.org"))),
+    "a link without a scheme": pdf(_action(S=Name.URI, URI=String("example.org/a:b"))),
+    "a link to an address": pdf(_action(S=Name.URI, URI=String("mailto:a@example.org"))),
     "opening at a page": pdf(_goto_page),
     "objects packed in streams": pdf(object_stream_mode=pikepdf.ObjectStreamMode.generate),
 }
@@ -119,6 +126,11 @@ HOSTILE: dict[str, tuple[str, bytes]] = {
     "a form with scripts of its own": ("scripts", pdf(_xfa)),
     "a program to launch": ("launch", pdf(_action(S=Name.Launch, F=String("calc.exe")))),
     "a file elsewhere": ("launch", pdf(_action(S=Name.GoToR, F=String(r"\\host\share")))),
+    "an article elsewhere": ("launch", pdf(_action(S=Name.Thread, F=String(r"\\host\share")))),
+    "a page that stands elsewhere": ("launch", pdf(_elsewhere)),
+    "a link to a file": ("launch", pdf(_action(S=Name.URI, URI=String("file://host/share")))),
+    "a link that runs": ("launch", pdf(_action(S=Name.URI, URI=String(" java\nscript:f()")))),
+    "a portfolio": ("embedded", raw(b"/Collection << /Type /Collection /View /D >>")),
     "a form sent elsewhere": ("launch", pdf(_action(S=Name.SubmitForm, F=String("http://x")))),
     "an embedded file": ("embedded", pdf(_embedded)),
     "a file in a note": ("embedded", pdf(_attached)),
