@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from accounts import request_facts
 from accounts.error_pages import error_page
+from portal.plain_heads import REFUSED_CHARSET
 from weights.delivery.serving import problem
 
 #: Below these, each address names its own methods.
@@ -43,12 +44,16 @@ class SurfaceMiddleware:
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:
-    """The answer to what no address takes: a compressed body, or a method that no page has.
+    """The answer to what no address takes: a body that is compressed or in a charset that is not
+    read here, or a method that no page has.
 
     TRACE would send a caller's cookies and tokens back.
     """
     if "HTTP_CONTENT_ENCODING" in request.META:
         message = "Send the body as it is, not compressed."
+        return problem(415, "unsupported_media_type", message, request)
+    if charset := request.META.get(REFUSED_CHARSET):
+        message = f"Send text in UTF-8; the charset {charset!r} is not taken."
         return problem(415, "unsupported_media_type", message, request)
     if request.method in PAGE_METHODS or _is_for_scripts(request.path_info):
         return None

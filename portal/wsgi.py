@@ -6,10 +6,11 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from portal.chunked import MeasuredBodies
+from portal.plain_heads import PlainHeads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 
-application = MeasuredBodies(get_wsgi_application())
+application = PlainHeads(MeasuredBodies(get_wsgi_application()))
 # The views are imported here and not by the first caller, who would wait for them.
 get_resolver().reverse_dict  # noqa: B018
 
