@@ -12,7 +12,7 @@ def live_grant(user: User, tier: Tier) -> Grant | None:
     return (
         Grant.objects.live(timezone.now())
         .filter(user=user, tier=tier)
-        .select_related("licence_version")
+        .select_related("licence_version__licence")
         .first()
     )
 

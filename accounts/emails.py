@@ -330,7 +330,13 @@ def licence_key(kind: str, version: "LicenceVersion") -> str:
 
 def _licence(grant: "Grant", kind: str, version: "LicenceVersion") -> bool:
     key = licence_key(kind, version).removeprefix(f"{kind}:") + str(grant.pk)
-    return _to_holder(grant, kind, key=key, version=version, before=grant.licence_version)
+    context = {
+        "version": version,
+        "before": grant.licence_version,
+        "ends": version.notice_ends_since(grant.tier.licence_since),
+        "is_another": grant.licence_version.licence_id != version.licence_id,
+    }
+    return _to_holder(grant, kind, key=key, **context)
 
 
 def _to_leads(grant: "Grant", what: str, event: "AuditEvent", receipt: "Receipt") -> None:

@@ -3,9 +3,18 @@
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django_countries import countries
 
-from accounts.models import AuditEvent, LicenceVersion, RoleAssignment, Tier, TierChange, User
+from accounts.models import (
+    AuditEvent,
+    Licence,
+    LicenceVersion,
+    RoleAssignment,
+    Tier,
+    TierChange,
+    User,
+)
 from accounts.roles import Role
 from accounts.tiers import AccessMode
 
@@ -36,6 +45,9 @@ _STRICTNESS = [AccessMode.OPEN, AccessMode.CLICK_THROUGH, AccessMode.REVIEWED]
 def keep(tier: Tier, *, by: User | None) -> TierChange | None:
     """Save a new or changed tier; None where nothing of it changed."""
     before = Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
+    if before is not None and before.licence_id != tier.licence_id:
+        tier.licence_since = timezone.now()
+        _announce_again(tier.licence)
     tier.save()
     kept = Tier.objects.select_related("licence").get(pk=tier.pk)
     old, new = shown(before) if before else {}, shown(kept)
@@ -109,6 +121,13 @@ def shown(tier: Tier) -> dict[str, str]:
         ),
         "inspected_only": "inspected ones only" if tier.inspected_only else "all",
     }
+
+
+def _announce_again(licence: Licence) -> None:
+    """Have the tier's holders told of the text in force, also where others were told before."""
+    text = licence.in_force()
+    if text is not None:
+        LicenceVersion.objects.filter(pk=text.pk).update(announced_at=None, reminded_at=None)
 
 
 def _move(label: str, tier: Tier) -> dict[str, str]:

@@ -185,13 +185,35 @@ class Grant(models.Model):
         """Suspended, and not past its end."""
         return self.state == self.State.SUSPENDED and self.expires_at > timezone.now()
 
-    def licence_holds(self, now: datetime, texts: Iterable["LicenceVersion"]) -> bool:
-        """Whether the accepted text is the newest of `texts`, or the notice of all newer ones runs.
+    def licence_holds(self, now: datetime, tier: "Tier", texts: Iterable["LicenceVersion"]) -> bool:
+        """Whether the text accepted for `tier` is in force, or the notice of every later one runs.
 
         `texts` are those of the tier's licence that have come into force by `now`.
         """
-        accepted = self.licence_version.effective_at
-        return all(now < text.notice_ends for text in texts if text.effective_at > accepted)
+        ends = self.acceptance_ends(tier, texts)
+        return ends is None or now < ends
+
+    def acceptance_ends(self, tier: "Tier", texts: Iterable["LicenceVersion"]) -> datetime | None:
+        """From when the accepted text no longer counts; None while no other has replaced it."""
+        since = tier.licence_since
+        replacing = self._replacing(tier, list(texts))
+        return min((text.notice_ends_since(since) for text in replacing), default=None)
+
+    def _replacing(self, tier: "Tier", texts: list["LicenceVersion"]) -> list["LicenceVersion"]:
+        """Which of `texts` have to be accepted in place of the accepted one.
+
+        Of the tier's licence those that came later. Of another licence that the tier was put
+        under: the one that was in force then, and those since; all where nobody knows when.
+        """
+        accepted = self.licence_version
+        if accepted.licence_id == tier.licence_id:
+            return [text for text in texts if text.effective_at > accepted.effective_at]
+        since = tier.licence_since
+        if since is None:
+            return texts
+        came = [text for text in texts if text.effective_at > since]
+        stood = [text for text in texts if text.effective_at <= since]
+        return came + sorted(stood, key=lambda text: text.effective_at)[-1:]
 
     # -- moves: each guarded, audited and told -------------------------------------------
 

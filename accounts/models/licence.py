@@ -100,6 +100,11 @@ class LicenceVersion(OneLineFields):
         """From when grants of older texts refuse until this one is accepted."""
         return self.effective_at + timedelta(days=self.notice_days)
 
+    def notice_ends_since(self, since: datetime | None) -> datetime:
+        """The same where the licence applies `since` then, which may be later than the text."""
+        begins = max(self.effective_at, since or self.effective_at)
+        return begins + timedelta(days=self.notice_days)
+
     @property
     def is_urgent(self) -> bool:
         return self.notice_days == 0

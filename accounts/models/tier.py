@@ -18,6 +18,8 @@ class Tier(OneLineFields):
     description = models.TextField(blank=True)
     mode = models.CharField(max_length=20, choices=AccessMode.choices, default=AccessMode.REVIEWED)
     licence = models.ForeignKey("accounts.Licence", models.PROTECT, related_name="tiers")
+    #: When it came to stand under this licence; None where it always has.
+    licence_since = models.DateTimeField(null=True, blank=True, editable=False)
     approvals_needed = models.PositiveSmallIntegerField(
         default=1, help_text="Reviewers who must approve: 1, or 2 for the largest weights"
     )

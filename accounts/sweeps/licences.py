@@ -18,43 +18,57 @@ REMINDER = timedelta(days=7)
 def announce(now: datetime) -> int:
     """Once a text is in force; of several that came at once the newest alone is told."""
     new = LicenceVersion.objects.filter(announced_at=None, effective_at__lte=now)
-    return sum(
-        _tell(version, "licence_changed", "announced_at", emails.licence_changed, now)
-        for version in new.select_related("licence")
-    )
+    acted = 0
+    for version in new.select_related("licence"):
+        told, is_done = _tell(version, "licence_changed", emails.licence_changed, now)
+        acted += told
+        if is_done:
+            LicenceVersion.objects.filter(pk=version.pk).update(announced_at=now)
+    return acted
 
 
 def remind(now: datetime) -> int:
-    """A week before the notice ends, where the notice is longer than that."""
+    """A week before the notice ends, where the notice is longer than that.
+
+    A tier that came to stand under a licence later has a notice of its own.
+    """
     told = LicenceVersion.objects.filter(reminded_at=None).exclude(announced_at=None)
-    due = [
-        version
-        for version in told.select_related("licence")
-        if timedelta(days=version.notice_days) > REMINDER
-        and version.notice_ends - REMINDER <= now < version.notice_ends
-    ]
-    return sum(
-        _tell(version, "licence_reminder", "reminded_at", emails.licence_reminder, now)
-        for version in due
+    in_tiers = told.filter(notice_days__gt=REMINDER.days).annotate(
+        of_tier=models.F("licence__tiers"), since=models.F("licence__tiers__licence_since")
     )
+    acted = 0
+    waiting: set[int] = set()
+    done: set[int] = set()
+    for version in in_tiers.select_related("licence"):
+        ends = version.notice_ends_since(version.since)
+        if now < ends - REMINDER:
+            waiting.add(version.pk)
+        elif now < ends:
+            mailed, is_done = _tell(
+                version, "licence_reminder", emails.licence_reminder, now, version.of_tier
+            )
+            acted += mailed
+            (done if is_done else waiting).add(version.pk)
+    if done - waiting:
+        LicenceVersion.objects.filter(pk__in=done - waiting).update(reminded_at=now)
+    return acted
 
 
 def _tell(
     version: LicenceVersion,
     kind: str,
-    done: str,
     mail: Callable[[Grant, LicenceVersion], bool],
     now: datetime,
-) -> int:
-    """Mail everyone who has not accepted it; note that it is done once nobody is left."""
-    acted = 0
-    if version.licence.in_force_by(now).first() == version:
-        rest = _not_mailed(version, kind, now)
-        acted = one_by_one(rest, lambda grant: mail(grant, version))
-        if rest.exists():  # one failed, or is another worker's
-            return acted
-    LicenceVersion.objects.filter(pk=version.pk).update(**{done: now})
-    return acted
+    tier_id: int | None = None,
+) -> tuple[int, bool]:
+    """Mail everyone who has not accepted it; how many, and whether nobody is left."""
+    if version.licence.in_force_by(now).first() != version:
+        return 0, True
+    rest = _not_mailed(version, kind, now)
+    if tier_id is not None:
+        rest = rest.filter(tier=tier_id)
+    acted = one_by_one(rest, lambda grant: mail(grant, version))
+    return acted, not rest.exists()  # one failed, or is another worker's
 
 
 def _not_mailed(version: LicenceVersion, kind: str, now: datetime) -> GrantQuerySet:
@@ -62,10 +76,10 @@ def _not_mailed(version: LicenceVersion, kind: str, now: datetime) -> GrantQuery
         models.Value(emails.licence_key(kind, version)), Cast("pk", models.CharField(max_length=20))
     )
     mailed = OutgoingMail.objects.filter(unique_key=models.OuterRef("mail_key"))
+    of_another = ~models.Q(licence_version__licence=version.licence_id)
+    older = models.Q(licence_version__effective_at__lt=version.effective_at)
     holders = Grant.objects.unended().filter(
-        expires_at__gt=now,
-        tier__licence=version.licence_id,
-        licence_version__effective_at__lt=version.effective_at,
+        of_another | older, expires_at__gt=now, tier__licence=version.licence_id
     )
     rest = holders.annotate(mail_key=key).exclude(models.Exists(mailed))
-    return rest.select_related("user", "tier__licence", "licence_version")
+    return rest.select_related("user", "tier__licence", "licence_version__licence")

@@ -8,10 +8,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts import tier_changes
 from accounts.models import Grant, LicenceVersion, OutgoingMail, Tier, User
 from accounts.sweeps import licences
 from accounts.tiers import AccessMode
 from tests import factories
+from tests.weights.api.asking import Script
 from weights import gate
 from weights.caller import session_caller
 
@@ -157,6 +159,87 @@ def test_a_later_text_with_notice_does_not_lift_an_urgent_one(grant: Grant) -> N
         licence_version=LicenceVersion.objects.get(version="2")
     )
     assert gate.decide(caller, "acme/weights", "main", "config.json", NOW()).allowed
+
+
+# -- another licence ------------------------------------------------------------------------------
+
+
+def put_under_another(tier: Tier, *, days_ago: float = 0, notice: int = 30) -> LicenceVersion:
+    """A licence of last year whose holders in its own tier were told long since."""
+    other = factories.tier("stricter").licence
+    when = NOW() - 300 * DAY
+    other.versions.update(effective_at=when, notice_days=notice, announced_at=when)
+    tier.licence = other
+    tier_changes.keep(tier, by=None)
+    Tier.objects.filter(pk=tier.pk).update(licence_since=NOW() - days_ago * DAY)
+    tier.refresh_from_db()
+    return other.versions.get()
+
+
+@pytest.mark.usefixtures("store")
+def test_under_another_licence_the_old_acceptance_counts_for_its_notice_alone(
+    grant: Grant, client: Client
+) -> None:
+    factories.published("acme/weights", grant.tier)
+    put_under_another(grant.tier, days_ago=29.9)
+
+    def told() -> tuple[str | None, bool, str]:
+        caller = session_caller(grant.user)
+        decided = gate.decide(caller, "acme/weights", "main", "config.json", NOW())
+        held = Script(grant.user).get("/grants")[0]
+        return decided.code, held["licence_outdated"], held["licence"]
+
+    accepted = grant.licence_version.licence.slug
+    assert told() == (None, False, accepted)
+    Tier.objects.update(licence_since=NOW() - 30.1 * DAY)
+    assert told() == ("licence_outdated", True, accepted)
+    client.force_login(grant.user)
+    assert "Your access is closed until you accept it" in client.get("/access/").text
+    assert accept(client, grant.tier) == 302
+    assert told() == (None, False, grant.tier.licence.slug)
+
+
+@pytest.mark.parametrize("notice", [0, 30])
+def test_where_nobody_knows_since_when_the_notice_of_the_text_counts(
+    grant: Grant, notice: int
+) -> None:
+    put_under_another(grant.tier, notice=notice)
+    Tier.objects.update(licence_since=None)
+    tier = Tier.objects.get(pk=grant.tier_id)
+    assert not grant.licence_holds(NOW(), tier, tier.licence.in_force_by(NOW()))
+
+
+def test_a_text_that_was_replaced_before_the_tier_came_under_it_needs_no_acceptance(
+    grant: Grant,
+) -> None:
+    text = put_under_another(grant.tier, days_ago=3)
+    old = {"version": "0", "text": "Urgent.", "notice_days": 0}
+    text.licence.versions.create(effective_at=text.effective_at - DAY, **old)
+    tier = grant.tier
+    assert grant.licence_holds(NOW(), tier, tier.licence.in_force_by(NOW()))
+    text.licence.versions.create(
+        version="2", text="Urgent too.", notice_days=0, effective_at=NOW() - DAY
+    )
+    assert not grant.licence_holds(NOW(), tier, tier.licence.in_force_by(NOW()))
+
+
+def test_holders_are_told_of_another_licence_and_reminded(grant: Grant, client: Client) -> None:
+    put_under_another(grant.tier)
+    sweep()
+    (mail,) = mails("licence_changed")
+    former = f"You accepted {grant.licence_version.licence.title}, version 1"
+    assert f"{grant.tier.licence.title}, version 1" in mail.text
+    assert former in mail.text
+    assert f"until {NOW() + 30 * DAY:%-d %B %Y}" in mail.text
+    assert "?since=" not in mail.text
+    sweep(NOW() + 20 * DAY)
+    assert mails("licence_reminder") == []
+    sweep(NOW() + 24 * DAY)
+    (reminder,) = mails("licence_reminder")
+    assert f"closes on {NOW() + 30 * DAY:%-d %B %Y}" in reminder.text
+    client.force_login(grant.user)
+    page = client.get(f"/apply/{grant.tier.slug}/").text
+    assert f"under {grant.licence_version.licence.title}, version 1 until" in page
 
 
 # -- the pages ------------------------------------------------------------------------------------

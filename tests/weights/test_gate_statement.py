@@ -40,6 +40,8 @@ class World:
         self.file = File.objects.get(revision=self.revision, path=PATH)
         self.first = factories.in_force(tier)
         self.second = tier.licence.versions.create(version="2", text="Newer terms.\n")
+        self.other = factories.tier("under-another").licence
+        self.others = self.other.versions.get()
         self.third = tier.licence.versions.create(version="3", text="The newest terms.\n")
         self.grant = factories.grant(person, tier)
         self.plain = factories.token(person, "read-gated")
@@ -90,16 +92,20 @@ class World:
             expires_at=often(ahead, past),
             # Only the sweep ends a suspension; the gate looks at the state alone.
             suspended_until=dice.choice([None, past, ahead]),
-            licence_version=dice.choice([self.first, self.second, self.third]),
+            licence_version=often(dice.choice([self.first, self.second, self.third]), self.others),
         )
-        for text in (self.second, self.third):
+        for text in (self.second, self.third, self.others):
             since = dice.choice([now - timedelta(days=dice.choice([2, 60])), ahead])
             text.effective_at, text.notice_days = since, dice.choice([0, 30, 90])
             text.save()
 
     def _shuffle_what_is_asked_for(self, often: Callable[..., Any], now: datetime) -> None:
         past, ahead = now - AWAY, now + AWAY
-        Tier.objects.filter(pk=self.tier.pk).update(mode=often("reviewed", "open", "click-through"))
+        Tier.objects.filter(pk=self.tier.pk).update(
+            mode=often("reviewed", "open", "click-through"),
+            licence=often(self.first.licence, self.other),
+            licence_since=often(None, past, now - 12 * AWAY),
+        )
         Checkpoint.objects.filter(pk=self.checkpoint.pk).update(
             private=often(False, True),
             embargo_until=often(None, past, ahead),

@@ -183,6 +183,13 @@ def outdated_licence(world: World) -> None:
     new_text(world.tier, notice_days=0)
 
 
+def another_licence(world: World) -> None:
+    """Written long before the text that the person accepted, and in place of it by now."""
+    other = factories.tier("under-another").licence
+    other.versions.update(effective_at=timezone.now() - timedelta(days=90))
+    Tier.objects.filter(pk=world.tier.pk).update(licence=other)
+
+
 def new_text(tier: Tier, *, notice_days: int) -> LicenceVersion:
     return tier.licence.versions.create(
         version=factories.word(),
@@ -294,6 +301,7 @@ FAILURES = [
     Failure("grant", "withdrawn", application_is(Status.WITHDRAWN), "no_application", 403),
     Failure("grant", "approved, no grant", application_is(Status.APPROVED), "no_application", 403),
     Failure("licence", "outdated", outdated_licence, "licence_outdated", 403),
+    Failure("licence", "another", another_licence, "licence_outdated", 403),
     Failure("revision", "unknown name", unknown_revision, "revision", 404),
     Failure("revision", "impossible name", impossible_revision, "revision", 404),
     Failure("revision", "unknown id", unknown_sha, "revision", 404),

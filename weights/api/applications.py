@@ -1,5 +1,6 @@
 """My applications and my grants: the same rules and the same form as the pages."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from accounts.errors import AlreadyHeld, InvalidAnswers
 from accounts.extras import Extra, Kind
 from accounts.filling import Filling
 from accounts.history import events_of
-from accounts.models import Application, Decision, Grant, LicenceVersion, ReasonText, Tier
+from accounts.models import Application, Decision, Grant, LicenceVersion, ReasonText
 from accounts.moves import Status
 from accounts.questions import LABELS
 from weights.api import schemas
@@ -54,10 +55,10 @@ def grant_list(request: ApiRequest) -> list[schemas.GrantTold]:
     in_force = LicenceVersion.objects.filter(effective_at__lte=now).order_by("-effective_at")
     newest = Prefetch("tier__licence__versions", in_force, to_attr="in_force_first")
     mine = Grant.objects.filter(user=person(request)).select_related(
-        "tier__licence", "licence_version"
+        "tier__licence", "licence_version__licence"
     )
     return [
-        schemas.GrantTold.of(grant, outdated=not grant.licence_holds(now, _in_force(grant.tier)))
+        schemas.GrantTold.of(grant, outdated=_is_outdated(grant, now))
         for grant in mine.prefetch_related(newest).order_by("-starts_at")
     ]
 
@@ -84,9 +85,9 @@ def licence_accept(request: ApiRequest, sent: schemas.Acceptance) -> schemas.Gra
     return schemas.GrantTold.of(grant, outdated=False)
 
 
-def _in_force(tier: Tier) -> list[LicenceVersion]:
-    versions: list[LicenceVersion] = tier.licence.in_force_first  # type: ignore[attr-defined]
-    return versions
+def _is_outdated(grant: Grant, now: datetime) -> bool:
+    in_force: list[LicenceVersion] = grant.tier.licence.in_force_first  # type: ignore[attr-defined]
+    return not grant.licence_holds(now, grant.tier, in_force)
 
 
 # -- applications -----------------------------------------------------------------------

@@ -119,7 +119,8 @@ def _by_grant(caller: Caller, checkpoint: Checkpoint, now: datetime) -> Decision
     grant = grants.live(now).select_related("licence_version").first()
     if grant is None:
         return words.refused(_why_no_grant(caller.user, checkpoint.tier, grants), checkpoint)
-    if not grant.licence_holds(now, checkpoint.tier.licence.in_force_by(now)):
+    tier = checkpoint.tier
+    if not grant.licence_holds(now, tier, tier.licence.in_force_by(now)):
         return words.refused(Refusal.LICENCE_OUTDATED, checkpoint)
     return Decision(checkpoint=checkpoint, grant=grant)
 

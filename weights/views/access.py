@@ -1,5 +1,7 @@
 """My access: what do I hold?"""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -27,14 +29,14 @@ def access(request: HttpRequest) -> HttpResponse:
     user = _signed_in(request)
     grants = list(
         Grant.objects.filter(user=user)
-        .select_related("tier__licence", "licence_version", "application")
+        .select_related("tier__licence", "licence_version__licence", "application")
         .order_by("-starts_at")
     )
     made = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     now = timezone.now()
-    live = _with_newer_text([grant for grant in grants if grant.is_live])
-    closed = {grant.tier_id for grant, text in live if text and text.notice_ends <= now}
+    live = _with_newer_text([grant for grant in grants if grant.is_live], now)
+    closed = {grant.tier_id for grant, _, ends in live if ends is not None and ends <= now}
     context = {
         "live": live,
         "held": [grant for grant in grants if grant.is_held],
@@ -87,13 +89,22 @@ def _gated_and_open_to(user: User) -> list[Checkpoint]:
     return [checkpoint for checkpoint in held if checkpoint.tier.is_gated]
 
 
-def _with_newer_text(grants: list[Grant]) -> list[tuple[Grant, LicenceVersion | None]]:
-    """Each grant, and the text in force of its licence where another one was accepted."""
+def _with_newer_text(
+    grants: list[Grant], now: datetime
+) -> list[tuple[Grant, LicenceVersion | None, datetime | None]]:
+    """Each grant, the text to accept where another one was, and when the accepted one ends."""
     licences = {grant.tier.licence_id for grant in grants}
-    came = LicenceVersion.objects.filter(licence__in=licences, effective_at__lte=timezone.now())
-    newest = {text.licence_id: text for text in came.order_by("effective_at")}
-    pairs = [(grant, newest.get(grant.tier.licence_id)) for grant in grants]
+    came = LicenceVersion.objects.filter(licence__in=licences, effective_at__lte=now)
+    texts: dict[int, list[LicenceVersion]] = {pk: [] for pk in licences}
+    for text in came.order_by("effective_at"):
+        texts[text.licence_id].append(text)
     return [
-        (grant, text if text is not None and text.pk != grant.licence_version_id else None)
-        for grant, text in pairs
+        (grant, _to_accept(grant, of_tier), grant.acceptance_ends(grant.tier, of_tier))
+        for grant in grants
+        for of_tier in [texts[grant.tier.licence_id]]
     ]
+
+
+def _to_accept(grant: Grant, texts: list[LicenceVersion]) -> LicenceVersion | None:
+    newest = texts[-1] if texts else None
+    return newest if newest is not None and newest.pk != grant.licence_version_id else None

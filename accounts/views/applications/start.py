@@ -105,6 +105,7 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
         "licence_text": to_html(licence.text, top=2),
         "grant": standing.grant,
         "before": before,
+        "ends": licence.notice_ends_since(tier.licence_since),
         "changes": changed_passages(before.text, licence.text) if before else [],
         "error": error,
     }

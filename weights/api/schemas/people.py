@@ -29,7 +29,7 @@ class GrantTold(Schema):
     suspended_until: datetime | None = Field(description="When a suspension ends by itself")
     reason: str = Field(description="Why it is suspended or was revoked")
     origin: str
-    licence: str
+    licence: str = Field(description="The licence that was accepted, and its version")
     licence_version: str
 
     @classmethod
@@ -46,7 +46,7 @@ class GrantTold(Schema):
             suspended_until=grant.suspended_until,
             reason=grant.suspension_reason if grant.is_held else grant.end_reason,
             origin=grant.origin,
-            licence=grant.tier.licence.slug,
+            licence=grant.licence_version.licence.slug,
             licence_version=grant.licence_version.version,
         )
 

@@ -113,8 +113,8 @@ def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
     assert link.revision is not None  # only issued links have a folder
     assert link.expires_at is not None
     checkpoint = link.checkpoint
-    licence = checkpoint.tier.licence
-    accepted = link.grant.licence_version if link.grant else licence.in_force()
+    accepted = link.grant.licence_version if link.grant else checkpoint.tier.licence.in_force()
+    licence = accepted.licence if accepted else checkpoint.tier.licence
     files = File.objects.filter(revision=link.revision).select_related("blob")
     return Folder(
         repo_id=checkpoint.repo_id,
