@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import emails, receipts
+from accounts.acting import acts_as_staff
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.models.audit import AuditEvent
 from accounts.models.role import RoleAssignment
@@ -31,7 +32,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
     def readable_by(self, user: "User") -> "GrantQuerySet":
         """Grants this person may read as staff: those of the tiers of their roles."""
-        if not (user.is_active and user.is_staff):
+        if not acts_as_staff(user):
             return self.none()
         roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
         held = list(roles.values_list("tier_id", flat=True))

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 
+from accounts.acting import acts_as_staff
 from accounts.models.audit import AuditEvent
 from accounts.roles import Role
 
@@ -18,8 +19,8 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
         return self.filter(user=user, role__in=roles)
 
     def covers(self, user: "User", roles: frozenset[Role], tier: "Tier") -> bool:
-        """Whether `user` holds one of `roles` for `tier`; being a superuser is no role."""
-        if not (user.is_active and user.is_staff and user.suspended_at is None):
+        """Whether `user` acts in one of `roles` for `tier`; being a superuser is no role."""
+        if not acts_as_staff(user):
             return False
         return self.held(user, roles).filter(models.Q(tier=None) | models.Q(tier=tier)).exists()
 

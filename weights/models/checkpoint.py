@@ -7,6 +7,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.access import tiers_open_to
+from accounts.acting import acts_as_staff
 from accounts.models import RoleAssignment
 from accounts.models.one_line import OneLineFields
 from accounts.roles import PRIVATE_READERS
@@ -22,7 +23,7 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         public = self.filter(private=False).filter(
             models.Q(embargo_until=None) | models.Q(embargo_until__lte=timezone.now())
         )
-        if user is None or not user.is_active or not user.is_staff:
+        if user is None or not acts_as_staff(user):
             return public
         roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
         held = list(roles.values_list("tier_id", flat=True))

@@ -2,6 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
+from accounts.acting import acts_as_staff
 from accounts.models import Grant, RoleAssignment, User
 from accounts.roles import GRANT_KEEPERS, Role
 from weights.models import Checkpoint, Report
@@ -10,7 +11,7 @@ from weights.reports.kinds import PUBLISHERS, TRIAGERS
 
 def readable_by(user: User) -> QuerySet[Report]:
     """Reports that this person triages, and for auditors those of their tiers."""
-    if not (user.is_active and user.is_staff):
+    if not acts_as_staff(user):
         return Report.objects.none()
     wanted = Q(pk__in=[])
     for kind, roles in TRIAGERS.items():
@@ -22,7 +23,7 @@ def readable_by(user: User) -> QuerySet[Report]:
 
 
 def may_triage(user: User, report: Report) -> bool:
-    if not (user.is_active and user.is_staff and user.suspended_at is None):
+    if not acts_as_staff(user):
         return False
     tiers = _tiers(user, TRIAGERS[report.kind])
     if report.checkpoint is None:

@@ -6,6 +6,7 @@ from functools import wraps
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from accounts.acting import acts_as_staff
 from accounts.models import RoleAssignment, User
 from accounts.roles import PRIVATE_READERS
 from weights import gate
@@ -46,7 +47,7 @@ def revision_and_path_or_404(
 
 def _unshown(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
     """One that is being verified or was refused, by its id, for who watches over its tier."""
-    if user is None or not user.is_staff or not SHA.fullmatch(name):
+    if user is None or not SHA.fullmatch(name) or not acts_as_staff(user):
         return None
     held = RoleAssignment.objects.held(user, PRIVATE_READERS).values_list("tier_id", flat=True)
     if not {None, checkpoint.tier_id} & set(held):

@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import emails, working_days
+from accounts.acting import acts_as_staff
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.models.audit import AuditEvent
@@ -47,7 +48,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         return readable.exclude(applicant=user).exclude(conflicts__reviewer=user)
 
     def _of_tiers(self, user: "User", roles: frozenset[Role]) -> "ApplicationQuerySet":
-        if not (user.is_active and user.is_staff):
+        if not acts_as_staff(user):
             return self.none()
         assigned = RoleAssignment.objects.held(user, roles)
         held = list(assigned.values_list("tier_id", flat=True))

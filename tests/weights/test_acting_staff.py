@@ -1,0 +1,148 @@
+"""Roles count for staff with a second factor whom nothing suspends; others are like anybody."""
+
+from collections.abc import Callable
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import documents
+from accounts.acting import acts_as_staff
+from accounts.models import Application, Attachment, Grant, RoleAssignment, Tier, User
+from accounts.roles import Role
+from tests import factories
+from weights.models import Report, Revision
+from weights.reports import desk
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+
+REPO = "acme/secret"
+#: A page, its files, their bytes, and what scripts are told, each of a private checkpoint.
+DOORS = [
+    f"/{REPO}",
+    f"/{REPO}/tree/main",
+    f"/{REPO}/blob/main/README.md",
+    f"/{REPO}/resolve/main/README.md",
+    f"/api/models/{REPO}",
+    f"/api/v1/checkpoints/{REPO}",
+]
+
+
+@pytest.fixture(autouse=True)
+def _beyond_loopback(settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://weights.example.org"
+
+
+@pytest.fixture
+def secret(open_tier: Tier) -> Revision:
+    """A private checkpoint of a tier whose bytes take no grant."""
+    return factories.published(REPO, open_tier, private=True)
+
+
+def no_factor(person: User) -> None:
+    Authenticator.objects.filter(user=person).delete()
+
+
+def suspended(person: User) -> None:
+    User.objects.filter(pk=person.pk).update(suspended_at=timezone.now())
+
+
+def staff(role: Role) -> User:
+    """Somebody whose roles count."""
+    person = factories.staff(factories.word(), role)
+    Authenticator.objects.create(user=person, type="totp", data={"secret": "x"})
+    return person
+
+
+def by_session(person: User) -> Callable[[str], int]:
+    browser = Client()
+    browser.force_login(person)
+    return lambda path: browser.get(path).status_code
+
+
+def by_token(person: User) -> Callable[[str], int]:
+    headers = {"Authorization": f"Bearer {factories.token(person, 'read')}"}
+    return lambda path: Client(headers=headers).get(path).status_code
+
+
+@pytest.mark.parametrize("fails", [no_factor, suspended])
+def test_a_private_checkpoint_is_unknown_at_every_door_to_staff_who_do_not_act(
+    secret: Revision, fails: Callable[[User], None]
+) -> None:
+    owner = staff(Role.RELEASE_OWNER)
+    session, token = by_session(owner), by_token(owner)
+    assert {door: session(door) for door in DOORS[:4]} == dict.fromkeys(DOORS[:4], 200)
+    assert {door: token(door) for door in DOORS[3:]} == dict.fromkeys(DOORS[3:], 200)
+    fails(owner)
+    unknown = [door.replace("secret", "nothing") for door in DOORS]
+    assert [session(door) for door in DOORS] == [session(door) for door in unknown]
+    assert [token(door) for door in DOORS] == [token(door) for door in unknown]
+    assert {session(door) for door in DOORS[:4]} == {404}
+
+
+@pytest.mark.parametrize("fails", [no_factor, suspended])
+def test_a_revision_that_is_not_shown_is_unknown_to_them_too(
+    open_tier: Tier, fails: Callable[[User], None]
+) -> None:
+    revision = factories.published("acme/shown", open_tier)
+    Revision.objects.filter(pk=revision.pk).update(state=Revision.State.PENDING)
+    owner = staff(Role.RELEASE_OWNER)
+    session, page = by_session(owner), f"/acme/shown/tree/{revision.sha}"
+    assert session(page) == 200
+    fails(owner)
+    assert session(page) == 404
+
+
+@pytest.mark.parametrize("fails", [no_factor, suspended])
+def test_they_read_nobodys_application_document_grant_or_report(
+    applicant: User, other_person: User, gated_tier: Tier, fails: Callable[[User], None]
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    factories.grant(other_person, gated_tier)
+    Attachment.objects.create(
+        application=application, question="extra_x", name="x.pdf", size=1, uploaded_by=applicant
+    )
+    lead = staff(Role.LEAD_REVIEWER)
+
+    def read() -> list[bool]:
+        person = User.objects.get(pk=lead.pk)
+        deciders = frozenset({Role.LEAD_REVIEWER})
+        return [
+            Application.objects.readable_by(person).exists(),
+            Application.objects.decidable_by(person).exists(),
+            documents.readable_by(person).exists(),
+            Grant.objects.readable_by(person).exists(),
+            RoleAssignment.objects.covers(person, deciders, gated_tier),
+            acts_as_staff(person),
+        ]
+
+    assert set(read()) == {True}
+    fails(lead)
+    assert set(read()) == {False}
+
+
+@pytest.mark.parametrize("fails", [no_factor, suspended])
+def test_a_report_is_read_and_triaged_by_staff_who_act_alone(
+    fails: Callable[[User], None],
+) -> None:
+    report = Report.objects.create(kind=Report.Kind.LEAK, text="Seen on a public host.")
+    lead = staff(Role.LEAD_REVIEWER)
+    assert desk.readable_by(lead).exists()
+    assert desk.may_triage(lead, report)
+    fails(lead)
+    lead = User.objects.get(pk=lead.pk)
+    assert not desk.readable_by(lead).exists()
+    assert not desk.may_triage(lead, report)
+
+
+def test_where_only_this_machine_reaches_the_portal_no_factor_is_asked_for(
+    secret: Revision, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "http://127.0.0.1:8000"
+    owner = staff(Role.RELEASE_OWNER)
+    no_factor(owner)
+    assert by_session(owner)(DOORS[3]) == 200
+    suspended(owner)
+    assert by_session(owner)(DOORS[3]) == 404
