@@ -203,6 +203,26 @@ def test_the_statement_answers_as_the_rules_do_in_any_state(
     assert allowed >= 8
 
 
+def test_what_is_hidden_takes_as_many_statements_as_what_is_unknown(
+    applicant: User, gated_tier: Tier, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    world = World(applicant, gated_tier)
+    claim, now = TokenClaim(digest(world.plain)), timezone.now()
+    gate.decide(claim, REPO, "main", PATH, now)  # the first use of a minute is noted
+    hidden: list[dict[str, Any]] = [{"private": True}, {"embargo_until": now + AWAY}]
+    for facts in hidden:
+        Checkpoint.objects.update(**{"private": False, "embargo_until": None} | facts)
+        for caller in (ANONYMOUS, claim, session_caller(applicant)):
+            for ask in (gate.decide, gate.find):
+                path = [PATH] if ask is gate.decide else []
+                with django_assert_num_queries(1):
+                    told = ask(caller, REPO, "main", *path, now)
+                with django_assert_num_queries(1):
+                    unknown = ask(caller, "acme/unknown", "main", *path, now)
+                assert told.checkpoint is None
+                assert told.message.replace(REPO, "") == unknown.message.replace("acme/unknown", "")
+
+
 def test_a_plain_answer_takes_one_statement(
     applicant: User, gated_tier: Tier, django_assert_num_queries: Callable[..., Any]
 ) -> None:

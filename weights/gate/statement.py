@@ -1,7 +1,7 @@
 """The gate's rules as one SQL statement, for the answers that most requests get.
 
 It allows, and it refuses where the answer is plain: no such token, no such name, a stranger,
-a missing file. Whatever takes more than one look (a private or embargoed checkpoint, the
+a missing file, what is private or under embargo. Whatever takes more than one look (staff, the
 wording for somebody without a grant, a licence that changed) it leaves to `rules`.
 
 Rights are read at each request and nothing is kept between two of them. The SQL is what
@@ -148,11 +148,16 @@ def _describe(
 
 
 def _entry(found: "_Row", repo_id: str, now: datetime) -> Checkpoint | Decision | None:
-    """The checkpoint, where anybody may know of it."""
+    """The checkpoint, where anybody may know of it.
+
+    One that is hidden is answered for at once, as a name that leads nowhere is: by the time
+    it took, too, nobody tells the two apart. Of staff `rules` ask what they may know.
+    """
     if found.checkpoint_id is None:
         return words.no_repository(repo_id)
     if found.private or (found.embargo is not None and _utc(found.embargo) > now):
-        return None
+        may_know = found.user_staff and found.user_active and found.user_unsuspended
+        return None if may_know else words.no_repository(repo_id)
     checkpoint = _checkpoint(found, repo_id)
     if not found.published:
         return words.refused(Refusal.NOT_PUBLISHED, checkpoint)
@@ -224,6 +229,7 @@ class _Row(NamedTuple):
     user_active: bool
     user_unsuspended: bool
     user_confirmed: bool
+    user_staff: bool
     grant_id: int | None
     grant_ends: datetime
     grant_licence_id: int
@@ -259,6 +265,7 @@ _CREDENTIAL_COLUMNS = (
 _USER_COLUMNS = (
     "u.id, u.is_active, u.suspended_at IS NULL,"
     " EXISTS (SELECT 1 FROM account_emailaddress e WHERE e.user_id = u.id AND e.verified),"
+    " u.is_staff,"
     " g.id, g.expires_at, g.licence_version_id, v.id"
 )
 _OTHER_COLUMNS = (
@@ -304,7 +311,7 @@ _WHO = {
         _RIGHT,
     ),
     "person": (f"{_nulls(7)}, {_USER_COLUMNS}", " LEFT JOIN accounts_user u ON u.id = %s", _RIGHT),
-    "nobody": (_nulls(15), "", ""),
+    "nobody": (_nulls(16), "", ""),
 }
 _REVISION = {
     "sha": f" LEFT JOIN weights_revision r ON r.sha = %s{_TOLD}",
