@@ -15,7 +15,9 @@ from accounts.views.people import signed_in
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(OfAllTiers, ReadOnlyAdmin):
+    """An event names its record and no tier, so the trail is read by those of all tiers."""
+
     list_display = ["at", "action", "actor", "object_kind", "object_id", "result"]
     list_filter = ["action", "result"]
     search_fields = ["actor_name", "object_id", "request_id"]

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import DateTimeField
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -33,6 +36,7 @@ from accounts.models import (
 from accounts.roles import Role
 from tests import factories
 from weights.models import (
+    Checkpoint,
     CheckpointLink,
     Download,
     Family,
@@ -93,6 +97,8 @@ OF_A_TIER = {
     "weights.checkpoint",
     "weights.revision",
     "weights.file",
+    "weights.blob",
+    "weights.verificationrun",
     "weights.inspection",
     "weights.inspectionoverride",
     "weights.recall",
@@ -208,6 +214,69 @@ def test_what_belongs_to_another_tier_does_not_exist(
         for page in pages:
             assert client.get(page).status_code == 404, page
             assert client.post(page, {"name": "x"}).status_code in {403, 404}, page
+
+
+@pytest.mark.parametrize("role", [A, S], ids=str)
+def test_the_trail_is_read_by_those_of_all_tiers(
+    role: Role, records: dict[str, Any], client: Client
+) -> None:
+    client.force_login(factories.staff("walker", role, factories.tier("another")))
+    for page in _addresses(records["accounts.auditevent"]):
+        assert client.get(page, follow=True).status_code == 403, page
+
+
+def test_a_private_checkpoint_is_named_to_nobody_who_may_not_know_of_it(
+    records: dict[str, Any], gated_tier: Tier, client: Client
+) -> None:
+    """Its bytes are those of a public one too, which a reviewer and other owners look at."""
+    private = factories.published("acme/hidden", gated_tier, private=True)
+    other = factories.published("acme/other", factories.tier("another"))
+    kind = ContentType.objects.get_for_model(Checkpoint).pk
+    for role, tier in ((R, None), (OWNER, other.checkpoint.tier)):
+        client.force_login(factories.staff(f"some-{role}", role, tier))
+        jump = client.get(f"/admin/r/{kind}/{private.checkpoint.pk}/")
+        assert "acme/hidden" not in jump.get("Location", "") + jump.text
+        looked = client.get(_addresses(records["weights.inspection"])[1]).text
+        assert "acme/gated/" in looked
+        assert "acme/hidden" not in looked
+        assert "acme/hidden" not in client.get(_addresses(other)[0]).text
+    client.force_login(factories.staff("theirs", OWNER, gated_tier))
+    assert "acme/hidden/" in client.get(_addresses(records["weights.inspection"])[1]).text
+    assert "acme/hidden" in client.get(_addresses(private)[0]).text
+    page = client.get(_addresses(private.checkpoint)[1]).text
+    assert 'href="/acme/hidden"' in page
+
+
+@pytest.mark.requirement("HT-6")
+def test_nothing_that_no_button_sends_breaks_a_list(
+    records: dict[str, Any], client: Client
+) -> None:
+    root = User.objects.create_superuser("root", "root@example.org", "x")
+    for role in Role:
+        RoleAssignment.objects.assign(root, role)
+    client.force_login(root)
+    for model, page in admin.site._registry.items():
+        listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        dates = [one.name for one in model._meta.fields if isinstance(one, DateTimeField)]
+        for name in dates[:2]:
+            for asked in ({"year": 0}, {"year": 99999, "month": 1}, {"year": 9999, "month": 12}):
+                query = {f"{name}__{part}": value for part, value in asked.items()}
+                assert client.get(listed, query).status_code in {200, 302}, (listed, query)
+        actions = list(page.get_actions(_as(root)))
+        for action in actions[:1]:
+            for chosen in ("x", "", "\0", "9" * 26):
+                sent = {"action": action, "_selected_action": chosen}
+                assert client.post(listed, sent).status_code == 302, (listed, chosen)
+    for query in ({"user": "x"}, {"user": "9" * 26}, {"user": "\0"}):
+        page_of_roles = reverse("admin:accounts_roleassignment_add")
+        assert client.get(page_of_roles, query).status_code == 200, query
+        assert client.post(page_of_roles, {**query, "role": "reviewer"}).status_code == 200, query
+
+
+def _as(person: User) -> HttpRequest:
+    request = HttpRequest()
+    request.user = person
+    return request
 
 
 @pytest.mark.parametrize("role", list(Role), ids=str)

@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.views.people import signed_in
 from weights import overrides, reasons
 from weights.admin.by_hand import ByHand, act, why
-from weights.models import Blob, Inspection, InspectionOverride
+from weights.models import Blob, Checkpoint, Inspection, InspectionOverride
 
 
 class AskForm(ByHand):
@@ -68,7 +68,7 @@ class InspectionInline(admin.TabularInline):
         return "\n".join(inspection.imports) or "none"
 
 
-class _OfBytesOfOwnTiers(ReadOnlyAdmin):
+class OfBytesOfOwnTiers(ReadOnlyAdmin):
     """Of bytes that are used in the tiers of one's roles."""
 
     to_blob = "blob"
@@ -87,7 +87,7 @@ class _OfBytesOfOwnTiers(ReadOnlyAdmin):
 
 
 @admin.register(Inspection)
-class InspectionAdmin(_OfBytesOfOwnTiers):
+class InspectionAdmin(OfBytesOfOwnTiers):
     list_display = ["blob", "family", "kind", "outcome", "reason", "made_at"]
     list_filter = ["outcome", "family", "kind"]
     search_fields = ["blob__sha256", "reason"]
@@ -101,14 +101,18 @@ class InspectionAdmin(_OfBytesOfOwnTiers):
     show_full_result_count = False
     ordering = ["-made_at", "-pk"]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        found.known_files = _known_files(found, signed_in(request))
+        return found
+
     @admin.display(description="Imports")
     def imported(self, inspection: Inspection) -> str:
         return "\n".join(inspection.imports) or "none"
 
     @admin.display(description="Files")
-    def used_as(self, inspection: Inspection) -> str:
-        files = inspection.blob.files.select_related("revision__checkpoint")[:20]
-        return "\n".join(f"{file.revision.checkpoint.repo_id}/{file.path}" for file in files)
+    def used_as(self, inspection: Any) -> str:
+        return "\n".join(inspection.known_files)
 
     @admin.action(description="Ask for an override, with a reason", permissions=["override"])
     def ask(self, request: HttpRequest, queryset: QuerySet[Inspection]) -> HttpResponse | None:
@@ -116,7 +120,7 @@ class InspectionAdmin(_OfBytesOfOwnTiers):
 
 
 @admin.register(InspectionOverride)
-class InspectionOverrideAdmin(_OfBytesOfOwnTiers):
+class InspectionOverrideAdmin(OfBytesOfOwnTiers):
     to_blob = "inspection__blob"
     list_display = ["inspection", "refusal", "asked_why", "asked_by", "granted_by", "granted_at"]
     list_filter = [("granted_at", admin.EmptyFieldListFilter)]
@@ -134,3 +138,11 @@ class InspectionOverrideAdmin(_OfBytesOfOwnTiers):
         self, request: HttpRequest, queryset: QuerySet[InspectionOverride]
     ) -> HttpResponse | None:
         return act(self, request, queryset.select_related("inspection__blob"), DeclineForm)
+
+
+def _known_files(inspection: Inspection, reader: User) -> list[str]:
+    """Where the bytes are used, in checkpoints that the reader may know of."""
+    known = Checkpoint.objects.visible_to(reader)
+    files = inspection.blob.files.filter(revision__checkpoint__in=known)
+    files = files.select_related("revision__checkpoint")[:20]
+    return [f"{file.revision.checkpoint.repo_id}/{file.path}" for file in files]

@@ -147,13 +147,27 @@ class ManifestKeyAdmin(ReadOnlyAdmin):
     list_display = ["key_id", "state", "first_used_at", "retired_at", "compromised_at", "reason"]
 
 
+class OwnCheckpointFilter(admin.RelatedFieldListFilter):
+    """Names the checkpoints of one's own tiers; of others, private ones would be told."""
+
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin
+    ) -> list[tuple[Any, str]]:
+        person = signed_in(request)
+        known = Checkpoint.objects.visible_to(person)
+        tiers = own_tiers(person, "weights.view_revision")
+        if tiers is not None:
+            known = known.filter(tier__in=tiers)
+        return [(one.pk, str(one)) for one in known.only("org", "name")]
+
+
 @admin.register(Revision)
 class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
     tier_field = "checkpoint__tier"
     list_display = [
         *("sha", "checkpoint", "state", "state_reason", "file_count", "looks_wrong", "created_at"),
     ]
-    list_filter = ["state", "checkpoint"]
+    list_filter = ["state", ("checkpoint", OwnCheckpointFilter)]
     search_fields = ["sha", "checkpoint__name"]
     list_select_related = ["checkpoint"]
     readonly_fields = ["looks_wrong"]

@@ -4,12 +4,11 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent
 from accounts.views.people import signed_in
 from weights import verification
 from weights.admin.by_hand import LiftForm, QuarantineForm, act
-from weights.admin.inspections import InspectionInline
+from weights.admin.inspections import InspectionInline, OfBytesOfOwnTiers
 from weights.models import Blob, VerificationRun
 
 
@@ -29,7 +28,8 @@ class RunInline(admin.TabularInline):
 
 
 @admin.register(Blob)
-class BlobAdmin(ReadOnlyAdmin):
+class BlobAdmin(OfBytesOfOwnTiers):
+    to_blob = "pk"
     list_display = ["sha256", "size", "state", "quarantine_reason", "last_verified_at"]
     list_filter = ["state"]
     search_fields = ["sha256"]
@@ -57,7 +57,7 @@ class BlobAdmin(ReadOnlyAdmin):
 
 
 @admin.register(VerificationRun)
-class VerificationRunAdmin(ReadOnlyAdmin):
+class VerificationRunAdmin(OfBytesOfOwnTiers):
     list_display = [
         *("started_at", "blob", "result", "progress", "bytes_read", "megabytes_a_second"),
         "worker",
