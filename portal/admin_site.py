@@ -4,7 +4,7 @@ from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import messages
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, path
 from accounts import recent_sign_in, second_factor
 from accounts.models import User
 from portal import health
+from portal.admin_guards import guarded
 
 
 class PortalAdminSite(AdminSite):
@@ -29,9 +30,15 @@ class PortalAdminSite(AdminSite):
             return False
         return isinstance(user, User) and second_factor.satisfied_by(user)
 
+    def register(self, model: Any, admin_class: Any = None, **options: Any) -> None:
+        """Every page is guarded against what no button sends, also those of other packages."""
+        super().register(model, guarded(admin_class or ModelAdmin), **options)
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Without the address that leads from any record's number to its page, known of or not."""
         health_page = path("health/", self.admin_view(self.health), name="health")
-        return [health_page, *super().get_urls()]
+        known = [one for one in super().get_urls() if getattr(one, "name", "") != "view_on_site"]
+        return [health_page, *known]
 
     def health(self, request: HttpRequest) -> HttpResponse:
         """What waits for too long or stands still; counts alone, for all staff."""

@@ -22,13 +22,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import queue, recent_sign_in
 from accounts.admin.application import decisions, export, page, preview
-from accounts.admin.application.batch import BatchActions, is_number
+from accounts.admin.application.batch import BatchActions
 from accounts.admin.application.queue import FILTERS, Columns, Queue, searched
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.decision_forms import ActionForm
 from accounts.errors import AccountsError
 from accounts.models import Application
 from accounts.queue import Desk
+from accounts.row_numbers import is_number
 from accounts.views.people import signed_in
 
 ALONE = "No other reviewer of this tier could give the second approval."
