@@ -8,7 +8,14 @@ as a zip or a pickle. What nothing here understands is kept and said to be not i
 import io
 from pathlib import PurePosixPath
 
-from weights.inspection import pickles, safetensors_file, tar_file, torch_legacy, torch_zip
+from weights.inspection import (
+    old_pickles,
+    pickles,
+    safetensors_file,
+    tar_file,
+    torch_legacy,
+    torch_zip,
+)
 from weights.inspection.pickles import Allowed
 from weights.inspection.source import Source, Window
 from weights.inspection.verdict import Refused, Verdict
@@ -22,7 +29,7 @@ FAMILY_MOST = 16
 _PICKLE_NAMES = {"pt", "pth", "bin", "ckpt", "pkl", "pickle"}
 #: Bytes of a text at most.
 TEXT_MOST = 256 * 1024 * 1024
-#: First bytes by which a text, and a pickle without a signature, are told from other files.
+#: First bytes by which a text is told from other files.
 HEAD = 64 * 1024
 _SIGNATURES = (
     (b"GGUF", "GGUF"),
@@ -85,8 +92,7 @@ def _pickle(source: Source, allowed: Allowed) -> Verdict:
         return torch_legacy.inspect(source, allowed)
     if head.startswith(b"\x80"):
         return _bare_pickle(source, allowed)
-    if pickles.acts_as_old_pickle(head):
-        raise Refused("its pickle is older than protocol 2")
+    old_pickles.demand_none(source)
     return Verdict(_signed(head) or "unknown", "not_inspected", "it begins as no known format")
 
 

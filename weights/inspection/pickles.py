@@ -43,8 +43,6 @@ _GROUPS = {"TUPLE", "FROZENSET"}
 #: How many values each takes off the stack before the container that it fills.
 _FILLS = {"APPEND": 1, "SETITEM": 2}
 _FILL_GROUPS = {"APPENDS", "SETITEMS", "ADDITEMS"}
-#: Instructions by which a stream reaches beyond its own data.
-_RUNS = {"GLOBAL", "INST", "OBJ", "REDUCE", "STACK_GLOBAL", "BUILD", "NEWOBJ", "NEWOBJ_EX"}
 
 
 class Walk:
@@ -215,32 +213,3 @@ def one_stream(stream: BinaryIO, allowed: Allowed) -> list[str]:
 def of_bytes(content: bytes, allowed: Allowed) -> list[str]:
     """The same of a pickle in memory."""
     return one_stream(io.BytesIO(content), allowed)
-
-
-def acts_as_old_pickle(head: bytes) -> bool:
-    """Whether an unpickler, given these first bytes, would end or come to import something.
-
-    Pickles before protocol 2 have no signature, so this is how one is told from other bytes: of
-    bytes by chance, such as raw tensors, few may be taken for one.
-    """
-    depth, marks = 0, [-1]
-    try:
-        for opcode, _, _ in pickletools.genops(head):
-            takes = opcode.stack_before
-            if pickletools.markobject in takes:
-                depth = marks.pop()
-                takes = takes[: takes.index(pickletools.markobject)]
-            depth -= len(takes)
-            if depth < 0:
-                return False
-            if opcode.name.startswith("EXT"):  # fails: no process of ours registers such codes
-                return False
-            if opcode.name in _RUNS:
-                return True
-            if opcode.name == "MARK":
-                marks.append(depth)
-            else:
-                depth += len(opcode.stack_after)
-    except (ValueError, IndexError, KeyError, UnicodeError, OverflowError):
-        return False
-    return True
