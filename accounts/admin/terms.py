@@ -14,6 +14,7 @@ from accounts.admin.forms import AsksQuestions
 from accounts.admin.own_tiers import OfOwnTiers, covers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin.saving import SavedByTheirOwner
 from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
 from accounts.tiers import AccessMode
 from accounts.views.people import signed_in
@@ -45,7 +46,7 @@ class TierForm(ConfirmRaise, forms.ModelForm):
 
 
 @admin.register(Tier)
-class TierAdmin(AsksQuestions):
+class TierAdmin(SavedByTheirOwner, AsksQuestions):
     tier_field = "pk"
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]

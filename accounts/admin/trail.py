@@ -1,7 +1,5 @@
 """The audit trail and the outbox."""
 
-from collections.abc import Sequence
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -47,7 +45,7 @@ class OutgoingMailAdmin(OfAllTiers, ReadOnlyAdmin):
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: OutgoingMail | None = None
-    ) -> Sequence[str]:
+    ) -> list[str]:
         told = obj is not None and _is_for_us_to_tell(obj, signed_in(request))
         return ["full_text" if told else "text_without_secret"]
 

@@ -86,6 +86,22 @@ def test_what_was_sent_goes_on_once_the_password_is_shown(
     assert grant.state == Grant.State.REVOKED
 
 
+@pytest.mark.requirement("AD-3")
+@pytest.mark.usefixtures("store")
+def test_a_gate_is_lowered_only_by_who_signed_in_lately(
+    client: Client, release_owner: User, gated_tier: Tier, clock: time_machine.Traveller
+) -> None:
+    revision = factories.published("acme/gated", gated_tier, {"a.bin": b"1"})
+    client.force_login(release_owner)
+    clock.shift(timedelta(minutes=16))
+    for page in (
+        f"/admin/accounts/tier/{gated_tier.pk}/change/",
+        f"/admin/weights/checkpoint/{revision.checkpoint_id}/change/",
+    ):
+        assert client.get(page).status_code == 200
+        assert_asked(client.post(page, {"mode": "open"}))
+
+
 def test_a_superuser_is_asked_like_everybody(
     client: Client, grant: Grant, clock: time_machine.Traveller
 ) -> None:

@@ -13,6 +13,7 @@ from accounts import tier_changes
 from accounts.admin.own_tiers import OfOwnTiers, covers, own_tiers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin.saving import SavedByTheirOwner
 from accounts.models import AuditEvent, Tier
 from accounts.views.people import signed_in
 from weights import checkpoint_tiers, inspections
@@ -59,7 +60,7 @@ class CheckpointForm(ConfirmRaise, forms.ModelForm):
 
 
 @admin.register(Checkpoint)
-class CheckpointAdmin(OfOwnTiers):
+class CheckpointAdmin(SavedByTheirOwner, OfOwnTiers):
     """What an owner may word; bytes come by `manage.py publish` alone."""
 
     form = CheckpointForm
