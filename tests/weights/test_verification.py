@@ -305,6 +305,32 @@ def test_after_eight_tries_the_revision_says_why_it_is_not_there(
     assert verification.standing([revision]).counts["unreadable"] == 1
 
 
+@pytest.mark.requirement("CE-5")
+def test_a_blob_whose_checks_kill_their_workers_says_so_and_is_tried_once_an_hour(
+    revision: Revision, shard: Blob
+) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(count: int) -> None:
+        raise Killed
+
+    for _ in range(TRIES + 1):
+        with pytest.raises(Killed):
+            verification.verify(shard.pk, pace=kill)
+        Blob.objects.filter(pk=shard.pk).update(leased_until=None)
+    revision.refresh_from_db()
+    assert revision.state == Revision.State.FAILED
+    assert "checks end without a result" in revision.state_reason
+    assert shard not in Blob.objects.due_for_check(timezone.now())
+    with after(timedelta(minutes=61)):
+        assert shard in Blob.objects.due_for_check(timezone.now())
+        verification.verify(shard.pk)
+    revision.refresh_from_db()
+    shard.refresh_from_db()
+    assert (shard.state, shard.check_due_at) == (Blob.State.VERIFIED, None)
+
+
 # -- the sweep ----------------------------------------------------------------------------
 
 

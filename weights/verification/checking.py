@@ -17,10 +17,12 @@ from weights.verification.hashing import HandedOn
 from weights.verification.inspecting import Look
 from weights.verification.leases import LeaseLost, claim
 from weights.verification.outcomes import (
+    TRIES,
     conclude,
     conclude_inspection,
     hand_on,
     inspect_later,
+    told_by_no_worker,
 )
 from weights.verification.reading import BEGUN_AGAIN, Finding, Reading, not_read, read
 from weights.verification.settling import settle
@@ -47,6 +49,8 @@ def verify(
     lease = claim(Blob.objects.awaiting_result(), blob_id, **reading)
     if lease is None:
         return
+    if lease.blob.attempts > TRIES:
+        told_by_no_worker(lease)
     run = _begin_run(lease.blob, worker)
     started = time.monotonic()
     try:

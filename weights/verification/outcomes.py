@@ -82,6 +82,17 @@ def hand_on(
 
 
 @transaction.atomic
+def told_by_no_worker(lease: Lease) -> None:
+    """Say of a blob that its checks end without a result, as where each one kills its worker.
+
+    It is tried on, once an hour: what killed the workers may have been something else.
+    """
+    lease.renew(check_due_at=timezone.now() + RETRY_AT_MOST)
+    log.error("%s: %d checks of it had no result", lease.blob, lease.blob.attempts - 1)
+    fail_revisions(lease.blob, "its checks end without a result; see the log of the workers")
+
+
+@transaction.atomic
 def conclude_inspection(lease: Lease, looks: list[Look]) -> None:
     """The same for a look at the names of bytes that nobody read whole again."""
     locked = lease.locked()
