@@ -13,7 +13,7 @@ from weights.inspection import kinds, old_pickles
 from weights.inspection.allowed import allowed
 from weights.inspection.source import BytesSource, Source
 
-pytestmark = [pytest.mark.one_database, pytest.mark.requirement("IN-2", "IN-5")]
+pytestmark = pytest.mark.one_database
 
 HOSTILE = old_pickle_corpus.hostile()
 
@@ -49,6 +49,7 @@ def verdict_on(source: Source) -> tuple[str, str]:
     return found.outcome, found.reason
 
 
+@pytest.mark.requirement("IN-2", "IN-5")
 @pytest.mark.parametrize("label", HOSTILE)
 def test_in_st_an_old_pickle_that_imports_is_refused_however_it_is_written(label: str) -> None:
     assert imports(HOSTILE[label])
