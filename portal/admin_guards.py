@@ -7,7 +7,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import DataError
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 
 from accounts.row_numbers import is_number
@@ -19,7 +19,7 @@ _NO_VALUE = (ValueError, TypeError, OverflowError, DataError)
 class _OfNumbers(AutocompleteSelect):
     """Chooses among rows by their numbers; what is none was not chosen."""
 
-    def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> Any:
+    def optgroups(self, name: str, value: Any, attrs: dict[str, Any] | None = None) -> Any:
         return super().optgroups(name, [one for one in value if is_number(str(one))], attrs)
 
 
@@ -33,10 +33,10 @@ class Guarded(admin.ModelAdmin):
         except _NO_VALUE as error:
             raise IncorrectLookupParameters(str(error)) from error
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
         """Refuse numbers that are none before anybody looks for them."""
         if all(map(is_number, request.POST.getlist(ACTION_CHECKBOX_NAME))):
-            return super().response_action(request, queryset)
+            return super().response_action(request, queryset, *args)
         self.message_user(request, "Nothing was done: choose among the rows.", messages.ERROR)
         return None
 
@@ -47,10 +47,10 @@ class Guarded(admin.ModelAdmin):
             kwargs.setdefault("widget", _OfNumbers(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def get_view_on_site_url(self, obj: Model | None = None) -> str | None:
+    def get_view_on_site_url(self, obj: Any = None) -> str | None:
         """The record's own address: what leads there asks for the right to look at the record."""
-        has_page = obj is not None and self.view_on_site and hasattr(obj, "get_absolute_url")
-        return str(obj.get_absolute_url()) if obj is not None and has_page else None
+        has_page = self.view_on_site and hasattr(obj, "get_absolute_url")
+        return str(obj.get_absolute_url()) if has_page else None
 
 
 def guarded(admin_class: type[admin.ModelAdmin]) -> type[admin.ModelAdmin]:

@@ -30,9 +30,9 @@ class PortalAdminSite(AdminSite):
             return False
         return isinstance(user, User) and second_factor.satisfied_by(user)
 
-    def register(self, model: Any, admin_class: Any = None, **options: Any) -> None:
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Every page is guarded against what no button sends, also those of other packages."""
-        super().register(model, guarded(admin_class or ModelAdmin), **options)
+        super().register(model_or_iterable, guarded(admin_class or ModelAdmin), **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Without the address that leads from any record's number to its page, known of or not."""
@@ -58,7 +58,7 @@ class PortalAdminSite(AdminSite):
 
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> Any:
         """As for everybody: with the account's limits, event and mail."""
         return redirect("account_change_password")
 

@@ -37,6 +37,7 @@ _ORDER = {key: place for place, key in enumerate(LABELS)}
 _UNITS = {"context_length": "tokens", "training_tokens": "tokens", "batch_tokens": "tokens"}
 _BYTES = {"bytes_fp16", "bytes_fp32"}
 _DATES = {"release_date"}
+_TEXTS = ("label", "source", "note", "status")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,49 @@ def shown(facts: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
     """The known facts in the order of display; keys that an owner added stand last."""
     keys = sorted(facts, key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
     return [_shown(key, facts[key]) for key in keys if facts[key].get("value") is not None]
+
+
+def demand(facts: Any) -> None:
+    """Raises ValueError, saying what to write, for facts that could not be kept or shown."""
+    if not isinstance(facts, dict):
+        raise ValueError('facts are an object, such as {"layers": {"value": 96, "source": "…"}}')
+    for key, kept in facts.items():
+        if not (_is_text(key) and isinstance(kept, dict)):
+            raise ValueError(f'{key!r} is no fact: write it as {{"value": …, "source": "…"}}')
+        unknown = sorted(set(kept) - {"value", *_TEXTS})
+        if unknown:
+            raise ValueError(f"{key!r} has {unknown[0]!r}; a fact has value, {', '.join(_TEXTS)}")
+        for name in _TEXTS:
+            if not _is_text(kept.get(name, "")):
+                raise ValueError(f"the {name} of {key!r} is a text in quotes")
+        if kept.get("value") is not None:
+            _demand_value(key, kept["value"])
+
+
+def _demand_value(key: str, value: Any) -> None:
+    if not (_is_text(value) or _is_amount(value)):
+        raise ValueError(f"the value of {key!r} is a number below 2^63 or a text")
+    if key in _BYTES and not isinstance(value, int):
+        raise ValueError(f"the value of {key!r} is a whole number of bytes")
+    if key in _DATES and not _is_day(value):
+        raise ValueError(f"the value of {key!r} is a day, such as 2022-05-03")
+
+
+def _is_text(value: Any) -> bool:
+    """Without what no database or page can hold: NUL and halves of characters."""
+    return isinstance(value, str) and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def as_text(key: str, value: Any) -> str:

@@ -1,9 +1,15 @@
 """The OPT family's catalogue entries: true numbers, loaded once, an owner's changes kept."""
 
-import pytest
+import json
+import re
 
-from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, User
 from accounts.tiers import AccessMode
+from tests import factories
 from weights import catalogue, facts
 from weights.catalogue import opt
 from weights.models import Checkpoint, Family
@@ -132,3 +138,45 @@ def test_an_owners_own_entry_of_the_same_name_is_left_alone() -> None:
     assert Licence.objects.get(slug="opt-175b").title == "Ours"
     assert not licence.versions.exists()
     assert Family.objects.get(slug="opt").checkpoints.count() == 8
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("[1]", "facts are an object"),
+        ('"s"', "facts are an object"),
+        ("5", "facts are an object"),
+        ('{"x": 1}', "is no fact"),
+        ('{"x": {"value": [1]}}', "a number below 2^63 or a text"),
+        ('{"x": {"value": NaN}}', "a number below 2^63 or a text"),
+        ('{"x": {"value": "\\u0000"}}', "a number below 2^63 or a text"),
+        ('{"x": {"value": 1, "source": 5}}', "is a text in quotes"),
+        ('{"x": {"value": 1, "colour": "red"}}', "a fact has value, label, source"),
+        ('{"release_date": {"value": "soon"}}', "is a day, such as 2022-05-03"),
+        ('{"release_date": {"value": 5}}', "is a day, such as 2022-05-03"),
+        ('{"bytes_fp16": {"value": "much"}}', "a whole number of bytes"),
+        (f'{{"bytes_fp16": {{"value": 1{"0" * 400}}}}}', "a number below 2^63 or a text"),
+    ],
+)
+@pytest.mark.one_database
+def test_facts_that_no_page_could_show_are_refused(written: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        facts.demand(json.loads(written))
+
+
+@pytest.mark.parametrize("entry", opt.checkpoints(), ids=lambda entry: entry.name)
+def test_the_shipped_facts_are_taken(entry: opt.Entry) -> None:
+    facts.demand(entry.facts)
+
+
+@pytest.mark.django_db
+@pytest.mark.one_database
+def test_the_admin_says_what_is_wrong_with_the_facts(
+    client: Client, store: object, release_owner: User
+) -> None:
+    checkpoint = factories.published().checkpoint
+    client.force_login(release_owner)
+    page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
+    answer = client.post(page, {"tier": checkpoint.tier_id, "facts": '{"x": 1}'})
+    assert "is no fact: write it as" in answer.text
+    assert Checkpoint.objects.get(pk=checkpoint.pk).facts == checkpoint.facts

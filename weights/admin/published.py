@@ -151,9 +151,7 @@ class ManifestKeyAdmin(ReadOnlyAdmin):
 class OwnCheckpointFilter(admin.RelatedFieldListFilter):
     """Names the checkpoints of one's own tiers; of others, private ones would be told."""
 
-    def field_choices(
-        self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin
-    ) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin) -> Any:
         person = signed_in(request)
         known = Checkpoint.objects.visible_to(person)
         tiers = own_tiers(person, "weights.view_revision")

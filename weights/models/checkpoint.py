@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -11,6 +12,7 @@ from accounts.acting import acts_as_staff
 from accounts.models import RoleAssignment
 from accounts.models.one_line import OneLineFields
 from accounts.roles import PRIVATE_READERS
+from weights import facts
 from weights.names import can_exist
 
 if TYPE_CHECKING:
@@ -94,6 +96,13 @@ class Checkpoint(OneLineFields):
 
     def __str__(self) -> str:
         return self.repo_id
+
+    def clean(self) -> None:
+        """Refuse facts that no page could show."""
+        try:
+            facts.demand(self.facts)
+        except ValueError as error:
+            raise ValidationError({"facts": str(error)}) from error
 
     def get_absolute_url(self) -> str:
         return f"/{self.repo_id}"
