@@ -330,7 +330,7 @@ def licence_key(kind: str, version: "LicenceVersion") -> str:
 
 def _licence(grant: "Grant", kind: str, version: "LicenceVersion") -> bool:
     key = licence_key(kind, version).removeprefix(f"{kind}:") + str(grant.pk)
-    context = {
+    context: dict[str, Any] = {
         "version": version,
         "before": grant.licence_version,
         "ends": version.notice_ends_since(grant.tier.licence_since),

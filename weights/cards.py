@@ -5,15 +5,15 @@ remembered here.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from django.utils.safestring import SafeString
 
 from accounts.markdown import to_html
-from weights import front_matter
-from weights.errors import BlobMissing, StorageUnavailable
+from weights import excerpts, front_matter
+from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, File, Revision
 from weights.storage import blob_storage
 
@@ -32,6 +32,15 @@ class Card:
     tags: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Readme:
+    """A text as it is remembered: by its hash, and not by the row that leads to it."""
+
+    sha256: str
+    version: str
+    blob: Blob = field(compare=False)
+
+
 def of_checkpoint(checkpoint: Checkpoint, revision: Revision | None, readme: File | None) -> Card:
     """The revision's README.md where there is a readable one, else the catalogue's text."""
     if revision is None or readme is None:
@@ -40,16 +49,16 @@ def of_checkpoint(checkpoint: Checkpoint, revision: Revision | None, readme: Fil
         return _parsed(checkpoint.card, "")
     base = f"/{checkpoint.repo_id}/blob/{revision.sha}/"
     try:
-        storage = blob_storage()
-        return _stored(readme.sha256, readme.blob.served_version(storage), base)
-    except (BlobMissing, StorageUnavailable) as error:
+        version = readme.blob.served_version(blob_storage())
+        return _stored(_Readme(readme.sha256, version, readme.blob), base)
+    except (BlobMissing, BlobChanged, StorageUnavailable) as error:
         log.error("the card of %s cannot be read: %s", checkpoint, error)
         return _parsed(checkpoint.card, "")
 
 
 @lru_cache(maxsize=256)
-def _stored(sha256: str, version: str, base: str) -> Card:
-    text = blob_storage().excerpt(sha256, LARGEST, version).decode("utf-8", "replace")
+def _stored(readme: _Readme, base: str) -> Card:
+    text = excerpts.read(readme.blob, LARGEST, blob_storage()).decode("utf-8", "replace")
     return parse(text, base)
 
 

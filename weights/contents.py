@@ -10,14 +10,14 @@ import logging
 import math
 import re
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Q
 
-from weights import front_matter
-from weights.errors import BlobMissing, StorageUnavailable
+from weights import excerpts, front_matter
+from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.models import Blob, File, FileFacts, Ref, Revision
 from weights.storage import BlobStorage, blob_storage
 
@@ -63,7 +63,6 @@ class _Line:
     revision_id: int
     path: str
     blob_id: int
-    sha256: str
     kind: FileFacts.Kind
     facts: dict[str, Any] | None
 
@@ -117,19 +116,18 @@ def _lines(which: Q) -> list[_Line]:
         "revision_id",
         "path",
         "blob_id",
-        "blob__sha256",
         "blob__facts__kind",
         "blob__facts__facts",
     )
     found: dict[tuple[int, str], _Line] = {}
-    for revision_id, path, blob_id, sha256, known_kind, facts in rows:
+    for revision_id, path, blob_id, known_kind, facts in rows:
         kind = _kind(path)
         if kind is None:
             continue
         is_known = known_kind == kind  # one content may stand under two names
         if is_known or (revision_id, path) not in found:
             told = facts if is_known else None
-            found[revision_id, path] = _Line(revision_id, path, blob_id, sha256, kind, told)
+            found[revision_id, path] = _Line(revision_id, path, blob_id, kind, told)
     return list(found.values())
 
 
@@ -143,15 +141,19 @@ def _kind(path: str) -> FileFacts.Kind | None:
     return None
 
 
-def _note(unread: Iterable[_Line]) -> dict[tuple[int, str], dict[str, Any]]:
-    """Read and keep; what was read, by key. What is missing waits, and a silent store ends it."""
+def _note(unread: Collection[_Line]) -> dict[tuple[int, str], dict[str, Any]]:
+    """Read and keep; what was read, by key. A silent store ends it.
+
+    What is missing, or no longer what was verified, waits.
+    """
     storage = blob_storage()
+    blobs = Blob.objects.in_bulk({line.blob_id for line in unread}) if unread else {}
     rows: dict[tuple[int, str], FileFacts] = {}
     for line in unread:
         try:
             if line.key not in rows:
-                rows[line.key] = _read(storage, line)
-        except BlobMissing as error:
+                rows[line.key] = _read(storage, line, blobs[line.blob_id])
+        except (BlobMissing, BlobChanged) as error:
             log.warning("what %s says of its checkpoint waits: %s", line.path, error)
         except (StorageUnavailable, OSError) as error:
             log.warning("what files say of their checkpoints waits: %s", error)
@@ -160,30 +162,30 @@ def _note(unread: Iterable[_Line]) -> dict[tuple[int, str], dict[str, Any]]:
     return {key: row.facts for key, row in rows.items()}
 
 
-def _read(storage: BlobStorage, line: _Line) -> FileFacts:
+def _read(storage: BlobStorage, line: _Line, blob: Blob) -> FileFacts:
     row = FileFacts(blob_id=line.blob_id, kind=line.kind)
     if line.kind == Kind.CARD:
-        text = storage.excerpt(line.sha256, CARD_BYTES).decode(errors="replace")
+        text = excerpts.read(blob, CARD_BYTES, storage).decode(errors="replace")
         row.facts = _plain(front_matter.split(text)[0])
         row.tags = "\n".join(["", *map(searched, card_tags(row.facts)), ""])
         row.pipeline_tag = _word(row.facts, "pipeline_tag")[:_LONGEST_TAG]
     elif line.kind == Kind.CONFIG:
-        row.facts = config(storage.excerpt(line.sha256, CONFIG_BYTES))
+        row.facts = config(excerpts.read(blob, CONFIG_BYTES, storage))
     else:
-        row.facts = parameters(_header(storage, line.sha256))
+        row.facts = parameters(_header(storage, blob))
     return row
 
 
-def _header(storage: BlobStorage, sha256: str) -> bytes:
+def _header(storage: BlobStorage, blob: Blob) -> bytes:
     """A safetensors file's JSON header; empty where its length is absurd."""
-    start = storage.excerpt(sha256, _HEADER_GUESS)
+    start = excerpts.read(blob, _HEADER_GUESS, storage)
     if len(start) < 8:
         return b""
     (length,) = struct.unpack("<Q", start[:8])
     if length > _HEADER_MOST:
         return b""
     if 8 + length > len(start):
-        start = storage.excerpt(sha256, 8 + length)
+        start = excerpts.read(blob, 8 + length, storage)
     return start[8 : 8 + length]
 
 

@@ -10,11 +10,21 @@ from django.utils import timezone
 
 from accounts.background import queue_after_commit
 from accounts.models import AuditEvent
+from weights.errors import BlobChanged, BlobMissing
 from weights.models import Blob
+from weights.storage import BlobStorage, Stored
 
 log = logging.getLogger(__name__)
 
 TASK = "weights.verify_blob"
+
+
+def demand_unchanged(found: Stored | None, blob: Blob, storage: BlobStorage) -> None:
+    """Raise BlobMissing or BlobChanged unless the store's word is that of the last good check."""
+    if found is None:
+        raise BlobMissing(f"the store holds no blob {blob.sha256}")
+    if why := blob.change(found, storage.address):
+        raise BlobChanged(why)
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from accounts.token_format import digest
 from tests import factories
 from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
-from weights.gate import Decision, rules, statement
+from weights.gate import Decision, Missing, rules, statement
 from weights.models import Blob, Checkpoint, CheckpointLink, File, Ref, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -213,14 +213,12 @@ def test_what_is_hidden_takes_as_many_statements_as_what_is_unknown(
     for facts in hidden:
         Checkpoint.objects.update(**{"private": False, "embargo_until": None} | facts)
         for caller in (ANONYMOUS, claim, session_caller(applicant)):
-            for ask in (gate.decide, gate.find):
-                path = [PATH] if ask is gate.decide else []
+            for name in (REPO, "acme/unknown"):
                 with django_assert_num_queries(1):
-                    told = ask(caller, REPO, "main", *path, now)
+                    refused = gate.decide(caller, name, "main", PATH, now)
                 with django_assert_num_queries(1):
-                    unknown = ask(caller, "acme/unknown", "main", *path, now)
-                assert told.checkpoint is None
-                assert told.message.replace(REPO, "") == unknown.message.replace("acme/unknown", "")
+                    unknown = gate.find(caller, name, "main", now)
+                assert refused.missing is unknown.missing is Missing.REPOSITORY
 
 
 def test_a_plain_answer_takes_one_statement(

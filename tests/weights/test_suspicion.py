@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import AuditEvent
 from tests import factories
 from weights import publishing, suspicion, verification
-from weights.models import Blob, Recall
+from weights.models import Blob, FileFacts, Recall
 from weights.storage import blob_storage
 from weights.verification.outcomes import REREADS
 
@@ -120,6 +120,44 @@ def test_a_lost_file_is_looked_for_without_being_closed_first(client: Client, bl
     assert blob.check_due_at is not None
     aside.rename(path)
     assert client.get(ADDRESS).status_code == 200
+
+
+TEXTS = {
+    "README.md": b"---\ntags: [sound]\n---\n# A card that was verified\n",
+    "config.json": b'{"model_type": "sound"}\n',
+}
+
+
+def write_evil(path: Path) -> None:
+    """As long as it was, and other words."""
+    path.write_bytes(
+        path.read_bytes().replace(b"sound", b"evil!").replace(b"verified", b"slipped!")
+    )
+    touch(path)
+
+
+@pytest.mark.parametrize("page", ["", "/blob/main/README.md", "/blob/main/config.json"])
+@pytest.mark.requirement("ST-7")
+def test_no_page_shows_what_was_written_over_a_verified_text(
+    client: Client, tmp_path: Path, page: str
+) -> None:
+    """Nor is it kept as what the file says of its checkpoint, which listings tell."""
+    for name, text in TEXTS.items():
+        (tmp_path / name).write_bytes(text.replace(b"A card", factories.word().encode()))
+    revision = publishing.publish(tmp_path, "acme/texts", tier="open")
+    shown = list(Blob.objects.filter(files__revision=revision))
+    for blob in shown:
+        check(blob)
+    FileFacts.objects.all().delete()
+    for blob in shown:
+        write_evil(on_disk(blob))
+    answer = client.get(f"/acme/texts{page}").text + client.get("/api/models/acme/texts").text
+    assert "evil!" not in answer
+    assert "slipped!" not in answer
+    assert not FileFacts.objects.exists()
+    assert {blob.state for blob in Blob.objects.all()} == {Blob.State.HASHING}
+    events = AuditEvent.objects.filter(action="blob.suspected")
+    assert events.count() == len(shown)
 
 
 def test_only_verified_bytes_are_closed_and_only_once(blob: Blob) -> None:

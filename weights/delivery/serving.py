@@ -163,7 +163,7 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
 def _head(storage: BlobStorage, file: File) -> HttpResponse:
     """What a GET would say. In a local store the file is looked at first, so that both agree."""
     if storage.is_local:
-        _demand_unchanged(storage.look(file.sha256), file, storage)
+        suspicion.demand_unchanged(storage.look(file.sha256), file.blob, storage)
     response = HttpResponse(content_type="application/octet-stream")
     response["Content-Length"] = str(file.size)
     return response
@@ -197,7 +197,7 @@ def _send(
     asked: Plan,
 ) -> HttpResponseBase:
     if settings.ACCEL_LOCATION and not _server_would_misread(request):
-        _demand_unchanged(storage.look(file.sha256), file, storage)
+        suspicion.demand_unchanged(storage.look(file.sha256), file.blob, storage)
         _record(caller, decision, file, Download.Outcome.SERVED, asked)
         return _handed_over(file)
     release = slots.take(asked.length, request.META.get("gunicorn.socket"))
@@ -244,18 +244,12 @@ def _opened(storage: BlobStorage, file: File) -> BinaryIO:
     """The open blob; one that was changed is refused before its length is promised."""
     stream = storage.open(file.sha256)
     try:
-        _demand_unchanged(stream.stored, file, storage)  # type: ignore[attr-defined]
+        found: Stored = stream.stored  # type: ignore[attr-defined]
+        suspicion.demand_unchanged(found, file.blob, storage)
     except BaseException:
         stream.close()
         raise
     return stream
-
-
-def _demand_unchanged(found: Stored | None, file: File, storage: BlobStorage) -> None:
-    if found is None:
-        raise BlobMissing(f"the store holds no blob {file.sha256}")
-    if why := file.blob.change(found, storage.address):
-        raise BlobChanged(why)
 
 
 def _record(

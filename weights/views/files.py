@@ -12,10 +12,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from weights import gate, inspections, verification
+from weights import excerpts, gate, inspections, verification
 from weights.caller import Caller, session_caller
 from weights.delivery import ledger
-from weights.errors import BlobMissing, StorageUnavailable
+from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.manifests import signatures
 from weights.models import Blob, Checkpoint, Download, File, Inspection, Ref, Revision
 from weights.recipes import check_recipe
@@ -199,16 +199,14 @@ def _crumbs(checkpoint: Checkpoint, written: str, path: str) -> list[tuple[str, 
 def _preview(caller: Caller, decision: gate.Decision) -> str | None:
     """The text of a small file, written in the ledger as shown; None for what is no text.
 
-    Also None for what cannot be read now.
+    Also None for what cannot be read now, or is no longer what was verified.
     """
     file = decision.file
     if file is None or file.size > PREVIEW_LARGEST:
         return None
     try:
-        storage = blob_storage()
-        version = file.blob.served_version(storage)
-        text = storage.excerpt(file.sha256, PREVIEW_LARGEST + 1, version).decode("utf-8")
-    except (UnicodeDecodeError, BlobMissing, StorageUnavailable):
+        text = excerpts.read(file.blob, PREVIEW_LARGEST + 1, blob_storage()).decode("utf-8")
+    except (UnicodeDecodeError, BlobMissing, BlobChanged, StorageUnavailable):
         return None
     if "\x00" in text:
         return None

@@ -1,0 +1,23 @@
+"""The beginning of a stored file, for what pages and listings show of it themselves."""
+
+from weights import suspicion
+from weights.errors import BlobChanged
+from weights.models import Blob
+from weights.storage import BlobStorage
+
+
+def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
+    """The first `most` bytes, as long as they are those that were verified.
+
+    Raises BlobChanged for a blob that was written to, which is then closed and read anew;
+    BlobMissing and StorageUnavailable as the store does.
+    """
+    version = blob.served_version(storage)
+    content = storage.excerpt(blob.sha256, most, version)
+    try:
+        # Looked at after reading: what is written until then is seen.
+        suspicion.demand_unchanged(storage.look(blob.sha256, version), blob, storage)
+    except BlobChanged as error:
+        suspicion.close(blob, str(error))
+        raise
+    return content
