@@ -21,6 +21,7 @@ from accounts.models.grant import GrantQuerySet
 from accounts.moves import Status
 from accounts.reasons import Reason
 from accounts.roles import DECIDERS, GRANT_KEEPERS, Role
+from accounts.turns import take_turn
 
 MOST_REASON = 200
 GIVEN_REASON = "given through the API"
@@ -237,6 +238,7 @@ def accept(request: AccessRequest, tier: Tier, *, by: User) -> Grant | None:
     None where the tier asks for two approvals and this was the first.
     """
     _refuse_same(request, Standing.ACCEPTED)
+    _demand_unmoved(request, tier)
     if request.standing is Standing.REJECTED:
         return Application.objects.reopen(request.user, tier, by=by).approve(by=by)
     return _open_application(request, tier).approve(by=by)
@@ -251,10 +253,13 @@ def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") ->
     _refuse_same(request, Standing.REJECTED)
     if len(reason) > MOST_REASON:
         raise InvalidValue(f"a reason has at most {MOST_REASON} characters, not {len(reason)}")
+    _demand_unmoved(request, tier)
     if request.standing is Standing.ACCEPTED:
         _demand(by, GRANT_KEEPERS, tier)
         break_glass.take_away(request.user, tier, reason=reason or Reason.UNSPECIFIED.value, by=by)
-    waiting = Application.objects.open().filter(applicant=request.user, tier=tier).first()
+        waiting = _open_ones(request, tier).first()
+    else:
+        waiting = _open_application(request, tier)
     if waiting is not None:
         waiting.reject(by=by, reasons=[Reason.UNSPECIFIED.value], note=reason)
 
@@ -264,8 +269,8 @@ def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
     """Back to the queue, without access; takes a lead reviewer."""
     _refuse_same(request, Standing.PENDING)
     _demand(by, GRANT_KEEPERS, tier)
-    waits = Application.objects.open().filter(applicant=request.user, tier=tier).exists()
-    if waits:  # access was given beside the queue
+    _demand_unmoved(request, tier)
+    if _open_ones(request, tier).exists():  # access was given beside the queue
         break_glass.take_away(request.user, tier, reason=Reason.UNSPECIFIED.value, by=by)
     else:
         Application.objects.reopen(request.user, tier, by=by)
@@ -280,8 +285,12 @@ def grant(tier: Tier, username: str, *, by: User) -> Grant:
     return break_glass.give(user, tier, days=tier.term_days, reason=GIVEN_REASON, by=by)
 
 
+def _open_ones(request: AccessRequest, tier: Tier) -> QuerySet[Application]:
+    return Application.objects.open().filter(applicant=request.user, tier=tier)
+
+
 def _open_application(request: AccessRequest, tier: Tier) -> Application:
-    waiting = Application.objects.open().filter(applicant=request.user, tier=tier).first()
+    waiting = _open_ones(request, tier).first()
     if waiting is None:  # decided a moment ago by somebody else
         raise NotFound(f"{request.user} has no open request for {tier.slug}")
     return waiting
@@ -290,6 +299,15 @@ def _open_application(request: AccessRequest, tier: Tier) -> Application:
 def _refuse_same(request: AccessRequest, standing: Standing) -> None:
     if request.standing is standing:
         raise NotFound(f"the request of {request.user} is {standing} already")
+
+
+def _demand_unmoved(request: AccessRequest, tier: Tier) -> None:
+    """Refuse what somebody else has moved since it was found; no other request moves it now."""
+    take_turn(request.user)
+    now = _current(tier, request.user)
+    if now is None or (now.standing, now.request_id) != (request.standing, request.request_id):
+        told = f"the request of {request.user} was decided a moment ago by somebody else"
+        raise NotFound(f"{told}; read the lists again")
 
 
 def _demand(by: User, roles: frozenset[Role], tier: Tier) -> None:

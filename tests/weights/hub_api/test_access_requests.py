@@ -11,7 +11,9 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from huggingface_hub.hf_api import AccessRequest
 
+from accounts import access_requests as domain
 from accounts.access import tiers_open_to
+from accounts.errors import NotFound
 from accounts.models import Application, Decision, Grant, Tier, User
 from accounts.roles import Role
 from tests import factories
@@ -368,6 +370,51 @@ def test_a_body_that_says_nothing_is_a_bad_request(
     )
     assert (response.status_code, response.json()["code"]) == (400, "invalid_value")
     assert response["X-Error-Message"]
+
+
+@pytest.mark.parametrize("second", ["rejected", "accepted"])
+def test_of_two_decisions_at_once_the_second_is_refused(
+    client: Client,
+    address: str,
+    headers: dict[str, str],
+    applicant: User,
+    reviewer: User,
+    gated_tier: Tier,
+    monkeypatch: pytest.MonkeyPatch,
+    second: str,
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    find = domain.find
+
+    def found_and_then_approved(*facts: Any, **named: Any) -> domain.AccessRequest:
+        found = find(*facts, **named)
+        factories.approved(application, reviewer)
+        return found
+
+    monkeypatch.setattr(domain, "find", found_and_then_approved)
+    body = {"user": applicant.username, "status": second}
+    answer: Any = client.post(
+        f"{address}/handle", body, content_type="application/json", headers=headers
+    )
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "decided a moment ago by somebody else" in answer.json()["error"]
+    assert Grant.objects.live().filter(user=applicant).count() == 1
+    assert Decision.objects.count() == 1
+
+
+@pytest.mark.parametrize("second", ["rejected", "pending"])
+def test_who_was_refused_or_let_in_meanwhile_is_not_moved_by_an_older_look(
+    applicant: User, lead_reviewer: User, reviewer: User, gated_tier: Tier, second: str
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    factories.approved(application, reviewer)
+    seen = domain.find(gated_tier, by=lead_reviewer, username=applicant.username)
+    again = Application.objects.reopen(applicant, gated_tier, by=lead_reviewer)
+    move = {"rejected": domain.reject, "pending": domain.cancel}[second]
+    with pytest.raises(NotFound, match="decided a moment ago"):
+        move(seen, gated_tier, by=lead_reviewer)
+    again.refresh_from_db()
+    assert again.status == "submitted"
 
 
 def test_a_grant_answers_an_empty_object(
