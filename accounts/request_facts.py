@@ -21,6 +21,7 @@ class RequestFacts:
 
 _NONE = RequestFacts()
 _facts: ContextVar[RequestFacts] = ContextVar("request_facts", default=_NONE)
+_proved: ContextVar[bool] = ContextVar("credential_proved", default=False)
 
 
 def current() -> RequestFacts:
@@ -29,11 +30,21 @@ def current() -> RequestFacts:
 
 @contextmanager
 def using(facts: RequestFacts) -> Iterator[None]:
-    token = _facts.set(facts)
+    token, before = _facts.set(facts), _proved.set(False)
     try:
         yield
     finally:
         _facts.reset(token)
+        _proved.reset(before)
+
+
+def note_proved() -> None:
+    """A credential that this request shows was read and is a genuine one."""
+    _proved.set(True)
+
+
+def is_proved() -> bool:
+    return _proved.get()
 
 
 @lru_cache(maxsize=4096)

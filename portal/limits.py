@@ -1,14 +1,18 @@
 """Rate limits of what scripts ask for: links, files and the API."""
 
 import hashlib
+import ipaddress
 import logging
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from accounts import rate_limits, token_format
+from accounts import rate_limits, request_facts, token_format
 from accounts.error_pages import error_page
 from accounts.rate_limits import (
     API_ANONYMOUS,
@@ -24,6 +28,10 @@ from accounts.rate_limits import (
 from weights import signing
 
 log = logging.getLogger(__name__)
+#: What does some work and never looks at who asks.
+_READS_NO_TOKEN = re.compile(
+    r"/api/(?:credentials/revoke|v1/(?:openapi\.json|docs|transparency/[^/]+\.csv))/?$"
+)
 
 
 class RateLimitMiddleware:
@@ -39,18 +47,19 @@ class RateLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         counted = _bucket(request)
-        if counted is None:
-            return self.get_response(request)
-        verdict = rate_limits.take(*counted)
-        if not verdict.allowed and verdict.limit in {REPORTS, PROOFS}:
-            return error_page(request, 429, wait=verdict.wait)
-        if not verdict.allowed:
+        if counted and not (verdict := rate_limits.take(counted.limit, counted.key)).allowed:
+            if verdict.limit in {REPORTS, PROOFS}:
+                return error_page(request, 429, wait=verdict.wait)
             return _too_many(verdict)
         response = self.get_response(request)
         if response.status_code == 401 and "HTTP_AUTHORIZATION" in request.META:
             guess = rate_limits.take(WRONG_TOKENS, _address(request))
             if not guess.allowed or not guess.counted:
                 return _too_many(guess)
+        elif counted and counted.unproved and not request_facts.is_proved():
+            verdict = rate_limits.take(counted.unproved, _address(request))
+            if not verdict.allowed:
+                return _too_many(verdict)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -61,48 +70,83 @@ class RateLimitMiddleware:
         return error_page(request, 429 if request.path.startswith("/accounts/") else 503, wait=30)
 
 
-def _bucket(request: HttpRequest) -> tuple[Limit, str] | None:
+@dataclass(frozen=True)
+class _Counted:
+    """What a request is counted on: a limit, and whose.
+
+    `unproved` is the limit of its address on which it counts too if what it shows was read by
+    nobody or is no credential: forged ones would otherwise have a new bucket each.
+    """
+
+    limit: Limit
+    key: str
+    unproved: Limit | None = None
+
+
+def _bucket(request: HttpRequest) -> _Counted | None:
     """The limit that a request falls under, and whose; None for pages."""
     path = request.path_info
     if path.startswith("/d/"):
         return _by_link(request, path.split("/", 3)[2])
-    if path.startswith("/f/") or _is_resolve(path):
+    if path.startswith("/f/"):
+        # The signature is the credential, and whose it is only the database tells.
+        return _Counted(DOWNLOADS_KNOWN, f"signed:{_address(request)}", DOWNLOADS_ANONYMOUS)
+    if _is_resolve(path):
         return _by_token(request, DOWNLOADS_KNOWN, DOWNLOADS_ANONYMOUS)
     if path.startswith("/access/proofs/"):
-        return PROOFS, _address(request)
+        return _Counted(PROOFS, _address(request))
     if path == "/report/" and request.method == "POST":
-        return REPORTS, _address(request)
+        return _Counted(REPORTS, _address(request))
+    if _READS_NO_TOKEN.match(path):
+        return _Counted(API_ANONYMOUS, _address(request))
     if path.startswith("/api/"):
         return _by_token(request, API_KNOWN, API_ANONYMOUS)
     return None
 
 
 def _is_resolve(path: str) -> bool:
+    """Whether scripts fetch files there: of a checkpoint, or of what is not kept here."""
+    if path.startswith(("/datasets/", "/spaces/")):
+        path = path[path.index("/", 1) :]
     parts = path.split("/", 4)
-    return len(parts) == 5 and parts[3] in {"resolve", "manifest"}
+    return (len(parts) == 5 and parts[3] in {"resolve", "manifest"}) or parts[2:3] == ["resolve"]
 
 
-def _by_link(request: HttpRequest, token: str) -> tuple[Limit, str]:
+def _by_link(request: HttpRequest, token: str) -> _Counted:
     """A genuine link has a bucket of its own; anything else is guessing."""
     try:
         claim = signing.read_token(token, settings.LINK_KEYS)
     except signing.BadSignature:
-        return DOWNLOADS_ANONYMOUS, _address(request)
-    return DOWNLOADS_KNOWN, claim.digest
+        return _Counted(DOWNLOADS_ANONYMOUS, _address(request))
+    return _Counted(DOWNLOADS_KNOWN, claim.digest)
 
 
-def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> tuple[Limit, str]:
+def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> _Counted:
     """A well-formed token has a bucket of its own; whether it exists is seen by the answer."""
     scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme == "Bearer" and token_format.is_well_formed(token):
-        return known, token_format.digest(token)
-    return anonymous, _address(request)
+        return _Counted(known, token_format.digest(token), anonymous)
+    return _Counted(anonymous, _address(request))
 
 
 def _address(request: HttpRequest) -> str:
     """The caller's address as a key that tells nothing of it."""
-    address = request.META.get("REMOTE_ADDR", "")
-    return hashlib.sha256(f"{settings.SECRET_KEY}:{address}".encode()).hexdigest()[:32]
+    counted = _counted_as(request.META.get("REMOTE_ADDR", ""))
+    return hashlib.sha256(f"{settings.SECRET_KEY}:{counted}".encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=4096)
+def _counted_as(address: str) -> str:
+    """An address of IPv6 counts as its /64, which one customer has to choose from (RFC 6177)."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed.packed, 64), strict=False))
 
 
 def _too_many(verdict: Verdict) -> HttpResponse:

@@ -117,6 +117,7 @@ def look_up(claim: TokenClaim, now: "datetime") -> Caller:
         return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
     if token.expires_at <= now:
         return Caller(kind="token", problem=Refusal.TOKEN_EXPIRED)
+    request_facts.note_proved()
     token.note_use(now, request_facts.current().network)
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 

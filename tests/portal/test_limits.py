@@ -17,8 +17,10 @@ from accounts.rate_limits import Limit
 from portal import limits
 from tests import factories
 from tests.counters import away, spend
+from tests.portal.test_surface import ADDRESSES
 from weights import signing
-from weights.delivery import links
+from weights.caller import ANONYMOUS
+from weights.delivery import file_links, links
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
@@ -137,6 +139,85 @@ def test_wrong_tokens_are_bounded_and_a_valid_one_from_the_same_address_still_wo
     assert answers == [401, 401, 429, 429]
     assert client.head(FILE, headers=_bearer(factories.token(applicant))).status_code == 200
     assert client.head(FILE).status_code == 200
+
+
+@pytest.mark.requirement("AC-5")
+@pytest.mark.parametrize(
+    "path",
+    ["/nobody/resolve/x", "/datasets/a/b/resolve/main/x", "/spaces/a/b/resolve/main/x", FILE],
+)
+def test_wrong_tokens_are_counted_wherever_they_are_refused(
+    client: Client, small: Callable[..., None], path: str
+) -> None:
+    small("WRONG_TOKENS", 2)
+    answers = [client.get(path, headers=_bearer(forged())).status_code for _ in range(3)]
+    assert answers == [401, 401, 429]
+
+
+@pytest.mark.requirement("AC-5")
+def test_all_addresses_of_one_network_of_ipv6_guess_together(
+    client: Client, small: Callable[..., None]
+) -> None:
+    small("WRONG_TOKENS", 2)
+
+    def guess(address: str) -> int:
+        answer = client.head(FILE, headers=_bearer(forged()), REMOTE_ADDR=address)
+        return answer.status_code
+
+    assert [guess(f"2001:db8:0:1:{n}::{n}") for n in range(1, 4)] == [401, 401, 429]
+    assert guess("2001:db8:0:2::1") == 401
+    assert [guess(f"::ffff:192.0.2.{n}") for n in (1, 2, 3)] == [401, 401, 401]
+
+
+def forged() -> str:
+    """A token of the right form, checksum and all, that nobody was given."""
+    return token_format.new()
+
+
+@pytest.mark.requirement("AC-6")
+def test_a_forged_token_has_no_bucket_of_its_own_at_any_address(
+    client: Client, small: Callable[..., None]
+) -> None:
+    for name in ("API_ANONYMOUS", "DOWNLOADS_ANONYMOUS", "WRONG_TOKENS"):
+        small(name, 1)
+    asked = 0
+    for path in ADDRESSES:
+        for method in ("GET", "POST"):
+            counted = limits._bucket(RequestFactory().generic(method, path))
+            if counted is None or counted.limit in {rate_limits.REPORTS, rate_limits.PROOFS}:
+                continue
+            answers = []
+            for _ in range(2):
+                headers = _bearer(forged())
+                answers.append(client.generic(method, path, headers=headers).status_code)
+            assert answers[1] == 429, (method, path, answers)
+            asked += 1
+    assert asked > 100
+
+
+def test_a_good_token_is_not_counted_with_its_address(
+    client: Client, small: Callable[..., None], applicant: User
+) -> None:
+    small("API_ANONYMOUS", 1)
+    small("DOWNLOADS_ANONYMOUS", 1)
+    sent = _bearer(factories.token(applicant))
+    for path in (FILE, "/api/models/acme/open", "/api/models/acme/open/tree/main", API):
+        assert {client.get(path, headers=sent).status_code for _ in range(3)} == {200}, path
+    missing = "/acme/open/resolve/main/nothing.bin"
+    assert {client.head(missing, headers=sent).status_code for _ in range(3)} == {404}
+
+
+@pytest.mark.requirement("AC-7")
+def test_a_signed_address_counts_as_known_and_a_forged_one_as_a_stranger(
+    client: Client, small: Callable[..., None]
+) -> None:
+    small("DOWNLOADS_ANONYMOUS", 2)
+    signed = file_links.issue(ANONYMOUS, "acme/open", "main", "README.md").removeprefix(
+        settings.PUBLIC_URL
+    )
+    assert {client.head(signed).status_code for _ in range(4)} == {200}
+    answers = [client.head(f"{signed}x", headers=_bearer(forged())).status_code for _ in range(3)]
+    assert answers == [403, 403, 429]
 
 
 @pytest.mark.requirement("AC-7")

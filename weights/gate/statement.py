@@ -19,6 +19,7 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 
+from accounts import request_facts
 from accounts.models import ApiToken, Grant, Tier, User
 from accounts.tiers import AccessMode
 from weights.caller import Caller, Refusal, TokenClaim, note_use
@@ -82,6 +83,7 @@ def _known(caller: Caller | TokenClaim, found: "_Row", now: datetime) -> Caller:
         return _INVALID
     if _utc(found.token_ends) <= now:
         return _EXPIRED
+    request_facts.note_proved()
     if found.token_used is None or _utc(found.token_used) <= now - timedelta(minutes=1):
         note_use(found.token_id, found.token_used is not None, now)
     user = _loaded(User, id=found.user_id)
