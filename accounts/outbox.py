@@ -170,11 +170,27 @@ def deliver(mail_id: int) -> None:
     mail = OutgoingMail.objects.get(pk=mail_id)
     if not settings.MAIL_LEAVES:
         mail.state = OutgoingMail.State.KEPT
-    elif error := _send(mail):
-        _try_later(mail, error)
+    elif mail.attempts > ATTEMPTS_MOST:  # whatever ended those before left no word
+        _give_up(mail, mail.last_error or "no try came to an end")
+    else:
+        _try(mail)
+    _remember(mail)
+
+
+def _try(mail: OutgoingMail) -> None:
+    """Send it, and note on the row what came of that."""
+    try:
+        _send(mail)
+    except OSError as error:  # smtplib's errors are OSErrors too
+        _try_later(mail, _words(error))
+    except ValueError as error:  # an address or a subject that no mail can have
+        _give_up(mail, _words(error))
     else:
         _note_sent(mail)
-    _remember(mail)
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _remember(mail: OutgoingMail) -> None:
@@ -196,17 +212,13 @@ def _remember(mail: OutgoingMail) -> None:
             return
 
 
-def _send(mail: OutgoingMail) -> str:
-    """Hand it to the mail server; what went wrong, or nothing."""
+def _send(mail: OutgoingMail) -> None:
+    """Hand it to the mail server; raises OSError, and ValueError for what can be no mail."""
     message = EmailMultiAlternatives(mail.subject, mail.text, to=[mail.to])
     message.extra_headers["Message-ID"] = f"<{mail.public_id}@weighbridge>"
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
-    try:
-        message.send()
-    except OSError as error:  # smtplib's errors are OSErrors too
-        return str(error) or type(error).__name__
-    return ""
+    message.send()
 
 
 def _try_later(mail: OutgoingMail, error: str) -> None:
@@ -214,6 +226,10 @@ def _try_later(mail: OutgoingMail, error: str) -> None:
     mail.next_attempt_at = timezone.now() + timedelta(minutes=2**mail.attempts)
     if mail.attempts >= ATTEMPTS_MOST:
         mail.state = OutgoingMail.State.FAILED
+
+
+def _give_up(mail: OutgoingMail, error: str) -> None:
+    mail.state, mail.last_error = OutgoingMail.State.FAILED, error[:500]
 
 
 def _note_sent(mail: OutgoingMail) -> None:

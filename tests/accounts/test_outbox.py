@@ -68,6 +68,44 @@ def test_a_message_leaves_once_however_often_its_task_runs(inbox: Inbox) -> None
     assert [envelope.rcpt_tos for envelope in inbox.received] == [["ada@example.org"]]
 
 
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("to", "subject"), [(f"x@{'é' * 60}.de", "Hello"), ("ada@example.org", "two\nlines")]
+)
+def test_what_can_be_no_mail_fails_at_once_and_says_why(
+    inbox: Inbox, to: str, subject: str
+) -> None:
+    mail = _message()
+    OutgoingMail.objects.update(to=to, subject=subject)
+    outbox.deliver(mail.pk)
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts) == (OutgoingMail.State.FAILED, 1)
+    assert mail.last_error
+    assert not inbox.received
+
+
+@pytest.mark.one_database
+def test_tries_that_end_without_a_word_end_too(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = _message()
+
+    def dies(given: OutgoingMail) -> None:
+        raise RuntimeError("as a worker does that is killed")
+
+    monkeypatch.setattr(outbox, "_send", dies)
+    for attempt in range(outbox.ATTEMPTS_MOST):
+        with (
+            pytest.raises(RuntimeError),
+            time_machine.travel(timezone.now() + attempt * 2 * outbox.CLAIM),
+        ):
+            outbox.deliver(mail.pk)
+    with time_machine.travel(timezone.now() + 20 * outbox.CLAIM):
+        outbox.deliver(mail.pk)
+    mail.refresh_from_db()
+    assert (mail.state, mail.last_error) == (OutgoingMail.State.FAILED, "no try came to an end")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_message_that_left_while_the_database_went_away_is_remembered_and_leaves_once(
     inbox: Inbox,
