@@ -10,10 +10,38 @@ _TABLE = str.maketrans(_PLAIN)
 _SAFE = "".join(chr(code) for code in range(0x20, 0x7F))
 
 
+#: Characters of a sentence in a header: web servers hold the head of an answer in 4 KiB.
+MOST = 1000
+
+
 def header_text(sentence: str) -> str:
-    """`sentence` in printable ASCII on one line; other letters are percent-encoded."""
+    """`sentence` in printable ASCII on one line; other letters are percent-encoded.
+
+    Of one that would be longer than MOST the middle is left out: a name that somebody sent
+    stands there, and after it what to do.
+    """
     line = re.sub(r"[\x00-\x1f\x7f]+", " ", sentence.translate(_TABLE)).strip()
-    return quote(unicodedata.normalize("NFC", line), safe=_SAFE, errors="replace")
+    line = unicodedata.normalize("NFC", line)
+    text = _encoded(line)
+    if len(text) <= MOST:
+        return text
+    half = MOST // 2 - 2
+    return f"{_start(line, half)}...{_start(line[::-1], half, backwards=True)}"
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe=_SAFE, errors="replace")
+
+
+def _start(line: str, most: int, *, backwards: bool = False) -> str:
+    """As many whole characters as take `most` when they are encoded."""
+    kept: list[str] = []
+    for piece in map(_encoded, line):
+        most -= len(piece)
+        if most < 0:
+            break
+        kept.append(piece)
+    return "".join(reversed(kept) if backwards else kept)
 
 
 @lru_cache(maxsize=4096)

@@ -147,7 +147,7 @@ def _first_lines(url: str, *heads: str) -> list[str]:
 
 @pytest.mark.needs("nginx")
 @pytest.mark.django_db
-def test_a_target_names_its_host_and_a_strange_one_costs_a_line(
+def test_real_servers_answer_strange_hosts_and_long_names_in_few_words(
     store: object, start_front: Callable[..., Front]
 ) -> None:
     factories.published("acme/open")
@@ -162,6 +162,12 @@ def test_a_target_names_its_host_and_a_strange_one_costs_a_line(
             "GET /api/v1/checkpoints HTTP/1.1\r\nHost: evil.example",
             f"GET /healthz HTTP/1.1\r\nHost: {ours}\r\nContent-Type: a/b; x*=nosuch''%41",
         ) == ["400", "200", "400", "200"]
+    for url in (portal.url, front.url):
+        assert _first_lines(
+            url,
+            f"GET /acme/open/resolve/main/{'%C3%A9' * 560} HTTP/1.1\r\nHost: {ours}",
+            f"GET /api/v1/checkpoints/acme/{'a' * 3840} HTTP/1.1\r\nHost: {ours}",
+        ) == ["404", "404"]
     lines = [line for line in portal.log("web").splitlines() if "evil.example" in line]
     assert len(lines) == 4
     assert "Traceback" not in portal.log("web"), portal.log("web")

@@ -1,0 +1,27 @@
+"""Sentences as header values."""
+
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weights.http_headers import MOST, header_text
+
+pytestmark = pytest.mark.one_database
+
+
+@given(st.text(), st.integers(0, 2000))
+def test_a_sentence_fits_into_a_header_whatever_it_holds(sentence: str, times: int) -> None:
+    told = header_text(sentence * times)
+    assert len(told) <= MOST
+    assert told.isascii()
+    assert told == "" or told.isprintable()
+
+
+def test_of_a_long_sentence_its_ends_stay() -> None:
+    told = header_text(f"No file {'é' * 2000} is here; ask for the list.")
+    assert told.startswith("No file %C3%A9%C3%A9")
+    assert told.endswith("%C3%A9 is here; ask for the list.")
+    begin, _, end = told.partition("...")
+    assert "\ufffd" not in unquote(begin) + unquote(end), "no letter is cut in two"
