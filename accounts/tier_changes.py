@@ -99,6 +99,11 @@ def note_checkpoint(
     _note(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
 
 
+def hide_checkpoint(repo_id: str) -> None:
+    """Take a checkpoint that became hidden out of what the public reads of tiers."""
+    TierChange.objects.filter(checkpoint=repo_id, hidden=False).update(hidden=True)
+
+
 def is_raised(before: str, after: str) -> bool:
     """Whether the mode `after` asks more of people than `before`."""
     return _STRICTNESS.index(AccessMode(after)) > _STRICTNESS.index(AccessMode(before))

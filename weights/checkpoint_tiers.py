@@ -20,12 +20,15 @@ def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:
 def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
     """Save an existing checkpoint; where its tier is another one, both histories tell.
 
+    One that the public may not know of is named by none of its earlier changes either.
     A tier that takes inspected formats only has every file looked at that nobody has, or that
     was looked at by other rules. What is published stays, as it does where a tier becomes so.
     """
     stood = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
     before = Tier.objects.get(pk=stood.tier_id)
     checkpoint.save()
+    if _hidden(checkpoint):
+        tier_changes.hide_checkpoint(checkpoint.repo_id)
     if before.pk != checkpoint.tier_id:
         hidden = _hidden(checkpoint) or _hidden(stood)
         tier_changes.note_checkpoint(

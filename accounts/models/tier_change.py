@@ -5,7 +5,7 @@ from django.db import models
 
 
 class TierChange(models.Model):
-    """One change, written in the transaction that made it; never edited.
+    """One change, written in the transaction that made it; never edited but to be hidden.
 
     `fields` lists what changed in public words: label, before, after. `by_role` is what the
     public reads of who made it; `by` is for staff.
@@ -26,7 +26,8 @@ class TierChange(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     fields = models.JSONField(default=list, blank=True)
     checkpoint = models.CharField(max_length=193, blank=True, help_text="As org/name")
-    #: One that the public did not know of when it moved is never named to it.
+    #: One that the public did not know of when it moved, or that was hidden since, is never
+    #: named to it.
     hidden = models.BooleanField(default=False)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"

@@ -1,11 +1,13 @@
 """A tier's public history: what was gated when, and by which role."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from accounts import tier_changes
@@ -186,6 +188,26 @@ def test_a_private_checkpoint_that_moves_is_named_to_nobody_outside(
     for slug in ("open", gated_tier.slug):
         assert "acme/weights" not in client.get(f"/tiers/{slug}/").text
         assert Script().get(f"/tiers/{slug}/changes")["total"] == 0
+
+
+@pytest.mark.parametrize("how", ["private", "embargo"])
+def test_a_checkpoint_that_becomes_hidden_is_no_longer_named_by_its_earlier_changes(
+    client: Client, checkpoint: Checkpoint, gated_tier: Tier, release_owner: User, how: str
+) -> None:
+    checkpoint.tier = gated_tier
+    checkpoint_tiers.keep(checkpoint, by=release_owner)
+
+    def named() -> list[bool]:
+        pages = [client.get(f"/tiers/{slug}/").text for slug in ("open", gated_tier.slug)]
+        told = [str(Script().get(f"/tiers/{slug}/changes")) for slug in ("open", gated_tier.slug)]
+        return ["acme/weights" in text for text in pages + told]
+
+    assert all(named())
+    checkpoint.private = how == "private"
+    checkpoint.embargo_until = None if checkpoint.private else timezone.now() + timedelta(days=9)
+    checkpoint_tiers.keep(checkpoint, by=release_owner)
+    assert not any(named())
+    assert len(history(gated_tier)) == 1
 
 
 # -- the pages and the API ------------------------------------------------------------------------
