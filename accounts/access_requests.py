@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextChoices, Value
 from django.db.models.functions import Coalesce, Greatest
 
-from accounts import break_glass
+from accounts import break_glass, usernames
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, NotFound
 from accounts.models import Application, ApplicationSnapshot, Grant, RoleAssignment, Tier, User
 from accounts.models.grant import GrantQuerySet
@@ -211,9 +211,9 @@ def find(tier: Tier, *, by: User, username: str = "", request_id: str = "") -> A
 
 
 def person(username: str) -> User:
-    """The account of this name, in any case; NotFound where there is none."""
-    user = User.objects.filter(username__iexact=username, is_active=True).first()
-    if user is None:
+    """The account of this name, or confirmed address; NotFound where there is none that is open."""
+    user = usernames.account_of(username)
+    if user is None or not user.is_active:
         raise NotFound(f"there is no account {username} here")
     return user
 

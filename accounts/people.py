@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts import usernames
 from accounts.errors import AlreadyHeld, InvalidValue
 from accounts.models import AuditEvent, RoleAssignment, Tier, User
 from accounts.roles import Role
@@ -55,7 +56,7 @@ def new_password() -> str:
 
 def _check(username: str, email: str) -> None:
     try:
-        User.username_validator(username)
+        usernames.fits(username)
         validate_email(email)
     except ValidationError as error:
         raise InvalidValue(f"{username!r} with {email!r}: {error.messages[0]}") from error

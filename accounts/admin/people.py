@@ -7,6 +7,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -14,7 +15,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts import erasure, recent_sign_in
+from accounts import erasure, recent_sign_in, usernames
 from accounts.admin.own_tiers import OfOwnTiers, covers, may_hold_for
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
@@ -65,6 +66,25 @@ class AsksAgain(admin.ModelAdmin):
             recent_sign_in.demand(request, keep_what_was_sent=False)
 
 
+class NewAccountForm(AdminUserCreationForm):
+    """A name that fits; the model's own rule lets an address pass."""
+
+    def clean_username(self) -> str | None:
+        name: str | None = super().clean_username()
+        if name is not None:  # no other account has it
+            usernames.fits(name)
+        return name
+
+
+class AccountForm(UserChangeForm):
+    def clean_username(self) -> str:
+        """One of other days may stay; a new one must fit."""
+        name: str = self.cleaned_data["username"]
+        if "username" in self.changed_data:
+            usernames.fits(name)
+        return name
+
+
 @admin.register(User)
 class AccountAdmin(AsksAgain, UserAdmin):
     list_display = ["username", "email", "is_staff", "is_active", "suspended_at", "date_joined"]
@@ -75,6 +95,7 @@ class AccountAdmin(AsksAgain, UserAdmin):
         ("Standing", {"fields": ("is_active", "suspended_at", "suspension_reason")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
+    form, add_form = AccountForm, NewAccountForm
     readonly_fields = ("public_id", "last_login", "date_joined")
     actions = ["erase"]
 

@@ -2,11 +2,18 @@
 
 from django.core.management import CommandError
 
+from accounts import usernames
+from accounts.errors import InvalidValue
 from accounts.models import Tier, User
 
 
 def find_user(username: str) -> User:
-    user = User.objects.filter(username__iexact=username).first()
+    try:
+        user = usernames.account_of(username)
+    except InvalidValue as error:
+        raise CommandError(str(error)) from error
+    if user is None and "@" in username:
+        raise CommandError(f"no account has confirmed the address {username!r}; give its username")
     if user is None:
         raise CommandError(f"no account {username!r}; make it with: manage.py create_account")
     return user
