@@ -15,7 +15,8 @@ from accounts.admin.own_tiers import OfOwnTiers, covers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.admin.saving import SavedByTheirOwner
-from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
+from accounts.models import AuditEvent, Licence, LicenceVersion, RoleAssignment, Tier, TierChange
+from accounts.roles import PRIVATE_READERS
 from accounts.tiers import AccessMode
 from accounts.views.people import signed_in
 
@@ -66,10 +67,22 @@ class TierAdmin(SavedByTheirOwner, AsksQuestions):
 
 @admin.register(TierChange)
 class TierChangeAdmin(ReadOnlyAdmin, OfOwnTiers):
+    """Hidden changes name private checkpoints, which reviewers are not told of."""
+
     list_display = ["at", "tier", "kind", "checkpoint", "by", "by_role", "hidden"]
     list_filter = ["tier", "kind"]
     list_select_related = ["tier", "by"]
     date_hierarchy = "at"
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[TierChange]:
+        found = super().get_queryset(request)
+        held = RoleAssignment.objects.held(signed_in(request), PRIVATE_READERS)
+        tiers = list(held.values_list("tier_id", flat=True))
+        return (
+            found
+            if None in tiers
+            else found.filter(models.Q(hidden=False) | models.Q(tier__in=tiers))
+        )
 
 
 @admin.register(Licence)

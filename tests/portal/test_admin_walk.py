@@ -35,6 +35,7 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from tests import factories
+from weights import checkpoint_tiers
 from weights.models import (
     Checkpoint,
     CheckpointLink,
@@ -230,6 +231,8 @@ def test_a_private_checkpoint_is_named_to_nobody_who_may_not_know_of_it(
 ) -> None:
     """Its bytes are those of a public one too, which a reviewer and other owners look at."""
     private = factories.published("acme/hidden", gated_tier, private=True)
+    checkpoint_tiers.note_first(private.checkpoint, by=None)
+    moves = reverse("admin:accounts_tierchange_changelist")
     other = factories.published("acme/other", factories.tier("another"))
     kind = ContentType.objects.get_for_model(Checkpoint).pk
     for role, tier in ((R, None), (OWNER, other.checkpoint.tier)):
@@ -240,9 +243,11 @@ def test_a_private_checkpoint_is_named_to_nobody_who_may_not_know_of_it(
         assert "acme/gated/" in looked
         assert "acme/hidden" not in looked
         assert "acme/hidden" not in client.get(_addresses(other)[0]).text
+        assert "acme/hidden" not in client.get(moves).text
     client.force_login(factories.staff("theirs", OWNER, gated_tier))
     assert "acme/hidden/" in client.get(_addresses(records["weights.inspection"])[1]).text
     assert "acme/hidden" in client.get(_addresses(private)[0]).text
+    assert "acme/hidden" in client.get(moves).text
     page = client.get(_addresses(private.checkpoint)[1]).text
     assert 'href="/acme/hidden"' in page
 
