@@ -22,6 +22,7 @@ from accounts.tiers import AccessMode
 from tests import factories, live, s3, tools, trail
 from tests.front import Front, front
 from tests.live import Portal
+from weights.storage import blob_storage
 
 MISSING = "a program that these tests need is missing"
 LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
@@ -174,6 +175,7 @@ def store(tmp_path: Path, settings: Settings) -> Path:
     folder = tmp_path / "blobs"
     folder.mkdir()
     settings.WEIGHTS_STORAGE = f"file://{folder}"
+    blob_storage().set_up()
     return folder
 
 

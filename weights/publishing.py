@@ -93,7 +93,7 @@ def publish(
     linted = findings.of_sources(sources)
     if not order.accept_findings:
         findings.demand_no_errors(linted)
-    taken = _take_in(sources, blob_storage(), progress or (lambda count: None))
+    taken = _take_in(sources, _store(), progress or (lambda count: None))
     linted += lint.duplicates(lint.Listed(one.path, one.size, one.digest.sha256) for one in taken)
     return _record(order, taken, findings.as_kept(linted))
 
@@ -104,6 +104,17 @@ def _tier(slug: str) -> Tier:
         known = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True))
         raise UnknownTier(f"there is no tier {slug!r}; the tiers are: {known or 'none yet'}")
     return tier
+
+
+def _store() -> BlobStorage:
+    """The portal's store, begun with the first publication.
+
+    Later one that is not there is away: another begun in its place would have lost all blobs.
+    """
+    storage = blob_storage()
+    if not Blob.objects.exists():
+        storage.set_up()
+    return storage
 
 
 # -- does the order fit what is there? ----------------------------------------------------

@@ -22,8 +22,7 @@ def stored(folder: Path, number: int, size: int) -> Stored:
 
     made = folder / "made"
     sha256 = write(made, number, size)
-    with blob_storage().receive():
-        pass  # makes the store's folder
+    blob_storage().set_up()
     path = blob_storage().local_path(sha256)
     assert path is not None
     path.parent.mkdir(parents=True)

@@ -87,6 +87,7 @@ def copy(source: Source, say: Callable[[str], None], bar: Bar) -> list[str]:
     What stood there before was read by `demand_fit`.
     """
     wanted = [blob for blob in source.blobs if blob.sha256 not in source.damaged]
+    blob_storage().set_up()
     with bar(sum(blob.size for blob in wanted), "Copying") as advance:
         listed = (Wanted(blob.sha256, blob.size) for blob in wanted)
         moved = moving.move_listed(listed, source.store, blob_storage(), advance, trust_size=True)

@@ -86,6 +86,7 @@ def _target(folder: Path, wish: Wish) -> BlobStorage | None:
     target = store_at(wish.blobs or f"file://{folder}/blobs")
     if target.address == blob_storage().address:
         raise BackupError(f"{target.address} is the portal's own store; name another for --blobs")
+    target.set_up()
     target.sweep(LEFTOVER)
     return target
 

@@ -124,6 +124,7 @@ def test_the_steps_of_a_run_come_to_the_size_of_what_is_moved(
 ) -> None:
     factories.published("acme/small", files={"a.bin": os.urandom(3_000_000), "b.bin": b"b"})
     here, target = store_at(f"file://{store}"), store_at(f"file://{tmp_path}/new")
+    target.set_up()
     moving.move(here, target)
     put_wrong(target.address, Blob.objects.earliest("pk"))
     steps: list[int] = []

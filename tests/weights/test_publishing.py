@@ -14,20 +14,23 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import AuditEvent, Tier
 from tests import factories
-from weights import publishing, sources, verification
+from weights import publishing, sources, suspicion, verification
 from weights.errors import (
     InvalidName,
     PublishRefused,
     SourceChanged,
     SourceUnusable,
     StorageFull,
+    StorageUnavailable,
     UnknownTier,
 )
 from weights.models import Blob, Checkpoint, File, Revision
 from weights.storage.files import FileUpload
+from weights.verification.outcomes import REREADS
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")
 
@@ -408,6 +411,39 @@ def test_a_write_between_the_first_and_the_last_byte_is_noticed(folder: Path, st
 
     assert_refused(SourceChanged, r"README\.md changed", folder, progress=meddle)
     assert list((store / ".uploads").iterdir()) == []
+
+
+def test_the_first_publication_begins_the_store(
+    folder: Path, tmp_path: Path, settings: Settings
+) -> None:
+    settings.WEIGHTS_STORAGE = f"file://{tmp_path}/new/blobs"
+    assert publish(folder).file_count == 3
+
+
+def test_a_publication_while_the_disk_is_away_is_refused_and_condemns_nothing(
+    folder: Path, store: Path
+) -> None:
+    publish(folder)
+    verify_all()
+    away = store.rename(store.with_name("away"))
+    store.mkdir()  # what the disk is mounted on
+    write(folder / "late.bin", b"published meanwhile")
+    with pytest.raises(StorageUnavailable, match="is its disk mounted"):
+        publish(folder)
+    assert Revision.objects.count() == 1
+    blob = Blob.objects.earliest("pk")
+    suspicion.ask(blob)
+    for _ in range(1 + REREADS):
+        verification.verify(blob.pk)
+    blob.refresh_from_db()
+    assert blob.state == Blob.State.VERIFIED
+    assert list(store.iterdir()) == []
+    store.rmdir()
+    away.rename(store)
+    assert publish(folder).file_count == 4
+    verification.verify(blob.pk)
+    blob.refresh_from_db()
+    assert (blob.state, blob.doubts) == (Blob.State.VERIFIED, 0)
 
 
 def test_a_full_store_is_said_so_and_the_next_run_goes_on(

@@ -305,7 +305,6 @@ def test_it_is_looked_over_each_hour_and_sooner_after_trouble(
 ) -> None:
     now = timezone.now()
     assert surveying.is_due(now)
-    (store / ".uploads").mkdir()
     scrub.survey()
     assert not surveying.is_due(timezone.now())
     assert surveying.is_due(now + timedelta(hours=1, minutes=1))

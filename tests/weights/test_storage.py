@@ -187,8 +187,21 @@ def test_a_blob_stands_under_its_hash_readable_by_the_web_server(store: Path) ->
 
 
 def test_a_store_whose_disk_is_not_mounted_is_unavailable_not_empty(tmp_path: Path) -> None:
+    away = FileStorage(tmp_path / "gone")
     with pytest.raises(StorageUnavailable, match="mounted"):
-        FileStorage(tmp_path / "gone").open(sha256(b"x"))
+        away.open(sha256(b"x"))
+    with pytest.raises(StorageUnavailable, match="mounted"):
+        put(away, b"x")
+    assert not away.root.exists()
+
+
+def test_setting_a_store_up_again_changes_nothing(store: Path) -> None:
+    name = put(FileStorage(store), b"kept")
+    FileStorage(store).set_up()
+    assert get(FileStorage(store), name) == b"kept"
+    deep = FileStorage(store / "in" / "folders" / "that are new")
+    deep.set_up()
+    assert get(deep, put(deep, b"bytes")) == b"bytes"
 
 
 @pytest.fixture
@@ -206,6 +219,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_said_so_and_keeps_nothing_of_the_upload(small_disk: Path) -> None:
     files = FileStorage(small_disk)
+    files.set_up()
     with pytest.raises(StorageFull, match="is full"):
         put(files, bytes(2 << 20))
     assert list((small_disk / ".uploads").iterdir()) == []

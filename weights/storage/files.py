@@ -32,11 +32,18 @@ class FileStorage:
         self.root = root
         self.address = f"file://{root}"
         self._prefix = f"{root}/"
-        # On the same filesystem as the blobs, so that the rename is one atomic step.
+        # On the same filesystem as the blobs, so that the rename is one atomic step. It is also
+        # what tells a store from the empty folder that a disk is mounted on.
         self._uploads = root / ".uploads"
 
     def keeps_versions(self) -> bool:
         return False
+
+    def set_up(self) -> None:
+        try:
+            _make_folder(self._uploads, Path(self.root.anchor))
+        except OSError as error:
+            raise _refusal(error, self.root) from error
 
     @contextmanager
     def receive(self) -> Iterator["FileUpload"]:
@@ -48,8 +55,9 @@ class FileStorage:
 
     def _begin(self) -> "FileUpload":
         try:
-            self._uploads.mkdir(parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(dir=self._uploads)
+        except FileNotFoundError as error:
+            raise self._no_store() from error
         except OSError as error:
             raise _refusal(error, self.root) from error
         return FileUpload(self, descriptor, Path(name))
@@ -107,7 +115,9 @@ class FileStorage:
         return self._no_store()
 
     def _no_store(self) -> StorageUnavailable:
-        return StorageUnavailable(f"no store at {self.root}; is its disk mounted?")
+        return StorageUnavailable(
+            f"no store at {self.root} (it has no {self._uploads.name}); is its disk mounted?"
+        )
 
     def local_path(self, sha256: str) -> Path:
         return Path(f"{self._prefix}{blob_key(sha256)}")  # joined as text: half the cost

@@ -59,6 +59,12 @@ class BlobStorage(Protocol):
     def keeps_versions(self) -> bool:
         """Whether what is written over stays, as an older version; asked of the store now."""
 
+    def set_up(self) -> None:
+        """Begin an empty store here, if there is none; blobs that are there stay.
+
+        Never of a store that should hold some already: it may be on a disk that is away.
+        """
+
     def receive(self) -> AbstractContextManager[Upload]:
         """Take bytes in; leaving without `commit` leaves nothing behind."""
 

@@ -8,6 +8,7 @@ from pytest_django import Settings
 from tests import factories, live
 from tests.live import Portal
 from weights.models import Revision
+from weights.storage.files import FileStorage
 
 #: Large enough for many reads and for eight connections at once; its ends differ.
 LARGE = bytes(range(251)) * 80_000
@@ -27,7 +28,7 @@ MODEL = {
 def _portal(_collected_static: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """One web server for all of these tests: they differ in rows, not in its settings."""
     folder = tmp_path_factory.mktemp("hub")
-    (folder / "blobs").mkdir()
+    FileStorage(folder / "blobs").set_up()
     with live.portal(folder, f"file://{folder}/blobs", worker=False, settings={}) as running:
         yield running
 

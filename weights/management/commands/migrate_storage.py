@@ -54,6 +54,7 @@ def _move(source: str, target: str, *, trust_size: bool) -> Moved:
     old, new = store_at(source), store_at(target)
     if old.address == new.address:
         raise CommandError(f"both are {old.address}; name the store to copy to as the second")
+    new.set_up()
     total = moving.to_move().aggregate(size=models.Sum("size"))["size"] or 0
     with progress.bar_once_begun(total, "Copying") as advance:
         return moving.move(old, new, advance, trust_size=trust_size)

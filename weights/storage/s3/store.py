@@ -73,6 +73,9 @@ class S3Storage:
             multipart_threshold=COPY_IN_PARTS_FROM, multipart_chunksize=COPY_IN_PARTS_FROM
         )
 
+    def set_up(self) -> None:
+        """Nothing: whoever pays for a bucket makes it."""
+
     @contextmanager
     def receive(self) -> Iterator[S3Upload]:
         upload = S3Upload(self)
