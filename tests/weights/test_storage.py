@@ -204,6 +204,27 @@ def test_setting_a_store_up_again_changes_nothing(store: Path) -> None:
     assert get(deep, put(deep, b"bytes")) == b"bytes"
 
 
+def test_a_folder_that_another_process_made_is_synced_too_and_once(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = sha256(b"bytes")
+    folder = store / name[:2] / name[2:4]
+    folder.mkdir(parents=True)
+    synced, sync = [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    # What reached the disk cannot be seen without cutting the power.
+    monkeypatch.setattr(os, "fsync", noted)
+    files = FileStorage(store)
+    put(files, b"bytes")
+    assert synced[1:] == [store, folder.parent, folder]
+    put(files, b"bytes")
+    assert synced[5:] == [folder]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""

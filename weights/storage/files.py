@@ -35,6 +35,8 @@ class FileStorage:
         # On the same filesystem as the blobs, so that the rename is one atomic step. It is also
         # what tells a store from the empty folder that a disk is mounted on.
         self._uploads = root / ".uploads"
+        # Folders that this process has seen on the disk, whoever made them.
+        self._durable: set[Path] = set()
 
     def keeps_versions(self) -> bool:
         return False
@@ -61,6 +63,18 @@ class FileStorage:
         except OSError as error:
             raise _refusal(error, self.root) from error
         return FileUpload(self, descriptor, Path(name))
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a blob's folder durably.
+
+        One that is there may have been made by another process, which has not synced it yet.
+        """
+        for one in (folder.parent, folder):
+            if one in self._durable and one.is_dir():
+                continue
+            one.mkdir(exist_ok=True)
+            _sync_folder(one.parent)
+            self._durable.add(one)
 
     def size(self, sha256: str) -> int | None:
         try:
@@ -209,7 +223,7 @@ class FileUpload:
         try:
             os.fchmod(self._descriptor, _FILE_MODE)
             os.fsync(self._descriptor)
-            _make_folder(target.parent, self._store.root)
+            self._store.make_folder(target.parent)
             self._path.replace(target)
             self._path = None
             _sync_folder(target.parent)
