@@ -312,6 +312,27 @@ def test_it_is_looked_over_each_hour_and_sooner_after_trouble(
     assert surveying.is_due(now + timedelta(minutes=11))
 
 
+@pytest.mark.requirement("ST-9")
+def test_folders_that_are_not_the_stores_are_told_and_never_opened(
+    blobs: dict[str, Blob], store: Path
+) -> None:
+    (store / "lost+found").mkdir(mode=0o700)
+    ours = store / blobs["a.bin"].sha256[:2]
+    for theirs in (store / "snapshots", ours / "notes", store / os.fsdecode(b"d\xe9j\xe0")):
+        theirs.mkdir()
+        (theirs / "inside.txt").write_bytes(b"never met")
+        os.utime(theirs, (0, 0))
+    found = scrub.survey()
+    assert found is not None
+    assert (found.trouble, found.missing, found.orphaned) == ("", 0, 3)
+    orphans = StoreFinding.objects.filter(kind="orphaned").values_list("key", "size")
+    assert set(orphans) == {
+        ("snapshots/", 0),
+        (f"{ours.name}/notes/", 0),
+        ("d\\xe9j\\xe0/", 0),
+    }
+
+
 # -- stores that do not answer ------------------------------------------------------------
 
 

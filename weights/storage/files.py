@@ -3,10 +3,12 @@
 import errno
 import io
 import os
+import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +20,10 @@ from weights.storage.protocol import Stored, blob_key
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 #: Places of a file at which the cache is looked into.
 _LOOKS = 16
+#: What a file system keeps in its root for itself, and opens for nobody.
+_FOUND = "lost+found"
+#: The folders that blobs are in.
+_OURS = re.compile(r"[0-9a-f]{2}")
 # The web server may run as another user; what may be read is decided before it is asked.
 _FILE_MODE = 0o644
 
@@ -98,7 +104,7 @@ class FileStorage:
         if not self._uploads.is_dir():
             raise self._no_store()
         try:
-            yield from _below(self.root, "", leave_out=self._uploads.name)
+            yield from _below(self.root, "", folders=2, leave_out={self._uploads.name, _FOUND})
         except OSError as error:
             raise _refusal(error, self.root) from error
 
@@ -236,18 +242,35 @@ class FileUpload:
             self._path.unlink(missing_ok=True)
 
 
-def _below(folder: Path, prefix: str, *, leave_out: str = "") -> Iterator[Stored]:
-    """Every file of a tree; one that vanishes meanwhile is left out."""
+def _below(
+    folder: Path, prefix: str, *, folders: int, leave_out: Set[str] = frozenset()
+) -> Iterator[Stored]:
+    """Every file of so many levels of our own folders; one that vanishes meanwhile is left out.
+
+    A folder that is none of ours is one thing, and never opened: it may be another's.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name == leave_out:
+            if entry.name in leave_out:
                 continue
-            key = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(Path(entry.path), f"{key}/")
+            key = f"{prefix}{_text(entry.name)}"
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if is_folder and folders and _OURS.fullmatch(entry.name):
+                yield from _below(Path(entry.path), f"{key}/", folders=folders - 1)
                 continue
             with suppress(FileNotFoundError):
-                yield _stored(key, entry.stat(follow_symlinks=False))
+                found = entry.stat(follow_symlinks=False)
+                yield _foreign(f"{key}/", found) if is_folder else _stored(key, found)
+
+
+def _text(name: str) -> str:
+    """A file's name as text that can be kept, whatever bytes it is of."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _foreign(key: str, found: os.stat_result) -> Stored:
+    """A folder of somebody else, of which nobody asked how much is in it."""
+    return replace(_stored(key, found), size=0)
 
 
 def _stored(key: str, found: os.stat_result) -> Stored:
