@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from botocore.exceptions import ClientError
 from pytest_django import Settings
 
 from tests import s3
@@ -351,6 +353,62 @@ def test_the_sweep_aborts_uploads_that_a_kill_left_open(bucket: S3Storage) -> No
     assert bucket.sweep(timedelta(hours=24)) == 0
     assert bucket.sweep(NO_AGE) == 2
     assert bucket.sweep(NO_AGE) == 0
+
+
+def of_versions(store: S3Storage) -> list[str]:
+    """Keys of every version and delete marker of a store's place, below it."""
+    found = store.client.list_object_versions(Bucket=store.bucket, Prefix=store.prefix)
+    listed = [*found.get("Versions", []), *found.get("DeleteMarkers", [])]
+    return [str(one["Key"]).removeprefix(store.prefix) for one in listed]
+
+
+@pytest.mark.requirement("ST-3")
+def test_a_bucket_with_versions_keeps_an_upload_in_parts_once(
+    s3_server: s3.Store, s3_store: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEIGHTS_STORAGE = s3_server.versioned()
+    store = blob_storage()
+    assert isinstance(store, S3Storage)
+    # The smallest part that S3 takes.
+    monkeypatch.setattr(upload, "PART_SIZE", 5 << 20)
+    name = put(store, os.urandom(1 << 20) * 6)
+    assert of_versions(store) == [blob_key(name)]
+
+
+@pytest.mark.requirement("ST-2")
+def test_the_sweep_takes_older_versions_and_delete_markers_of_what_was_staged(
+    s3_server: s3.Store, s3_store: str, settings: Settings
+) -> None:
+    settings.WEIGHTS_STORAGE = s3_server.versioned()
+    store = blob_storage()
+    assert isinstance(store, S3Storage)
+    for _ in range(2):
+        name = put(store, b"kept in both versions")
+    staged = store.staging()
+    store.client.put_object(**staged, Body=b"whole but never copied")
+    store.client.delete_object(**staged)
+    store.client.put_object(**store.staging(), Body=b"another")
+    assert store.sweep(timedelta(hours=24)) == 0
+    assert store.sweep(NO_AGE) == 3
+    assert of_versions(store) == [blob_key(name)] * 2
+    assert store.sweep(NO_AGE) == 0
+
+
+@pytest.mark.parametrize("right", ["get_bucket_versioning", "delete_object"])
+def test_a_sweep_does_what_the_credential_may_and_tells_the_rest(
+    bucket: S3Storage, right: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, right)
+
+    bucket.client.put_object(**bucket.staging(), Body=b"whole but never copied")
+    with monkeypatch.context() as patch:
+        # The suite's credential may do everything.
+        patch.setattr(bucket.client, right, denied)
+        patch.setattr(bucket._quick, right, denied)
+        assert bucket.sweep(NO_AGE) == (right != "delete_object")
+    assert "allow s3:GetBucketVersioning" in caplog.text
+    assert bucket.sweep(NO_AGE) == (right == "delete_object")
 
 
 def test_a_store_that_does_not_answer_is_unavailable(s3_store: str) -> None:

@@ -21,7 +21,7 @@ from weights.storage.s3.checksums import Checksums, own_sha256
 from weights.storage.s3.place import CONFIG, QUICK, Place
 from weights.storage.s3.reader import S3Reader, read_until
 from weights.storage.s3.signer import Signer, clamp
-from weights.storage.s3.upload import S3Upload
+from weights.storage.s3.upload import S3Upload, version
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +32,8 @@ COPY_IN_PARTS_FROM = 1024 * 1024 * 1024
 EXCERPT_SECONDS = 5.0
 #: Below it are bytes whose hash is not known yet.
 _STAGING = "staging/"
+#: What a credential needs to sweep where versions are kept.
+_RIGHTS = "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion"
 
 
 class S3Storage:
@@ -93,8 +95,11 @@ class S3Storage:
 
     def keeps_versions(self) -> bool:
         with self.asking():
-            found = self._quick.get_bucket_versioning(Bucket=self.bucket)
-        return found.get("Status") == "Enabled"
+            return self._versioning() == "Enabled"
+
+    def _versioning(self) -> str:
+        """`Enabled`, `Suspended` where older versions may be left, or nothing."""
+        return self._quick.get_bucket_versioning(Bucket=self.bucket).get("Status", "")
 
     def look(self, sha256: str, version: str = "") -> Stored | None:
         wanted: dict[str, str] = {"VersionId": version} if version else {}
@@ -175,7 +180,10 @@ class S3Storage:
     def sweep(self, older_than: timedelta) -> int:
         limit = datetime.now(UTC) - older_than
         with self.asking():
-            return self._abort_uploads(limit) + self._delete_staged(limit)
+            removed = self._abort_uploads(limit)
+            with troubles.denials_told(f"leftovers below {self.address}/{_STAGING} stay", _RIGHTS):
+                removed += self._delete_staged(limit, self._staged())
+            return removed
 
     def _abort_uploads(self, limit: datetime) -> int:
         removed = 0
@@ -189,14 +197,26 @@ class S3Storage:
                     removed += 1
         return removed
 
-    def _delete_staged(self, limit: datetime) -> int:
+    def _staged(self) -> Iterator[Any]:
+        """All below the staging place, in a bucket with versions the older ones and markers too."""
+        below: Any = {"Bucket": self.bucket, "Prefix": f"{self.prefix}{_STAGING}"}
+        versioning = ""
+        with troubles.denials_told(f"versions of {self.address} are not known of", _RIGHTS):
+            versioning = self._versioning()
+        if not versioning:
+            for page in self.client.get_paginator("list_objects_v2").paginate(**below):
+                yield from page.get("Contents", [])
+            return
+        for versions in self.client.get_paginator("list_object_versions").paginate(**below):
+            yield from versions.get("Versions", [])
+            yield from versions.get("DeleteMarkers", [])
+
+    def _delete_staged(self, limit: datetime, staged: Iterator[Any]) -> int:
         removed = 0
-        pages = self.client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}{_STAGING}"):
-            for staged in page.get("Contents", []):
-                if staged["LastModified"] < limit:
-                    self.client.delete_object(Bucket=self.bucket, Key=staged["Key"])
-                    removed += 1
+        for one in staged:
+            if one["LastModified"] < limit:
+                self.client.delete_object(Bucket=self.bucket, Key=one["Key"], **version(one))
+                removed += 1
         return removed
 
     def at(self, sha256: str) -> Place:

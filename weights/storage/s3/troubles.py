@@ -1,5 +1,6 @@
 """What the store says, in the domain's words."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,9 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from weights.errors import BlobMissing, StorageFull, StorageUnavailable, WeightsError
 from weights.storage.protocol import PastTheEnd
 
+log = logging.getLogger(__name__)
+
 _GONE = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 _PAST = {"416", "InvalidRange"}
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+_DENIED = {"403", "AccessDenied"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 
 
@@ -21,6 +25,17 @@ def asking(bucket: str) -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError, HTTPClientError) as error:
         raise _refusal(error, bucket) from error
+
+
+@contextmanager
+def denials_told(what: str, needed: str) -> Iterator[None]:
+    """Leave what the credential may not do, and log what stays undone and what it would need."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in _DENIED:
+            raise
+        log.warning("%s: %s; allow %s", what, error, needed)
 
 
 def _refusal(error: Exception, bucket: str) -> WeightsError:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 PART_SIZE = 32 * 1024 * 1024
 
 
+def version(found: Any) -> dict[str, Any]:
+    """The version that an answer tells of as arguments; none where the bucket keeps none."""
+    return {"VersionId": found["VersionId"]} if found.get("VersionId") else {}
+
+
 class S3Upload:
     """Gathers parts; small content goes to its key in one step, large by way of a staging key."""
 
@@ -69,7 +74,7 @@ class S3Upload:
     def _finish_parts(self, sha256: str) -> None:
         if self._buffer:
             self._send_part(len(self._buffer))
-        self._client.complete_multipart_upload(
+        done = self._client.complete_multipart_upload(
             **self._staged,
             UploadId=cast(str, self._upload_id),
             MultipartUpload={"Parts": self._parts},  # type: ignore[typeddict-item]
@@ -78,9 +83,10 @@ class S3Upload:
         try:
             self._client.copy(self._staged, **self._store.at(sha256), Config=self._store.copying)  # type: ignore[arg-type]
         finally:
-            # What cannot be removed now, the sweep removes.
+            # By its version, or the bucket would keep it below a delete marker. What cannot be
+            # removed now, the sweep removes.
             with suppress(ClientError, BotoCoreError):
-                self._client.delete_object(**self._staged)
+                self._client.delete_object(**self._staged, **version(done))
 
     def discard(self) -> None:
         self._buffer.clear()
