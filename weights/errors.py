@@ -51,6 +51,12 @@ class StorageFull(WeightsError):
     code = "storage_full"
 
 
+class BlobTooLarge(WeightsError):
+    """More bytes than the store keeps under one name."""
+
+    code = "blob_too_large"
+
+
 class BlobMissing(WeightsError):
     """The store does not hold the blob."""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from django.db import models
 
-from weights.errors import BlobMissing, SourceUnusable
+from weights.errors import BlobMissing, BlobTooLarge, SourceUnusable
 from weights.manifests.proving import described, to_prove
 from weights.models import Blob
 from weights.storage import BlobStorage
@@ -108,10 +108,10 @@ class _Run(NamedTuple):
             self.moved.present += 1
             return ""
         try:
-            copy(wanted.sha256, self.source, self.target, self.progress, version=wanted.version)
+            copy(wanted, self.source, self.target, self.progress)
         except BlobMissing:
             return f"missing in {self.source.address}{self._beware(stood)}"
-        except SourceUnusable as error:
+        except (SourceUnusable, BlobTooLarge) as error:
             return f"{error}{self._beware(stood)}"
         self.moved.copied += 1
         self.moved.copied_bytes += wanted.size
@@ -135,22 +135,16 @@ class _Run(NamedTuple):
 
 
 def copy(
-    sha256: str,
-    source: BlobStorage,
-    target: BlobStorage,
-    progress: Callable[[int], None],
-    *,
-    version: str = "",
+    wanted: Wanted, source: BlobStorage, target: BlobStorage, progress: Callable[[int], None]
 ) -> None:
     """One pass over the bytes, which are given their name only if it is theirs.
 
-    `version` names the state of the object to take, where the source keeps versions.
-
-    Raises BlobMissing and SourceUnusable of the source, StorageFull of the target.
+    Raises BlobMissing and SourceUnusable of the source, StorageFull and BlobTooLarge of the target.
     """
+    sha256, size, version = wanted
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
-    with source.open(sha256, version=version) as stream, target.receive() as upload:
+    with source.open(sha256, version=version) as stream, target.receive(size) as upload:
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             digest.update(buffer[:count])
             upload.write(buffer[:count])

@@ -201,7 +201,7 @@ def _copy_in(
 ) -> Taken:
     """Store the file under its SHA-256, reading it once."""
     digester = Digester(source.size, md5=md5_wanted)
-    with storage.receive() as upload:
+    with storage.receive(source.size) as upload:
         with opened(source) as descriptor:
             for block in blocks(source, descriptor):
                 digester.update(block)

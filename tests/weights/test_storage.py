@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from pytest_django import Settings
 
 from tests import s3
-from weights.errors import BlobMissing, StorageFull, StorageUnavailable
+from weights.errors import BlobMissing, BlobTooLarge, StorageFull, StorageUnavailable
 from weights.storage import BlobStorage, blob_storage
 from weights.storage.files import FileStorage
 from weights.storage.protocol import blob_key
@@ -314,6 +314,35 @@ def test_each_part_carries_a_checksum_that_the_store_holds_it_against(
         with pytest.raises(StorageUnavailable, match="differ from what was sent"):
             put(bucket, damaged)
     assert bucket.sweep(NO_AGE) == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 32 << 20, 320 << 30, 350 * 10**9, upload.LARGEST])
+def test_parts_are_as_large_as_it_takes_for_the_most_that_s3_counts(size: int) -> None:
+    part = upload.part_size(size)
+    assert PART_SIZE <= part <= 5 << 30
+    assert -(-size // part) <= upload.MOST_PARTS
+    assert part == PART_SIZE or (part - 1) * upload.MOST_PARTS < size
+
+
+def test_what_s3_cannot_keep_is_refused_before_a_byte_is_sent(bucket: S3Storage) -> None:
+    with pytest.raises(BlobTooLarge, match="in shards"), bucket.receive(upload.LARGEST + 1):
+        pass
+
+
+def test_more_than_was_told_ends_with_a_sentence_and_leaves_nothing(
+    bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Bounds made small: 32 MiB and 10,000 in earnest.
+    monkeypatch.setattr(upload, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(upload, "MOST_PARTS", 1)
+    with pytest.raises(BlobTooLarge, match="more than 1 parts"):
+        put(bucket, os.urandom(1 << 20) * 6)
+    assert bucket.sweep(NO_AGE) == 0
+    content = os.urandom(1 << 20) * 6
+    with bucket.receive(len(content)) as one_part:
+        one_part.write(content)
+        one_part.commit(sha256(content))
+    assert get(bucket, sha256(content)) == content
 
 
 def test_an_upload_of_which_the_store_kept_less_is_refused(

@@ -54,7 +54,7 @@ class FileStorage:
             raise _refusal(error, self.root) from error
 
     @contextmanager
-    def receive(self) -> Iterator["FileUpload"]:
+    def receive(self, size: int = 0) -> Iterator["FileUpload"]:
         upload = self._begin()
         try:
             yield upload

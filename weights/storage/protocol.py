@@ -65,8 +65,12 @@ class BlobStorage(Protocol):
         Never of a store that should hold some already: it may be on a disk that is away.
         """
 
-    def receive(self) -> AbstractContextManager[Upload]:
-        """Take bytes in; leaving without `commit` leaves nothing behind."""
+    def receive(self, size: int = 0) -> AbstractContextManager[Upload]:
+        """Take bytes in; leaving without `commit` leaves nothing behind.
+
+        `size` is how many will come, where that is known: large objects of S3 are cut by it.
+        Raises BlobTooLarge.
+        """
 
     def size(self, sha256: str) -> int | None:
         """Bytes; None when the store does not hold the blob."""

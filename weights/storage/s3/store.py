@@ -79,8 +79,8 @@ class S3Storage:
         """Nothing: whoever pays for a bucket makes it."""
 
     @contextmanager
-    def receive(self) -> Iterator[S3Upload]:
-        upload = S3Upload(self)
+    def receive(self, size: int = 0) -> Iterator[S3Upload]:
+        upload = S3Upload(self, size)
         try:
             yield upload
         finally:

@@ -5,14 +5,29 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from weights.errors import StorageUnavailable
+from weights.errors import BlobTooLarge, StorageUnavailable
 from weights.storage.s3.checksums import algorithm, checksum
 
 if TYPE_CHECKING:
     from weights.storage.s3.store import S3Storage
 
-#: Bytes of one part of an upload: 10,000 parts, the most S3 takes, hold 320 GB.
+#: Bytes of one part of an upload, unless that would make too many of them.
 PART_SIZE = 32 * 1024 * 1024
+#: Bounds of S3: parts of an upload, and bytes of an object.
+MOST_PARTS = 10_000
+LARGEST = 5 * 1024**4
+
+
+def part_size(size: int) -> int:
+    """Bytes of each part for an object of so many, all alike: not every store takes others.
+
+    Raises BlobTooLarge.
+    """
+    if size > LARGEST:
+        raise BlobTooLarge(
+            f"S3 keeps no object of {size} bytes, {LARGEST} are the most; publish it in shards"
+        )
+    return max(PART_SIZE, -(-size // MOST_PARTS))
 
 
 def version(found: Any) -> dict[str, Any]:
@@ -23,7 +38,8 @@ def version(found: Any) -> dict[str, Any]:
 class S3Upload:
     """Gathers parts; small content goes to its key in one step, large by way of a staging key."""
 
-    def __init__(self, store: "S3Storage") -> None:
+    def __init__(self, store: "S3Storage", size: int) -> None:
+        self._part_size = part_size(size)
         self._store = store
         self._client = store.client
         self._buffer = bytearray()
@@ -35,9 +51,9 @@ class S3Upload:
     def write(self, chunk: bytes | memoryview) -> None:
         self._buffer += chunk
         self._size += len(chunk)
-        while len(self._buffer) >= PART_SIZE:
+        while len(self._buffer) >= self._part_size:
             with self._store.asking():
-                self._send_part(PART_SIZE)
+                self._send_part(self._part_size)
 
     def _send_part(self, size: int) -> None:
         if self._upload_id is None:
@@ -46,6 +62,11 @@ class S3Upload:
             )
             self._upload_id = begun["UploadId"]
         number = len(self._parts) + 1
+        if number > MOST_PARTS:
+            raise BlobTooLarge(
+                f"{self._size} bytes make more than {MOST_PARTS} parts of {self._part_size}, the"
+                " most that S3 takes, and nobody had told how many would come"
+            )
         body = bytes(self._buffer[:size])
         proof = checksum(body, self._store.checksums)
         sent = self._client.upload_part(
