@@ -26,6 +26,16 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ImmediateHttpResponse(error_page(request, 429, wait=wait)) from error
         guesses.demand_sign_in(request)
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """Who signs in takes nothing from what all may try together: else one could shut it."""
+        user = super().authenticate(request, **credentials)
+        if user is not None:
+            guesses.give_sign_in_back()
+        return user
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """A sign-in that succeeds stays counted for its name and its address."""
+
     def send_notification_mail(
         self,
         template_prefix: str,

@@ -40,6 +40,11 @@ def demand_sign_in(request: HttpRequest) -> None:
     _demand(request, SIGN_INS, "all")
 
 
+def give_sign_in_back() -> None:
+    """The try that was counted last was no guess."""
+    rate_limits.give_back(SIGN_INS, "all")
+
+
 def demand_code(request: HttpRequest, user: User) -> None:
     """Count one code of the second factor, right or wrong; raises the answer beyond the limit."""
     for limit in SECOND_FACTOR:

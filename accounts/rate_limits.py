@@ -5,8 +5,10 @@ rate algorithm, ITU-T I.371), so that the wait which is told is the true one.
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import redis
 from redis.commands.core import Script
@@ -25,6 +27,14 @@ if wait > 0.000001 then return {0, tostring(wait)} end
 full_at = full_at + interval
 redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
 return {math.floor((ARGV[2] - (full_at - now)) / interval + 1.000001), '0'}
+"""
+
+_GIVE_BACK = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local full_at = tonumber(redis.call('GET', KEYS[1]) or now) - ARGV[2] / ARGV[1]
+if full_at <= now then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
 """
 
 
@@ -66,14 +76,24 @@ class Verdict:
 
 def take(limit: Limit, key: str) -> Verdict:
     """Take one from the bucket of `key`. Counters that do not answer let everyone pass."""
-    keys, arguments = [f"rate:{limit.name}:{key}"], [limit.quota, limit.window]
     try:
-        left, wait = counters.shared().ask(lambda store: _script(store)(keys=keys, args=arguments))
+        left, wait = _run(_TAKE, limit, key)
     except CountersAway:
         return Verdict(limit, allowed=True, remaining=0, wait=0, counted=False)
     if not left:
         return Verdict(limit, allowed=False, remaining=0, wait=math.ceil(float(wait)))
     return Verdict(limit, allowed=True, remaining=int(left) - 1, wait=0)
+
+
+def give_back(limit: Limit, key: str) -> None:
+    """Put one that was taken back into the bucket of `key`, as far as counters answer."""
+    with suppress(CountersAway):
+        _run(_GIVE_BACK, limit, key)
+
+
+def _run(program: str, limit: Limit, key: str) -> Any:
+    keys, arguments = [f"rate:{limit.name}:{key}"], [limit.quota, limit.window]
+    return counters.shared().ask(lambda store: _script(store, program)(keys=keys, args=arguments))
 
 
 def headers(verdict: Verdict) -> dict[str, str]:
@@ -87,5 +107,5 @@ def headers(verdict: Verdict) -> dict[str, str]:
 
 
 @cache
-def _script(store: redis.Redis) -> Script:
-    return store.register_script(_TAKE)
+def _script(store: redis.Redis, program: str) -> Script:
+    return store.register_script(program)

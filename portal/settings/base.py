@@ -138,7 +138,8 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.split(":", 1)[0]
-# Per name and per address; what all people may do together stands in accounts/rate_limits.py.
+# Per name and per address; sign-ins that succeed count too (accounts/adapter.py).
+# What all people may do together stands in accounts/rate_limits.py.
 ACCOUNT_RATE_LIMITS = {
     "login": "",
     "login_failed": "10/5m/key,10/5m/ip",
@@ -148,6 +149,7 @@ ACCOUNT_RATE_LIMITS = {
     "reauthenticate": "10/5m/user",
 }
 ACCOUNT_FORMS = {
+    "login": "accounts.forms.sign_in.LoginForm",
     "signup": "accounts.forms.sign_up.SignupForm",
     "change_password": "accounts.forms.passwords.ChangePasswordForm",
 }

@@ -109,6 +109,50 @@ def test_all_people_together_have_a_limit_too(
     assert 95 <= int(answers[-1]["Retry-After"]) <= 100
 
 
+@pytest.mark.requirement("AC-1")
+def test_the_eleventh_sign_in_of_an_address_is_429_though_all_before_succeeded() -> None:
+    factories.person("known")
+    typed = {"login": "known", "password": factories.PASSWORD}
+    answers = [Client().post("/accounts/login/", typed) for _ in range(11)]
+    assert [answer.status_code for answer in answers] == [302] * 10 + [429]
+    elsewhere = Client().post("/accounts/login/", typed, REMOTE_ADDR="192.0.2.1")
+    assert elsewhere.status_code == 429, "the name is counted too"
+
+
+@pytest.mark.requirement("AC-1")
+def test_sign_ins_that_succeed_take_nothing_from_other_people(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guesses, "SIGN_INS", Limit("sign-in", 2, 300))
+    factories.person("known")
+    typed = {"login": "known", "password": factories.PASSWORD}
+    assert {Client().post("/accounts/login/", typed).status_code for _ in range(6)} == {302}
+    wrong = typed | {"password": "wrong password 1"}
+    answers = [Client().post("/accounts/login/", wrong).status_code for _ in range(3)]
+    assert answers == [200, 200, 429]
+    assert Client().post("/accounts/login/", typed).status_code == 429, "nobody guesses on"
+
+
+@pytest.mark.parametrize("end", ["", "@example.org"])
+def test_a_name_that_is_too_long_is_told_so(client: Client, end: str) -> None:
+    page = client.post("/accounts/login/", {"login": "x" * 60_000 + end, "password": "x"})
+    assert page.status_code == 200
+    assert "at most 254 characters" in page.text
+
+
+@pytest.mark.parametrize(
+    ("address", "field"),
+    [
+        *(("/accounts/signup/", "username"), ("/accounts/signup/", "email")),
+        ("/accounts/password/reset/", "email"),
+    ],
+)
+def test_other_forms_take_no_longer_names_either(client: Client, address: str, field: str) -> None:
+    page = client.post(address, {field: "x" * 60_000})
+    assert page.status_code == 200
+    assert "characters" in page.text
+
+
 @pytest.mark.requirement("AC-2")
 def test_the_sixth_code_of_a_second_factor_is_429(client: Client) -> None:
     person = factories.person("known")
