@@ -93,8 +93,8 @@ def test_the_command_names_on_stderr_what_still_works(
 @pytest.mark.usefixtures("store")
 def test_a_script_gives_a_grant_back_once(grant: Grant, other_person: User) -> None:
     path = f"/grants/{grant.public_id}/surrender"
-    assert Script(other_person, "read").post(path, status=404)["code"] == "grant_not_found"
-    script = Script(grant.user, "read")
+    assert Script(other_person, "read-gated").post(path, status=404)["code"] == "grant_not_found"
+    script = Script(grant.user, "read-gated")
     receipt = script.post(path)
     assert receipt["alive"] == []
     assert receipt["at"] < receipt["bound"]
