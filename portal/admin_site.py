@@ -56,7 +56,7 @@ class PortalAdminSite(AdminSite):
         facts = {"health": health.lines(), **(extra_context or {})}
         return super().index(request, facts)
 
-    def password_change(  # type: ignore[override]
+    def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """As for everybody: with the account's limits, event and mail."""

@@ -69,9 +69,10 @@ class AsksAgain(admin.ModelAdmin):
 class NewAccountForm(AdminUserCreationForm):
     """A name that fits; the model's own rule lets an address pass."""
 
-    def clean_username(self) -> str | None:
-        name: str | None = super().clean_username()
-        if name is not None:  # no other account has it
+    def clean_username(self) -> Any:
+        """None where another account has it, which is an error already."""
+        name = super().clean_username()
+        if name is not None:
             usernames.fits(name)
         return name
 
