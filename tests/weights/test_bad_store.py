@@ -128,8 +128,8 @@ def test_a_head_is_answered_and_a_get_sent_to_the_store_without_asking_it(
 def test_without_a_credential_to_sign_with_every_door_says_503_and_when_to_come_again(
     client: Client, dead_store: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As boto3 has it where no credential is found; those of this process are kept by it.
     store = cast(S3Storage, blob_storage())
+    # As boto3 has it where no credential is found; those of this process are kept by it.
     monkeypatch.setattr(store.signer, "credentials", None)
     file_link = file_links.issue(ANONYMOUS, "acme/small", "main", "README.md")
     for address in ("/acme/small/resolve/main/README.md", file_link):
