@@ -1,7 +1,8 @@
 """Let a refused file pass: one staff member asks with a reason, a second one agrees with another.
 
 It holds for these bytes as this family of names and for this very refusal. When the inspector
-comes to another refusal the two are asked again.
+comes to another refusal the two are asked again. A file that was not read to its end is refused
+for good: nobody can see what they would let pass.
 """
 
 from django.db import transaction
@@ -22,6 +23,11 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
     standing = Inspection.objects.select_for_update().get(pk=inspection.pk)
     if standing.outcome != Inspection.Outcome.REFUSED:
         raise TransitionRefused(f"{standing}: there is no refusal to override")
+    if not standing.read_to_end:
+        raise TransitionRefused(
+            f"{standing}, but not read to its end: what else it imports is unknown, so nobody can"
+            " let it pass; have the file published in a form that can be read"
+        )
     asked, made = InspectionOverride.objects.get_or_create(
         inspection=standing,
         refusal=standing.reason,

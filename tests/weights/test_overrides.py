@@ -104,6 +104,73 @@ def test_an_override_holds_for_the_very_refusal_alone(
     overrides.ask(refused, WHY, by=release_owner)  # it may be asked for anew
 
 
+HIDDEN = pickle_corpus.two(
+    pickle_corpus.name("a", "first") + b"0" + pickle_corpus.called("os.system")[2:-1]
+)
+#: The same import, and one that no reader comes to: it is called by a computed name.
+UNSEEN = (
+    b"\x80\4" + pickle_corpus.name("numpy", "dtype") + b"0" + pickle_corpus.text("os") + b"N\x93."
+)
+
+
+def published(content: bytes, tmp_path: Path) -> Inspection:
+    folder = tmp_path / factories.word()
+    folder.mkdir()
+    (folder / PATH).write_bytes(content)
+    made = publishing.publish(folder, f"acme/{folder.name}", tier="open")
+    verification.verify(made.files.get().blob_id)
+    return Inspection.objects.select_related("blob").get(blob__files__revision=made)
+
+
+@pytest.mark.requirement("IN-8", "IN-9")
+def test_in_st_whoever_lets_a_file_pass_has_seen_all_that_it_imports(
+    tmp_path: Path, client: Client, release_owner: User
+) -> None:
+    found = published(HIDDEN, tmp_path)
+    assert found.imports == ["a.first", "os.system"]
+    overrides.ask(found, WHY, by=release_owner)
+    client.force_login(release_owner)
+    shown = client.get(f"/admin/weights/inspection/{found.pk}/change/").content.decode()
+    assert "os.system" in shown
+    assert "not read to its end" not in shown
+
+
+@pytest.mark.requirement("IN-8", "IN-9")
+def test_in_st_a_file_that_was_not_read_to_its_end_is_refused_for_good(
+    tmp_path: Path, client: Client, release_owner: User
+) -> None:
+    found = published(UNSEEN, tmp_path)
+    assert "computes a name" in found.reason
+    with pytest.raises(TransitionRefused, match="not read to its end"):
+        overrides.ask(found, WHY, by=release_owner)
+    client.force_login(release_owner)
+    shown = client.get(f"/admin/weights/inspection/{found.pk}/change/").content.decode()
+    assert "numpy.dtype" in shown
+    assert "not read to its end: no override is possible" in shown
+    page, chosen = "/admin/weights/inspection/", {"_selected_action": [str(found.pk)]}
+    sent = {"action": "ask", **chosen, "confirmed": "1", "why": WHY}
+    assert "not read to its end" in client.post(page, sent, follow=True).content.decode()
+    assert not InspectionOverride.objects.exists()
+    file = found.blob.files.select_related("revision").get()
+    page = f"/{file.revision.checkpoint.repo_id}/blob/{file.revision.sha}/{PATH}"
+    assert "it was not read to its end, so it may import more" in client.get(page).text
+
+
+def test_an_override_of_a_file_that_was_not_read_to_its_end_no_longer_holds(
+    refused: Inspection, release_owner: User, second_owner: User
+) -> None:
+    asked = overrides.ask(refused, WHY, by=release_owner)
+    Inspection.objects.update(read_to_end=False)  # as before this was known
+    with pytest.raises(TransitionRefused, match="outdated"):
+        overrides.grant(asked, AGREED, by=second_owner)
+    Inspection.objects.update(read_to_end=True)
+    overrides.grant(asked, AGREED, by=second_owner)
+    assert not Inspection.objects.refusing().exists()
+    Inspection.objects.update(read_to_end=False)
+    assert Inspection.objects.refusing().get() == refused
+    assert not Inspection.objects.with_overrides().get().is_overridden
+
+
 def test_a_declined_override_may_be_asked_for_again(
     refused: Inspection, release_owner: User, second_owner: User
 ) -> None:

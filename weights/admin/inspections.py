@@ -52,6 +52,12 @@ class DeclineForm(ByHand):
         overrides.decline(record, by=by, **self.cleaned_data)
 
 
+def _imports(inspection: Inspection) -> str:
+    """One a line; a file that was refused before its end may have more."""
+    rest = ["not read to its end: no override is possible"] if inspection.is_seen_in_part else []
+    return "\n".join([*inspection.imports, *rest]) or "none"
+
+
 class InspectionInline(admin.TabularInline):
     model = Inspection
     extra = 0
@@ -65,7 +71,7 @@ class InspectionInline(admin.TabularInline):
 
     @admin.display(description="Imports")
     def imported(self, inspection: Inspection) -> str:
-        return "\n".join(inspection.imports) or "none"
+        return _imports(inspection)
 
 
 class OfBytesOfOwnTiers(ReadOnlyAdmin):
@@ -108,7 +114,7 @@ class InspectionAdmin(OfBytesOfOwnTiers):
 
     @admin.display(description="Imports")
     def imported(self, inspection: Inspection) -> str:
-        return "\n".join(inspection.imports) or "none"
+        return _imports(inspection)
 
     @admin.display(description="Files")
     def used_as(self, inspection: Any) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+Allowed = frozenset[tuple[str, str]]
+
 _STORAGES = (
     *("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"),
     *("ComplexDouble", "ComplexFloat", "QUInt8", "QInt8", "QInt32", "QUInt4x2", "QUInt2x4"),
@@ -37,7 +39,7 @@ STANDARD = frozenset(
 )
 
 
-def allowed(extra: Iterable[str] = ()) -> frozenset[tuple[str, str]]:
+def allowed(extra: Iterable[str] = ()) -> Allowed:
     """The standard names and further ones, written `module.name`."""
     pairs = (name.rpartition(".") for name in extra)
     return STANDARD | {(module, name) for module, _, name in pairs if module}

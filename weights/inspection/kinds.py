@@ -6,6 +6,7 @@ as a zip or a pickle. What nothing here understands is kept and said to be not i
 """
 
 import io
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from weights.inspection import (
@@ -16,7 +17,8 @@ from weights.inspection import (
     torch_legacy,
     torch_zip,
 )
-from weights.inspection.pickles import Allowed
+from weights.inspection.allowed import Allowed
+from weights.inspection.findings import Findings
 from weights.inspection.source import Source, Window
 from weights.inspection.verdict import Refused, Verdict
 
@@ -69,41 +71,53 @@ def is_parsed(family: str) -> bool:
 
 def inspect(source: Source, family: str, allowed: Allowed) -> Verdict:
     """What a file of this family is; a refusal is a verdict too."""
+    findings = Findings(allowed)
+    kind = _KINDS.get(family, "text")
     try:
-        if family == SAFETENSORS:
-            return safetensors_file.inspect(source)
-        if family == PICKLE:
-            return _pickle(source, allowed)
-        return _other(source, _OPAQUE_NAMES.get(family, ""))
+        found = _look(source, family, findings)
     except Refused as refused:
-        return Verdict(_KINDS.get(family, "text"), "refused", str(refused), refused.imports)
+        why = "; ".join([*findings.reasons(), str(refused)])
+        return Verdict(kind, "refused", why, findings.imports)
+    if reasons := findings.reasons():
+        why = "; ".join(reasons)
+        return Verdict(kind, "refused", why, findings.imports, read_to_end=True)
+    read = found.outcome == "inspected"
+    return replace(found, imports=findings.imports, read_to_end=read)
 
 
 _KINDS = {SAFETENSORS: safetensors_file.KIND, PICKLE: "PyTorch or pickle"}
 
 
-def _pickle(source: Source, allowed: Allowed) -> Verdict:
+def _look(source: Source, family: str, findings: Findings) -> Verdict:
+    if family == SAFETENSORS:
+        return safetensors_file.inspect(source, findings)
+    if family == PICKLE:
+        return _pickle(source, findings)
+    return _other(source, _OPAQUE_NAMES.get(family, ""), findings)
+
+
+def _pickle(source: Source, findings: Findings) -> Verdict:
     head = source.read(0, HEAD)
     if tar_file.is_tar(head):
         raise Refused("it is a tar archive, whose members `torch.load` unpickles; save it as a zip")
     if torch_zip.is_zip(source):
-        return torch_zip.inspect(source, allowed)
+        return torch_zip.inspect(source, findings)
     if head.startswith(torch_legacy.MAGIC):
-        return torch_legacy.inspect(source, allowed)
+        return torch_legacy.inspect(source, findings)
     if head.startswith(b"\x80"):
-        return _bare_pickle(source, allowed)
+        return _bare_pickle(source, findings)
     old_pickles.demand_none(source)
     return Verdict(_signed(head) or "unknown", "not_inspected", "it begins as no known format")
 
 
-def _bare_pickle(source: Source, allowed: Allowed) -> Verdict:
+def _bare_pickle(source: Source, findings: Findings) -> Verdict:
     if source.size > pickles.MOST:
         raise Refused(f"its pickle has {source.size} bytes; at most {pickles.MOST} are read")
-    stream = io.BufferedReader(Window(source, 0, source.size), 1 << 16)
-    return Verdict("pickle", "inspected", imports=pickles.one_stream(stream, allowed))
+    pickles.one_stream(io.BufferedReader(Window(source, 0, source.size), 1 << 16), findings)
+    return Verdict("pickle", "inspected")
 
 
-def _other(source: Source, named: str) -> Verdict:
+def _other(source: Source, named: str, findings: Findings) -> Verdict:
     head = source.read(0, HEAD)
     known = named or _signed(head)
     if known or not _is_text(head):
@@ -111,7 +125,7 @@ def _other(source: Source, named: str) -> Verdict:
             known or "unknown", "not_inspected", "nothing here can look into this format"
         )
     if source.size > TEXT_MOST:
-        raise Refused(f"a text of {source.size} bytes is too large; at most {TEXT_MOST}")
+        findings.fault(f"a text of {source.size} bytes is too large; at most {TEXT_MOST}")
     return Verdict("text", "inspected")
 
 

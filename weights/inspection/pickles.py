@@ -4,19 +4,16 @@ The stack is followed with stand-ins for values, so that what is imported and wh
 is known at every instruction, and a stream that no unpickler would finish is refused.
 """
 
-import io
 import pickletools
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
+from weights.inspection.findings import Findings
 from weights.inspection.verdict import Refused
 
 #: Bytes of one pickle at most.
 MOST = 64 * 1024 * 1024
-_IMPORTS_TOLD = 500
 _MEMO_MOST = 1 << 24
-
-Allowed = frozenset[tuple[str, str]]
 
 
 class Imported(NamedTuple):
@@ -24,9 +21,6 @@ class Imported(NamedTuple):
 
     module: str
     name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
 
 
 #: Stand for the start of a group, and for any value that is neither text nor import.
@@ -46,29 +40,25 @@ _FILL_GROUPS = {"APPENDS", "SETITEMS", "ADDITEMS"}
 
 
 class Walk:
-    """One pass over one stream; `imports` grow as they are met."""
+    """One pass over one stream, up to its STOP."""
 
-    def __init__(self, stream: BinaryIO, allowed: Allowed) -> None:
-        self.imports: list[str] = []
+    def __init__(self, stream: BinaryIO, findings: Findings) -> None:
         self._stream = stream
-        self._allowed = allowed
+        self._findings = findings
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
     def to_its_end(self) -> None:
-        """Follow the stream up to its STOP; raises Refused."""
+        """Note what it imports; raises Refused where it cannot be followed."""
         try:
             for number, (opcode, argument, _) in enumerate(pickletools.genops(self._stream)):
                 if number == 0 and opcode.name != "PROTO":
-                    raise Refused("its pickle is older than protocol 2", self.imports)
+                    raise Refused("its pickle is older than protocol 2")
                 self._step(opcode.name, argument, first=number == 0)
-        except Refused as refused:
-            refused.imports = self.imports
-            raise
         except (ValueError, IndexError, KeyError, UnicodeError, OverflowError) as error:
-            raise Refused(f"its pickle cannot be parsed: {error}", self.imports) from error
+            raise Refused(f"its pickle cannot be parsed: {error}") from error
         if len(self._stack) != 0:
-            raise Refused("its pickle ends with values left over", self.imports)
+            self._findings.fault("its pickle ends with values left over")
 
     def _step(self, name: str, argument: Any, *, first: bool) -> None:
         push = self._stack.append
@@ -119,13 +109,8 @@ class Walk:
         self._import(module, name)
 
     def _import(self, module: str, name: str) -> None:
-        found = Imported(module, name)
-        text = str(found)[:200]
-        if text not in self.imports and len(self.imports) < _IMPORTS_TOLD:
-            self.imports.append(text)
-        if (module, name) not in self._allowed:
-            raise Refused(f"its pickle imports {text}, which is not on the list")
-        self._stack.append(found)
+        self._findings.imported(module, name)
+        self._stack.append(Imported(module, name))
 
     def _on_reduce(self, _: Any) -> None:
         self._pop()
@@ -201,15 +186,8 @@ class Walk:
             raise Refused("its pickle changes what it imported")
 
 
-def one_stream(stream: BinaryIO, allowed: Allowed) -> list[str]:
-    """The imports of a stream that ends where the bytes end; raises Refused."""
-    walk = Walk(stream, allowed)
-    walk.to_its_end()
+def one_stream(stream: BinaryIO, findings: Findings) -> None:
+    """Note the imports of a stream that ends where the bytes end; raises Refused."""
+    Walk(stream, findings).to_its_end()
     if stream.read(1):
-        raise Refused("bytes follow the end of its pickle", walk.imports)
-    return walk.imports
-
-
-def of_bytes(content: bytes, allowed: Allowed) -> list[str]:
-    """The same of a pickle in memory."""
-    return one_stream(io.BytesIO(content), allowed)
+        raise Refused("bytes follow the end of its pickle")

@@ -4,9 +4,10 @@ import json
 import math
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from weights.inspection.findings import Findings
 from weights.inspection.source import Source, exactly
 from weights.inspection.verdict import Refused, Verdict
 
@@ -17,19 +18,21 @@ _NAME_MOST = 1024
 _FIELDS = {"dtype", "shape", "data_offsets"}
 #: Bits of one element.
 _BITS = {
-    **{"BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8},
+    **{"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8},
+    **{"F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8},
     **{"U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32},
     **{"U64": 64, "I64": 64, "F64": 64, "C64": 64},
 }
 
 
-def inspect(source: Source) -> Verdict:
+def inspect(source: Source, findings: Findings) -> Verdict:
     """Raise Refused unless the header is whole, plain and covers the file exactly."""
     (length,) = struct.unpack("<Q", exactly(source, 0, 8, "the header's length"))
     if length > HEADER_MOST:
         raise Refused(f"its header has {length} bytes; at most {HEADER_MOST} are read")
     raw = exactly(source, 8, length, "the header")
     tensors = _header(raw)
+    _look_at_names(tensors, findings)
     _demand_cover(tensors, source.size - 8 - length)
     _demand_library_agrees(raw, source.size)
     return Verdict(KIND, "inspected", tensors=len(tensors))
@@ -52,7 +55,6 @@ def _header(raw: bytes) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise Refused("its metadata is no mapping of texts to texts")
     for name, tensor in read.items():
-        _demand_name(name)
         _demand_tensor(name, tensor)
     return dict(read)
 
@@ -68,11 +70,17 @@ def _no_number(text: str) -> None:
     raise Refused(f"its header holds {text[:40]}, where only whole numbers may stand")
 
 
-def _demand_name(name: str) -> None:
-    if not name or len(name) > _NAME_MOST or not name.isprintable():
-        raise Refused(f"the tensor name {name[:80]!r} is empty, too long or not printable")
-    if "/" in name or "\\" in name or name in {".", ".."}:
-        raise Refused(f"the tensor name {name[:80]!r} reads as a path")
+def _look_at_names(tensors: Iterable[str], findings: Findings) -> None:
+    """The first that is no plain name: the tensors can be read all the same."""
+    for name in tensors:
+        if not name or len(name) > _NAME_MOST or not name.isprintable():
+            what = "is empty, too long or not printable"
+        elif "/" in name or "\\" in name or name in {".", ".."}:
+            what = "reads as a path"
+        else:
+            continue
+        findings.fault(f"the tensor name {name[:80]!r} {what}")
+        return
 
 
 def _demand_tensor(name: str, tensor: Any) -> None:

@@ -7,7 +7,8 @@ a file can be is "not inspected".
 import io
 
 from weights.inspection import pickles
-from weights.inspection.pickles import Allowed, Walk
+from weights.inspection.findings import Findings
+from weights.inspection.pickles import Walk
 from weights.inspection.source import Source, Window
 from weights.inspection.verdict import Verdict
 
@@ -16,13 +17,10 @@ MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _PICKLES = 5
 
 
-def inspect(source: Source, allowed: Allowed) -> Verdict:
-    """Raise Refused if one of the pickles would be refused alone."""
+def inspect(source: Source, findings: Findings) -> Verdict:
+    """Raise Refused if one of the pickles cannot be followed."""
     stream = io.BufferedReader(Window(source, 0, min(source.size, pickles.MOST)), 1 << 16)
-    imports: list[str] = []
     for _ in range(_PICKLES):
-        walk = Walk(stream, allowed)
-        walk.to_its_end()
-        imports += [name for name in walk.imports if name not in imports]
+        Walk(stream, findings).to_its_end()
     reason = "its pickles import only what is allowed; the tensors behind them were not read"
-    return Verdict(KIND, "not_inspected", reason, imports=imports)
+    return Verdict(KIND, "not_inspected", reason)

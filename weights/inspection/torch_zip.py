@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weights.inspection import pickles
-from weights.inspection.pickles import Allowed
+from weights.inspection.findings import Findings
 from weights.inspection.source import Source, exactly
 from weights.inspection.verdict import Refused, Verdict
 
@@ -46,23 +46,29 @@ class Member:
         return self.name.decode("utf-8")
 
 
-def inspect(source: Source, allowed: Allowed) -> Verdict:
-    """Raise Refused unless the archive is plain and its pickle imports only what is allowed."""
+def inspect(source: Source, findings: Findings) -> Verdict:
+    """Note what its pickles import; raises Refused unless the archive is plain and of weights."""
     members, end = _directory(source)
     places = _places(source, members, end)
     inside = _inside(members)
-    pickled = inside.get("data.pkl")
-    if pickled is None:
+    for path, member in inside.items():
+        if path.endswith(".pkl"):  # one that no weights need is refused below, with its imports
+            stream = io.BytesIO(_content(source, path, member, places[member.name]))
+            pickles.one_stream(stream, findings)
+    if "data.pkl" not in inside:
         raise Refused("it holds no data.pkl")
     _demand_known(inside)
-    if pickled.size > pickles.MOST:
-        raise Refused(f"its data.pkl has {pickled.size} bytes; at most {pickles.MOST} are read")
-    content = exactly(source, places[pickled.name], pickled.size, "data.pkl")
-    if zlib.crc32(content) != pickled.crc:
-        raise Refused("the checksum of its data.pkl is wrong")
-    imports = pickles.one_stream(io.BytesIO(content), allowed)
     count = sum(1 for path in inside if _STORAGE.fullmatch(path))
-    return Verdict(KIND, "inspected", imports=imports, tensors=count)
+    return Verdict(KIND, "inspected", tensors=count)
+
+
+def _content(source: Source, path: str, member: Member, place: int) -> bytes:
+    if member.size > pickles.MOST:
+        raise Refused(f"its {path[:80]} has {member.size} bytes; at most {pickles.MOST} are read")
+    content = exactly(source, place, member.size, path[:80])
+    if zlib.crc32(content) != member.crc:
+        raise Refused(f"the checksum of its {path[:80]} is wrong")
+    return content
 
 
 def is_zip(source: Source) -> bool:

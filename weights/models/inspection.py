@@ -54,6 +54,10 @@ class Inspection(models.Model):
         default=list, blank=True, help_text="What its pickles import when they are loaded"
     )
     tensors = models.BigIntegerField(null=True, blank=True)
+    read_to_end = models.BooleanField(
+        default=False,
+        help_text="Whether all that a loader runs was read: `imports` are all there are",
+    )
     #: The rules it was made by: `weights.inspection.verdict.VERSION`, and which further imports
     #: were allowed (a short hash; empty for none).
     version = models.PositiveIntegerField()
@@ -74,6 +78,11 @@ class Inspection(models.Model):
         return f"{self.blob} as {self.kind}, {self.get_outcome_display().lower()}"
 
     @property
+    def is_seen_in_part(self) -> bool:
+        """Refused before its end: it may import more, so nobody can let it pass."""
+        return self.outcome == self.Outcome.REFUSED and not self.read_to_end
+
+    @property
     def refusal(self) -> str:
         """Why such a file is not given out, as a sentence; empty for what was not refused."""
         if self.outcome != self.Outcome.REFUSED:
@@ -91,20 +100,27 @@ class OverrideQuerySet(models.QuerySet["InspectionOverride"]):
             granted_at=None,
             refusal=models.F("inspection__reason"),
             inspection__outcome=Inspection.Outcome.REFUSED,
+            inspection__read_to_end=True,
         )
 
 
 def _granted() -> OverrideQuerySet:
-    """The granted override of the outer query's inspection, if its refusal is still that one."""
+    """The granted override of the outer query's inspection, if its refusal is still that one.
+
+    None counts of a file that was not read to its end: nobody saw what they let pass.
+    """
     return InspectionOverride.objects.granted().filter(
-        inspection=models.OuterRef("pk"), refusal=models.OuterRef("reason")
+        inspection=models.OuterRef("pk"),
+        refusal=models.OuterRef("reason"),
+        inspection__read_to_end=True,
     )
 
 
 class InspectionOverride(models.Model):
     """Two staff members let a refused file pass: one asks with a reason, another agrees.
 
-    It holds for these bytes, this family of names and this very refusal, and for no other.
+    It holds for these bytes, this family of names and this very refusal, and for no other; and
+    only for a file that was read to its end.
     """
 
     inspection = models.ForeignKey(Inspection, models.CASCADE, related_name="overrides")

@@ -22,7 +22,8 @@ from weights.verification.leases import Lease
 
 Outcome = Inspection.Outcome
 #: What a later look at the same name may find otherwise.
-_FOUND = ["outcome", "kind", "reason", "imports", "tensors", "version", "allowed", "made_at"]
+_FOUND = ["outcome", "kind", "reason", "imports", "tensors", "read_to_end"]
+_FOUND += ["version", "allowed", "made_at"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ def keep(blob: Blob, looks: list[Look]) -> None:
         unique_fields=["blob", "family"],
         update_fields=_FOUND,
     )
+    # Of names that no file has any more; they would be asked to be looked at again for ever.
+    old = Inspection.objects.filter(blob=blob).outdated(VERSION, mark)
+    old.exclude(family__in=_families(blob)).delete()
 
 
 def _row(blob: Blob, one: Look, mark: str, now: datetime) -> Inspection:
@@ -89,6 +93,7 @@ def _row(blob: Blob, one: Look, mark: str, now: datetime) -> Inspection:
         reason=_written(verdict.reason)[:REASON_MOST],
         imports=[_written(name) for name in verdict.imports],
         tensors=verdict.tensors,
+        read_to_end=verdict.read_to_end,
         version=VERSION,
         allowed=mark,
         made_at=now,

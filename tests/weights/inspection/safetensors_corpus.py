@@ -7,7 +7,9 @@ from typing import Any
 Tensors = dict[str, dict[str, Any]]
 _BYTES = {"F64": 8, "I64": 8, "U64": 8, "C64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2}
 _BYTES |= {"BF16": 2, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-_BYTES |= {"F8_E5M2": 1, "F8_E4M3": 1}
+_BYTES |= {"F8_E5M2": 1, "F8_E4M3": 1, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1}
+#: Of four elements, for types smaller than a byte.
+_FOUR = {"F4": 2, "F6_E2M3": 3, "F6_E3M2": 3}
 
 
 def raw(header: str | bytes, data: bytes = b"", length: int | None = None) -> bytes:
@@ -32,6 +34,12 @@ def named(name: str) -> bytes:
 
 def benign() -> dict[str, bytes]:
     found = {f"a vector of {dtype}": _vector(dtype, 3) for dtype in _BYTES}
+    found |= {
+        f"a vector of {dtype}": made(
+            {"a": one(dtype=dtype, shape=[4], data_offsets=[0, size])}, size
+        )
+        for dtype, size in _FOUR.items()
+    }
     found |= {f"{count} tensors": _many(count) for count in (0, 1, 2, 7, 50)}
     found |= {f"padded by {pad}": made({"a": one()}, 4, pad) for pad in (1, 7, 64)}
     names = ["weight", "model.layers.0.weight", "a b", "größe", "权重", "x" * 200, "a-b_c:d", "…"]
@@ -112,6 +120,8 @@ def hostile() -> dict[str, bytes]:
         "sides that overflow": made({"a": one(shape=[2**32, 2**32])}, 4),
         "an endless number": made({"a": one(shape=[10**100])}, 4),
     }
+    half = one(dtype="F4", shape=[3], data_offsets=[0, 2])
+    found["three halves of a byte"] = made({"a": half}, 2)
     found |= {f"no {field}": made({"a": one(**{field: None})}, 4) for field in one()}
     types: list[Any] = ["f16", "F128", "", "PICKLE", 16, None]
     found |= {f"type {t!r}": raw(_typed(t), bytes(4)) for t in types}

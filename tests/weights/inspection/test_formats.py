@@ -65,6 +65,98 @@ def test_what_is_imported_is_told() -> None:
     assert refused.reason == "its pickle imports os.system, which is not on the list"
 
 
+def importing(*names: str) -> bytes:
+    """A stream of protocol 2 with these imports, one after the other."""
+    pairs = (name.rpartition(".") for name in names)
+    return b"".join(pickle_corpus.name(module, name) + b"0" for module, _, name in pairs) + b"N"
+
+
+OLD_START = b"".join(pickle.dumps(v, 2) for v in (0x1950A86A20F9469CFC6C, 1001, {"little": True}))
+ZIPPED = zip_corpus.packed(
+    [zip_corpus.Part("a/data.pkl", pickle_corpus.two(importing("a.first", "torch.Size", "b.next")))]
+)
+
+
+@pytest.mark.requirement("IN-2", "IN-9")
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle_corpus.two(importing("a.first", "torch.Size", "b.next")),
+        OLD_START
+        + pickle_corpus.two(importing("a.first", "torch.Size"))
+        + pickle_corpus.two(importing("b.next")),
+        ZIPPED,
+    ],
+    ids=["pickle", "older than zip", "zip"],
+)
+def test_in_st_all_imports_are_told_and_not_those_up_to_the_first_that_is_refused(
+    content: bytes,
+) -> None:
+    verdict = looked_at(content, "a.pt")
+    assert verdict.imports == ["a.first", "torch.Size", "b.next"]
+    told = "its pickle imports a.first and 1 more, which are not on the list"
+    assert (verdict.outcome, verdict.reason, verdict.read_to_end) == ("refused", told, True)
+
+
+def test_values_left_over_are_told_with_what_comes_before_and_behind_them() -> None:
+    verdict = looked_at(b"\x80\2N" + importing("os.system") + b".", "a.pkl")
+    assert verdict.read_to_end
+    assert verdict.reason == (
+        "its pickle imports os.system, which is not on the list;"
+        " its pickle ends with values left over"
+    )
+
+
+SEEN = importing("a.first")
+MANY = importing(*(f"a.b{n}" for n in range(501)))
+PARTLY = {
+    "cut off": b"\x80\2" + SEEN,
+    "a computed name": b"\x80\4" + SEEN + pickle_corpus.text("os") + b"N\x93.",
+    "an old instruction": pickle_corpus.two(SEEN + b"0I1\n"),
+    "a second stream": pickle_corpus.two(SEEN) + pickle_corpus.two(b"N"),
+    "more imports than are kept": pickle_corpus.two(MANY),
+    "a longer name than is kept": pickle_corpus.two(SEEN + importing("os." + "a" * 200)),
+    "old PyTorch, cut off": OLD_START + pickle_corpus.two(SEEN) + b"\x80\2(",
+    "a zip with a member that nobody reads": zip_corpus.packed(
+        [
+            zip_corpus.Part("a/data.pkl", pickle_corpus.two(SEEN)),
+            zip_corpus.Part("a/code/__torch__.py", b"import os"),
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("label", PARTLY)
+def test_in_st_a_file_that_was_not_read_to_its_end_says_so(label: str) -> None:
+    verdict = looked_at(PARTLY[label], "a.pt")
+    assert (verdict.outcome, verdict.read_to_end) == ("refused", False)
+    assert verdict.imports[0].startswith("a.")
+    assert "its pickle imports a." in verdict.reason
+
+
+def test_what_a_torchscript_archive_imports_is_told_of_each_of_its_pickles() -> None:
+    parts = [
+        *zip_corpus.pt(0, top="a"),
+        zip_corpus.Part("a/constants.pkl", pickle_corpus.called("os.system")),
+    ]
+    verdict = looked_at(zip_corpus.packed(parts), "a.pt")
+    assert "os.system" in verdict.imports
+    assert "holds 'constants.pkl', which no weights need" in verdict.reason
+    assert not verdict.read_to_end
+
+
+def test_what_passes_was_read_to_its_end() -> None:
+    for kind, (benign, _) in CORPORA.items():
+        assert {looked_at(one, name_of(kind)).read_to_end for one in benign.values()} == {True}
+
+
+def test_a_tensor_s_name_refuses_a_file_that_was_read_to_its_end() -> None:
+    bad, behind = safetensors_corpus.named("a/b"), safetensors_corpus.named("a/b") + b"\0"
+    assert looked_at(bad, "a.safetensors").read_to_end
+    assert not looked_at(behind, "a.safetensors").read_to_end
+    assert "reads as a path" in looked_at(behind, "a.safetensors").reason
+
+
 def test_a_few_more_imports_are_allowed_by_configuration() -> None:
     asked = pickle_corpus.called("_codecs.encode")
     assert looked_at(asked, "a.pt").outcome == "refused"
@@ -137,7 +229,7 @@ def test_raw_tensors_are_hardly_ever_taken_for_a_pickle() -> None:
 
 
 def test_pytorch_older_than_zip_is_not_inspected_and_its_pickles_are_read() -> None:
-    old = b"".join(pickle.dumps(v, 2) for v in (0x1950A86A20F9469CFC6C, 1001, {"little": True}))
+    old = OLD_START
     keys = pickle.dumps(["0"], 2)
     verdict = looked_at(old + pickle_corpus.state(1) + keys + bytes(16), "old.pt")
     assert verdict.outcome == "not_inspected"
