@@ -24,6 +24,7 @@ PLAIN = [
     "accounts/token_format.py",
     "weights/facts.py",
     "weights/inspection/allowed.py",
+    "weights/inspection/compressed.py",
     "weights/inspection/findings.py",
     "weights/inspection/kinds.py",
     "weights/inspection/old_pickles.py",

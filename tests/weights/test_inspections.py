@@ -15,7 +15,7 @@ from accounts.models import AuditEvent, Tier, User
 from accounts.roles import Role
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
-from weights import checkpoint_tiers, inspections, publishing, verification
+from weights import checkpoint_tiers, inspections, publishing, tasks, verification
 from weights.errors import StorageUnavailable
 from weights.inspection import allowed, kinds, runner, verdict
 from weights.models import Blob, Checkpoint, File, Inspection, Revision
@@ -212,6 +212,31 @@ def test_in_st_results_of_an_older_inspector_are_made_again_without_reading_all(
     assert verification.ask_outdated_again() == 0
 
 
+def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_closed(
+    publish: Publish, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:  # the rules of the release before
+        before.setattr(kinds, "_PICKLE_NAMES", kinds._PICKLE_NAMES - {"joblib"})
+        before.setattr(inspecting, "VERSION", verdict.VERSION - 1)
+        revision = publish(model_joblib=RUNS, b_joblib=pickle_corpus.state(1), c_json=b"{}")
+    assert revision.state == Revision.State.VISIBLE
+    assert set(Inspection.objects.values_list("family", flat=True)) == {"other"}
+    assert client.get("/acme/model/resolve/main/model.joblib").status_code == 200
+    tasks.tidy()
+    assert due() == {"model.joblib", "b.joblib", "c.json"}
+    work()
+    answer = client.get("/acme/model/resolve/main/model.joblib")
+    assert answer["X-Refusal-Code"] == "file_quarantined"
+    assert client.get("/acme/model/resolve/main/b.joblib").status_code == 200
+    found = Inspection.objects.values_list("family", "outcome", "version", "read_to_end")
+    assert sorted(found) == [
+        ("other", "inspected", verdict.VERSION, True),
+        ("pickle", "inspected", verdict.VERSION, True),
+        ("pickle", "refused", verdict.VERSION, True),
+    ]
+    assert verification.ask_outdated_again() == 0
+
+
 def test_in_st_what_stricter_rules_refuse_leaves_every_door_at_the_next_request(
     publish: Publish, client: Client, settings: Settings
 ) -> None:
@@ -352,7 +377,8 @@ def test_a_worker_killed_at_any_statement_leaves_one_result_of_each_kind(
     monkeypatch.setattr(runner, "inspect", _in_process)
 
     def everything() -> None:
-        Blob.objects.update(leased_until=None)  # as if the leases had run out
+        # As if the leases had run out; and a blob that kills eight workers is said to have failed.
+        Blob.objects.update(leased_until=None, attempts=0)
         work()
         verification.sweep()
 

@@ -2,14 +2,15 @@
 
 The name decides what a loader will take a file for, so it decides what it has to be: a
 `.safetensors` must always parse, and a name of the pickle family must parse if the bytes begin
-as a zip or a pickle. What nothing here understands is kept and said to be not inspected.
+as a zip or a pickle, and may be neither a tar archive nor compressed. What nothing here
+understands is kept and said to be not inspected.
 """
 
 import io
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from weights.inspection import (
+    compressed,
     old_pickles,
     pickles,
     safetensors_file,
@@ -28,7 +29,12 @@ SAFETENSORS, PICKLE, OTHER = "safetensors", "pickle", "other"
 #: Characters of a family's name at most.
 FAMILY_MOST = 16
 
-_PICKLE_NAMES = {"pt", "pth", "bin", "ckpt", "pkl", "pickle"}
+_PICKLE_NAMES = {
+    *("pt", "pth", "th", "ptl", "ckpt", "bin", "pkl", "pickle", "p", "dill", "joblib", "sav"),
+}
+#: Endings behind that of a pickle, from which loaders conclude how to unpack it, or nothing:
+#: `model.pth.tar` is what `torch.save` writes. `bin` alone says too little to be looked for there.
+_PACKED_NAMES = {"gz", "bz2", "xz", "lzma", "lz4", "zst", "z", "zip", "tar"}
 #: Bytes of a text at most.
 TEXT_MOST = 256 * 1024 * 1024
 #: First bytes by which a text is told from other files.
@@ -58,10 +64,16 @@ _OPAQUE_NAMES = {
 
 def family(path: str) -> str:
     """What loaders take a file of this name for."""
-    suffix = PurePosixPath(path.lower()).suffix.removeprefix(".")
+    # A file may be called `.bin`; and Windows drops dots and blanks at a name's end.
+    _, *endings = path.rpartition("/")[2].lower().rstrip(". ").split(".")
+    suffix = endings[-1] if endings else ""
     if suffix == SAFETENSORS or suffix in _OPAQUE_NAMES:
         return suffix
-    return PICKLE if suffix in _PICKLE_NAMES else OTHER
+    if suffix in _PICKLE_NAMES:
+        return PICKLE
+    while endings and endings[-1] in _PACKED_NAMES:
+        endings.pop()
+    return PICKLE if endings and endings[-1] in _PICKLE_NAMES - {"bin"} else OTHER
 
 
 def is_parsed(family: str) -> bool:
@@ -106,6 +118,8 @@ def _pickle(source: Source, findings: Findings) -> Verdict:
         return torch_legacy.inspect(source, findings)
     if head.startswith(b"\x80"):
         return _bare_pickle(source, findings)
+    if packed_by := compressed.packed_by(head, is_all=source.size <= HEAD):
+        raise Refused(f"it is compressed by {packed_by}; publish what is inside, unpacked")
     old_pickles.demand_none(source)
     return Verdict(_signed(head) or "unknown", "not_inspected", "it begins as no known format")
 

@@ -78,8 +78,14 @@ def keep(blob: Blob, looks: list[Look]) -> None:
         unique_fields=["blob", "family"],
         update_fields=_FOUND,
     )
-    # Of names that no file has any more; they would be asked to be looked at again for ever.
-    old = Inspection.objects.filter(blob=blob).outdated(VERSION, mark)
+
+
+def drop_outdated(blob: Blob) -> None:
+    """Forget results by old rules, of names that no file has any more: none takes their place.
+
+    They would be asked to be made again for ever.
+    """
+    old = Inspection.objects.filter(blob=blob).outdated(VERSION, allowed_mark())
     old.exclude(family__in=_families(blob)).delete()
 
 

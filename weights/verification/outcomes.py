@@ -97,6 +97,7 @@ def conclude_inspection(lease: Lease, looks: list[Look]) -> None:
     """The same for a look at the names of bytes that nobody read whole again."""
     locked = lease.locked()
     inspecting.keep(locked, looks)
+    inspecting.drop_outdated(locked)
     locked.leased_until = locked.inspect_due_at = None
     reason = inspecting.closing_reason(locked)
     if locked.held or bool(reason) == (locked.state == Blob.State.QUARANTINED):
