@@ -93,6 +93,7 @@ def test_tries_that_end_without_a_word_end_too(
     def dies(given: OutgoingMail) -> None:
         raise RuntimeError("as a worker does that is killed")
 
+    # A kill at this place, eight times over, without a process each.
     monkeypatch.setattr(outbox, "_send", dies)
     for attempt in range(outbox.ATTEMPTS_MOST):
         with (

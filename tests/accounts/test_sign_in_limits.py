@@ -123,6 +123,7 @@ def test_the_eleventh_sign_in_of_an_address_is_429_though_all_before_succeeded()
 def test_sign_ins_that_succeed_take_nothing_from_other_people(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # A bound made small, in the same window.
     monkeypatch.setattr(guesses, "SIGN_INS", Limit("sign-in", 2, 300))
     factories.person("known")
     typed = {"login": "known", "password": factories.PASSWORD}

@@ -391,6 +391,7 @@ def test_of_two_decisions_at_once_the_second_is_refused(
         factories.approved(application, reviewer)
         return found
 
+    # The real one still finds; another decision falls just behind it.
     monkeypatch.setattr(domain, "find", found_and_then_approved)
     body = {"user": applicant.username, "status": second}
     answer: Any = client.post(
