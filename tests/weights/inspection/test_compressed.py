@@ -15,7 +15,7 @@ from weights.inspection.allowed import allowed
 from weights.inspection.source import BytesSource
 from weights.inspection.verdict import Verdict
 
-pytestmark = [pytest.mark.one_database, pytest.mark.requirement("IN-5")]
+pytestmark = pytest.mark.one_database
 
 RUNS = pickle_corpus.called("os.system")
 #: A stored block of deflate that holds nothing and is not the last one.
@@ -44,6 +44,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.requirement("IN-5")
 @pytest.mark.parametrize("label", HOSTILE)
 @pytest.mark.parametrize("name", ["a.pkl", "a.joblib", "a.pkl.gz"])
 def test_in_st_a_compressed_pickle_is_refused(label: str, name: str) -> None:
