@@ -130,7 +130,7 @@ def test_no_other_form_takes_a_body_of_that_size(filler: Filler) -> None:
         (Client(), "/accounts/login/"),
     ):
         large = SimpleUploadedFile("large.pdf", bytes(2 * 2**20))
-        assert window.post(address, {"document": large}).status_code == 400
+        assert window.post(address, {"document": large}).status_code == 413
 
 
 def test_a_document_needs_the_proof_of_its_form(filler: Filler, applicant: User) -> None:
