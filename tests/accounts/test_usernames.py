@@ -58,6 +58,8 @@ def test_no_way_makes_an_account_whose_name_could_be_an_address_or_look_like_ano
 @pytest.mark.one_database
 def test_plain_names_fit(name: str) -> None:
     usernames.fits(name)
+    command(name)
+    assert User.objects.get().username == name
 
 
 def test_a_name_of_other_days_stays_and_a_new_one_fits(client: Client) -> None:
