@@ -57,4 +57,4 @@ class Counters:
 @cache
 def shared() -> Counters:
     """This process's."""
-    return Counters(settings.CACHES["default"]["LOCATION"])
+    return Counters(str(settings.CACHES["default"]["LOCATION"]))

@@ -1,5 +1,7 @@
 """Organisations to choose from while one types."""
 
+from typing import Any
+
 from django.core.cache import cache
 from django.db.models import Count
 from django.db.models.fields.json import KeyTextTransform
@@ -17,7 +19,12 @@ def well_known() -> list[str]:
 
     Nobody learns from it that a certain organisation applied: what is rare is left out.
     """
-    return cache.get_or_set("organisations", _asked, _SECONDS) or []
+    names: Any = cache.get("organisations")
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return [*names]
+    counted = _asked()
+    cache.set("organisations", counted, _SECONDS)
+    return counted
 
 
 def _asked() -> list[str]:

@@ -16,23 +16,26 @@ from redis.commands.core import Script
 from accounts import counters
 from accounts.counters import CountersAway
 
-_TAKE = """
+# A value that cannot be a time of this bucket, written by somebody else, counts as none. Two
+# windows leave room for a clock that was put back.
+_READ = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local interval = ARGV[2] / ARGV[1]
-local full_at = tonumber(redis.call('GET', KEYS[1]) or now)
-if full_at < now then full_at = now end
-local wait = full_at + interval - ARGV[2] - now
-if wait > 0.000001 then return {0, tostring(wait)} end
-full_at = full_at + interval
-redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
-return {math.floor((ARGV[2] - (full_at - now)) / interval + 1.000001), '0'}
+local full_at = tonumber(redis.pcall('GET', KEYS[1])) or now
+if not (full_at > now and full_at < now + 2 * ARGV[2]) then full_at = now end
 """
 
-_GIVE_BACK = """
-local clock = redis.call('TIME')
-local now = clock[1] + clock[2] / 1000000
-local full_at = tonumber(redis.call('GET', KEYS[1]) or now) - ARGV[2] / ARGV[1]
+_TAKE = f"""{_READ}
+local wait = full_at + interval - ARGV[2] - now
+if wait > 0.000001 then return {{0, tostring(wait)}} end
+full_at = full_at + interval
+redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
+return {{math.floor((ARGV[2] - (full_at - now)) / interval + 1.000001), '0'}}
+"""
+
+_GIVE_BACK = f"""{_READ}
+full_at = full_at - interval
 if full_at <= now then return redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
 """

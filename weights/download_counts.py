@@ -3,6 +3,7 @@
 import logging
 import time
 from datetime import timedelta
+from typing import Any
 
 import redis
 from django.core.cache import cache
@@ -23,7 +24,7 @@ _KEPT = 100
 
 def by_checkpoint() -> dict[int, int]:
     """Downloads of the last 30 days by checkpoint id; a file fetched in parts counts once."""
-    known: dict[int, int] | None = _remembered()
+    known: dict[int, int] | None = _cached()
     if known is not None:
         return known
     started = time.monotonic()
@@ -35,7 +36,7 @@ def by_checkpoint() -> dict[int, int]:
     )
     rows = given.order_by().values_list("checkpoint_id").annotate(Count("pk"))
     counts = {int(pk): int(count) for pk, count in rows if pk is not None}
-    _remember(counts, seconds=int((time.monotonic() - started) * _KEPT))
+    _cache(counts, seconds=int((time.monotonic() - started) * _KEPT))
     return counts
 
 
@@ -43,16 +44,25 @@ def of(checkpoint_id: int) -> int:
     return by_checkpoint().get(checkpoint_id, 0)
 
 
-def _remembered() -> dict[int, int] | None:
+def _cached() -> dict[int, int] | None:
     try:
-        counts: dict[int, int] | None = cache.get(_KEY)
+        return _counts(cache.get(_KEY))
     except redis.RedisError as error:
         log.warning("the cache does not answer: %s", error)
         return None
-    return counts
 
 
-def _remember(counts: dict[int, int], *, seconds: int) -> None:
+def _counts(value: Any) -> dict[int, int] | None:
+    """The counts of their JSON value, in which ids are text; None if it is something else."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        return {int(pk): int(count) for pk, count in value.items()}
+    except (TypeError, ValueError):
+        return None
+
+
+def _cache(counts: dict[int, int], *, seconds: int) -> None:
     if not seconds:
         return
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.cache import cache
 from django.utils import timezone
 
-from accounts.transparency import suppression
+from accounts.transparency import cached, suppression
 from accounts.transparency.counting import AGES, OUTCOMES, STATES, Counts, count
 from accounts.transparency.suppression import shown
 
@@ -31,20 +31,20 @@ TABLES: dict[str, tuple[str, ...]] = {
 #: Who counts what accounts does not know of: an app appends its callable when it is loaded, and
 #: the columns of its tables to `TABLES`.
 SOURCES: list[Callable[[], dict[str, list[dict[str, Any]]]]] = []
-_KEY = "transparency:2"
+_KEY = "transparency:3"
 #: Seconds that a publication stands; counting reads every application.
 LIFE = 600
 
 
 def published() -> dict[str, Any]:
     """The publication in force: `made_at`, and each table as a list of rows."""
-    found: dict[str, Any] | None = cache.get(_KEY)
-    if found is None:
-        found = {"made_at": timezone.now(), **tables(count())}
+    numbers = cached.load(cache.get(_KEY), TABLES)
+    if numbers is None:
+        numbers = {"made_at": timezone.now(), **tables(count())}
         for source in SOURCES:
-            found.update(source())
-        cache.set(_KEY, found, LIFE)
-    return found
+            numbers.update(source())
+        cache.set(_KEY, cached.dump(numbers), LIFE)
+    return numbers
 
 
 def tables(counts: Counts) -> dict[str, list[dict[str, Any]]]:

@@ -390,3 +390,14 @@ def database(default: str) -> dict[str, object]:
     ours = {"prepare_threshold": threshold, "pool": pool}
     found["OPTIONS"] = {**found.get("OPTIONS", {}), **ours}
     return found
+
+
+def caches(location: str) -> dict[str, dict[str, str]]:
+    """The cache at `location`; its keys begin with `cache:`, which its Redis user may touch."""
+    return {
+        "default": {
+            "BACKEND": "portal.json_cache.JsonCache",
+            "LOCATION": location,
+            "KEY_PREFIX": "cache",
+        }
+    }

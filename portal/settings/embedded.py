@@ -14,6 +14,7 @@ from portal.settings.base import (  # noqa: E402
     AUDIT_KEY_FILE,
     MANIFEST_KEY_FILE,
     PUBLIC_URL,
+    caches,
     database,
 )
 
@@ -31,11 +32,6 @@ if not AUDIT_KEY_FILE:
 # A broker of its own, unless the environment names one; the cache stands on the same server.
 EMBEDDED_BROKER = not env.text("BROKER_URL", "")
 CELERY_BROKER_URL = env.text("BROKER_URL", embedded.broker_url(DATA_DIR))
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env.text("CACHE_URL", embedded.cache_beside(CELERY_BROKER_URL)),
-    }
-}
+CACHES = caches(env.text("CACHE_URL", embedded.cache_beside(CELERY_BROKER_URL)))
 
 weak_settings.refuse(globals(), production=False)

@@ -2,19 +2,14 @@
 
 from portal import env, weak_settings
 from portal.settings.base import *  # noqa: F403
-from portal.settings.base import BASE_DIR, PUBLIC_URL, database
+from portal.settings.base import BASE_DIR, PUBLIC_URL, caches, database
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 
 DATABASES = {"default": database("")}
 WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", "")
 CELERY_BROKER_URL = env.text("BROKER_URL")
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env.text("CACHE_URL"),
-    }
-}
+CACHES = caches(env.text("CACHE_URL"))
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

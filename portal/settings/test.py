@@ -5,7 +5,7 @@ from typing import Any
 from portal import embedded, env
 from portal.settings.base import *  # noqa: F403
 from portal.settings.base import PASSWORD_HASHERS as BASE_HASHERS
-from portal.settings.base import PUBLIC_URL, database
+from portal.settings.base import PUBLIC_URL, caches, database
 
 ALLOWED_HOSTS = [*embedded.hosts(PUBLIC_URL), "testserver"]
 
@@ -21,12 +21,7 @@ DATABASES = {"default": _database}
 WEIGHTS_STORAGE = "file:///dev/null/no-store-without-the-fixture"
 
 CELERY_BROKER_URL = env.text("BROKER_URL")
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env.text("CACHE_URL"),
-    }
-}
+CACHES = caches(env.text("CACHE_URL"))
 
 PASSWORD_HASHERS = ["tests.hashers.OneRoundHasher", *BASE_HASHERS]
 STORAGES = {

@@ -1,0 +1,45 @@
+"""The publication as JSON for the cache: times as text, and only the tables and columns of ours."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+_CELL = (int, float, str, type(None))
+_META = {"made_at"}
+
+
+def dump(numbers: dict[str, Any]) -> dict[str, Any]:
+    """JSON values of a publication."""
+    rows = {table: [_dump_row(row) for row in numbers[table]] for table in numbers.keys() - _META}
+    return {"made_at": numbers["made_at"].isoformat(), **rows}
+
+
+def load(value: Any, columns: Mapping[str, tuple[str, ...]]) -> dict[str, Any] | None:
+    """The publication of its JSON values; None if they are not one with these columns."""
+    if not isinstance(value, dict) or value.keys() != columns.keys() | _META:
+        return None
+    try:
+        tables = {name: [_load_row(row, columns[name]) for row in value[name]] for name in columns}
+        return {"made_at": datetime.fromisoformat(value["made_at"]), **tables}
+    except (TypeError, ValueError):
+        return None
+
+
+def _dump_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: cell.isoformat() if isinstance(cell, datetime) else cell for name, cell in row.items()
+    }
+
+
+def _load_row(row: Any, columns: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(row, dict) or row.keys() != set(columns):
+        raise ValueError("not a row of this table")
+    return {name: _load_cell(name, cell) for name, cell in row.items()}
+
+
+def _load_cell(name: str, cell: Any) -> Any:
+    if not isinstance(cell, _CELL):
+        raise ValueError(f"{name} is not a single value")
+    if name.endswith("_at") and cell is not None:
+        return datetime.fromisoformat(str(cell))
+    return cell
