@@ -1,13 +1,19 @@
-"""How often each checkpoint's files were fetched lately, counted from the ledger."""
+"""Downloads of each checkpoint in the last 30 days, counted from the ledger.
+
+However many files, parts and repeats: one caller, one revision and one day (UTC) are one download.
+A caller is an account, or without one a network.
+"""
 
 import logging
 import time
-from datetime import timedelta
+from collections import Counter
+from datetime import UTC, timedelta
 from typing import Any
 
 import redis
 from django.core.cache import cache
-from django.db.models import Count
+from django.db.models import CharField
+from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
 from weights.models import Download
@@ -23,25 +29,30 @@ _KEPT = 100
 
 
 def by_checkpoint() -> dict[int, int]:
-    """Downloads of the last 30 days by checkpoint id; a file fetched in parts counts once."""
-    known: dict[int, int] | None = _cached()
-    if known is not None:
-        return known
+    """Downloads of the last 30 days by checkpoint id."""
+    counts = _cached()
+    if counts is not None:
+        return counts
     started = time.monotonic()
-    given = Download.objects.filter(
-        outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED],
-        at__gte=timezone.now() - COUNTED,
-        start=0,
-        checkpoint_id__isnull=False,
-    )
-    rows = given.order_by().values_list("checkpoint_id").annotate(Count("pk"))
-    counts = {int(pk): int(count) for pk, count in rows if pk is not None}
+    counts = _count()
     _cache(counts, seconds=int((time.monotonic() - started) * _KEPT))
     return counts
 
 
 def of(checkpoint_id: int) -> int:
     return by_checkpoint().get(checkpoint_id, 0)
+
+
+def _count() -> dict[int, int]:
+    rows = Download.objects.filter(
+        outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED],
+        at__gte=timezone.now() - COUNTED,
+        checkpoint_id__isnull=False,
+    )
+    who = Coalesce(Cast("user_id", CharField()), "network")
+    downloads = rows.annotate(who=who, day=TruncDate("at", tzinfo=UTC)).order_by()
+    distinct = downloads.values_list("checkpoint_id", "revision", "who", "day").distinct()
+    return dict(Counter(int(pk) for pk, *_ in distinct.iterator() if pk is not None))
 
 
 def _cached() -> dict[int, int] | None:

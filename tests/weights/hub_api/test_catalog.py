@@ -119,8 +119,8 @@ def test_every_order_begins_with_the_most(client: Client, shelf: dict[str, Revis
         at = now - timedelta(days=age)
         Checkpoint.objects.filter(pk=revision.checkpoint_id).update(created_at=at)
         Revision.objects.filter(pk=revision.pk).update(visible_at=now + timedelta(days=age))
-    for _ in range(2):
-        fetched(shelf["opt"])
+    for person in (1, 2):
+        fetched(shelf["opt"], user_id=person)
     fetched(shelf["bert"])
     big, opt, bert = "other/OPT-big", "acme/opt-small", "acme/bert"
     assert ids(client, "?sort=createdAt") == [big, opt, bert]
@@ -130,22 +130,51 @@ def test_every_order_begins_with_the_most(client: Client, shelf: dict[str, Revis
     assert ids(client, "?sort=nonsense") == [opt, bert, big]
 
 
-def fetched(revision: Revision, **facts: Any) -> Download:
-    given = {"outcome": Download.Outcome.SERVED, "credential_kind": "anonymous"} | facts
-    return Download.objects.create(checkpoint_id=revision.checkpoint_id, repo_id="x/y", **given)
+def fetched(revision: Revision, /, **facts: Any) -> Download:
+    row = {"outcome": Download.Outcome.SERVED, "credential_kind": "anonymous"} | facts
+    row = {"revision": revision.sha, "network": "192.0.2.0/24"} | row
+    return Download.objects.create(checkpoint_id=revision.checkpoint_id, repo_id="x/y", **row)
 
 
 def test_downloads_are_counted_from_the_ledger(client: Client, shelf: dict[str, Revision]) -> None:
     opt = shelf["opt"]
     fetched(opt)
-    fetched(opt, outcome=Download.Outcome.REDIRECTED)
-    fetched(opt, outcome=Download.Outcome.REFUSED)
-    fetched(opt, start=10)
+    fetched(opt, outcome=Download.Outcome.REDIRECTED, user_id=1)
+    fetched(opt, outcome=Download.Outcome.REFUSED, user_id=2)
+    fetched(opt, outcome=Download.Outcome.SHOWN, user_id=3)
     with time_machine.travel(timezone.now() - timedelta(days=31)):
         fetched(opt)
-    told = {model["id"]: model["downloads"] for model in models(client)}
-    assert told == {"acme/opt-small": 2, "acme/bert": 0, "other/OPT-big": 0}
+    counts = {model["id"]: model["downloads"] for model in models(client)}
+    assert counts == {"acme/opt-small": 2, "acme/bert": 0, "other/OPT-big": 0}
     assert client.get("/api/models/acme/opt-small").json()["downloads"] == 2
+
+
+@pytest.mark.requirement("OP-9")
+def test_one_caller_revision_and_day_are_one_download(
+    shelf: dict[str, Revision], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_counts, "_KEPT", 0)  # counted each time
+    opt = shelf["opt"]
+
+    def count() -> int:
+        return download_counts.of(opt.checkpoint_id)
+
+    noon = timezone.now().replace(hour=12)
+    with time_machine.travel(noon, tick=False):
+        for number in range(992):
+            fetched(opt, path=f"shard-{number}", user_id=1, network="192.0.2.0/24")
+            fetched(opt, path=f"shard-{number}", user_id=1, network="198.51.100.0/24", start=10)
+        assert count() == 1, "files and parts, from wherever the account comes"
+        fetched(opt)
+        fetched(opt, path="other")
+        assert count() == 2, "an anonymous caller is a network"
+        fetched(opt, network="203.0.113.0/24")
+        assert count() == 3
+        fetched(opt, user_id=1, revision="another revision")
+        assert count() == 4
+    with time_machine.travel(noon - timedelta(days=1), tick=False):
+        fetched(opt, user_id=1)
+    assert count() == 5, "another day"
 
 
 def test_a_count_that_took_long_is_remembered(
