@@ -1,5 +1,6 @@
 """Background doors of the weights app: take ids, call one domain function."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from weights.manifests import findings, signatures
 from weights.models import Checkpoint
 from weights.reports import taking
 from weights.storage import blob_storage
+
+log = logging.getLogger(__name__)
 
 # What a broken upload left is kept for a day: its publisher may only be slow.
 LEFTOVERS_KEPT = timedelta(hours=24)
@@ -40,7 +43,11 @@ def issue_checkpoint_link(link_id: int) -> None:
 
 @shared_task(name="weights.issue_links_of_grant")
 def issue_links_of_grant(grant_id: int) -> None:
-    links.links_of_grant(Grant.objects.get(pk=grant_id))
+    grant = Grant.objects.filter(pk=grant_id).first()
+    if grant is None:
+        log.warning("no links are issued: there is no grant %s", grant_id)
+        return
+    links.links_of_grant(grant)
 
 
 @shared_task(name="weights.make_export")
