@@ -33,8 +33,8 @@ COPY static static
 # The settings demand values; these are made for this command and reach no install.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
     LINK_KEYS="build:$(python -c 'import secrets; print(secrets.token_hex(32))')" \
-    ALLOWED_HOSTS=127.0.0.1 DATABASE_URL=postgres://unused/unused BROKER_URL=redis://unused \
-    CACHE_URL=redis://unused WEIGHTS_STORAGE=file:///srv/weights \
+    ALLOWED_HOSTS=127.0.0.1 DATABASE_URL=postgres://unused/unused BROKER_URL=redis://localhost/0 \
+    CACHE_URL=redis://localhost/1 WEIGHTS_STORAGE=file:///srv/weights \
     python manage.py collectstatic --noinput --verbosity 0
 USER 10001:10001
 EXPOSE 8000

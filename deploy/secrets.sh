@@ -17,9 +17,28 @@ make secret_key "$(openssl rand -base64 60 | tr -d '\n')"
 make link_keys "k1:$(openssl rand -hex 32)"
 make postgres_password "$(openssl rand -hex 24)"
 make s3_secret_key "$(openssl rand -hex 24)"
+make broker_password "$(openssl rand -hex 24)"
+make cache_password "$(openssl rand -hex 24)"
+
+# What each user of Redis may do: what Celery does to its queue, and what the portal does to its
+# cache, limits and tallies. Anybody may ask whether it is there. It holds hashes alone.
+hash() { openssl dgst -sha256 -r "$1" | cut -d ' ' -f 1; }
+queue='~celery* ~_kombu.binding* ~unacked* ~*.celery.pidbox* &/0.celery.pidbox &/0.celeryev*'
+make redis_acl "user default reset on nopass +ping
+user broker reset on #$(hash broker_password) $queue +ping +hello +client|setinfo +select \
++lpush +rpush +rpop +brpop +llen +exists +set +get +del +pexpire +sadd +srem +smembers \
++hset +hget +hdel +zadd +zrem +zrange +zrangebyscore +zrevrangebyscore +time \
++evalsha +script|load +script|exists +multi +exec +discard +watch +unwatch \
++publish +subscribe +unsubscribe +psubscribe +punsubscribe
+user cache reset on #$(hash cache_password) ~cache:* ~rate:* ~tally:* +ping +hello \
++client|setinfo +select +getrange +get +set +mset +del +exists +expire +persist +incrby \
++hincrby +hgetall +multi +exec +discard +time +evalsha +script|load +script|exists
+"
 
 if [ "$(id -u)" -eq 0 ]; then
   chown 10001:10001 secret_key link_keys postgres_password s3_secret_key
+  chown 10001:10001 broker_password cache_password
+  chown 999 redis_acl # the user of the image redis
 else
-  echo "Give them to the portal's user before the start: sudo chown 10001 deploy/secrets/*" >&2
+  echo "Run it as root before the start, so that each file belongs to the user who reads it." >&2
 fi

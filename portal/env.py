@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import environ
 import holidays
@@ -134,6 +134,17 @@ def database_named(name: str, database: str) -> str:
     parts = urlsplit(text(name))
     # A URL without a host (a unix socket) keeps its empty authority only when written out.
     return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+def redis(name: str, default: str | None, password: str) -> str:
+    """A Redis URL; one without a password has that of the variable `password`."""
+    value = text(name, default)
+    secret, parts = text(password, ""), urlsplit(value)
+    if not secret or parts.password or not parts.hostname:
+        return value
+    host = parts.netloc.rpartition("@")[2]
+    login = f"{parts.username or ''}:{quote(secret, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
 
 
 def email(name: str) -> dict[str, Any]:

@@ -132,6 +132,33 @@ def _one_file_one_machine(settings: Settings) -> Iterator[str]:
         )
 
 
+def _queue_and_cache_apart(settings: Settings) -> Iterator[str]:
+    broker, cache = (_database(url) for url in _redis_urls(settings).values())
+    if broker and broker == cache:
+        yield "CACHE_URL: names the broker's database; set another number, such as /1"
+
+
+def _queue_and_cache_guarded(settings: Settings) -> Iterator[str]:
+    """Whoever can write there can send tasks and change rate limits."""
+    for name, url in _redis_urls(settings).items():
+        if not _stays_here(url) and not urlsplit(url).password:
+            password = name.replace("_URL", "_PASSWORD_FILE")
+            yield f"{name}: {_host(url)} asks for no password; give it users, and set {password}"
+
+
+def _redis_urls(settings: Settings) -> dict[str, str]:
+    cache = str(settings["CACHES"]["default"]["LOCATION"])
+    return {"BROKER_URL": str(settings["CELERY_BROKER_URL"]), "CACHE_URL": cache}
+
+
+def _database(url: str) -> tuple[str, int, str] | None:
+    """Host, port and number; None for what is no address of the network."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return None
+    return parts.hostname, parts.port or 6379, parts.path.strip("/") or "0"
+
+
 def _stays_here(broker: str) -> bool:
     """Sockets and loopback do, and so does the memory of one process, as in benchmarks."""
     return urlsplit(broker).scheme.endswith(("socket", "unix", "memory")) or on_loopback(broker)
@@ -142,6 +169,12 @@ def _host(address: str) -> str:
     return urlsplit(address).hostname or "a broker elsewhere"
 
 
-_ALWAYS: tuple[Rule, ...] = (_secret_key, _link_keys, _hosts, _one_file_one_machine)
+_ALWAYS: tuple[Rule, ...] = (
+    *(_secret_key, _link_keys, _hosts, _one_file_one_machine),
+    _queue_and_cache_apart,
+)
 EMBEDDED: tuple[Rule, ...] = (*_ALWAYS, _debug_on_loopback)
-PRODUCTION: tuple[Rule, ...] = (*_ALWAYS, _debug_never, _encrypted, _bytes_encrypted, _proxies)
+PRODUCTION: tuple[Rule, ...] = (
+    *(*_ALWAYS, _debug_never, _encrypted, _bytes_encrypted, _proxies),
+    _queue_and_cache_guarded,
+)

@@ -14,7 +14,8 @@ from portal.settings.social import SOCIAL_APPS
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 env.read_secrets(
-    "SECRET_KEY_FILE", "LINK_KEYS_FILE", "DATABASE_PASSWORD_FILE", "AWS_SECRET_ACCESS_KEY_FILE"
+    *("SECRET_KEY_FILE", "LINK_KEYS_FILE", "DATABASE_PASSWORD_FILE", "AWS_SECRET_ACCESS_KEY_FILE"),
+    *("BROKER_PASSWORD_FILE", "CACHE_PASSWORD_FILE"),
 )
 SECRET_KEY = env.text("SECRET_KEY")
 LINK_KEYS = env.key_ring("LINK_KEYS")

@@ -29,9 +29,13 @@ if not MANIFEST_KEY_FILE:
 if not AUDIT_KEY_FILE:
     AUDIT_KEY_FILE = env.audit_key("AUDIT_KEY_FILE", str(embedded.audit_key_file(DATA_DIR)))
 
-# A broker of its own, unless the environment names one; the cache stands on the same server.
+# A broker of its own, unless the environment names one. The cache is another database of the
+# same server, whose socket this user alone may open.
 EMBEDDED_BROKER = not env.text("BROKER_URL", "")
-CELERY_BROKER_URL = env.text("BROKER_URL", embedded.broker_url(DATA_DIR))
-CACHES = caches(env.text("CACHE_URL", embedded.cache_beside(CELERY_BROKER_URL)))
+# Named for both directions, or Celery's command line takes the variable, without its password.
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = env.redis(
+    "BROKER_URL", embedded.broker_url(DATA_DIR), "BROKER_PASSWORD"
+)
+CACHES = caches(env.redis("CACHE_URL", embedded.cache_beside(CELERY_BROKER_URL), "CACHE_PASSWORD"))
 
 weak_settings.refuse(globals(), production=False)

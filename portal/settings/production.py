@@ -8,8 +8,11 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 
 DATABASES = {"default": database("")}
 WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", "")
-CELERY_BROKER_URL = env.text("BROKER_URL")
-CACHES = caches(env.text("CACHE_URL"))
+# Named for both directions, or Celery's command line takes the variable, without its password.
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = env.redis(
+    "BROKER_URL", None, "BROKER_PASSWORD"
+)
+CACHES = caches(env.redis("CACHE_URL", None, "CACHE_PASSWORD"))
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

@@ -20,6 +20,11 @@ KEY = secrets.token_bytes(32)
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3"}}
 POSTGRES = {"default": {"ENGINE": "django.db.backends.postgresql"}}
 
+
+def cache(location: str) -> dict[str, Any]:
+    return {"default": {"LOCATION": location}}
+
+
 SOUND: dict[str, Any] = {
     "SECRET_KEY": SECRET,
     "LINK_KEYS": {"k1": KEY},
@@ -29,7 +34,8 @@ SOUND: dict[str, Any] = {
     "TRUSTED_PROXIES": 1,
     "ACCEL_LOCATION": "",
     "DATABASES": POSTGRES,
-    "CELERY_BROKER_URL": "redis://queue.example.org:6379/0",
+    "CELERY_BROKER_URL": "redis://broker:word@queue.example.org:6379/0",
+    "CACHES": cache("redis://cache:word@queue.example.org:6379/1"),
     "WEIGHTS_STORAGE": "s3://weights",
     "S3_PUBLIC_ENDPOINT_URL": "https://store.example.org",
     "CDN_URL": "",
@@ -52,6 +58,7 @@ WEAK_ANYWHERE: list[tuple[dict[str, Any], str, str]] = [
     ({"ALLOWED_HOSTS": ["other.example"]}, "ALLOWED_HOSTS: add weights.example.org", "PUBLIC_URL"),
     ({"DEBUG": True}, "DEBUG: ", "unset"),
     ({"DATABASES": SQLITE}, "DATABASE_URL: ", "postgres://"),
+    ({"CACHES": cache("redis://x:y@queue.example.org/")}, "CACHE_URL: names the broker's", "/1"),
 ]
 WEAK_IN_PRODUCTION: list[tuple[dict[str, Any], str, str]] = [
     ({**ON_LOOPBACK, "DEBUG": True}, "DEBUG: ", "unset"),
@@ -64,6 +71,8 @@ WEAK_IN_PRODUCTION: list[tuple[dict[str, Any], str, str]] = [
         "TRUSTED_PROXIES: ACCEL_LOCATION is set",
         "set 1",
     ),
+    ({"CELERY_BROKER_URL": "redis://queue.example.org/0"}, "BROKER_URL: ", "BROKER_PASSWORD_FILE"),
+    ({"CACHES": cache("rediss://c@queue.example.org/1")}, "CACHE_URL: ", "CACHE_PASSWORD_FILE"),
 ]
 STRONG: list[dict[str, Any]] = [
     {},
@@ -77,6 +86,8 @@ STRONG: list[dict[str, Any]] = [
     {"DATABASES": SQLITE, "CELERY_BROKER_URL": "redis://127.0.0.1:6379/0"},
     {"WEIGHTS_STORAGE": "file:///srv/weights", "S3_PUBLIC_ENDPOINT_URL": "http://unused"},
     {"S3_PUBLIC_ENDPOINT_URL": None},
+    {"CACHES": cache("unix:///run/cache.sock?db=1")},
+    {"CACHES": cache("redis://127.0.0.1:6379/1")},
 ]
 
 
@@ -126,6 +137,23 @@ def test_a_refusal_shows_no_secret() -> None:
     assert len(str(refused.value).splitlines()) == 3
     assert "hunter2" not in str(refused.value)
     assert "00" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://broker@redis:6379/0", "redis://broker:a%2Fb@redis:6379/0"),
+        ("redis://redis/0", "redis://:a%2Fb@redis/0"),
+        ("redis://broker:own@redis/0", "redis://broker:own@redis/0"),
+        ("redis+socket:///run/broker.sock", "redis+socket:///run/broker.sock"),
+    ],
+)
+def test_a_redis_address_without_a_password_has_that_of_the_file(
+    url: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_URL", url)
+    monkeypatch.setenv("BROKER_PASSWORD", "a/b")
+    assert env.redis("BROKER_URL", None, "BROKER_PASSWORD") == expected
 
 
 def test_two_link_keys_of_one_id_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
