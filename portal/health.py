@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count, Min, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.urls import reverse
@@ -274,12 +275,26 @@ def _recalls(now: datetime) -> Line:
 
 def _sweeps(now: datetime) -> list[Line]:
     beats = {beat.name: beat for beat in Heartbeat.objects.all()}
-    return [_sweep(beats.get(name), *facts, now) for name, facts in SWEEPS.items()]
+    age = now - _installed_at(now) if SWEEPS.keys() - beats.keys() else timedelta()
+    return [
+        _sweep(beats[name], *facts, now) if name in beats else _first_sweep(*facts, age)
+        for name, facts in SWEEPS.items()
+    ]
 
 
-def _sweep(beat: Heartbeat | None, name: str, patience: timedelta, now: datetime) -> Line:
-    if beat is None:
-        return Line(name, "alarm", "has never come through: is the clock (beat) running?")
+def _installed_at(now: datetime) -> datetime:
+    """When the first migration of this database was applied."""
+    first = MigrationRecorder.Migration.objects.aggregate(at=Min("applied"))["at"]
+    return first or now
+
+
+def _first_sweep(name: str, patience: timedelta, age: timedelta) -> Line:
+    if age <= patience:
+        return Line(name, "ok", "has not come through yet; this install is new")
+    return Line(name, "alarm", "has never come through: is the clock (beat) running?")
+
+
+def _sweep(beat: Heartbeat, name: str, patience: timedelta, now: datetime) -> Line:
     silent = now - beat.at > patience
     failed = ", ".join(beat.details.get("failed", []))
     text = f"last {_age(beat.at, now)} ago" + (f"; could not finish: {failed}" if failed else "")

@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from celery import current_app
 from celery.signals import beat_init
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -32,7 +33,17 @@ def _line(name: str) -> health.Line:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_new_install_alarms_only_that_no_sweep_has_come_through() -> None:
+def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
+    installed = MigrationRecorder.Migration.objects
+    installed.update(applied=timezone.now() - timedelta(seconds=100))
+    assert [line for line in health.lines() if line.state != "ok"] == []
+    assert "not come through yet" in _line("Mail sweep").text
+    installed.update(applied=timezone.now() - timedelta(seconds=130))
+    assert [line.name for line in health.lines() if line.state != "ok"] == [
+        "Mail sweep",
+        "Verification sweep",
+    ]
+    installed.update(applied=timezone.now() - timedelta(hours=2))
     assert {line.name for line in health.lines() if line.state != "ok"} == {
         "Mail sweep",
         "Verification sweep",
