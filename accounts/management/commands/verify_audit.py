@@ -41,6 +41,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         finally:
             self._tell(check, time.monotonic() - started)
+        self.stdout.write(_verdict(check, compared=bool(copies)))
 
     def _tell(self, check: Check, seconds: float) -> None:
         done = check.done
@@ -78,6 +79,15 @@ class Command(BaseCommand):
                 f" {mark.since:%Y-%m-%d %H:%M} UTC"
             )
         return mark is None
+
+
+def _verdict(check: Check, *, compared: bool) -> str:
+    """The last line for who runs it; a trail that was altered ends with an error instead."""
+    if not check.done.batches:
+        return "verdict: nothing is sealed yet, so there was nothing to check"
+    if compared:
+        return "verdict: intact, and it agrees with the heads of the file"
+    return "verdict: intact; whether all of it was replaced only a kept head shows (--head FILE)"
 
 
 def _signer(note: Note, known: list[Verifier]) -> Verifier:

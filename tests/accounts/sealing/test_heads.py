@@ -184,7 +184,17 @@ def test_a_copy_of_a_head_is_compared(tmp_path: Path, capsys: pytest.CaptureFixt
     file.write_text(head.note)
     for arguments in ([], ["--key", head.vkey]):
         call_command("verify_audit", "--head", str(file), *arguments)
-    assert "signed heads: 2\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "signed heads: 2\n" in printed
+    assert printed.endswith("verdict: intact, and it agrees with the heads of the file\n")
+
+
+def test_the_last_line_is_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("verify_audit")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("verdict: nothing is sealed yet")
+    sealed()
+    call_command("verify_audit")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("verdict: intact; ")
 
 
 def test_a_copy_shows_a_trail_that_was_made_anew(tmp_path: Path) -> None:
