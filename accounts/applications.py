@@ -22,6 +22,7 @@ from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.tiers import AccessMode
 from accounts.turns import take_turn
+from accounts.working_days import end_of_day
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
         user,
         tier,
         licence_version=version,
-        until=timezone.now() + timedelta(days=tier.term_days),
+        until=end_of_day(tier.term_days),
         origin=Grant.Origin.CLICK_THROUGH,
         by=user,
     )

@@ -1,14 +1,12 @@
 """Give or end access outside a review; always with a reason, always audited."""
 
-from datetime import timedelta
-
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import emails
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
 from accounts.models import Grant, Tier, User
 from accounts.turns import take_turn
+from accounts.working_days import end_of_day
 
 MOST_DAYS = 3660
 
@@ -39,7 +37,7 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
         user,
         tier,
         licence_version=version,
-        until=timezone.now() + timedelta(days=days),
+        until=end_of_day(days),
         origin=Grant.Origin.BREAK_GLASS,
         by=by,
         reason=reason,

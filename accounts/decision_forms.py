@@ -4,7 +4,6 @@ The three verdicts share one form on the page, so that a note typed for one is n
 another is chosen: each class here reads its own part of what was posted.
 """
 
-from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -14,24 +13,13 @@ from accounts import checklist
 from accounts.errors import InvalidValue
 from accounts.models import Application, ReasonText
 from accounts.reasons import NOTE_LEAST, allowed_for, demand_reasons
-from accounts.working_days import day_of
+from accounts.working_days import day_of, end_of_day
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 LONGEST_DAYS = 3660
 CHECK, REMARK = "check_", "remark_"
-
-
-def end_of(days: int) -> datetime:
-    """The last minute of the day that is `days` after today, in UTC.
-
-    A whole day, so that a mail read before the decision and the one sent after it agree.
-    """
-    last = day_of(timezone.now()) + timedelta(days=days)
-    return timezone.make_aware(
-        datetime.combine(last, time(23, 59)), timezone.get_default_timezone()
-    )
 
 
 class ActionForm(forms.Form):
@@ -103,7 +91,7 @@ class ApproveForm(VerdictForm):
 
     def values(self) -> dict[str, Any]:
         days = self.cleaned_data.get("days") or self.usual_days()
-        return {**super().values(), "until": end_of(days)}
+        return {**super().values(), "until": end_of_day(days)}
 
 
 class _ReasonedForm(VerdictForm):

@@ -4,11 +4,12 @@
 free; empty, only Saturdays and Sundays are. Days are those of UTC.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 import holidays
 from django.conf import settings
+from django.utils import timezone
 
 
 def add(day: date, count: int) -> date:
@@ -36,6 +37,15 @@ def is_one(day: date) -> bool:
 def day_of(moment: datetime) -> date:
     """The day of a moment, as the clocks see it."""
     return moment.astimezone(UTC).date()
+
+
+def end_of_day(days: int) -> datetime:
+    """The last minute of the day that is `days` after today: when a grant of so many days ends.
+
+    A whole day, so that a mail read before a decision and the one sent after it agree.
+    """
+    last = day_of(timezone.now()) + timedelta(days=days)
+    return datetime.combine(last, time(23, 59), UTC)
 
 
 def _calendar() -> holidays.HolidayBase:

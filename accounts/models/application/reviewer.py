@@ -1,6 +1,6 @@
 """What staff does with an application: take it, ask about it, decide it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -135,7 +135,7 @@ class ReviewerMoves(ApplicationRecord):
         first = self.first_approval
         if until is None:
             kept = first.until if first is not None else None
-            until = kept or timezone.now() + timedelta(days=self.tier.term_days)
+            until = kept or working_days.end_of_day(self.tier.term_days)
         note = self.note_of_approvals(note)
         said = _Said([], note, internal_note, checklist, until)
         if self.tier.approvals_needed > 1 and first is None:

@@ -157,6 +157,18 @@ def test_access_is_granted_without_a_request_and_taken_back(
     assert (where(lead, applicant), opens()) == (["rejected"], False)
 
 
+def test_access_given_by_a_client_ends_with_its_day_as_in_the_admin(
+    lead: HfApi, applicant: User, gated_tier: Tier
+) -> None:
+    other = factories.person("second")
+    factories.submitted(other, gated_tier)
+    lead.grant_access(REPO, applicant.username)
+    lead.accept_access_request(REPO, other.username)
+    assert Grant.objects.count() == 2
+    for grant in Grant.objects.all():
+        assert f"{grant.expires_at:%H:%M:%S}" == "23:59:00"
+
+
 def test_a_grant_beside_the_queue_is_cancelled_into_it(
     lead: HfApi, opens: Callable[[], bool], applicant: User, gated_tier: Tier
 ) -> None:
