@@ -141,6 +141,27 @@ def _rejects_by_keyboard(page: Page) -> None:
     page.keyboard.press("Control+Enter")
 
 
+def test_escape_leaves_the_search_of_the_queue_and_a_question_mark_shows_its_keys(
+    desk: Desk, open_browser: Callable[..., BrowserContext]
+) -> None:
+    page = desk.window(open_browser)
+    page.goto(desk.url + QUEUE)
+    search, keys = page.locator("input[name=q]"), page.locator("#keys")
+    page.keyboard.press("/")
+    expect(search).to_be_focused()
+    page.keyboard.type("n?")
+    expect(keys).not_to_have_attribute("open", "")
+    page.keyboard.press("Escape")
+    expect(search).not_to_be_focused()
+    page.keyboard.press("?")
+    expect(keys).to_have_attribute("open", "")
+    expect(keys.get_by_text("leave the search")).to_be_visible()
+    page.keyboard.press("?")
+    expect(keys).not_to_have_attribute("open", "")
+    page.keyboard.press("n")
+    page.wait_for_url("**/change/")
+
+
 def test_all_of_it_works_without_scripts(
     desk: Desk, open_browser: Callable[..., BrowserContext]
 ) -> None:
