@@ -11,8 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts import browsers
+from accounts.byte_sizes import in_words
 
 register = template.Library()
+register.filter("size", in_words)
 
 
 @register.simple_tag

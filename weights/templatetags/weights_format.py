@@ -4,30 +4,20 @@ from urllib.parse import quote
 
 from django import template
 
+from accounts.byte_sizes import in_words
 from weights.charts import short
 from weights.models import Blob, Checkpoint
 
 register = template.Library()
 
 
-@register.filter
-def size(count: int | None) -> str:
-    """Bytes in decimal and binary units: `349.2 GB (325.2 GiB)`; below 1 kB in bytes."""
-    if count is None:
-        return ""
-    if count < 1000:
-        return f"{count} byte{'' if count == 1 else 's'}"
-    for power, letter in ((4, "T"), (3, "G"), (2, "M")):
-        if count >= 1000**power:
-            decimal, binary = count / 1000**power, count / 1024**power
-            return f"{decimal:,.1f} {letter}B ({binary:,.1f} {letter}iB)"
-    return f"{count / 1000:,.1f} kB ({count / 1024:,.1f} KiB)"
+register.filter("size", in_words)
 
 
 @register.filter
 def short_size(count: int) -> str:
     """Bytes in decimal units alone, for tables: `349.2 GB`."""
-    return size(count).partition(" (")[0]
+    return in_words(count).partition(" (")[0]
 
 
 @register.filter
@@ -47,7 +37,7 @@ def state_kind(state: str) -> str:
 @register.filter
 def binary_size(count: int) -> str:
     """Bytes in binary units alone: `325.2 GiB`; below 1 kB the words `in all`."""
-    return size(count).partition(" (")[2].removesuffix(")") or "in all"
+    return in_words(count).partition(" (")[2].removesuffix(")") or "in all"
 
 
 @register.filter

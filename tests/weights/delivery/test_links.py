@@ -11,6 +11,7 @@ from django.core.management import CommandError
 from django.test import Client
 from django.utils import timezone
 
+from accounts.byte_sizes import in_words
 from accounts.models import AuditEvent, OutgoingMail, Tier, User
 from tests import factories
 from weights import withdrawal
@@ -264,6 +265,8 @@ def test_the_issuing_task_mails_the_folder_with_both_stand_ins_once(
     address = mail.secret
     assert f"'{address}stubbed.pt'" in mail.text
     assert f"'{address}*'" in mail.text
+    assert f"\n  curl -fO '{address}download.sh' && sh download.sh -j 4\n" in mail.text
+    assert in_words(revision.total_bytes) in mail.text
     assert _body(client, urlsplit(address).path + FIRST) == SHARDS[FIRST]
     link.refresh_from_db()
     assert [entry["path"] for entry in link.plan] == sorted(SHARDS)
