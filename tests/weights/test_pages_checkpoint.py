@@ -164,7 +164,9 @@ def test_before_its_files_are_verified_no_command_is_offered(
     checkpoint.revisions.create(sha="a" * 40, manifest_sha256="b" * 64)
     page = text(client, "/acme/pending")
     assert "hf download" not in page
-    assert "still being verified" in page
+    assert "being verified" in page
+    assert "file_unverified" in page
+    assert "Not published here" not in page
     assert "a" * 12 not in page
 
 

@@ -256,7 +256,7 @@ def test_the_pages_of_a_checkpoint_whose_only_revision_went_say_so(
     withdrawal.withdraw(first, WHY, by=None)
     page = client.get(f"/{REPO}").content.decode()
     assert "<code>withdrawn</code>" in page
-    assert "still being verified" not in page
+    assert "being verified" not in page
     listed = client.get("/models").content.decode()
     assert "withdrawn</td>" in listed
     assert "2 files" not in listed

@@ -5,7 +5,7 @@ from django.utils import timezone
 from accounts.models import Tier
 from weights import gate
 from weights.api.problems import Refused
-from weights.caller import Caller, Refusal
+from weights.caller import Caller
 from weights.models import Checkpoint, Revision
 from weights.names import can_exist
 
@@ -20,8 +20,8 @@ def checkpoint_known(caller: Caller, repo_id: str) -> Checkpoint:
 
 def checkpoint_published(caller: Caller, repo_id: str) -> Checkpoint:
     """One whose revisions and manifests this caller may read, entitled to its bytes or not."""
-    decision = gate.may_read(caller, repo_id, timezone.now())
-    if decision.checkpoint is None or decision.code is Refusal.NOT_PUBLISHED:
+    decision = gate.may_read_about(caller, repo_id, timezone.now())
+    if not decision.allowed or decision.checkpoint is None:
         raise Refused.by(decision)
     return decision.checkpoint
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from weights.caller import Caller, Refusal, TokenClaim, look_up
 from weights.gate import rules, statement
 from weights.gate.decision import Decision, Missing
-from weights.gate.rules import find_revision, may_read, withdrawn
+from weights.gate.rules import find_revision, may_read, may_read_about, withdrawn
 from weights.gate.words import INVALID_CREDENTIALS
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "find",
     "find_revision",
     "may_read",
+    "may_read_about",
     "withdrawn",
 ]
 

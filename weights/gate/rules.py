@@ -41,7 +41,7 @@ def may_read(caller: Caller, repo_id: str, now: datetime) -> Decision:
     if checkpoint is None:
         return words.no_repository(repo_id)
     if checkpoint.published_at is None:
-        return words.refused(Refusal.NOT_PUBLISHED, checkpoint)
+        return _unpublished(checkpoint)
     if checkpoint.embargo_until is not None and checkpoint.embargo_until > now:
         return words.refused(Refusal.EMBARGOED, checkpoint)
     if not checkpoint.tier.is_gated:
@@ -55,10 +55,21 @@ def may_read(caller: Caller, repo_id: str, now: datetime) -> Decision:
     return _by_grant(caller, checkpoint, now)
 
 
+def may_read_about(caller: Caller, repo_id: str, now: datetime) -> Decision:
+    """Whether `caller` may read the description and the files' names of `repo_id`.
+
+    Published ones are described to everybody who may know of them, with or without a grant.
+    """
+    entry = may_read(caller, repo_id, now)
+    if entry.checkpoint is None or entry.checkpoint.published_at is None:
+        return entry
+    return Decision(checkpoint=entry.checkpoint)
+
+
 def find(caller: Caller, repo_id: str, revision: str, now: datetime) -> Decision:
     """The revision to a caller who may read about it, as all may who may know of `repo_id`."""
-    entry = may_read(caller, repo_id, now)
-    if entry.checkpoint is None or entry.code is Refusal.NOT_PUBLISHED:
+    entry = may_read_about(caller, repo_id, now)
+    if not entry.allowed or entry.checkpoint is None:
         return entry
     found = find_revision(entry.checkpoint, revision)
     if found is None:
@@ -88,6 +99,13 @@ def _named(among: RevisionQuerySet, checkpoint: Checkpoint, name: str) -> Revisi
     if kind is not None:
         refs = refs.filter(kind=kind)
     return among.filter(refs__in=refs).first()
+
+
+def _unpublished(checkpoint: Checkpoint) -> Decision:
+    """Nothing was ever published: either the first files are being verified, or there are none."""
+    if checkpoint.awaits_first_verification:
+        return words.being_verified(checkpoint)
+    return words.refused(Refusal.NOT_PUBLISHED, checkpoint)
 
 
 def _no_revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Decision:

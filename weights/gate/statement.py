@@ -160,10 +160,9 @@ def _entry(found: "_Row", repo_id: str, now: datetime) -> Checkpoint | Decision 
     if found.private or (found.embargo is not None and _utc(found.embargo) > now):
         may_know = found.user_staff and found.user_active and found.user_unsuspended
         return None if may_know else words.no_repository(repo_id)
-    checkpoint = _checkpoint(found, repo_id)
     if not found.published:
-        return words.refused(Refusal.NOT_PUBLISHED, checkpoint)
-    return checkpoint
+        return None  # whether its first files are being verified is a second look
+    return _checkpoint(found, repo_id)
 
 
 def _refusal(caller: Caller, found: "_Row", repo_id: str) -> Refusal | None:

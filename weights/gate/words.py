@@ -90,6 +90,15 @@ def refused(code: Refusal, checkpoint: Checkpoint, revision: Revision | None = N
     )
 
 
+def being_verified(checkpoint: Checkpoint) -> Decision:
+    """The first revision was stored and not a single file is offered yet."""
+    message = (
+        f"The files of {checkpoint.repo_id} are being verified; try again in a minute. See "
+        f"{_page(checkpoint)}"
+    )
+    return Decision(checkpoint=checkpoint, code=Refusal.FILE_UNVERIFIED, message=message)
+
+
 def no_repository(repo_id: str) -> Decision:
     message = f"there is no checkpoint {repo_id} here"
     return Decision(missing=Missing.REPOSITORY, message=message)

@@ -81,8 +81,8 @@ def _demand_second_factor(person: User) -> None:
 
 def _gated(caller: Caller, repo_id: str) -> Checkpoint:
     """The checkpoint of this name; one that the caller may not know of does not exist."""
-    decision = gate.may_read(caller, repo_id, timezone.now())
-    if decision.checkpoint is None or decision.code is Refusal.NOT_PUBLISHED:
+    decision = gate.may_read_about(caller, repo_id, timezone.now())
+    if not decision.allowed or decision.checkpoint is None:
         raise Refused(decision)
     if not decision.checkpoint.tier.is_gated:
         raise InvalidValue(f"{repo_id} is open to everybody: there is no access to decide on")

@@ -294,8 +294,8 @@ def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponseBase:
 
 def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     """A checkpoint whose metadata this caller may read: any that is published and not hidden."""
-    decision = gate.may_read(caller, repo_id, timezone.now())
-    if decision.checkpoint is None or decision.code is Refusal.NOT_PUBLISHED:
+    decision = gate.may_read_about(caller, repo_id, timezone.now())
+    if not decision.allowed or decision.checkpoint is None:
         raise Refused(decision)
     return decision.checkpoint
 

@@ -110,3 +110,8 @@ class Checkpoint(OneLineFields):
     @property
     def repo_id(self) -> str:
         return f"{self.org}/{self.name}"
+
+    @property
+    def awaits_first_verification(self) -> bool:
+        """Whether nothing was ever published here and a first revision is being verified."""
+        return self.published_at is None and self.revisions.pending().exists()

@@ -9,6 +9,10 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         """Revisions whose every blob was verified; nobody else is told of the others."""
         return self.filter(state=Revision.State.VISIBLE)
 
+    def pending(self) -> "RevisionQuerySet":
+        """Revisions whose blobs are still being verified."""
+        return self.filter(state=Revision.State.PENDING)
+
     def awaiting_verification(self) -> "RevisionQuerySet":
         return self.filter(state__in=[Revision.State.PENDING, Revision.State.FAILED])
 

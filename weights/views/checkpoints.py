@@ -50,7 +50,7 @@ def _nothing_yet(checkpoint: Checkpoint) -> str:
     """Why there is nothing to get: `withdrawn`, `coming`, `elsewhere` or `facts`."""
     if gate.withdrawn(checkpoint, "main"):
         return "withdrawn"
-    if checkpoint.revisions.filter(state=Revision.State.PENDING).exists():
+    if checkpoint.revisions.pending().exists():
         return "coming"
     return "elsewhere" if checkpoint.published_at else "facts"
 

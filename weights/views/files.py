@@ -25,7 +25,7 @@ from weights.views.lookup import (
     checkpoint_or_404,
     person,
     revision_and_path_or_404,
-    with_tombstones,
+    with_refusals,
 )
 
 PAGE = 100
@@ -52,7 +52,7 @@ class ShardRow:
 
 
 @require_safe
-@with_tombstones
+@with_refusals
 def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
     written, revision, path = revision_and_path_or_404(request, checkpoint, rest)
@@ -85,7 +85,7 @@ def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
 
 
 @require_safe
-@with_tombstones
+@with_refusals
 def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
     written, revision, path = revision_and_path_or_404(request, checkpoint, rest)

@@ -5,11 +5,14 @@ from functools import wraps
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from accounts.acting import acts_as_staff
 from accounts.models import RoleAssignment, User
 from accounts.roles import PRIVATE_READERS
 from weights import gate
+from weights.caller import session_caller
+from weights.delivery import serving
 from weights.gate.rules import SHA
 from weights.hub_api.addresses import revision_and_path
 from weights.models import Checkpoint, Revision
@@ -42,7 +45,14 @@ def revision_and_path_or_404(
     for written, path in revision_and_path(request, checkpoint.repo_id, rest, before=3):
         if (unshown := _unshown(person(request), checkpoint, written)) is not None:
             return written, unshown, path
+    if not (entry := _may_read_about(request, checkpoint)).allowed:
+        raise Refused(entry)
     raise Http404(f"{checkpoint.repo_id} has no revision {rest}")
+
+
+def _may_read_about(request: HttpRequest, checkpoint: Checkpoint) -> gate.Decision:
+    caller = session_caller(person(request))
+    return gate.may_read_about(caller, checkpoint.repo_id, timezone.now())
 
 
 def _unshown(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
@@ -64,8 +74,16 @@ class Withdrawn(Exception):
         self.gone = gone
 
 
-def with_tombstones(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Answer for a withdrawn revision with the page that stands in its place."""
+class Refused(Exception):
+    """The checkpoint has no published files: none at all, or its first are being verified."""
+
+    def __init__(self, decision: gate.Decision) -> None:
+        super().__init__(decision.message)
+        self.decision = decision
+
+
+def with_refusals(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Answer for what is withdrawn or not published with a page that says so."""
 
     @wraps(view)
     def answer(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
@@ -73,6 +91,8 @@ def with_tombstones(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
             return view(request, org, name, rest)
         except Withdrawn as withdrawn:
             return tombstone(request, withdrawn.gone)
+        except Refused as refused:
+            return serving.refusal(request, session_caller(person(request)), refused.decision)
 
     return answer
 

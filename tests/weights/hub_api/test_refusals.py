@@ -284,6 +284,57 @@ DOORS = [
     ("get", "/api/models/{}/auth-check/write"),
     ("post", "/api/models/{}/paths-info/main"),
 ]
+OTHER_DOORS = [
+    ("get", "/{}/tree/main"),
+    ("get", "/{}/blob/main/w.bin"),
+    ("get", f"/{{}}/manifest/{'a' * 40}.json"),
+    ("get", f"/{{}}/manifest/{'a' * 40}.sig"),
+    ("get", f"/{{}}/manifest/{'a' * 40}/SHA256SUMS"),
+    ("get", "/api/v1/checkpoints/{}/revisions"),
+    ("get", "/api/v1/checkpoints/{}/files"),
+    ("get", "/api/v1/checkpoints/{}/plan"),
+]
+FORM = {"content_type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.requirement("GT-6")
+@pytest.mark.parametrize("gated", [False, True])
+def test_every_route_says_that_the_first_files_are_being_verified(
+    client: Client, open_tier: Tier, gated_tier: Tier, *, gated: bool
+) -> None:
+    _await_verification("acme/new", gated_tier if gated else open_tier)
+    for method, door in DOORS + OTHER_DOORS:
+        response = getattr(client, method)(door.format("acme/new"), **_form(method))
+        refusal = (response.status_code, response["X-Refusal-Code"])
+        assert refusal == (403, "file_unverified"), door
+        assert "being verified; try again in a minute" in response["X-Error-Message"], door
+        if (method, door) in DOORS:
+            assert response["X-Error-Code"] == "GatedRepo", door
+
+
+@pytest.mark.requirement("GT-3")
+def test_a_private_one_that_is_being_verified_is_exactly_an_unknown_one(
+    client: Client, open_tier: Tier
+) -> None:
+    _await_verification("acme/hidden", open_tier, private=True)
+    for method, door in DOORS + OTHER_DOORS:
+        answers = []
+        for repo_id in ("acme/hidden", "acme/absent"):
+            response = getattr(client, method)(door.format(repo_id), **_form(method))
+            fields = {k: v for k, v in response.headers.items() if k != "X-Request-Id"}
+            answers.append(str((response.status_code, fields, response.content)))
+        assert answers[0].replace("acme/hidden", "acme/absent") == answers[1], door
+        assert response.status_code == 404, door
+
+
+def _form(method: str) -> dict[str, str]:
+    return FORM if method == "post" else {}
+
+
+def _await_verification(repo_id: str, tier: Tier, **facts: Any) -> None:
+    org, _, name = repo_id.partition("/")
+    checkpoint = Checkpoint.objects.create(org=org, name=name, tier=tier, **facts)
+    checkpoint.revisions.create(sha="a" * 40, manifest_sha256="b" * 64)
 
 
 @pytest.mark.requirement("GT-3")
