@@ -29,7 +29,7 @@ MEANINGS: dict[str, Meaning] = {
     Refusal.REVOKED: Meaning(403, "Your access was revoked", "See why on your access page."),
     Refusal.QUOTA: Meaning(429, "Today's limit is reached", "Try again tomorrow."),
     Refusal.EMBARGOED: Meaning(403, "Not released yet", "Wait for the release."),
-    Refusal.FILE_UNVERIFIED: Meaning(403, "Not verified yet", "Try again later."),
+    Refusal.FILE_UNVERIFIED: Meaning(403, "Not verified yet", "Try again in a minute."),
     Refusal.FILE_QUARANTINED: Meaning(403, "The file failed a check", "Don't use the file."),
     Refusal.LINK_EXPIRED: Meaning(410, "The link has expired", "Ask for a new one."),
     Refusal.LINK_REVOKED: Meaning(410, "The link was revoked", "Ask for a new one."),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.extras import Extra
 from accounts.models import Attachment, Grant, Remark
+from accounts.questions import ORG_TYPES, POSITIONS
 from accounts.receipts import Receipt
 from weights.api.schemas.common import Hearing
 from weights.api.schemas.problems import FieldFault
@@ -108,8 +109,12 @@ class Answers(BaseModel):
     full_name: str | None = _answer()
     work_email: str | None = _answer(description="One of your confirmed addresses")
     org_name: str | None = _answer()
-    org_type: str | None = _answer(examples=["university"])
-    position: str | None = _answer(examples=["doctoral"])
+    org_type: str | None = _answer(
+        description=f"One of {', '.join(ORG_TYPES)}", examples=["university"]
+    )
+    position: str | None = _answer(
+        description=f"One of {', '.join(POSITIONS)}", examples=["doctoral"]
+    )
     country: str | None = _answer(description="ISO 3166-1 alpha-2", examples=["DE"])
     profile_url: str | None = _answer()
     title: str | None = _answer()

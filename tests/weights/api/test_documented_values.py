@@ -1,0 +1,46 @@
+"""docs/api.md lists what the code knows: every error code, and every value of a choice."""
+
+import re
+
+import pytest
+
+from accounts.questions import LABELS, ORG_TYPES, POSITIONS
+from tests.live import ROOT
+from weights.api.meanings import MEANINGS
+from weights.api.schemas.people import Answers
+
+pytestmark = pytest.mark.one_database
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table below this head row."""
+    table = PAGE[PAGE.index(heading) :].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_the_table_of_errors_has_every_code() -> None:
+    told = {row[0].strip("`"): row[1:] for row in rows("| Code | Status |")}
+    assert told == {
+        code: [str(meaning.status), meaning.title, meaning.remedy]
+        for code, meaning in MEANINGS.items()
+    }
+
+
+def test_the_table_of_answers_has_every_field_and_the_values_of_each_choice() -> None:
+    told = {name: value for names, value in rows("| Field | Value |") for name in quoted(names)}
+    assert set(told) == set(Answers.model_fields)
+    assert set(told) <= set(LABELS)
+    assert quoted(told["org_type"]) == list(ORG_TYPES)
+    assert quoted(told["position"]) == list(POSITIONS)
+
+
+def test_the_schema_names_the_values_of_each_choice() -> None:
+    fields = Answers.model_fields
+    assert str(fields["org_type"].description) == f"One of {', '.join(ORG_TYPES)}"
+    assert str(fields["position"].description) == f"One of {', '.join(POSITIONS)}"
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
