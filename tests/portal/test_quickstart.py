@@ -25,14 +25,6 @@ def install(tmp_path: Path) -> Iterator[Install]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install]:
-    """One running install for every test that leaves it running."""
-    with made_in(tmp_path_factory.mktemp("running")) as made:
-        made.start("--no-demo")
-        yield made
-
-
 # -- while it runs ------------------------------------------------------------------------
 
 

@@ -1,0 +1,18 @@
+"""A running install that several files of tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.install import Install, made_in
+
+
+@pytest.fixture(scope="package")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install]:
+    """One install with its demo checkpoints, for every test that leaves it running.
+
+    Those tests are in the group `quickstart`, so that one process of the suite has them all.
+    """
+    with made_in(tmp_path_factory.mktemp("running")) as made:
+        made.start()
+        yield made
