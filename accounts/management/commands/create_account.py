@@ -1,6 +1,7 @@
 """`manage.py create_account`: an account with a confirmed address."""
 
 import sys
+from getpass import getpass
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
@@ -22,13 +23,13 @@ class Command(BaseCommand):
             "--tier", action="append", default=[], help="limit the roles to this tier"
         )
         parser.add_argument(
-            "--password-stdin", action="store_true", help="read the password from standard input"
+            "--password-stdin",
+            action="store_true",
+            help="read the password from standard input; a terminal is asked for it twice",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        password = sys.stdin.readline().rstrip("\n") if options["password_stdin"] else None
-        if password == "":
-            raise CommandError("standard input was empty; give the password as its first line")
+        password = _read_password() if options["password_stdin"] else None
         try:
             user = create_account(
                 options["username"],
@@ -40,3 +41,25 @@ class Command(BaseCommand):
         except AccountsError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(user.username)
+
+
+def _read_password() -> str:
+    """The first line of standard input; at a terminal, what is typed twice without an echo."""
+    if sys.stdin.isatty():
+        return _prompt()
+    password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise CommandError("standard input was empty; give the password as its first line")
+    return password
+
+
+def _prompt() -> str:
+    try:
+        password = getpass("Password: ")
+        if getpass("Password (again): ") != password:
+            raise CommandError("the two passwords differ; run the command again")
+    except EOFError as error:
+        raise CommandError("no password was typed; run the command again") from error
+    if not password:
+        raise CommandError("the password was empty; run the command again")
+    return password

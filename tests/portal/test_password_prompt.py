@@ -1,0 +1,92 @@
+"""`create_account --password-stdin`: from a pipe, and typed at a terminal."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.install import Install
+from tests.live import ROOT
+
+pytestmark = [pytest.mark.one_database, pytest.mark.xdist_group("quickstart")]
+
+PASSWORD = "six tons of warm gravel"
+
+
+def create(install: Install, name: str, *typed: str) -> tuple[int, str]:
+    """Answer the command's prompts at a terminal; its exit code, and what the terminal shows."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "manage.py", "create_account", name, f"{name}@example.org"]
+    process = subprocess.Popen(
+        [*command, "--password-stdin"],
+        env=install.environment,
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = ""
+    for line in typed:
+        shown += _read_until(ours, ": ")
+        os.write(ours, f"{line}\n".encode())
+    shown += _read_until(ours, "")
+    os.close(ours)
+    return process.wait(timeout=60), shown
+
+
+def _read_until(terminal: int, end: str) -> str:
+    """What the terminal shows up to a prompt that ends so, or, without an end, up to its end."""
+    shown, deadline = "", time.monotonic() + 60
+    while time.monotonic() < deadline and not (end and shown.endswith(end)):
+        try:
+            shown += os.read(terminal, 1000).decode()
+        except OSError:  # Linux, once the other side is closed
+            break
+    return shown
+
+
+def is_password(install: Install, name: str, password: str) -> bool:
+    question = (
+        "from accounts.models import User;"
+        f"print(User.objects.get(username={name!r}).check_password({password!r}))"
+    )
+    return install.manage("shell", "-v0", "-c", question).stdout.strip() == "True"
+
+
+def test_a_terminal_is_asked_twice_and_shows_nothing_of_it(running: Install) -> None:
+    code, shown = create(running, "tess", PASSWORD, PASSWORD)
+    assert (code, shown.split()[-1]) == (0, "tess")
+    assert "Password: " in shown
+    assert "Password (again): " in shown
+    assert PASSWORD not in shown
+    assert is_password(running, "tess", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [((PASSWORD, "another"), "the two passwords differ"), (("", ""), "the password was empty")],
+)
+def test_a_slip_makes_no_account(running: Install, typed: tuple[str, str], told: str) -> None:
+    code, shown = create(running, "slip", *typed)
+    assert code == 1
+    assert f"{told}; run the command again" in shown
+    assert running.query("SELECT 1 FROM accounts_user WHERE username = 'slip'") == []
+
+
+def test_a_pipe_is_read_without_a_prompt(running: Install) -> None:
+    command = [sys.executable, "manage.py", "create_account", "pip", "pip@example.org"]
+    ended = subprocess.run(
+        [*command, "--password-stdin"],
+        env=running.environment,
+        cwd=ROOT,
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "pip\n", "")
+    assert is_password(running, "pip", PASSWORD)
