@@ -68,7 +68,7 @@ def test_the_commands_of_the_readme_work_and_print_what_it_shows(
 ) -> None:
     found = substituted(to_run(README)[1:], {PAGES_ADDRESS: ready.url})
     assert len(found) > 10
-    outputs = Shell(ready, tmp_path).run(found, seconds=400)
+    outputs = Shell(ready, tmp_path).run(found, seconds=900)
     for block, output in zip(found, outputs, strict=True):
         assert missing_lines(block.shown, output) == [], (block.commands, output[-2000:])
 
@@ -81,7 +81,7 @@ def test_the_commands_for_clients_work(ready: Install, tmp_path: Path) -> None:
     for text in filled_in:
         assert text in CLIENTS, f"{text} is filled in, but stands nowhere"
     assert not [line for block in found for line in block.commands if "…" in line]
-    outputs = shell.run(found, seconds=400)
+    outputs = shell.run(found, seconds=900)
     assert "Verification succeeded" in "".join(outputs)
 
 
