@@ -322,7 +322,8 @@ def test_a_private_one_that_is_being_verified_is_exactly_an_unknown_one(
         for repo_id in ("acme/hidden", "acme/absent"):
             response = getattr(client, method)(door.format(repo_id), **_form(method))
             fields = {k: v for k, v in response.headers.items() if k != "X-Request-Id"}
-            answers.append(str((response.status_code, fields, response.content)))
+            answer = str((response.status_code, fields, response.content))
+            answers.append(answer.replace(response["X-Request-Id"], ""))
         assert answers[0].replace("acme/hidden", "acme/absent") == answers[1], door
         assert response.status_code == 404, door
 
