@@ -193,7 +193,7 @@ def next_read(ask: _Client) -> None:
 
 
 def scrub(kind: str, megabytes: int) -> None:
-    """A flip that no time tells of on files, and a write on S3: found by reading everything."""
+    """A flip whose time was set back on files, and a write on S3: found by reading everything."""
     from weights.models import Blob
 
     _flip(hidden=True)
@@ -216,7 +216,7 @@ def scrub(kind: str, megabytes: int) -> None:
 
 
 def _flip(*, hidden: bool) -> None:
-    """One bit of the stored blob, in place; `hidden` puts the file's times back."""
+    """One bit of the stored blob, in place; `hidden` puts the file's mtime back."""
     from weights.models import Blob
     from weights.storage import blob_storage
     from weights.storage.protocol import blob_key

@@ -1,6 +1,7 @@
 """Bytes that may no longer be what was verified: closed at once where they were written to.
 
 The check that follows finds out; its result opens them again or puts them into quarantine.
+A file of which only the ctime changed (chmod, a hard link of a backup) is served meanwhile.
 """
 
 import logging
@@ -20,11 +21,16 @@ TASK = "weights.verify_blob"
 
 
 def demand_unchanged(found: Stored | None, blob: Blob, storage: BlobStorage) -> None:
-    """Raise BlobMissing or BlobChanged unless the store's word is that of the last good check."""
+    """Raise BlobMissing or BlobChanged unless the store's word is that of the last good check.
+
+    Where only the ctime differs it queues a check and raises nothing.
+    """
     if found is None:
         raise BlobMissing(f"the store holds no blob {blob.sha256}")
     if why := blob.change(found, storage.address):
         raise BlobChanged(why)
+    if blob.is_touched(found, storage.address):
+        ask(blob)
 
 
 @transaction.atomic
@@ -43,7 +49,10 @@ def close(blob: Blob, why: str) -> bool:
 
 @transaction.atomic
 def ask(blob: Blob) -> bool:
-    """Have a blob that seems lost looked for; whether a disk is only away, the check finds out."""
+    """Queue a check of a verified blob, which is served meanwhile; False if one is due already.
+
+    Of one that seems lost it finds out whether a disk is only away.
+    """
     quiet = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED, check_due_at=None)
     if not quiet.update(check_due_at=timezone.now(), attempts=0):
         return False

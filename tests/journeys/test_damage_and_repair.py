@@ -16,6 +16,7 @@ import requests
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.roles import Role
 from tests import factories, s3
+from tests.damage import flip_unseen
 from tests.live import Portal
 from tests.services import wait_until
 from tests.visitor import Visitor
@@ -37,15 +38,12 @@ def portal(
 
 
 def rot(blob: Blob) -> None:
-    """Flip one bit; on files the times say nothing of it, as when a disk fails."""
-    path = blob_storage().local_path(blob.sha256)
+    """Flip one bit; on files nothing shows it, as when a disk fails."""
+    if blob_storage().is_local:
+        flip_unseen(blob, 70_000)
+        return
     content = bytearray(FILES[SHARD])
     content[70_000] ^= 0x20
-    if path is not None:
-        before = path.stat()
-        path.write_bytes(content)
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        return
     store = blob_storage()
     bucket, prefix = store.bucket, store.prefix  # type: ignore[attr-defined]
     endpoint = os.environ.get("S3_ENDPOINT_URL") or store.client.meta.endpoint_url  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from tests import factories
-from tests.weights.test_scrub import flip_unseen
+from tests.damage import flip_unseen
 from weights import resumable_sha256, verification
 from weights.models import Blob, HashProgress, VerificationRun
 from weights.read_ahead import BUFFER, BUFFERS, blocks_of, read_ahead

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from accounts.models import AuditEvent
 from tests import factories, s3
 from tests.crashes import each_crash
+from tests.damage import flip_unseen
 from tests.hurry import at_once
 from weights import publishing, scrub, verification
 from weights.models import Blob, Recall, ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
@@ -53,16 +54,6 @@ def on_disk(blob: Blob) -> Path:
     path = blob_storage().local_path(blob.sha256)
     assert path is not None
     return path
-
-
-def flip_unseen(blob: Blob) -> None:
-    """As a failing disk does: the file's times say nothing of it."""
-    path = on_disk(blob)
-    before = path.stat()
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def states() -> dict[str, str]:

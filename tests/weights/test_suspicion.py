@@ -1,16 +1,19 @@
 """What was written to in the store is given to nobody at the next request, and read anew."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import AuditEvent
 from tests import factories
 from weights import publishing, suspicion, verification
 from weights.models import Blob, FileFacts, Recall
+from weights.scrub import surveying
 from weights.storage import blob_storage
 from weights.verification.outcomes import REREADS
 
@@ -59,14 +62,25 @@ def cut(path: Path) -> None:
 
 
 def test_a_good_check_keeps_the_mark_of_what_it_read(blob: Blob) -> None:
-    assert blob.mark == str(on_disk(blob).stat().st_mtime_ns)
+    found = on_disk(blob).stat()
+    assert blob.mark == f"{found.st_mtime_ns}:{found.st_ino}:{found.st_size} {found.st_ctime_ns}"
     assert blob.version_in == blob_storage().address
-    found = blob_storage().look(blob.sha256)
-    assert found is not None
-    assert blob.change(found, blob_storage().address) == ""
+    stored = blob_storage().look(blob.sha256)
+    assert stored is not None
+    assert blob.change(stored, blob_storage().address) == ""
 
 
-@pytest.mark.parametrize("damage", [flip, touch, cut])
+def replace(path: Path) -> None:
+    """By another file of the same size and time, renamed over it."""
+    bad = path.with_suffix(".bad")
+    shutil.copy2(path, bad)
+    before = bad.stat()
+    flip(bad)
+    os.utime(bad, ns=(before.st_atime_ns, before.st_mtime_ns))
+    bad.replace(path)
+
+
+@pytest.mark.parametrize("damage", [flip, touch, cut, replace])
 @pytest.mark.parametrize("method", ["get", "head"])
 @pytest.mark.parametrize("accel", ["", "/blobs/"])
 @pytest.mark.requirement("ST-7")
@@ -120,6 +134,68 @@ def test_a_lost_file_is_looked_for_without_being_closed_first(client: Client, bl
     assert blob.check_due_at is not None
     aside.rename(path)
     assert client.get(ADDRESS).status_code == 200
+
+
+def test_a_file_whose_ctime_alone_changed_is_served_and_read_again_soon(
+    client: Client, blob: Blob, tmp_path: Path
+) -> None:
+    verified = blob.mark
+    (tmp_path / "backup").hardlink_to(on_disk(blob))
+    for method in (client.get, client.head):
+        assert method(ADDRESS).status_code == 200
+    blob.refresh_from_db()
+    assert (blob.state, blob.mark) == (Blob.State.VERIFIED, verified)
+    assert blob.check_due_at is not None
+    check(blob)
+    assert (blob.state, blob.check_due_at) == (Blob.State.VERIFIED, None)
+    assert blob.mark != verified
+    assert client.get(ADDRESS).status_code == 200
+    blob.refresh_from_db()
+    assert blob.check_due_at is None
+    assert not AuditEvent.objects.filter(action="blob.suspected").exists()
+
+
+def test_a_write_whose_time_was_set_back_is_found_soon(client: Client, blob: Blob) -> None:
+    path = on_disk(blob)
+    before = path.stat()
+    flip(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert client.get(ADDRESS).status_code == 200
+    check(blob, 1 + REREADS)
+    assert blob.state == Blob.State.QUARANTINED
+    assert client.get(ADDRESS)["X-Refusal-Code"] == "file_quarantined"
+    assert Recall.objects.get().blob == blob
+
+
+def test_a_survey_has_a_touched_file_read_again_and_goes_on_serving_it(
+    client: Client, blob: Blob
+) -> None:
+    on_disk(blob).chmod(0o400)
+    done = surveying.survey()
+    assert done is not None
+    assert done.changed == 0
+    blob.refresh_from_db()
+    assert blob.state == Blob.State.VERIFIED
+    assert blob.check_due_at is not None
+    assert client.get(ADDRESS).status_code == 200
+
+
+def test_the_mark_of_an_earlier_release_holds_until_the_next_reading(
+    client: Client, blob: Blob
+) -> None:
+    """It was the modification time alone; an upgrade reads nothing for it, and closes nothing."""
+    new = blob.mark
+    Blob.objects.update(mark=str(on_disk(blob).stat().st_mtime_ns))
+    surveying.survey()
+    assert client.get(ADDRESS).status_code == 200
+    blob.refresh_from_db()
+    assert (blob.state, blob.check_due_at) == (Blob.State.VERIFIED, None)
+    Blob.objects.update(check_due_at=timezone.now())
+    check(blob)
+    assert blob.mark == new
+    Blob.objects.update(mark=str(on_disk(blob).stat().st_mtime_ns))
+    touch(on_disk(blob))
+    assert client.get(ADDRESS).status_code == 503
 
 
 TEXTS = {

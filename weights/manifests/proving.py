@@ -170,6 +170,7 @@ def _read(
 ) -> tuple[str, Good]:
     """The hash of its bytes, and how it stood there before the first of them was read."""
     with store.open(blob.sha256, version=version) as stream:
+        stream.wait_a_tick()  # type: ignore[attr-defined]
         good = Good(blob.pk, stream.stored.mark, getattr(stream, "version", ""))  # type: ignore[attr-defined]
         return sha256_of(stream, progress), good
 

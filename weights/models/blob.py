@@ -109,11 +109,15 @@ class Blob(models.Model):
         """What shows that it was written to since it was verified, as a sentence; else empty."""
         if found.size != self.size:
             return f"it has {found.size} bytes in the store instead of {self.size}"
-        if self.mark and self.version_in == store and found.mark != self.mark:
+        if self.mark and self.version_in == store and found.written_since(self.mark):
             return "it was written to in the store after it had been verified"
         if found.sha256 and found.sha256 != self.sha256:
             return f"the store itself says that its bytes have SHA-256 {found.sha256}"
         return ""
+
+    def is_touched(self, found: "Stored", store: str) -> bool:
+        """Whether it may be served as it was verified, but should be read again soon."""
+        return self.version_in == store and found.touched_since(self.mark)
 
 
 UNVERIFIED = (Blob.State.UPLOADED, Blob.State.HASHING, Blob.State.SCANNING)

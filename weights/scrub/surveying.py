@@ -53,6 +53,8 @@ class _Seen:
     stored_bytes: int = 0
     blobs: set[int] = field(default_factory=set)
     changed: list[tuple[int, str]] = field(default_factory=list)
+    #: Blobs of which only the ctime changed.
+    touched: list[int] = field(default_factory=list)
     orphaned: int = 0
     orphans: dict[str, int] = field(default_factory=dict)
     #: What lies over the version that people are given, by key, in bytes; 0 for a removal.
@@ -68,6 +70,8 @@ class _Seen:
                 self.changed.append((blob.pk, "the version that was verified is gone"))
         elif why := blob.change(served, storage.address):
             self.changed.append((blob.pk, why))
+        elif blob.is_touched(served, storage.address):
+            self.touched.append(blob.pk)
         elif version and (newest.size, newest.mark) != (served.size, served.mark):
             self.overlaid[newest.key] = newest.size
 
@@ -98,8 +102,9 @@ def survey(storage: BlobStorage | None = None) -> StoreSurvey | None:
     """Look over the whole store now; None while somebody else does.
 
     What was written to is closed and read anew at once, what is missing is looked for by a
-    check. A store that does not answer, or that lacks most of what it should hold (another disk
-    or another prefix), is told as `trouble`, and nothing is concluded from it.
+    check, and what was only touched is read soon. A store that does not answer, or that lacks
+    most of what it should hold (another disk or another prefix), is told as `trouble`, and
+    nothing is concluded from it.
     """
     storage = storage or blob_storage()
     begun = _begin(storage.address)
@@ -247,7 +252,7 @@ def _end(begun: StoreSurvey, seen: _Seen, missing: list[Blob], trouble: str) -> 
     if trouble:
         log.error("nothing is concluded from looking over %s: %s", survey.store, trouble)
     else:
-        _have_checked(seen.changed, missing)
+        _have_checked(seen, missing)
     if seen.overlaid:
         log.error(
             "%s blobs of %s have newer bytes or a removal over the version that was verified;"
@@ -273,11 +278,11 @@ def _keep(kind: StoreFinding.Kind, found: dict[str, int], at: datetime) -> None:
     )
 
 
-def _have_checked(changed: list[tuple[int, str]], missing: list[Blob]) -> None:
-    for pk, why in changed:
+def _have_checked(seen: _Seen, missing: list[Blob]) -> None:
+    for pk, why in seen.changed:
         for blob in Blob.objects.filter(pk=pk):
             suspicion.close(blob, why)
-    for blob in missing:
+    for blob in [*(Blob(pk=pk) for pk in seen.touched), *missing]:
         suspicion.ask(blob)
 
 

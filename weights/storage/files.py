@@ -20,6 +20,9 @@ from weights.storage.protocol import Stored, blob_key
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 #: Places of a file at which the cache is looked into.
 _LOOKS = 16
+#: Seconds within which two writes may get the same time: a tick of the slowest kernel (100 Hz),
+#: twice. Linux 6.13 and later tell more writes apart, but not those to a new file.
+_TICK = 0.02
 #: What a file system keeps in its root for itself, and opens for nobody.
 _FOUND = "lost+found"
 #: The folders that blobs are in.
@@ -167,7 +170,9 @@ class FileReader(io.FileIO):
 
     def __init__(self, path: Path, key: str, start: int) -> None:
         super().__init__(path)
-        self.stored = _stored(key, os.fstat(self.fileno()))
+        found = os.fstat(self.fileno())
+        self.stored = _stored(key, found)
+        self._changed_ns = found.st_ctime_ns
         if start:
             self.seek(start)
 
@@ -175,6 +180,15 @@ class FileReader(io.FileIO):
     def is_at_hand(self) -> bool:
         """Whether most of it was in the system's cache when this was first asked."""
         return _is_cached(self.fileno(), self.stored.size)
+
+    def wait_a_tick(self) -> None:
+        """Wait until the kernel's clock is past the file's ctime.
+
+        A write in the tick of the last one leaves every time as it is. What is read after this
+        includes such a write, and a later one gets a later ctime, which nobody can set back.
+        """
+        if time.time_ns() - self._changed_ns < _TICK * 1e9:
+            time.sleep(_TICK)
 
     def forgetful(self) -> Callable[[int, int], None]:
         """Have the system read ahead, and drop from its cache what was not in it before.
@@ -228,6 +242,10 @@ class FileUpload:
         target = self._store.local_path(sha256)
         try:
             os.fchmod(self._descriptor, _FILE_MODE)
+            # The kernel's own time is that of its tick, in which ext4 may give the inode of the
+            # file before the last to this one: then all of `stat` would be the same.
+            now = time.time_ns()
+            os.utime(self._descriptor, ns=(now, now))
             os.fsync(self._descriptor)
             self._store.make_folder(target.parent)
             self._path.replace(target)
@@ -279,7 +297,7 @@ def _stored(key: str, found: os.stat_result) -> Stored:
 
 
 def _mark(found: os.stat_result) -> str:
-    return str(found.st_mtime_ns)
+    return f"{found.st_mtime_ns}:{found.st_ino}:{found.st_size} {found.st_ctime_ns}"
 
 
 def _make_folder(folder: Path, root: Path) -> None:

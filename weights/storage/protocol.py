@@ -20,8 +20,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Stored:
     """What a store says of one thing in it, without reading it.
 
-    `mark` changes whenever somebody writes to it: a file's modification time in nanoseconds,
-    an S3 object's entity tag. Marks of two stores say nothing of each other. `sha256` is what
+    `mark` changes whenever somebody writes to it: `mtime:inode:size ctime` of a file, an S3
+    object's entity tag. Marks of two stores say nothing of each other. `sha256` is what
     the store itself computed of all the bytes, in hex; empty where it keeps no such thing.
     """
 
@@ -30,6 +30,16 @@ class Stored:
     mark: str
     modified: datetime
     sha256: str = field(default="", compare=False)
+
+    def written_since(self, mark: str) -> bool:
+        """Whether somebody wrote to it, or replaced it, after `mark` was taken."""
+        content = self.mark.partition(" ")[0]
+        # Marks of earlier releases are the modification time of a file and nothing else.
+        return mark.partition(" ")[0] not in {content, content.partition(":")[0]}
+
+    def touched_since(self, mark: str) -> bool:
+        """Whether the ctime alone differs from `mark`, as after chmod or a new hard link."""
+        return " " in mark and mark != self.mark and not self.written_since(mark)
 
 
 class PastTheEnd(StorageUnavailable):
@@ -83,7 +93,8 @@ class BlobStorage(Protocol):
         It tells as `stored` how the blob stood there when it was opened, and as `version` which
         one it reads, where the store keeps versions; as `is_at_hand` whether its bytes are in
         memory already. Whoever reads it once and to the end asks for `forgetful()`: a function
-        of (start, length) that says that these bytes are done with.
+        of (start, length) that says that these bytes are done with. Whoever keeps the mark for
+        what is read calls `wait_a_tick()` first: every later write then changes the mark.
         """
 
     def look(self, sha256: str, version: str = "") -> Stored | None:

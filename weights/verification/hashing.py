@@ -58,6 +58,7 @@ def hash_stored(
     """
     ends = time.monotonic() + STEP_SECONDS if steps else math.inf
     with _opened(lease.blob, storage) as (stream, digest, start):
+        stream.wait_a_tick()
         version, mark = getattr(stream, "version", ""), stream.stored.mark
         at = saved = forgotten = start
         forget = stream.forgetful()
