@@ -35,7 +35,9 @@ RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')"
     LINK_KEYS="build:$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     ALLOWED_HOSTS=127.0.0.1 DATABASE_URL=postgres://unused/unused BROKER_URL=redis://localhost/0 \
     CACHE_URL=redis://localhost/1 WEIGHTS_STORAGE=file:///srv/weights \
-    python manage.py collectstatic --noinput --verbosity 0
+    python manage.py collectstatic --noinput --verbosity 0 \
+    # What the portal writes is for its user alone; these files are written by root here.
+    && chmod -R a+rX staticfiles
 USER 10001:10001
 EXPOSE 8000
 # Of the web server; docker-compose.yml has those of the others.

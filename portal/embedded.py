@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from portal import env
+from portal.private_files import make_private
 
 # sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
 _SOCKET_PATH_MOST = 100
@@ -23,6 +24,7 @@ def prepare(data_dir: Path) -> None:
     """
     for name in ("", "run", "blobs", "broker", "static"):
         (data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(data_dir)
     keys = keys_file(data_dir)
     if env.keys_follow() and not keys.exists():
         env.read_lines(_new_keys())
@@ -32,6 +34,13 @@ def prepare(data_dir: Path) -> None:
         env.read_file(keys)
     if (address := address_file(data_dir)).exists():
         env.read_file(address)
+
+
+def _make_private(data_dir: Path) -> None:
+    """Shut others out of what an earlier release left readable in a folder of somebody else's."""
+    folders = [data_dir / name for name in ("run", "broker", "static")]
+    for path in [*folders, *data_dir.glob("db.sqlite3*")]:
+        make_private(path)
 
 
 def keys_file(data_dir: Path) -> Path:

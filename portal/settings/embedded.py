@@ -4,7 +4,9 @@
 environment wins, so moving to Postgres, Redis or S3 is a matter of variables alone.
 """
 
-from portal import embedded, env, weak_settings
+from portal import embedded, env, private_files, weak_settings
+
+private_files.set_umask()
 
 DATA_DIR = env.folder("DATA_DIR", "var")
 embedded.prepare(DATA_DIR)

@@ -1,8 +1,16 @@
 """Many machines: Postgres, Redis and a store named by the environment; weak settings refused."""
 
-from portal import env, weak_settings
-from portal.settings.base import *  # noqa: F403
-from portal.settings.base import BASE_DIR, PUBLIC_URL, caches, database
+from portal import env, private_files, weak_settings
+
+private_files.set_umask()
+
+from portal.settings.base import *  # noqa: E402, F403
+from portal.settings.base import (  # noqa: E402
+    BASE_DIR,
+    PUBLIC_URL,
+    caches,
+    database,
+)
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 

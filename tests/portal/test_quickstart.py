@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from accounts.roles import Role
-from tests import services
+from tests import proc, services
 from tests.install import Install, made_in
 
 pytestmark = pytest.mark.one_database
@@ -47,6 +47,28 @@ def test_the_first_account_has_every_role_and_its_password_is_kept_nowhere(
     password = line.removeprefix("password: ").encode()
     for path in running.data_dir.rglob("*"):
         assert not path.is_file() or password not in path.read_bytes(), path
+
+
+@together
+@pytest.mark.requirement("ST-10")
+def test_no_process_lets_others_read_what_it_writes(running: Install) -> None:
+    running.data_dir.chmod(0o755)  # as if it had been made beforehand
+    for name, pid in processes(running):
+        assert proc.umask(pid) == "0077", name
+    for path in running.data_dir.rglob("*"):
+        if path.parent != running.data_dir / "static" and path.exists():
+            below_static = running.data_dir / "static" in path.parents
+            assert below_static or not path.stat().st_mode & 0o077, path
+
+
+def processes(install: Install) -> list[tuple[str, int]]:
+    """Each child of the supervisor by its name, and what it started."""
+    found = []
+    for name in ("broker", "web", "worker", "beat"):
+        parent = install.child(name)
+        found += [(name, pid) for pid in [parent, *proc.children(parent)]]
+    assert len(found) > 4
+    return found
 
 
 @together

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from botocore.exceptions import ClientError
 from pytest_django import Settings
 
 from tests import s3
+from weights import storage
 from weights.errors import BlobMissing, BlobTooLarge, StorageFull, StorageUnavailable
 from weights.storage import BlobStorage, blob_storage
 from weights.storage.files import FileStorage
@@ -249,11 +251,68 @@ def test_the_sweep_takes_old_leftovers_and_keeps_young_ones(store: Path) -> None
 
 
 @pytest.mark.requirement("ST-1")
-def test_a_blob_stands_under_its_hash_readable_by_the_web_server(store: Path) -> None:
-    name = put(FileStorage(store), b"bytes")
-    path = store / name[:2] / name[2:4] / name
+@pytest.mark.requirement("ST-10")
+def test_a_blob_stands_under_its_hash_for_its_user_alone(tmp_path: Path) -> None:
+    """Whatever the umask, and in a store that others were let into."""
+    root = tmp_path / "blobs"
+    root.mkdir()
+    root.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        files = FileStorage(root)
+        files.set_up()
+        name = put(files, b"bytes")
+    finally:
+        os.umask(before)
+    path = root / name[:2] / name[2:4] / name
     assert path.read_bytes() == b"bytes"
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o600
+    folders = [path.parent, path.parent.parent, root / ".uploads", root]
+    assert {one.stat().st_mode & 0o777 for one in folders} == {0o700}
+
+
+def test_a_store_of_an_earlier_release_is_shut_at_the_start(
+    store: Path, settings: Settings
+) -> None:
+    name = put(FileStorage(store), b"bytes")
+    path = FileStorage(store).local_path(name)
+    path.chmod(0o644)
+    store.chmod(0o755)
+    storage.prepare()
+    assert store.stat().st_mode & 0o777 == 0o700
+    settings.WEIGHTS_STORAGE = f"file://{store}/gone"
+    storage.prepare()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes other users")
+def test_a_setgid_store_is_open_to_its_group_and_to_nobody_else(tmp_path: Path) -> None:
+    """As nginx needs it that runs as another user and sends blobs itself."""
+    group, nobody = 12_345, 65_534
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o711)
+        root = Path(name) / "blobs"
+        root.mkdir()
+        os.chown(root, -1, group)
+        root.chmod(0o2755)
+        files = FileStorage(root)
+        files.set_up()
+        path = files.local_path(put(files, b"bytes"))
+
+        def read_as(own_group: int) -> bytes:
+            done = subprocess.run(
+                ["cat", str(path)],
+                user=nobody,
+                group=own_group,
+                extra_groups=[],
+                check=False,
+                capture_output=True,
+            )
+            return done.stdout
+
+        assert read_as(group) == b"bytes"
+        assert read_as(nobody) == b""
+        assert path.stat().st_mode & 0o777 == 0o640
+        assert root.stat().st_mode & 0o7777 == 0o2750
 
 
 def test_a_store_whose_disk_is_not_mounted_is_unavailable_not_empty(tmp_path: Path) -> None:

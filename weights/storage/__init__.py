@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -25,9 +25,14 @@ _ADDRESS = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
 
 
 def prepare() -> None:
-    """Import what the store of the settings needs, before processes fork and requests wait."""
+    """Import what the store of the settings needs, before processes fork and requests wait.
+
+    A store of files is shut to other users.
+    """
     if urlsplit(settings.WEIGHTS_STORAGE).scheme == "s3":
         import_module(_S3)
+    else:
+        cast(FileStorage, blob_storage()).make_private()
 
 
 def blob_storage() -> BlobStorage:

@@ -2,8 +2,10 @@
 
 import errno
 import io
+import logging
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Set
@@ -17,6 +19,8 @@ from typing import BinaryIO, cast
 from weights.errors import BlobMissing, StorageFull, StorageUnavailable, WeightsError
 from weights.storage.protocol import Stored, blob_key
 
+log = logging.getLogger(__name__)
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 #: Places of a file at which the cache is looked into.
 _LOOKS = 16
@@ -27,12 +31,13 @@ _TICK = 0.02
 _FOUND = "lost+found"
 #: The folders that blobs are in.
 _OURS = re.compile(r"[0-9a-f]{2}")
-# The web server may run as another user; what may be read is decided before it is asked.
-_FILE_MODE = 0o644
 
 
 class FileStorage:
-    """Keeps each blob at `<root>/aa/bb/<sha256>`, written beside it first and then renamed."""
+    """Keeps each blob at `<root>/aa/bb/<sha256>`, written beside it first and then renamed.
+
+    Its user alone may read it; where the root is setgid its group too, such as a web server's.
+    """
 
     is_local = True
     binds_versions = False
@@ -53,6 +58,7 @@ class FileStorage:
     def set_up(self) -> None:
         try:
             _make_folder(self._uploads, Path(self.root.anchor))
+            self.make_private()
         except OSError as error:
             raise _refusal(error, self.root) from error
 
@@ -81,9 +87,28 @@ class FileStorage:
         for one in (folder.parent, folder):
             if one in self._durable and one.is_dir():
                 continue
-            one.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                one.mkdir(mode=0o700)
+                if self.is_open_to_group():
+                    one.chmod(0o2750)
             _sync_folder(one.parent)
             self._durable.add(one)
+
+    def is_open_to_group(self) -> bool:
+        """Whether the root is setgid, so that all below is of its group."""
+        return bool(self.root.stat().st_mode & stat.S_ISGID)
+
+    def make_private(self) -> None:
+        """Shut others out of a store that was made by them, or by a release that let them in."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            mode = stat.S_IMODE(self.root.stat().st_mode)
+            allowed = mode & (0o7750 if self.is_open_to_group() else 0o7700)
+            if allowed == mode:
+                return
+            try:
+                self.root.chmod(allowed)
+            except PermissionError:
+                log.warning("others may read the store at %s; chmod %o it", self.root, allowed)
 
     def size(self, sha256: str) -> int | None:
         try:
@@ -241,7 +266,8 @@ class FileUpload:
         assert self._path is not None, "an upload is committed once"
         target = self._store.local_path(sha256)
         try:
-            os.fchmod(self._descriptor, _FILE_MODE)
+            if self._store.is_open_to_group():
+                os.fchmod(self._descriptor, 0o640)
             # The kernel's own time is that of its tick, in which ext4 may give the inode of the
             # file before the last to this one: then all of `stat` would be the same.
             now = time.time_ns()
@@ -306,7 +332,7 @@ def _make_folder(folder: Path, root: Path) -> None:
         return
     if folder != root:
         _make_folder(folder.parent, root)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     _sync_folder(folder.parent)
 
 
