@@ -11,14 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from portal import env
-from portal.private_files import make_private
+from portal.private_files import make_private, refuse_readable
 
 # sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
 _SOCKET_PATH_MOST = 100
 
 
 def prepare(data_dir: Path) -> None:
-    """Make the folders and first-start keys, then read them as if they were the environment.
+    """Make the folders and first-start keys, then read them beside the environment.
 
     Before a restore the keys are those of this process alone: the install's come with it.
     """
@@ -31,6 +31,7 @@ def prepare(data_dir: Path) -> None:
     else:
         if not keys.exists():
             write_once(keys, _new_keys())
+        refuse_readable("keys.env", keys)
         env.read_file(keys)
     if (address := address_file(data_dir)).exists():
         env.read_file(address)

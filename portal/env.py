@@ -1,5 +1,8 @@
 """Typed readers of environment values; the only module that reads the environment.
 
+A value may stand in a file instead. Those are kept here and never put into `os.environ`, which
+every child process inherits and `/proc/PID/environ` shows.
+
 Each reader fails at start-up with a sentence that names the variable, so that a wrong
 value is found when the process starts and not at the first request that needs it.
 """
@@ -9,7 +12,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import environ
@@ -22,6 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
+
+from portal.private_files import refuse_readable
 
 _TRUE = {"1", "true", "yes", "on"}
 #: Modules and names by which a pickle comes to run what its author likes.
@@ -37,10 +42,20 @@ def _refuse(name: str, why: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name}: {why}")
 
 
+class Files(environ.Env):
+    """Values that files set, parsed by django-environ."""
+
+    ENVIRON: ClassVar[dict[str, str]] = {}
+
+
+def _value(name: str) -> str:
+    """What the environment says, or a file where it says nothing."""
+    return (os.environ.get(name, "").strip() or Files.ENVIRON.get(name, "")).strip()
+
+
 def text(name: str, default: str | None = None) -> str:
     """The value of `name`; without a default a missing or empty value is refused."""
-    value = os.environ.get(name, "").strip()
-    if value:
+    if value := _value(name):
         return value
     if default is None:
         raise _refuse(name, "is not set; set it in the environment")
@@ -57,7 +72,7 @@ def keys_follow() -> bool:
 
 def flag(name: str, default: bool) -> bool:
     """A yes or no; set but empty is not set, as with every other reader."""
-    value = os.environ.get(name, "").strip()
+    value = _value(name)
     if not value:
         return default
     if value.lower() in _TRUE:
@@ -69,7 +84,7 @@ def flag(name: str, default: bool) -> bool:
 
 def whole(name: str, default: int, *, at_least: int = 0, at_most: int | None = None) -> int:
     """A whole number within its bounds."""
-    value = os.environ.get(name, "").strip() or str(default)
+    value = _value(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,12}", value):
         raise _refuse(name, f"{value!r} is not a whole number")
     number = int(value)
@@ -90,7 +105,7 @@ def words(name: str, default: str = "") -> list[str]:
 
 def imports(name: str) -> list[str]:
     """Names that a pickle may import, such as `numpy.dtype`; not what runs whatever it is given."""
-    found = words(name, "-") if os.environ.get(name, "").strip() else []
+    found = words(name)
     for one in found:
         module, _, attribute = one.rpartition(".")
         if not module or not all(part.isidentifier() for part in one.split(".")):
@@ -158,12 +173,27 @@ def email(name: str) -> dict[str, Any]:
 
 def read_file(path: Path) -> None:
     """Take `NAME=value` lines of a file for variables that the environment does not set."""
-    environ.Env.read_env(str(path), overwrite=False)
+    read_lines(path.read_text())
 
 
 def read_lines(text: str) -> None:
-    """The same for lines that stand in no file."""
-    environ.Env.read_env(io.StringIO(text), overwrite=False)
+    """The same for lines that stand in no file; a variable that is set but empty is set."""
+    Files.read_env(io.StringIO(text), overwrite=False)
+    for name in Files.ENVIRON.keys() & os.environ.keys():
+        del Files.ENVIRON[name]
+
+
+def aws() -> dict[str, str]:
+    """Arguments of `boto3.Session` where files set some; the environment boto3 reads itself."""
+    names = {
+        "AWS_ACCESS_KEY_ID": "aws_access_key_id",
+        "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
+        "AWS_SESSION_TOKEN": "aws_session_token",
+        "AWS_DEFAULT_REGION": "region_name",
+    }
+    if Files.ENVIRON.keys().isdisjoint(names):
+        return {}
+    return {argument: _value(name) for name, argument in names.items() if _value(name)}
 
 
 def read_secrets(*names: str) -> None:
@@ -173,14 +203,15 @@ def read_secrets(*names: str) -> None:
     """
     for name in names:
         target = name.removesuffix("_FILE")
-        if not text(name, "") or os.environ.get(target, "").strip():
+        if not text(name, "") or text(target, ""):
             continue
         path = folder(name, "")
         try:
-            os.environ[target] = path.read_text().strip()
+            refuse_readable(name, path)
+            Files.ENVIRON[target] = path.read_text().strip()
         except (OSError, ValueError) as error:
             raise _refuse(name, f"{path} cannot be read ({error})") from error
-        if not os.environ[target]:
+        if not Files.ENVIRON[target]:
             raise _refuse(name, f"{path} is empty; sh deploy/secrets.sh makes what is missing")
 
 
@@ -239,6 +270,7 @@ def cdn(address: str, key_id: str, key_file: str) -> tuple[str, str, str]:
     path = folder(key_file, "")
     if path.exists() or not keys_follow():
         _check_signing_key(key_file, path)
+        refuse_readable(key_file, path)
     return origin(address), text(key_id), str(path)
 
 
@@ -255,7 +287,7 @@ def manifest_key(name: str, default: str = "") -> str:
     key = _private_key(name, path)
     if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise _refuse(name, f"{path} is no EC key on P-256")
-    _not_for_everybody(name, path)
+    refuse_readable(name, path)
     return str(path)
 
 
@@ -268,13 +300,8 @@ def audit_key(name: str, default: str = "") -> str:
         return str(path)
     if not isinstance(_private_key(name, path), Ed25519PrivateKey):
         raise _refuse(name, f"{path} is no Ed25519 key")
-    _not_for_everybody(name, path)
+    refuse_readable(name, path)
     return str(path)
-
-
-def _not_for_everybody(name: str, path: Path) -> None:
-    if path.stat().st_mode & 0o007:
-        raise _refuse(name, f"{path} may be read by everybody; chmod 600 {path}")
 
 
 _COPY = re.compile(r"file:///.*[^/]|s3://[a-z0-9][a-z0-9.-]{2,62}/.*[^/]")

@@ -6,7 +6,6 @@ by a fingerprint, people's addresses too; the trail itself remembers what was to
 
 import hashlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections, tr
 
 from accounts.models import AuditEvent
 from accounts.outages import in_a_line
+from portal import env
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def effective() -> dict[str, Any]:
     told |= {name: fingerprint(getattr(settings, name)) for name in HIDDEN}
     told |= {name: _file(getattr(settings, name)) for name in KEY_FILES}
     told["LINK_KEYS"] = {name: fingerprint(key.hex()) for name, key in settings.LINK_KEYS.items()}
-    told["AWS_ACCESS_KEY_ID"] = fingerprint(os.environ.get("AWS_ACCESS_KEY_ID", ""))
+    told["AWS_ACCESS_KEY_ID"] = fingerprint(env.text("AWS_ACCESS_KEY_ID", ""))
     told["RATE_LIMITS"] = "portal.limits.RateLimitMiddleware" in settings.MIDDLEWARE
     told["DATABASE"] = _database(settings.DATABASES["default"])
     return told

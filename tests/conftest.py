@@ -19,6 +19,7 @@ from accounts.models import LicenceVersion, Tier, User
 from accounts.roles import Role
 from accounts.sealing import waiting
 from accounts.tiers import AccessMode
+from portal import env
 from tests import factories, live, s3, tools, trail
 from tests.front import Front, front
 from tests.live import Portal
@@ -205,6 +206,13 @@ def s3_store(s3_endpoint: str, settings: Settings, request: pytest.FixtureReques
     settings.S3_ENDPOINT_URL = settings.S3_PUBLIC_ENDPOINT_URL = s3_endpoint
     settings.WEIGHTS_STORAGE = f"s3://{s3.BUCKET}/{factories.word()}"
     return str(settings.WEIGHTS_STORAGE)
+
+
+@pytest.fixture
+def no_values_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was read from a file of secrets, and nothing of this test stays."""
+    # `portal.env` keeps such values for the life of the process.
+    monkeypatch.setattr(env.Files, "ENVIRON", {})
 
 
 # -- servers ------------------------------------------------------------------------------

@@ -234,6 +234,8 @@ DOWNLOADS_AT_ONCE = env.whole(
 )
 # The internal location of nginx that maps to the blob folder; empty: the app sends the bytes.
 ACCEL_LOCATION = env.text("ACCEL_LOCATION", "-").strip("-")
+# Credentials that stand in files; those of the environment boto3 finds itself.
+S3_SESSION = env.aws()
 S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "-").strip("-") or None
 S3_PUBLIC_ENDPOINT_URL = env.text("S3_PUBLIC_ENDPOINT_URL", "-").strip("-") or S3_ENDPOINT_URL
 # What each part of an upload carries for the store to check; `none` for stores that refuse it.

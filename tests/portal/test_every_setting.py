@@ -1,6 +1,7 @@
 """Every variable that the portal reads is documented, and reaches the containers."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,18 +75,34 @@ def test_an_empty_switch_is_not_set(
     assert env.flag("RATE_LIMITS", default) is default
 
 
+@pytest.mark.usefixtures("no_values_of_files")
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
     file.write_text("from the file\n")
+    file.chmod(0o600)
     monkeypatch.setenv("SECRET_KEY", " ")
     monkeypatch.setenv("SECRET_KEY_FILE", str(file))
     env.read_secrets("SECRET_KEY_FILE")
     assert env.text("SECRET_KEY") == "from the file"
-    file.write_text("another")
-    env.read_secrets("SECRET_KEY_FILE")
-    assert env.text("SECRET_KEY") == "from the file", "what the environment sets wins"
+    monkeypatch.setenv("SECRET_KEY", "of the environment")
+    assert env.text("SECRET_KEY") == "of the environment"
 
 
+@pytest.mark.usefixtures("no_values_of_files")
+@pytest.mark.parametrize(("line", "value"), [("7", 7), ("", 2)])
+def test_a_line_of_a_file_counts_where_the_environment_has_no_such_variable(
+    line: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WEB_WORKERS", raising=False)
+    env.read_lines(f"WEB_WORKERS={line}\n")
+    assert env.whole("WEB_WORKERS", 2) == value
+    assert "WEB_WORKERS" not in os.environ
+    monkeypatch.setenv("WEB_WORKERS", "")
+    env.read_lines("WEB_WORKERS=9\n")
+    assert env.whole("WEB_WORKERS", 2) == 2, "one that is set, though empty, wins"
+
+
+@pytest.mark.usefixtures("no_values_of_files")
 @pytest.mark.parametrize(("content", "why"), [(None, "cannot be read"), ("\n", "is empty")])
 def test_a_secret_that_its_file_does_not_hold_is_refused(
     content: str | None, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -93,6 +110,7 @@ def test_a_secret_that_its_file_does_not_hold_is_refused(
     file = tmp_path / "secret"
     if content is not None:
         file.write_text(content)
+        file.chmod(0o600)
     monkeypatch.setenv("LINK_KEYS", "")
     monkeypatch.setenv("LINK_KEYS_FILE", str(file))
     with pytest.raises(ImproperlyConfigured, match=f"^LINK_KEYS_FILE: .* {why}"):

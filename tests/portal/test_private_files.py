@@ -1,14 +1,22 @@
-"""What the portal writes is for its own user alone."""
+"""What the portal writes and the secrets it reads are for its own user alone."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from portal import env
+from portal.private_files import refuse_readable
+from tests import live, proc, services
 from tests.install import FOREIGN
 from tests.live import ROOT
+
+SECRETS = {"SECRET_KEY": services.SECRET_KEY, "LINK_KEYS": services.LINK_KEYS}
+
 
 # -- what is written ----------------------------------------------------------------------
 
@@ -69,3 +77,151 @@ def test_what_an_earlier_release_left_open_is_shut_at_the_next_command(data_dir:
         path.chmod(0o755)
     assert manage(data_dir, "check").returncode == 0
     assert open_to_others(data_dir) == []
+
+
+# -- what is read -------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("ST-11")
+@pytest.mark.one_database
+def test_a_readable_file_of_keys_is_refused_by_name_with_the_remedy(data_dir: Path) -> None:
+    assert manage(data_dir, "check").returncode == 0
+    keys = data_dir / "keys.env"
+    keys.chmod(0o644)
+    done = manage(data_dir, "check")
+    assert done.returncode == 1
+    assert done.stderr == f"keys.env: {keys} may be read by everybody; chmod 600 {keys}\n"
+    assert not done.stdout
+
+
+@pytest.mark.requirement("ST-11")
+@pytest.mark.usefixtures("no_values_of_files")
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY"]
+)
+@pytest.mark.parametrize(("mode", "taken"), [(0o600, True), (0o440, True), (0o644, False)])
+def test_a_secret_is_read_from_a_file_that_others_cannot_read(
+    name: str, mode: int, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("a secret")
+    file.chmod(mode)
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{name}_FILE", str(file))
+    if taken:
+        env.read_secrets(f"{name}_FILE")
+        assert env.text(name) == "a secret"
+        assert name not in os.environ
+    else:
+        with pytest.raises(ImproperlyConfigured, match=f"^{name}_FILE: {file} .*; chmod 600 "):
+            env.read_secrets(f"{name}_FILE")
+
+
+def test_a_readable_key_of_the_cdn_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "cdn.pem"
+    made = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    subprocess.run([*made, "-out", str(key)], check=True, capture_output=True)
+    key.chmod(0o604)
+    monkeypatch.setenv("CDN_URL", "https://cdn.example.org")
+    monkeypatch.setenv("CDN_KEY_ID", "K1")
+    monkeypatch.setenv("CDN_KEY_FILE", str(key))
+    with pytest.raises(ImproperlyConfigured, match=f"^CDN_KEY_FILE: {key} .*; chmod 600 {key}"):
+        env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
+    key.chmod(0o600)
+    assert env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")[2] == str(key)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs with a secret that every user may read."""
+    folder = tmp_path / "run-secrets"
+    folder.mkdir()
+    if why := _run("mount", "-t", "tmpfs", "tmpfs", str(folder)):
+        pytest.skip(f"mounting a tmpfs is not permitted here: {why}")
+    (folder / "secret").write_text("a secret")
+    (folder / "secret").chmod(0o444)
+    yield folder
+    assert _run("umount", str(folder)) == ""
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stderr.strip() if done.returncode else ""
+
+
+def test_what_a_container_runtime_mounts_as_a_secret_is_taken(disk: Path, tmp_path: Path) -> None:
+    """Docker Swarm and Kubernetes do so: a tmpfs, read-only, of mode 0444 or 0644."""
+    with pytest.raises(ImproperlyConfigured):
+        refuse_readable("SECRET_KEY_FILE", disk / "secret")
+    assert _run("mount", "-o", "remount,ro", str(disk)) == ""
+    refuse_readable("SECRET_KEY_FILE", disk / "secret")
+
+
+def test_a_readable_file_of_the_host_is_refused_in_a_container_too(tmp_path: Path) -> None:
+    """Compose binds files of the host, whose other users read them."""
+    secret, inside = tmp_path / "secret", tmp_path / "inside"
+    secret.write_text("a secret")
+    secret.chmod(0o644)
+    inside.touch()
+    if why := _run("mount", "--bind", str(secret), str(inside)):
+        pytest.skip(f"mounting is not permitted here: {why}")
+    try:
+        assert _run("mount", "-o", "remount,bind,ro", str(inside)) == ""
+        with pytest.raises(ImproperlyConfigured):
+            refuse_readable("SECRET_KEY_FILE", inside)
+    finally:
+        assert _run("umount", str(inside)) == ""
+
+
+# -- what a running process shows ---------------------------------------------------------
+
+
+@pytest.fixture
+def secret_files(tmp_path: Path) -> dict[str, str]:
+    """The variables that name files in the place of secrets."""
+    variables = {}
+    for name, value in SECRETS.items():
+        file = tmp_path / name.lower()
+        file.write_text(value)
+        file.chmod(0o600)
+        variables[f"{name}_FILE"] = str(file)
+    return variables
+
+
+@pytest.mark.requirement("ST-11")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_a_secret_of_a_file_stands_in_no_environment(
+    name: str, secret_files: dict[str, str], tmp_path: Path
+) -> None:
+    port = services.free_port()
+    ours = live.environment(f"http://127.0.0.1:{port}", f"file://{tmp_path}/store") | secret_files
+    ours |= {
+        "DJANGO_SETTINGS_MODULE": "portal.settings.production",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "BIND": f"127.0.0.1:{port}",
+        "BEAT_SCHEDULE": str(tmp_path / "beat"),
+    }
+    environment = {key: value for key, value in ours.items() if key not in SECRETS}
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "portal.processes", name]
+    process = services.start(command, log, environment, ROOT)
+    try:
+        services.wait_until(lambda: _has_become(process, name), f"the {name}: {log.read_text()}")
+        for pid in [process.pid, *proc.children(process.pid)]:
+            assert proc.umask(pid) == "0077"
+            assert "SECRET_KEY_FILE=" in proc.environ(pid)
+            assert not [value for value in SECRETS.values() if value in proc.environ(pid)]
+    finally:
+        services.stop(process)
+
+
+def _has_become(process: "subprocess.Popen[bytes]", name: str) -> bool:
+    """Whether the program of this name runs in its place; of the web server, its workers too."""
+    assert process.poll() is None, "it ended"
+    command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    if name == "web":
+        return b"gunicorn" in command and bool(proc.children(process.pid))
+    return b"celery" in command

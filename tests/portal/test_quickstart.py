@@ -61,6 +61,16 @@ def test_no_process_lets_others_read_what_it_writes(running: Install) -> None:
             assert below_static or not path.stat().st_mode & 0o077, path
 
 
+@together
+@pytest.mark.requirement("ST-11")
+def test_no_key_stands_in_the_environment_of_a_process(running: Install) -> None:
+    lines = (running.data_dir / "keys.env").read_text().splitlines()
+    keys = [line.partition("=")[2] for line in lines]
+    assert len(keys) == 2
+    for name, pid in processes(running):
+        assert not [key for key in keys if key in proc.environ(pid)], name
+
+
 def processes(install: Install) -> list[tuple[str, int]]:
     """Each child of the supervisor by its name, and what it started."""
     found = []

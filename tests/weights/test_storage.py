@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pytest_django import Settings
 
+from portal import env
 from tests import s3
 from weights import storage
 from weights.errors import BlobMissing, BlobTooLarge, StorageFull, StorageUnavailable
@@ -250,8 +251,7 @@ def test_the_sweep_takes_old_leftovers_and_keeps_young_ones(store: Path) -> None
     assert get(files, sha256(b"kept")) == b"kept"
 
 
-@pytest.mark.requirement("ST-1")
-@pytest.mark.requirement("ST-10")
+@pytest.mark.requirement("ST-1", "ST-10")
 def test_a_blob_stands_under_its_hash_for_its_user_alone(tmp_path: Path) -> None:
     """Whatever the umask, and in a store that others were let into."""
     root = tmp_path / "blobs"
@@ -402,6 +402,30 @@ def test_a_signed_address_gives_the_bytes_under_the_files_name(bucket: S3Storage
         assert answer.read() == b"shard bytes"
         assert "shard%20%C3%A9.pt" in answer.headers["Content-Disposition"]
         assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.usefixtures("no_values_of_files")
+def test_the_credential_of_a_file_opens_the_store(
+    s3_store: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands in no environment, where boto3 would look for it."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    lines = "".join(f"{name}={os.environ[name]}\n" for name in names if name in os.environ)
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    assert env.aws() == {}
+    env.read_lines(lines)
+    assert not set(names) & set(os.environ)
+    settings.S3_SESSION = env.aws()
+    store = blob_storage()
+    name = put(store, b"shard bytes")
+    assert get(store, name) == b"shard bytes"
+    url = store.signed_url(name, filename="a", seconds=60)
+    assert url is not None
+    assert status(url) == 200
+    settings.S3_SESSION = env.aws() | {"aws_secret_access_key": "another"}
+    with pytest.raises(StorageUnavailable):
+        blob_storage().size(name)
 
 
 def test_an_altered_or_expired_signed_address_is_refused(bucket: S3Storage) -> None:

@@ -53,6 +53,7 @@ def store_at(address: str) -> BlobStorage:
         settings.S3_PUBLIC_ENDPOINT_URL,
         settings.S3_CHECKSUMS,
         (settings.CDN_URL, settings.CDN_KEY_ID, settings.CDN_KEY_FILE),
+        tuple(settings.S3_SESSION.items()),
     )
 
 
@@ -63,6 +64,7 @@ def _store(
     public_endpoint: str | None,
     checksums: "Checksums",
     cdn: tuple[str, str, str],
+    session: tuple[tuple[str, str], ...],
 ) -> BlobStorage:
     where = urlsplit(address)
     if where.scheme == "s3":
@@ -73,6 +75,7 @@ def _store(
             public_endpoint=public_endpoint,
             checksums=checksums,
             cdn=Cdn.of_file(*cdn) if cdn[0] else None,
+            session=dict(session),
         )
         return store
     return FileStorage(Path(unquote(where.path)))

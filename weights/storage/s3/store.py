@@ -39,7 +39,8 @@ _RIGHTS = "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVers
 class S3Storage:
     """Keeps each blob at `<prefix>/aa/bb/<sha256>` of one bucket.
 
-    Works through `endpoint`, and signs addresses for `public_endpoint`.
+    Works through `endpoint`, and signs addresses for `public_endpoint`. `session` is what boto3
+    should not look for itself, such as the credential of a file.
     """
 
     is_local = False
@@ -53,20 +54,21 @@ class S3Storage:
         public_endpoint: str | None,
         checksums: Checksums = "sha256",
         cdn: Cdn | None = None,
+        session: dict[str, str] | None = None,
     ) -> None:
-        session = boto3.session.Session()
-        region = session.region_name or "us-east-1"
+        aws = boto3.session.Session(**(session or {}))  # type: ignore[arg-type]
+        region = aws.region_name or "us-east-1"
         self.address = f"s3://{bucket}/{prefix}".rstrip("/")
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
-        self.client: S3Client = session.client(
+        self.client: S3Client = aws.client(
             "s3", region_name=region, endpoint_url=endpoint, config=CONFIG
         )
-        self._quick: S3Client = session.client(
+        self._quick: S3Client = aws.client(
             "s3", region_name=region, endpoint_url=endpoint, config=QUICK
         )
         self.signer = Signer(
-            session, public_endpoint, region=region, address=self.address, place=self.at
+            aws, public_endpoint, region=region, address=self.address, place=self.at
         )
         self._cdn = cdn
         self.binds_versions = cdn is None
