@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -40,6 +41,7 @@ _GIVEN: set[int] = set()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
+    _share_bytecode()
     if not is_worker():
         _prepare_session()
     _number_the_broker()
@@ -104,6 +106,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except ProcessLookupError:
         pass
     process.wait()
+
+
+def _share_bytecode() -> None:
+    """Compile each module once, whatever the environment asks for.
+
+    The suite starts hundreds of processes, and pytest rewrites the assertions of every test.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def _prepare_session() -> None:
