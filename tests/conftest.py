@@ -13,14 +13,14 @@ import pytest
 from django.core.cache import cache
 from django.core.management import call_command
 from hypothesis import settings as hypothesis_settings
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import LicenceVersion, Tier, User
 from accounts.roles import Role
 from accounts.sealing import waiting
 from accounts.tiers import AccessMode
 from portal import env
-from tests import factories, live, s3, tools, trail
+from tests import databases, factories, live, s3, tools, trail
 from tests.front import Front, front
 from tests.live import Portal
 from weights.storage import blob_storage
@@ -31,6 +31,13 @@ LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
 # A busy machine is no fault of what is tested, and a red run must be red again.
 hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Give this process its own database; pytest-django's would migrate one in each process."""
+    with django_db_blocker.unblock():
+        databases.use_a_copy(os.environ.get("PYTEST_XDIST_WORKER", "alone"))
 
 
 @pytest.fixture(autouse=True)

