@@ -20,7 +20,7 @@ from accounts.roles import Role
 from accounts.sealing import waiting
 from accounts.tiers import AccessMode
 from portal import env
-from tests import databases, factories, live, s3, tools, trail
+from tests import databases, emptying, factories, live, s3, tools, trail
 from tests.front import Front, front
 from tests.live import Portal
 from weights.storage import blob_storage
@@ -38,6 +38,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     """Give this process its own database; pytest-django's would migrate one in each process."""
     with django_db_blocker.unblock():
         databases.use_a_copy(os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+        emptying.remember_seeds()
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +62,8 @@ def _empty_cache() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_empties_the_trail() -> Iterator[None]:
-    """Transactional tests end with a flush, which the triggers of the trail would refuse."""
-    undo = trail.let_flush_through()
+def _quick_end_of_transactional_tests() -> Iterator[None]:
+    undo = emptying.replace_flush()
     yield
     undo()
 

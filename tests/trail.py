@@ -4,12 +4,11 @@ The suite empties its database after each transactional test, and tests of tampe
 an intruder with all rights would.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.backends.base.operations import BaseDatabaseOperations
 
 from accounts import append_only
 from accounts.sealing.logs import LOGS
@@ -67,23 +66,3 @@ def _asked(statement: str, *values: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchone()[0]
-
-
-def let_flush_through() -> Callable[[], None]:
-    """Make `flush` empty the trail too, in this process alone; the answer undoes it.
-
-    A transactional test ends with a flush. In an install it is refused once there are rows.
-    """
-    operations = type(connection.ops)
-    original = operations.execute_sql_flush
-
-    def flush(self: BaseDatabaseOperations, sql_list: Iterable[str]) -> None:
-        with unguarded():
-            original(self, sql_list)
-
-    operations.execute_sql_flush = flush  # type: ignore[method-assign]
-
-    def undo() -> None:
-        operations.execute_sql_flush = original  # type: ignore[method-assign]
-
-    return undo

@@ -1,0 +1,73 @@
+"""The end of a transactional test: its rows go, and what the migrations made stays.
+
+Django flushes: it truncates every table, which costs PostgreSQL new files for all of them and
+their indexes, then makes content types, permissions and groups anew. Few tables have rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.color import no_style
+from django.core.management.sql import emit_post_migrate_signal, sql_flush
+from django.db import connection
+from django.test import TransactionTestCase
+
+from tests import trail
+
+#: What migrations fill, and a receiver of post_migrate fills anew.
+SEEDED = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
+
+#: The rows of those tables as they were before the first transactional test.
+_seeds: list[Any] = []
+
+
+def remember_seeds() -> None:
+    """Take what is in the database now as what each test is to begin with."""
+    _seeds[:] = _rows_of_seeded()
+
+
+def empty_the_database() -> None:
+    """Delete all rows but the seeds; where a test changed those, flush as Django does."""
+    changed = _rows_of_seeded() != _seeds
+    with trail.unguarded(), connection.cursor() as cursor:
+        if changed:
+            connection.ops.execute_sql_flush(sql_flush(no_style(), connection))
+        else:
+            for table in _filled():
+                cursor.execute(f"DELETE FROM {table}")
+    if changed:
+        emit_post_migrate_signal(verbosity=0, interactive=False, db=connection.alias)
+        remember_seeds()
+
+
+def replace_flush() -> Callable[[], None]:
+    """Let transactional tests end this way in this process; the answer undoes it."""
+    original = TransactionTestCase._fixture_teardown
+
+    def teardown(self: TransactionTestCase) -> None:
+        empty_the_database()
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
+
+    def undo() -> None:
+        TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+
+    return undo
+
+
+def _filled() -> list[str]:
+    """The tables that have rows, without the seeded ones."""
+    tables = set(connection.introspection.django_table_names(only_existing=True)) - {*SEEDED}
+    probes = [f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(probes))
+        return [table for (table,) in cursor.fetchall()]
+
+
+def _rows_of_seeded() -> list[Any]:
+    with connection.cursor() as cursor:
+        rows = []
+        for table in SEEDED:
+            cursor.execute(f"SELECT * FROM {table} ORDER BY id")
+            rows.append(cursor.fetchall())
+        return rows

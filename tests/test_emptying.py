@@ -1,0 +1,49 @@
+"""Transactional tests leave the database as the migrations made it."""
+
+import pytest
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+
+from accounts.models import AuditEvent, Tier, User
+from accounts.roles import Role
+from tests import emptying, factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def filled() -> set[str]:
+    with connection.cursor() as cursor:
+        names = connection.introspection.table_names(cursor)
+        cursor.execute(
+            " UNION ALL ".join(
+                f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in names
+            )
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def test_what_a_test_wrote_is_gone_and_what_migrations_made_stays(
+    applicant: User, gated_tier: Tier
+) -> None:
+    before = ContentType.objects.get_for_model(Tier).pk
+    factories.submitted(applicant, gated_tier)
+    assert AuditEvent.objects.exists()
+    emptying.empty_the_database()
+    assert filled() == {"django_migrations", *emptying.SEEDED}
+    assert ContentType.objects.get(app_label="accounts", model="tier").pk == before
+
+
+def test_groups_that_a_test_changed_are_made_anew() -> None:
+    Group.objects.get(name=Role.REVIEWER).permissions.clear()
+    Group.objects.create(name="stray")
+    emptying.empty_the_database()
+    assert {group.name for group in Group.objects.all()} == set(Role)
+    assert Group.objects.get(name=Role.REVIEWER).permissions.exists()
+
+
+def test_the_trail_is_append_only_again_afterwards(applicant: User, gated_tier: Tier) -> None:
+    emptying.empty_the_database()
+    AuditEvent.record("test.event")
+    with pytest.raises(Exception, match="append-only"):
+        AuditEvent.objects.all()._raw_delete(using="default")
