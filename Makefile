@@ -9,6 +9,7 @@ DATA_DIR ?= var
 # One process more than two cores, since many tests wait for real servers; TESTS narrows the
 # suite to some files.
 WORKERS ?= 3
+FAST_WORKERS ?= 2
 TESTS ?=
 # The Hub's clients that `make test-clients` tries, newest first.
 CLIENTS ?= 2.4.0 1.10.2 0.36.2
@@ -26,8 +27,8 @@ PINNED := install --require-hashes --requirement
 TEMPLATES := $(wildcard templates accounts/templates weights/templates)
 export DATA_DIR
 
-.PHONY: help run test test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types bench tools \
-  requirements security sbom
+.PHONY: help run test test-fast test-sqlite test-postgres test-transformers test-clients fuzz chaos lint format types \
+  bench tools requirements security sbom
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -43,6 +44,9 @@ test-sqlite: $(VENV)/development.stamp tools  ## what touches the database, on S
 
 test-postgres: $(VENV)/development.stamp tools  ## everything, on PostgreSQL
 	TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+test-fast: $(VENV)/development.stamp  ## a part of the suite within a minute: no browser, no server but the database
+	TEST_DB=sqlite $(BIN)/python -m pytest -n $(FAST_WORKERS) -q -m fast $(TESTS)
 
 test-transformers: $(VENV)-transformers/stamp  ## load a checkpoint with transformers; installs torch, some GB
 	$(VENV)-transformers/bin/python -m pytest -n 0 -m transformers $(TESTS)

@@ -19,6 +19,12 @@ def test_the_data_folder_is_not_the_running_install() -> None:
     assert not os.environ["DATA_DIR"].endswith("var")
 
 
+def test_a_file_with_helpers_that_start_servers_has_no_fast_test(
+    request: pytest.FixtureRequest,
+) -> None:
+    assert request.node.get_closest_marker("fast") is None
+
+
 def test_nothing_beyond_loopback_can_be_reached() -> None:
     with socket.socket() as probe, pytest.raises(AssertionError, match="beyond loopback"):
         probe.connect(("192.0.2.1", 80))

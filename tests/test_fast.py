@@ -1,0 +1,37 @@
+"""What `make test-fast` runs is told by what a test uses; these tests look at their own marks."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fast import MODULES
+
+pytestmark = pytest.mark.one_database
+
+
+def is_fast(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("fast") is not None
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_first_of_its_parameters_is_fast(number: int, request: pytest.FixtureRequest) -> None:
+    assert is_fast(request) == (number == 1)
+
+
+@pytest.mark.django_db
+def test_what_is_rolled_back_is_fast(store: Path, request: pytest.FixtureRequest) -> None:
+    assert is_fast(request)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_commits_is_not(request: pytest.FixtureRequest) -> None:
+    assert not is_fast(request)
+
+
+def test_what_starts_a_server_is_not(s3_server: object, request: pytest.FixtureRequest) -> None:
+    assert not is_fast(request)
+
+
+def test_helpers_that_start_processes_are_modules_of_the_suite() -> None:
+    helpers = [name for name in MODULES if name.startswith("tests.")]
+    assert all(Path(f"{name.replace('.', '/')}.py").is_file() for name in helpers)
