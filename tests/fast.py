@@ -1,7 +1,7 @@
 """Which tests are fast, for `make test-fast`: those of the edit loop.
 
 A fast test starts nothing but the database, is rolled back at its end, and is the first of its
-parameters. It is known by what it uses, so nobody marks one by hand.
+parameters. It is known by what it uses; only what takes long all the same is marked `slow`.
 """
 
 import pytest
@@ -37,6 +37,7 @@ def _is_slow(item: pytest.Function) -> bool:
         or MODULES & _used_by(item.module)
         or (database and database.kwargs.get("transaction"))
         or item.get_closest_marker("transformers")
+        or item.get_closest_marker("slow")
         or hasattr(item.obj, "hypothesis")  # it runs its body a hundred times
     )
 

@@ -133,6 +133,7 @@ def test_the_outlook_takes_two_queries(
         forecast.outlook(application)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slower", "least"), [(1.0, 0.75), (1.5, 0.68)], ids=["steady", "slower"])
 def test_replayed_over_a_long_queue_about_eight_in_ten_hear_by_the_day_they_were_told(
     slower: float, least: float, gated_tier: Tier, applicant: User

@@ -84,6 +84,7 @@ def test_the_same_reviewer_is_told_each_time_a_claim_of_theirs_ends(
 # -- silence ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_returned_application_is_reminded_on_day_7_and_23_and_lapses_on_day_30(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:

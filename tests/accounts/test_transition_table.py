@@ -162,6 +162,7 @@ ACTIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", list(Status))
 def test_each_action_is_open_to_those_of_the_table_and_to_nobody_else(
     status: Status, cast: Cast, gated_tier: Tier

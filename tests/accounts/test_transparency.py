@@ -65,6 +65,7 @@ def _two_months(tier: Tier, reviewer: User) -> time_machine.travel:
     return time_machine.travel("2027-03-19 10:00Z", tick=False)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_tables_are_what_a_recount_by_hand_gives(
     gated_tier: Tier, reviewer: User, client: Client

@@ -175,6 +175,7 @@ def _told(decision: Decision) -> tuple[object, ...]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_the_statement_answers_as_the_rules_do_in_any_state(
     seed: int, applicant: User, gated_tier: Tier

@@ -407,6 +407,7 @@ def test_each_broken_condition_alone_gets_its_own_answer(world: World, mode: Acc
         assert broken(world, failure) == right, failure.name
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("GT-6")
 @pytest.mark.parametrize("mode", [AccessMode.OPEN, AccessMode.REVIEWED])
 @pytest.mark.parametrize("condition", CONDITIONS[:-1])

@@ -464,6 +464,7 @@ def test_a_full_store_is_said_so_and_the_next_run_goes_on(
     assert publish(folder).file_count == 3
 
 
+@pytest.mark.slow
 def test_files_of_a_revision_are_recorded_in_few_statements(tmp_path: Path) -> None:
     for number in range(300):
         write(tmp_path / "many" / f"model_part-0-shard{number}.pt", b"%d" % number)

@@ -336,6 +336,7 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's counters are Linux's")
 def test_memory_stays_flat_however_large_the_blob(store: Path) -> None:
     small, large = sparse(store, 8 * MB), sparse(store, 384 * MB)

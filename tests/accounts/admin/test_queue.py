@@ -221,6 +221,7 @@ def page_of(application: Application) -> str:
     return reverse("admin:accounts_application_change", args=[application.pk])
 
 
+@pytest.mark.slow
 def test_two_thousand_applications_cost_as_many_queries_as_two(
     desk: Client, gated_tier: Tier, reviewer: User
 ) -> None:

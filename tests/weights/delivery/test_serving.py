@@ -290,6 +290,7 @@ def test_nobody_is_told_to_wait_for_ever(clock: mock.Mock) -> None:
     assert slots.wait() == bodies.LONGEST_WAIT
 
 
+@pytest.mark.slow
 def test_a_response_dropped_without_being_closed_gives_its_place_back() -> None:
     release = bodies.slots.take()
     assert release is not None

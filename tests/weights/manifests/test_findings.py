@@ -49,6 +49,7 @@ def test_a_folder_with_a_gap_is_refused_before_a_byte_is_stored(
     assert not Blob.objects.exists()
 
 
+@pytest.mark.slow
 def test_it_is_published_when_somebody_says_so_and_keeps_what_was_found(
     manage: Callable[..., str], folder: Path, store: Path
 ) -> None:
@@ -59,6 +60,7 @@ def test_it_is_published_when_somebody_says_so_and_keeps_what_was_found(
     assert event.details["findings"] == ["shard_duplicate", "shard_missing"]
 
 
+@pytest.mark.slow
 def test_findings_are_printed_beside_the_id(folder: Path, store: Path) -> None:
     (folder / "model-00002-of-00003.bin").write_bytes(SHARD[::-1])
     out, err = StringIO(), StringIO()
@@ -68,6 +70,7 @@ def test_findings_are_printed_beside_the_id(folder: Path, store: Path) -> None:
     assert "error:" not in err.getvalue()
 
 
+@pytest.mark.slow
 def test_a_sound_folder_has_been_looked_at_and_nothing_was_found(
     manage: Callable[..., str], folder: Path, store: Path
 ) -> None:
