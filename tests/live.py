@@ -14,9 +14,11 @@ from urllib.request import urlopen
 from django.db import connection
 
 from portal import processes
-from tests import services
+from tests import forked, services
 
 ROOT = Path(__file__).resolve().parents[1]
+#: The environment of the suite, before a test sets anything in it.
+_OUTER = dict(os.environ)
 
 
 @dataclass
@@ -26,12 +28,15 @@ class Portal:
     url: str
     environment: dict[str, str]
     folder: Path
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, services.Process] = field(default_factory=dict)
 
     def manage(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         """Run a manage.py command against this portal; the caller judges its exit code."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        if _can_fork(command, self.environment):
+            return forked.run(command, self.environment, ROOT, text, timeout=300)
         return subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            command,
             input=text,
             env=self.environment,
             cwd=ROOT,
@@ -51,7 +56,8 @@ class Portal:
         address = urlsplit(self.url).netloc
         command = self._web(address) if name == "web" else processes.worker()
         log = self.folder / f"{name}.log"
-        self.processes[name] = services.start(command, log, self.environment, ROOT)
+        start = forked.start if _can_fork(command, self.environment) else services.start
+        self.processes[name] = start(command, log, self.environment, ROOT)
 
     def _web(self, address: str) -> list[str]:
         """The numbers are those of the child's environment, not of this process."""
@@ -80,7 +86,8 @@ class Portal:
     def _ping(self) -> str:
         from portal.celery import app
 
-        return str(app.control.ping(timeout=0.5))
+        # The first answer is enough; without `limit` it would wait for others until the timeout.
+        return str(app.control.broadcast("ping", reply=True, timeout=0.5, limit=1))
 
     def _answers(self) -> bool:
         try:
@@ -112,9 +119,15 @@ def portal(
             running.kill(name)
 
 
-def environment(url: str, storage: str) -> dict[str, str]:
+def _can_fork(command: list[str], environment_: dict[str, str]) -> bool:
+    forked.start_server(environment("http://127.0.0.1:1", "file:///dev/null/none", _OUTER))
+    return forked.can_run(command, environment_)
+
+
+def environment(url: str, storage: str, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What a process needs to act on the database of this test."""
-    return os.environ | {
+    return {
+        **outer,
         "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
         "DATABASE_URL": database_url(),
         "WEIGHTS_STORAGE": storage,

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import psycopg
@@ -39,6 +40,21 @@ LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
 #: Of the system, since tests make the usual one begin anew.
 _CHANCE = random.SystemRandom()
 _GIVEN: set[int] = set()
+
+
+class Process(Protocol):
+    """A child of the suite, however it was started."""
+
+    args: Any
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -101,7 +117,7 @@ def start(
     return process
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: Process) -> None:
     """Kill the process and everything it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)

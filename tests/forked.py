@@ -1,0 +1,186 @@
+"""Python programs that start by a fork: the imports, some 1.5 s of CPU, are done once for all.
+
+A child is the same program as a fresh interpreter would run: gunicorn, Celery or manage.py, with
+its own session, environment, folder and output, and settings read anew from that environment.
+Only names of `MAY_DIFFER` may differ from the environment that the server was started with:
+`can_run` says whether that is so.
+"""
+
+import atexit
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing import forkserver, get_context
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from django.conf import empty, settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.db import connections
+
+from tests import services
+
+#: Names that no module reads while it is imported, except those of the settings.
+MAY_DIFFER = {
+    *("ACCEL_LOCATION", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE", "DOWNLOADS_AT_ONCE"),
+    *("PUBLIC_URL", "RATE_LIMITS", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL"),
+    *("TRUSTED_PROXIES", "WEB_THREADS", "WEB_WORKERS", "WEIGHTS_STORAGE"),
+    *("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_SECRET_ACCESS_KEY"),
+    *("PYTEST_CURRENT_TEST",),
+}
+
+_CONTEXT = get_context("forkserver")
+_started_with: dict[str, str] = {}
+
+
+class Forked:
+    """A child of the fork server, with the part of `subprocess.Popen` that the suite uses."""
+
+    def __init__(
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        files: tuple[str, str, str],
+    ) -> None:
+        """Run `command` with stdin, stdout and stderr as the files so named."""
+        self.args = command
+        self._process = _CONTEXT.Process(
+            target=_become, args=(command[1:], dict(environment), str(folder), files)
+        )
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; its exit code."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self._process.exitcode
+
+    def send_signal(self, sig: int, /) -> None:
+        os.kill(self.pid, sig)
+
+
+def start_server(environment: Mapping[str, str]) -> None:
+    """Start the one that forks, unless it runs."""
+    if _started_with:
+        return
+    _started_with.update(_fixed(environment))
+    _CONTEXT.set_forkserver_preload(["tests.preloaded"])
+    names = {
+        "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    with patch.dict(os.environ, _started_with | names, clear=True):
+        forkserver.ensure_running()
+
+
+def can_run(command: list[str], environment: Mapping[str, str]) -> bool:
+    """Whether a fork can run this Python program in this environment."""
+    return command[0] == sys.executable and _fixed(environment) == _started_with
+
+
+def start(command: list[str], log: Path, environment: dict[str, str], folder: Path) -> Forked:
+    """Start it in the way of `services.start`."""
+    log.touch()
+    child = Forked(command, environment, folder, (os.devnull, str(log), str(log)))
+    atexit.register(services.stop, child)
+    return child
+
+
+def run(
+    command: list[str], environment: Mapping[str, str], folder: Path, text: str, timeout: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run it to its end, as `subprocess.run` does with `capture_output`."""
+    with tempfile.TemporaryDirectory() as place:
+        names = [Path(place) / name for name in ("stdin", "stdout", "stderr")]
+        for path in names:
+            path.write_text(text if path.name == "stdin" else "")
+        child = Forked(command, environment, folder, (str(names[0]), str(names[1]), str(names[2])))
+        try:
+            code = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            raise
+        return subprocess.CompletedProcess(
+            command, code, names[1].read_text(), names[2].read_text()
+        )
+
+
+def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in MAY_DIFFER}
+
+
+# -- in the child -------------------------------------------------------------------------
+
+
+def _become(
+    arguments: list[str], environment: dict[str, str], folder: str, files: tuple[str, str, str]
+) -> None:
+    assert "tests.preloaded" in sys.modules, "the fork server could not import the portal"
+    os.setsid()
+    _open_standard_files(files)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    _read_settings_anew()
+    _run(arguments)
+
+
+def _open_standard_files(files: tuple[str, str, str]) -> None:
+    """Both stdout and stderr append, so that they may be one file."""
+    for number, name in enumerate(files):
+        opened = os.open(name, os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = os.fdopen(0, "r", closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+
+
+def _read_settings_anew() -> None:
+    """Load the settings of this environment, and let Django drop what it derived from others."""
+    before = _values()
+    for name in [name for name in sys.modules if name.startswith("portal.settings.")]:
+        del sys.modules[name]
+    settings._wrapped = empty
+    connections._settings, _ = None, connections.__dict__.pop("settings", None)
+    with suppress(ImproperlyConfigured):  # for the program itself to meet and to tell
+        for name, value in _values().items():
+            if before.get(name, empty) != value and name != "DATABASES":
+                setting_changed.send(sender=type(settings), setting=name, value=value, enter=True)
+
+
+def _values() -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
+
+
+def _run(arguments: list[str]) -> None:
+    """What the interpreter does with its command line."""
+    while arguments[0] == "-W":
+        action, _, message = arguments[1].partition(":")
+        warnings.filterwarnings(action, message)  # type: ignore[arg-type]
+        arguments = arguments[2:]
+    if arguments[0] == "-m":
+        sys.argv = arguments[1:]
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = arguments
+        runpy.run_path(arguments[0], run_name="__main__")

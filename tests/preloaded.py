@@ -1,0 +1,29 @@
+"""What the fork server of tests/forked.py has imported before it forks: the portal, set up.
+
+Rendering, the database, the cache and the broker are left alone, since a child could not share
+their connections.
+"""
+
+import os
+
+import celery.bin.celery
+import celery.bin.worker
+import celery.concurrency.thread
+import celery.worker.components
+import celery.worker.consumer  # noqa: F401
+import django
+import django.test.signals
+import gunicorn.app.wsgiapp  # noqa: F401
+import kombu.transport.redis  # noqa: F401
+
+django.setup()
+
+import portal.celery  # noqa: E402
+import portal.chunked  # noqa: E402
+import portal.plain_heads  # noqa: E402
+import portal.settings_record  # noqa: E402
+import portal.urls  # noqa: E402
+import portal.web_worker  # noqa: E402, F401
+import weights.storage.s3  # noqa: E402, F401
+
+assert len(os.listdir("/proc/self/task")) == 1, "a thread would not survive the fork"  # noqa: PTH208
