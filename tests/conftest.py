@@ -26,6 +26,8 @@ from tests.front import Front, front
 from tests.live import Portal
 from weights.storage import blob_storage
 
+pytest_plugins = ["tests.processes"]
+
 MISSING = "a program that these tests need is missing"
 LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
 

@@ -2,17 +2,15 @@
 
 A child is the same program as a fresh interpreter would run: gunicorn, Celery or manage.py, with
 its own session, environment, folder and output, and settings read anew from that environment.
-Only names of `MAY_DIFFER` may differ from the environment that the server was started with:
-`can_run` says whether that is so.
+Only names of `MAY_DIFFER`, and the database of one kind, may differ from the environment that
+the server was started with: `can_run` says whether that is so.
 """
 
 import atexit
 import os
 import runpy
-import signal
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +18,7 @@ from multiprocessing import forkserver, get_context
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 from django.conf import empty, settings
 from django.core.exceptions import ImproperlyConfigured
@@ -34,7 +33,7 @@ MAY_DIFFER = {
     *("PUBLIC_URL", "RATE_LIMITS", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL"),
     *("TRUSTED_PROXIES", "WEB_THREADS", "WEB_WORKERS", "WEIGHTS_STORAGE"),
     *("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_SECRET_ACCESS_KEY"),
-    *("PYTEST_CURRENT_TEST",),
+    *("DJANGO_ALLOW_ASYNC_UNSAFE", "PYTEST_CURRENT_TEST"),
 }
 
 _CONTEXT = get_context("forkserver")
@@ -74,7 +73,8 @@ class Forked:
         return self._process.exitcode
 
     def send_signal(self, sig: int, /) -> None:
-        os.kill(self.pid, sig)
+        if self.poll() is None:
+            os.kill(self.pid, sig)
 
 
 def start_server(environment: Mapping[str, str]) -> None:
@@ -87,7 +87,7 @@ def start_server(environment: Mapping[str, str]) -> None:
         "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
-    with patch.dict(os.environ, _started_with | names, clear=True):
+    with patch.dict(os.environ, {**environment, **names}, clear=True):
         forkserver.ensure_running()
 
 
@@ -104,28 +104,9 @@ def start(command: list[str], log: Path, environment: dict[str, str], folder: Pa
     return child
 
 
-def run(
-    command: list[str], environment: Mapping[str, str], folder: Path, text: str, timeout: float
-) -> "subprocess.CompletedProcess[str]":
-    """Run it to its end, as `subprocess.run` does with `capture_output`."""
-    with tempfile.TemporaryDirectory() as place:
-        names = [Path(place) / name for name in ("stdin", "stdout", "stderr")]
-        for path in names:
-            path.write_text(text if path.name == "stdin" else "")
-        child = Forked(command, environment, folder, (str(names[0]), str(names[1]), str(names[2])))
-        try:
-            code = child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            raise
-        return subprocess.CompletedProcess(
-            command, code, names[1].read_text(), names[2].read_text()
-        )
-
-
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name not in MAY_DIFFER}
+    fixed = {name: value for name, value in environment.items() if name not in MAY_DIFFER}
+    return fixed | {"DATABASE_URL": urlsplit(environment["DATABASE_URL"]).scheme}
 
 
 # -- in the child -------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -21,6 +22,63 @@ ROOT = Path(__file__).resolve().parents[1]
 _OUTER = dict(os.environ)
 
 
+@dataclass(frozen=True)
+class Files:
+    """The standard files of a command."""
+
+    stdin: Path
+    stdout: Path
+    stderr: Path
+
+    @classmethod
+    def made(cls, text: str) -> "Files":
+        place = Path(tempfile.mkdtemp(prefix="command-", dir=os.environ["TEST_FOLDER"]))
+        made = cls(place / "stdin", place / "stdout", place / "stderr")
+        for path in (made.stdin, made.stdout, made.stderr):
+            path.write_text(text if path == made.stdin else "")
+        return made
+
+    def spawn(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Start an interpreter of its own on them."""
+        with ExitStack() as opened:
+            return subprocess.Popen(
+                command,
+                stdin=opened.enter_context(self.stdin.open("rb")),
+                stdout=opened.enter_context(self.stdout.open("wb")),
+                stderr=opened.enter_context(self.stderr.open("wb")),
+                start_new_session=True,
+                env=environment,
+                cwd=ROOT,
+            )
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        return str(self.stdin), str(self.stdout), str(self.stderr)
+
+
+@dataclass
+class Command:
+    """A running command of manage.py."""
+
+    process: services.Process
+    files: Files
+
+    def kill(self) -> int:
+        """End it at once; its exit code, which is another if it had ended by itself."""
+        services.stop(self.process)
+        return self.process.wait()
+
+    def finish(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Wait for its end; what it printed."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        output, errors = self.files.stdout.read_text(), self.files.stderr.read_text()
+        return subprocess.CompletedProcess(self.process.args, code, output, errors)
+
+
 @dataclass
 class Portal:
     """A running portal: its address, its processes by name, and what its commands need."""
@@ -32,19 +90,15 @@ class Portal:
 
     def manage(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         """Run a manage.py command against this portal; the caller judges its exit code."""
+        return self.begin(*arguments, text=text).finish()
+
+    def begin(self, *arguments: str, text: str = "") -> "Command":
+        """Start a manage.py command; the caller waits for its end, or kills it."""
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        files = Files.made(text)
         if _can_fork(command, self.environment):
-            return forked.run(command, self.environment, ROOT, text, timeout=300)
-        return subprocess.run(
-            command,
-            input=text,
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+            return Command(forked.Forked(command, self.environment, ROOT, files.names), files)
+        return Command(files.spawn(command, self.environment), files)
 
     def log(self, name: str) -> str:
         """What the process `web` or `worker` has written so far."""

@@ -86,7 +86,7 @@ def free_port() -> int:
 
 
 def wait_until(
-    answers: Callable[[], bool], what: str, *, seconds: float = 60, pause: float = 0.05
+    answers: Callable[[], bool], what: str, *, seconds: float = 120, pause: float = 0.05
 ) -> None:
     """Return when `answers` does; fail with the name of what never came."""
     deadline = time.monotonic() + seconds
@@ -121,8 +121,8 @@ def stop(process: Process) -> None:
     """Kill the process and everything it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    except ProcessLookupError:  # it has ended, or a fork has no group of its own yet
+        process.send_signal(signal.SIGKILL)
     process.wait()
 
 

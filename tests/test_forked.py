@@ -9,7 +9,7 @@ import pytest
 from tests import forked, live
 from tests.live import ROOT, Portal
 
-pytestmark = [pytest.mark.one_database, pytest.mark.django_db]
+pytestmark = [pytest.mark.one_database, pytest.mark.processes, pytest.mark.django_db]
 
 DIFFERENT = {
     "ACCEL_LOCATION": "/elsewhere/",

@@ -2,10 +2,7 @@
 
 import json
 import os
-import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from hashlib import sha256
@@ -92,7 +89,7 @@ def databases() -> int:
 
 def no_database_is_left() -> None:
     """Those of drills that run beside this one, in the same server, go by themselves."""
-    wait_until(lambda: databases() == 0, "the end of every drill's database", seconds=60)
+    wait_until(lambda: databases() == 0, "the end of every drill's database")
 
 
 # -- a good backup --------------------------------------------------------------------------
@@ -292,21 +289,20 @@ def test_a_manifest_that_was_changed_in_the_database_is_named(
 # -- interrupted, refused -------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_a_killed_backup_is_finished_by_the_next_and_leaves_no_half_one(
-    store: Path, folder: Path, manage: Manage, capsys: pytest.CaptureFixture[str]
+    store: Path,
+    folder: Path,
+    tmp_path: Path,
+    manage: Manage,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     factories.published("acme/many", files={f"{n}.bin": os.urandom(40_000) for n in range(60)})
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "backup", str(folder)],
-        env=live.environment("http://127.0.0.1:1", f"file://{store}"),
-        cwd=live.ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    environment = live.environment("http://127.0.0.1:1", f"file://{store}")
+    running = live.Portal("", environment, tmp_path).begin("backup", str(folder))
     kept = folder / "blobs"
     services.wait_until(lambda: len(list(kept.glob("*/*/*"))) > 5, "blobs", pause=0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    running.kill()
     finished = list(folder.glob("2*Z"))
     capsys.readouterr()
     if not finished:  # it was killed at work, and not after it

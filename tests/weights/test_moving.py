@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from pytest_django import Settings
 
 from accounts.models import User
 from tests import factories, live, s3, services
-from tests.live import ROOT
 from weights import moving, quarantine
 from weights.models import Blob
 from weights.storage import store_at
@@ -190,29 +187,22 @@ def test_what_is_no_store_is_refused_in_a_sentence(
 
 
 def test_a_kill_leaves_nothing_half_and_the_next_run_does_the_rest(
-    transactional_db: None, store: Path, bucket: str, manage: Manage
+    transactional_db: None, store: Path, bucket: str, manage: Manage, tmp_path: Path
 ) -> None:
     factories.tier("open")
     files = {f"{number}.bin": os.urandom(1 << 20) * 12 for number in range(6)}
     factories.published("acme/big", files=files)
-    arguments = [sys.executable, "manage.py", "migrate_storage", f"file://{store}", bucket]
     environment = live.environment("http://127.0.0.1:1", f"file://{store}")
-    running = subprocess.Popen(
-        arguments,
-        cwd=ROOT,
-        env=environment | {"S3_ENDPOINT_URL": store_at(bucket).client.meta.endpoint_url},  # type: ignore[attr-defined]
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    first = Blob.objects.order_by("pk").first()
-    assert first is not None
+    endpoint = {"S3_ENDPOINT_URL": store_at(bucket).client.meta.endpoint_url}  # type: ignore[attr-defined]
+    mover = live.Portal("", environment | endpoint, tmp_path)
+    running = mover.begin("migrate_storage", f"file://{store}", bucket)
+    first = Blob.objects.earliest("pk").sha256
     services.wait_until(
-        lambda: store_at(bucket).size(first.sha256) is not None or running.poll() is not None,
+        lambda: store_at(bucket).size(first) is not None or running.process.poll() is not None,
         "the first blob",
         pause=0.01,
     )
-    running.send_signal(signal.SIGKILL)
-    assert running.wait() == -signal.SIGKILL
+    assert running.kill() == -signal.SIGKILL
     arrived = len(content_of(bucket))
     assert 1 <= arrived < len(files)
     said = manage("migrate_storage", f"file://{store}", bucket)
