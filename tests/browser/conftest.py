@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests import tools
 
 HERE = Path(__file__).parent
+#: For a page to do what is expected of it: more than it takes on a busy machine.
+MILLISECONDS = 90_000
+expect.set_options(timeout=MILLISECONDS)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -21,30 +24,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.needs("chromium"))
 
 
-@pytest.fixture
-def open_browser() -> Iterator[Callable[..., BrowserContext]]:
-    """A window of its own: `open_browser(width=390, dark=True)`; further options are Playwright's.
+@pytest.fixture(scope="package")
+def _browser() -> Iterator[Browser]:
+    """One for all tests of this folder, each of which opens windows that share nothing.
 
-    Call it after the test's rows are made: while Playwright runs, its event loop keeps Django
-    from using the database in this thread.
+    While Playwright runs, its event loop is the one of this thread. Django then refuses the
+    database unless it is told that nothing here is asynchronous.
     """
     path = str(tools.find("chromium"))
-    with ExitStack() as running:
-        started: list[Browser] = []
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as driver:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
-        def browser() -> Browser:
-            if not started:
-                driver = running.enter_context(sync_playwright())
-                args = ["--no-sandbox"]
-                started.append(driver.chromium.launch(executable_path=path, args=args))
-                running.callback(started[0].close)
-            return started[0]
+
+@pytest.fixture
+def open_browser(_browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Open a window: `open_browser(width=390, dark=True)`; further options are Playwright's."""
+    with ExitStack() as opened:
 
         def window(*, width: int = 1440, dark: bool = False, **options: Any) -> BrowserContext:
-            return browser().new_context(
+            context = _browser.new_context(
                 viewport={"width": width, "height": 900},
                 color_scheme="dark" if dark else "light",
                 **options,
             )
+            context.set_default_timeout(MILLISECONDS)
+            opened.callback(context.close)
+            return context
 
         yield window

@@ -1,21 +1,18 @@
 """One person's way in a real browser: apply, change what was asked, two approvals, download, end.
 
 The web server and the worker are processes of their own; the file is fetched by the link that
-was mailed. What the pages do is read back from the database in another thread, since
-Playwright's event loop keeps this one from it.
+was mailed. What the pages do is read back from the database.
 """
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import requests
 from django.conf import settings as portal_settings
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 
@@ -28,22 +25,8 @@ from tests.services import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 
-T = TypeVar("T")
 README = b"# Small\n"
 PLAN = "Two people of the group, on an encrypted volume; deleted within a month of the end."
-
-
-def rows(ask: Callable[[], T]) -> T:
-    """What a question to the database answers, asked in a thread without an event loop."""
-
-    def asked() -> T:
-        try:
-            return ask()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asked).result()
 
 
 @dataclass
@@ -102,18 +85,18 @@ def test_from_the_form_through_two_approvals_to_the_bytes_and_to_the_end_of_acce
 ) -> None:
     resolve = f"{people.url}/acme/small/resolve/main/README.md"
     _apply(people)
-    review = rows(lambda: f"/admin/accounts/application/{Application.objects.get().pk}/change/")
+    review = f"/admin/accounts/application/{Application.objects.get().pk}/change/"
     _return(people, review)
     _answer_and_submit_again(people)
     _approve(people.first, people.url + review)
-    assert rows(_status) == "in_review"
+    assert _status() == "in_review"
     assert _refusal(people, resolve) == "in_review"
     _approve(people.second, people.url + review)
-    assert rows(_status) == "approved"
-    address = rows(_mailed_address)
-    assert requests.get(f"{address}README.md", timeout=10).content == README
+    assert _status() == "approved"
+    address = _mailed_address()
+    assert requests.get(f"{address}README.md", timeout=60).content == README
     _revoke(people)
-    after = requests.get(f"{address}README.md", timeout=10)
+    after = requests.get(f"{address}README.md", timeout=60)
     assert (after.status_code, after.headers["X-Refusal-Code"]) == (403, "revoked")
     assert _refusal(people, resolve) == "revoked"
 
