@@ -1,7 +1,6 @@
 """Sign-in elsewhere is there only with its keys, and never opens an account by address alone."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,10 +12,11 @@ from django.test import Client
 from accounts import orcid
 from accounts.models import OutgoingMail, User
 from portal import env
-from tests import factories
+from tests import factories, live
 from tests.live import Portal
 from tests.provider import CLIENT, SECRET, Provider, provider
 from tests.visitor import Visitor
+from weights.storage.files import FileStorage
 
 pytestmark = pytest.mark.one_database
 
@@ -24,22 +24,41 @@ HERS = {"email": "ada@example.org", "primary": True, "verified": True}
 ADA = {"id": 1815, "login": "ada", "name": "Ada Lovelace"}
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[Provider]:
+@pytest.fixture(scope="module")
+def _elsewhere() -> Iterator[Provider]:
     with provider() as running:
         yield running
 
 
-@pytest.fixture
-def portal(store: Path, start_portal: Callable[..., Portal], elsewhere: Provider) -> Portal:
+@pytest.fixture(scope="module")
+def _portal(
+    _collected_static: None, _elsewhere: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Portal]:
     """A portal with the keys of all three; GitHub and ORCID are the stand-in."""
     keys = {
         f"{name}_CLIENT_{kind}": value
         for name in ("ORCID", "GITHUB", "GOOGLE")
         for kind, value in (("ID", CLIENT), ("SECRET", SECRET))
     }
-    urls = {"ORCID_URL": elsewhere.url, "GITHUB_URL": elsewhere.url}
-    return start_portal(settings_=keys | urls)
+    urls = {"ORCID_URL": _elsewhere.url, "GITHUB_URL": _elsewhere.url}
+    folder = tmp_path_factory.mktemp("social")
+    FileStorage(folder / "blobs").set_up()
+    storage = f"file://{folder}/blobs"
+    with live.portal(folder, storage, worker=False, settings=keys | urls) as running:
+        yield running
+
+
+@pytest.fixture
+def elsewhere(_elsewhere: Provider) -> Provider:
+    """The stand-in, which remembers nothing of the test before."""
+    vars(_elsewhere).update(vars(Provider(_elsewhere.url)))
+    return _elsewhere
+
+
+@pytest.fixture
+def portal(transactional_db: None, _portal: Portal) -> Portal:
+    """The same web server for each test, on rows of its own."""
+    return _portal
 
 
 def go(portal: Portal, name: str) -> Visitor:
@@ -140,7 +159,7 @@ def test_the_form_may_lead_to_its_provider_and_no_other_page_may(portal: Portal)
     assert "form-action 'self' https://accounts.google.com;" in f"{policy};"
     token = visitor.session.cookies["csrftoken"]
     sent = visitor.session.post(
-        visitor.page.url, data={"csrfmiddlewaretoken": token}, allow_redirects=False, timeout=30
+        visitor.page.url, data={"csrfmiddlewaretoken": token}, allow_redirects=False, timeout=60
     )
     leads_to = urlsplit(sent.headers["Location"])
     assert (leads_to.scheme, leads_to.netloc) == ("https", "accounts.google.com")
@@ -161,6 +180,6 @@ def test_a_provider_that_fails_and_an_answer_that_was_made_up_break_nothing(
     for query in ("", "?code=x", "?code=x&state=y", "?error=access_denied", "?state=%00&code=%ff"):
         for name in ("github", "orcid", "google"):
             address = f"{portal.url}/accounts/{name}/login/callback/{query}"
-            answer = Visitor(portal.url).session.get(address, timeout=30)
+            answer = Visitor(portal.url).session.get(address, timeout=60)
             assert answer.status_code < 500, address
     assert not User.objects.exists()
