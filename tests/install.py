@@ -45,7 +45,7 @@ class Install:
         small = {"WEB_WORKERS": "1", "WEB_THREADS": "16", "DOWNLOADS_AT_ONCE": "8"}
         return kept | names | small | self.settings
 
-    def start(self, *options: str, within: float = 120) -> float:
+    def start(self, *options: str, within: float = 300) -> float:
         """Start it and wait for `Ready:`; the seconds that took."""
         begun = time.monotonic()
         self.launch(*options)
@@ -64,13 +64,13 @@ class Install:
         """Ask it to end; its exit code."""
         assert self.parent is not None
         self.parent.send_signal(number)
-        return self.parent.wait(timeout=40)
+        return self.parent.wait(timeout=120)
 
     def refused(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Start one that is expected to end by itself."""
         command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
         return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=300
         )
 
     @property
@@ -140,4 +140,4 @@ def made_in(folder: Path, log: Path | None = None, **settings: str) -> Iterator[
     finally:
         if made.parent and made.parent.poll() is None:
             made.stop()
-        services.wait_until(lambda: not made.processes(), "the end of every child", seconds=10)
+        services.wait_until(lambda: not made.processes(), "the end of every child")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -10,20 +11,20 @@ from typing import Any
 from tests.install import Install
 
 
-def due(install: Install) -> dict[str, int]:
-    """How many rows still wait for somebody to act on them, by kind; empty when all is done."""
-    waiting: dict[str, int] = _ask(install, "tell_due")
-    return {kind: count for kind, count in waiting.items() if count}
+def left_after(install: Install, seconds: float) -> dict[str, int]:
+    """Return once all is done, or what still waits then: how many rows of each kind."""
+    left: dict[str, int] = _ask(install, f"tell_left_after({seconds})")
+    return left
 
 
 def everything(install: Install) -> dict[str, Any]:
     """All that the checks compare with what the jobs have seen."""
-    told: dict[str, Any] = _ask(install, "tell_everything")
+    told: dict[str, Any] = _ask(install, "tell_everything()")
     return told
 
 
 def _ask(install: Install, question: str) -> Any:
-    code = f"from tests.chaos import records; records.{question}()"
+    code = f"from tests.chaos import records; records.{question}"
     done = install.manage("shell", "-v0", "-c", code)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -32,7 +33,15 @@ def _ask(install: Install, question: str) -> Any:
 # -- inside the install ---------------------------------------------------------------------
 
 
-def tell_due() -> None:
+def tell_left_after(seconds: float) -> None:
+    """Look each second, for so long, whether a row still waits for somebody."""
+    until = time.monotonic() + seconds
+    while (left := _left()) and time.monotonic() < until:
+        time.sleep(1)
+    json.dump(left, sys.stdout)
+
+
+def _left() -> dict[str, int]:
     """Rows are the memory, so rows are counted, not what the broker holds.
 
     Tasks that a killed worker had taken stay in the broker, unacknowledged, until
@@ -46,19 +55,17 @@ def tell_due() -> None:
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
     signed = ManifestSignature.objects.values("revision")
     last = SealBatch.objects.order_by("number").last()
-    json.dump(
-        {
-            "mails": OutgoingMail.objects.filter(state=OutgoingMail.State.QUEUED).count(),
-            "blobs": Blob.objects.awaiting_result().count(),
-            "revisions": Revision.objects.awaiting_verification().count(),
-            "links": CheckpointLink.objects.filter(state=CheckpointLink.State.QUEUED).count(),
-            "grants without a link": approved.filter(checkpoint_links=None).count(),
-            "manifests": Revision.objects.visible().exclude(pk__in=signed).count(),
-            "recalls": Recall.objects.filter(told_at=None).count(),
-            "rows without a seal": waiting.oldest(last)[0],
-        },
-        sys.stdout,
-    )
+    counts = {
+        "mails": OutgoingMail.objects.filter(state=OutgoingMail.State.QUEUED).count(),
+        "blobs": Blob.objects.awaiting_result().count(),
+        "revisions": Revision.objects.awaiting_verification().count(),
+        "links": CheckpointLink.objects.filter(state=CheckpointLink.State.QUEUED).count(),
+        "grants without a link": approved.filter(checkpoint_links=None).count(),
+        "manifests": Revision.objects.visible().exclude(pk__in=signed).count(),
+        "recalls": Recall.objects.filter(told_at=None).count(),
+        "rows without a seal": waiting.oldest(last)[0],
+    }
+    return {kind: count for kind, count in counts.items() if count}
 
 
 def tell_everything() -> None:

@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery
+from django.core.management import CommandError, call_command
+from kombu.exceptions import OperationalError
+from pytest_django import Settings
+from redis import RedisError
 
 from accounts.roles import Role
+from portal.embedded import broker_url
 from tests import proc, services
 from tests.install import Install, made_in
 
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 #: They share one running install, so they belong into one process of the suite.
 together = pytest.mark.xdist_group("quickstart")
 
@@ -86,9 +92,9 @@ def processes(install: Install) -> list[tuple[str, int]]:
 def test_a_killed_child_is_started_again(running: Install, name: str) -> None:
     killed = running.child(name)
     os.kill(killed, signal.SIGKILL)
-    services.wait_until(lambda: running.child(name) != killed, f"a new {name}", seconds=15)
-    services.wait_until(running.answers, "the web server", seconds=15)
-    services.wait_until(lambda: _worker_answers(running), "the worker", seconds=30, pause=0.5)
+    services.wait_until(lambda: running.child(name) != killed, f"a new {name}")
+    services.wait_until(running.answers, "the web server")
+    services.wait_until(lambda: _worker_answers(running), "the worker", pause=0.5)
     assert f"{name}: started again, process {running.child(name)}" in running.said
 
 
@@ -97,7 +103,7 @@ def test_commands_work_while_the_broker_is_dead(running: Install) -> None:
     os.kill(running.child("broker"), signal.SIGKILL)
     made = running.manage("create_account", "mira", "mira@example.org", "--role", "reviewer")
     assert made.returncode == 0, made.stderr
-    services.wait_until(lambda: _worker_answers(running), "the worker", seconds=30, pause=0.5)
+    services.wait_until(lambda: _worker_answers(running), "the worker", pause=0.5)
 
 
 @together
@@ -111,50 +117,56 @@ def test_a_second_instance_on_the_same_folder_is_refused(running: Install) -> No
 
 
 def _worker_answers(install: Install) -> bool:
-    question = "from portal import celery_app; print(celery_app.control.ping(timeout=1))"
-    return "pong" in install.manage("shell", "-v0", "-c", question).stdout
+    try:
+        with Celery(broker=broker_url(install.data_dir)) as app:
+            return bool(app.control.broadcast("ping", reply=True, timeout=1, limit=1))
+    except (OperationalError, RedisError):  # no broker yet, or the one that was killed
+        return False
 
 
 # -- how it ends, and starts again --------------------------------------------------------
 
 
-def test_stopped_and_started_again_it_has_the_same_data_and_is_quick(install: Install) -> None:
-    install.start("--no-demo")
+def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
+    install: Install,
+) -> None:
+    install.data_dir = install.data_dir.with_name(("a long name " * 8).strip())
+    first = install.start("--no-demo")
+    assert install.answers()
     before = install.query("SELECT password FROM accounts_user")
     keys = (install.data_dir / "keys.env").read_text()
     begun = time.monotonic()
     assert install.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < max(15, first)
     assert install.processes() == []
     stops = [line for line in install.said.splitlines() if line.endswith(": stopped")]
     assert stops == [f"{name}: stopped" for name in ("beat", "worker", "web", "broker")]
     assert install.manage("shell", "-v0", "-c", PRINT_ADDRESS).stdout.strip() == install.url
 
     seconds = install.start("--no-demo")
-    assert seconds < 20, "a warm start takes about four seconds on an idle machine"
+    # On a busy machine the first start, which also makes everything, says what is slow there.
+    assert seconds < max(20, first), "a warm start takes about four seconds on an idle machine"
     assert install.query("SELECT password FROM accounts_user") == before
     assert (install.data_dir / "keys.env").read_text() == keys
     assert "password:" not in install.said
+
+    # A killed parent takes every child with it.
+    assert install.parent is not None
+    os.kill(install.parent.pid, signal.SIGKILL)
+    install.parent.wait()
+    services.wait_until(lambda: install.processes() == [], "the end of every child")
+    install.start("--no-demo")
+    assert install.answers()
     assert install.stop(signal.SIGINT) == 0
     assert install.processes() == []
 
 
-def test_a_killed_parent_takes_every_child_with_it(install: Install) -> None:
-    install.start("--no-demo")
-    assert install.parent is not None
-    os.kill(install.parent.pid, signal.SIGKILL)
-    install.parent.wait()
-    services.wait_until(lambda: install.processes() == [], "the end of every child", seconds=10)
-    install.start("--no-demo")
-    assert install.answers()
-
-
 def test_the_demo_checkpoints_survive_a_kill_and_are_published_once_ever(install: Install) -> None:
     parent = install.launch()
-    services.wait_until(lambda: _blobs(install) > 40, "the first stored blobs", seconds=60)
+    services.wait_until(lambda: _blobs(install) > 40, "the first stored blobs", seconds=300)
     parent.kill()
     parent.wait()
-    services.wait_until(lambda: install.processes() == [], "the end of every child", seconds=10)
+    services.wait_until(lambda: install.processes() == [], "the end of every child")
 
     install.start()
     made = install.query("SELECT sha, file_count FROM weights_revision ORDER BY file_count")
@@ -163,7 +175,7 @@ def test_the_demo_checkpoints_survive_a_kill_and_are_published_once_ever(install
     services.wait_until(
         lambda: install.query("SELECT DISTINCT state FROM weights_revision") == [("visible",)],
         "the verification of the demo checkpoints",
-        seconds=90,
+        seconds=300,
         pause=0.5,
     )
     install.stop()
@@ -191,19 +203,16 @@ def test_a_busy_port_is_named_with_a_remedy_before_anything_is_made(install: Ins
     assert not (install.data_dir / "db.sqlite3").exists()
 
 
-@pytest.mark.parametrize("port", ["0", "70000", "x"])
-def test_a_port_that_cannot_be_is_refused(install: Install, port: str) -> None:
-    refused = install.refused("--port", port)
-    assert refused.returncode != 0
-    assert refused.stderr
-
-
-def test_a_folder_with_a_long_name_and_spaces_is_no_obstacle(install: Install) -> None:
-    install.data_dir = install.data_dir.with_name(("a long name " * 8).strip())
-    install.start("--no-demo")
-    assert install.answers()
-    assert install.stop() == 0
-    assert install.processes() == []
+@pytest.mark.parametrize(
+    ("port", "words"), [("0", "outside 1"), ("70000", "outside 1"), ("x", "invalid int value")]
+)
+def test_a_port_that_cannot_be_is_refused(
+    settings: Settings, tmp_path: Path, port: str, words: str
+) -> None:
+    settings.DATA_DIR = tmp_path
+    with pytest.raises(CommandError, match=words):
+        call_command("quickstart", "--port", port)
+    assert list(tmp_path.iterdir()) == []
 
 
 PRINT_ADDRESS = "from django.conf import settings; print(settings.PUBLIC_URL)"
