@@ -47,7 +47,7 @@ _OPENER: OpenerDirector = build_opener(_NoRedirect)
 def ask(request: Request) -> tuple[int, Any, bytes]:
     """Status, headers and body, whatever the status."""
     try:
-        with _OPENER.open(request, timeout=30) as answer:
+        with _OPENER.open(request, timeout=60) as answer:
             return answer.status, answer.headers, answer.read()
     except HTTPError as error:
         with error:

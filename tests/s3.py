@@ -74,7 +74,7 @@ class Store:
 
     def wait(self) -> None:
         """Write until a put works: the port opens before the volumes do."""
-        services.wait_until(self._takes_writes, "the S3 store", seconds=60, pause=0.2)
+        services.wait_until(self._takes_writes, "the S3 store", pause=0.2)
 
     def _takes_writes(self) -> bool:
         if self.process is not None and self.process.poll() is not None:

@@ -45,7 +45,7 @@ def await_older_transactions_elsewhere() -> None:
     """
     if connection.vendor == "postgresql":
         newest = _asked(_NEWEST)
-        wait_until(lambda: not _older(newest), "the end of older transactions", seconds=60)
+        wait_until(lambda: not _older(newest), "the end of older transactions")
 
 
 _NEWEST = """

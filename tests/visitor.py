@@ -74,7 +74,7 @@ class Visitor:
 
     def visit(self, path: str) -> str:
         """Open a page and return its text; any error status fails."""
-        self.page = self.session.get(urljoin(self.base, path), timeout=30)
+        self.page = self.session.get(urljoin(self.base, path), timeout=60)
         assert self.page.ok, f"{path}: {self.page.status_code}\n{self.page.text[:3000]}"
         return self.page.text
 
@@ -87,7 +87,7 @@ class Visitor:
             urljoin(self.page.url, form.action),
             data=sent,
             headers={"Referer": self.page.url},
-            timeout=30,
+            timeout=60,
         )
         assert self.page.ok, f"{button}: {self.page.status_code}\n{self.page.text[:3000]}"
         return self.page.text

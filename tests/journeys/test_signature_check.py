@@ -59,7 +59,7 @@ def verify(folder: Path, signature: Path, key: Path, *options: str) -> tuple[int
 
 
 def fetched(portal: Portal, path: str, into: Path) -> Path:
-    with urlopen(f"{portal.url}{path}", timeout=20) as answer:
+    with urlopen(f"{portal.url}{path}", timeout=60) as answer:
         into.write_bytes(answer.read())
     return into
 
@@ -177,7 +177,7 @@ def test_a_folder_filled_by_a_link_is_checked_with_the_links_own_signature(
     folder = tmp_path / "by-script"
     folder.mkdir()
     for name in ("download.sh", "model.sig", "manifest.json", "SHA256SUMS"):
-        (folder / name).write_bytes(urlopen(link + name, timeout=20).read())
+        (folder / name).write_bytes(urlopen(link + name, timeout=60).read())
     fetched_all = subprocess.run(
         ["sh", "download.sh"],
         cwd=folder,

@@ -116,9 +116,9 @@ def test_from_publishing_to_wget_and_back_to_refusal(portal: Portal, tmp_path: P
 
     visitor = _sign_up(portal)
     resolve = f"{portal.url}/acme/three/resolve/main/README.md"
-    assert visitor.session.get(resolve, timeout=10).headers["X-Refusal-Code"] == "no_application"
+    assert visitor.session.get(resolve, timeout=60).headers["X-Refusal-Code"] == "no_application"
     application = _apply(visitor)
-    assert visitor.session.get(resolve, timeout=10).headers["X-Refusal-Code"] == "in_review"
+    assert visitor.session.get(resolve, timeout=60).headers["X-Refusal-Code"] == "in_review"
     _approve(portal, application)
 
     mailed = re.search(r"'(http://\S+stubbed\.pt)'", _mail("checkpoint_link", "grace@uni.example"))
@@ -134,7 +134,7 @@ def test_from_publishing_to_wget_and_back_to_refusal(portal: Portal, tmp_path: P
     code, said = _wget(mailed[1].replace("stubbed.pt", "README.md"), fetched / "after")
     assert code == 8
     assert "403" in said
-    assert visitor.session.get(resolve, timeout=10).headers["X-Refusal-Code"] == "revoked"
+    assert visitor.session.get(resolve, timeout=60).headers["X-Refusal-Code"] == "revoked"
 
     told = list(AuditEvent.objects.order_by("pk").values_list("action", flat=True))
     story = ["revision.published", "application.submit", "application.approve", "grant.given"]

@@ -89,7 +89,7 @@ def test_a_command_says_it_in_a_line(command: list[str], tmp_path: Path) -> None
     nowhere = live.environment("http://127.0.0.1:1", f"file://{tmp_path}") | {
         "DATABASE_URL": f"sqlite:///{tmp_path}/no/such/folder.sqlite3"
     }
-    done = live.Portal("", nowhere, tmp_path).manage("create_token", "nobody")
+    done = live.Portal("", nowhere, tmp_path).manage(*command)
     assert done.returncode == 1
     assert done.stderr == (
         "the database does not answer: unable to open database file; "

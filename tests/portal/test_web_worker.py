@@ -14,7 +14,7 @@ from portal import processes
 from tests import services
 from tests.live import ROOT
 
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 
 #: The portal's own web server, in a hurry, around an application of three answers.
 LAUNCHER = """
@@ -23,7 +23,8 @@ import sys
 from gunicorn.app.wsgiapp import run
 from portal import web_worker
 
-web_worker.HEAD_SECONDS = web_worker.STALLED_SECONDS = web_worker.BODY_SECONDS = 1
+web_worker.HEAD_SECONDS = web_worker.BODY_SECONDS = 1
+web_worker.STALLED_SECONDS = 2  # a client that sleeps half a second may oversleep
 path = sys.argv.pop()
 
 def application(environ, start_response):
@@ -67,7 +68,7 @@ def server(large: Path) -> Iterator[tuple[str, int]]:
 
 def _answers(where: tuple[str, int]) -> bool:
     try:
-        with urlopen(f"http://{where[0]}:{where[1]}/", timeout=10) as answer:
+        with urlopen(f"http://{where[0]}:{where[1]}/", timeout=60) as answer:
             return bool(answer.read() == b"ok")
     except OSError:
         return False
@@ -96,7 +97,7 @@ def test_a_client_that_hangs_up_late_keeps_nobody_waiting(server: tuple[str, int
             request = "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
             late.enter_context(_ask(server, request))
         time.sleep(0.2)
-        assert _seconds_of_an_answer(server) < 1, "the plain worker waits two seconds for each"
+        assert _seconds_of_an_answer(server) < 5, "the plain worker takes two for each"
 
 
 @pytest.mark.requirement("WB-10")
@@ -112,7 +113,7 @@ def test_a_request_whose_head_never_ends_is_given_up(server: tuple[str, int]) ->
 
 
 def test_what_is_loaded_at_the_start_is_never_looked_at_again(server: tuple[str, int]) -> None:
-    with urlopen(f"http://{server[0]}:{server[1]}/collector", timeout=10) as answer:
+    with urlopen(f"http://{server[0]}:{server[1]}/collector", timeout=60) as answer:
         enabled, frozen = map(int, answer.read().split())
     assert enabled
     assert frozen > 10_000
@@ -128,7 +129,7 @@ def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
     began = time.monotonic()
     with _ask(server, "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf") as client:
         assert not _all_of(client).startswith(b"HTTP/1.1 200")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30, "the portal itself waits a minute"
 
 
 def test_who_sends_a_body_that_is_refused_unread_still_gets_the_answer(
@@ -136,7 +137,7 @@ def test_who_sends_a_body_that_is_refused_unread_still_gets_the_answer(
 ) -> None:
     length = 20 * 2**20
     head = f"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
-    with socket.create_connection(server, timeout=20) as client:
+    with socket.create_connection(server, timeout=60) as client:
         client.sendall(head.encode() + bytes(length))
         answer = _all_of(client)
         assert answer.endswith(b"\r\n\r\nok")
@@ -150,7 +151,7 @@ def test_a_client_that_takes_nothing_is_cut_off_and_the_file_closed(
 ) -> None:
     with _ask(server, "GET /large HTTP/1.1\r\nHost: here\r\n\r\n", room=4096) as client:
         services.wait_until(lambda: _readers_of(large) == 1, "the download", pause=0.2)
-        services.wait_until(lambda: _readers_of(large) == 0, "its end", seconds=20, pause=0.2)
+        services.wait_until(lambda: _readers_of(large) == 0, "its end", pause=0.2)
         assert len(_all_of(client)) < large.stat().st_size, "it was cut off and not finished"
 
 

@@ -13,7 +13,7 @@ from tests.services import wait_until
 
 
 def sealed_soon() -> None:
-    wait_until(lambda: rows.sealed() == rows.all_rows(), "the seal", seconds=10)
+    wait_until(lambda: rows.sealed() == rows.all_rows(), "the seal")
 
 
 def told_settings() -> set[str]:
@@ -31,7 +31,7 @@ def test_a_worker_seals_and_goes_on_after_a_kill(
     for number in range(30):
         rows.event(number)
     # Both kinds of process have said what they run with, which is sealed as well.
-    wait_until(lambda: {"web", "worker"} <= told_settings(), "the settings", seconds=60)
+    wait_until(lambda: {"web", "worker"} <= told_settings(), "the settings")
     sealed_soon()
     portal.kill("worker")
     for number in range(30):

@@ -225,7 +225,7 @@ def test_the_sealer_seals_within_a_second_and_stops_when_told() -> None:
     try:
         for number in range(3):
             rows.event(number)
-            wait_until(lambda: rows.sealed() == rows.all_rows(), "the seal", seconds=10)
+            wait_until(lambda: rows.sealed() == rows.all_rows(), "the seal")
     finally:
         running.stop()
     assert not running.is_alive()
@@ -252,7 +252,7 @@ def test_a_sealer_outlives_a_database_that_is_gone_and_a_fault_of_ours(
     running = Sealer(pause=0.05)
     running.start()
     try:
-        wait_until(lambda: bool(rows.sealed()), "the seal", seconds=10)
+        wait_until(lambda: bool(rows.sealed()), "the seal")
     finally:
         running.stop()
     assert len(failures) == 2

@@ -27,7 +27,7 @@ def ask(portal: Portal, path: str, *headers: str, method: str = "GET") -> Answer
     assert where.hostname
     assert where.port
     lines = [f"{method} {path} HTTP/1.1", f"Host: {where.netloc}", "Connection: close", *headers]
-    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = received.partition(b"\r\n\r\n")
