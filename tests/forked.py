@@ -20,10 +20,11 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from django.conf import empty, settings
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import connections
+from django.utils.functional import empty
 
 from tests import services
 
@@ -142,7 +143,9 @@ def _read_settings_anew() -> None:
     for name in [name for name in sys.modules if name.startswith("portal.settings.")]:
         del sys.modules[name]
     settings._wrapped = empty
-    connections._settings, _ = None, connections.__dict__.pop("settings", None)
+    # Read when first asked for, and kept by both names.
+    vars(connections).update(_settings=None)
+    vars(connections).pop("settings", None)
     with suppress(ImproperlyConfigured):  # for the program itself to meet and to tell
         for name, value in _values().items():
             if before.get(name, empty) != value and name != "DATABASES":

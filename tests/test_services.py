@@ -69,6 +69,16 @@ def test_a_real_portal_sees_the_rows_of_this_test(
     assert shown.stdout.strip() == "mira", shown.stderr
 
 
+def test_who_asks_for_a_server_is_marked_for_it(
+    s3_endpoint: str, request: pytest.FixtureRequest
+) -> None:
+    assert request.node.get_closest_marker("processes")
+
+
+def test_who_asks_for_the_database_alone_is_not(db: None, request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("processes") is None
+
+
 def test_a_killed_portal_comes_back_at_the_same_address(
     store: Path, start_portal: Callable[..., Portal]
 ) -> None:
