@@ -24,6 +24,7 @@ import portal.plain_heads  # noqa: E402
 import portal.settings_record  # noqa: E402
 import portal.urls  # noqa: E402
 import portal.web_worker  # noqa: E402, F401
+import tests.forked  # noqa: E402, F401 - its functions are what a child runs first
 import weights.storage.s3  # noqa: E402, F401
 
 assert len(os.listdir("/proc/self/task")) == 1, "a thread would not survive the fork"  # noqa: PTH208
