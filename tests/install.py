@@ -45,11 +45,11 @@ class Install:
         small = {"WEB_WORKERS": "1", "WEB_THREADS": "16", "DOWNLOADS_AT_ONCE": "8"}
         return kept | names | small | self.settings
 
-    def start(self, *options: str, within: float = 300) -> float:
+    def start(self, *options: str) -> float:
         """Start it and wait for `Ready:`; the seconds that took."""
         begun = time.monotonic()
         self.launch(*options)
-        services.wait_until(self._is_ready_or_over, "Ready", seconds=within)
+        services.wait_until(self._is_ready_or_over, "Ready", seconds=300)
         assert "\nReady: " in self.said, self.said
         return time.monotonic() - begun
 

@@ -14,5 +14,5 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install]:
     Those tests are in the group `quickstart`, so that one process of the suite has them all.
     """
     with made_in(tmp_path_factory.mktemp("running")) as made:
-        made.start(within=300)  # it publishes 1002 files before
+        made.start()
         yield made
