@@ -28,6 +28,13 @@ class Notice:
         more = f" and {others} more place{'' if others == 1 else 's'}" if others > 0 else ""
         return f"{self.places[0].path} of {self.places[0].repo_id}{more}" if self.places else ""
 
+    @property
+    def repo_id(self) -> str:
+        """The checkpoint of the revision, or of the file's first place."""
+        if self.recall.revision is not None:
+            return self.recall.revision.checkpoint.repo_id
+        return self.places[0].repo_id if self.places else ""
+
 
 def readable(user: User | None) -> QuerySet[Recall]:
     """Those this person may read of, newest first."""
