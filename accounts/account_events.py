@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from accounts import bounded_events
 from accounts.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_OF_NOBODY
 from accounts.models import AuditEvent, User
+from accounts.sanitize import is_storable
 
 
 @receiver(account.user_logged_in)
@@ -133,7 +134,7 @@ def _methods(request: HttpRequest, person: User) -> list[str]:
 def _account_of(credentials: dict[str, Any]) -> User | None:
     """Whose account was tried, by name or confirmed address."""
     name, address = (str(credentials.get(key) or "")[:254] for key in ("username", "email"))
-    if "\x00" in name + address:
+    if not is_storable(name + address):
         return None
     if name and (found := User.objects.filter(username__iexact=name).first()):
         return found

@@ -10,16 +10,15 @@ from django.utils import timezone
 from accounts import pdf_check, rate_limits
 from accounts.errors import InvalidValue, LimitReached, NotFound, TransitionRefused
 from accounts.extras import Extra, Kind
-from accounts.forms import normal
 from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, User
 from accounts.moves import Status
 from accounts.rate_limits import Limit
+from accounts.sanitize import file_name
 from accounts.turns import take_turn
 
 MOST_BYTES = 10 * 2**20
 MOST_DOCUMENTS = 2
 _UPLOADS = Limit("document", 30, 3600)
-_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
 
 
 def question_of(application: Application, key: str) -> Extra:
@@ -99,8 +98,7 @@ def readable_by(user: User) -> "QuerySet[Attachment]":
 
 def clean_name(name: str) -> str:
     """A file name that no system reads as anything else: `report.pdf`, at most 120 characters."""
-    stem = " ".join(normal(_UNFIT.sub(" ", name)).split()).strip(" .")
-    stem = re.sub(r"\.pdf$", "", stem, flags=re.IGNORECASE).strip(" .")[:116]
+    stem = re.sub(r"\.pdf$", "", file_name(name), flags=re.IGNORECASE).strip(" .")[:116]
     return f"{stem or 'document'}.pdf"
 
 

@@ -8,6 +8,8 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from accounts.sanitize import lines
+
 _WORDS = "a b blockquote br code dd del dl dt em h1 h2 h3 h4 h5 h6 hr i li ol p pre s strong sub"
 _TAGS = {*_WORDS.split(), "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"}
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
@@ -21,7 +23,7 @@ def to_html(text: str, *, top: int = 2, relative_to: str = "") -> SafeString:
     Relative links lead below `relative_to`, an address that ends in a slash.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    tokens = parser.parse(text)
+    tokens = parser.parse(lines(text))
     _level_headings(tokens, top)
     _settle_links(tokens, relative_to)
     html = parser.renderer.render(tokens, parser.options, {})

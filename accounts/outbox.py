@@ -12,6 +12,7 @@ from django.db import connection, models
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from accounts import sanitize
 from accounts.background import queue_after_commit
 from accounts.errors import TransitionRefused
 from accounts.models.mail import OutgoingMail
@@ -44,7 +45,8 @@ def compose(
     """Render `emails/<kind>.txt`, whose first line is the subject. Writes nothing."""
     context = {"public_url": settings.PUBLIC_URL, "recipient": recipient, **context}
     subject, _, text = render_to_string(f"emails/{kind}.txt", context).strip().partition("\n")
-    return Message(kind, to, subject.strip()[:300], text.strip() + "\n", recipient)
+    text = sanitize.lines(text).strip() + "\n"
+    return Message(kind, to, _subject(subject), text, recipient)
 
 
 def post(
@@ -99,8 +101,8 @@ def enqueue(
         defaults={
             "kind": kind,
             "to": to,
-            "subject": subject.strip()[:300],
-            "text": text,
+            "subject": _subject(subject),
+            "text": sanitize.lines(text),
             "html": html,
             "recipient": recipient,
             "object_kind": (about._meta.model_name or "") if about is not None else "",
@@ -112,6 +114,11 @@ def enqueue(
         return None
     queue_after_commit("accounts.deliver_mail", mail.pk)
     return mail
+
+
+def _subject(text: str) -> str:
+    """One line: a line break would begin another header."""
+    return sanitize.one_line(text.strip())[:300]
 
 
 def send_again(mail: OutgoingMail) -> None:

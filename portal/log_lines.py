@@ -3,15 +3,19 @@
 from collections.abc import MutableMapping
 from typing import Any
 
-from accounts import printable
+from accounts import sanitize
 
-#: Our own tracebacks, which have lines.
-_AS_THEY_ARE = {"exception", "stack"}
+#: Tracebacks have lines; an exception's message in them may come from outside.
+_OF_LINES = {"exception", "stack"}
 
 
-def one_line(logger: Any, name: str, said: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def one_line(logger: Any, name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A processor of structlog: texts from outside cannot forge another line."""
-    for key, value in said.items():
-        if isinstance(value, str) and key not in _AS_THEY_ARE:
-            said[key] = printable.line(value)
-    return said
+    for key, value in entry.items():
+        if isinstance(value, str):
+            entry[key] = _lines(value) if key in _OF_LINES else sanitize.log_line(value)
+    return entry
+
+
+def _lines(traceback: str) -> str:
+    return sanitize.lines(sanitize.without_secrets(traceback))

@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from accounts.markdown import to_html
+from accounts.sanitize import one_line
 from weights import excerpts, front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, File, Revision
@@ -80,4 +81,4 @@ def _tags(front: dict[str, Any]) -> tuple[str, ...]:
         value = front.get(key)
         words += value if isinstance(value, list) else [value]
     short = [word for word in words if isinstance(word, str) and 0 < len(word) <= 40]
-    return tuple(dict.fromkeys(short))[:_TAGS_MOST]
+    return tuple(dict.fromkeys(map(one_line, short)))[:_TAGS_MOST]

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from accounts.sanitize import storable_value
 from weights import excerpts, front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.models import Blob, File, FileFacts, Ref, Revision
@@ -166,7 +167,7 @@ def _read(storage: BlobStorage, line: _Line, blob: Blob) -> FileFacts:
     row = FileFacts(blob_id=line.blob_id, kind=line.kind)
     if line.kind == Kind.CARD:
         text = excerpts.read(blob, CARD_BYTES, storage).decode(errors="replace")
-        row.facts = _plain(front_matter.split(text)[0])
+        row.facts = storable_value(front_matter.split(text)[0])
         row.tags = "\n".join(["", *map(searched, card_tags(row.facts)), ""])
         row.pipeline_tag = _word(row.facts, "pipeline_tag")[:_LONGEST_TAG]
     elif line.kind == Kind.CONFIG:
@@ -226,8 +227,8 @@ def config(content: bytes) -> dict[str, Any]:
         told["architectures"] = names[:8]
     if isinstance(read.get("model_type"), str):
         told["model_type"] = read["model_type"]
-    plain: dict[str, Any] = _plain(told)
-    return plain
+    facts: dict[str, Any] = storable_value(told)
+    return facts
 
 
 def card_tags(card: dict[str, Any]) -> list[str]:
@@ -272,20 +273,6 @@ def _json(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """The same in what a database keeps: no NUL, no half a character, no endless number."""
-    if isinstance(value, str):
-        whole = value.encode("utf-8", "replace").decode()
-        return whole.replace("\0", "\ufffd")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if abs(value) <= _LARGEST else None
-    if isinstance(value, dict):
-        return {_plain(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value
 
 
 def _list(value: Any) -> list[Any]:

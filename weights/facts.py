@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from accounts.sanitize import is_storable
+
 #: key -> label, in the order of display.
 LABELS = {
     "parameters": "Parameters",
@@ -92,8 +94,7 @@ def _demand_value(key: str, value: Any) -> None:
 
 
 def _is_text(value: Any) -> bool:
-    """Without what no database or page can hold: NUL and halves of characters."""
-    return isinstance(value, str) and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+    return isinstance(value, str) and is_storable(value)
 
 
 def _is_amount(value: Any) -> bool:

@@ -1,9 +1,10 @@
 """Sentences and file names as header values: plain Python, no database."""
 
-import re
 import unicodedata
 from functools import lru_cache
 from urllib.parse import quote
+
+from accounts.sanitize import one_line
 
 _PLAIN = {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
 _TABLE = str.maketrans(_PLAIN)
@@ -20,7 +21,7 @@ def header_text(sentence: str) -> str:
     Of one that would be longer than MOST the middle is left out: a name that somebody sent
     stands there, and after it what to do.
     """
-    line = re.sub(r"[\x00-\x1f\x7f]+", " ", sentence.translate(_TABLE)).strip()
+    line = one_line(" ".join(sentence.translate(_TABLE).split()))
     line = unicodedata.normalize("NFC", line)
     text = _encoded(line)
     if len(text) <= MOST:
@@ -49,4 +50,6 @@ def disposition(name: str) -> str:
     """`Content-Disposition` for a download (RFC 6266), with a plain name for old clients."""
     plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
     value = f'attachment; filename="{plain}"'
-    return value if plain == name else f"{value}; filename*=UTF-8''{quote(name, safe='')}"
+    if plain == name:
+        return value
+    return f"{value}; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from accounts.sanitize import hides
 from weights.errors import InvalidName
 
 #: First parts of the portal's own addresses, and words that the Hub's clients read as a
@@ -22,11 +23,6 @@ REF_LENGTH = 200
 PATH_BYTES = 1024
 
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-#: Control characters, and the separators of lines and paragraphs.
-_BREAKING = {"Cc", "Zl", "Zp"}
-#: Beside those: XML has no way to write them, and a Metalink is XML.
-_NOT_IN_XML = re.compile(r"[\ufffe\uffff]")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 _REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)")
 
@@ -76,23 +72,13 @@ def check_path(path: str) -> None:
         raise InvalidName(f"{path!r} has an empty, '.' or '..' part; give the plain path")
 
 
-def can_exist(name: str) -> bool:
-    """Whether a database could hold this name at all; look no other name up.
-
-    PostgreSQL refuses NUL, and a lone surrogate has no UTF-8.
-    """
-    return "\0" not in name and not _SURROGATE.search(name)
-
-
 def _check_text(name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError as error:
         raise InvalidName(f"{name!r} is not valid UTF-8; rename it") from error
-    if any(unicodedata.category(character) in _BREAKING for character in name):
-        raise InvalidName(f"{name!r} holds a control character; rename it")
-    if _NOT_IN_XML.search(name):
-        raise InvalidName(f"{name!r} holds a character that no list can name; rename it")
+    if hides(name):
+        raise InvalidName(f"{name!r} holds a control character or a hidden mark; rename it")
     if not unicodedata.is_normalized("NFC", name):
         normal = unicodedata.normalize("NFC", name)
         raise InvalidName(f"{name!r} is not in Unicode form NFC; rename it to {normal!r}")

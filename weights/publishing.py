@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Tier, User
+from accounts.sanitize import lines
 from weights import checkpoint_tiers, names, refs, verification
 from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
@@ -86,7 +87,7 @@ def publish(
         names.check_ref(tag)
     found = _tier(tier)
     order = Order(
-        org, name, found, branch, tag, message, private, author, synthetic, accept_findings
+        org, name, found, branch, tag, lines(message), private, author, synthetic, accept_findings
     )
     _demand_fit(order)
     sources = scan(directory)

@@ -4,8 +4,8 @@ import json
 import math
 from typing import Any, NoReturn
 
+from accounts.sanitize import is_storable
 from weights.errors import BadBody
-from weights.names import can_exist
 
 MOST_DEPTH = 32
 MOST_VALUES = 1000
@@ -61,7 +61,7 @@ def _check(value: Any) -> None:
 
 
 def _check_texts(values: list[Any]) -> None:
-    if any(isinstance(one, str) and not can_exist(one) for one in values):
+    if any(isinstance(one, str) and not is_storable(one) for one in values):
         raise BadBody("body_not_utf8", "The body holds NUL or half a surrogate pair.")
 
 

@@ -1,7 +1,6 @@
 """What people type: an application, and a new token; one idea a file."""
 
 from accounts.forms.application import ABSTRACT_HELP, KEPT, ApplicationForm, excluded
-from accounts.forms.fields import normal
 from accounts.forms.start import CountryForm
 from accounts.forms.tokens import TokenForm
 
@@ -12,5 +11,4 @@ __all__ = [
     "CountryForm",
     "TokenForm",
     "excluded",
-    "normal",
 ]

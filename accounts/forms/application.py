@@ -14,9 +14,10 @@ from django_countries import countries
 from accounts import extras, free_mail, orcid
 from accounts.extras import Extra, Kind
 from accounts.forms.extra_fields import field_of
-from accounts.forms.fields import choice, long_text, normal, text
+from accounts.forms.fields import choice, long_text, text
 from accounts.models import LicenceVersion, Tier, User
 from accounts.questions import LABELS, ORG_TYPES, POSITIONS
+from accounts.sanitize import form_text
 
 #: Characters of one answer that a draft keeps; far above what a submission may hold.
 KEPT = 20_000
@@ -149,7 +150,7 @@ class ApplicationForm(forms.Form):
             key
             for key in keys
             if isinstance(raw := self.fields[key].widget.value_from_datadict(data, {}, key), str)
-            and len(normal(raw)) > KEPT
+            and len(form_text(raw)) > KEPT
         ]
 
     def sent(self) -> dict[str, Any]:
@@ -256,8 +257,8 @@ def _kept(raw: Any) -> Any:
     if extras.are_rows(raw) and raw:
         return extras.hardware_text(raw)[:KEPT]
     if isinstance(raw, list):
-        return [normal(str(one))[:500] for one in raw[:KEPT_TICKS]]
-    return normal("" if raw is None else str(raw))[:KEPT]
+        return [form_text(str(one))[:500] for one in raw[:KEPT_TICKS]]
+    return form_text("" if raw is None else str(raw))[:KEPT]
 
 
 def _frozen(value: Any) -> Any:

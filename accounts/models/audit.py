@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from accounts import printable, request_facts
+from accounts import request_facts, sanitize
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -116,12 +116,12 @@ class AuditEvent(models.Model):
             action=action,
             actor_id=actor.public_id if actor else None,
             credential_kind=credential[0],
-            credential_id=printable.line(credential[1])[:64],
+            credential_id=sanitize.log_line(credential[1])[:64],
             object_kind=kind,
             object_id=key,
             result=result,
-            details=printable.value(details or {}),
-            request_id=printable.line(facts.request_id)[:64],
+            details=sanitize.log_value(details or {}),
+            request_id=sanitize.log_line(facts.request_id)[:64],
             network=facts.network,
         )
         event.actor_name = actor.username if actor else ""

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from accounts import printable
+from accounts import sanitize
 from accounts.models.one_line import OneLineFields
 
 
@@ -26,7 +26,7 @@ class Licence(OneLineFields):
         return self.title
 
     def clean(self) -> None:
-        if printable.hides(self.attribution, lines=True):
+        if sanitize.hides(self.attribution, breaks=True):
             raise ValidationError({"attribution": "Leave control characters and hidden marks out."})
 
     def in_force(self) -> "LicenceVersion | None":

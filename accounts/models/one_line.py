@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from accounts import printable
+from accounts import sanitize
 
 SAID = "Write this in one line, without control characters and hidden marks."
 
@@ -29,7 +29,7 @@ class OneLineFields(models.Model):
             if not isinstance(field, models.CharField) or field.name in (exclude or ()):
                 continue
             given = getattr(self, field.attname)
-            if isinstance(given, str) and printable.hides(given):
+            if isinstance(given, str) and sanitize.hides(given):
                 found.setdefault(field.name, []).append(ValidationError(SAID, code="one_line"))
         if found:
             raise ValidationError(found)

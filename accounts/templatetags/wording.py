@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from accounts import browsers
 from accounts.byte_sizes import in_words
+from accounts.sanitize import lines
 
 register = template.Library()
 register.filter("size", in_words)
@@ -43,11 +44,11 @@ def day(moment: datetime | None) -> str:
 @register.filter
 def sentence(text: str) -> str:
     """What people or checks wrote, as a sentence: a capital first, and a stop at its end."""
-    said = text.strip()
-    if not said:
+    text = lines(text).strip()
+    if not text:
         return ""
-    stop = "" if said.endswith((".", "!", "?", "…", ".”", ".)")) else "."
-    return said[0].upper() + said[1:] + stop
+    stop = "" if text.endswith((".", "!", "?", "…", ".”", ".)")) else "."
+    return text[0].upper() + text[1:] + stop
 
 
 @register.filter

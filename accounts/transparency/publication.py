@@ -1,7 +1,5 @@
 """The numbers as everybody sees them, and their tables as CSV."""
 
-import csv
-import io
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from django.core.cache import cache
 from django.utils import timezone
 
+from accounts.csv_lines import csv_lines
 from accounts.transparency import cached, suppression
 from accounts.transparency.counting import AGES, OUTCOMES, STATES, Counts, count
 from accounts.transparency.suppression import shown
@@ -60,11 +59,8 @@ def tables(counts: Counts) -> dict[str, list[dict[str, Any]]]:
 
 def as_csv(table: str, rows: list[dict[str, Any]]) -> str:
     """One table; a number that is withheld is an empty field, times are UTC (RFC 3339)."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, TABLES[table], lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows([{name: _cell(value) for name, value in row.items()} for row in rows])
-    return text.getvalue()
+    columns = TABLES[table]
+    return "".join(csv_lines([columns, *([_cell(row[name]) for name in columns] for row in rows)]))
 
 
 def _cell(value: Any) -> Any:

@@ -165,7 +165,7 @@ def test_words_of_a_stranger_are_kept_in_what_a_database_holds(publish: Publish)
     stream = b"\x80\4X" + len(name).to_bytes(4, "little") + name + body + b"os\x93."
     revision = publish(model_pt=stream)
     assert revision.state == Revision.State.FAILED
-    assert Inspection.objects.get().imports == ["a\ufffdb\ufffd.os"]
+    assert Inspection.objects.get().imports == ["a\\u0000b\\ud800.os"]
 
 
 # -- other names --------------------------------------------------------------------------

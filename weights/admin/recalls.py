@@ -1,6 +1,5 @@
 """Recalls as their owners see them: how far it reaches, who was told, and the list as a file."""
 
-import csv
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +10,9 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 
-from accounts.admin.application.export import guarded
 from accounts.admin.own_tiers import own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.csv_lines import csv_lines
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.views.people import signed_in
 from weights.models import Checkpoint, Download, Recall
@@ -124,19 +123,13 @@ def _named(lines: Any) -> Iterator[dict[str, Any]]:
 
 
 def _lines(rows: QuerySet[Download]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(["person", "name", "address", "first", "last"])
+    yield from csv_lines([["person", "name", "address", "first", "last"]])
     people = _people(rows)
     for start in range(0, people.count(), _PEOPLE_AT_ONCE):
-        for line in _named(people[start : start + _PEOPLE_AT_ONCE]):
-            person = line["person"]
-            cells = [person.username, person.display_name, person.email] if person else [""] * 3
-            times = [f"{line[at]:%Y-%m-%dT%H:%M:%SZ}" for at in ("first", "last")]
-            yield writer.writerow([guarded(cell) for cell in [*cells, *times]])
+        yield from csv_lines(map(_cells, _named(people[start : start + _PEOPLE_AT_ONCE])))
 
 
-class _Echo:
-    """Where `csv` writes: gives back the line."""
-
-    def write(self, line: str) -> str:
-        return line
+def _cells(line: dict[str, Any]) -> list[str]:
+    person = line["person"]
+    cells = [person.username, person.display_name, person.email] if person else [""] * 3
+    return [*cells, *(f"{line[at]:%Y-%m-%dT%H:%M:%SZ}" for at in ("first", "last"))]

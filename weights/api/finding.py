@@ -3,11 +3,11 @@
 from django.utils import timezone
 
 from accounts.models import Tier
+from accounts.sanitize import is_storable
 from weights import gate
 from weights.api.problems import Refused
 from weights.caller import Caller
 from weights.models import Checkpoint, Revision
-from weights.names import can_exist
 
 
 def checkpoint_known(caller: Caller, repo_id: str) -> Checkpoint:
@@ -38,7 +38,7 @@ def revision_named(checkpoint: Checkpoint, name: str) -> Revision:
 def tier_named(slug: str) -> Tier:
     """The tier of this slug, with its licence."""
     tiers = Tier.objects.select_related("licence")
-    found = tiers.filter(slug=slug).first() if can_exist(slug) else None
+    found = tiers.filter(slug=slug).first() if is_storable(slug) else None
     if found is None:
         raise Refused("tier_not_found", f"There is no tier {slug} here.")
     return found

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from accounts import request_facts
 from accounts.models import AuditEvent, Grant
+from accounts.sanitize import is_storable
 from weights import gate, signing
 from weights.caller import Caller, Refusal
 from weights.errors import GateRefused
 from weights.models import File, Revision
-from weights.names import can_exist
 
 _RATE = 1_000_000  # bytes a second that a link's life allows for
 _LEAST = 15 * 60  # seconds
@@ -125,7 +125,7 @@ def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) 
 def _signed_facts(repo_id: str, sha: str, path: str) -> tuple[int, str]:
     """Id and SHA-256 of the file that an address names."""
     org, _, name = repo_id.partition("/")
-    if not can_exist(f"{repo_id}/{sha}/{path}"):
+    if not is_storable(f"{repo_id}/{sha}/{path}"):
         raise signing.BadSignature("no such file")
     with connection.cursor() as cursor:
         cursor.execute(_SIGNED, [sha, org, name, path])

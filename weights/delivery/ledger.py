@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import models
 
-from accounts import append_only, printable, rate_limits, request_facts, tallies
+from accounts import append_only, rate_limits, request_facts, sanitize, tallies
 from accounts.models import AuditEvent, User
 from accounts.rate_limits import Limit
 from accounts.retention import NETWORKS_KEPT
@@ -126,5 +126,5 @@ def _write(caller: Caller, **facts: object) -> None:
 
 
 def _clip(name: str, most: int) -> str:
-    """A name as asked, in one line, cut to its column; PostgreSQL keeps no NUL."""
-    return printable.line(name)[:most]
+    """A name as asked, in one line, cut to its column; hidden characters as escapes."""
+    return sanitize.log_line(name)[:most]

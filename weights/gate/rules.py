@@ -6,12 +6,12 @@ from datetime import datetime
 from accounts.models import Application, Grant, Tier, User
 from accounts.models.grant import GrantQuerySet
 from accounts.moves import Status
+from accounts.sanitize import is_storable
 from weights.caller import Caller, Refusal
 from weights.gate import words
 from weights.gate.decision import Decision
 from weights.models import Blob, Checkpoint, Ref, Revision
 from weights.models.revision import RevisionQuerySet
-from weights.names import can_exist
 
 SHA = re.compile(r"[0-9a-f]{40}")
 
@@ -25,7 +25,7 @@ def decide(caller: Caller, repo_id: str, revision: str, path: str, now: datetime
     if found is None or not _link_covers(caller, found):
         return _no_revision(caller, entry.checkpoint, revision)
     files = found.files.select_related("blob", "revision__checkpoint__tier")
-    file = files.filter(path=path).first() if can_exist(path) else None
+    file = files.filter(path=path).first() if is_storable(path) else None
     if file is None:
         return words.no_file(entry.checkpoint, found, repo_id, path)
     if (refusal := file_refusal(file.blob.state)) is not None:
@@ -89,7 +89,7 @@ def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:
 
 
 def _named(among: RevisionQuerySet, checkpoint: Checkpoint, name: str) -> Revision | None:
-    if not can_exist(name):
+    if not is_storable(name):
         return None
     among = among.filter(checkpoint=checkpoint)
     if SHA.fullmatch(name):

@@ -21,13 +21,13 @@ from django.db.models.base import ModelState
 
 from accounts import request_facts
 from accounts.models import ApiToken, Grant, Tier, User
+from accounts.sanitize import is_storable
 from accounts.tiers import AccessMode
 from weights.caller import Caller, Refusal, TokenClaim, note_use
 from weights.gate import prepared, words
 from weights.gate.decision import Decision
 from weights.gate.rules import SHA, file_refusal, ref_name
 from weights.models import Blob, Checkpoint, File, Revision
-from weights.names import can_exist
 
 Record = TypeVar("Record", bound=models.Model)
 
@@ -63,7 +63,7 @@ def _answer(
     """What these rules say of who asks and of what the statement finds."""
     if isinstance(caller, Caller) and caller.problem is not None:
         return replace(words.invalid(caller.problem), caller=caller)
-    if not can_exist(f"{repo_id}{revision}{path}"):
+    if not is_storable(f"{repo_id}{revision}{path}"):
         return None
     found = _ask(caller, repo_id, revision, path, now)
     known = _known(caller, found, now)

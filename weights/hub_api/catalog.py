@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from accounts.sanitize import storable
 from weights import search
 from weights.caller import Caller
 from weights.hub_api import payloads
-from weights.hub_api.addresses import clean
 from weights.hub_api.listings import paths_of
 from weights.hub_api.views import as_json, expanded, hub_view, is_true
 from weights.search import Found, Order, Search
@@ -55,10 +55,10 @@ def _search(request: HttpRequest) -> Search:
     least, most = _bounds(asked.get("num_parameters", ""))
     gated = asked.get("gated", "").lower()
     return Search(
-        text=clean(asked.get("search", "")),
-        org=clean(asked.get("author", "")),
-        tags=[clean(tag) for tag in asked.getlist("filter") if tag.strip()],
-        pipeline_tag=clean(asked.get("pipeline_tag", "")),
+        text=storable(asked.get("search", "")),
+        org=storable(asked.get("author", "")),
+        tags=[storable(tag) for tag in asked.getlist("filter") if tag.strip()],
+        pipeline_tag=storable(asked.get("pipeline_tag", "")),
         gated={"true": True, "false": False}.get(gated),
         least_parameters=least,
         most_parameters=most,

@@ -22,12 +22,13 @@ from accounts.models import RoleAssignment
 from accounts.models.token import Scope
 from accounts.outages import DATABASE_AWAY, in_a_line
 from accounts.roles import Role
+from accounts.sanitize import storable
 from weights import contents, download_counts, gate, inspections
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.hub_api import kept, payloads
-from weights.hub_api.addresses import clean, revision_and_path
+from weights.hub_api.addresses import revision_and_path
 from weights.hub_api.authentication import by_token, claim, claim_or_session
 from weights.hub_api.errors import Refused, refusal
 from weights.hub_api.listings import Entry, history, last_changes, listing
@@ -61,7 +62,7 @@ def hub_view(
             try:
                 who = caller(request)
                 _demand_valid(who)
-                return view(request, who, **{key: clean(name) for key, name in names.items()})
+                return view(request, who, **{key: storable(name) for key, name in names.items()})
             except Refused as refused:
                 return refusal(request, refused.decision.caller, refused.decision)
             except RequestDataTooBig:

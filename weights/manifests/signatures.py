@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 
 from accounts.background import queue_now
 from accounts.models import AuditEvent
+from accounts.sanitize import is_storable
 from weights.manifests import keys, listing, openssf
 from weights.manifests.beside import names_beside
 from weights.manifests.document import document_of, files_of
 from weights.models import Checkpoint, ManifestKey, ManifestSignature, PublishedManifest, Revision
-from weights.names import can_exist
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def sweep() -> None:
 
 def offered(revision: Revision, key_id: str = "") -> ManifestSignature | None:
     """The newest trusted signature of a revision, or the one by the key of this id."""
-    if not can_exist(key_id):
+    if not is_storable(key_id):
         return None
     found = ManifestSignature.objects.offered(revision)
     return (found.filter(key__key_id=key_id) if key_id else found).first()

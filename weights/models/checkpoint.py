@@ -12,8 +12,8 @@ from accounts.acting import acts_as_staff
 from accounts.models import RoleAssignment
 from accounts.models.one_line import OneLineFields
 from accounts.roles import PRIVATE_READERS
+from accounts.sanitize import is_storable
 from weights import facts
-from weights.names import can_exist
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -48,7 +48,7 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
 
     def by_repo_id(self, repo_id: str) -> "Checkpoint | None":
         """The one with this exact name, told with its tier and licence; None if there is none."""
-        if not can_exist(repo_id):
+        if not is_storable(repo_id):
             return None
         org, _, name = repo_id.partition("/")
         return self.select_related("tier__licence", "family").filter(org=org, name=name).first()

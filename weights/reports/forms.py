@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 
 from accounts.forms.fields import TextField
 from accounts.models import Grant, User
+from accounts.sanitize import is_storable
 from weights.models import Checkpoint, File, KnownIssue, Report
-from weights.names import can_exist
 from weights.reports.desk import checkpoints_of, suspendable_by, triagers_of
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
 
@@ -76,7 +76,7 @@ class ReportForm(forms.Form):
 
 def _has_file(checkpoint: Checkpoint, path: str) -> bool:
     files = File.objects.filter(revision__checkpoint=checkpoint, revision__state="visible")
-    return can_exist(path) and files.filter(path=path).exists()
+    return is_storable(path) and files.filter(path=path).exists()
 
 
 # -- triage ----------------------------------------------------------------------------------------

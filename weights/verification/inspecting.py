@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.sanitize import one_line
 from weights.errors import StorageUnavailable
 from weights.inspection import kinds, runner
 from weights.inspection.verdict import VERSION, Verdict
@@ -96,19 +97,14 @@ def _row(blob: Blob, one: Look, mark: str, now: datetime) -> Inspection:
         family=one.family,
         outcome=verdict.outcome,
         kind=verdict.kind,
-        reason=_written(verdict.reason)[:REASON_MOST],
-        imports=[_written(name) for name in verdict.imports],
+        reason=one_line(verdict.reason)[:REASON_MOST],
+        imports=[one_line(name) for name in verdict.imports],
         tensors=verdict.tensors,
         read_to_end=verdict.read_to_end,
         version=VERSION,
         allowed=mark,
         made_at=now,
     )
-
-
-def _written(text: str) -> str:
-    """A stranger's words as a database keeps them: no NUL, no half a character."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def allowed_mark() -> str:

@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.models import Tier
+from accounts.sanitize import storable
 from weights import charts
 from weights.models import Blob, Checkpoint, Ref, Revision
 from weights.models.checkpoint import CheckpointQuerySet
@@ -46,8 +47,8 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def checkpoint_list(request: HttpRequest) -> HttpResponse:
     """Every checkpoint this person may know of; narrowed by GET parameters."""
-    query = request.GET.get("q", "").strip()[:200].replace("\x00", "")
-    tier, order = request.GET.get("tier", ""), request.GET.get("sort", "name")
+    query = storable(request.GET.get("q", "").strip()[:200])
+    tier, order = storable(request.GET.get("tier", "")), request.GET.get("sort", "name")
     held = request.GET.get("held") == "yes"
     found = _with_main(Checkpoint.objects.visible_to(person(request)))
     for word in query.split():

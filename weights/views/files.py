@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.sanitize import lines
 from weights import excerpts, gate, inspections, verification
 from weights.caller import Caller, session_caller
 from weights.delivery import ledger
@@ -211,7 +212,7 @@ def _preview(caller: Caller, decision: gate.Decision) -> str | None:
     if "\x00" in text:
         return None
     ledger.record_served(caller, decision, file, Download.Outcome.SHOWN, start=0, length=file.size)
-    return text
+    return lines(text)
 
 
 def _check(sha256: str, name: str) -> str:

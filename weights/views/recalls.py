@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
+from accounts.sanitize import one_line
 from accounts.templatetags.wording import sentence
 from weights.recalls import notices
 from weights.views.lookup import person
@@ -44,7 +45,7 @@ def recall_feed(request: HttpRequest) -> HttpResponse:
     for notice in notices.noticed(notices.readable(None)[:PAGE], None):
         recall = notice.recall
         feed.add_item(
-            title=f"{recall.get_state_display()}: {notice.title}",
+            title=one_line(f"{recall.get_state_display()}: {notice.title}"),
             link=f"{base}{recall.get_absolute_url()}",
             description=sentence(recall.reason),
             unique_id=recall.public_id.urn,

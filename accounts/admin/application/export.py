@@ -1,6 +1,5 @@
 """The filtered queue as CSV: streamed, guarded against formulas, written down."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,11 +7,9 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from accounts import queue
+from accounts.csv_lines import csv_lines
 from accounts.models import AuditEvent, User
 
-#: A cell that begins so is taken for a formula by a spreadsheet; tabs and returns are skipped
-#: by some, so that what follows counts.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = [
     *("reference", "tier", "state", "kind", "project", "applicant", "organisation", "country"),
     *("submitted", "due", "decided", "claimer", "flags"),
@@ -35,17 +32,9 @@ def answer(applications: Any, by: User, filters: dict[str, str]) -> StreamingHtt
 
 
 def lines(applications: Iterable[Any]) -> Iterator[str]:
-    """The file line by line; what `csv` writes is handed on at once."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
-    for application in applications:
-        yield writer.writerow([guarded(cell) for cell in _cells(application)])
-
-
-def guarded(cell: object) -> str:
-    """The cell as text, with an apostrophe before what a spreadsheet would run."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    """The file line by line."""
+    yield from csv_lines([COLUMNS])
+    yield from csv_lines(map(_cells, applications))
 
 
 def _cells(application: Any) -> list[object]:
@@ -69,10 +58,3 @@ def _cells(application: Any) -> list[object]:
 
 def _moment(at: Any) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else ""
-
-
-class _Echo:
-    """Where `csv` writes: gives back the line."""
-
-    def write(self, line: str) -> str:
-        return line

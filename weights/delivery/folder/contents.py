@@ -6,7 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import quote
 
-from accounts import printable
+from accounts import sanitize
 from weights.manifests import signatures
 from weights.manifests.beside import name_beside
 from weights.models import Blob, CheckpointLink, File, Revision
@@ -93,12 +93,12 @@ class Folder:
             f"Licence: {self.licence_title}, {self.terms_url}",
             *self.attribution.splitlines(),
         ]
-        return [printable.line(line.strip()) for line in lines if line.strip()]
+        return [sanitize.log_line(line.strip()) for line in lines if line.strip()]
 
     def copyright(self) -> str:
         """The notice the licence demands in one line, or its title where it demands none."""
         demanded = [line.strip() for line in self.attribution.splitlines() if line.strip()]
-        return printable.line(" ".join(demanded) or self.licence_title)
+        return sanitize.log_line(" ".join(demanded) or self.licence_title)
 
 
 def _entry(file: File, address: str) -> Entry:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import printable, token_format
+from accounts import sanitize, token_format
 from accounts.models import AuditEvent
 from accounts.sealing.canonical import canonical
 
@@ -24,7 +24,7 @@ LINK = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
         ("\x00\x1b[31m\x7f\x9b", "\\u0000\\u001b[31m\\u007f\\u009b"),
         ("a\u202egnp.exe", "a\\u202egnp.exe"),
         ("a\u2028b\ud800", "a\\u2028b\\ud800"),
-        (f"see /d/{LINK}/a.pt", f"see /d/{printable.REMOVED}/a.pt"),
+        (f"see /d/{LINK}/a.pt", f"see /d/{sanitize.REMOVED}/a.pt"),
         (
             f"/f/a/b?e=1800000000&k=k1.1&s={'q' * 43}",
             "/f/a/b?e=1800000000&k=k1.1&s=[secret removed]",
@@ -32,27 +32,27 @@ LINK = "AbCdEfGhIjKlMnOpQrStUv.1800000000.k1." + "s" * 43
     ],
 )
 def test_hidden_characters_are_shown_and_secrets_removed(given: str, kept: str) -> None:
-    assert printable.line(given) == kept
+    assert sanitize.log_line(given) == kept
 
 
 def test_numbers_that_json_does_not_carry_become_texts() -> None:
     largest = 2**53 - 1
     given = [largest, -largest, largest + 1, -(10**16), 1e300, 0.5, True, None, math.inf, math.nan]
     kept = [largest, -largest, "9007199254740992", "-10000000000000000", "1e+300"]
-    assert printable.value(given) == [*kept, 0.5, True, None, "inf", "nan"]
-    assert canonical(printable.value({"all": given}))
+    assert sanitize.log_value(given) == [*kept, 0.5, True, None, "inf", "nan"]
+    assert canonical(sanitize.log_value({"all": given}))
 
 
 def test_a_token_is_removed_wherever_it_stands() -> None:
     token = token_format.new()
-    found = printable.value({"reason": [f"my token is {token}"], token: {"deep": (token,)}})
+    found = sanitize.log_value({"reason": [f"my token is {token}"], token: {"deep": (token,)}})
     assert token not in json.dumps(found)
 
 
 @given(st.text())
 def test_no_text_keeps_a_hidden_character_and_twice_changes_nothing(given: str) -> None:
-    once = printable.line(given)
-    assert printable.line(once) == once
+    once = sanitize.log_line(given)
+    assert sanitize.log_line(once) == once
     assert not any(ord(one) < 32 or 127 <= ord(one) < 160 for one in once)
 
 
@@ -60,7 +60,7 @@ def test_a_deeply_nested_value_ends() -> None:
     value: object = "x"
     for _ in range(2000):
         value = [value]
-    assert printable.LEFT_OUT in json.dumps(printable.value(value))
+    assert sanitize.LEFT_OUT in json.dumps(sanitize.log_value(value))
 
 
 @pytest.mark.django_db
@@ -68,4 +68,4 @@ def test_an_event_is_kept_that_way() -> None:
     token = token_format.new()
     event = AuditEvent.record("thing.done", details={"reason": f"one\ntwo {token}"})
     event.refresh_from_db()
-    assert event.details == {"reason": f"one\\ntwo {printable.REMOVED}"}
+    assert event.details == {"reason": f"one\\ntwo {sanitize.REMOVED}"}
