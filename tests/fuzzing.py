@@ -4,7 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-_ASKED = "FUZZ_EXAMPLES"
+#: Set by `make fuzz`: how many inputs to try.
+ASKED = "FUZZ_EXAMPLES"
 
 
 def examples(usual: int) -> settings:
@@ -12,7 +13,7 @@ def examples(usual: int) -> settings:
 
     With FUZZ_EXAMPLES in the environment it tries that many instead, other ones each time.
     """
-    asked = os.environ.get(_ASKED)
+    asked = os.environ.get(ASKED)
     return settings(
         max_examples=int(asked or usual),
         derandomize=not asked,

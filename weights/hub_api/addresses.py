@@ -5,11 +5,13 @@ the server keeps the request target (gunicorn's `RAW_URI`), it is read; elsewher
 those who typed a plain slash, the longest ref that exists is taken.
 """
 
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 from django.http import HttpRequest
 
+from accounts.sanitize import storable
 from weights.models import Ref
 
 #: Parts a ref's name is looked for in; git hosts rarely show more than three.
@@ -28,10 +30,18 @@ def revision_and_path(
     if raw is None:
         yield _longest_ref(repo_id, rest) or _first_part(rest)
         return
-    parts = raw.lstrip("/").split("/")[before:]
-    yield clean(unquote(parts[0])), clean(unquote("/".join(parts[1:])))
-    if "%2f" not in parts[0].lower() and (found := _longest_ref(repo_id, rest)) is not None:
+    revision, path = _first_part(_after(raw, before))
+    yield storable(unquote(revision)), storable(unquote(path))
+    if "%2f" not in revision.lower() and (found := _longest_ref(repo_id, rest)) is not None:
         yield found
+
+
+def _after(raw: str, parts: int) -> str:
+    """What follows the first `parts` parts of a path as sent, still encoded.
+
+    The URL resolver took `%2F` for a slash there, since WSGI had decoded it.
+    """
+    return re.split("/|%2F", raw, maxsplit=parts + 1, flags=re.IGNORECASE)[parts + 1]
 
 
 def _raw_path(request: HttpRequest) -> str | None:
@@ -69,8 +79,3 @@ def _short(name: str) -> str:
     for prefix in _FULL:
         name = name.removeprefix(prefix)
     return name
-
-
-def clean(name: str) -> str:
-    """A name that no database refuses to look for: PostgreSQL takes no NUL."""
-    return name.replace("\x00", "\ufffd")

@@ -1,0 +1,85 @@
+"""The portal's whole WSGI stack in this process, asked in bytes that no client would send."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from ipaddress import IPv4Address
+from itertools import count
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from gunicorn.config import Config
+from gunicorn.http import RequestParser
+from gunicorn.http.wsgi import create
+
+from portal.chunked import MeasuredBodies
+from portal.plain_heads import PlainHeads
+
+_CONFIG = Config()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers by their lower-case names, and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Stack:
+    """What gunicorn calls for each request: our WSGI layers, the middleware and the views.
+
+    As in `portal.wsgi`, which cannot be imported here: it records that a web process started.
+    """
+
+    def __init__(self) -> None:
+        self._application = PlainHeads(MeasuredBodies(WSGIHandler()))
+        #: Each request comes from an address of its own, so that no rate limit answers it.
+        self._clients = map(IPv4Address, count(int(IPv4Address("10.0.0.1"))))
+
+    def ask(self, method: str, target: str, **headers: str) -> Answer:
+        """Send one request for this target as it stands; gunicorn itself parses it."""
+        named = {"Host": "testserver", **headers}
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in named.items()]
+        head = "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""])
+        return self._answer(_environ(head.encode(), str(next(self._clients))))
+
+    def _answer(self, environ: dict[str, Any]) -> Answer:
+        begun: dict[str, Any] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+            begun["status"] = int(status.split()[0])
+            begun["headers"] = {name.lower(): value for name, value in headers}
+
+        with _open_connections():
+            response = self._application(environ, start_response)
+            try:
+                body = b"".join(response)
+            finally:
+                getattr(response, "close", lambda: None)()
+        return Answer(begun["status"], begun["headers"], body)
+
+
+@contextmanager
+def _open_connections() -> Iterator[None]:
+    """Keep the test's transaction open, which the end of a request would close."""
+    ends = (request_started, request_finished)
+    for signal in ends:
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in ends:
+            signal.connect(close_old_connections)
+
+
+def _environ(head: bytes, client: str) -> dict[str, Any]:
+    """The environ that gunicorn makes of a request's bytes."""
+    parsed = next(RequestParser(_CONFIG, iter([head]), (client, 1)))
+    _, environ = create(parsed, None, (client, 1), ("testserver", 80), _CONFIG)
+    environ["wsgi.input"] = BytesIO()
+    return dict(environ)
