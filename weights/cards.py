@@ -70,8 +70,8 @@ def _parsed(text: str, base: str) -> Card:
 
 def parse(text: str, base: str) -> Card:
     """Split off the front matter and render the rest; relative links lead below `base`."""
-    front, body = front_matter.split(text)
-    return Card(to_html(body, top=3, relative_to=base), _tags(front))
+    front = front_matter.split(text)
+    return Card(to_html(front.body, top=3, relative_to=base), _tags(front.values))
 
 
 def _tags(front: dict[str, Any]) -> tuple[str, ...]:

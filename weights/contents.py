@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 Kind = FileFacts.Kind
 
-CARD_BYTES = 256 * 1024
 CONFIG_BYTES = 1024 * 1024
 #: Most headers fit the first, all but hostile ones the second.
 _HEADER_GUESS, _HEADER_MOST = 128 * 1024, 32 * 1024 * 1024
@@ -166,8 +165,8 @@ def _note(unread: Collection[_Line]) -> dict[tuple[int, str], dict[str, Any]]:
 def _read(storage: BlobStorage, line: _Line, blob: Blob) -> FileFacts:
     row = FileFacts(blob_id=line.blob_id, kind=line.kind)
     if line.kind == Kind.CARD:
-        text = excerpts.read(blob, CARD_BYTES, storage).decode(errors="replace")
-        row.facts = storable_value(front_matter.split(text)[0])
+        text = excerpts.read(blob, front_matter.READ_BYTES, storage).decode(errors="replace")
+        row.facts = storable_value(front_matter.split(text).values)
         row.tags = "\n".join(["", *map(searched, card_tags(row.facts)), ""])
         row.pipeline_tag = _word(row.facts, "pipeline_tag")[:_LONGEST_TAG]
     elif line.kind == Kind.CONFIG:

@@ -84,7 +84,7 @@ def test_what_is_no_header_tells_nothing(client: Client, store: Path, content: b
 
 
 def test_a_hostile_card_and_configuration_are_kept_harmless(client: Client, store: Path) -> None:
-    hostile = b'---\ntags: ["a\\0b", "\\ud800", "x\\ny", "' + b"t" * 300 + b'"]\nn: 0x' + b"f" * 99
+    hostile = b'---\ntags: ["a\\0b", "x\\ny", "' + b"t" * 300 + b'"]\nn: 0x' + b"f" * 99
     revision = factories.published(
         "acme/odd",
         files={
@@ -94,7 +94,7 @@ def test_a_hostile_card_and_configuration_are_kept_harmless(client: Client, stor
     )
     contents.note(revision)
     (told,) = models(client, "?cardData=true&config=true&full=true")
-    assert told["cardData"]["n"] is None
+    assert told["cardData"]["n"] == "0x" + "f" * 99
     assert "\0" not in json.dumps(told)
     assert ids(client, "?filter=x%20y") == ["acme/odd"]
 

@@ -237,6 +237,16 @@ def test_names_that_differ_by_case_alone_are_a_warning() -> None:
     assert one.paths == ("README.md", "readme.MD")
 
 
+def test_a_card_whose_front_matter_cannot_be_read_is_a_warning_with_its_line() -> None:
+    (one,) = found({"README.md": b"---\nlicense: mit\na: !!bool maybe\n---\n# Card\n"})
+    assert (one.code, one.severity) == ("card_front_matter_unreadable", WARNING)
+    assert one.paths == ("README.md",)
+    assert one.sentence == (
+        "README.md: the card's front matter could not be read:"
+        " line 3: tags are not read (tag:yaml.org,2002:bool)."
+    )
+
+
 def md5_list(names: list[str]) -> bytes:
     return b"shard,md5sum\n" + b"".join(f"{name},{'0' * 32}\n".encode() for name in names)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from weights import front_matter
 from weights.manifests import md5_lists
 from weights.manifests.lint import index_files, shard_sets
 from weights.manifests.lint.finding import (
@@ -33,6 +34,7 @@ def lint(files: Iterable[Listed], read: Reader) -> list[Finding]:
         *shard_sets.mixed(sets),
         *shard_sets.odd_sizes(sets),
         *_same_in_lower_case(by_path),
+        *_card(by_path, read),
     ]
     return sorted(found, key=lambda one: one.severity != ERROR)
 
@@ -79,3 +81,13 @@ def _same_in_lower_case(files: dict[str, Listed]) -> Iterator[Finding]:
         if len(paths) > 1:
             sentence = f"{' and '.join(paths)} differ by case alone: some systems keep only one."
             yield finding("names_differ_by_case", WARNING, sentence, paths)
+
+
+def _card(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+    """Front matter that no listing can show."""
+    if (card := files.get("README.md")) is None:
+        return
+    text = read(card.path, front_matter.READ_BYTES).decode(errors="replace")
+    if problem := front_matter.split(text).problem:
+        sentence = f"README.md: the card's front matter could not be read: {problem}."
+        yield finding("card_front_matter_unreadable", WARNING, sentence, [card.path])
