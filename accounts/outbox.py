@@ -192,6 +192,9 @@ def _try(mail: OutgoingMail) -> None:
         _try_later(mail, _words(error))
     except ValueError as error:  # an address or a subject that no mail can have
         _give_up(mail, _words(error))
+    except Exception as error:  # a fault of ours
+        log.exception("mail %s could not be sent", mail.public_id)
+        _try_later(mail, _words(error))
     else:
         _note_sent(mail)
 

@@ -11,6 +11,7 @@ from django.db import models
 
 from accounts.models import ApplicationSnapshot, ProfileLook
 from accounts.moves import WAITING_STATES
+from accounts.periodic import each, ready
 
 _CHILD = Path(__file__).with_name("profile_child.py")
 #: Seconds for one page, and pages in one sweep: a sweep ends before the next begins.
@@ -22,7 +23,8 @@ def sweep(now: datetime) -> int:
     """Look at what is due of applications that wait for staff; at how many pages it looked."""
     if not settings.LOOK_AT_PROFILES:
         return 0
-    return sum(_settle(snapshot, now) for snapshot in due(now)[:_MOST])
+    snapshots = ready("profiles", due(now))[:_MOST]
+    return each("profiles", snapshots, lambda snapshot: _settle(snapshot, now))
 
 
 def due(now: datetime) -> "models.QuerySet[ApplicationSnapshot]":

@@ -1,16 +1,14 @@
 """Background doors of the accounts app: take ids, call one domain function."""
 
-import logging
+from functools import partial
 
 from celery import shared_task
 from django.utils import timezone
 
 from accounts import grant_clock, outbox, profiles, sweeps
-from accounts.background import queue_now
-from accounts.models import Heartbeat, OutgoingMail
+from accounts.models import OutgoingMail
+from accounts.periodic import queue_each, run_steps
 from accounts.sealing import copies, heads
-
-log = logging.getLogger(__name__)
 
 
 @shared_task(name="accounts.deliver_mail")
@@ -21,11 +19,12 @@ def deliver_mail(mail_id: int) -> None:
 @shared_task(name="accounts.sweep")
 def sweep() -> None:
     """Queue messages that are due, and do what time does to grants."""
-    for mail_id in OutgoingMail.objects.due().values_list("pk", flat=True)[:500]:
-        if not queue_now("accounts.deliver_mail", mail_id):
-            break
+    run_steps("mail", {"mails queued": _queue_mails})
     grant_clock.sweep()
-    Heartbeat.objects.note("mail")
+
+
+def _queue_mails() -> None:
+    queue_each("accounts.deliver_mail", OutgoingMail.objects.due(), 500)
 
 
 @shared_task(name="accounts.clocks")
@@ -37,17 +36,13 @@ def clocks() -> None:
 @shared_task(name="accounts.heads")
 def sign_head() -> None:
     """Sign the head daily, hourly where rows came, and bring it to its second place."""
-    copies.sweep(timezone.now())
-    try:
-        heads.sweep(timezone.now())
-    except heads.HeadRefused as error:
-        log.error("no head is signed: %s", error)
-        Heartbeat.objects.note("heads", {"failed": [str(error)]})
-    else:
-        Heartbeat.objects.note("heads")
+    now = timezone.now()
+    run_steps(
+        "heads", {"copies": partial(copies.sweep, now), "head": lambda: bool(heads.sweep(now))}
+    )
 
 
 @shared_task(name="accounts.profiles")
 def look_at_profiles() -> None:
     """Open the profiles that applicants named, for the evidence beside their applications."""
-    profiles.sweep(timezone.now())
+    run_steps("profiles", {"profiles": partial(profiles.sweep, timezone.now())})

@@ -29,8 +29,9 @@ app.conf.beat_schedule = {
 
 @beat_init.connect
 def catch_up(**kwargs: Any) -> None:
-    """Bring the review's clocks up to date at each start, not only ten minutes after.
+    """Run what comes seldom at each start too: the review's clocks, and the hourly tidying.
 
     Without a broker nothing is lost: beat tries again as scheduled.
     """
     app.send_task("accounts.clocks", expires=600, retry=False)
+    app.send_task("weights.tidy", expires=3600, retry=False)

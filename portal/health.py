@@ -17,7 +17,14 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from accounts import working_days
-from accounts.models import Application, HeadCopy, Heartbeat, OutgoingMail, SealBatch
+from accounts.models import (
+    Application,
+    FailedItem,
+    HeadCopy,
+    Heartbeat,
+    OutgoingMail,
+    SealBatch,
+)
 from accounts.outages import BROKER_AWAY
 from accounts.sealing import heads
 from accounts.sealing import waiting as waiting_rows
@@ -33,10 +40,13 @@ from weights.storage import blob_storage
 #: How long after a sweep should have come through its silence is an alarm.
 SWEEPS = {
     "mail": ("Mail sweep", timedelta(minutes=2)),
+    "grants": ("Clock of the grants", timedelta(minutes=2)),
     "weights": ("Verification sweep", timedelta(minutes=2)),
     "scrub": ("Scrub", timedelta(hours=1)),
     "clocks": ("Clocks of the review", timedelta(minutes=25)),
     "heads": ("Heads of the audit trail", timedelta(minutes=5)),
+    "profiles": ("Looks at profiles", timedelta(minutes=10)),
+    "tidy": ("Hourly tidying", timedelta(minutes=135)),
 }
 #: What waits longer than this in the outbox or for verification should not.
 PATIENCE = timedelta(hours=1)
@@ -44,6 +54,8 @@ PATIENCE = timedelta(hours=1)
 SEAL_LATE, SEAL_ALARM = timedelta(seconds=30), timedelta(minutes=5)
 #: A head is due each day, and looked for each minute.
 HEAD_ALARM = timedelta(hours=25)
+#: Failing items that are told one by one.
+ITEMS_SHOWN = 5
 #: The store is to be looked over each day at least.
 SURVEY_PATIENCE = timedelta(hours=25)
 
@@ -63,11 +75,13 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: sixteen queries, a look at the broker, one at a bucket."""
+    """Every line of the health page: seventeen queries, a look at the broker, one at a bucket."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
     waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
-    return [*waiting, *_trail(now), *_sweeps(now), _broker(), *_processes(now)]
+    beats = {beat.name: beat for beat in Heartbeat.objects.all()}
+    waiting += _trail(beats.get("sealing"), now)
+    return [*waiting, *_sweeps(beats, now), _failed_items(now), _broker(), *_processes(now)]
 
 
 def _queue(now: datetime) -> list[Line]:
@@ -169,18 +183,20 @@ def _signing(now: datetime) -> Line:
     return Line("Manifests to sign", "late" if count else "ok", text, page)
 
 
-def _trail(now: datetime) -> list[Line]:
+def _trail(sealing: Heartbeat | None, now: datetime) -> list[Line]:
     last = SealBatch.objects.order_by("number").last()
-    return [_seals(last, now), _head(last, now), _copies()]
+    return [_seals(last, sealing, now), _head(last, now), _copies()]
 
 
-def _seals(last: SealBatch | None, now: datetime) -> Line:
+def _seals(last: SealBatch | None, sealing: Heartbeat | None, now: datetime) -> Line:
     count, since = waiting_rows.oldest(last)
     waited = now - since if since else timedelta()
     state = "alarm" if waited > SEAL_ALARM else "late" if waited > SEAL_LATE else "ok"
     text = f"{count}, the oldest for {_age(since, now)}" if since else "0"
     if state != "ok":
         text += ": is a worker running, or does a transaction never end?"
+    if failures := _failures(sealing, now):
+        state, text = "alarm", f"{text}; {failures}"
     return Line("Rows of the trail to seal", state, text)
 
 
@@ -273,8 +289,7 @@ def _recalls(now: datetime) -> Line:
     return Line("Recalls to tell", "alarm" if recalls or stuck else "ok", text, page)
 
 
-def _sweeps(now: datetime) -> list[Line]:
-    beats = {beat.name: beat for beat in Heartbeat.objects.all()}
+def _sweeps(beats: dict[str, Heartbeat], now: datetime) -> list[Line]:
     age = now - _installed_at(now) if SWEEPS.keys() - beats.keys() else timedelta()
     return [
         _sweep(beats[name], *facts, now) if name in beats else _first_sweep(*facts, age)
@@ -296,9 +311,33 @@ def _first_sweep(name: str, patience: timedelta, age: timedelta) -> Line:
 
 def _sweep(beat: Heartbeat, name: str, patience: timedelta, now: datetime) -> Line:
     silent = now - beat.at > patience
-    failed = ", ".join(beat.details.get("failed", []))
-    text = f"last {_age(beat.at, now)} ago" + (f"; could not finish: {failed}" if failed else "")
-    return Line(name, "alarm" if silent or failed else "ok", text)
+    failures = _failures(beat, now)
+    text = f"last {_age(beat.at, now)} ago" + (f"; {failures}" if failures else "")
+    return Line(name, "alarm" if silent or failures else "ok", text)
+
+
+def _failures(beat: Heartbeat | None, now: datetime) -> str:
+    """The steps that could not finish, since when, and their last errors."""
+    if beat is None or not beat.failing:
+        return ""
+    steps = [
+        f"{step} for {_age(datetime.fromisoformat(facts['since']), now)} ({facts['error']})"
+        for step, facts in beat.failing.items()
+    ]
+    return f"could not finish: {', '.join(steps)}"
+
+
+def _failed_items(now: datetime) -> Line:
+    """Rows that a step or task fails for; others go on, and these are tried again."""
+    failing = list(FailedItem.objects.failing().order_by("-attempts", "since")[:100])
+    shown = [
+        f"{one} for {_age(one.since, now)}, {one.attempts} attempts"
+        f" ({one.last_error or 'its worker ended'})"
+        for one in failing[:ITEMS_SHOWN]
+    ]
+    given_up = any(one.attempts >= FailedItem.ATTEMPTS_MOST for one in failing)
+    state = "alarm" if given_up else "late" if failing else "ok"
+    return Line("Items that fail", state, "; ".join([str(len(failing)), *shown]))
 
 
 def _broker() -> Line:

@@ -23,6 +23,7 @@ PLAIN = [
     "accounts/tiers.py",
     "accounts/token_format.py",
     "weights/facts.py",
+    "weights/front_matter.py",
     "weights/inspection/allowed.py",
     "weights/inspection/compressed.py",
     "weights/inspection/findings.py",

@@ -10,12 +10,14 @@ import logging
 import math
 import re
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
 
+from accounts.periodic import each
 from accounts.sanitize import storable_value
 from weights import excerpts, front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
@@ -142,24 +144,45 @@ def _kind(path: str) -> FileFacts.Kind | None:
 
 
 def _note(unread: Collection[_Line]) -> dict[tuple[int, str], dict[str, Any]]:
-    """Read and keep; what was read, by key. A silent store ends it.
+    """Read and keep each content, whatever another one does; what was read, by key.
 
-    What is missing, or no longer what was verified, waits.
+    A silent store ends it. What is missing, or no longer what was verified, waits.
     """
-    storage = blob_storage()
-    blobs = Blob.objects.in_bulk({line.blob_id for line in unread}) if unread else {}
-    rows: dict[tuple[int, str], FileFacts] = {}
-    for line in unread:
+    if not unread:
+        return {}
+    reading = _Reading(unread)
+    for kind in Kind:
+        lines = {line.blob_id: line for line in unread if line.kind == kind}
+        if lines:
+            each(f"reading of {kind}", lines, partial(reading.note, lines))
+    return reading.facts
+
+
+class _Reading:
+    """Contents being read; `facts` is what was read of them, by key."""
+
+    def __init__(self, unread: Collection[_Line]) -> None:
+        self.facts: dict[tuple[int, str], dict[str, Any]] = {}
+        self._storage = blob_storage()
+        self._is_silent = False
+        self._blobs = Blob.objects.in_bulk({line.blob_id for line in unread})
+
+    def note(self, lines: Mapping[int, _Line], blob_id: int) -> int:
+        if self._is_silent:
+            return 0
+        line = lines[blob_id]
         try:
-            if line.key not in rows:
-                rows[line.key] = _read(storage, line, blobs[line.blob_id])
+            row = _read(self._storage, line, self._blobs[blob_id])
         except (BlobMissing, BlobChanged) as error:
             log.warning("what %s says of its checkpoint waits: %s", line.path, error)
+            return 0
         except (StorageUnavailable, OSError) as error:
             log.warning("what files say of their checkpoints waits: %s", error)
-            break
-    FileFacts.objects.bulk_create(rows.values(), ignore_conflicts=True)
-    return {key: row.facts for key, row in rows.items()}
+            self._is_silent = True
+            return 0
+        FileFacts.objects.bulk_create([row], ignore_conflicts=True)
+        self.facts[line.key] = row.facts
+        return 1
 
 
 def _read(storage: BlobStorage, line: _Line, blob: Blob) -> FileFacts:

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import personal_data
-from accounts.background import queue_after_commit, queue_now
+from accounts.background import queue_after_commit
 from accounts.models import AuditEvent, DataExport, User
+from accounts.periodic import queue_each
 from accounts.turns import take_turn
 from weights.models import CheckpointLink, Download
 
@@ -66,10 +67,7 @@ def archive(person: User) -> bytes:
 
 def sweep() -> None:
     """Queue archives that a crash or a dead broker kept from being made."""
-    waiting = DataExport.objects.filter(state=DataExport.State.QUEUED)
-    for export_id in waiting.values_list("pk", flat=True)[:50]:
-        if not queue_now("weights.make_export", export_id):
-            return
+    queue_each("weights.make_export", DataExport.objects.filter(state=DataExport.State.QUEUED), 50)
 
 
 def _data(person: User) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery import Task, shared_task
 from django.utils import timezone
 
-from accounts.models import Grant, Heartbeat
+from accounts.models import Grant
+from accounts.periodic import attempt, run_steps
 from weights import contents, export, recalls, scrub, verification
 from weights.delivery import ledger, links
 from weights.manifests import findings, signatures
@@ -28,63 +30,71 @@ def verify_blob(self: "Task[Any, Any]", blob_id: int) -> None:
 
 @shared_task(name="weights.inspect_blob")
 def inspect_blob(blob_id: int) -> None:
-    verification.inspect(blob_id)
+    attempt("weights.inspect_blob", blob_id, verification.inspect)
 
 
 @shared_task(name="weights.tell_recall")
 def tell_recall(recall_id: int) -> None:
-    recalls.tell(recall_id)
+    attempt("weights.tell_recall", recall_id, recalls.tell)
 
 
 @shared_task(name="weights.issue_checkpoint_link")
 def issue_checkpoint_link(link_id: int) -> None:
-    links.issue(link_id)
+    attempt("weights.issue_checkpoint_link", link_id, links.issue)
 
 
 @shared_task(name="weights.issue_links_of_grant")
 def issue_links_of_grant(grant_id: int) -> None:
-    grant = Grant.objects.filter(pk=grant_id).first()
-    if grant is None:
+    grants = Grant.objects.filter(pk=grant_id)
+    if not grants:
         log.warning("no links are issued: there is no grant %s", grant_id)
-        return
-    links.links_of_grant(grant)
+    links.links_of_grants(grants)
 
 
 @shared_task(name="weights.make_export")
 def make_export(export_id: int) -> None:
-    export.make(export_id)
+    attempt("weights.make_export", export_id, export.make)
 
 
 @shared_task(name="weights.sign_manifest")
 def sign_manifest(revision_id: int) -> None:
-    signatures.sign(revision_id)
+    attempt("weights.sign_manifest", revision_id, signatures.sign)
+
+
+SWEEP = {
+    "verification": verification.sweep,
+    "contents": contents.sweep,
+    "links": links.sweep,
+    "exports": export.sweep,
+    "findings": findings.sweep,
+    "recalls": recalls.sweep,
+    "signatures": signatures.sweep,
+}
 
 
 @shared_task(name="weights.sweep")
 def sweep() -> None:
     """Queue what a crash or a dead broker kept from being queued."""
-    verification.sweep()
-    contents.sweep()
-    links.sweep()
-    export.sweep()
-    findings.sweep()
-    recalls.sweep()
-    signatures.sweep()
-    Heartbeat.objects.note("weights")
+    run_steps("weights", SWEEP)
 
 
 @shared_task(name="weights.scrub", bind=True)
 def take_scrub_turn(self: "Task[Any, Any]") -> None:
     """Look over the store and read a little of it, where a turn is free."""
     scrub.work(worker=self.request.hostname or "")
-    Heartbeat.objects.note("scrub")
 
 
 @shared_task(name="weights.tidy")
 def tidy() -> None:
-    ledger.tell_refusals()
-    ledger.forget_networks(timezone.now())
-    taking.forget_contacts(timezone.now())
-    verification.ask_outdated_again()
-    verification.inspect_strictly(Checkpoint.objects.all())
-    blob_storage().sweep(LEFTOVERS_KEPT)
+    now = timezone.now()
+    run_steps(
+        "tidy",
+        {
+            "refusals told": ledger.tell_refusals,
+            "networks forgotten": partial(ledger.forget_networks, now),
+            "contacts forgotten": partial(taking.forget_contacts, now),
+            "outdated inspections": verification.ask_outdated_again,
+            "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),
+            "leftovers": lambda: blob_storage().sweep(LEFTOVERS_KEPT),
+        },
+    )

@@ -5,6 +5,7 @@ from accounts.models.attachment import Attachment, AttachmentContent
 from accounts.models.audit import AuditEvent
 from accounts.models.audit_key import CompromisedAuditKey
 from accounts.models.decision import Decision
+from accounts.models.failed_item import FailedItem
 from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
 from accounts.models.heartbeat import Heartbeat
@@ -33,6 +34,7 @@ __all__ = [
     "Consultation",
     "DataExport",
     "Decision",
+    "FailedItem",
     "FormVersion",
     "Grant",
     "HeadCopy",

@@ -38,18 +38,19 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         held = list(roles.values_list("tier_id", flat=True))
         return self.all() if None in held else self.filter(tier__in=held)
 
+    def due_to_expire(self, now: datetime) -> "GrantQuerySet":
+        """Grants whose end has passed and that are not marked as expired."""
+        return self.unended().filter(expires_at__lte=now).select_related("user", "tier")
+
+    def due_to_resume(self, now: datetime) -> "GrantQuerySet":
+        """Grants whose suspension has a set end that has passed."""
+        held = self.filter(state=Grant.State.SUSPENDED, expires_at__gt=now)
+        return held.filter(suspended_until__lte=now).select_related("user", "tier")
+
     def expire_due(self, now: datetime | None = None) -> int:
         """Mark grants whose end has passed, and tell their holders; the gate does not wait."""
         now = now or timezone.now()
-        due = self.unended().filter(expires_at__lte=now).select_related("user", "tier")
-        return sum(grant.expire(now) for grant in due)
-
-    def resume_due(self, now: datetime | None = None) -> int:
-        """Resume grants whose suspension has a set end that has passed."""
-        now = now or timezone.now()
-        held = self.filter(state=Grant.State.SUSPENDED, expires_at__gt=now)
-        due = held.filter(suspended_until__lte=now).select_related("user", "tier")
-        return sum(grant.resume_by_itself(now) for grant in due)
+        return sum(grant.expire(now) for grant in self.due_to_expire(now))
 
     @transaction.atomic
     def give(

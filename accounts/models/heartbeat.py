@@ -1,5 +1,6 @@
 """When the sweeps last came through, for the health page."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
@@ -7,9 +8,16 @@ from django.utils import timezone
 
 
 class HeartbeatManager(models.Manager["Heartbeat"]):
-    def note(self, name: str, details: dict[str, Any] | None = None) -> None:
-        """Write that the sweep of this name has just ended."""
-        facts = {"at": timezone.now(), "details": details or {}}
+    def note(self, name: str, done: Mapping[str, int], errors: Mapping[str, str]) -> None:
+        """Write that the sweep of this name has ended, and which of its steps failed since when."""
+        now = timezone.now()
+        before = self.filter(name=name).first()
+        since = before.failing if before else {}
+        failing = {
+            step: {"since": since.get(step, {}).get("since", now.isoformat()), "error": error}
+            for step, error in errors.items()
+        }
+        facts = {"at": now, "details": {"done": dict(done), "failing": failing}}
         self.update_or_create(name=name, defaults=facts)
 
 
@@ -24,3 +32,9 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def failing(self) -> dict[str, dict[str, Any]]:
+        """The steps that failed in the last sweep: step -> `since` in ISO 8601, and `error`."""
+        failing: dict[str, dict[str, Any]] = self.details.get("failing", {})
+        return failing

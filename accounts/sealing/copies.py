@@ -82,7 +82,7 @@ def _write(copy: HeadCopy) -> bool:
         if writer is None:
             raise OSError(f"nothing here writes to {copy.place}")
         writer(copy.place, _name(copy.head), copy.head.note)
-    except OSError as error:
+    except Exception as error:  # no place may hold up the others
         wait = timedelta(minutes=2**copy.attempts)
         log.error("the head over %d rows cannot be copied: %s", copy.head.size, error)
         HeadCopy.objects.filter(pk=copy.pk).update(

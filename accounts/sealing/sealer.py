@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from accounts.models import SealBatch, SealedNode, SealedRow
+from accounts.models import Heartbeat, SealBatch, SealedNode, SealedRow
 from accounts.models.sealing import STRIDE
+from accounts.periodic import describe
 from accounts.sealing import waiting
 from accounts.sealing.merkle import Frontier, leaf_hash
 
@@ -118,11 +119,12 @@ class Sealer(threading.Thread):
         super().__init__(name="sealer", daemon=True)
         self._pause = pause
         self._stopped = threading.Event()
+        self._is_failing = True  # until the first success: the last worker may have left a failure
 
     def run(self) -> None:
         while not self._stopped.wait(self._pause):
             try:
-                seal()
+                self._seal()
             except DatabaseError as error:
                 log.warning("sealing waits for the database: %s", error)
                 connection.close()
@@ -132,6 +134,18 @@ class Sealer(threading.Thread):
                 connection.close()
                 self._stopped.wait(AFTER_FAULT)
         connection.close()
+
+    def _seal(self) -> None:
+        """Seal, and show on the health page whether that fails."""
+        try:
+            seal()
+        except Exception as error:
+            self._is_failing = True
+            Heartbeat.objects.note("sealing", {}, {"rows sealed": describe(error)})
+            raise
+        if self._is_failing:
+            Heartbeat.objects.note("sealing", {}, {})
+            self._is_failing = False
 
     def stop(self) -> None:
         """Return once the batch under way is written."""

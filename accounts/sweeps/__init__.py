@@ -4,13 +4,13 @@ Every step finds its rows anew, takes each under its lock in a transaction of it
 mails under a unique key. So it may run twice, by two workers at once, and be killed anywhere.
 """
 
-import logging
+from functools import partial
 
-from django.db import DatabaseError
 from django.utils import timezone
 
 from accounts import retention as keeping
-from accounts.models import Heartbeat
+from accounts.models import FailedItem
+from accounts.periodic import run_steps
 from accounts.sweeps import (
     claims,
     consultations,
@@ -20,8 +20,6 @@ from accounts.sweeps import (
     retention,
     silence,
 )
-
-log = logging.getLogger(__name__)
 
 STEPS = {
     "claims released": claims.release_idle,
@@ -39,18 +37,11 @@ STEPS = {
     "networks forgotten": keeping.forget_networks,
     "exports removed": keeping.remove_exports,
     "holders forgotten": keeping.remove_holder_records,
+    "failures forgotten": FailedItem.objects.forget_abandoned,
 }
 
 
 def run() -> dict[str, int]:
-    """Take every step once; how many rows each has changed. A step that fails stops no other."""
-    done: dict[str, int] = {}
-    failed: list[str] = []
-    for name, step in STEPS.items():
-        try:
-            done[name] = step(timezone.now())
-        except DatabaseError:
-            log.exception("the sweep could not finish: %s", name)
-            failed.append(name)
-    Heartbeat.objects.note("clocks", {"done": done, "failed": failed})
-    return done
+    """Take every step once; returns how many rows each has changed."""
+    now = timezone.now()
+    return run_steps("clocks", {name: partial(step, now) for name, step in STEPS.items()})

@@ -24,4 +24,5 @@ def release_idle(now: datetime) -> int:
         application.release_idle()
         return True
 
-    return one_by_one(claimed.select_related("claimed_by", "tier"), release)
+    claimed = claimed.select_related("claimed_by", "tier")
+    return one_by_one("claims released", claimed, release)

@@ -25,4 +25,4 @@ def remind(now: datetime) -> int:
         return emails.colleague_reminded(asked)
 
     people = unanswered.select_related("application__tier", "colleague", "asked_by")
-    return one_by_one(people, ask_again)
+    return one_by_one("colleagues reminded", people, ask_again)

@@ -9,6 +9,7 @@ from accounts import emails, outbox, working_days
 from accounts.models import Application, ApplicationSnapshot, Consultation, RoleAssignment, User
 from accounts.models.application import ApplicationQuerySet
 from accounts.moves import WAITING_STATES
+from accounts.periodic import each
 from accounts.roles import DECIDERS
 
 #: What was being sent while the last digest was written is told in the next: rather twice
@@ -25,7 +26,7 @@ def send(now: datetime) -> int:
     people = User.objects.filter(
         pk__in=roles.values("user"), is_active=True, is_staff=True, suspended_at=None
     )
-    return sum(_send_to(person, f"{person.pk}:{today}") for person in people)
+    return each("digests sent", people, lambda person: _send_to(person, f"{person.pk}:{today}"))
 
 
 def _send_to(person: User, key: str) -> bool:

@@ -9,6 +9,7 @@ from django.db.models.functions import Cast, Concat
 from accounts import emails
 from accounts.models import Grant, LicenceVersion, OutgoingMail
 from accounts.models.grant import GrantQuerySet
+from accounts.periodic import each
 from accounts.sweeps.one_by_one import one_by_one
 
 #: How long before the notice ends its reminder leaves.
@@ -18,13 +19,14 @@ REMINDER = timedelta(days=7)
 def announce(now: datetime) -> int:
     """Once a text is in force; of several that came at once the newest alone is told."""
     new = LicenceVersion.objects.filter(announced_at=None, effective_at__lte=now)
-    acted = 0
-    for version in new.select_related("licence"):
-        told, is_done = _tell(version, "licence_changed", emails.licence_changed, now)
-        acted += told
+
+    def tell(version: LicenceVersion) -> int:
+        mailed, is_done = _tell(version, "licence_changed", emails.licence_changed, now)
         if is_done:
             LicenceVersion.objects.filter(pk=version.pk).update(announced_at=now)
-    return acted
+        return mailed
+
+    return each("new licences told", new.select_related("licence"), tell)
 
 
 def remind(now: datetime) -> int:
@@ -67,7 +69,7 @@ def _tell(
     rest = _not_mailed(version, kind, now)
     if tier_id is not None:
         rest = rest.filter(tier=tier_id)
-    acted = one_by_one(rest, lambda grant: mail(grant, version))
+    acted = one_by_one(kind, rest, lambda grant: mail(grant, version))
     return acted, not rest.exists()  # one failed, or is another worker's
 
 

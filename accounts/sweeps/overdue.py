@@ -9,4 +9,4 @@ from accounts.sweeps.one_by_one import one_by_one
 
 def tell_leads(now: datetime) -> int:
     late = Application.objects.overdue().select_related("tier")
-    return one_by_one(late, emails.application_overdue)
+    return one_by_one("overdue told", late, emails.application_overdue)

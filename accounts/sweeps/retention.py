@@ -12,4 +12,4 @@ def reduce_answers(now: datetime) -> int:
         retention.reduce(application)
         return True
 
-    return one_by_one(retention.due_for_reduction(now), reduce)
+    return one_by_one("answers reduced", retention.due_for_reduction(now), reduce)

@@ -28,7 +28,7 @@ def lapse_returned(now: datetime) -> int:
         application.lapse()
         return True
 
-    return one_by_one(silent, lapse)
+    return one_by_one("applications lapsed", silent, lapse)
 
 
 def remind_returned(now: datetime) -> int:
@@ -38,7 +38,9 @@ def remind_returned(now: datetime) -> int:
     for day, before in ((last, settings.RETURN_SILENCE_DAYS), (FIRST_REMINDER, last)):
         if 0 < day < before:
             silent = _returned(now, day, less_than=before)
-            acted += one_by_one(silent, partial(emails.return_reminder, day=day))
+            acted += one_by_one(
+                "applicants reminded", silent, partial(emails.return_reminder, day=day)
+            )
     return acted
 
 
@@ -56,12 +58,13 @@ def lapse_drafts(now: datetime) -> int:
         draft.lapse()
         return True
 
-    return one_by_one(silent, lapse)
+    return one_by_one("drafts lapsed", silent, lapse)
 
 
 def warn_of_drafts(now: datetime) -> int:
     silent = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS) + WARNING)
-    return one_by_one(silent, lambda draft: emails.draft_warning(draft, now + WARNING))
+    warn = partial(emails.draft_warning, ends=now + WARNING)
+    return one_by_one("drafts warned of", silent, warn)
 
 
 def _returned(now: datetime, days: int, *, less_than: int | None = None) -> ApplicationQuerySet:

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import Application, AuditEvent, Heartbeat, OutgoingMail, Tier, User
 from accounts.roles import Role
 from accounts.sealing import copies, heads, sealer
-from accounts.tasks import clocks, sign_head
+from accounts.tasks import clocks, look_at_profiles, sign_head
 from accounts.tasks import sweep as mail_sweep
 from portal import health
 from portal.child_troubles import Notes, Trouble
@@ -23,7 +23,7 @@ from tests import factories
 from tests.accounts.sealing import keys
 from weights.models import Blob, Recall, StoreSurvey
 from weights.tasks import sweep as weights_sweep
-from weights.tasks import take_scrub_turn
+from weights.tasks import take_scrub_turn, tidy
 
 pytestmark = pytest.mark.django_db
 
@@ -41,21 +41,27 @@ def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
     installed.update(applied=timezone.now() - timedelta(seconds=130))
     assert [line.name for line in health.lines() if line.state != "ok"] == [
         "Mail sweep",
+        "Clock of the grants",
         "Verification sweep",
     ]
-    installed.update(applied=timezone.now() - timedelta(hours=2))
+    installed.update(applied=timezone.now() - timedelta(hours=3))
     assert {line.name for line in health.lines() if line.state != "ok"} == {
         "Mail sweep",
         "Verification sweep",
         "Scrub",
         "Clocks of the review",
         "Heads of the audit trail",
+        "Clock of the grants",
+        "Looks at profiles",
+        "Hourly tidying",
     }
     mail_sweep()
     weights_sweep()
     take_scrub_turn()
     clocks()
     sign_head()
+    look_at_profiles()
+    tidy()
     assert [line for line in health.lines() if line.state != "ok"] == []
 
 
@@ -75,7 +81,7 @@ def test_the_queue_is_late_at_the_target_and_alarms_at_ten_working_days(
 def test_the_clocks_of_the_review_run_at_each_start_of_beat() -> None:
     current_app.control.purge()
     beat_init.send(sender=None)
-    assert _line("Broker").text == "answers; 1 tasks wait"
+    assert _line("Broker").text == "answers; 2 tasks wait"
     current_app.control.purge()
 
 
@@ -84,8 +90,14 @@ def test_silence_of_a_sweep_is_an_alarm_and_so_is_one_that_could_not_finish() ->
     assert _line("Clocks of the review").state == "ok"
     Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=26))
     assert _line("Clocks of the review").state == "alarm"
-    Heartbeat.objects.note("clocks", {"failed": ["drafts lapsed"]})
-    assert _line("Clocks of the review").text.endswith("could not finish: drafts lapsed")
+    with time_machine.travel(timezone.now() - timedelta(hours=2)):
+        Heartbeat.objects.note("clocks", {}, {"drafts lapsed": "KeyError: 'first'"})
+    Heartbeat.objects.note("clocks", {}, {"drafts lapsed": "KeyError: 'maybe'"})
+    line = _line("Clocks of the review")
+    assert line.state == "alarm"
+    assert line.text.endswith("could not finish: drafts lapsed for 2 hours (KeyError: 'maybe')")
+    Heartbeat.objects.note("clocks", {"drafts lapsed": 1}, {})
+    assert _line("Clocks of the review").state == "ok"
 
 
 def test_mails_and_blobs_that_wait_or_failed_are_told(store: Path) -> None:
@@ -195,11 +207,11 @@ def test_it_costs_the_same_number_of_queries_whatever_waits(
     gated_tier: Tier, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     clocks()
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         health.lines()
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         health.lines()
     assert Application.objects.count() == 3
 

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.background import queue_after_commit, queue_now
+from accounts.background import queue_after_commit
 from accounts.models import AuditEvent, Grant, Tier, User
+from accounts.periodic import each, queue_each, ready
 from accounts.turns import take_turn
 from weights import gate, signing
 from weights.caller import Caller, Refusal, session_caller
@@ -260,9 +261,8 @@ def revoke_link(link: CheckpointLink, *, by: User) -> None:
 def sweep() -> None:
     """Queue links that wait, and those that an approval should have made but did not."""
     waiting = CheckpointLink.objects.filter(state=CheckpointLink.State.QUEUED)
-    for link_id in waiting.values_list("pk", flat=True)[:200]:
-        if not queue_now("weights.issue_checkpoint_link", link_id):
-            return
+    if not queue_each("weights.issue_checkpoint_link", waiting, 200):
+        return
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
     offered_ones = Checkpoint.objects.visible_to(None).with_main()
     for checkpoint in offered_ones.filter(tier__mode="reviewed"):
@@ -270,5 +270,10 @@ def sweep() -> None:
             checkpoint_links__checkpoint=checkpoint,
             checkpoint_links__cause=CheckpointLink.Cause.APPROVAL,
         )
-        for grant in without[:200]:
-            links_of_grant(grant)
+        links_of_grants(without)
+
+
+def links_of_grants(grants: "models.QuerySet[Grant]") -> None:
+    """Queue what is missing of up to 200 of these grants."""
+    step = "links of approvals"
+    each(step, ready(step, grants)[:200], lambda grant: len(links_of_grant(grant)))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
+from accounts.periodic import each, ready
 from weights.errors import FindingsRefused, WeightsError
 from weights.manifests import lint
 from weights.manifests.lint import ERROR, Finding, Listed
@@ -58,16 +59,19 @@ def as_kept(found: Iterable[Finding]) -> list[dict[str, object]]:
 
 def sweep() -> None:
     """Look at visible revisions that were published before there was a lint."""
-    for revision in _unseen():
-        try:
-            found = of_revision(revision, blob_storage())
-        except WeightsError:
-            continue  # the store is away, or the blob; the next sweep asks again
-        Revision.objects.filter(pk=revision.pk, findings__isnull=True).update(
-            findings=as_kept(found)
-        )
+    each("findings", _unseen(), _look)
+
+
+def _look(revision: Revision) -> int:
+    try:
+        found = of_revision(revision, blob_storage())
+    except WeightsError:
+        return 0  # the store is away, or the blob; the next sweep asks again
+    unseen = Revision.objects.filter(pk=revision.pk, findings__isnull=True)
+    return unseen.update(findings=as_kept(found))
 
 
 def _unseen() -> QuerySet[Revision]:
     """Some revisions without a lint, in no order: one that cannot be read holds up no other."""
-    return Revision.objects.visible().filter(findings__isnull=True).order_by("?")[:AT_ONCE]
+    unseen = Revision.objects.visible().filter(findings__isnull=True)
+    return ready("findings", unseen).order_by("?")[:AT_ONCE]

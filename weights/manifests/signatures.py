@@ -10,9 +10,10 @@ import logging
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.background import queue_now
 from accounts.models import AuditEvent
+from accounts.periodic import queue_each
 from accounts.sanitize import is_storable
+from weights.errors import WeightsError
 from weights.manifests import keys, listing, openssf
 from weights.manifests.beside import names_beside
 from weights.manifests.document import document_of, files_of
@@ -27,7 +28,10 @@ _CLIENTS_NOTES = ".cache/huggingface"
 
 
 def sign(revision_id: int) -> None:
-    """Sign a visible revision with the current key, unless that was done."""
+    """Sign a visible revision with the current key, unless that was done.
+
+    Raises WeightsError for a document that differs from the files.
+    """
     private = keys.private_key()
     if private is None:
         return  # another process is the signer
@@ -40,8 +44,7 @@ def sign(revision_id: int) -> None:
         return
     document = document_of(revision)
     if not _agrees(revision, document):
-        log.error("the manifest of %s differs from its files; it is not signed", revision)
-        return
+        raise WeightsError(f"the manifest of {revision} differs from its files; it is not signed")
     _keep(revision, key, openssf.bundle(_statement(revision, document), private))
 
 
@@ -54,9 +57,7 @@ def sweep() -> None:
     if key.retired_at is not None:
         return
     # In no order: one that cannot be signed holds up no other.
-    waiting = _unsigned(key).order_by("?").values_list("pk", flat=True)
-    for revision_id in waiting[:AT_ONCE]:
-        queue_now("weights.sign_manifest", revision_id)
+    queue_each("weights.sign_manifest", _unsigned(key).order_by("?"), AT_ONCE)
 
 
 def offered(revision: Revision, key_id: str = "") -> ManifestSignature | None:

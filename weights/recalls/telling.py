@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.background import queue_now
 from accounts.models import User
+from accounts.periodic import each, queue_each
 from weights.models import Recall
 from weights.recalls import affected
 from weights.recalls.opening import TASK
@@ -73,16 +73,17 @@ def _write(recall: Recall, ids: list[int]) -> None:
 def sweep() -> None:
     """Go on with recalls whose mails a crash broke off, and look once for latecomers."""
     _look_for_latecomers()
-    waiting = Recall.objects.filter(told_at=None).order_by("pk")
-    for recall_id in waiting.values_list("pk", flat=True)[:50]:
-        if not queue_now(TASK, recall_id):
-            return
+    queue_each(TASK, Recall.objects.filter(told_at=None).order_by("pk"), 50)
 
 
 def _look_for_latecomers() -> None:
     now = timezone.now()
-    for recall in Recall.objects.filter(told_at__gt=now - 4 * LATECOMERS):
+
+    def look(recall: Recall) -> int:
         again = recall.changed_at + LATECOMERS
-        if recall.told_at is not None and recall.told_at < again <= now:
-            same = Recall.objects.filter(pk=recall.pk, state=recall.state, told_at=recall.told_at)
-            same.update(told_to=0, told_at=None)
+        if recall.told_at is None or not recall.told_at < again <= now:
+            return 0
+        same = Recall.objects.filter(pk=recall.pk, state=recall.state, told_at=recall.told_at)
+        return same.update(told_to=0, told_at=None)
+
+    each("latecomers", Recall.objects.filter(told_at__gt=now - 4 * LATECOMERS), look)

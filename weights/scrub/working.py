@@ -1,9 +1,12 @@
 """A worker's turn: look over the store when that is due, then read for a while."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from django.utils import timezone
 
+from accounts.periodic import run_steps
 from weights.scrub import surveying, turns
 from weights.scrub.reading import due, is_unreadable, read, seems_lost
 
@@ -19,9 +22,16 @@ def work(worker: str = "") -> int:
     with turns.taken(1) as turn:
         if turn is None:
             return 0
-        if surveying.is_due(timezone.now()):
-            surveying.survey()
-        return 0 if _in_trouble() else _read(turn, worker)
+        steps: dict[str, Callable[[], int | None]] = {
+            "survey": _survey,
+            "reading": partial(_read, turn, worker),
+        }
+        return run_steps("scrub", steps).get("reading", 0)
+
+
+def _survey() -> None:
+    if surveying.is_due(timezone.now()):
+        surveying.survey()
 
 
 def _in_trouble() -> bool:
@@ -31,6 +41,8 @@ def _in_trouble() -> bool:
 
 
 def _read(turn: turns.Turn, worker: str) -> int:
+    if _in_trouble():
+        return 0
     end = time.monotonic() + TURN
     count = 0
     while time.monotonic() < end and not turn.lost:

@@ -1,5 +1,6 @@
 """One pass over one blob: claim it, read it, look at what it is, keep what came of it."""
 
+import logging
 import os
 import socket
 import time
@@ -24,8 +25,10 @@ from weights.verification.outcomes import (
     inspect_later,
     told_by_no_worker,
 )
-from weights.verification.reading import BEGUN_AGAIN, Finding, Reading, not_read, read
-from weights.verification.settling import settle
+from weights.verification.reading import BEGUN_AGAIN, Finding, Reading, not_checked, not_read, read
+from weights.verification.settling import settle_each
+
+log = logging.getLogger(__name__)
 
 Result = VerificationRun.Result
 
@@ -66,6 +69,9 @@ def verify(
     except LeaseLost:
         _abandon(VerificationRun.objects.filter(pk=run.pk))
         return
+    except Exception as error:  # a fault of ours: this blob backs off, the others go on
+        log.exception("the check of %s failed", lease.blob)
+        conclude(lease, run, not_checked(error), [], seconds=time.monotonic() - started)
     _settle_those_of(lease.blob)
 
 
@@ -117,5 +123,4 @@ def _abandon(runs: "QuerySet[VerificationRun]") -> None:
 
 
 def _settle_those_of(blob: Blob) -> None:
-    for revision in Revision.objects.awaiting_verification().filter(files__blob=blob).distinct():
-        settle(revision)
+    settle_each(Revision.objects.awaiting_verification().filter(files__blob=blob).distinct())

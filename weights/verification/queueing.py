@@ -7,10 +7,11 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.background import queue_now
+from accounts.periodic import ready
 from weights.inspection.verdict import VERSION
 from weights.models import Blob, Checkpoint, File, HashProgress, Inspection, Revision
 from weights.verification.inspecting import allowed_mark, not_looked_at, unseen_of
-from weights.verification.settling import settle
+from weights.verification.settling import settle_each
 
 #: A queued blob is queued again after this, should its message be lost.
 QUEUED_FOR = timedelta(seconds=settings.VERIFICATION_QUEUED)
@@ -73,13 +74,13 @@ def sweep() -> None:
     blob_ids = list(due.values_list("pk", flat=True)[:QUEUED_AT_ONCE])
     queue(Blob.objects.filter(pk__in=blob_ids))
     _queue_inspections(Blob.objects.due_for_inspection(timezone.now()))
-    for revision in Revision.objects.awaiting_verification():
-        settle(revision)
+    settle_each(Revision.objects.awaiting_verification())
 
 
 def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
     """Send blobs to be looked at; as with `queue`, they are not sent again soon."""
     sent: list[int] = []
+    blobs = ready("weights.inspect_blob", blobs)
     for blob_id in blobs.order_by("pk").values_list("pk", flat=True)[:QUEUED_AT_ONCE]:
         if not queue_now("weights.inspect_blob", blob_id):
             break

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from accounts.periodic import describe
 from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, HashProgress, VerificationRun
 from weights.storage import BlobStorage
@@ -110,3 +111,8 @@ def not_read(error: Exception) -> Finding:
     if isinstance(error, BlobMissing):
         return Finding(Result.MISSING, "the store does not hold it")
     return Finding(Result.UNREADABLE, f"the store could not be read: {error}")
+
+
+def not_checked(error: Exception) -> Finding:
+    """What a pass comes to that a fault of the portal's own code broke off."""
+    return Finding(Result.UNREADABLE, f"its check failed: {describe(error)}")

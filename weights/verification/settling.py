@@ -1,15 +1,21 @@
 """A revision becomes visible once all of its blobs are verified, and all of its names passed."""
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.background import queue_after_commit
 from accounts.models import AuditEvent
+from accounts.periodic import each
 from weights import contents, recalls, refs
 from weights.models import Blob, Checkpoint, Revision
 from weights.verification import inspecting
 from weights.verification.outcomes import fail
+
+
+def settle_each(revisions: "models.QuerySet[Revision]") -> None:
+    """Settle these revisions; one that cannot be settled is shown on the health page."""
+    each("revisions settled", revisions, settle)
 
 
 def settle(revision: Revision) -> bool:

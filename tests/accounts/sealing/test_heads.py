@@ -151,7 +151,7 @@ def test_a_tree_that_was_changed_is_not_signed() -> None:
     assert SignedHead.objects.count() == 1
     with time_machine.travel(timezone.now() + timedelta(days=2)):
         sign_head()
-    assert "does not go on" in Heartbeat.objects.get(name="heads").details["failed"][0]
+    assert "does not go on" in Heartbeat.objects.get(name="heads").failing["head"]["error"]
 
 
 def test_a_tree_that_was_cut_is_not_signed() -> None:

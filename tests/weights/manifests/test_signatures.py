@@ -16,6 +16,7 @@ from pytest_django import Settings
 from accounts.models import AuditEvent, Tier
 from accounts.roles import Role
 from tests import factories, hurry
+from weights.errors import WeightsError
 from weights.manifests import listing, signatures
 from weights.models import ManifestKey, ManifestSignature, PublishedManifest, Revision
 
@@ -103,7 +104,8 @@ def test_a_manifest_that_is_not_the_revisions_own_is_never_signed(revision: Revi
     file = revision.files.get(path="config.json")
     file.path = "other.json"
     file.save()
-    signatures.sign(revision.pk)
+    with pytest.raises(WeightsError, match="differs from its files"):
+        signatures.sign(revision.pk)
     assert not ManifestSignature.objects.exists()
 
 
@@ -111,8 +113,13 @@ def test_the_sweep_queues_what_is_not_signed_yet(
     revision: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued: list[tuple[Any, ...]] = []
+
+    def send(*sent: Any) -> bool:
+        queued.append(sent)
+        return True
+
     # What would be sent is the question; no worker runs here to take it.
-    monkeypatch.setattr(signatures, "queue_now", lambda *sent: queued.append(sent))
+    monkeypatch.setattr("accounts.periodic.queue_now", send)
     signatures.sweep()
     assert queued == [("weights.sign_manifest", revision.pk)]
     signatures.sign(revision.pk)
