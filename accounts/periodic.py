@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from django.db import connection, models
 from django.utils import timezone
 
-from accounts import printable
 from accounts.background import queue_now
 from accounts.models import FailedItem, Heartbeat
+from accounts.sanitize import log_line
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def queue_each(task: str, rows: "models.QuerySet[Any]", most: int) -> bool:
 def describe(error: Exception) -> str:
     """An error in one line, for the health page; its traceback is in the log."""
     first = str(error).strip().partition("\n")[0]
-    return printable.line(f"{type(error).__name__}: {first}")[:300]
+    return log_line(f"{type(error).__name__}: {first}")[:300]
 
 
 def _fail(step: str, pk: int, error: Exception) -> None:

@@ -1,11 +1,10 @@
 """Every move of the state machine: where it leads, who may make it, and what it leaves behind."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts.errors import (
     AlreadyHeld,
@@ -75,8 +74,8 @@ def test_an_approval_gives_a_grant_for_the_tiers_term_under_the_licence_accepted
     assert grant.is_live
     assert grant.user == application.applicant
     assert grant.licence_version == application.latest_snapshot.licence_version  # type: ignore[union-attr]
-    left = grant.expires_at - timezone.now()
-    assert timedelta(days=364) < left <= timedelta(days=365)
+    last_day = grant.starts_at.date() + timedelta(days=365)
+    assert grant.expires_at == datetime.combine(last_day, time(23, 59), UTC)
     assert application.claimed_by == reviewer
 
 
