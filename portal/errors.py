@@ -7,3 +7,7 @@ class QuickstartError(Exception):
 
 class BackupError(Exception):
     """A backup cannot be taken, or cannot be read."""
+
+
+class MoveError(Exception):
+    """The database cannot be moved, or came out differently."""

@@ -5,9 +5,12 @@ from django.core.management import get_commands
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from portal.database_move import unfinished
+
 _OURS = {"accounts", "weights", "portal"}
 #: What prepares it, and what does without: a backup is best taken before a new version's start.
-_ANYWHERE = {"prepare_install", "quickstart", "restore", "restore_drill", "backup"}
+_STARTS = {"prepare_install", "quickstart"}
+_ANYWHERE = {*_STARTS, "restore", "restore_drill", "backup"}
 
 
 def why_not(command: str) -> str:
@@ -16,7 +19,11 @@ def why_not(command: str) -> str:
     Raises what the database raises that does not answer.
     """
     django.setup()
-    if get_commands().get(command) not in _OURS or command in _ANYWHERE:
+    if get_commands().get(command) not in _OURS or command in _ANYWHERE - _STARTS:
+        return ""
+    if unfinished.is_marked():
+        return unfinished.WHY_NOT
+    if command in _STARTS:
         return ""
     executor = MigrationExecutor(connection)
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -6,17 +6,41 @@ imported here. It exits 1 with a last line that names what failed.
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 
 import django
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
+from portal.children import tie_to_parent
 from portal.errors import BackupError
 
 FAILED = "failed: "
+
+
+def failures(url: str, store: str, sample: int | None, say: Callable[[str], None]) -> list[str]:
+    """Have the database of this URL checked, pass on each line, and return what failed."""
+    some = [] if sample is None else [str(sample)]
+    done = subprocess.run(
+        [sys.executable, "-m", "portal.backup.checks", store, *some],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=tie_to_parent(),
+    )
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    for line in lines:
+        say(f"  {line}")
+    if done.returncode == 0:
+        return []
+    last = lines[-1] if lines else ""
+    return [last.removeprefix(FAILED)] if last.startswith(FAILED) else ["the checks"]
 
 
 def main(store: str, sample: str = "") -> int:

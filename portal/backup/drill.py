@@ -3,15 +3,10 @@
 The running install is not touched; only a store that keeps its own copies of the blobs is read.
 """
 
-import os
 import secrets
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-from django.conf import settings
 
 from portal.backup import checks, keys, layout, postgres, sqlite
 from portal.errors import BackupError
@@ -44,7 +39,7 @@ def run(
         vendor = VENDORS[statement.vendor]
         with vendor.restored(folder / statement.database, Path(place), name) as url:
             say("database: restored")
-            failed = _failures(url, store, sample, say)
+            failed = checks.failures(url, store, sample, say)
     if statement.damaged:
         say(f"damaged when it was taken: {len(statement.damaged)} blobs")
         failed.append("blobs that were damaged before")
@@ -57,23 +52,3 @@ def _say_keys(folder: Path, say: Callable[[str], None]) -> None:
         say(f"keys: {', '.join(keys.prove(folder / layout.KEYS))}")
     else:
         say("keys: none in this backup")
-
-
-def _failures(url: str, store: str, sample: int | None, say: Callable[[str], None]) -> list[str]:
-    """Have the restored database checked, pass on what is said, return what failed."""
-    some = [] if sample is None else [str(sample)]
-    done = subprocess.run(
-        [sys.executable, "-m", checks.__name__, store, *some],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    for line in lines:
-        say(f"  {line}")
-    if done.returncode == 0:
-        return []
-    last = lines[-1] if lines else ""
-    return [last.removeprefix(checks.FAILED)] if last.startswith(checks.FAILED) else ["the checks"]

@@ -5,6 +5,7 @@ what processes write by themselves that were started before anybody came.
 """
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
 from portal.backup import mark
@@ -28,11 +29,11 @@ _USED = {
 }
 
 
-def contents() -> str:
+def contents(database: BaseDatabaseWrapper = connection) -> str:  # type: ignore[assignment]
     """What is in use, in words; empty if nothing is."""
-    there = set(tables())
+    there = set(tables(database))
     found = []
-    with connection.cursor() as cursor:
+    with database.cursor() as cursor:
         for table, (name, condition) in _USED.items():
             if table in there:
                 cursor.execute(f"SELECT count(*) FROM {table}{condition}")  # noqa: S608
@@ -41,17 +42,17 @@ def contents() -> str:
     return ", ".join(found)
 
 
-def demand_ours() -> None:
+def demand_ours(database: BaseDatabaseWrapper = connection) -> None:  # type: ignore[assignment]
     """Refuse a database in which something else keeps tables. Raises BackupError."""
-    ours = set(connection.introspection.django_table_names(include_views=False))
+    ours = set(database.introspection.django_table_names(include_views=False))
     ours |= {MigrationRecorder.Migration._meta.db_table, mark.TABLE}
-    if others := sorted(set(tables()) - ours):
+    if others := sorted(set(tables(database)) - ours):
         raise BackupError(
             f"the database holds tables that are not this portal's ({', '.join(others[:3])});"
-            " name an empty database of its own as DATABASE_URL"
+            " name an empty database of its own"
         )
 
 
-def tables() -> list[str]:
-    with connection.cursor() as cursor:
-        return connection.introspection.table_names(cursor)
+def tables(database: BaseDatabaseWrapper = connection) -> list[str]:  # type: ignore[assignment]
+    with database.cursor() as cursor:
+        return database.introspection.table_names(cursor)

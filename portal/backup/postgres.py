@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 from django.db import connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from portal import env
 from portal.backup import emptiness, layout, mark
@@ -98,11 +99,10 @@ def restore(dump: Path, restored: Mark) -> None:
     restores. Raises BackupError while others are connected.
     """
     program, environment = _program("pg_restore"), _environment()
-    _demand_alone()
-    with transaction.atomic(), connection.cursor() as cursor:
-        names = ", ".join(map(connection.ops.quote_name, emptiness.tables()))
-        if names:
-            cursor.execute(f"DROP TABLE {names} CASCADE")
+    connections.close_all()
+    demand_alone(connection)
+    with transaction.atomic():
+        drop_tables(connection)
         mark.leave(restored)
     # What is no table and would be in the way, such as the triggers' functions, goes as it comes.
     flags = (*_AT_ONCE, "--clean", "--if-exists")
@@ -110,13 +110,20 @@ def restore(dump: Path, restored: Mark) -> None:
     mark.note_whole()
 
 
-def _demand_alone() -> None:
+def drop_tables(database: BaseDatabaseWrapper) -> None:
+    names = ", ".join(map(database.ops.quote_name, emptiness.tables(database)))
+    if names:
+        with database.cursor() as cursor:
+            cursor.execute(f"DROP TABLE {names} CASCADE")
+
+
+def demand_alone(database: BaseDatabaseWrapper) -> None:
     """Refuse while other processes work as the same user, which would see half of it."""
-    connections.close_all()
-    if connection.settings_dict["OPTIONS"].get("pool"):
-        connection.close_pool()  # type: ignore[attr-defined]
+    database.close()
+    if database.settings_dict["OPTIONS"].get("pool"):
+        database.close_pool()  # type: ignore[attr-defined]
     deadline = time.monotonic() + _PATIENCE
-    with psycopg.connect(**connection.get_connection_params()) as alone:
+    with psycopg.connect(**database.get_connection_params()) as alone:
         while others := next(alone.execute(_OTHERS))[0]:
             if time.monotonic() > deadline:
                 raise BackupError(

@@ -58,7 +58,7 @@ class Tell:
 
 def restore(folder: Path, wish: Wish, tell: Tell) -> Restored:
     """Raises BackupError, QuickstartError, and what database and stores raise."""
-    with _alone():
+    with alone():
         statement = layout.read(folder)
         tell.say(
             f"backup: {statement.server}, taken {statement.taken_at}, every file as it was written"
@@ -80,7 +80,7 @@ def restore(folder: Path, wish: Wish, tell: Tell) -> Restored:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Keep the portal of an embedded install from running meanwhile."""
     if hasattr(settings, "EMBEDDED_BROKER"):
         with install_lock.held(settings.DATA_DIR):
@@ -99,8 +99,8 @@ def _demand_vendor(statement: Statement) -> None:
     remedy = (
         "set DATABASE_URL=postgres://… to an empty database"
         if statement.vendor == "postgresql"
-        else "restore with DATABASE_URL=sqlite:////path/to/new.sqlite3, then carry it over"
-        ' (docs/operating.md, "PostgreSQL")'
+        else "restore with DATABASE_URL=sqlite:////path/to/new.sqlite3, then run manage.py"
+        " move_database postgres://… (docs/operating.md)"
     )
     raise BackupError(
         f"the backup is of {statement.server}, and the database of DATABASE_URL is {here}; {remedy}"

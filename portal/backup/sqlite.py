@@ -70,12 +70,12 @@ def restore(dump: Path, restored: Mark) -> None:
             copy.execute(*mark.insertion(replace(restored, whole=True)))
     layout.settle(part)
     connections.close_all()
-    _leave_nothing_beside(path)
+    leave_nothing_beside(path)
     part.replace(path)
     layout.settle(path.parent)
 
 
-def _leave_nothing_beside(path: Path) -> None:
+def leave_nothing_beside(path: Path) -> None:
     """End the old file's log of writes, which would be taken for one of the new file."""
     if not path.exists():
         return

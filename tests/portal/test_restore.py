@@ -136,7 +136,7 @@ def test_a_restore_that_is_killed_again_and_again_comes_to_the_same_end(
         if connection.vendor == "postgresql"
         else (
             sqlite,
-            "_leave_nothing_beside",
+            "leave_nothing_beside",
         )
     )
     for place in (
@@ -269,7 +269,7 @@ def test_a_damaged_backup_is_refused_before_the_database_is_asked(
 @pytest.mark.parametrize(
     ("here", "there", "remedy"),
     [
-        ("postgresql", "sqlite", "carry it over"),
+        ("postgresql", "sqlite", "move_database postgres"),
         ("sqlite", "postgresql", "to an empty database"),
     ],
 )

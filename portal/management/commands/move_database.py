@@ -1,0 +1,56 @@
+"""`manage.py move_database`: all rows to another database, SQLite or PostgreSQL."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from portal.database_move.move import move
+from portal.errors import BackupError, MoveError, QuickstartError
+from weights.errors import WeightsError
+
+
+class Command(BaseCommand):
+    help = (
+        "Copy every row of this install's database to the empty database TARGET_URL and check the"
+        " audit trail and the manifests there. Stop web, worker and beat before. A move that was"
+        " broken off starts over when it is run again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "target",
+            metavar="TARGET_URL",
+            help="postgres://user@host/name (password: DATABASE_PASSWORD) or sqlite:////path",
+        )
+        parser.add_argument(
+            "--sample", type=int, metavar="N", help="at the end read N blobs drawn at random"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sample: int | None = options["sample"]
+        if sample is not None and sample < 0:
+            raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
+        try:
+            move(options["target"], self._say, sample=sample)
+        except KeyboardInterrupt as error:
+            raise CommandError(
+                "stopped: the target must not be used, and the source is as it was; run the same"
+                " again to start over",
+                returncode=130,
+            ) from error
+        except (
+            *(MoveError, BackupError, QuickstartError, WeightsError),
+            *(ImproperlyConfigured, DatabaseError, OSError),
+        ) as error:
+            raise CommandError(" ".join(str(error).split())) from error
+        self.stdout.write(
+            "Moved. Set DATABASE_URL to the target for every process and command, then start the"
+            " portal; do not start it on the old database again."
+        )
+
+    def _say(self, line: str) -> None:
+        self.stderr.write(line)
+        self.stderr.flush()

@@ -1,0 +1,381 @@
+"""The whole portal moves between SQLite and PostgreSQL, or the target is not used (OP)."""
+
+import os
+import signal
+import sqlite3
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django.test import Client
+from django.utils import timezone
+from psycopg import sql
+from pytest_django import Settings
+
+from accounts.models import AuditEvent, Tier, User
+from accounts.sealing import heads, sealer
+from portal.backup import checks, postgres
+from portal.database_move import rows as moved_rows
+from portal.database_move import targets
+from tests import factories, live, trail
+from tests.accounts.sealing import keys, rows
+from weights.models import Revision
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+
+Manage = Callable[..., str]
+WEIGHTS = "/acme/small/resolve/main/model.safetensors"
+
+
+@pytest.fixture
+def release(store: Path, gated_tier: Tier) -> Revision:
+    """A gated revision of three files, and rows of trail and ledger in two batches."""
+    rows.event()
+    rows.download()
+    sealer.seal()
+    revision = factories.published("acme/small", gated_tier)
+    sealer.seal()
+    return revision
+
+
+@pytest.fixture
+def sqlite_target(tmp_path: Path) -> Path:
+    return tmp_path / "target" / "db.sqlite3"
+
+
+@pytest.fixture
+def sqlite_url(sqlite_target: Path) -> str:
+    sqlite_target.parent.mkdir()
+    return f"sqlite:///{sqlite_target}"
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """An empty database of its own on the server of the suite."""
+    name = f"moved_{factories.word()}"
+    parameters = connection.get_connection_params()
+    # Not connected to the test's own database, which is to be alone when it moves.
+    elsewhere = parameters | {"dbname": "postgres"}
+    with psycopg.connect(**elsewhere, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield live.database_url().replace(str(parameters["dbname"]), name)
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def on(url: str, store: Path, folder: Path) -> live.Portal:
+    """The install whose database is `url`; nothing of it runs."""
+    public = "http://127.0.0.1:1"
+    environment = live.environment(public, f"file://{store}") | {"DATABASE_URL": url}
+    return live.Portal(public, environment, folder)
+
+
+def ok(portal: live.Portal, *arguments: str) -> str:
+    done = portal.manage(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refusal(portal: live.Portal, *arguments: str) -> str:
+    done = portal.manage(*arguments)
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
+def fetched(url: str, path: str, **headers: str) -> bytes:
+    with urlopen(Request(f"{url}{path}", headers=headers), timeout=60) as answer:
+        assert answer.url == f"{url}{path}", "not sent to sign in"
+        return bytes(answer.read())
+
+
+# -- there and back -------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("OP-10")
+@pytest.mark.usefixtures("_collected_static")
+def test_trail_head_tokens_links_sessions_and_manifests_are_good_on_sqlite_and_on_postgresql_again(
+    release: Revision,
+    store: Path,
+    applicant: User,
+    gated_tier: Tier,
+    client: Client,
+    settings: Settings,
+    tmp_path: Path,
+    sqlite_url: str,
+    postgres_url: str,
+) -> None:
+    factories.submitted(applicant, gated_tier)
+    grant = factories.grant(applicant, gated_tier)
+    token = factories.token(applicant, "read-gated")
+    link = f"/d/{factories.link_token(applicant, release, grant)}/model.safetensors"
+    client.force_login(applicant)
+    session = client.cookies["sessionid"].value
+    settings.AUDIT_KEY_FILE = keys.write(tmp_path)
+    head = tmp_path / "head.txt"
+    head.write_text(heads.sign().note)
+    erased = factories.person()
+    number = erased.pk
+    erased.delete()
+    last = rows.event()  # which nobody seals before the move
+    assert AuditEvent.objects.filter(at=last.at).get().at.microsecond % 1000, "beyond milliseconds"
+    sealed = 0
+
+    call_command("move_database", sqlite_url)
+    for url, target in ((sqlite_url, postgres_url), (postgres_url, "")):
+        folder = tmp_path / factories.word()
+        folder.mkdir()
+        environment = {"DATABASE_URL": url}
+        with live.portal(folder, f"file://{store}", worker=False, settings=environment) as portal:
+            with_token = {"Authorization": f"Bearer {token}"}
+            assert fetched(portal.url, WEIGHTS, **with_token) == fetched(portal.url, link)
+            assert fetched(portal.url, "/access/", Cookie=f"sessionid={session}")
+        made, newly_sealed = ok(portal, "shell", "-v0", "-c", NEW_ROWS).split()
+        assert int(made) > number, "the id of a row that was deleted is not given again"
+        assert int(newly_sealed) > 0
+        done = ok(portal, "verify_audit", "--head", str(head))
+        assert "signed heads: 2" in done, "its own, and the one that was kept elsewhere"
+        assert sealed < (sealed := int(done.partition("rows checked: ")[2].split()[0]))
+        if target:
+            assert "Moved." in ok(portal, "move_database", target)
+
+
+NEW_ROWS = """
+from accounts.models import User
+from accounts.sealing import sealer
+print(User.objects.create(username="new").pk, sealer.seal())
+User.objects.filter(username="new").delete()
+"""
+
+
+# -- broken off -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_move_that_is_killed_again_and_again_starts_over_and_the_target_is_not_used_meanwhile(
+    release: Revision,
+    kind: str,
+    request: pytest.FixtureRequest,
+    store: Path,
+    tmp_path: Path,
+    manage: Manage,
+) -> None:
+    url = request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url")
+    target = targets.SqliteTarget if kind == "sqlite" else targets.PostgresTarget
+    killed_at(moved_rows, "copy_or_name", url, call=20)
+    killed_at(checks, "failures", url)
+    killed_at(target, "put_to_use", url)
+    if kind == "sqlite":
+        assert not Path(url.removeprefix("sqlite:///")).exists()
+    else:
+        for command in ("quickstart", "prepare_install", "verify_audit"):
+            assert "a move that has not ended well" in refusal(on(url, store, tmp_path), command)
+    assert "Moved." in manage("move_database", url)
+    assert "rows checked" in ok(on(url, store, tmp_path), "verify_audit")
+
+
+def killed_at(module: Any, name: str, url: str, *, call: int = 1) -> None:
+    """Move in a child that dies by -9 as it calls this function for the `call`th time."""
+    connections.close_all()  # a child must not speak on its parent's connection
+    child = os.fork()
+    if child == 0:
+        original, calls = getattr(module, name), []
+
+        def die(*args: Any, **kwargs: Any) -> Any:
+            calls.append(name)
+            if len(calls) == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*args, **kwargs)
+
+        setattr(module, name, die)
+        try:
+            call_command("move_database", url)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"it was not killed in {name}"
+
+
+def test_ctrl_c_ends_it_in_a_line_and_leaves_the_source_in_use(
+    release: Revision, sqlite_url: str, sqlite_target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    # The terminal's signal at a moment that no test could meet from outside.
+    monkeypatch.setattr(moved_rows, "copy_or_name", interrupted)
+    with pytest.raises(CommandError, match=r"^stopped: .* start over$") as stopped:
+        call_command("move_database", sqlite_url)
+    assert stopped.value.returncode == 130
+    assert not sqlite_target.exists()
+    rows.event()
+
+
+# -- refused --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["sqlite_url", "postgres_url"])
+def test_a_target_in_use_is_refused_and_left_as_it_was(
+    release: Revision,
+    applicant: User,
+    store: Path,
+    tmp_path: Path,
+    kind: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    url = request.getfixturevalue(kind)
+    portal = on(url, store, tmp_path)
+    ok(portal, "prepare_install")
+    call_command("move_database", url)  # tables and catalogue alone count as empty
+    with pytest.raises(CommandError, match=r"not empty \(1 accounts, .*nothing was changed"):
+        call_command("move_database", url)
+    assert "rows checked" in ok(portal, "verify_audit")
+
+
+def test_the_database_of_the_install_itself_is_no_target(release: Revision) -> None:
+    with pytest.raises(CommandError, match="uses already"):
+        call_command("move_database", live.database_url())
+    assert Revision.objects.count() == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite", "mysql://host/name"])
+def test_what_is_no_address_of_a_database_is_refused(db: None, url: str) -> None:
+    with pytest.raises(CommandError, match="is not a database URL"):
+        call_command("move_database", url)
+
+
+@pytest.mark.parametrize("kind", ["sqlite_url", "postgres_url"])
+def test_a_row_that_was_changed_after_its_seal_keeps_the_target_from_being_used(
+    release: Revision,
+    kind: str,
+    request: pytest.FixtureRequest,
+    store: Path,
+    tmp_path: Path,
+    sqlite_target: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    url = request.getfixturevalue(kind)
+    first = AuditEvent.objects.order_by("pk")[0]
+    with trail.unguarded(), connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_auditevent SET result = 'no' WHERE id = %s", [first.pk])
+    with pytest.raises(CommandError, match=r"must not be used: the audit trail failed there"):
+        call_command("move_database", url)
+    assert f"event {first.pk} (leaf 0) was altered" in capfd.readouterr().err
+    if kind == "sqlite_url":
+        assert not sqlite_target.exists()
+    else:
+        assert "has not ended well" in refusal(on(url, store, tmp_path), "prepare_install")
+
+
+def test_a_blob_that_is_damaged_keeps_the_target_from_being_used(
+    release: Revision, store: Path, sqlite_url: str, sqlite_target: Path
+) -> None:
+    next(path for path in store.rglob("*") if path.is_file()).write_bytes(b"other")
+    with pytest.raises(CommandError, match=r"must not be used: the manifests failed there"):
+        call_command("move_database", sqlite_url)
+    assert not sqlite_target.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE accounts_user SET first_name = 'a' || char(0)", "accounts_user, row {}, column"),
+        ("UPDATE accounts_user SET first_name = printf('%0999d', 1)", "row {}: value too long"),
+        ("UPDATE accounts_grant SET user_id = 999", "names one that is not there"),
+    ],
+)
+def test_what_postgresql_cannot_hold_is_named_by_its_row(
+    release: Revision,
+    applicant: User,
+    gated_tier: Tier,
+    store: Path,
+    tmp_path: Path,
+    sqlite_url: str,
+    sqlite_target: Path,
+    postgres_url: str,
+    change: str,
+    message: str,
+) -> None:
+    factories.grant(applicant, gated_tier)
+    call_command("move_database", sqlite_url)
+    with closing(sqlite3.connect(sqlite_target)) as database, database:
+        database.execute(change)
+    error = refusal(on(sqlite_url, store, tmp_path), "move_database", postgres_url)
+    assert message.format(applicant.pk) in error.splitlines()[-1]
+
+
+# -- nobody writes meanwhile ----------------------------------------------------------------
+
+
+def test_others_at_work_in_the_source_are_refused(
+    release: Revision, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A bound made small: whoever is at work stays for longer than seconds.
+    monkeypatch.setattr(postgres, "_PATIENCE", 0.0)
+    with (
+        psycopg.connect(**connection.get_connection_params()),
+        pytest.raises(CommandError, match="stop web, worker and beat"),
+    ):
+        call_command("move_database", sqlite_url)
+
+
+def test_a_running_worker_is_refused(
+    start_portal: Callable[..., live.Portal], store: Path, sqlite_url: str
+) -> None:
+    portal = start_portal(worker=True)
+    assert "is running; stop web, worker and beat" in refusal(portal, "move_database", sqlite_url)
+
+
+def test_whoever_writes_to_the_source_waits_until_the_move_has_ended(
+    release: Revision, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writer_during(checks, "failures", monkeypatch) as outcomes:
+        call_command("move_database", sqlite_url)
+    assert outcomes == ["LockNotAvailable"]
+
+
+@contextmanager
+def writer_during(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Somebody who tries to write, from another connection, as the function is called."""
+    original, outcomes = getattr(module, name), []
+
+    def write_first(*args: Any, **kwargs: Any) -> Any:
+        with psycopg.connect(**connection.get_connection_params()) as other:
+            other.execute("SET lock_timeout = '200ms'")
+            try:
+                other.execute("UPDATE accounts_user SET first_name = 'late'")
+                outcomes.append("written")
+            except psycopg.Error as error:
+                outcomes.append(type(error).__name__)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, write_first)
+    yield outcomes
+
+
+# -- how much it holds ----------------------------------------------------------------------
+
+
+def test_twenty_thousand_rows_take_no_more_memory_than_two_thousand(
+    db: None, store: Path, sqlite_url: str, sqlite_target: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    peaks = []
+    for count in (2_000, 18_000):
+        now = timezone.now()
+        AuditEvent.objects.bulk_create(
+            AuditEvent(at=now, action="thing.done", details={"number": number, "more": "x" * 200})
+            for number in range(count)
+        )
+        sealer.seal()
+        tracemalloc.start()
+        call_command("move_database", sqlite_url)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        sqlite_target.unlink()
+    assert "accounts_auditevent: 20000 rows\n" in capfd.readouterr().err
+    assert peaks[1] < peaks[0] * 1.5, peaks
