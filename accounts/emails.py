@@ -172,6 +172,11 @@ def audit_key_compromised(mark: "CompromisedAuditKey", vkey: str, address: str) 
     outbox.send("audit_key_compromised", to=address, key=key, context=context)
 
 
+def trail_altered(fault: str, key: str, address: str) -> None:
+    """Tell whoever keeps heads that the daily check of the trail has failed."""
+    outbox.send("trail_altered", to=address, key=f"{key}:{address}", context={"fault": fault})
+
+
 # -- to staff ---------------------------------------------------------------------------
 
 

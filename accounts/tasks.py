@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts import grant_clock, outbox, profiles, sweeps
 from accounts.models import OutgoingMail
 from accounts.periodic import queue_each, run_steps
-from accounts.sealing import copies, heads
+from accounts.sealing import copies, daily_check, heads
 
 
 @shared_task(name="accounts.deliver_mail")
@@ -40,6 +40,12 @@ def sign_head() -> None:
     run_steps(
         "heads", {"copies": partial(copies.sweep, now), "head": lambda: bool(heads.sweep(now))}
     )
+
+
+@shared_task(name="accounts.verify_audit")
+def verify_audit() -> None:
+    """Read a part of the sealed trail again, so that all of it is checked once a day."""
+    daily_check.take_turn(timezone.now())
 
 
 @shared_task(name="accounts.profiles")

@@ -16,6 +16,11 @@ app.conf.beat_schedule = {
     "accounts-sweep": {"task": "accounts.sweep", "schedule": 20.0, "options": {"expires": 20}},
     "accounts-clocks": {"task": "accounts.clocks", "schedule": 600.0, "options": {"expires": 600}},
     "accounts-heads": {"task": "accounts.heads", "schedule": 60.0, "options": {"expires": 60}},
+    "accounts-verify-audit": {
+        "task": "accounts.verify_audit",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "accounts-profiles": {
         "task": "accounts.profiles",
         "schedule": 120.0,

@@ -26,7 +26,7 @@ from accounts.models import (
     SealBatch,
 )
 from accounts.outages import BROKER_AWAY
-from accounts.sealing import heads
+from accounts.sealing import daily_check, heads
 from accounts.sealing import waiting as waiting_rows
 from portal import child_troubles
 from portal.checks import NOT_VERSIONED
@@ -56,6 +56,8 @@ SEAL_LATE, SEAL_ALARM = timedelta(seconds=30), timedelta(minutes=5)
 HEAD_ALARM = timedelta(hours=25)
 #: Failing items that are told one by one.
 ITEMS_SHOWN = 5
+#: The whole trail is checked each day, a part of it each minute.
+CHECK_LATE, TURN_ALARM = timedelta(hours=36), timedelta(minutes=10)
 #: The store is to be looked over each day at least.
 SURVEY_PATIENCE = timedelta(hours=25)
 
@@ -75,7 +77,7 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: seventeen queries, a look at the broker, one at a bucket."""
+    """Every line of the health page: nineteen queries at most, a look at the broker, one at a bucket."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
     waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
@@ -290,11 +292,33 @@ def _recalls(now: datetime) -> Line:
 
 
 def _sweeps(beats: dict[str, Heartbeat], now: datetime) -> list[Line]:
-    age = now - _installed_at(now) if SWEEPS.keys() - beats.keys() else timedelta()
-    return [
+    is_new = {*SWEEPS, daily_check.HEARTBEAT} - beats.keys()
+    age = now - _installed_at(now) if is_new else timedelta()
+    sweeps = [
         _sweep(beats[name], *facts, now) if name in beats else _first_sweep(*facts, age)
         for name, facts in SWEEPS.items()
     ]
+    return [*sweeps, _daily_check(beats.get(daily_check.HEARTBEAT), age, now)]
+
+
+def _daily_check(beat: Heartbeat | None, age: timedelta, now: datetime) -> Line:
+    name, page = "Check of the audit trail", reverse("accounts:audit")
+    if beat is None:
+        return _first_sweep(name, TURN_ALARM, age)
+    progress = daily_check.Progress.of(beat)
+    if progress.fault:
+        text = f"altered: {progress.fault}; run manage.py verify_audit and see docs/audit.md"
+        return Line(name, "alarm", text, page)
+    text = "not read to its end yet"
+    ended = datetime.fromisoformat(progress.ended) if progress.ended else None
+    if ended:
+        text = f"{progress.whole_rows} rows, all as sealed, {_age(ended, now)} ago"
+    if progress.is_under_way:
+        text += f"; reading, {progress.rows} so far"
+    if now - beat.at > TURN_ALARM:
+        return Line(name, "alarm", f"{text}; last turn {_age(beat.at, now)} ago", page)
+    is_late = now - (ended or datetime.fromisoformat(progress.began)) > CHECK_LATE
+    return Line(name, "late" if is_late else "ok", text, page)
 
 
 def _installed_at(now: datetime) -> datetime:

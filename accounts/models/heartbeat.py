@@ -17,7 +17,11 @@ class HeartbeatManager(models.Manager["Heartbeat"]):
             step: {"since": since.get(step, {}).get("since", now.isoformat()), "error": error}
             for step, error in errors.items()
         }
-        facts = {"at": now, "details": {"done": dict(done), "failing": failing}}
+        self.write(name, {"done": dict(done), "failing": failing})
+
+    def write(self, name: str, details: Mapping[str, Any]) -> None:
+        """Store the heartbeat of this name with `details`, which must be JSON."""
+        facts = {"at": timezone.now(), "details": dict(details)}
         self.update_or_create(name=name, defaults=facts)
 
 

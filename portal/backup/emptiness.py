@@ -29,7 +29,7 @@ _USED = {
 }
 
 
-def contents(database: BaseDatabaseWrapper = connection) -> str:  # type: ignore[assignment]
+def contents(database: BaseDatabaseWrapper = connection) -> str:
     """What is in use, in words; empty if nothing is."""
     there = set(tables(database))
     found = []
@@ -42,7 +42,7 @@ def contents(database: BaseDatabaseWrapper = connection) -> str:  # type: ignore
     return ", ".join(found)
 
 
-def demand_ours(database: BaseDatabaseWrapper = connection) -> None:  # type: ignore[assignment]
+def demand_ours(database: BaseDatabaseWrapper = connection) -> None:
     """Refuse a database in which something else keeps tables. Raises BackupError."""
     ours = set(database.introspection.django_table_names(include_views=False))
     ours |= {MigrationRecorder.Migration._meta.db_table, mark.TABLE}
@@ -53,6 +53,6 @@ def demand_ours(database: BaseDatabaseWrapper = connection) -> None:  # type: ig
         )
 
 
-def tables(database: BaseDatabaseWrapper = connection) -> list[str]:  # type: ignore[assignment]
+def tables(database: BaseDatabaseWrapper = connection) -> list[str]:
     with database.cursor() as cursor:
         return database.introspection.table_names(cursor)

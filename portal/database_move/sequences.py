@@ -12,10 +12,9 @@ from portal.database_move import rows
 
 def carry_over(model: type[models.Model], source: str, target: str) -> None:
     """Let the target go on behind the last id that the source gave."""
-    field = model._meta.auto_field
-    if field is None:
+    if model._meta.auto_field is None:
         return
-    table, column = model._meta.db_table, field.column
+    table, column = model._meta.db_table, str(model._meta.auto_field.column)
     highest = rows.of(model, source).aggregate(most=models.Max("pk"))["most"] or 0
     last = max(highest, _last(connections[source], table, column))
     if last:

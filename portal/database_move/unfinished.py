@@ -13,7 +13,7 @@ WHY_NOT = (
 )
 
 
-def is_marked(database: BaseDatabaseWrapper = connection) -> bool:  # type: ignore[assignment]
+def is_marked(database: BaseDatabaseWrapper = connection) -> bool:
     with database.cursor() as cursor:
         return TABLE in database.introspection.table_names(cursor)
 

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import Application, AuditEvent, Heartbeat, OutgoingMail, Tier, User
 from accounts.roles import Role
 from accounts.sealing import copies, heads, sealer
-from accounts.tasks import clocks, look_at_profiles, sign_head
+from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit
 from accounts.tasks import sweep as mail_sweep
 from portal import health
 from portal.child_troubles import Notes, Trouble
@@ -54,6 +54,7 @@ def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
         "Clock of the grants",
         "Looks at profiles",
         "Hourly tidying",
+        "Check of the audit trail",
     }
     mail_sweep()
     weights_sweep()
@@ -62,6 +63,7 @@ def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
     sign_head()
     look_at_profiles()
     tidy()
+    verify_audit()
     assert [line for line in health.lines() if line.state != "ok"] == []
 
 
@@ -207,11 +209,11 @@ def test_it_costs_the_same_number_of_queries_whatever_waits(
     gated_tier: Tier, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     clocks()
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         health.lines()
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         health.lines()
     assert Application.objects.count() == 3
 

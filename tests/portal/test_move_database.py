@@ -354,6 +354,7 @@ def writer_during(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> It
                 outcomes.append(type(error).__name__)
         return original(*args, **kwargs)
 
+    # Nothing is left out: the writer comes at this moment, and the original runs behind it.
     monkeypatch.setattr(module, name, write_first)
     yield outcomes
 
