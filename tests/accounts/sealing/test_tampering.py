@@ -134,8 +134,9 @@ def test_a_row_inserted_as_if_it_were_old_is_named(sealed_trail: list[int]) -> N
     assert fault().startswith("event -5 was inserted out of band")
 
 
-@pytest.mark.one_database
 def test_a_row_that_no_sealer_would_ever_come_to_is_named(sealed_trail: list[int]) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite's rows do not say which transaction wrote them")
     insert(10**9, written_in=2**62)
     assert sealer.seal() == 0
     assert fault().startswith(f"event {10**9} was inserted out of band")
