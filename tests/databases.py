@@ -12,14 +12,14 @@ from django.db import connection
 def use_a_copy(name: str) -> None:
     """Connect this process to its own copy of the migrated database."""
     creation = connection.creation
-    with (Path(os.environ["TEST_FOLDER"]) / "migrated").open("a+") as mark:
-        fcntl.flock(mark, fcntl.LOCK_EX)  # PostgreSQL copies only what nobody is connected to
-        if mark.seek(0, os.SEEK_END):
-            connection.settings_dict["NAME"] = creation._get_test_db_name()
+    with (Path(os.environ["TEST_FOLDER"]) / "migrated").open("a+") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)  # PostgreSQL copies only what nobody is connected to
+        note.seek(0)
+        if migrated := note.read():
+            connection.settings_dict["NAME"] = migrated
         else:
-            creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+            note.write(creation.create_test_db(verbosity=0, autoclobber=True, serialize=False))
             connection.close()
-            mark.write("all")
         creation.clone_test_db(name, verbosity=0)
     connection.settings_dict["NAME"] = creation.get_test_db_clone_settings(name)["NAME"]
     connection.close()
