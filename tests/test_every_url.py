@@ -31,7 +31,7 @@ from tests.callers import (
 from tests.routes import ROUTES, Route
 from weights.models import File
 
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 
 #: Routes by which a file's bytes may leave.
 BYTES = {"hub:resolve", "delivery:file-link", "delivery:checkpoint-link"}

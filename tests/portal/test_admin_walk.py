@@ -187,6 +187,7 @@ def _addresses(record: Any) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AD-6")
 @pytest.mark.parametrize("role", list(Role), ids=str)
 def test_each_role_opens_its_own_pages_and_no_other(
@@ -252,6 +253,7 @@ def test_a_private_checkpoint_is_named_to_nobody_who_may_not_know_of_it(
     assert 'href="/acme/hidden"' in page
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("HT-6")
 def test_nothing_that_no_button_sends_breaks_a_list(
     records: dict[str, Any], client: Client

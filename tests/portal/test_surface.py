@@ -289,6 +289,7 @@ def test_no_other_origin_may_read_an_answer(client: Client, applicant: User) -> 
                 assert not [name for name in told if name.startswith("Access-Control")], one
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("WB-5")
 def test_no_cache_keeps_what_was_made_for_a_person(client: Client, applicant: User) -> None:
     client.force_login(applicant)
@@ -320,6 +321,7 @@ def posted(client: Client) -> Iterator[tuple[str, int]]:
         yield one, client.post(one).status_code
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("WB-6")
 def test_no_form_is_taken_from_a_session_without_its_proof(administrator: User) -> None:
     """Wherever POST is answered at all, it is 403; below /api/ a session is nobody."""

@@ -31,6 +31,7 @@ def small_demos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "DEMOS", demo.DEMOS[:1])
 
 
+@pytest.mark.slow
 def test_both_demos_go_through_the_intake_and_wait_for_verification(workshop: Path) -> None:
     assert demo.publish_demos(workshop) == ["weighbridge/demo-open", "weighbridge/demo-gated"]
     for name, tier, files in [("demo-open", "open", 8), ("demo-gated", "opt-175b", 994)]:

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts.models import Application, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]
 
 LIST = reverse("admin:accounts_application_changelist")
 EXPORT = reverse("admin:accounts_application_export")

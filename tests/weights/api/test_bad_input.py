@@ -14,7 +14,7 @@ from tests.weights.api.asking import Script, problem
 from weights.api.api import api
 from weights.models import CheckpointLink
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]
 
 NASTY = [
     *("", " ", ".", "..", "../..", "%", "%2F", "a/b", "a\\b", "\x00", "a\x00b", "\x7f", "\n"),

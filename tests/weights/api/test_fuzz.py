@@ -29,7 +29,7 @@ from tests.accounts.pdfs import HARMLESS
 from tests.fuzzing import examples
 from weights.models import CheckpointLink
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]
 
 
 @schemathesis.serializer("application/pdf")
