@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
+from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -66,9 +67,11 @@ def _empty_cache() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_end_of_transactional_tests() -> Iterator[None]:
-    undo = emptying.replace_flush()
-    yield
-    undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            TransactionTestCase, "_fixture_teardown", lambda case: emptying.empty_the_database()
+        )
+        yield
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ Django flushes: it truncates every table, which costs PostgreSQL new files for a
 their indexes, then makes content types, permissions and groups anew. Few tables have rows.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from django.core.management.color import no_style
 from django.core.management.sql import emit_post_migrate_signal, sql_flush
 from django.db import connection
-from django.test import TransactionTestCase
 
 from tests import trail
 
@@ -38,21 +36,6 @@ def empty_the_database() -> None:
     if changed:
         emit_post_migrate_signal(verbosity=0, interactive=False, db=connection.alias)
         remember_seeds()
-
-
-def replace_flush() -> Callable[[], None]:
-    """Let transactional tests end this way in this process; the answer undoes it."""
-    original = TransactionTestCase._fixture_teardown
-
-    def teardown(self: TransactionTestCase) -> None:
-        empty_the_database()
-
-    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
-
-    def undo() -> None:
-        TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
-
-    return undo
 
 
 def _filled() -> list[str]:
