@@ -77,7 +77,7 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: nineteen queries at most, a look at the broker, one at a bucket."""
+    """Every line of the health page: at most nineteen queries, one look at broker and bucket."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
     waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
