@@ -7,6 +7,7 @@ shows both, with the last error.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import connection, models
@@ -38,11 +39,13 @@ def run_steps(name: str, steps: Mapping[str, Callable[[], int | None]]) -> dict[
 
 def each(step: str, items: Iterable[T], act: Callable[[T], int | None]) -> int:
     """Do `act` to each item (a row or its id) that is not postponed; the sum of what it returns."""
-    rows = FailedItem.objects.filter(step=step)
-    failing = dict(rows.values_list("item", "next_attempt_at"))
     now = timezone.now()
+    failing: dict[int, datetime] | None = None
     acted = 0
     for item in items:
+        if failing is None:  # a sweep that finds nothing to do asks nothing more
+            rows = FailedItem.objects.filter(step=step)
+            failing = dict(rows.values_list("item", "next_attempt_at"))
         pk: int = item if isinstance(item, int) else item.pk
         if failing.get(pk, now) > now:
             continue

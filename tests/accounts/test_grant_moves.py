@@ -211,11 +211,11 @@ def test_a_short_grant_is_not_reminded_on_its_first_day(grant: Grant) -> None:
     assert mails("access_ending") == []
 
 
-def test_a_quiet_sweep_asks_two_questions_a_step_and_leaves_its_heartbeat(
+def test_a_quiet_sweep_asks_one_question_a_step_and_leaves_its_heartbeat(
     grant: Grant, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     grant_clock.sweep()
-    with django_assert_num_queries(2 * 5 + 5):
+    with django_assert_num_queries(5 + 5):
         grant_clock.sweep()
 
 
