@@ -24,7 +24,7 @@ from tests import factories
 from tests.accounts.form_filler import Filler
 from tests.accounts.pdfs import HARMLESS, HOSTILE
 
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 
 PLAIN = HARMLESS["a blank page"]
 OTHER = HARMLESS["opening at a page"]

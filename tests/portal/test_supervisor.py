@@ -69,6 +69,7 @@ def test_a_child_that_keeps_ending_ends_the_whole_with_its_name(
     assert len([line for line in said if line.startswith("web: started")]) == 6
 
 
+@pytest.mark.slow
 def test_a_child_that_has_run_is_started_again_for_as_long_as_its_trouble_lasts(
     said: list[str], trouble: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

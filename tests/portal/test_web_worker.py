@@ -155,6 +155,7 @@ def test_a_client_that_takes_nothing_is_cut_off_and_the_file_closed(
         assert len(_all_of(client)) < large.stat().st_size, "it was cut off and not finished"
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_its_time_gets_everything(server: tuple[str, int]) -> None:
     with _ask(server, "GET /large HTTP/1.1\r\nHost: here\r\n\r\n", room=65536) as client:
         taken = 0

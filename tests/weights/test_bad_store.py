@@ -78,6 +78,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
+@pytest.mark.slow
 def test_however_the_store_fails_an_excerpt_ends_within_ten_seconds() -> None:
     def ask(address: str) -> float:
         store = S3Storage("weights", "", endpoint=address, public_endpoint=address)
