@@ -25,6 +25,7 @@ from portal import env
 from tests import databases, emptying, factories, live, s3, tools, trail
 from tests.front import Front, front
 from tests.live import Portal
+from weights.delivery import bodies, serving
 from weights.storage import blob_storage
 
 pytest_plugins = ["tests.processes"]
@@ -65,6 +66,14 @@ def _empty_cache() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _own_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads that earlier tests did not read to their end hold no slot of this test's."""
+    slots = bodies.Slots()
+    monkeypatch.setattr(bodies, "slots", slots)
+    monkeypatch.setattr(serving, "slots", slots)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_end_of_transactional_tests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -94,7 +103,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 10, 10)
 
 
 # -- programs that may be missing ---------------------------------------------------------
