@@ -165,7 +165,8 @@ def test_a_removed_last_batch_leaves_leaves_behind(sealed_trail: list[int]) -> N
 @pytest.mark.requirement("AU-4")
 @pytest.mark.parametrize("column", ["root", "edge"])
 def test_an_altered_batch_is_named(sealed_trail: list[int], column: str) -> None:
-    wrong = bytes(SealBatch.objects.values_list(column, flat=True).get(number=3))[:-1] + b"\x00"
+    right = bytes(SealBatch.objects.values_list(column, flat=True).get(number=3))
+    wrong = right[:-1] + bytes([right[-1] ^ 1])
     run(f"UPDATE accounts_sealbatch SET {column} = %s WHERE number = 3", wrong)
     assert fault().startswith("batch 3 (leaves ")
 
