@@ -28,8 +28,6 @@ from tests.live import Portal
 from weights.delivery import bodies, serving
 from weights.storage import blob_storage
 
-pytest_plugins = ["tests.processes"]
-
 MISSING = "a program that these tests need is missing"
 LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
 

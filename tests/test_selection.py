@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fast import MODULES
+from tests.selection import MODULES
 
 pytestmark = pytest.mark.one_database
 

@@ -1,16 +1,19 @@
-"""Which tests are fast, for `make test-fast`: those of the edit loop.
+"""The markers `processes` and `fast`, set by what a test uses.
 
-A fast test starts nothing but the database, is rolled back at its end, and is the first of its
-parameters. It is known by what it uses; only what takes long all the same is marked `slow`.
+    pytest -m processes          # tests that start servers, browsers or long commands
+    pytest -m "not processes"    # tests that need this process, the database and the broker
+    pytest -m fast               # `make test-fast`: the edit loop
+
+A test is in `processes` if it asks for one of `FIXTURES`; a file that starts something by itself
+says `pytest.mark.processes`. A fast test starts nothing but the database, is rolled back at its
+end, and is the first of its parameters; a test that takes long all the same says
+`pytest.mark.slow`.
 """
 
 import pytest
 
 #: Fixtures that start a server or a browser.
-FIXTURES = {
-    *("start_portal", "portal_server", "start_front", "_collected_static"),
-    *("s3_server", "s3_endpoint", "s3_store", "open_browser", "transactional_db"),
-}
+FIXTURES = {"_collected_static", "open_browser", "s3_server", "start_front", "start_portal"}
 #: Modules with which the tests of a file start processes.
 MODULES = {
     *("subprocess", "multiprocessing"),
@@ -20,10 +23,12 @@ MODULES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the fast tests before `-m` selects."""
+    """Mark the tests before `-m` selects."""
     chosen = set()
     for item in items:
         assert isinstance(item, pytest.Function)
+        if FIXTURES.intersection(item.fixturenames):
+            item.add_marker("processes")
         name = item.path, item.originalname
         if name not in chosen and not _is_slow(item):
             chosen.add(name)
@@ -33,11 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_slow(item: pytest.Function) -> bool:
     database = item.get_closest_marker("django_db")
     return bool(
-        FIXTURES & {*item.fixturenames}
+        any(item.get_closest_marker(name) for name in ("processes", "slow", "transformers"))
         or MODULES & _used_by(item.module)
+        or "transactional_db" in item.fixturenames
         or (database and database.kwargs.get("transaction"))
-        or item.get_closest_marker("transformers")
-        or item.get_closest_marker("slow")
         or hasattr(item.obj, "hypothesis")  # it runs its body a hundred times
     )
 
