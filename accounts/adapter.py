@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts import guesses, outbox
-from accounts.error_pages import error_page
 from accounts.models import User
+from accounts.web.error_pages import error_page
 
 
 class AccountAdapter(DefaultAccountAdapter):

@@ -13,8 +13,8 @@ from accounts.extras import Extra, Kind
 from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, User
 from accounts.moves import Status
 from accounts.rate_limits import Limit
-from accounts.sanitize import file_name
 from accounts.turns import take_turn
+from accounts.web.sanitize import file_name
 
 MOST_BYTES = 10 * 2**20
 MOST_DOCUMENTS = 2

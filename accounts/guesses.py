@@ -17,9 +17,9 @@ from django.core.cache import cache
 from django.http import HttpRequest
 
 from accounts import rate_limits
-from accounts.error_pages import RETRY_AFTER, error_page
 from accounts.models import User
 from accounts.rate_limits import SECOND_FACTOR, SIGN_INS, Limit
+from accounts.web.error_pages import RETRY_AFTER, error_page
 
 _APP = "allauth.account"
 #: allauth's pages that answer 429 by themselves, and the limit that each one asks.

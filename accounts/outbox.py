@@ -12,11 +12,11 @@ from django.db import connection, models
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts import sanitize
 from accounts.background import queue_after_commit
 from accounts.errors import TransitionRefused
 from accounts.models.mail import OutgoingMail
 from accounts.outages import DATABASE_AWAY, in_a_line
+from accounts.web import sanitize
 
 if TYPE_CHECKING:
     from accounts.models import User

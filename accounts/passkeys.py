@@ -20,7 +20,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
 from accounts import guesses
-from accounts.loopback import on_loopback
+from accounts.web.loopback import on_loopback
 
 #: What the library raises for a credential that has not the form of one.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.background import queue_now
 from accounts.models import FailedItem, Heartbeat
-from accounts.sanitize import log_line
+from accounts.web.sanitize import log_line
 
 log = logging.getLogger(__name__)
 

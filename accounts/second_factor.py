@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 
-from accounts.loopback import on_loopback
+from accounts.web.loopback import on_loopback
 
 if TYPE_CHECKING:
     from accounts.models import User

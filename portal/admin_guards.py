@@ -10,7 +10,7 @@ from django.db import DataError
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 
-from accounts.row_numbers import is_number
+from accounts.web.row_ids import is_number
 
 #: What the database and Python say of values that no column can hold.
 _NO_VALUE = (ValueError, TypeError, OverflowError, DataError)

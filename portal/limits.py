@@ -13,7 +13,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from accounts import rate_limits, request_facts, token_format
-from accounts.error_pages import error_page
 from accounts.rate_limits import (
     API_ANONYMOUS,
     API_KNOWN,
@@ -25,6 +24,7 @@ from accounts.rate_limits import (
     Limit,
     Verdict,
 )
+from accounts.web.error_pages import error_page
 from weights import signing
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import MutableMapping
 from typing import Any
 
-from accounts import sanitize
+from accounts.web import sanitize
 
 #: Tracebacks have lines; an exception's message in them may come from outside.
 _OF_LINES = {"exception", "stack"}

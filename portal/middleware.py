@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import request_facts
-from accounts.error_pages import error_page
+from accounts.web.error_pages import error_page
 from portal.plain_heads import REFUSED_CHARSET
 from weights.delivery.serving import problem
 

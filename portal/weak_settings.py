@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
-from accounts.loopback import on_loopback
+from accounts.web.loopback import on_loopback
 
 Settings = Mapping[str, Any]
 Rule = Callable[[Settings], Iterator[str]]

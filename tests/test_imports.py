@@ -12,11 +12,11 @@ MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
 #: Rules without a database: of ours they import nothing but errors and each other.
 PLAIN = [
     "accounts/browsers.py",
-    "accounts/loopback.py",
+    "accounts/web/loopback.py",
     "accounts/moves.py",
     "accounts/reasons.py",
     "accounts/roles.py",
-    "accounts/sanitize.py",
+    "accounts/web/sanitize.py",
     "accounts/sealing/canonical.py",
     "accounts/sealing/merkle.py",
     "accounts/sealing/notes.py",

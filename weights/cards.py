@@ -11,8 +11,8 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from accounts.markdown import to_html
-from accounts.sanitize import one_line
+from accounts.web.markdown import to_html
+from accounts.web.sanitize import one_line
 from weights import excerpts, front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.models import Blob, Checkpoint, File, Revision

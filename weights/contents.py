@@ -18,7 +18,7 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.periodic import each
-from accounts.sanitize import storable_value
+from accounts.web.sanitize import storable_value
 from weights import excerpts, front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.models import Blob, File, FileFacts, Ref, Revision

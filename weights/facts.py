@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from accounts.sanitize import is_storable
+from accounts.web.sanitize import is_storable
 
 #: key -> label, in the order of display.
 LABELS = {

@@ -4,7 +4,7 @@ import unicodedata
 from functools import lru_cache
 from urllib.parse import quote
 
-from accounts.sanitize import one_line
+from accounts.web.sanitize import one_line
 
 _PLAIN = {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
 _TABLE = str.maketrans(_PLAIN)

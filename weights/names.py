@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from accounts.sanitize import hides
+from accounts.web.sanitize import hides
 from weights.errors import InvalidName
 
 #: First parts of the portal's own addresses, and words that the Hub's clients read as a

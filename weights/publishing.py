@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Tier, User
-from accounts.sanitize import lines
+from accounts.web.sanitize import lines
 from weights import checkpoint_tiers, names, refs, verification
 from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from accounts.sanitize import is_storable
+from accounts.web.sanitize import is_storable
 from weights.errors import BadBody
 
 MOST_DEPTH = 32

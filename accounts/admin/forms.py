@@ -15,7 +15,7 @@ from accounts import tier_changes
 from accounts.admin.own_tiers import OfOwnTiers
 from accounts.models import Question, Tier
 from accounts.ready_made import READY_MADE
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 class QuestionInline(admin.StackedInline):

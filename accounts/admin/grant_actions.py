@@ -18,7 +18,7 @@ from accounts.models import Grant, RoleAssignment, User
 from accounts.reasons import allowed_for
 from accounts.receipts import Receipt
 from accounts.roles import GRANT_KEEPERS
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 TOLD = "Told to the holder and kept in the audit trail"
 

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest
 
 from accounts.models import Grant, RoleAssignment, Tier, User
 from accounts.roles import PERMISSIONS, Role
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 def carriers(permission: str) -> frozenset[Role]:

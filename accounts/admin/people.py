@@ -21,7 +21,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
 from accounts.models import ApiToken, AuditEvent, HolderRecord, RoleAssignment, User
 from accounts.roles import Role
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 # Groups follow accounts/roles.py; editing them by hand would be undone at the next migrate.
 admin.site.unregister(Group)

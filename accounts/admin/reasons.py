@@ -12,7 +12,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, ReasonText, RoleAssignment
 from accounts.reasons import RULES
 from accounts.roles import GRANT_KEEPERS
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 class WordingForm(forms.ModelForm):

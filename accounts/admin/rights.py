@@ -10,7 +10,7 @@ from accounts.admin.grant_actions import ResumeForm, RevokeForm, SuspendForm, ac
 from accounts.admin.own_tiers import OfOwnTiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import ApiToken, Grant
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 @admin.register(Grant)

@@ -18,7 +18,7 @@ from accounts.admin.saving import SavedByTheirOwner
 from accounts.models import AuditEvent, Licence, LicenceVersion, RoleAssignment, Tier, TierChange
 from accounts.roles import PRIVATE_READERS
 from accounts.tiers import AccessMode
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 class TierForm(ConfirmRaise, forms.ModelForm):

@@ -9,7 +9,7 @@ from accounts.admin.own_tiers import OfAllTiers, may_hold_for
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.background import queue_after_commit
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 @admin.register(AuditEvent)

@@ -14,10 +14,10 @@ from django_countries import countries
 from accounts import extras, free_mail, orcid
 from accounts.extras import Extra, Kind
 from accounts.forms.extra_fields import field_of
-from accounts.forms.fields import choice, long_text, text
 from accounts.models import LicenceVersion, Tier, User
 from accounts.questions import LABELS, ORG_TYPES, POSITIONS
-from accounts.sanitize import form_text
+from accounts.web.form_fields import choice, long_text, text
+from accounts.web.sanitize import form_text
 
 #: Characters of one answer that a draft keeps; far above what a submission may hold.
 KEPT = 20_000

@@ -6,8 +6,8 @@ from django import forms
 from django_countries import countries
 
 from accounts.extras import Extra, Kind
-from accounts.forms.fields import TextField, choice
 from accounts.forms.hardware import HardwareField
+from accounts.web.form_fields import TextField, choice
 
 _HARDWARE_HELP = "One machine a line, such as: 8 x 80 GB A100"
 _DATE_HELP = "As year-month-day, such as 2027-03-31"

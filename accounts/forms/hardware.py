@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.extras import hardware_text
-from accounts.forms.fields import TextField
+from accounts.web.form_fields import TextField
 
 MOST_ROWS = 20
 #: Memory of one accelerator, and how many there are, wherever they stand in the line.

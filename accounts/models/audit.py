@@ -7,7 +7,8 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from accounts import request_facts, sanitize
+from accounts import request_facts
+from accounts.web import sanitize
 
 if TYPE_CHECKING:
     from accounts.models import User

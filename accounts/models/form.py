@@ -7,9 +7,9 @@ from django.db import models
 
 from accounts.extras import PREFIX as PREFIX
 from accounts.extras import Extra, Kind, Step
-from accounts.models.one_line import OneLineFields
 from accounts.models.tier import Tier
 from accounts.questions import LABELS
+from accounts.web.single_line_fields import OneLineFields
 
 
 class Question(OneLineFields):

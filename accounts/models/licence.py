@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from accounts import sanitize
-from accounts.models.one_line import OneLineFields
+from accounts.web import sanitize
+from accounts.web.single_line_fields import OneLineFields
 
 
 class Licence(OneLineFields):

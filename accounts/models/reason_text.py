@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.db import models
 
-from accounts.models.one_line import OneLineFields
 from accounts.reasons import RULES, Reason
+from accounts.web.single_line_fields import OneLineFields
 
 
 class ReasonTextQuerySet(models.QuerySet["ReasonText"]):

@@ -6,8 +6,8 @@ from django_countries.fields import CountryField
 
 from accounts import duo
 from accounts.errors import InvalidValue
-from accounts.models.one_line import OneLineFields
 from accounts.tiers import AccessMode
+from accounts.web.single_line_fields import OneLineFields
 
 
 class Tier(OneLineFields):

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts import browsers
-from accounts.byte_sizes import in_words
-from accounts.sanitize import lines
+from accounts.web.byte_sizes import in_words
+from accounts.web.sanitize import lines
 
 register = template.Library()
 register.filter("size", in_words)

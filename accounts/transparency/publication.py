@@ -7,10 +7,10 @@ from typing import Any
 from django.core.cache import cache
 from django.utils import timezone
 
-from accounts.csv_lines import csv_lines
 from accounts.transparency import cached, suppression
 from accounts.transparency.counting import AGES, OUTCOMES, STATES, Counts, count
 from accounts.transparency.suppression import shown
+from accounts.web.csv_lines import csv_lines
 
 #: table -> its columns, in order.
 TABLES: dict[str, tuple[str, ...]] = {

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import SignedHead
 from accounts.sealing import heads, logs, own_proofs, standalone
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 HEADS_PAGE = 30
 ROWS_PAGE = 50

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import TransitionRefused
 from accounts.models import Grant
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 @login_required

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import erasure
 from accounts.errors import NotAllowed
 from accounts.models import Application, Grant
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 @require_safe

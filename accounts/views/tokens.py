@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.forms import TokenForm
 from accounts.models import ApiToken, Grant, User
 from accounts.models.token import Scope
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 @login_required

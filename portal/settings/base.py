@@ -217,8 +217,8 @@ if PUBLIC_URL.startswith("https://"):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 MESSAGE_STORAGE = "portal.messages.MessageStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-# No form takes a file but those that say so themselves (accounts/uploads.py).
-FILE_UPLOAD_HANDLERS = ["accounts.uploads.NoFiles"]
+# No form takes a file but those that say so themselves (accounts/web/uploads.py).
+FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFiles"]
 
 # -- delivery ---------------------------------------------------------------------------
 

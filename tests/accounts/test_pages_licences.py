@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.markdown import to_html
 from accounts.models import Tier
+from accounts.web.markdown import to_html
 
 pytestmark = pytest.mark.one_database
 

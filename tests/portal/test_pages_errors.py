@@ -8,7 +8,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
-from accounts.error_pages import ERRORS, error_page
+from accounts.web.error_pages import ERRORS, error_page
 from portal import views
 from tests import factories
 from weights.views import catalogue

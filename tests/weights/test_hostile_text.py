@@ -18,8 +18,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from accounts import emails, outbox, sanitize
+from accounts import emails, outbox
 from accounts.models import ApiToken, AuditEvent, OutgoingMail, Tier, User
+from accounts.web import sanitize
 from portal.log_lines import one_line
 from tests import factories
 from weights import publishing, verification, withdrawal

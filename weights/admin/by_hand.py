@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin import asking
 from accounts.errors import AccountsError
 from accounts.models import User
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 from weights import quarantine, reasons, withdrawal
 from weights.errors import WeightsError
 from weights.models import Blob, Revision

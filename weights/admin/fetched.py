@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from accounts.admin.own_tiers import OfOwnTiers, own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 from weights.models import Checkpoint, CheckpointLink, Download
 
 

@@ -15,7 +15,7 @@ from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.admin.saving import SavedByTheirOwner
 from accounts.models import AuditEvent, Tier
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 from weights import checkpoint_tiers, inspections
 from weights.admin.by_hand import WithdrawForm, act
 from weights.models import (

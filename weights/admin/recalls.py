@@ -12,9 +12,9 @@ from django.urls import URLPattern, path
 
 from accounts.admin.own_tiers import own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.csv_lines import csv_lines
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.views.people import signed_in
+from accounts.web.csv_lines import csv_lines
+from accounts.web.current_user import signed_in
 from weights.models import Checkpoint, Download, Recall
 from weights.recalls import affected, notices
 

@@ -16,7 +16,7 @@ from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
 from accounts.models import User
 from accounts.receipts import Receipt
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 from weights.models import KnownIssue, Report
 from weights.reports import desk, triage
 from weights.reports.forms import (

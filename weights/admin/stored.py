@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import AuditEvent
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 from weights import verification
 from weights.admin.by_hand import LiftForm, QuarantineForm, act
 from weights.admin.inspections import InspectionInline, OfBytesOfOwnTiers

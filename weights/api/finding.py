@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from accounts.models import Tier
-from accounts.sanitize import is_storable
+from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.api.problems import Refused
 from weights.caller import Caller

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import request_facts
 from accounts.models import AuditEvent, Grant
-from accounts.sanitize import is_storable
+from accounts.web.sanitize import is_storable
 from weights import gate, signing
 from weights.caller import Caller, Refusal
 from weights.errors import GateRefused

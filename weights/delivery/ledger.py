@@ -5,12 +5,13 @@ from typing import Any
 
 from django.db import models
 
-from accounts import append_only, rate_limits, request_facts, sanitize, tallies
+from accounts import append_only, rate_limits, request_facts, tallies
 from accounts.models import AuditEvent, User
 from accounts.rate_limits import Limit
 from accounts.retention import NETWORKS_KEPT
 from accounts.sealing.canonical import moment
 from accounts.sealing.logs import Log, Row
+from accounts.web import sanitize
 from weights.caller import Caller
 from weights.gate import Decision
 from weights.models import Download, File

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.http import http_date
 
-from accounts.error_pages import ERRORS, error_page
+from accounts.web.error_pages import ERRORS, error_page
 from weights import suspicion
 from weights.caller import Caller
 from weights.delivery import file_links, ledger

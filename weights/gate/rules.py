@@ -6,7 +6,7 @@ from datetime import datetime
 from accounts.models import Application, Grant, Tier, User
 from accounts.models.grant import GrantQuerySet
 from accounts.moves import Status
-from accounts.sanitize import is_storable
+from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal
 from weights.gate import words
 from weights.gate.decision import Decision

@@ -21,8 +21,8 @@ from django.db.models.base import ModelState
 
 from accounts import request_facts
 from accounts.models import ApiToken, Grant, Tier, User
-from accounts.sanitize import is_storable
 from accounts.tiers import AccessMode
+from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal, TokenClaim, note_use
 from weights.gate import prepared, words
 from weights.gate.decision import Decision

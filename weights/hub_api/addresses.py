@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from django.http import HttpRequest
 
-from accounts.sanitize import storable
+from accounts.web.sanitize import storable
 from weights.models import Ref
 
 #: Parts a ref's name is looked for in; git hosts rarely show more than three.

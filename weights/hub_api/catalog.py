@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from accounts.sanitize import storable
+from accounts.web.sanitize import storable
 from weights import search
 from weights.caller import Caller
 from weights.hub_api import payloads

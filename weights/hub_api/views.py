@@ -22,7 +22,7 @@ from accounts.models import RoleAssignment
 from accounts.models.token import Scope
 from accounts.outages import DATABASE_AWAY, in_a_line
 from accounts.roles import Role
-from accounts.sanitize import storable
+from accounts.web.sanitize import storable
 from weights import contents, download_counts, gate, inspections
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.delivery import serving

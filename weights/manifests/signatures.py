@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from accounts.models import AuditEvent
 from accounts.periodic import queue_each
-from accounts.sanitize import is_storable
+from accounts.web.sanitize import is_storable
 from weights.errors import WeightsError
 from weights.manifests import keys, listing, openssf
 from weights.manifests.beside import names_beside

@@ -10,9 +10,9 @@ from django.utils import timezone
 from accounts.access import tiers_open_to
 from accounts.acting import acts_as_staff
 from accounts.models import RoleAssignment
-from accounts.models.one_line import OneLineFields
 from accounts.roles import PRIVATE_READERS
-from accounts.sanitize import is_storable
+from accounts.web.sanitize import is_storable
+from accounts.web.single_line_fields import OneLineFields
 from weights import facts
 
 if TYPE_CHECKING:

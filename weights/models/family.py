@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.models.one_line import OneLineFields
+from accounts.web.single_line_fields import OneLineFields
 
 
 class Family(OneLineFields):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.models.one_line import OneLineFields
+from accounts.web.single_line_fields import OneLineFields
 from weights.models.checkpoint import Checkpoint
 
 if TYPE_CHECKING:

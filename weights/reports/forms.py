@@ -6,9 +6,9 @@ from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 
-from accounts.forms.fields import TextField
 from accounts.models import Grant, User
-from accounts.sanitize import is_storable
+from accounts.web.form_fields import TextField
+from accounts.web.sanitize import is_storable
 from weights.models import Checkpoint, File, KnownIssue, Report
 from weights.reports.desk import checkpoints_of, suspendable_by, triagers_of
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind

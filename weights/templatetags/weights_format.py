@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from django import template
 
-from accounts.byte_sizes import in_words
+from accounts.web.byte_sizes import in_words
 from weights.charts import short
 from weights.models import Blob, Checkpoint
 

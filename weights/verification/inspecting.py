@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.sanitize import one_line
+from accounts.web.sanitize import one_line
 from weights.errors import StorageUnavailable
 from weights.inspection import kinds, runner
 from weights.inspection.verdict import VERSION, Verdict

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.models import Tier
-from accounts.sanitize import storable
+from accounts.web.sanitize import storable
 from weights import charts
 from weights.models import Blob, Checkpoint, Ref, Revision
 from weights.models.checkpoint import CheckpointQuerySet

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.sanitize import lines
+from accounts.web.sanitize import lines
 from weights import excerpts, gate, inspections, verification
 from weights.caller import Caller, session_caller
 from weights.delivery import ledger

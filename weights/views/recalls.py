@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
-from accounts.sanitize import one_line
 from accounts.templatetags.wording import sentence
+from accounts.web.sanitize import one_line
 from weights.recalls import notices
 from weights.views.lookup import person
 

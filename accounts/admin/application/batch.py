@@ -15,7 +15,7 @@ from accounts.models import Application, RoleAssignment, User
 from accounts.moves import Actor
 from accounts.reasons import NOTE_LEAST, Reason, demand_reasons
 from accounts.roles import DECIDERS
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 MOST = 200
 

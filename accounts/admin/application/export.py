@@ -7,8 +7,8 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from accounts import queue
-from accounts.csv_lines import csv_lines
 from accounts.models import AuditEvent, User
+from accounts.web.csv_lines import csv_lines
 
 COLUMNS = [
     *("reference", "tier", "state", "kind", "project", "applicant", "organisation", "country"),

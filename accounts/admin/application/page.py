@@ -40,7 +40,7 @@ from accounts.models import (
 from accounts.moves import MOVES, Actor, Status
 from accounts.questions import readable
 from accounts.roles import DECIDERS, GRANT_KEEPERS
-from accounts.word_diff import Part, diff
+from accounts.web.word_diff import Part, diff
 
 VERDICTS: dict[str, type[ActionForm]] = {
     "approve": ApproveForm,

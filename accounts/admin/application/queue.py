@@ -19,7 +19,7 @@ from accounts.models.application import ApplicationQuerySet
 from accounts.models.application.record import Kind
 from accounts.moves import OPEN_STATES, WAITING_STATES, Status
 from accounts.queue import Desk, Flag
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 _REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)
 #: Answers that the search looks at.

@@ -29,8 +29,8 @@ from accounts.decision_forms import ActionForm
 from accounts.errors import AccountsError
 from accounts.models import Application
 from accounts.queue import Desk
-from accounts.row_numbers import is_number
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
+from accounts.web.row_ids import is_number
 
 ALONE = "No other reviewer of this tier could give the second approval."
 CHANGED = "The mail is not the one you saw any more; read it again, then decide."

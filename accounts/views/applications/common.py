@@ -7,7 +7,7 @@ from django.urls import reverse
 from accounts.errors import AccountsError
 from accounts.filling import REVIEW
 from accounts.models import Application
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 
 def own(request: HttpRequest, public_id: str) -> Application:

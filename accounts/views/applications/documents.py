@@ -14,9 +14,9 @@ from accounts import documents
 from accounts.errors import AccountsError, NotFound
 from accounts.filling import Filling
 from accounts.models import Application, Attachment, AuditEvent
-from accounts.uploads import FRAME, OneDocument
 from accounts.views.applications.common import address_of, own, sentence
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
+from accounts.web.uploads import FRAME, OneDocument
 
 
 @csrf_exempt  # looked at below, once the body is allowed to be as large as a document

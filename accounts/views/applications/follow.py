@@ -21,7 +21,7 @@ from accounts.rate_limits import Limit
 from accounts.reasons import waiting_days
 from accounts.tiers import AccessMode
 from accounts.views.applications.common import address_of, own, sentence
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
 
 _MAILS = Limit("mail-again", 3, 3600)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts import applications, differences, filling
+from accounts import applications, filling
 from accounts.errors import AccountsError, InvalidAnswers, StaleAnswers
 from accounts.extras import asked
 from accounts.filling import REVIEW, Filling, answer_name
@@ -17,8 +17,9 @@ from accounts.models import Application, Remark
 from accounts.questions import CONDITIONS, STEPS, readable
 from accounts.views.applications.common import own, sentence
 from accounts.views.applications.steps import ORDER, Said, short_labels
-from accounts.views.people import signed_in
-from accounts.word_diff import Part
+from accounts.web import text_differences
+from accounts.web.current_user import signed_in
+from accounts.web.word_diff import Part
 
 
 @dataclass
@@ -161,7 +162,7 @@ def _line(sheet: Filling, key: str, old: dict[str, Any] | None) -> Line:
     changes: list[Part] = []
     if old is not None and key != "licence_accept":
         before = _text(sheet, key, old)
-        changes = differences.changed_passages(before, now) if before != now else []
+        changes = text_differences.changed_passages(before, now) if before != now else []
     return Line(
         key,
         short_labels(sheet)[key],

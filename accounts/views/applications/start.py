@@ -9,17 +9,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts import applications, duo
-from accounts.differences import changed_passages
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
 from accounts.filling import Filling
 from accounts.forms import CountryForm, excluded
-from accounts.markdown import to_html
 from accounts.models import FormVersion, LicenceVersion, Tier, User
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.questions import ASKED_OF_ALL
 from accounts.tiers import AccessMode
 from accounts.views.applications.common import address_of, sentence
-from accounts.views.people import signed_in
+from accounts.web.current_user import signed_in
+from accounts.web.markdown import to_html
+from accounts.web.text_differences import changed_passages
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

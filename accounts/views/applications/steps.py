@@ -15,17 +15,18 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import applications, differences, organisations
+from accounts import applications, organisations
 from accounts.duo import Weight
 from accounts.errors import AccountsError, StaleAnswers
 from accounts.extras import Extra
 from accounts.filling import REVIEW, Filling, answer_name, save_step
-from accounts.markdown import to_html
 from accounts.models import Application, Attachment, LicenceVersion, Remark
 from accounts.questions import CONDITIONS, LABELS, STEPS
 from accounts.views.applications.common import address_of, own, sentence
 from accounts.views.applications.interrupted import refusal, signed_out, taken_up
-from accounts.views.people import signed_in
+from accounts.web import text_differences
+from accounts.web.current_user import signed_in
+from accounts.web.markdown import to_html
 
 ORDER = [*STEPS, REVIEW]
 
@@ -236,7 +237,7 @@ def _terms(filling: Filling) -> dict[str, Any]:
         "licence_text": to_html(licence.text, top=2),
         "duties": [one for one in filling.findings if one.weight == Weight.DUTY],
         "read_version": read,
-        "changes": differences.changed_passages(read.text, licence.text) if read else [],
+        "changes": text_differences.changed_passages(read.text, licence.text) if read else [],
     }
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import quote
 
-from accounts import sanitize
+from accounts.web import sanitize
 from weights.manifests import signatures
 from weights.manifests.beside import name_beside
 from weights.models import Blob, CheckpointLink, File, Revision

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 
-from accounts.sanitize import csv_cell
+from accounts.web.sanitize import csv_cell
 
 
 def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from accounts.sanitize import lines
+from accounts.web.sanitize import lines
 
 _WORDS = "a b blockquote br code dd del dl dt em h1 h2 h3 h4 h5 h6 hr i li ol p pre s strong sub"
 _TAGS = {*_WORDS.split(), "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"}

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxLengthValidator, MinLengthValidator
 
-from accounts.sanitize import form_text
+from accounts.web.sanitize import form_text
 
 _TOO_SHORT = "Write at least %(limit_value)d characters; so far there are %(show_value)d."
 _TOO_LONG = "Write at most %(limit_value)d characters; now there are %(show_value)d."

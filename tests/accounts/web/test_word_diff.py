@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.word_diff import diff
+from accounts.web.word_diff import diff
 
 pytestmark = pytest.mark.one_database
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import sanitize, token_format
+from accounts import token_format
 from accounts.models import AuditEvent
 from accounts.sealing.canonical import canonical
+from accounts.web import sanitize
 
 pytestmark = pytest.mark.one_database
 

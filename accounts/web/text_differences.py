@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from accounts.word_diff import Part, diff
+from accounts.web.word_diff import Part, diff
 
 #: Characters of one changed passage beyond which it is shown whole, not word by word.
 _MOST = 30_000

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from accounts import sanitize
+from accounts.web import sanitize
 
 SAID = "Write this in one line, without control characters and hidden marks."
 

@@ -4,8 +4,8 @@ from time import perf_counter
 
 import pytest
 
-from accounts.differences import changed_passages, changes
-from accounts.word_diff import Part
+from accounts.web.text_differences import changed_passages, changes
+from accounts.web.word_diff import Part
 
 pytestmark = pytest.mark.one_database
 

@@ -1,0 +1,1 @@
+"""Helpers of views: error pages, uploads, Markdown, text differences."""
