@@ -18,7 +18,7 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018 - read now, so that what is wrong is said in a line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    from accounts.outages import DATABASE_AWAY, in_a_line
+    from accounts.background.outages import DATABASE_AWAY, in_a_line
     from portal import unprepared
 
     try:

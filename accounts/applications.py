@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import live_grant
+from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
 from accounts.models import (
     Application,
@@ -21,7 +22,6 @@ from accounts.models import (
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.tiers import AccessMode
-from accounts.turns import take_turn
 from accounts.working_days import end_of_day
 
 

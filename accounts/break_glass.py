@@ -3,9 +3,9 @@
 from django.db import transaction
 
 from accounts import emails
+from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
 from accounts.models import Grant, Tier, User
-from accounts.turns import take_turn
 from accounts.working_days import end_of_day
 
 MOST_DAYS = 3660

@@ -8,12 +8,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import pdf_check, rate_limits
+from accounts.background.locks import take_turn
 from accounts.errors import InvalidValue, LimitReached, NotFound, TransitionRefused
 from accounts.extras import Extra, Kind
 from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, User
 from accounts.moves import Status
 from accounts.rate_limits import Limit
-from accounts.turns import take_turn
 from accounts.web.sanitize import file_name
 
 MOST_BYTES = 10 * 2**20

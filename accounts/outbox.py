@@ -12,10 +12,10 @@ from django.db import connection, models
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.background import queue_after_commit
+from accounts.background.outages import DATABASE_AWAY, in_a_line
+from accounts.background.queueing import queue_after_commit
 from accounts.errors import TransitionRefused
 from accounts.models.mail import OutgoingMail
-from accounts.outages import DATABASE_AWAY, in_a_line
 from accounts.web import sanitize
 
 if TYPE_CHECKING:

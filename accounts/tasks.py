@@ -5,9 +5,10 @@ from functools import partial
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import grant_clock, outbox, profiles, sweeps
+from accounts import grant_clock, outbox, profiles
+from accounts.background import clocks as sweeps
+from accounts.background.periodic import queue_each, run_steps
 from accounts.models import OutgoingMail
-from accounts.periodic import queue_each, run_steps
 from accounts.sealing import copies, daily_check, heads
 
 

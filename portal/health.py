@@ -17,15 +17,9 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from accounts import working_days
-from accounts.models import (
-    Application,
-    FailedItem,
-    HeadCopy,
-    Heartbeat,
-    OutgoingMail,
-    SealBatch,
-)
-from accounts.outages import BROKER_AWAY
+from accounts.background.models import FailedItem, Heartbeat
+from accounts.background.outages import BROKER_AWAY
+from accounts.models import Application, HeadCopy, OutgoingMail, SealBatch
 from accounts.sealing import daily_check, heads
 from accounts.sealing import waiting as waiting_rows
 from portal import child_troubles

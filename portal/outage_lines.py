@@ -10,7 +10,7 @@ from celery.beat import SchedulingError
 from django.core.exceptions import SuspiciousOperation
 from kombu.exceptions import OperationalError as BrokerError
 
-from accounts.outages import DATABASE_AWAY
+from accounts.background.outages import DATABASE_AWAY
 
 _AWAY = (*DATABASE_AWAY, redis.ConnectionError, redis.TimeoutError, BrokerError, SchedulingError)
 

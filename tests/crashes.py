@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from accounts import background
+from accounts.background import queueing
 
 #: No change here takes more statements; a loop that never ends would say so.
 MOST = 400
@@ -48,7 +48,7 @@ def _run(act: Callable[[], object], number: int) -> None:
         return execute(*arguments)
 
     try:
-        background.queue_now = lambda task, *ids: True
+        queueing.queue_now = lambda task, *ids: True
         with connection.execute_wrapper(kill_at_its_turn):
             act()
         os._exit(0)

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from accounts.periodic import each
+from accounts.background.periodic import each
 from accounts.web.sanitize import storable_value
 from weights import excerpts, front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable

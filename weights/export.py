@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import personal_data
-from accounts.background import queue_after_commit
+from accounts.background.locks import take_turn
+from accounts.background.periodic import queue_each
+from accounts.background.queueing import queue_after_commit
 from accounts.models import AuditEvent, DataExport, User
-from accounts.periodic import queue_each
-from accounts.turns import take_turn
 from weights.models import CheckpointLink, Download
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ for good: nobody can see what they would let pass.
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.background import queue_after_commit
+from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, User
 from weights import quarantine, reasons

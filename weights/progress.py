@@ -9,7 +9,7 @@ from typing import NoReturn
 from celery import current_app
 from tqdm import tqdm
 
-from accounts.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_AWAY
 from weights import verification
 from weights.models import Revision
 from weights.verification import Standing

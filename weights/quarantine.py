@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.background import queue_after_commit
+from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, RoleAssignment, Tier, User
 from accounts.roles import Role

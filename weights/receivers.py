@@ -5,7 +5,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from accounts.background import queue_now
+from accounts.background.queueing import queue_now
 from accounts.models import Application, Grant, Tier, User
 from accounts.receipts import Address
 from accounts.signals import (

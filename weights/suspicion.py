@@ -9,7 +9,7 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.background import queue_after_commit
+from accounts.background.queueing import queue_after_commit
 from accounts.models import AuditEvent
 from weights.errors import BlobChanged, BlobMissing
 from weights.models import Blob

@@ -8,8 +8,8 @@ from typing import Any
 from celery import Task, shared_task
 from django.utils import timezone
 
+from accounts.background.periodic import attempt, run_steps
 from accounts.models import Grant
-from accounts.periodic import attempt, run_steps
 from weights import contents, export, recalls, scrub, verification
 from weights.delivery import ledger, links
 from weights.manifests import findings, signatures

@@ -1,14 +1,14 @@
 """The records of who may have what; one file a record."""
 
+from accounts.background.models.failed_item import FailedItem
+from accounts.background.models.heartbeat import Heartbeat
 from accounts.models.application import Application, ApplicationSnapshot
 from accounts.models.attachment import Attachment, AttachmentContent
 from accounts.models.audit import AuditEvent
 from accounts.models.audit_key import CompromisedAuditKey
 from accounts.models.decision import Decision
-from accounts.models.failed_item import FailedItem
 from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
-from accounts.models.heartbeat import Heartbeat
 from accounts.models.licence import Licence, LicenceVersion
 from accounts.models.mail import OutgoingMail
 from accounts.models.privacy import DataExport, HolderRecord

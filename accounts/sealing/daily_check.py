@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import emails
-from accounts.models import Heartbeat, SealBatch
+from accounts.background.models import Heartbeat
+from accounts.models import SealBatch
 from accounts.sealing.checking import CHUNK, Check, TrailAltered
 
 log = logging.getLogger(__name__)

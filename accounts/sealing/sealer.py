@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from accounts.models import Heartbeat, SealBatch, SealedNode, SealedRow
+from accounts.background.models import Heartbeat
+from accounts.background.periodic import describe
+from accounts.models import SealBatch, SealedNode, SealedRow
 from accounts.models.sealing import STRIDE
-from accounts.periodic import describe
 from accounts.sealing import waiting
 from accounts.sealing.merkle import Frontier, leaf_hash
 

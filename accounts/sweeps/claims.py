@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts import working_days
+from accounts.background.one_by_one import one_by_one
 from accounts.models import Application
 from accounts.moves import Status
-from accounts.sweeps.one_by_one import one_by_one
 
 
 def release_idle(now: datetime) -> int:

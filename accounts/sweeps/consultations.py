@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from accounts import emails, working_days
+from accounts.background.one_by_one import one_by_one
 from accounts.models import Consultation
 from accounts.moves import WAITING_STATES
-from accounts.sweeps.one_by_one import one_by_one
 
 #: Working days after which a colleague is asked once more.
 PATIENCE = 2

@@ -7,10 +7,10 @@ from django.db import models
 from django.db.models.functions import Cast, Concat
 
 from accounts import emails
+from accounts.background.one_by_one import one_by_one
+from accounts.background.periodic import each
 from accounts.models import Grant, LicenceVersion, OutgoingMail
 from accounts.models.grant import GrantQuerySet
-from accounts.periodic import each
-from accounts.sweeps.one_by_one import one_by_one
 
 #: How long before the notice ends its reminder leaves.
 REMINDER = timedelta(days=7)

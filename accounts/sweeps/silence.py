@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db.models.functions import Greatest
 
 from accounts import emails
+from accounts.background.one_by_one import one_by_one
 from accounts.models import Application
 from accounts.models.application import ApplicationQuerySet
 from accounts.moves import Status
-from accounts.sweeps.one_by_one import one_by_one
 
 #: Days of silence after the return at which the applicant is first reminded.
 FIRST_REMINDER = 7

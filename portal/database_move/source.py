@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from celery import current_app
 from django.db import OperationalError, connection, transaction
 
-from accounts.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_AWAY
 from portal.backup import emptiness, postgres
 from portal.errors import MoveError
 

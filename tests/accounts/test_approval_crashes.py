@@ -80,7 +80,9 @@ def test_a_rolled_back_approval_mails_nobody_and_queues_nothing(
 ) -> None:
     queued: list[str] = []
     # What would be sent is the question; that workers get it is one of tests/journeys.
-    monkeypatch.setattr("accounts.background.queue_now", lambda task, *ids: queued.append(task))
+    monkeypatch.setattr(
+        "accounts.background.queueing.queue_now", lambda task, *ids: queued.append(task)
+    )
     application = factories.submitted(applicant, gated_tier)
     mails, queued[:] = OutgoingMail.objects.count(), []
     with transaction.atomic():

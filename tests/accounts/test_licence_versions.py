@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import tier_changes
+from accounts.background.clocks import licences
 from accounts.models import Grant, LicenceVersion, OutgoingMail, Tier, User
-from accounts.sweeps import licences
 from accounts.tiers import AccessMode
 from tests import factories
 from tests.weights.api.asking import Script

@@ -10,8 +10,8 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
+from accounts.background.outages import DATABASE_AWAY
 from accounts.models import Tier, User
-from accounts.outages import DATABASE_AWAY
 from portal.settings.base import database
 from tests import factories, live
 

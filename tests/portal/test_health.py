@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import Application, AuditEvent, Heartbeat, OutgoingMail, Tier, User
+from accounts.background.models import Heartbeat
+from accounts.models import Application, AuditEvent, OutgoingMail, Tier, User
 from accounts.roles import Role
 from accounts.sealing import copies, heads, sealer
 from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit

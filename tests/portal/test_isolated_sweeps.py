@@ -12,18 +12,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import tasks as accounts_tasks
-from accounts.models import (
-    Attachment,
-    DataExport,
-    FailedItem,
-    Grant,
-    Heartbeat,
-    OutgoingMail,
-    Tier,
-    User,
-)
+from accounts.background.clocks import STEPS
+from accounts.background.models import FailedItem, Heartbeat
+from accounts.models import Attachment, DataExport, Grant, OutgoingMail, Tier, User
 from accounts.sealing import sealer
-from accounts.sweeps import STEPS
 from portal import health
 from tests import factories, services
 from tests.live import Portal

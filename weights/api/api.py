@@ -14,8 +14,8 @@ from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
+from accounts.background.outages import in_a_line
 from accounts.errors import AccountsError, LimitReached
-from accounts.outages import in_a_line
 from weights.api import (
     applications,
     audit,

@@ -10,10 +10,10 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.background import queue_after_commit
+from accounts.background.locks import take_turn
+from accounts.background.periodic import each, queue_each, ready
+from accounts.background.queueing import queue_after_commit
 from accounts.models import AuditEvent, Grant, Tier, User
-from accounts.periodic import each, queue_each, ready
-from accounts.turns import take_turn
 from weights import gate, signing
 from weights.caller import Caller, Refusal, session_caller
 from weights.delivery import file_links

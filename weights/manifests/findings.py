@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from accounts.periodic import each, ready
+from accounts.background.periodic import each, ready
 from weights.errors import FindingsRefused, WeightsError
 from weights.manifests import lint
 from weights.manifests.lint import ERROR, Finding, Listed

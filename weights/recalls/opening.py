@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts.background import queue_after_commit
+from accounts.background.queueing import queue_after_commit
 from accounts.models import AuditEvent, User
 from weights.models import Blob, Recall, Revision
 

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from accounts.background import queue_after_commit
+from accounts.background.queueing import queue_after_commit
 from accounts.models import AuditEvent
 from weights.models import Blob, File, Recall, Ref, Revision
 from weights.recalls import affected

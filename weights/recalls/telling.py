@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import outbox
+from accounts.background.periodic import each, queue_each
 from accounts.models import User
-from accounts.periodic import each, queue_each
 from weights.models import Recall
 from weights.recalls import affected
 from weights.recalls.opening import TASK

@@ -6,7 +6,7 @@ from functools import partial
 
 from django.utils import timezone
 
-from accounts.periodic import run_steps
+from accounts.background.periodic import run_steps
 from weights.scrub import surveying, turns
 from weights.scrub.reading import due, is_unreadable, read, seems_lost
 

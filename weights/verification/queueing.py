@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts.background import queue_now
-from accounts.periodic import ready
+from accounts.background.periodic import ready
+from accounts.background.queueing import queue_now
 from weights.inspection.verdict import VERSION
 from weights.models import Blob, Checkpoint, File, HashProgress, Inspection, Revision
 from weights.verification.inspecting import allowed_mark, not_looked_at, unseen_of

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accounts.periodic import describe
+from accounts.background.periodic import describe
 from weights.errors import BlobMissing, StorageUnavailable
 from weights.models import Blob, HashProgress, VerificationRun
 from weights.storage import BlobStorage

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts import emails, working_days
 from accounts.acting import acts_as_staff
+from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.models.audit import AuditEvent
@@ -17,7 +18,6 @@ from accounts.models.role import RoleAssignment
 from accounts.moves import MOVES, OPEN_STATES, WAITING_STATES, Status
 from accounts.roles import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
 from accounts.tiers import AccessMode
-from accounts.turns import take_turn
 
 if TYPE_CHECKING:
     from accounts.models import Application, Tier, User

@@ -7,7 +7,8 @@ import time_machine
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import Heartbeat, OutgoingMail, SealBatch
+from accounts.background.models import Heartbeat
+from accounts.models import OutgoingMail, SealBatch
 from accounts.sealing import daily_check, sealer
 from accounts.tasks import verify_audit
 from portal import health

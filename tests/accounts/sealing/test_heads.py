@@ -12,7 +12,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, HeadCopy, Heartbeat, OutgoingMail, SignedHead
+from accounts.background.models import Heartbeat
+from accounts.models import AuditEvent, HeadCopy, OutgoingMail, SignedHead
 from accounts.sealing import copies, heads, notes, sealer
 from accounts.sealing.heads import HeadRefused
 from accounts.sealing.notes import Verifier

@@ -119,7 +119,7 @@ def test_the_sweep_queues_what_is_not_signed_yet(
         return True
 
     # What would be sent is the question; no worker runs here to take it.
-    monkeypatch.setattr("accounts.periodic.queue_now", send)
+    monkeypatch.setattr("accounts.background.periodic.queue_now", send)
     signatures.sweep()
     assert queued == [("weights.sign_manifest", revision.pk)]
     signatures.sign(revision.pk)

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from django.db import connection, models
 from django.utils import timezone
 
-from accounts.background import queue_now
-from accounts.models import FailedItem, Heartbeat
+from accounts.background.models import FailedItem, Heartbeat
+from accounts.background.queueing import queue_now
 from accounts.web.sanitize import log_line
 
 log = logging.getLogger(__name__)

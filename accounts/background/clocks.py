@@ -9,9 +9,7 @@ from functools import partial
 from django.utils import timezone
 
 from accounts import retention as keeping
-from accounts.models import FailedItem
-from accounts.periodic import run_steps
-from accounts.sweeps import (
+from accounts.background.clocks import (
     claims,
     consultations,
     digest,
@@ -20,6 +18,8 @@ from accounts.sweeps import (
     retention,
     silence,
 )
+from accounts.background.models import FailedItem
+from accounts.background.periodic import run_steps
 
 STEPS = {
     "claims released": claims.release_idle,

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from django.db import models, transaction
 
-from accounts.periodic import each
+from accounts.background.periodic import each
 
 R = TypeVar("R", bound=models.Model)
 

@@ -12,8 +12,9 @@ import time_machine
 from django.db import connection, connections
 from django.utils import timezone
 
-from accounts import periodic
-from accounts.models import FailedItem, Heartbeat, OutgoingMail
+from accounts.background import periodic
+from accounts.background.models import FailedItem, Heartbeat
+from accounts.models import OutgoingMail
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from typing import Any
 from celery import current_app
 from django.db import transaction
 
-from accounts.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_AWAY
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import sweeps
+from accounts.background import clocks
+from accounts.background.clocks import claims, silence
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
-from accounts.sweeps import claims, silence
 from tests import crashes, factories
 from tests.hurry import at_once
 
@@ -57,7 +57,7 @@ def test_two_sweeps_at_once_do_everything_once(
     Application.objects.filter(status="returned").update(
         returned_at=NOW - timedelta(days=8), saved_at=NOW - timedelta(days=8)
     )
-    assert at_once(sweeps.run, sweeps.run, sweeps.run) == ["done"] * 3
+    assert at_once(clocks.run, clocks.run, clocks.run) == ["done"] * 3
     released = AuditEvent.objects.filter(action="application.release")
     assert [event.result for event in released] == ["ok"]
     for kind, number in {
@@ -161,4 +161,4 @@ def test_a_sweep_killed_anywhere_has_done_a_whole_row_or_none(
         )
     if step == "overdue told":
         Application.objects.update(due_on="2027-06-01")
-    assert _whole_or_nothing(lambda: sweeps.STEPS[step](timezone.now())) > 5
+    assert _whole_or_nothing(lambda: clocks.STEPS[step](timezone.now())) > 5

@@ -7,10 +7,11 @@ import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import sweeps
-from accounts.models import Application, Attachment, AuditEvent, Heartbeat, OutgoingMail, Tier, User
+from accounts.background import clocks as sweeps
+from accounts.background.clocks import claims
+from accounts.background.models import Heartbeat
+from accounts.models import Application, Attachment, AuditEvent, OutgoingMail, Tier, User
 from accounts.roles import Role
-from accounts.sweeps import claims
 from accounts.tasks import clocks
 from tests import factories
 

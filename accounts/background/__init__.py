@@ -1,0 +1,1 @@
+"""Background work: queue after commit, heartbeats, sweeps, locks, outages."""

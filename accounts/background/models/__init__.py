@@ -1,0 +1,6 @@
+"""The records of background."""
+
+from accounts.background.models.failed_item import FailedItem
+from accounts.background.models.heartbeat import Heartbeat
+
+__all__ = ["FailedItem", "Heartbeat"]
