@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db import models
 
-from accounts import rate_limits, tallies
 from accounts.models import AuditEvent
-from accounts.rate_limits import Limit
+from accounts.rate_limits import buckets, tallies
+from accounts.rate_limits.buckets import Limit
 
 #: Of one account, and of all names that are nobody's together.
 FAILED_SIGN_INS = Limit("row-sign-in", 20, 3600)
@@ -30,7 +30,7 @@ def record(
 ) -> None:
     """Write the event, or count it where too many of its kind came lately."""
     name = f"{limit.name}:{key}"
-    if not rate_limits.take(limit, key).allowed:
+    if not buckets.take(limit, key).allowed:
         tallies.add(name, "unwritten")
         return
     AuditEvent.record(

@@ -7,13 +7,14 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts import pdf_check, rate_limits
+from accounts import pdf_check
 from accounts.background.locks import take_turn
 from accounts.errors import InvalidValue, LimitReached, NotFound, TransitionRefused
 from accounts.extras import Extra, Kind
 from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, User
 from accounts.moves import Status
-from accounts.rate_limits import Limit
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import Limit
 from accounts.web.sanitize import file_name
 
 MOST_BYTES = 10 * 2**20
@@ -42,7 +43,7 @@ def attach(
     _demand_editable(application)
     if not 0 < len(content) <= MOST_BYTES:
         raise InvalidValue("a document has 1 byte to 10 MiB; send a smaller one")
-    verdict = rate_limits.take(_UPLOADS, str(by.pk))
+    verdict = buckets.take(_UPLOADS, str(by.pk))
     if not verdict.allowed:
         raise LimitReached("at most 30 documents an hour; try again later", wait=verdict.wait)
     pdf_check.demand_harmless(content)

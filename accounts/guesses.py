@@ -16,9 +16,9 @@ from django import forms
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from accounts import rate_limits
 from accounts.models import User
-from accounts.rate_limits import SECOND_FACTOR, SIGN_INS, Limit
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import SECOND_FACTOR, SIGN_INS, Limit
 from accounts.web.error_pages import RETRY_AFTER, error_page
 
 _APP = "allauth.account"
@@ -42,7 +42,7 @@ def demand_sign_in(request: HttpRequest) -> None:
 
 def give_sign_in_back() -> None:
     """The try that was counted last was no guess."""
-    rate_limits.give_back(SIGN_INS, "all")
+    buckets.give_back(SIGN_INS, "all")
 
 
 def demand_code(request: HttpRequest, user: User) -> None:
@@ -52,7 +52,7 @@ def demand_code(request: HttpRequest, user: User) -> None:
 
 
 def _demand(request: HttpRequest, limit: Limit, key: str) -> None:
-    verdict = rate_limits.take(limit, key)
+    verdict = buckets.take(limit, key)
     if not verdict.allowed or not verdict.counted:
         raise ImmediateHttpResponse(error_page(request, 429, wait=verdict.wait))
 

@@ -12,8 +12,9 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from accounts import rate_limits, request_facts, token_format
-from accounts.rate_limits import (
+from accounts import request_facts, token_format
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import (
     API_ANONYMOUS,
     API_KNOWN,
     DOWNLOADS_ANONYMOUS,
@@ -47,17 +48,17 @@ class RateLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         counted = _bucket(request)
-        if counted and not (verdict := rate_limits.take(counted.limit, counted.key)).allowed:
+        if counted and not (verdict := buckets.take(counted.limit, counted.key)).allowed:
             if verdict.limit in {REPORTS, PROOFS}:
                 return error_page(request, 429, wait=verdict.wait)
             return _too_many(verdict)
         response = self.get_response(request)
         if response.status_code == 401 and "HTTP_AUTHORIZATION" in request.META:
-            guess = rate_limits.take(WRONG_TOKENS, _address(request))
+            guess = buckets.take(WRONG_TOKENS, _address(request))
             if not guess.allowed or not guess.counted:
                 return _too_many(guess)
         elif counted and counted.unproved and not request_facts.is_proved():
-            verdict = rate_limits.take(counted.unproved, _address(request))
+            verdict = buckets.take(counted.unproved, _address(request))
             if not verdict.allowed:
                 return _too_many(verdict)
         return response
@@ -155,7 +156,7 @@ def _too_many(verdict: Verdict) -> HttpResponse:
     response = JsonResponse({"error": message, "code": "rate_limited"}, status=429)
     response["Content-Length"] = str(len(response.content))  # no middleware behind adds it
     response["X-Error-Code"] = "rate_limited"
-    for name, value in rate_limits.headers(verdict).items():
+    for name, value in buckets.headers(verdict).items():
         response[name] = value
     response["Retry-After"] = str(wait)
     response["X-Error-Message"] = message

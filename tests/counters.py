@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from pytest_django import Settings
 
-from accounts import counters
-from accounts.rate_limits import Limit
+from accounts.rate_limits import counters
+from accounts.rate_limits.buckets import Limit
 
 
 def spend(limit: Limit, key: str, count: int) -> None:

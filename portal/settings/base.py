@@ -140,7 +140,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.split(":", 1)[0]
 # Per name and per address; sign-ins that succeed count too (accounts/adapter.py).
-# What all people may do together stands in accounts/rate_limits.py.
+# What all people may do together stands in accounts/rate_limits/buckets.py.
 ACCOUNT_RATE_LIMITS = {
     "login": "",
     "login_failed": "10/5m/key,10/5m/ip",

@@ -8,9 +8,10 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import guesses, rate_limits
+from accounts import guesses
 from accounts.models import OutgoingMail
-from accounts.rate_limits import Limit
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import Limit
 from tests import factories
 from tests.counters import away, spend
 
@@ -169,7 +170,7 @@ def test_the_sixth_code_of_a_second_factor_is_429(client: Client) -> None:
 def test_the_twenty_first_code_of_an_hour_waits_however_slowly_they_came(client: Client) -> None:
     person = factories.person("known")
     Authenticator.objects.create(user=person, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
-    spend(rate_limits.SECOND_FACTOR[1], str(person.pk), 19)
+    spend(buckets.SECOND_FACTOR[1], str(person.pk), 19)
     entered = client.post("/accounts/login/", {"login": "known", "password": factories.PASSWORD})
     twentieth, next_one = (client.post(entered["Location"], {"code": "000000"}) for _ in range(2))
     assert (twentieth.status_code, next_one.status_code) == (200, 429)

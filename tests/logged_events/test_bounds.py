@@ -6,7 +6,7 @@ import pytest
 
 from accounts import account_events, token_format
 from accounts.models import AuditEvent
-from accounts.rate_limits import Limit
+from accounts.rate_limits.buckets import Limit
 from tests.logged_events.world import World
 from weights.delivery import ledger
 from weights.models import Download

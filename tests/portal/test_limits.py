@@ -11,9 +11,10 @@ from django.conf import settings
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from accounts import rate_limits, token_format
+from accounts import token_format
 from accounts.models import Tier, User
-from accounts.rate_limits import Limit
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import Limit
 from portal import limits
 from tests import factories
 from tests.counters import away, spend
@@ -91,10 +92,10 @@ def test_the_601st_question_in_five_minutes_is_refused_and_a_token_has_ten_times
     def ask_with_it() -> Any:
         return client.get(API, headers=_bearer(token))
 
-    assert (rate_limits.API_ANONYMOUS.quota, rate_limits.API_ANONYMOUS.window) == (600, 300)
-    alone = at_the_edge(rate_limits.API_ANONYMOUS, address_key(), lambda: client.get(API))
+    assert (buckets.API_ANONYMOUS.quota, buckets.API_ANONYMOUS.window) == (600, 300)
+    alone = at_the_edge(buckets.API_ANONYMOUS, address_key(), lambda: client.get(API))
     assert [answer.status_code for answer in alone] == [200, 429]
-    by_token = at_the_edge(rate_limits.API_KNOWN, token_format.digest(token), ask_with_it)
+    by_token = at_the_edge(buckets.API_KNOWN, token_format.digest(token), ask_with_it)
     assert [answer.status_code for answer in by_token] == [200, 429]
     assert by_token[1]["RateLimit-Policy"] == '"fixed window";"api";q=6000;w=300'
     assert client.head(FILE).status_code == 200, "files are counted by themselves"
@@ -109,7 +110,7 @@ def test_the_3001st_file_in_five_minutes_is_refused_and_a_token_or_link_has_four
     factories.grant(applicant, gated_tier)
     folder = urlsplit(links.issue_now(applicant, "acme/gated", 1)).path
     claim = signing.read_token(folder.split("/")[2], settings.LINK_KEYS)
-    alone, known = rate_limits.DOWNLOADS_ANONYMOUS, rate_limits.DOWNLOADS_KNOWN
+    alone, known = buckets.DOWNLOADS_ANONYMOUS, buckets.DOWNLOADS_KNOWN
     assert [(one.quota, one.window) for one in (alone, known)] == [(3000, 300), (12_000, 300)]
     for limit, key, path, headers in (
         (alone, address_key(), FILE, {}),
@@ -184,7 +185,7 @@ def test_a_forged_token_has_no_bucket_of_its_own_at_any_address(
     for path in ADDRESSES:
         for method in ("GET", "POST"):
             counted = limits._bucket(RequestFactory().generic(method, path))
-            if counted is None or counted.limit in {rate_limits.REPORTS, rate_limits.PROOFS}:
+            if counted is None or counted.limit in {buckets.REPORTS, buckets.PROOFS}:
                 continue
             answers = []
             for _ in range(2):
@@ -253,15 +254,15 @@ def test_with_the_counters_gone_downloads_go_on_and_guesses_are_refused(
 @pytest.mark.requirement("AC-7")
 def test_a_992_shard_download_never_trips_a_limit() -> None:
     requests = 2 * 992
-    assert requests < rate_limits.DOWNLOADS_ANONYMOUS.quota
-    assert requests * 5 < rate_limits.DOWNLOADS_KNOWN.quota
+    assert requests < buckets.DOWNLOADS_ANONYMOUS.quota
+    assert requests * 5 < buckets.DOWNLOADS_KNOWN.quota
 
 
 @pytest.mark.requirement("AC-9")
 def test_a_bucket_refills_evenly() -> None:
     limit = Limit("test", 10, 1)
     key = factories.word()
-    verdicts = [rate_limits.take(limit, key) for _ in range(12)]
+    verdicts = [buckets.take(limit, key) for _ in range(12)]
     assert sum(verdict.allowed for verdict in verdicts) in {10, 11}
     assert verdicts[0].remaining == 9
     assert verdicts[-1].wait == 1

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, Grant, OutgoingMail, Tier, User
-from accounts.rate_limits import REPORTS
+from accounts.rate_limits.buckets import REPORTS
 from accounts.roles import Role
 from tests import factories
 from tests.weights.api.asking import Script

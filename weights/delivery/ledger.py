@@ -5,9 +5,10 @@ from typing import Any
 
 from django.db import models
 
-from accounts import append_only, rate_limits, request_facts, tallies
+from accounts import append_only, request_facts
 from accounts.models import AuditEvent, User
-from accounts.rate_limits import Limit
+from accounts.rate_limits import buckets, tallies
+from accounts.rate_limits.buckets import Limit
 from accounts.retention import NETWORKS_KEPT
 from accounts.sealing.canonical import moment
 from accounts.sealing.logs import Log, Row
@@ -84,7 +85,7 @@ def record_refusal(
     if caller.user is None:
         tallies.add(_STRANGERS, str(decision.code))
         return
-    if not rate_limits.take(REFUSALS, str(caller.user.pk)).allowed:
+    if not buckets.take(REFUSALS, str(caller.user.pk)).allowed:
         tallies.add(_TOO_MANY, str(decision.code))
         return
     _write(

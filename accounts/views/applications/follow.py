@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import following, forecast, outbox, rate_limits
+from accounts import following, forecast, outbox
 from accounts.errors import AccountsError, LimitReached
 from accounts.extras import Extra, Kind
 from accounts.filling import Filling, answer_name
@@ -17,7 +17,8 @@ from accounts.models import Application, ReasonText, Tier, User
 from accounts.models.application.eligibility import may_apply_from
 from accounts.moves import Status
 from accounts.questions import answered
-from accounts.rate_limits import Limit
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import Limit
 from accounts.reasons import waiting_days
 from accounts.tiers import AccessMode
 from accounts.views.applications.common import address_of, own, sentence
@@ -146,7 +147,7 @@ def application_mail(request: HttpRequest, public_id: str, mail_id: str) -> Http
     application = own(request, public_id)
     mail = get_object_or_404(following.mails_to_applicant(application), public_id=mail_id)
     try:
-        if not rate_limits.take(_MAILS, str(signed_in(request).pk)).allowed:
+        if not buckets.take(_MAILS, str(signed_in(request).pk)).allowed:
             raise LimitReached("three mails were sent again this hour; look for one, or try later")
         outbox.send_again(mail)
         messages.success(request, f"The mail to {mail.to} is on its way once more.")

@@ -6,8 +6,9 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
 
-from accounts import rate_limits, request_facts
-from accounts.rate_limits import Limit
+from accounts import request_facts
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import Limit
 
 _KEY = "interrupted"
 #: Bytes of one page's text; a step of the form holds far less.
@@ -31,7 +32,7 @@ def _put_by(request: HttpRequest) -> None:
     sent.pop("csrfmiddlewaretoken", None)
     text = sent.urlencode()
     network = request_facts.current().network
-    if len(text) <= _MOST and rate_limits.take(_STRANGERS, network).allowed:
+    if len(text) <= _MOST and buckets.take(_STRANGERS, network).allowed:
         request.session[_KEY] = json.dumps([request.path, text])
 
 

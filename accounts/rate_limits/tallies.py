@@ -2,8 +2,8 @@
 
 import redis
 
-from accounts import counters
-from accounts.counters import CountersAway
+from accounts.rate_limits import counters
+from accounts.rate_limits.counters import CountersAway
 
 
 def add(name: str, field: str) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import redis
 from redis.commands.core import Script
 
-from accounts import counters
-from accounts.counters import CountersAway
+from accounts.rate_limits import counters
+from accounts.rate_limits.counters import CountersAway
 
 # A value that cannot be a time of this bucket, written by somebody else, counts as none. Two
 # windows leave room for a clock that was put back.

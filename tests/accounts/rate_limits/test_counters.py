@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from accounts import counters, rate_limits, tallies
-from accounts.rate_limits import API_ANONYMOUS
+from accounts.rate_limits import buckets, counters, tallies
+from accounts.rate_limits.buckets import API_ANONYMOUS
 from tests.counters import away
 
 pytestmark = pytest.mark.one_database
@@ -27,7 +27,7 @@ def test_counters_that_hang_hold_one_request_a_second_and_not_each(
 ) -> None:
     with away(settings, hanging):
         began = time.monotonic()
-        verdicts = [rate_limits.take(API_ANONYMOUS, "somebody") for _ in range(500)]
+        verdicts = [buckets.take(API_ANONYMOUS, "somebody") for _ in range(500)]
         tallies.add("refused", "licence_required")
         assert tallies.take("refused") == {}
         took = time.monotonic() - began
@@ -43,9 +43,9 @@ def test_counters_that_are_back_are_asked_again_after_a_second(
     monkeypatch.setattr(counters, "_REST", 0.3)  # a bound made small
     with away(settings):
         gone = counters.shared()
-        assert not rate_limits.take(API_ANONYMOUS, "somebody").counted
+        assert not buckets.take(API_ANONYMOUS, "somebody").counted
         gone.client = there.client  # it listens again
-        assert not rate_limits.take(API_ANONYMOUS, "somebody").counted
+        assert not buckets.take(API_ANONYMOUS, "somebody").counted
         time.sleep(0.3)
-        assert rate_limits.take(API_ANONYMOUS, "somebody").counted
+        assert buckets.take(API_ANONYMOUS, "somebody").counted
     assert caplog.text.count("do not answer") == 1

@@ -1,0 +1,1 @@
+"""Shared rate limits: token buckets, counters and tallies in the cache."""
