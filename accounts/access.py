@@ -3,8 +3,9 @@
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.models import Grant, Tier, User
+from accounts.models import Grant, Tier
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 
 
 def live_grant(user: User, tier: Tier) -> Grant | None:

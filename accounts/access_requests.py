@@ -14,14 +14,16 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextChoices, Value
 from django.db.models.functions import Coalesce, Greatest
 
-from accounts import break_glass, usernames
+from accounts import break_glass
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, NotFound
-from accounts.models import Application, ApplicationSnapshot, Grant, RoleAssignment, Tier, User
+from accounts.models import Application, ApplicationSnapshot, Grant, RoleAssignment, Tier
 from accounts.models.grant import GrantQuerySet
 from accounts.moves import Status
 from accounts.reasons import Reason
 from accounts.roles import DECIDERS, GRANT_KEEPERS, Role
+from accounts.users import usernames
+from accounts.users.models import User
 
 MOST_REASON = 200
 GIVEN_REASON = "given through the API"

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from accounts import second_factor
+from accounts.users import second_factor
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 
 def acts_as_staff(user: "User | None") -> bool:

@@ -10,18 +10,11 @@ from django.utils import timezone
 from accounts.access import live_grant
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
-from accounts.models import (
-    Application,
-    AuditEvent,
-    FormVersion,
-    Grant,
-    LicenceVersion,
-    Tier,
-    User,
-)
+from accounts.models import Application, AuditEvent, FormVersion, Grant, LicenceVersion, Tier
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from accounts.working_days import end_of_day
 
 

@@ -16,7 +16,7 @@ from accounts.reasons import NOTE_LEAST, allowed_for, demand_reasons
 from accounts.working_days import day_of, end_of_day
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 LONGEST_DAYS = 3660
 CHECK, REMARK = "check_", "remark_"

@@ -11,10 +11,11 @@ from accounts import pdf_check
 from accounts.background.locks import take_turn
 from accounts.errors import InvalidValue, LimitReached, NotFound, TransitionRefused
 from accounts.extras import Extra, Kind
-from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, User
+from accounts.models import Application, Attachment, AttachmentContent, AuditEvent
 from accounts.moves import Status
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
+from accounts.users.models import User
 from accounts.web.sanitize import file_name
 
 MOST_BYTES = 10 * 2**20

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         Remark,
         SignedHead,
         Tier,
-        User,
     )
     from accounts.models.application.record import ApplicationRecord
     from accounts.receipts import Receipt
+    from accounts.users.models import User
 
 
 #: Checkpoints that an approval names; the rest is counted.

@@ -24,11 +24,11 @@ from accounts.models import (
     Grant,
     HolderRecord,
     OutgoingMail,
-    User,
 )
 from accounts.moves import EDITABLE_STATES, WAITING_STATES
 from accounts.retention import GRANTS_KEPT, REMOVED
 from accounts.signals import person_erased
+from accounts.users.models import User
 
 REASON = "the account was erased"
 

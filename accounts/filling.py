@@ -9,14 +9,16 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import duo, extras, free_mail, orcid
+from accounts import duo, extras, free_mail
 from accounts.background.locks import take_turn
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused
 from accounts.extras import Kind
 from accounts.forms import KEPT, ApplicationForm
-from accounts.models import Application, Attachment, LicenceVersion, Remark, User
+from accounts.models import Application, Attachment, LicenceVersion, Remark
 from accounts.moves import Status
 from accounts.questions import LABELS, STEPS, readable, step_keys
+from accounts.users import orcid
+from accounts.users.models import User
 
 #: The page that lists every answer; it holds no question, but remarks about the whole.
 REVIEW = "review"

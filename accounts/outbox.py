@@ -19,7 +19,7 @@ from accounts.models.mail import OutgoingMail
 from accounts.web import sanitize
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 log = logging.getLogger(__name__)
 

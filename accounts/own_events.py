@@ -2,7 +2,8 @@
 
 from django.db import models
 
-from accounts.models import ApiToken, AuditEvent, Grant, User
+from accounts.models import ApiToken, AuditEvent, Grant
+from accounts.users.models import User
 
 
 def of(person: User) -> "models.QuerySet[AuditEvent]":

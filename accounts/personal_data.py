@@ -12,15 +12,8 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 
 from accounts import own_events
-from accounts.models import (
-    ApiToken,
-    Application,
-    Attachment,
-    AuditEvent,
-    Grant,
-    OutgoingMail,
-    User,
-)
+from accounts.models import ApiToken, Application, Attachment, AuditEvent, Grant, OutgoingMail
+from accounts.users.models import User
 
 
 def records(person: User) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from accounts.moves import OPEN_STATES, WAITING_STATES, Status
 from accounts.roles import DECIDERS
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 
 class Flag(models.TextChoices):

@@ -6,17 +6,10 @@ from django.db import transaction
 from django.utils import timezone
 from django_countries import countries
 
-from accounts.models import (
-    AuditEvent,
-    Licence,
-    LicenceVersion,
-    RoleAssignment,
-    Tier,
-    TierChange,
-    User,
-)
+from accounts.models import AuditEvent, Licence, LicenceVersion, RoleAssignment, Tier, TierChange
 from accounts.roles import Role
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 
 #: Field of a tier -> what the public reads, in the order of display.
 LABELS = {

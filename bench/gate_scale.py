@@ -66,7 +66,8 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
 
 def template(folder: Path) -> dict[str, Any]:
     """One of each record, made as the portal makes them, to be copied."""
-    from accounts.models import ApiToken, Grant, Tier, User
+    from accounts.models import ApiToken, Grant, Tier
+    from accounts.users.models import User
     from weights.models import Blob, Checkpoint, File, Ref, Revision
 
     source = install.many_files(folder / "source", 1)

@@ -58,8 +58,9 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
     from django.db import connection
     from django.test import Client
 
-    from accounts.models import Licence, RoleAssignment, Tier, User
+    from accounts.models import Licence, RoleAssignment, Tier
     from accounts.roles import Role
+    from accounts.users.models import User
 
     terms = Licence.objects.create(slug="bench", title="Bench")
     version = terms.versions.create(version="1", text="Terms of a benchmark.")
@@ -79,7 +80,8 @@ def crowd(tier: Any, version: Any, reviewer: Any, count: int) -> None:
     """Applications of as many people: every fifth on the reviewer's desk, some overdue."""
     from django.utils import timezone
 
-    from accounts.models import Application, ApplicationSnapshot, FormVersion, User
+    from accounts.models import Application, ApplicationSnapshot, FormVersion
+    from accounts.users.models import User
 
     form = FormVersion.objects.create(tier=tier, number=1)
     people = User.objects.bulk_create(

@@ -11,8 +11,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
-from accounts import recent_sign_in, second_factor
-from accounts.models import User
+from accounts.users import reauthentication, second_factor
+from accounts.users.models import User
 from portal import health
 from portal.admin_guards import guarded
 
@@ -26,7 +26,7 @@ class PortalAdminSite(AdminSite):
         user = request.user
         if not super().has_permission(request) or getattr(user, "suspended_at", None):
             return False
-        if not recent_sign_in.opens_the_admin(request):
+        if not reauthentication.opens_the_admin(request):
             return False
         return isinstance(user, User) and second_factor.satisfied_by(user)
 
@@ -66,7 +66,7 @@ class PortalAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Staff whose time is up sign in again; those without a second factor set one up."""
-        if super().has_permission(request) and not recent_sign_in.opens_the_admin(request):
+        if super().has_permission(request) and not reauthentication.opens_the_admin(request):
             logout(request)
             messages.info(request, "The admin asks staff to sign in again after twelve hours.")
         if super().has_permission(request) and not self.has_permission(request):

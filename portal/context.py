@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts import passkeys
+from accounts.users import passkeys
 
 
 def site(request: HttpRequest) -> dict[str, object]:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from accounts.models import AuditEvent, RoleAssignment, User
-from accounts.people import create_account, new_password
+from accounts.models import AuditEvent, RoleAssignment
 from accounts.roles import Role
+from accounts.users.models import User
+from accounts.users.services import create_account, new_password
 
 NAME = "admin"
 ADDRESS = "admin@localhost"

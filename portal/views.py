@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts import guesses
 from accounts.background.outages import DATABASE_AWAY
+from accounts.users import throttling
 from accounts.web.error_pages import error_page
 
 #: A copy of security.txt that somebody kept is to be asked for anew after this (less than a year).
@@ -92,7 +92,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return error_page(request, 429, wait=guesses.wait_on_page(request))
+    return error_page(request, 429, wait=throttling.wait_on_page(request))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -14,8 +14,9 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Grant, Tier, User
+from accounts.models import Grant, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from weights import signing
 from weights.models import CheckpointLink, File, Revision

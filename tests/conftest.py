@@ -17,10 +17,11 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
-from accounts.models import LicenceVersion, Tier, User
+from accounts.models import LicenceVersion, Tier
 from accounts.roles import Role
 from accounts.sealing import waiting
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from portal import env
 from tests import databases, emptying, factories, live, s3, tools, trail
 from tests.front import Front, front

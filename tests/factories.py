@@ -19,10 +19,10 @@ from accounts.models import (
     LicenceVersion,
     RoleAssignment,
     Tier,
-    User,
 )
 from accounts.roles import Role
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from weights import signing
 from weights.digests import Digest, Digester
 from weights.manifests import listing

@@ -5,8 +5,9 @@ from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
-from accounts.models import AuditEvent, Tier, User
+from accounts.models import AuditEvent, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import emptying, factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ OURS = {"portal", "weights", "accounts"}
 MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
 #: Rules without a database: of ours they import nothing but errors and each other.
 PLAIN = [
-    "accounts/browsers.py",
+    "accounts/users/user_agents.py",
     "accounts/web/loopback.py",
     "accounts/moves.py",
     "accounts/reasons.py",

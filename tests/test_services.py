@@ -9,7 +9,8 @@ from urllib.request import urlopen
 import pytest
 from django.db import connection
 
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from tests import factories, s3
 from tests.live import Portal
 from weights.storage import blob_storage

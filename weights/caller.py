@@ -13,7 +13,7 @@ from accounts.models import ApiToken
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from accounts.models import User
+    from accounts.users.models import User
     from weights.models import CheckpointLink
 
 _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)")

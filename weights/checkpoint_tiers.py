@@ -4,7 +4,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import tier_changes
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from weights import verification
 from weights.models import Checkpoint
 

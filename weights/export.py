@@ -14,7 +14,8 @@ from accounts import personal_data
 from accounts.background.locks import take_turn
 from accounts.background.periodic import queue_each
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent, DataExport, User
+from accounts.models import AuditEvent, DataExport
+from accounts.users.models import User
 from weights.models import CheckpointLink, Download
 
 log = logging.getLogger(__name__)

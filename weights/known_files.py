@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from accounts.models import User
+from accounts.users.models import User
 from weights.models import Checkpoint, File, Revision
 
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
+from accounts.users.models import User
 from weights import quarantine, reasons
 from weights.models import Blob, Inspection, InspectionOverride
 

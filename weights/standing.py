@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken
 from accounts.models.token import Scope
+from accounts.users.models import User
 from weights import gate
 from weights.caller import Refusal, session_caller
 from weights.gate import Decision

@@ -1,5 +1,6 @@
 """The staff's doors to people, terms, applications and the trail; one file a subject."""
 
-from accounts.admin import application, people, reasons, rights, terms, trail
+from accounts.admin import application, reasons, rights, terms, trail
+from accounts.users import admin
 
 __all__ = ["application", "people", "reasons", "rights", "terms", "trail"]

@@ -11,13 +11,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts import recent_sign_in
 from accounts.admin import asking
 from accounts.errors import AccountsError
-from accounts.models import Grant, RoleAssignment, User
+from accounts.models import Grant, RoleAssignment
 from accounts.reasons import allowed_for
 from accounts.receipts import Receipt
 from accounts.roles import GRANT_KEEPERS
+from accounts.users import reauthentication
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 TOLD = "Told to the holder and kept in the audit trail"
@@ -105,7 +106,7 @@ def act(
 
     Raises PermissionDenied where one of them is of a tier that this person doesn't keep.
     """
-    recent_sign_in.demand(request)
+    reauthentication.demand(request)
     grants = list(queryset.select_related("user", "tier"))
     person = signed_in(request)
     for grant in grants:

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
-from accounts import recent_sign_in
+from accounts.users import reauthentication
 
 
 class SavedByTheirOwner(admin.ModelAdmin):
@@ -19,5 +19,5 @@ class SavedByTheirOwner(admin.ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if request.method == "POST":
-            recent_sign_in.demand(request)
+            reauthentication.demand(request)
         return super().changeform_view(request, object_id, form_url, extra_context)

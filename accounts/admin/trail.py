@@ -8,7 +8,8 @@ from django.utils import timezone
 from accounts.admin.own_tiers import OfAllTiers, may_hold_for
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent, OutgoingMail, User
+from accounts.models import AuditEvent, OutgoingMail
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 

@@ -9,15 +9,16 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import duo, orcid
+from accounts import duo
 from accounts.duo import Finding
 from accounts.evidence.hardware import Size, sizes_of
 from accounts.models import Application, Conflict, Decision, Grant, LicenceVersion, ProfileLook
 from accounts.moves import Status
 from accounts.reasons import Reason
+from accounts.users import orcid
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 #: Ends of access that a reviewer must know of.
 BREACHES = frozenset({Reason.LEAK, Reason.PRIOR_BREACH, Reason.PROHIBITED_USE})

@@ -11,11 +11,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django_countries import countries
 
-from accounts import extras, free_mail, orcid
+from accounts import extras, free_mail
 from accounts.extras import Extra, Kind
 from accounts.forms.extra_fields import field_of
-from accounts.models import LicenceVersion, Tier, User
+from accounts.models import LicenceVersion, Tier
 from accounts.questions import LABELS, ORG_TYPES, POSITIONS
+from accounts.users import orcid
+from accounts.users.models import User
 from accounts.web.form_fields import choice, long_text, text
 from accounts.web.sanitize import form_text
 

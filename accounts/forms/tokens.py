@@ -6,8 +6,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.models import User
 from accounts.models.token import MOST_DAYS, Scope
+from accounts.users.models import User
 from accounts.web.form_fields import TextField
 
 _REPO_ID = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}")

@@ -2,9 +2,10 @@
 
 from django.core.management import CommandError
 
-from accounts import usernames
 from accounts.errors import InvalidValue
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users import usernames
+from accounts.users.models import User
 
 
 def find_user(username: str) -> User:

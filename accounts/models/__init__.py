@@ -20,7 +20,7 @@ from accounts.models.sealing import HeadCopy, SealBatch, SealedNode, SealedRow, 
 from accounts.models.tier import Tier
 from accounts.models.tier_change import TierChange
 from accounts.models.token import ApiToken
-from accounts.models.user import User
+from accounts.users.models import User
 
 __all__ = [
     "ApiToken",

@@ -11,7 +11,7 @@ from accounts import request_facts
 from accounts.web import sanitize
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):

@@ -19,7 +19,8 @@ from accounts.receipts import Receipt
 from accounts.roles import APPLICATION_READERS, GRANT_KEEPERS
 
 if TYPE_CHECKING:
-    from accounts.models import LicenceVersion, Tier, User
+    from accounts.models import LicenceVersion, Tier
+    from accounts.users.models import User
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):

@@ -11,7 +11,8 @@ from accounts.models.audit import AuditEvent
 from accounts.roles import Role
 
 if TYPE_CHECKING:
-    from accounts.models import Tier, User
+    from accounts.models import Tier
+    from accounts.users.models import User
 
 
 class RoleQuerySet(models.QuerySet["RoleAssignment"]):

@@ -13,7 +13,7 @@ from accounts.errors import InvalidValue
 from accounts.models.audit import AuditEvent
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 MOST_DAYS = 365
 

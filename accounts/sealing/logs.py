@@ -12,8 +12,9 @@ from typing import Any
 from django.db import models
 
 from accounts import own_events
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
 from accounts.sealing.canonical import canonical, moment, person
+from accounts.users.models import User
 
 #: A row as the database gives it: the fields of its log, the id first.
 Row = tuple[Any, ...]

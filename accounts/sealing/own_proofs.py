@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, overload
 
-from accounts.models import SealedRow, SignedHead, User
+from accounts.models import SealedRow, SignedHead
 from accounts.sealing import heads, proofs
 from accounts.sealing.canonical import canonical
 from accounts.sealing.logs import Log, Row
+from accounts.users.models import User
 
 FORMAT = "weighbridge-audit-proof/1"
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import browsers
+from accounts.users import user_agents
 from accounts.web.byte_sizes import in_words
 from accounts.web.sanitize import lines
 
@@ -54,7 +54,7 @@ def sentence(text: str) -> str:
 @register.filter
 def browser(user_agent: str) -> str:
     """A session's browser in words: `Firefox on Linux`."""
-    return browsers.name(user_agent)
+    return user_agents.name(user_agent)
 
 
 @register.filter

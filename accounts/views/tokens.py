@@ -8,8 +8,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import TokenForm
-from accounts.models import ApiToken, Grant, User
+from accounts.models import ApiToken, Grant
 from accounts.models.token import Scope
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-from accounts.models import User
+from accounts.users.models import User
 
 
 def signed_in(request: HttpRequest) -> User:

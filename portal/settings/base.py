@@ -109,7 +109,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 AUTH_USER_MODEL = "accounts.User"
 # One alone: each further one would hash the password of a name that it does not know.
-AUTHENTICATION_BACKENDS = ["accounts.sign_in_backend.SignInBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.users.authentication_backend.SignInBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -125,21 +125,21 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/access/"
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.users.allauth_adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_USERNAME_VALIDATORS = "accounts.usernames.VALIDATORS"
+ACCOUNT_USERNAME_VALIDATORS = "accounts.users.usernames.VALIDATORS"
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "root", "staff", "weighbridge"]
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Whoever changes a password, an address or a factor is not always its owner, who is told.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.split(":", 1)[0]
-# Per name and per address; sign-ins that succeed count too (accounts/adapter.py).
+# Per name and per address; sign-ins that succeed count too (accounts/users/allauth_adapter.py).
 # What all people may do together stands in accounts/rate_limits/buckets.py.
 ACCOUNT_RATE_LIMITS = {
     "login": "",
@@ -150,25 +150,25 @@ ACCOUNT_RATE_LIMITS = {
     "reauthenticate": "10/5m/user",
 }
 ACCOUNT_FORMS = {
-    "login": "accounts.forms.sign_in.LoginForm",
-    "signup": "accounts.forms.sign_up.SignupForm",
-    "change_password": "accounts.forms.passwords.ChangePasswordForm",
+    "login": "accounts.users.forms.sign_in.LoginForm",
+    "signup": "accounts.users.forms.sign_up.SignupForm",
+    "change_password": "accounts.users.forms.passwords.ChangePasswordForm",
 }
 #: Who was asked for a password, passkey or code so many seconds ago is not asked again
-#: (accounts/recent_sign_in.py has the same for the admin).
+#: (accounts/users/reauthentication.py has the same for the admin).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_TOTP_ISSUER = SITE_NAME
-MFA_ADAPTER = "accounts.passkeys.MfaAdapter"
+MFA_ADAPTER = "accounts.users.passkeys.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_FORMS = {
-    "authenticate": "accounts.guesses.CountedAuthenticateForm",
-    "reauthenticate": "accounts.guesses.CountedReauthenticateForm",
-    "activate_totp": "accounts.guesses.CountedActivateForm",
-    "add_webauthn": "accounts.passkeys.PasskeyAddForm",
-    "login_webauthn": "accounts.passkeys.PasskeyLoginForm",
-    "authenticate_webauthn": "accounts.passkeys.PasskeyAuthenticateForm",
-    "reauthenticate_webauthn": "accounts.passkeys.PasskeyReauthenticateForm",
+    "authenticate": "accounts.users.throttling.CountedAuthenticateForm",
+    "reauthenticate": "accounts.users.throttling.CountedReauthenticateForm",
+    "activate_totp": "accounts.users.throttling.CountedActivateForm",
+    "add_webauthn": "accounts.users.passkeys.PasskeyAddForm",
+    "login_webauthn": "accounts.users.passkeys.PasskeyLoginForm",
+    "authenticate_webauthn": "accounts.users.passkeys.PasskeyAuthenticateForm",
+    "reauthenticate_webauthn": "accounts.users.passkeys.PasskeyReauthenticateForm",
 }
 USERSESSIONS_TRACK_ACTIVITY = False
 

@@ -14,9 +14,10 @@ from accounts.errors import (
     NotAllowed,
     TransitionRefused,
 )
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
 from accounts.moves import Status
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = pytest.mark.django_db

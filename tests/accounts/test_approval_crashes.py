@@ -4,7 +4,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.errors import AccountsError
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.users.models import User
 from tests import crashes, factories
 
 pytestmark = [pytest.mark.django_db(transaction=True)]

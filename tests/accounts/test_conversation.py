@@ -3,8 +3,9 @@
 import pytest
 
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import Application, AuditEvent, OutgoingMail, Tier, User
+from accounts.models import Application, AuditEvent, OutgoingMail, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -9,17 +9,10 @@ from django.test import Client
 
 from accounts import documents
 from accounts.errors import LimitReached
-from accounts.models import (
-    Application,
-    Attachment,
-    AttachmentContent,
-    AuditEvent,
-    Question,
-    Tier,
-    User,
-)
+from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, Question, Tier
 from accounts.moves import Status
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import Filler
 from tests.accounts.pdfs import HARMLESS, HOSTILE

@@ -22,9 +22,9 @@ from accounts.models import (
     HolderRecord,
     OutgoingMail,
     Tier,
-    User,
 )
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from weights.models import CheckpointLink, Download
 

@@ -15,7 +15,8 @@ from accounts.evidence.facts import Earlier, Facts, gather
 from accounts.evidence.hardware import Machines, Size, named_in
 from accounts.evidence.line import Level
 from accounts.evidence.lines import judge
-from accounts.models import Grant, LicenceVersion, ProfileLook, Tier, User
+from accounts.models import Grant, LicenceVersion, ProfileLook, Tier
+from accounts.users.models import User
 from tests import factories
 from weights.models import Checkpoint
 

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from accounts import tier_changes
 from accounts.background.clocks import licences
-from accounts.models import Grant, LicenceVersion, OutgoingMail, Tier, User
+from accounts.models import Grant, LicenceVersion, OutgoingMail, Tier
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
 from weights import gate

@@ -6,8 +6,9 @@ import pytest
 from django.contrib import admin
 from django.test import Client, RequestFactory
 
-from accounts.models import ApiToken, AuditEvent, Grant, User
+from accounts.models import ApiToken, AuditEvent, Grant
 from accounts.models.decision import Decision
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

@@ -4,8 +4,9 @@ import pytest
 from django.core.cache import cache
 
 from accounts import organisations
-from accounts.models import Application, Tier, User
+from accounts.models import Application, Tier
 from accounts.moves import Status
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import ApiToken, Tier, User
+from accounts.models import ApiToken, Tier
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = pytest.mark.one_database

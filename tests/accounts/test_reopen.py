@@ -9,10 +9,11 @@ from accounts import emails
 from accounts.access import tiers_open_to
 from accounts.erasure import erase
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier, User
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
 from accounts.moves import Status
 from accounts.roles import Role
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -17,8 +17,8 @@ from accounts.models import (
     HolderRecord,
     OutgoingMail,
     Tier,
-    User,
 )
+from accounts.users.models import User
 from tests import factories
 from weights.delivery import ledger
 from weights.models import Download

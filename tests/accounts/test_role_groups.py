@@ -4,8 +4,9 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
-from accounts.models import RoleAssignment, User
+from accounts.models import RoleAssignment
 from accounts.roles import PERMISSIONS, Role
+from accounts.users.models import User
 
 
 def permissions_of(group: Group) -> set[str]:

@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from accounts import tier_changes
-from accounts.models import AuditEvent, RoleAssignment, Tier, TierChange, User
+from accounts.models import AuditEvent, RoleAssignment, Tier, TierChange
 from accounts.ready_made import READY_MADE
 from accounts.roles import Role
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
 from weights import catalogue, checkpoint_tiers

@@ -11,9 +11,10 @@ import time_machine
 from django.db import transaction
 
 from accounts.errors import AccountsError
-from accounts.models import Application, AuditEvent, Decision, Grant, OutgoingMail, Tier, User
+from accounts.models import Application, AuditEvent, Decision, Grant, OutgoingMail, Tier
 from accounts.moves import MOVES, OPEN_STATES, Status
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = pytest.mark.django_db

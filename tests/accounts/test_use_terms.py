@@ -9,7 +9,8 @@ from django.test import Client
 from accounts import duo
 from accounts.duo import Weight
 from accounts.errors import InvalidValue
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from tests import factories
 
 GRU, NRES = "DUO:0000042", duo.NO_RESTRICTION

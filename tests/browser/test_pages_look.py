@@ -14,9 +14,10 @@ from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
-from accounts.models import ApiToken, Tier, User
+from accounts.models import ApiToken, Tier
 from accounts.roles import Role
 from accounts.sealing import heads, sealer
+from accounts.users.models import User
 from tests import factories
 from tests.accounts.sealing import keys
 from tests.live import Portal

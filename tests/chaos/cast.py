@@ -76,7 +76,7 @@ def _person(name: str, scope: str, holds: Any = None) -> tuple[str, str]:
     """Without a password: hashing hundreds of them takes longer than all the rest."""
     from allauth.account.models import EmailAddress
 
-    from accounts.models import User
+    from accounts.users.models import User
     from tests import factories
 
     address = f"{name}@example.org"

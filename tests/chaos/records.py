@@ -132,7 +132,7 @@ def _revisions() -> dict[str, dict[str, Any]]:
 
 def _downloads() -> dict[str, int]:
     """Answers with bytes or an address to them, by name."""
-    from accounts.models import User
+    from accounts.users.models import User
     from weights.models import Download
 
     given = Download.objects.filter(

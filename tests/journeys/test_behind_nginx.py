@@ -13,7 +13,8 @@ import pytest
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import GatedRepoError
 
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from tests import factories
 from tests.front import Front, ask
 from weights.delivery import links

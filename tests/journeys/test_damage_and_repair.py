@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from accounts.models import AuditEvent, OutgoingMail, User
+from accounts.models import AuditEvent, OutgoingMail
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories, s3
 from tests.damage import flip_unseen
 from tests.live import Portal

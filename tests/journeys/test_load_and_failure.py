@@ -17,7 +17,8 @@ from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 from pytest_django import Settings
 
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from tests import factories
 from tests.front import ask
 from tests.live import Portal

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from tests import factories
 from tests.live import Portal
 from weights import synthetic

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from accounts import account_events, token_format
+from accounts import token_format
 from accounts.models import AuditEvent
 from accounts.rate_limits.buckets import Limit
+from accounts.users import account_events
 from tests.logged_events.world import World
 from weights.delivery import ledger
 from weights.models import Download

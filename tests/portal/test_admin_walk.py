@@ -31,9 +31,9 @@ from accounts.models import (
     RoleAssignment,
     Tier,
     TierChange,
-    User,
 )
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from weights import checkpoint_tiers
 from weights.models import (

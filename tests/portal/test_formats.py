@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Grant, Tier, User
+from accounts.models import Grant, Tier
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

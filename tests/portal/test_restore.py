@@ -18,8 +18,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, Tier, User
+from accounts.models import AuditEvent, Tier
 from accounts.sealing import sealer
+from accounts.users.models import User
 from portal import embedded, settings_record
 from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
 from portal.errors import BackupError

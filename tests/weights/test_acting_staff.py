@@ -10,8 +10,9 @@ from pytest_django import Settings
 
 from accounts import documents
 from accounts.acting import acts_as_staff
-from accounts.models import Application, Attachment, Grant, RoleAssignment, Tier, User
+from accounts.models import Application, Attachment, Grant, RoleAssignment, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from weights.models import Report, Revision
 from weights.reports import desk

@@ -16,7 +16,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from tests import factories
 from weights.caller import ANONYMOUS
 from weights.delivery import file_links

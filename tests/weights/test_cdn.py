@@ -19,7 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from portal import env
 from tests import factories
 from weights.caller import Caller

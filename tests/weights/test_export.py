@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import (
-    Attachment,
-    AttachmentContent,
-    AuditEvent,
-    DataExport,
-    Tier,
-    User,
-)
+from accounts.models import Attachment, AttachmentContent, AuditEvent, DataExport, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from weights import export
 from weights.models import Download

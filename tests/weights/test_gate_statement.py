@@ -10,8 +10,9 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from accounts.models import ApiToken, Application, FormVersion, Grant, Tier, User
+from accounts.models import ApiToken, Application, FormVersion, Grant, Tier
 from accounts.token_format import digest
+from accounts.users.models import User
 from tests import factories
 from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller

@@ -16,10 +16,11 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import ApiToken, FormVersion, Grant, LicenceVersion, Tier, User
+from accounts.models import ApiToken, FormVersion, Grant, LicenceVersion, Tier
 from accounts.moves import Status
 from accounts.roles import Role
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from tests import factories
 from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, session_caller, token_claim

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, Tier, User
+from accounts.models import AuditEvent, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
 from weights import checkpoint_tiers, inspections, publishing, tasks, verification

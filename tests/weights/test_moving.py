@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from accounts.models import User
+from accounts.users.models import User
 from tests import factories, live, s3, services
 from weights import moving, quarantine
 from weights.models import Blob

@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from tests.weights.inspection import pickle_corpus
 from weights import overrides, publishing, verification

@@ -12,8 +12,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from weights import contents, publishing, quarantine, signing, verification
 from weights.errors import PublishRefused

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, Grant, OutgoingMail, Tier, User
+from accounts.models import AuditEvent, Grant, OutgoingMail, Tier
 from accounts.rate_limits.buckets import REPORTS
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
 from weights.models import Checkpoint, KnownIssue, Report

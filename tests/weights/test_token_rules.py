@@ -15,8 +15,9 @@ from pytest_django import Settings
 
 from accounts import token_format
 from accounts.errors import InvalidValue
-from accounts.models import ApiToken, Tier, User
+from accounts.models import ApiToken, Tier
 from accounts.models.token import Scope
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.errors import InvalidValue, NotAllowed
-from accounts.models import AuditEvent, Tier, User
+from accounts.models import AuditEvent, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash
 from weights import publishing, refs, signing, verification, withdrawal

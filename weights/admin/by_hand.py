@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import asking
 from accounts.errors import AccountsError
-from accounts.models import User
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights import quarantine, reasons, withdrawal
 from weights.errors import WeightsError

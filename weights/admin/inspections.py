@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.own_tiers import own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.models import User
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights import overrides, reasons
 from weights.admin.by_hand import ByHand, act, why

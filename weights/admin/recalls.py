@@ -12,7 +12,8 @@ from django.urls import URLPattern, path
 
 from accounts.admin.own_tiers import own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent, OutgoingMail, User
+from accounts.models import AuditEvent, OutgoingMail
+from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines
 from accounts.web.current_user import signed_in
 from weights.models import Checkpoint, Download, Recall

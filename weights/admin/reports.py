@@ -10,12 +10,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from accounts import recent_sign_in
 from accounts.admin.own_tiers import OfOwnTiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
-from accounts.models import User
 from accounts.receipts import Receipt
+from accounts.users import reauthentication
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.models import KnownIssue, Report
 from weights.reports import desk, triage
@@ -120,7 +120,7 @@ class ReportAdmin(ReadOnlyAdmin):
         if name not in MOVES or not desk.may_triage(by, report):
             raise PermissionDenied("you do not triage such reports")
         if name == "suspend":  # as in the list of grants
-            recent_sign_in.demand(request)
+            reauthentication.demand(request)
         kind, _, make = MOVES[name]
         form = bound[name] = _form(kind, request.POST, name, report, by)
         if not form.is_valid():

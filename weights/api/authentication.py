@@ -6,8 +6,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja.security.http import HttpAuthBase
 
-from accounts.models import User
 from accounts.models.token import Scope
+from accounts.users.models import User
 from weights import gate
 from weights.api.problems import Refused
 from weights.caller import Caller, Refusal, token_caller

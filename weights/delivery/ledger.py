@@ -6,12 +6,13 @@ from typing import Any
 from django.db import models
 
 from accounts import append_only, request_facts
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
 from accounts.rate_limits import buckets, tallies
 from accounts.rate_limits.buckets import Limit
 from accounts.retention import NETWORKS_KEPT
 from accounts.sealing.canonical import moment
 from accounts.sealing.logs import Log, Row
+from accounts.users.models import User
 from accounts.web import sanitize
 from weights.caller import Caller
 from weights.gate import Decision

@@ -3,9 +3,10 @@
 import re
 from datetime import datetime
 
-from accounts.models import Application, Grant, Tier, User
+from accounts.models import Application, Grant, Tier
 from accounts.models.grant import GrantQuerySet
 from accounts.moves import Status
+from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal
 from weights.gate import words

@@ -20,8 +20,9 @@ from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 
 from accounts import request_facts
-from accounts.models import ApiToken, Grant, Tier, User
+from accounts.models import ApiToken, Grant, Tier
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal, TokenClaim, note_use
 from weights.gate import prepared, words

@@ -11,11 +11,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 
-from accounts import access_requests, second_factor
+from accounts import access_requests
 from accounts.access_requests import AccessRequest, Standing
 from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
-from accounts.models import Tier, User
+from accounts.models import Tier
 from accounts.models.token import Scope
+from accounts.users import second_factor
+from accounts.users.models import User
 from weights import gate, strict_json
 from weights.caller import Caller, Refusal
 from weights.delivery import serving

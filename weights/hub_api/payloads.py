@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken
 from accounts.models.token import Scope
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from weights.hub_api.listings import Entry, Listing
 from weights.inspection import kinds
 from weights.models import Inspection, Ref, Revision

@@ -16,7 +16,7 @@ from accounts.web.single_line_fields import OneLineFields
 from weights import facts
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):

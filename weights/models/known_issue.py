@@ -11,7 +11,7 @@ from accounts.web.single_line_fields import OneLineFields
 from weights.models.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 
 class KnownIssueQuerySet(models.QuerySet["KnownIssue"]):

@@ -12,7 +12,7 @@ from weights.models.checkpoint import Checkpoint
 from weights.models.revision import File, Revision
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 
 class RecallQuerySet(models.QuerySet["Recall"]):

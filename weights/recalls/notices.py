@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from accounts.models import User
+from accounts.users.models import User
 from weights.models import Checkpoint, File, Recall
 from weights.recalls.affected import Place, now_at
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
+from accounts.users.models import User
 from weights.models import Blob, Recall, Revision
 
 TASK = "weights.tell_recall"

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import outbox
 from accounts.background.periodic import each, queue_each
-from accounts.models import User
+from accounts.users.models import User
 from weights.models import Recall
 from weights.recalls import affected
 from weights.recalls.opening import TASK

@@ -3,8 +3,9 @@
 from django.db.models import Q, QuerySet
 
 from accounts.acting import acts_as_staff
-from accounts.models import Grant, RoleAssignment, User
+from accounts.models import Grant, RoleAssignment
 from accounts.roles import GRANT_KEEPERS, Role
+from accounts.users.models import User
 from weights.models import Checkpoint, Report
 from weights.reports.kinds import PUBLISHERS, TRIAGERS
 

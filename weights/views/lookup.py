@@ -8,8 +8,9 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.acting import acts_as_staff
-from accounts.models import RoleAssignment, User
+from accounts.models import RoleAssignment
 from accounts.roles import PRIVATE_READERS
+from accounts.users.models import User
 from weights import gate
 from weights.caller import session_caller
 from weights.delivery import serving

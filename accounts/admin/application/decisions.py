@@ -4,8 +4,9 @@ from typing import Any
 
 from accounts.decision_forms import ActionForm
 from accounts.errors import NotFound
-from accounts.models import Application, OutgoingMail, User
+from accounts.models import Application, OutgoingMail
 from accounts.moves import Status
+from accounts.users.models import User
 
 #: Reopening takes away what was given, and so it needs the right to do that.
 PERMISSIONS = {"reopen": "accounts.revoke_grant"}

@@ -35,11 +35,11 @@ from accounts.models import (
     OutgoingMail,
     Remark,
     RoleAssignment,
-    User,
 )
 from accounts.moves import MOVES, Actor, Status
 from accounts.questions import readable
 from accounts.roles import DECIDERS, GRANT_KEEPERS
+from accounts.users.models import User
 from accounts.web.word_diff import Part, diff
 
 VERDICTS: dict[str, type[ActionForm]] = {

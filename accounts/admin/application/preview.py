@@ -4,8 +4,9 @@ import hashlib
 from typing import Any
 
 from accounts import emails
-from accounts.models import Application, User
+from accounts.models import Application
 from accounts.outbox import Message
+from accounts.users.models import User
 
 
 def messages(

@@ -20,7 +20,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import queue, recent_sign_in
+from accounts import queue
 from accounts.admin.application import decisions, export, page, preview
 from accounts.admin.application.batch import BatchActions
 from accounts.admin.application.queue import FILTERS, Columns, Queue, searched
@@ -29,6 +29,7 @@ from accounts.decision_forms import ActionForm
 from accounts.errors import AccountsError
 from accounts.models import Application
 from accounts.queue import Desk
+from accounts.users import reauthentication
 from accounts.web.current_user import signed_in
 from accounts.web.row_ids import is_number
 
@@ -207,7 +208,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
             self.message_user(request, "you may not do that here", messages.ERROR)
             return redirect("admin:accounts_application_change", application.pk)
         if action in decisions.CHANGES_RIGHTS:
-            recent_sign_in.demand(request, within=recent_sign_in.THIS_SITTING)
+            reauthentication.demand(request, within=reauthentication.THIS_SITTING)
         form = page.form_of(action, application, signed_in(request), request.POST)
         if not form.is_valid():
             return self._again(request, application, action, form)

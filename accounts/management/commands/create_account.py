@@ -8,8 +8,8 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.errors import AccountsError
 from accounts.management.people import find_tier
-from accounts.people import create_account
 from accounts.roles import Role
+from accounts.users.services import create_account
 
 
 class Command(BaseCommand):

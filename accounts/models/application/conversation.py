@@ -12,7 +12,8 @@ from accounts.models.audit import AuditEvent
 from accounts.moves import Actor
 
 if TYPE_CHECKING:
-    from accounts.models import Consultation, OutgoingMail, Remark, User
+    from accounts.models import Consultation, OutgoingMail, Remark
+    from accounts.users.models import User
 
 
 class ConversationMoves(ReviewerMoves):

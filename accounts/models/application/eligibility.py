@@ -13,7 +13,8 @@ from accounts.moves import OPEN_STATES, Status
 from accounts.reasons import waiting_days
 
 if TYPE_CHECKING:
-    from accounts.models import Tier, User
+    from accounts.models import Tier
+    from accounts.users.models import User
 
 
 def refuse_to_apply(applicant: "User", tier: "Tier") -> None:

@@ -20,8 +20,9 @@ from accounts.roles import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
 from accounts.tiers import AccessMode
 
 if TYPE_CHECKING:
-    from accounts.models import Application, Tier, User
+    from accounts.models import Application, Tier
     from accounts.models.application.record import ApplicationRecord
+    from accounts.users.models import User
 
 REOPENED_REASON = "the application was reopened"
 

@@ -26,7 +26,8 @@ from accounts.moves import (
 from accounts.roles import DECIDERS, GRANT_KEEPERS
 
 if TYPE_CHECKING:
-    from accounts.models import ApplicationSnapshot, User
+    from accounts.models import ApplicationSnapshot
+    from accounts.users.models import User
 
 
 #: Moves that rest on who has claimed it, and on whose approval stands.

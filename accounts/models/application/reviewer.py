@@ -17,7 +17,8 @@ from accounts.reasons import demand_reasons
 from accounts.signals import application_decided
 
 if TYPE_CHECKING:
-    from accounts.models import Conflict, Consultation, LicenceVersion, Remark, User
+    from accounts.models import Conflict, Consultation, LicenceVersion, Remark
+    from accounts.users.models import User
 
 
 class ReviewerMoves(ApplicationRecord):

@@ -12,10 +12,11 @@ from accounts import applications, duo
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
 from accounts.filling import Filling
 from accounts.forms import CountryForm, excluded
-from accounts.models import FormVersion, LicenceVersion, Tier, User
+from accounts.models import FormVersion, LicenceVersion, Tier
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.questions import ASKED_OF_ALL
 from accounts.tiers import AccessMode
+from accounts.users.models import User
 from accounts.views.applications.common import address_of, sentence
 from accounts.web.current_user import signed_in
 from accounts.web.markdown import to_html

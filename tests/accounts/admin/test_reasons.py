@@ -5,8 +5,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import emails
-from accounts.models import AuditEvent, ReasonText, Tier, User
+from accounts.models import AuditEvent, ReasonText, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

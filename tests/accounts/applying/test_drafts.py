@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts.models import User
 from accounts.moves import Status
+from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import ADDRESS, Filler
 

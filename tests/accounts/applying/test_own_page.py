@@ -3,8 +3,9 @@
 import pytest
 from django.test import Client
 
-from accounts.models import Application, Tier, User
+from accounts.models import Application, Tier
 from accounts.moves import Status
+from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import ADDRESS, PLAN, Filler
 

@@ -14,9 +14,10 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 from sigstore._internal.merkle import verify_merkle_inclusion
 
-from accounts.models import AuditEvent, SealedNode, SignedHead, User
+from accounts.models import AuditEvent, SealedNode, SignedHead
 from accounts.sealing import heads, logs, merkle, own_proofs, proofs, sealer, standalone
 from accounts.sealing.canonical import canonical
+from accounts.users.models import User
 from tests import factories, trail
 from tests.accounts.sealing import keys, rows
 from weights.models import Download

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.test import Client
 
-from accounts.models import User
+from accounts.users.models import User
 from tests import factories
 
 ROOT = "/api/v1"

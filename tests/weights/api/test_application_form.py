@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Application, Attachment, Question, Tier, User
+from accounts.models import Application, Attachment, Question, Tier
+from accounts.users.models import User
 from tests import factories
 from tests.accounts.pdfs import HARMLESS, HOSTILE
 from tests.weights.api.asking import ROOT, Script, told

@@ -22,8 +22,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts import documents
-from accounts.models import Application, Question, Tier, User
+from accounts.models import Application, Question, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from tests.accounts.pdfs import HARMLESS
 from tests.fuzzing import examples

@@ -13,7 +13,8 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import Tier, User
+from accounts.models import Tier
+from accounts.users.models import User
 from tests import factories
 from tests.services import wait_until
 from weights.delivery import bodies

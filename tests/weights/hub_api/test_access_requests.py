@@ -14,8 +14,9 @@ from huggingface_hub.hf_api import AccessRequest
 from accounts import access_requests as domain
 from accounts.access import tiers_open_to
 from accounts.errors import NotFound
-from accounts.models import Application, Decision, Grant, Tier, User
+from accounts.models import Application, Decision, Grant, Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 from tests.live import Portal
 from weights.hub_api import access_requests

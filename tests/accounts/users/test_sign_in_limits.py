@@ -8,10 +8,10 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import guesses
 from accounts.models import OutgoingMail
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
+from accounts.users import throttling
 from tests import factories
 from tests.counters import away, spend
 
@@ -96,7 +96,7 @@ def test_all_people_together_have_a_limit_too(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: in earnest it takes hundreds of attempts.
-    monkeypatch.setattr(guesses, "SIGN_INS", Limit("sign-in", 3, 300))
+    monkeypatch.setattr(throttling, "SIGN_INS", Limit("sign-in", 3, 300))
     names = ["one", "two", "three", "four"]
     answers = [
         client.post(
@@ -125,7 +125,7 @@ def test_sign_ins_that_succeed_take_nothing_from_other_people(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A bound made small, in the same window.
-    monkeypatch.setattr(guesses, "SIGN_INS", Limit("sign-in", 2, 300))
+    monkeypatch.setattr(throttling, "SIGN_INS", Limit("sign-in", 2, 300))
     factories.person("known")
     typed = {"login": "known", "password": factories.PASSWORD}
     assert {Client().post("/accounts/login/", typed).status_code for _ in range(6)} == {302}

@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Tier, User
+from accounts.models import Tier
 from accounts.roles import Role
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

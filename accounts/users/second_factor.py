@@ -8,7 +8,7 @@ from django.conf import settings
 from accounts.web.loopback import on_loopback
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 
 def satisfied_by(person: "User") -> bool:

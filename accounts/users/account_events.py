@@ -20,7 +20,8 @@ from django.http import HttpRequest
 
 from accounts import bounded_events
 from accounts.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_OF_NOBODY
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
+from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 
 

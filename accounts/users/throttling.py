@@ -16,9 +16,9 @@ from django import forms
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from accounts.models import User
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import SECOND_FACTOR, SIGN_INS, Limit
+from accounts.users.models import User
 from accounts.web.error_pages import RETRY_AFTER, error_page
 
 _APP = "allauth.account"

@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from accounts.models import OutgoingMail, User
+from accounts.models import OutgoingMail
+from accounts.users.models import User
 from tests import factories
 
 pytestmark = pytest.mark.one_database

@@ -9,8 +9,9 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from accounts import orcid
-from accounts.models import OutgoingMail, User
+from accounts.models import OutgoingMail
+from accounts.users import orcid
+from accounts.users.models import User
 from portal import env
 from tests import factories, live
 from tests.live import Portal

@@ -4,7 +4,7 @@ from allauth.account.models import EmailAddress
 from django.core.validators import RegexValidator
 
 from accounts.errors import InvalidValue
-from accounts.models import User
+from accounts.users.models import User
 
 #: Longer ones are nobody's: accounts of other days have names of up to so many characters.
 LONGEST = 150

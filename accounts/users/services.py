@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from accounts import usernames
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import AuditEvent, RoleAssignment, Tier, User
+from accounts.models import AuditEvent, RoleAssignment, Tier
 from accounts.roles import Role
+from accounts.users import usernames
+from accounts.users.models import User
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 
-from accounts.models import User
+from accounts.users.models import User
 
 
 class SignInBackend(AuthenticationBackend):

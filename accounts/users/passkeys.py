@@ -19,7 +19,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
-from accounts import guesses
+from accounts.users import throttling
 from accounts.web.loopback import on_loopback
 
 #: What the library raises for a credential that has not the form of one.
@@ -68,7 +68,7 @@ class _Counted(_WellFormed):
     user: Any
 
     def clean_credential(self) -> Any:
-        guesses.demand_code(context.request, self.user)
+        throttling.demand_code(context.request, self.user)
         return super().clean_credential()
 
 

@@ -15,12 +15,14 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts import erasure, recent_sign_in, usernames
+from accounts import erasure
 from accounts.admin.own_tiers import OfOwnTiers, covers, may_hold_for
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
-from accounts.models import ApiToken, AuditEvent, HolderRecord, RoleAssignment, User
+from accounts.models import ApiToken, AuditEvent, HolderRecord, RoleAssignment
 from accounts.roles import Role
+from accounts.users import reauthentication, usernames
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 # Groups follow accounts/roles.py; editing them by hand would be undone at the next migrate.
@@ -57,13 +59,13 @@ class AsksAgain(admin.ModelAdmin):
     ) -> HttpResponse:
         """Its actions change records; looking at the list does not."""
         if request.method == "POST":
-            recent_sign_in.demand(request)
+            reauthentication.demand(request)
         return super().changelist_view(request, extra_context)
 
     def _demand_recent(self, request: HttpRequest, object_id: str | None) -> None:
         may = self.has_change_permission(request) if object_id else self.has_add_permission(request)
         if may or self.has_delete_permission(request):
-            recent_sign_in.demand(request, keep_what_was_sent=False)
+            reauthentication.demand(request, keep_what_was_sent=False)
 
 
 class NewAccountForm(AdminUserCreationForm):
@@ -138,7 +140,7 @@ class AccountAdmin(AsksAgain, UserAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
         """A password set for somebody ends their tokens, as one that they reset does."""
         if self.has_change_permission(request):
-            recent_sign_in.demand(request, keep_what_was_sent=False)
+            reauthentication.demand(request, keep_what_was_sent=False)
         before = self.get_object(request, id)
         if not self.has_change_permission(request, before):
             raise PermissionDenied("this account has rights beyond your own tiers")

@@ -6,7 +6,7 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.providers.orcid.provider import OrcidProvider as AllauthOrcidProvider
 from allauth.socialaccount.providers.orcid.provider import extract_from_dict
 
-from accounts.orcid_sign_in.views import OrcidAdapter
+from accounts.users.orcid_sign_in.views import OrcidAdapter
 
 
 class OrcidProvider(AllauthOrcidProvider):

@@ -2,6 +2,6 @@
 
 from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
 
-from accounts.orcid_sign_in.provider import OrcidProvider
+from accounts.users.orcid_sign_in.provider import OrcidProvider
 
 urlpatterns = default_urlpatterns(OrcidProvider)

@@ -6,7 +6,7 @@ from allauth.account.forms import SignupForm as AllauthSignupForm
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import User
+from accounts.users.models import User
 
 
 class SignupForm(AllauthSignupForm):

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from accounts import guesses, outbox
-from accounts.models import User
+from accounts import outbox
+from accounts.users import throttling
+from accounts.users.models import User
 from accounts.web.error_pages import error_page
 
 
@@ -22,15 +23,15 @@ class AccountAdapter(DefaultAccountAdapter):
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
             key = self._get_login_attempts_cache_key(request, **credentials)
-            wait = guesses.wait_of(request, "login_failed", key)
+            wait = throttling.wait_of(request, "login_failed", key)
             raise ImmediateHttpResponse(error_page(request, 429, wait=wait)) from error
-        guesses.demand_sign_in(request)
+        throttling.demand_sign_in(request)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
         """Who signs in takes nothing from what all may try together: else one could shut it."""
         user = super().authenticate(request, **credentials)
         if user is not None:
-            guesses.give_sign_in_back()
+            throttling.give_sign_in_back()
         return user
 
     def _rollback_login_failed_rl_usage(self) -> None:

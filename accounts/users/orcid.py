@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.apps import apps
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.users.models import User
 
 _ID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]", re.ASCII)
 

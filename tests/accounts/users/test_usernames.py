@@ -8,10 +8,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from accounts import usernames
 from accounts.errors import InvalidValue
-from accounts.models import Grant, Tier, User
-from accounts.people import create_account
+from accounts.models import Grant, Tier
+from accounts.users import usernames
+from accounts.users.models import User
+from accounts.users.services import create_account
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""People: sign-up, sign-in, usernames, passkeys, second factor, re-authentication, throttling."""
