@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from accounts import append_only
-from accounts.groups import sync_role_groups
+from accounts.roles.groups import sync_role_groups
 
 
 class AccountsConfig(AppConfig):

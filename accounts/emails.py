@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import outbox
 from accounts.outbox import Message
 from accounts.reasons import waiting_days
-from accounts.roles import DECIDERS, GRANT_KEEPERS, Role
+from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role
 from accounts.signals import checkpoints_of
 
 if TYPE_CHECKING:

@@ -9,18 +9,11 @@ from django.utils import timezone
 
 from accounts import working_days
 from accounts.free_mail import is_free
-from accounts.models import (
-    Application,
-    ApplicationSnapshot,
-    Conflict,
-    Consultation,
-    Decision,
-    RoleAssignment,
-    Tier,
-)
+from accounts.models import Application, ApplicationSnapshot, Conflict, Consultation, Decision, Tier
 from accounts.models.application import ApplicationQuerySet
 from accounts.moves import OPEN_STATES, WAITING_STATES, Status
-from accounts.roles import DECIDERS
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import DECIDERS
 
 if TYPE_CHECKING:
     from accounts.users.models import User

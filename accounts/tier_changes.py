@@ -6,8 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 from django_countries import countries
 
-from accounts.models import AuditEvent, Licence, LicenceVersion, RoleAssignment, Tier, TierChange
-from accounts.roles import Role
+from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode
 from accounts.users.models import User
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from accounts.models import AuditEvent, RoleAssignment
-from accounts.roles import Role
+from accounts.models import AuditEvent
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from accounts.users.services import create_account, new_password
 

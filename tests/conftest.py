@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import LicenceVersion, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.sealing import waiting
 from accounts.tiers import AccessMode
 from accounts.users.models import User

@@ -11,16 +11,9 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import (
-    ApiToken,
-    Application,
-    Grant,
-    Licence,
-    LicenceVersion,
-    RoleAssignment,
-    Tier,
-)
-from accounts.roles import Role
+from accounts.models import ApiToken, Application, Grant, Licence, LicenceVersion, Tier
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode
 from accounts.users.models import User
 from weights import signing

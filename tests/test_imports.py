@@ -15,7 +15,7 @@ PLAIN = [
     "accounts/web/loopback.py",
     "accounts/moves.py",
     "accounts/reasons.py",
-    "accounts/roles.py",
+    "accounts/roles/permissions.py",
     "accounts/web/sanitize.py",
     "accounts/sealing/canonical.py",
     "accounts/sealing/merkle.py",

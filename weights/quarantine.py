@@ -5,8 +5,9 @@ from django.utils import timezone
 
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, RoleAssignment, Tier
-from accounts.roles import Role
+from accounts.models import AuditEvent, Tier
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights import reasons, recalls
 from weights.models import Blob

@@ -8,8 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.errors import NotAllowed
-from accounts.models import AuditEvent, RoleAssignment
-from accounts.roles import Role
+from accounts.models import AuditEvent
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights import reasons, recalls, refs
 from weights.errors import WithdrawalRefused

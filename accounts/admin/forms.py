@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts import tier_changes
-from accounts.admin.own_tiers import OfOwnTiers
 from accounts.models import Question, Tier
 from accounts.ready_made import READY_MADE
+from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.web.current_user import signed_in
 
 

@@ -13,10 +13,11 @@ from django.template.response import TemplateResponse
 
 from accounts.admin import asking
 from accounts.errors import AccountsError
-from accounts.models import Grant, RoleAssignment
+from accounts.models import Grant
 from accounts.reasons import allowed_for
 from accounts.receipts import Receipt
-from accounts.roles import GRANT_KEEPERS
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_KEEPERS
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in

@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent, ReasonText, RoleAssignment
+from accounts.models import AuditEvent, ReasonText
 from accounts.reasons import RULES
-from accounts.roles import GRANT_KEEPERS
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_KEEPERS
 from accounts.web.current_user import signed_in
 
 

@@ -11,12 +11,13 @@ from django.http import HttpRequest
 
 from accounts import duo, tier_changes
 from accounts.admin.forms import AsksQuestions
-from accounts.admin.own_tiers import OfOwnTiers, covers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.admin.saving import SavedByTheirOwner
-from accounts.models import AuditEvent, Licence, LicenceVersion, RoleAssignment, Tier, TierChange
-from accounts.roles import PRIVATE_READERS
+from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import PRIVATE_READERS
+from accounts.roles.tier_scoped_admin import OfOwnTiers, covers
 from accounts.tiers import AccessMode
 from accounts.web.current_user import signed_in
 

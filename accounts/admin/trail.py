@@ -5,10 +5,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin.own_tiers import OfAllTiers, may_hold_for
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.background.queueing import queue_after_commit
 from accounts.models import AuditEvent, OutgoingMail
+from accounts.roles.tier_scoped_admin import OfAllTiers, may_hold_for
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 

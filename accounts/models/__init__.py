@@ -15,11 +15,11 @@ from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.profile_look import ProfileLook
 from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
-from accounts.models.role import RoleAssignment
 from accounts.models.sealing import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.models.tier import Tier
 from accounts.models.tier_change import TierChange
 from accounts.models.token import ApiToken
+from accounts.roles.models import RoleAssignment
 from accounts.users.models import User
 
 __all__ = [

@@ -10,13 +10,13 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import emails, receipts
-from accounts.acting import acts_as_staff
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.models.audit import AuditEvent
-from accounts.models.role import RoleAssignment
 from accounts.reasons import RULES
 from accounts.receipts import Receipt
-from accounts.roles import APPLICATION_READERS, GRANT_KEEPERS
+from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import APPLICATION_READERS, GRANT_KEEPERS
 
 if TYPE_CHECKING:
     from accounts.models import LicenceVersion, Tier

@@ -7,10 +7,11 @@ from django.db.models import Exists, OuterRef, Q
 
 from accounts import emails, outbox, working_days
 from accounts.background.periodic import each
-from accounts.models import Application, ApplicationSnapshot, Consultation, RoleAssignment
+from accounts.models import Application, ApplicationSnapshot, Consultation
 from accounts.models.application import ApplicationQuerySet
 from accounts.moves import WAITING_STATES
-from accounts.roles import DECIDERS
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import DECIDERS
 from accounts.users.models import User
 
 #: What was being sent while the last digest was written is told in the next: rather twice

@@ -16,16 +16,17 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import erasure
-from accounts.admin.own_tiers import OfOwnTiers, covers, may_hold_for
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
-from accounts.models import ApiToken, AuditEvent, HolderRecord, RoleAssignment
-from accounts.roles import Role
+from accounts.models import ApiToken, AuditEvent, HolderRecord
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
+from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, may_hold_for
 from accounts.users import reauthentication, usernames
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
-# Groups follow accounts/roles.py; editing them by hand would be undone at the next migrate.
+# Groups follow accounts/roles/permissions.py; editing them by hand would be undone at the next migrate.
 admin.site.unregister(Group)
 # These records hold secrets or what another site told of somebody, which no page shows.
 for _kind in (Authenticator, SocialApp, SocialToken, SocialAccount):

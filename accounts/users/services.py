@@ -9,8 +9,9 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import AuditEvent, RoleAssignment, Tier
-from accounts.roles import Role
+from accounts.models import AuditEvent, Tier
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users import usernames
 from accounts.users.models import User
 

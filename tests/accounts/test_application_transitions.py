@@ -16,7 +16,7 @@ from accounts.errors import (
 )
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
 from accounts.moves import Status
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import Application, AuditEvent, OutgoingMail, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 

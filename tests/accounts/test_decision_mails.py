@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import emails
 from accounts.models import Application, OutgoingMail, ReasonText, Tier
 from accounts.outbox import Message
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 

@@ -11,7 +11,7 @@ from accounts import documents
 from accounts.errors import LimitReached
 from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, Question, Tier
 from accounts.moves import Status
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import Filler

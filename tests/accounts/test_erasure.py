@@ -23,7 +23,7 @@ from accounts.models import (
     OutgoingMail,
     Tier,
 )
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from weights.models import CheckpointLink, Download

@@ -11,7 +11,7 @@ from accounts.erasure import erase
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
 from accounts.moves import Status
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode
 from accounts.users.models import User
 from tests import factories

@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from accounts import tier_changes
-from accounts.models import AuditEvent, RoleAssignment, Tier, TierChange
+from accounts.models import AuditEvent, Tier, TierChange
 from accounts.ready_made import READY_MADE
-from accounts.roles import Role
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode
 from accounts.users.models import User
 from tests import factories

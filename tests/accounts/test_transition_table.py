@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts.errors import AccountsError
 from accounts.models import Application, AuditEvent, Decision, Grant, OutgoingMail, Tier
 from accounts.moves import MOVES, OPEN_STATES, Status
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 

@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from accounts.models import Application, OutgoingMail, Tier
 from accounts.questions import STEPS
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
 from accounts.models import ApiToken, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.sealing import heads, sealer
 from accounts.users.models import User
 from tests import factories

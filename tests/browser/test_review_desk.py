@@ -17,7 +17,7 @@ from django.test import Client
 from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from accounts.models import Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

@@ -55,7 +55,7 @@ def make(applicants: int, holders: int) -> None:
 
 
 def _make(applicants: int, holders: int) -> None:
-    from accounts.roles import Role
+    from accounts.roles.permissions import Role
     from tests import factories
 
     tier = factories.tier(TIER)

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from accounts.models import AuditEvent, OutgoingMail
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories, s3
 from tests.damage import flip_unseen

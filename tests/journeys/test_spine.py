@@ -14,7 +14,7 @@ import pytest
 
 from accounts.models import Application, AuditEvent, OutgoingMail
 from accounts.questions import STEPS
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from tests import factories
 from tests.live import Portal
 from tests.services import wait_until

@@ -8,15 +8,9 @@ from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from accounts import applications, break_glass, erasure, tier_changes
-from accounts.models import (
-    ApiToken,
-    Application,
-    Grant,
-    LicenceVersion,
-    OutgoingMail,
-    RoleAssignment,
-)
-from accounts.roles import Role
+from accounts.models import ApiToken, Application, Grant, LicenceVersion, OutgoingMail
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode
 from tests import factories
 from tests.logged_events.world import NEW, NOTE, PATH, REPO, World

@@ -28,11 +28,11 @@ from accounts.models import (
     LicenceVersion,
     OutgoingMail,
     ReasonText,
-    RoleAssignment,
     Tier,
     TierChange,
 )
-from accounts.roles import Role
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from weights import checkpoint_tiers

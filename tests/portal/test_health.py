@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.background.models import Heartbeat
 from accounts.models import Application, AuditEvent, OutgoingMail, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.sealing import copies, heads, sealer
 from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit
 from accounts.tasks import sweep as mail_sweep

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from pytest_django import Settings
 from redis import RedisError
 
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from portal.embedded import broker_url
 from tests import proc, services
 from tests.install import Install, made_in

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Attachment, AttachmentContent, AuditEvent, DataExport, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from weights import export

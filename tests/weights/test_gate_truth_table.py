@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import ApiToken, FormVersion, Grant, LicenceVersion, Tier
 from accounts.moves import Status
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode
 from accounts.users.models import User
 from tests import factories

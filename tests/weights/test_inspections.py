@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus

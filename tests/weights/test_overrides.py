@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.weights.inspection import pickle_corpus

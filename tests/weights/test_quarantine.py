@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from weights import contents, publishing, quarantine, signing, verification

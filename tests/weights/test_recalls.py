@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import erasure
 from accounts.models import AuditEvent, OutgoingMail, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.models import AuditEvent, Grant, OutgoingMail, Tier
 from accounts.rate_limits.buckets import REPORTS
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script

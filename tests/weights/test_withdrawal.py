@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.errors import InvalidValue, NotAllowed
 from accounts.models import AuditEvent, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash

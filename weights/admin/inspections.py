@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.own_tiers import own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights import overrides, reasons

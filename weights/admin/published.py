@@ -10,11 +10,11 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from accounts import tier_changes
-from accounts.admin.own_tiers import OfOwnTiers, covers, own_tiers
 from accounts.admin.raised_gate import ConfirmRaise
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.admin.saving import SavedByTheirOwner
 from accounts.models import AuditEvent, Tier
+from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, own_tiers
 from accounts.web.current_user import signed_in
 from weights import checkpoint_tiers, inspections
 from weights.admin.by_hand import WithdrawForm, act

@@ -10,9 +10,9 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 
-from accounts.admin.own_tiers import own_tiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, OutgoingMail
+from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines
 from accounts.web.current_user import signed_in

@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from accounts.admin.own_tiers import OfOwnTiers
 from accounts.admin.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
 from accounts.receipts import Receipt
+from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in

@@ -19,9 +19,9 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.background.outages import DATABASE_AWAY, in_a_line
-from accounts.models import RoleAssignment
 from accounts.models.token import Scope
-from accounts.roles import Role
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.web.sanitize import storable
 from weights import contents, download_counts, gate, inspections
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim

@@ -8,9 +8,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.access import tiers_open_to
-from accounts.acting import acts_as_staff
-from accounts.models import RoleAssignment
-from accounts.roles import PRIVATE_READERS
+from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import PRIVATE_READERS
 from accounts.web.sanitize import is_storable
 from accounts.web.single_line_fields import OneLineFields
 from weights import facts

@@ -2,9 +2,10 @@
 
 from django.db.models import Q, QuerySet
 
-from accounts.acting import acts_as_staff
-from accounts.models import Grant, RoleAssignment
-from accounts.roles import GRANT_KEEPERS, Role
+from accounts.models import Grant
+from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_KEEPERS, Role
 from accounts.users.models import User
 from weights.models import Checkpoint, Report
 from weights.reports.kinds import PUBLISHERS, TRIAGERS

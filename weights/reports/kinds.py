@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 
 
 class Kind(models.TextChoices):

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from accounts import outbox
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, Grant, RoleAssignment
+from accounts.models import AuditEvent, Grant
 from accounts.reasons import Reason
 from accounts.receipts import Receipt
-from accounts.roles import Role
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights.models import Checkpoint, KnownIssue, Report, ReportEntry
 from weights.reports.desk import checkpoints_of, may_triage, readable_by, suspendable_by

@@ -7,9 +7,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts.acting import acts_as_staff
-from accounts.models import RoleAssignment
-from accounts.roles import PRIVATE_READERS
+from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import PRIVATE_READERS
 from accounts.users.models import User
 from weights import gate
 from weights.caller import session_caller

@@ -11,10 +11,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts.errors import AccountsError, InvalidValue, NotAllowed
-from accounts.models import Application, RoleAssignment
+from accounts.models import Application
 from accounts.moves import Actor
 from accounts.reasons import NOTE_LEAST, Reason, demand_reasons
-from accounts.roles import DECIDERS
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import DECIDERS
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 

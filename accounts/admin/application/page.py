@@ -34,11 +34,11 @@ from accounts.models import (
     AuditEvent,
     OutgoingMail,
     Remark,
-    RoleAssignment,
 )
 from accounts.moves import MOVES, Actor, Status
 from accounts.questions import readable
-from accounts.roles import DECIDERS, GRANT_KEEPERS
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS
 from accounts.users.models import User
 from accounts.web.word_diff import Part, diff
 

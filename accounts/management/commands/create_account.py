@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.errors import AccountsError
 from accounts.management.people import find_tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.services import create_account
 
 

@@ -7,16 +7,16 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import emails, working_days
-from accounts.acting import acts_as_staff
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.models.audit import AuditEvent
 from accounts.models.form import FormVersion
 from accounts.models.grant import Grant
-from accounts.models.role import RoleAssignment
 from accounts.moves import MOVES, OPEN_STATES, WAITING_STATES, Status
-from accounts.roles import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
+from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
 from accounts.tiers import AccessMode
 
 if TYPE_CHECKING:

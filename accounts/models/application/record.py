@@ -13,7 +13,6 @@ from django.utils import timezone
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.models.application.queryset import ApplicationQuerySet
 from accounts.models.audit import AuditEvent
-from accounts.models.role import RoleAssignment
 from accounts.moves import (
     EDITABLE_STATES,
     MOVES,
@@ -23,7 +22,8 @@ from accounts.moves import (
     Actor,
     Status,
 )
-from accounts.roles import DECIDERS, GRANT_KEEPERS
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS
 
 if TYPE_CHECKING:
     from accounts.models import ApplicationSnapshot

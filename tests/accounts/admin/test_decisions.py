@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts import documents
 from accounts.models import Application, Decision, OutgoingMail, ReasonText, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of, page_of

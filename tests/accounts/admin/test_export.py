@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEvent, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 

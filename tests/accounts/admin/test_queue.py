@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import queue, working_days
 from accounts.models import Application, ApplicationSnapshot, Tier
 from accounts.queue import Desk, Flag
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts import emails
 from accounts.models import AuditEvent, ReasonText, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 

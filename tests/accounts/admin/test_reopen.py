@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.access import tiers_open_to
 from accounts.models import Application, OutgoingMail, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of, page_of

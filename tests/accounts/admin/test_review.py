@@ -8,7 +8,7 @@ from django.utils.html import escape
 from accounts.forms.application import ApplicationForm
 from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
 from accounts.questions import LABELS
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of, page_of

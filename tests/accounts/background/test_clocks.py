@@ -11,7 +11,7 @@ from accounts.background import clocks as sweeps
 from accounts.background.clocks import claims
 from accounts.background.models import Heartbeat
 from accounts.models import Application, Attachment, AuditEvent, OutgoingMail, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.tasks import clocks
 from accounts.users.models import User
 from tests import factories

@@ -11,8 +11,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import ApiToken, Grant, RoleAssignment, Tier
-from accounts.roles import Role
+from accounts.models import ApiToken, Grant, Tier
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from weights.reports import taking

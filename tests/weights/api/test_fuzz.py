@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts import documents
 from accounts.models import Application, Question, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.pdfs import HARMLESS

@@ -15,7 +15,7 @@ from accounts import access_requests as domain
 from accounts.access import tiers_open_to
 from accounts.errors import NotFound
 from accounts.models import Application, Decision, Grant, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

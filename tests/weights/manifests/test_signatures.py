@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from tests import factories, hurry
 from weights.errors import WeightsError
 from weights.manifests import listing, signatures

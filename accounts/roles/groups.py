@@ -11,7 +11,7 @@ from django.apps import apps as installed_apps
 from django.apps.registry import Apps
 from django.db import DEFAULT_DB_ALIAS
 
-from accounts.roles import PERMISSIONS
+from accounts.roles.permissions import PERMISSIONS
 
 
 def sync_role_groups(

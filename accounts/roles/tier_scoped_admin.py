@@ -10,8 +10,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.models import Grant, RoleAssignment, Tier
-from accounts.roles import PERMISSIONS, Role
+from accounts.models import Grant, Tier
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import PERMISSIONS, Role
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 

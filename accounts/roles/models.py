@@ -6,9 +6,9 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 
-from accounts.acting import acts_as_staff
 from accounts.models.audit import AuditEvent
-from accounts.roles import Role
+from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.permissions import Role
 
 if TYPE_CHECKING:
     from accounts.models import Tier

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.admin.application.page import FORMS
 from accounts.models import Application, Tier
-from accounts.roles import Role
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of

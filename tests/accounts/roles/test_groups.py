@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
-from accounts.models import RoleAssignment
-from accounts.roles import PERMISSIONS, Role
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import PERMISSIONS, Role
 from accounts.users.models import User
 
 

@@ -11,8 +11,9 @@ from django.utils import timezone
 from accounts import break_glass, token_format
 from accounts.access import tiers_open_to
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import ApiToken, AuditEvent, Grant, OutgoingMail, RoleAssignment, Tier
-from accounts.roles import Role
+from accounts.models import ApiToken, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 
