@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.admin import asking
+from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
 from accounts.models import Grant
 from accounts.reasons import allowed_for
@@ -25,7 +25,7 @@ from accounts.web.current_user import signed_in
 TOLD = "Told to the holder and kept in the audit trail"
 
 
-class GrantActionForm(asking.AskedAction):
+class GrantActionForm(confirmation.AskedAction):
     """What one action asks; `carry_out` makes the move."""
 
     def carry_out(self, grant: Grant, by: User) -> Receipt | None:
@@ -40,7 +40,7 @@ class SuspendForm(GrantActionForm):
     )
 
     code = forms.ChoiceField(label="Reason code", required=False)
-    reason = asking.text(TOLD)
+    reason = confirmation.text(TOLD)
     until = forms.SplitDateTimeField(
         label="Ends by itself",
         required=False,
@@ -72,7 +72,7 @@ class RevokeForm(GrantActionForm):
     )
 
     code = forms.ChoiceField(label="Reason code")
-    reason = asking.text(TOLD)
+    reason = confirmation.text(TOLD)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -113,9 +113,11 @@ def act(
     for grant in grants:
         if not RoleAssignment.objects.covers(person, GRANT_KEEPERS, grant.tier):
             raise PermissionDenied(f"you are no lead reviewer of {grant.tier}")
-    form = asking.answered(kind, request)
+    form = confirmation.answered(kind, request)
     if not form.is_valid():
-        return asking.page(model_admin, request, form, grants, "admin/accounts/grant/act.html")
+        return confirmation.page(
+            model_admin, request, form, grants, "admin/accounts/grant/act.html"
+        )
     done = [_carried_out(form, grant, person) for grant in grants]
     context = {
         **model_admin.admin_site.each_context(request),

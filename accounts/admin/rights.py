@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.grant_actions import ResumeForm, RevokeForm, SuspendForm, act
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.models import ApiToken, Grant
 from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.web.current_user import signed_in

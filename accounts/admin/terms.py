@@ -11,9 +11,9 @@ from django.http import HttpRequest
 
 from accounts import duo, tier_changes
 from accounts.admin.forms import AsksQuestions
-from accounts.admin.raised_gate import ConfirmRaise
-from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.admin.saving import SavedByTheirOwner
+from accounts.admin_pages.guarded_save import SavedByTheirOwner
+from accounts.admin_pages.raised_gate import ConfirmRaise
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS

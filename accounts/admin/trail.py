@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.background.queueing import queue_after_commit
 from accounts.models import AuditEvent, OutgoingMail
 from accounts.roles.tier_scoped_admin import OfAllTiers, may_hold_for

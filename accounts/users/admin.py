@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import erasure
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.errors import NotAllowed
 from accounts.models import ApiToken, AuditEvent, HolderRecord
 from accounts.roles.models import RoleAssignment

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin import asking
+from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
@@ -16,7 +16,7 @@ from weights.errors import WeightsError
 from weights.models import Blob, Revision
 
 
-class ByHand(asking.AskedAction):
+class ByHand(confirmation.AskedAction):
     """What one move asks; `carry_out` makes it for each record chosen, `done` tells of it."""
 
     done: ClassVar[str]
@@ -27,7 +27,7 @@ class ByHand(asking.AskedAction):
 
 def why(readers: str, label: str | None = None) -> forms.CharField:
     told = readers.capitalize()
-    return asking.text(told, least=reasons.LEAST, most=reasons.MOST, label=label)
+    return confirmation.text(told, least=reasons.LEAST, most=reasons.MOST, label=label)
 
 
 def recall_tick() -> forms.BooleanField:
@@ -85,9 +85,9 @@ def act(
     kind: type[ByHand],
 ) -> HttpResponse | None:
     """Show the page that asks; once it is answered, do it and go back to the list."""
-    form = asking.answered(kind, request)
+    form = confirmation.answered(kind, request)
     if not form.is_valid():
-        return asking.page(model_admin, request, form, queryset)
+        return confirmation.page(model_admin, request, form, queryset)
     for record in queryset:
         _carry_out(model_admin, request, form, record)
     return None

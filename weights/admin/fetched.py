@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.roles.tier_scoped_admin import OfOwnTiers, own_tiers
 from accounts.web.current_user import signed_in
 from weights.models import Checkpoint, CheckpointLink, Download

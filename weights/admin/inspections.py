@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.current_user import signed_in

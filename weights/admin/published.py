@@ -10,9 +10,9 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from accounts import tier_changes
-from accounts.admin.raised_gate import ConfirmRaise
-from accounts.admin.readonly import ReadOnlyAdmin
-from accounts.admin.saving import SavedByTheirOwner
+from accounts.admin_pages.guarded_save import SavedByTheirOwner
+from accounts.admin_pages.raised_gate import ConfirmRaise
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, Tier
 from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, own_tiers
 from accounts.web.current_user import signed_in

@@ -10,7 +10,7 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.models import AuditEvent, OutgoingMail
 from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User

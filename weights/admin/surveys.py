@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from weights.models import StoreFinding, StoreSurvey
 
 

@@ -24,7 +24,7 @@ from accounts import queue
 from accounts.admin.application import decisions, export, page, preview
 from accounts.admin.application.batch import BatchActions
 from accounts.admin.application.queue import FILTERS, Columns, Queue, searched
-from accounts.admin.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.decision_forms import ActionForm
 from accounts.errors import AccountsError
 from accounts.models import Application

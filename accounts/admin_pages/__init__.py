@@ -1,0 +1,1 @@
+"""Building blocks of admin pages: read-only pages, confirmation pages, guarded saves."""
