@@ -15,8 +15,8 @@ from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role
 from accounts.signals import checkpoints_of
 
 if TYPE_CHECKING:
+    from accounts.api_tokens.models import ApiToken
     from accounts.models import (
-        ApiToken,
         AuditEvent,
         CompromisedAuditKey,
         Consultation,

@@ -15,16 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import emails, retention
+from accounts.api_tokens.models import ApiToken
 from accounts.errors import NotAllowed
-from accounts.models import (
-    ApiToken,
-    Application,
-    AuditEvent,
-    DataExport,
-    Grant,
-    HolderRecord,
-    OutgoingMail,
-)
+from accounts.models import Application, AuditEvent, DataExport, Grant, HolderRecord, OutgoingMail
 from accounts.moves import EDITABLE_STATES, WAITING_STATES
 from accounts.retention import GRANTS_KEPT, REMOVED
 from accounts.signals import person_erased

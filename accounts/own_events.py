@@ -2,7 +2,8 @@
 
 from django.db import models
 
-from accounts.models import ApiToken, AuditEvent, Grant
+from accounts.api_tokens.models import ApiToken
+from accounts.models import AuditEvent, Grant
 from accounts.users.models import User
 
 

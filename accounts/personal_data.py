@@ -12,7 +12,8 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 
 from accounts import own_events
-from accounts.models import ApiToken, Application, Attachment, AuditEvent, Grant, OutgoingMail
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Application, Attachment, AuditEvent, Grant, OutgoingMail
 from accounts.users.models import User
 
 

@@ -7,8 +7,8 @@ from allauth.usersessions.models import UserSession
 from django.db import models, transaction
 from django.utils import timezone
 
+from accounts.api_tokens.models import ApiToken
 from accounts.models import (
-    ApiToken,
     Application,
     Attachment,
     AuditEvent,

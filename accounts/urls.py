@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from accounts.views import audit, grants, licences, privacy, tiers, tokens, transparency
+from accounts.api_tokens import views
+from accounts.views import audit, grants, licences, privacy, tiers, transparency
 from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"
@@ -67,6 +68,6 @@ urlpatterns = [
     path("transparency/audit-head/<int:size>", audit.head_of_size, name="audit-head-of-size"),
     path("access/events/", audit.own_events, name="own-events"),
     path("access/proofs/<slug:log>/<int:row_id>.json", audit.own_proof, name="own-proof"),
-    path("settings/tokens/", tokens.token_list, name="token-list"),
-    path("settings/tokens/<uuid:public_id>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("settings/tokens/", views.token_list, name="token-list"),
+    path("settings/tokens/<uuid:public_id>/revoke/", views.token_revoke, name="token-revoke"),
 ]

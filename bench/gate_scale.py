@@ -66,7 +66,8 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
 
 def template(folder: Path) -> dict[str, Any]:
     """One of each record, made as the portal makes them, to be copied."""
-    from accounts.models import ApiToken, Grant, Tier
+    from accounts.api_tokens.models import ApiToken
+    from accounts.models import Grant, Tier
     from accounts.users.models import User
     from weights.models import Blob, Checkpoint, File, Ref, Revision
 
@@ -174,7 +175,7 @@ class Asked:
 
 def tokens_for(people: int) -> None:
     """Give random people a digest of their own, as random as real ones are."""
-    from accounts.models import ApiToken
+    from accounts.api_tokens.models import ApiToken
     from weights.models import Checkpoint
 
     dice = random.Random(1)

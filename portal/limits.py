@@ -12,7 +12,8 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from accounts import request_facts, token_format
+from accounts import request_facts
+from accounts.api_tokens import token_format
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import (
     API_ANONYMOUS,

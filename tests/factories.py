@@ -11,7 +11,8 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import ApiToken, Application, Grant, Licence, LicenceVersion, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Application, Grant, Licence, LicenceVersion, Tier
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode

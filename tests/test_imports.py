@@ -21,7 +21,7 @@ PLAIN = [
     "accounts/sealing/merkle.py",
     "accounts/sealing/notes.py",
     "accounts/tiers.py",
-    "accounts/token_format.py",
+    "accounts/api_tokens/token_format.py",
     "weights/facts.py",
     "weights/front_matter.py",
     "weights/inspection/allowed.py",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from accounts import request_facts, token_format
-from accounts.models import ApiToken
+from accounts import request_facts
+from accounts.api_tokens import token_format
+from accounts.api_tokens.models import ApiToken
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from accounts.models import ApiToken
-from accounts.models.token import Scope
+from accounts.api_tokens.models import ApiToken, Scope
 from accounts.users.models import User
 from weights import gate
 from weights.caller import Refusal, session_caller

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.grant_actions import ResumeForm, RevokeForm, SuspendForm, act
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.models import ApiToken, Grant
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Grant
 from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.web.current_user import signed_in
 

@@ -1,8 +1,8 @@
 """What people type: an application, and a new token; one idea a file."""
 
+from accounts.api_tokens.forms import TokenForm
 from accounts.forms.application import ABSTRACT_HELP, KEPT, ApplicationForm, excluded
 from accounts.forms.start import CountryForm
-from accounts.forms.tokens import TokenForm
 
 __all__ = [
     "ABSTRACT_HELP",

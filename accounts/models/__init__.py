@@ -1,5 +1,6 @@
 """The records of who may have what; one file a record."""
 
+from accounts.api_tokens.models import ApiToken
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
 from accounts.models.application import Application, ApplicationSnapshot
@@ -18,7 +19,6 @@ from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.sealing import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.models.tier import Tier
 from accounts.models.tier_change import TierChange
-from accounts.models.token import ApiToken
 from accounts.roles.models import RoleAssignment
 from accounts.users.models import User
 

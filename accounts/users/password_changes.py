@@ -8,7 +8,7 @@ from typing import Any
 from allauth.account.signals import password_reset
 from django.dispatch import receiver
 
-from accounts.models import ApiToken
+from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
 
 

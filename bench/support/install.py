@@ -67,7 +67,8 @@ def entitled(count: int) -> list[str]:
     from allauth.account.models import EmailAddress
     from django.utils import timezone
 
-    from accounts.models import ApiToken, Grant, Tier
+    from accounts.api_tokens.models import ApiToken
+    from accounts.models import Grant, Tier
     from accounts.users.models import User
 
     tier = Tier.objects.get(slug="bench-reviewed")

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import erasure
+from accounts.api_tokens.models import ApiToken
 from accounts.errors import NotAllowed
 from accounts.models import (
-    ApiToken,
     Application,
     Attachment,
     AttachmentContent,

@@ -6,7 +6,8 @@ import pytest
 from django.contrib import admin
 from django.test import Client, RequestFactory
 
-from accounts.models import ApiToken, AuditEvent, Grant
+from accounts.api_tokens.models import ApiToken
+from accounts.models import AuditEvent, Grant
 from accounts.models.decision import Decision
 from accounts.users.models import User
 from tests import factories

@@ -14,7 +14,8 @@ from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
-from accounts.models import ApiToken, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Tier
 from accounts.roles.permissions import Role
 from accounts.sealing import heads, sealer
 from accounts.users.models import User

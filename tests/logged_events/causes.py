@@ -8,7 +8,8 @@ from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
 from accounts import applications, break_glass, erasure, tier_changes
-from accounts.models import ApiToken, Application, Grant, LicenceVersion, OutgoingMail
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Application, Grant, LicenceVersion, OutgoingMail
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from accounts import token_format
+from accounts.api_tokens import token_format
 from accounts.models import AuditEvent
 from accounts.rate_limits.buckets import Limit
 from accounts.users import account_events

@@ -18,8 +18,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.api_tokens.models import ApiToken
 from accounts.models import (
-    ApiToken,
     Application,
     AuditEvent,
     Grant,

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from accounts import token_format
+from accounts.api_tokens import token_format
 from accounts.models import Tier
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit

@@ -11,7 +11,7 @@ from django.conf import settings as portal_settings
 from django.http import FileResponse, HttpResponse
 from django.test import Client, RequestFactory
 
-from accounts import token_format
+from accounts.api_tokens import token_format
 from portal.request_log import RequestLogMiddleware, loggable
 from weights.delivery import links
 

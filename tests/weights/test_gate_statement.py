@@ -10,8 +10,9 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from accounts.models import ApiToken, Application, FormVersion, Grant, Tier
-from accounts.token_format import digest
+from accounts.api_tokens.models import ApiToken
+from accounts.api_tokens.token_format import digest
+from accounts.models import Application, FormVersion, Grant, Tier
 from accounts.users.models import User
 from tests import factories
 from weights import gate

@@ -16,7 +16,8 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import ApiToken, FormVersion, Grant, LicenceVersion, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import FormVersion, Grant, LicenceVersion, Tier
 from accounts.moves import Status
 from accounts.roles.permissions import Role
 from accounts.tiers import AccessMode

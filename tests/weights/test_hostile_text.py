@@ -19,7 +19,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from accounts import emails, outbox
-from accounts.models import ApiToken, AuditEvent, OutgoingMail, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import AuditEvent, OutgoingMail, Tier
 from accounts.users.models import User
 from accounts.web import sanitize
 from portal.log_lines import one_line

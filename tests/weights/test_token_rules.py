@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import token_format
+from accounts.api_tokens import token_format
+from accounts.api_tokens.models import ApiToken, Scope
 from accounts.errors import InvalidValue
-from accounts.models import ApiToken, Tier
-from accounts.models.token import Scope
+from accounts.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja.security.http import HttpAuthBase
 
-from accounts.models.token import Scope
+from accounts.api_tokens.models import Scope
 from accounts.users.models import User
 from weights import gate
 from weights.api.problems import Refused

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts import leaked_tokens
+from accounts.api_tokens import leaked_tokens
 from weights.api.parsing import BoundedParser
 from weights.api.problems import Refused, problem
 

@@ -20,7 +20,8 @@ from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 
 from accounts import request_facts
-from accounts.models import ApiToken, Grant, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Grant, Tier
 from accounts.tiers import AccessMode
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from accounts.models import ApiToken
-from accounts.models.token import Scope
+from accounts.api_tokens.models import ApiToken, Scope
 from accounts.tiers import AccessMode
 from accounts.users.models import User
 from weights.hub_api.listings import Entry, Listing

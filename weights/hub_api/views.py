@@ -18,8 +18,8 @@ from django.http import (
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.api_tokens.models import Scope
 from accounts.background.outages import DATABASE_AWAY, in_a_line
-from accounts.models.token import Scope
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.web.sanitize import storable

@@ -4,10 +4,9 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
+from accounts.api_tokens.models import ApiToken, Scope
 from accounts.errors import AccountsError
 from accounts.management.people import find_user
-from accounts.models import ApiToken
-from accounts.models.token import Scope
 
 
 class Command(BaseCommand):

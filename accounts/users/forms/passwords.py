@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from django import forms
 
-from accounts.models import ApiToken
+from accounts.api_tokens.models import ApiToken
 
 
 class ChangePasswordForm(AllauthChangePasswordForm):

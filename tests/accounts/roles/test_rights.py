@@ -8,10 +8,12 @@ from django.core.management import CommandError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import break_glass, token_format
+from accounts import break_glass
 from accounts.access import tiers_open_to
+from accounts.api_tokens import token_format
+from accounts.api_tokens.models import ApiToken
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import ApiToken, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import AuditEvent, Grant, OutgoingMail, Tier
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User

@@ -11,7 +11,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import ApiToken, Grant, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Grant, Tier
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User

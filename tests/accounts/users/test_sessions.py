@@ -7,7 +7,8 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from accounts.models import ApiToken, AuditEvent, OutgoingMail
+from accounts.api_tokens.models import ApiToken
+from accounts.models import AuditEvent, OutgoingMail
 from accounts.users.models import User
 from tests import factories
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import token_format
+from accounts.api_tokens import token_format
 from accounts.models import AuditEvent
 from accounts.sealing.canonical import canonical
 from accounts.web import sanitize

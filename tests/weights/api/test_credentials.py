@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import ApiToken, AuditEvent, OutgoingMail
+from accounts.api_tokens.models import ApiToken
+from accounts.models import AuditEvent, OutgoingMail
 from accounts.users.models import User
 from tests import factories
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import ApiToken
+from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import ROOT, Script, problem

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import ApiToken, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.hub_api import kept

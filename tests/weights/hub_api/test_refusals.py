@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import ApiToken, Tier
+from accounts.api_tokens.models import ApiToken
+from accounts.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.models import Blob, Checkpoint, Revision

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from accounts import emails, token_format
-from accounts.models import ApiToken
+from accounts import emails
+from accounts.api_tokens import token_format
+from accounts.api_tokens.models import ApiToken
 
 
 def revoke(found: Iterable[str]) -> int:

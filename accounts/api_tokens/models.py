@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts import token_format
+from accounts.api_tokens import token_format
 from accounts.errors import InvalidValue
 from accounts.models.audit import AuditEvent
 

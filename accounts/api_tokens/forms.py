@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.models.token import MOST_DAYS, Scope
+from accounts.api_tokens.models import MOST_DAYS, Scope
 from accounts.users.models import User
 from accounts.web.form_fields import TextField
 

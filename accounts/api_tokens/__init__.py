@@ -1,0 +1,1 @@
+"""API tokens: format, scopes, expiry, leaked tokens."""
