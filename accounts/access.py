@@ -3,8 +3,9 @@
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.models import Grant, Tier
-from accounts.tiers import AccessMode
+from accounts.models import Grant
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 
 

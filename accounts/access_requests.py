@@ -17,12 +17,13 @@ from django.db.models.functions import Coalesce, Greatest
 from accounts import break_glass
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, NotFound
-from accounts.models import Application, ApplicationSnapshot, Grant, Tier
+from accounts.models import Application, ApplicationSnapshot, Grant
 from accounts.models.grant import GrantQuerySet
 from accounts.moves import Status
 from accounts.reasons import Reason
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role
+from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 from accounts.access import live_grant
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
-from accounts.models import Application, AuditEvent, FormVersion, Grant, LicenceVersion, Tier
+from accounts.models import Application, AuditEvent, FormVersion, Grant
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from accounts.working_days import end_of_day
 

@@ -5,7 +5,8 @@ from django.db import transaction
 from accounts import emails
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
-from accounts.models import Grant, Tier
+from accounts.models import Grant
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.working_days import end_of_day
 

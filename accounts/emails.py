@@ -22,13 +22,12 @@ if TYPE_CHECKING:
         Consultation,
         Decision,
         Grant,
-        LicenceVersion,
         Remark,
         SignedHead,
-        Tier,
     )
     from accounts.models.application.record import ApplicationRecord
     from accounts.receipts import Receipt
+    from accounts.tiers.models import LicenceVersion, Tier
     from accounts.users.models import User
 
 

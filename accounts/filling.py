@@ -9,20 +9,22 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import duo, extras, free_mail
+from accounts import extras, free_mail
 from accounts.background.locks import take_turn
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused
 from accounts.extras import Kind
 from accounts.forms import KEPT, ApplicationForm
-from accounts.models import Application, Attachment, LicenceVersion, Remark
+from accounts.models import Application, Attachment, Remark
 from accounts.moves import Status
 from accounts.questions import LABELS, STEPS, readable, step_keys
+from accounts.tiers import use_terms
+from accounts.tiers.models import LicenceVersion
 from accounts.users import orcid
 from accounts.users.models import User
 
 #: The page that lists every answer; it holds no question, but remarks about the whole.
 REVIEW = "review"
-_WEIGHED = {duo.Weight.AGAINST, duo.Weight.DOUBT}
+_WEIGHED = {use_terms.Weight.AGAINST, use_terms.Weight.DOUBT}
 #: Times that a save is tried again when another step was saved at the same moment.
 _TRIES = 3
 
@@ -172,9 +174,9 @@ class Filling:
     # -- what a reader should know -----------------------------------------------------
 
     @cached_property
-    def findings(self) -> list[duo.Finding]:
+    def findings(self) -> list[use_terms.Finding]:
         """What the tier's terms of use say of these answers."""
-        return duo.precheck(self.application.tier, self.application.answers)
+        return use_terms.precheck(self.application.tier, self.application.answers)
 
     def notes_on(self, key: str) -> list[str]:
         """What the terms of use say of one answer."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from accounts import working_days
-from accounts.models import Application, Tier
+from accounts.models import Application
 from accounts.models.application.record import Kind
+from accounts.tiers.models import Tier
 
 #: The newest first answers that count, and the fewest from which anything is foretold.
 COUNTED = 50

@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from accounts import working_days
 from accounts.free_mail import is_free
-from accounts.models import Application, ApplicationSnapshot, Conflict, Consultation, Decision, Tier
+from accounts.models import Application, ApplicationSnapshot, Conflict, Consultation, Decision
 from accounts.models.application import ApplicationQuerySet
 from accounts.moves import OPEN_STATES, WAITING_STATES, Status
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
+from accounts.tiers.models import Tier
 
 if TYPE_CHECKING:
     from accounts.users.models import User

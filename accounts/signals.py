@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.dispatch import Signal
 
 if TYPE_CHECKING:
-    from accounts.models import Tier
+    from accounts.tiers.models import Tier
 
 #: Sent after commit, so it only hastens: a periodic sweep finds what a crash kept from being
 #: sent. Arguments: application.

@@ -3,14 +3,18 @@
 from django.urls import path
 
 from accounts.api_tokens import views
-from accounts.views import audit, grants, licences, privacy, tiers, transparency
+from accounts.tiers import licence_views
+from accounts.tiers import views as tiers
+from accounts.views import audit, grants, privacy, transparency
 from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"
 urlpatterns = [
-    path("licences/", licences.licence_list, name="licence-list"),
-    path("licences/<slug:slug>/", licences.licence_detail, name="licence-detail"),
-    path("licences/<slug:slug>/<str:version>/", licences.licence_detail, name="licence-version"),
+    path("licences/", licence_views.licence_list, name="licence-list"),
+    path("licences/<slug:slug>/", licence_views.licence_detail, name="licence-detail"),
+    path(
+        "licences/<slug:slug>/<str:version>/", licence_views.licence_detail, name="licence-version"
+    ),
     path("tiers/", tiers.tier_list, name="tier-list"),
     path("tiers/<slug:slug>/", tiers.tier_detail, name="tier-detail"),
     path("apply/<slug:slug>/", start.application_create, name="application-create"),

@@ -58,9 +58,9 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
     from django.db import connection
     from django.test import Client
 
-    from accounts.models import Licence, Tier
     from accounts.roles.models import RoleAssignment
     from accounts.roles.permissions import Role
+    from accounts.tiers.models import Licence, Tier
     from accounts.users.models import User
 
     terms = Licence.objects.create(slug="bench", title="Bench")

@@ -84,7 +84,7 @@ def sides() -> tuple[Case, dict[str, Case]]:
 
 def file_links_case(files: list[tuple[str, str]]) -> Case:
     """What the link folder's lists do for each file."""
-    from accounts.models import Tier
+    from accounts.tiers.models import Tier
     from weights.delivery import file_links
     from weights.models import Blob, Checkpoint, File, Revision
 

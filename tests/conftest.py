@@ -17,10 +17,10 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
-from accounts.models import LicenceVersion, Tier
 from accounts.roles.permissions import Role
 from accounts.sealing import waiting
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from portal import env
 from tests import databases, emptying, factories, live, s3, tools, trail

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Application, Grant, Licence, LicenceVersion, Tier
+from accounts.models import Application, Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Licence, LicenceVersion, Tier
 from accounts.users.models import User
 from weights import signing
 from weights.digests import Digest, Digester

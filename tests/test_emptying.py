@@ -5,8 +5,9 @@ from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import emptying, factories
 

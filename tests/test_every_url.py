@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Tier
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.addresses import addresses

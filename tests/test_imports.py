@@ -20,7 +20,7 @@ PLAIN = [
     "accounts/sealing/canonical.py",
     "accounts/sealing/merkle.py",
     "accounts/sealing/notes.py",
-    "accounts/tiers.py",
+    "accounts/tiers/access_modes.py",
     "accounts/api_tokens/token_format.py",
     "weights/facts.py",
     "weights/front_matter.py",

@@ -3,8 +3,8 @@
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import tier_changes
-from accounts.models import Tier
+from accounts.tiers import services
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import verification
 from weights.models import Checkpoint
@@ -12,7 +12,7 @@ from weights.models import Checkpoint
 
 def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:
     """Note a new checkpoint in its tier's history, in the transaction that made it."""
-    tier_changes.note_checkpoint(
+    services.note_checkpoint(
         checkpoint.repo_id, before=None, after=checkpoint.tier, by=by, hidden=_hidden(checkpoint)
     )
 
@@ -29,10 +29,10 @@ def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
     before = Tier.objects.get(pk=stood.tier_id)
     checkpoint.save()
     if _hidden(checkpoint):
-        tier_changes.hide_checkpoint(checkpoint.repo_id)
+        services.hide_checkpoint(checkpoint.repo_id)
     if before.pk != checkpoint.tier_id:
         hidden = _hidden(checkpoint) or _hidden(stood)
-        tier_changes.note_checkpoint(
+        services.note_checkpoint(
             checkpoint.repo_id, before=before, after=checkpoint.tier, by=by, hidden=hidden
         )
         verification.inspect_strictly(Checkpoint.objects.filter(pk=checkpoint.pk))

@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import lines
 from weights import checkpoint_tiers, names, refs, verification

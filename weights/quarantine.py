@@ -5,9 +5,10 @@ from django.utils import timezone
 
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import reasons, recalls
 from weights.models import Blob

@@ -6,7 +6,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.background.queueing import queue_now
-from accounts.models import Application, Grant, Tier
+from accounts.models import Application, Grant
 from accounts.receipts import Address
 from accounts.signals import (
     addresses_asked,
@@ -14,6 +14,7 @@ from accounts.signals import (
     checkpoints_asked,
     person_erased,
 )
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights.delivery import given, links
 from weights.models import CheckpointLink, Download

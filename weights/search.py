@@ -9,7 +9,7 @@ from enum import Enum
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
 from weights import contents, download_counts
 from weights.models import Blob, Checkpoint, File, FileFacts, Ref, Revision

@@ -7,7 +7,7 @@ from accounts.evidence.hardware import BYTES_A_PARAMETER, Size
 from weights.models import Checkpoint
 
 if TYPE_CHECKING:
-    from accounts.models import Tier
+    from accounts.tiers.models import Tier
 
 
 def of_tier(tier: "Tier") -> Iterator[Size]:

@@ -1,6 +1,7 @@
 """The staff's doors to people, terms, applications and the trail; one file a subject."""
 
-from accounts.admin import application, reasons, rights, terms, trail
+from accounts.admin import application, reasons, rights, trail
+from accounts.tiers import admin as terms
 from accounts.users import admin
 
 __all__ = ["application", "people", "reasons", "rights", "terms", "trail"]

@@ -9,12 +9,13 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import duo
-from accounts.duo import Finding
 from accounts.evidence.hardware import Size, sizes_of
-from accounts.models import Application, Conflict, Decision, Grant, LicenceVersion, ProfileLook
+from accounts.models import Application, Conflict, Decision, Grant, ProfileLook
 from accounts.moves import Status
 from accounts.reasons import Reason
+from accounts.tiers import use_terms
+from accounts.tiers.models import LicenceVersion
+from accounts.tiers.use_terms import Finding
 from accounts.users import orcid
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         in_force=application.tier.licence.in_force(),
         reviewer_addresses=addresses.get(reviewer.pk, []),
         conflict=_conflict(application, reviewer),
-        findings=duo.precheck(application.tier, snapshot.answers if snapshot else {}),
+        findings=use_terms.precheck(application.tier, snapshot.answers if snapshot else {}),
         sizes=sizes_of(application.tier),
         now=timezone.now(),
     )

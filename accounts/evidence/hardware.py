@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accounts.models import Tier
+    from accounts.tiers.models import Tier
 
 #: Half precision, in which these weights are used.
 BYTES_A_PARAMETER = 2

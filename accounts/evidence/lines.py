@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from django_countries import countries
 
-from accounts.duo import Weight
 from accounts.evidence import domains
 from accounts.evidence.facts import Facts
 from accounts.evidence.hardware import Machines, Size, named_in
@@ -16,6 +15,7 @@ from accounts.models import ProfileLook
 from accounts.models.form import PREFIX
 from accounts.moves import Status
 from accounts.questions import LABELS
+from accounts.tiers.use_terms import Weight
 
 #: An account older than this has not been made for this application.
 SETTLED = timedelta(days=30)

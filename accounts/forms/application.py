@@ -14,8 +14,8 @@ from django_countries import countries
 from accounts import extras, free_mail
 from accounts.extras import Extra, Kind
 from accounts.forms.extra_fields import field_of
-from accounts.models import LicenceVersion, Tier
 from accounts.questions import LABELS, ORG_TYPES, POSITIONS
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users import orcid
 from accounts.users.models import User
 from accounts.web.form_fields import choice, long_text, text

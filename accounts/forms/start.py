@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django_countries import countries
 
 from accounts.forms.application import excluded
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 
 
 class CountryForm(forms.Form):

@@ -3,7 +3,7 @@
 from django.core.management import CommandError
 
 from accounts.errors import InvalidValue
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
 

@@ -10,16 +10,16 @@ from accounts.models.audit_key import CompromisedAuditKey
 from accounts.models.decision import Decision
 from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
-from accounts.models.licence import Licence, LicenceVersion
 from accounts.models.mail import OutgoingMail
 from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.profile_look import ProfileLook
 from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
 from accounts.models.sealing import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
-from accounts.models.tier import Tier
-from accounts.models.tier_change import TierChange
 from accounts.roles.models import RoleAssignment
+from accounts.tiers.models.licence import Licence, LicenceVersion
+from accounts.tiers.models.tier import Tier
+from accounts.tiers.models.tier_change import TierChange
 from accounts.users.models import User
 
 __all__ = [

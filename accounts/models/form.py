@@ -7,8 +7,8 @@ from django.db import models
 
 from accounts.extras import PREFIX as PREFIX
 from accounts.extras import Extra, Kind, Step
-from accounts.models.tier import Tier
 from accounts.questions import LABELS
+from accounts.tiers.models.tier import Tier
 from accounts.web.single_line_fields import OneLineFields
 
 

@@ -19,7 +19,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import APPLICATION_READERS, GRANT_KEEPERS
 
 if TYPE_CHECKING:
-    from accounts.models import LicenceVersion, Tier
+    from accounts.tiers.models import LicenceVersion, Tier
     from accounts.users.models import User
 
 

@@ -11,7 +11,7 @@ from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.permissions import Role
 
 if TYPE_CHECKING:
-    from accounts.models import Tier
+    from accounts.tiers.models import Tier
     from accounts.users.models import User
 
 

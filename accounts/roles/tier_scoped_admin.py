@@ -10,9 +10,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.models import Grant, Tier
+from accounts.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PERMISSIONS, Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 

@@ -9,9 +9,10 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
 

@@ -46,7 +46,7 @@ def many_files(folder: Path, count: int) -> Path:
 
 def publish(source: Path, repo_id: str, mode: str = "open") -> str:
     """Store and verify a folder's files in a tier of this mode; the revision's id."""
-    from accounts.models import Licence, Tier
+    from accounts.tiers.models import Licence, Tier
     from weights.models import Blob
     from weights.publishing import publish as take_in
     from weights.verification import verify
@@ -68,7 +68,8 @@ def entitled(count: int) -> list[str]:
     from django.utils import timezone
 
     from accounts.api_tokens.models import ApiToken
-    from accounts.models import Grant, Tier
+    from accounts.models import Grant
+    from accounts.tiers.models import Tier
     from accounts.users.models import User
 
     tier = Tier.objects.get(slug="bench-reviewed")

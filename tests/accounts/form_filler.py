@@ -6,8 +6,9 @@ from typing import Any
 
 from django.test import Client
 
-from accounts.models import Application, Tier
+from accounts.models import Application
 from accounts.questions import STEPS
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -14,9 +14,10 @@ from accounts.errors import (
     NotAllowed,
     TransitionRefused,
 )
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail
 from accounts.moves import Status
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

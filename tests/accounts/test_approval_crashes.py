@@ -4,7 +4,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.errors import AccountsError
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories
 

@@ -3,8 +3,9 @@
 import pytest
 
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import Application, AuditEvent, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, OutgoingMail
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -7,9 +7,10 @@ import pytest
 from django.utils import timezone
 
 from accounts import emails
-from accounts.models import Application, OutgoingMail, ReasonText, Tier
+from accounts.models import Application, OutgoingMail, ReasonText
 from accounts.outbox import Message
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

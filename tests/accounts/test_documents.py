@@ -9,9 +9,10 @@ from django.test import Client
 
 from accounts import documents
 from accounts.errors import LimitReached
-from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, Question, Tier
+from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, Question
 from accounts.moves import Status
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import Filler

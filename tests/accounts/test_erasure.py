@@ -21,9 +21,9 @@ from accounts.models import (
     Grant,
     HolderRecord,
     OutgoingMail,
-    Tier,
 )
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.models import CheckpointLink, Download

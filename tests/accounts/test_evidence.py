@@ -9,13 +9,15 @@ from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import duo, evidence
+from accounts import evidence
 from accounts.evidence import domains
 from accounts.evidence.facts import Earlier, Facts, gather
 from accounts.evidence.hardware import Machines, Size, named_in
 from accounts.evidence.line import Level
 from accounts.evidence.lines import judge
-from accounts.models import Grant, LicenceVersion, ProfileLook, Tier
+from accounts.models import Grant, ProfileLook
+from accounts.tiers import use_terms
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories
 from weights.models import Checkpoint
@@ -175,7 +177,7 @@ def test_the_tiers_codes_of_use_speak_for_themselves() -> None:
     said = {"org_type": "industry_laboratory", "commercial": True}
     found = [
         (one.level.value, one.label, one.fact)
-        for one in judge(replace(GOOD, findings=duo.precheck(tier, said)))
+        for one in judge(replace(GOOD, findings=use_terms.precheck(tier, said)))
         if one.key == "terms"
     ]
     assert found == [

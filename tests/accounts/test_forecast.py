@@ -9,7 +9,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import forecast, working_days
-from accounts.models import Application, FormVersion, Tier
+from accounts.models import Application, FormVersion
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

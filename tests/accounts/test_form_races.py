@@ -6,8 +6,9 @@ import pytest
 
 from accounts import documents, filling
 from accounts.filling import Filling
-from accounts.models import Application, Attachment, Question, Tier
+from accounts.models import Application, Attachment, Question
 from accounts.moves import Status
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.pdfs import HARMLESS

@@ -12,10 +12,11 @@ from django.utils import timezone
 from accounts import break_glass, grant_clock
 from accounts.access import tiers_open_to
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import AuditEvent, Grant, OutgoingMail
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

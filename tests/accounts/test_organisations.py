@@ -4,8 +4,9 @@ import pytest
 from django.core.cache import cache
 
 from accounts import organisations
-from accounts.models import Application, Tier
+from accounts.models import Application
 from accounts.moves import Status
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

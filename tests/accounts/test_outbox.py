@@ -14,8 +14,9 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.models import OutgoingMail, Tier
+from accounts.models import OutgoingMail
 from accounts.tasks import sweep
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import live
 from tests.services import free_port

@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import emails
-from accounts.models import Application, OutgoingMail, Tier
+from accounts.models import Application, OutgoingMail
 from accounts.moves import Status
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

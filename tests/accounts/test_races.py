@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from accounts import break_glass, grant_clock
 from accounts.erasure import erase
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.hurry import at_once

@@ -9,10 +9,11 @@ from accounts import emails
 from accounts.access import tiers_open_to
 from accounts.erasure import erase
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail
 from accounts.moves import Status
 from accounts.roles.permissions import Role
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -16,8 +16,8 @@ from accounts.models import (
     DataExport,
     HolderRecord,
     OutgoingMail,
-    Tier,
 )
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.delivery import ledger

@@ -11,9 +11,10 @@ import time_machine
 from django.db import transaction
 
 from accounts.errors import AccountsError
-from accounts.models import Application, AuditEvent, Decision, Grant, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, Decision, Grant, OutgoingMail
 from accounts.moves import MOVES, OPEN_STATES, Status
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

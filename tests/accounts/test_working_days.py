@@ -10,7 +10,7 @@ import time_machine
 from pytest_django import Settings
 
 from accounts import working_days
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -16,9 +16,10 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 
-from accounts.models import Application, OutgoingMail, Tier
+from accounts.models import Application, OutgoingMail
 from accounts.questions import STEPS
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

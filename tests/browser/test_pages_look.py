@@ -15,9 +15,9 @@ from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Tier
 from accounts.roles.permissions import Role
 from accounts.sealing import heads, sealer
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.sealing import keys

@@ -16,8 +16,8 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, Frame, Page, expect
 
-from accounts.models import Tier
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

@@ -11,7 +11,8 @@ from threading import Thread
 
 import pytest
 
-from accounts.models import Grant, LicenceVersion, Tier
+from accounts.models import Grant
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfFileSystem, snapshot_download
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from tests import factories
 from tests.live import Portal
 from weights import synthetic

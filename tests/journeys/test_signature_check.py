@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from huggingface_hub import snapshot_download
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories, services
 from tests.live import Portal

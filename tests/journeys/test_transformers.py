@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

@@ -7,12 +7,14 @@ from allauth.mfa.totp.internal import auth as totp
 from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
-from accounts import applications, break_glass, erasure, tier_changes
+from accounts import applications, break_glass, erasure
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Application, Grant, LicenceVersion, OutgoingMail
+from accounts.models import Application, Grant, OutgoingMail
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
-from accounts.tiers import AccessMode
+from accounts.tiers import services
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion
 from tests import factories
 from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
 from weights import export, publishing, quarantine, verification, withdrawal
@@ -206,14 +208,14 @@ def withdraws(world: World) -> None:
 
 def changes_a_tier(world: World) -> None:
     world.tier.term_days = 7
-    tier_changes.keep(world.tier, by=world.owner)
+    services.keep(world.tier, by=world.owner)
 
 
 def adds_a_text(world: World) -> None:
     version = LicenceVersion.objects.create(
         licence=world.tier.licence, version="2", text="# New\n", effective_at=timezone.now()
     )
-    tier_changes.note_text(version, by=world.owner)
+    services.note_text(version, by=world.owner)
 
 
 def gives_a_role(world: World) -> None:

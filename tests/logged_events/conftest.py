@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.logged_events.world import REPO, World

@@ -19,20 +19,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import (
-    Application,
-    AuditEvent,
-    Grant,
-    HolderRecord,
-    Licence,
-    LicenceVersion,
-    OutgoingMail,
-    ReasonText,
-    Tier,
-    TierChange,
-)
+from accounts.models import Application, AuditEvent, Grant, HolderRecord, OutgoingMail, ReasonText
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.users.models import User
 from tests import factories
 from weights import checkpoint_tiers

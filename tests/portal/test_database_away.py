@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from accounts.background.outages import DATABASE_AWAY
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.settings.base import database
 from tests import factories, live

@@ -14,7 +14,7 @@ from urllib.request import Request
 import pytest
 import yaml
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import processes, weak_settings
 from tests import factories, s3, services, tools

@@ -13,11 +13,12 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.background.models import Heartbeat
-from accounts.models import Application, AuditEvent, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.sealing import copies, heads, sealer
 from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit
 from accounts.tasks import sweep as mail_sweep
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health
 from portal.child_troubles import Notes, Trouble

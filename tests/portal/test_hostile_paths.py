@@ -16,7 +16,7 @@ import pytest
 from django.db import transaction
 from django.urls import Resolver404, resolve
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from tests import factories
 from tests.addresses import addresses
 from tests.callers import FILES, REPO, Person, World, person

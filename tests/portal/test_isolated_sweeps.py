@@ -14,8 +14,9 @@ from pytest_django import Settings
 from accounts import tasks as accounts_tasks
 from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
-from accounts.models import Attachment, DataExport, Grant, OutgoingMail, Tier
+from accounts.models import Attachment, DataExport, Grant, OutgoingMail
 from accounts.sealing import sealer
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health
 from tests import factories, services

@@ -12,9 +12,9 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.api_tokens import token_format
-from accounts.models import Tier
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import limits
 from tests import factories

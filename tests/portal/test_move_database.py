@@ -19,8 +19,9 @@ from django.utils import timezone
 from psycopg import sql
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.sealing import heads, sealer
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.backup import checks, postgres
 from portal.database_move import rows as moved_rows

@@ -18,8 +18,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.sealing import sealer
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import embedded, settings_record
 from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.client import ClientHandler
 from django.urls import Resolver404, resolve
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.routes import ROUTES, Route, one_spelling

@@ -9,10 +9,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import documents
-from accounts.models import Application, Attachment, Grant, Tier
+from accounts.models import Application, Attachment, Grant
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.models import Report, Revision

@@ -7,8 +7,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
-from accounts.tiers import AccessMode
+from accounts.models import AuditEvent
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Licence, LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories
 from weights import catalogue, facts

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Attachment, AttachmentContent, AuditEvent, DataExport, Tier
+from accounts.models import Attachment, AttachmentContent, AuditEvent, DataExport
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights import export

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
 from accounts.api_tokens.token_format import digest
-from accounts.models import Application, FormVersion, Grant, Tier
+from accounts.models import Application, FormVersion, Grant
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights import gate

@@ -17,10 +17,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import FormVersion, Grant, LicenceVersion, Tier
+from accounts.models import FormVersion, Grant
 from accounts.moves import Status
 from accounts.roles.permissions import Role
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories
 from weights import gate

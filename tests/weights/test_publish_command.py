@@ -15,7 +15,7 @@ from celery import current_app
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from portal import quickstart
 from tests import live, services
 from tests.live import Command, Portal

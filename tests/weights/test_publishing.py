@@ -16,7 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
+from accounts.tiers.models import Tier
 from tests import factories
 from weights import publishing, sources, suspicion, verification
 from weights.errors import (

@@ -13,8 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import erasure
-from accounts.models import AuditEvent, OutgoingMail, Tier
+from accounts.models import AuditEvent, OutgoingMail
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash

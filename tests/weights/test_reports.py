@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import AuditEvent, Grant, OutgoingMail
 from accounts.rate_limits.buckets import REPORTS
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.errors import InvalidValue
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.errors import InvalidValue, NotAllowed
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash

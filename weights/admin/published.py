@@ -9,12 +9,13 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts import tier_changes
 from accounts.admin_pages.guarded_save import SavedByTheirOwner
 from accounts.admin_pages.raised_gate import ConfirmRaise
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, own_tiers
+from accounts.tiers import services
+from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 from weights import checkpoint_tiers, inspections
 from weights.admin.by_hand import WithdrawForm, act
@@ -50,7 +51,7 @@ class CheckpointForm(ConfirmRaise, forms.ModelForm):
         if tier is None or self.instance.published_at is None:
             return ""
         before = Tier.objects.get(pk=self.initial["tier"])
-        if not tier_changes.is_raised(before.mode, tier.mode):
+        if not services.is_raised(before.mode, tier.mode):
             return ""
         return (
             f"{self.instance} is published, and this raises its gate from {before} to {tier}: "

@@ -15,9 +15,10 @@ from accounts.errors import AlreadyHeld, InvalidAnswers
 from accounts.extras import Extra, Kind
 from accounts.filling import Filling
 from accounts.history import events_of
-from accounts.models import Application, Decision, Grant, LicenceVersion, ReasonText
+from accounts.models import Application, Decision, Grant, ReasonText
 from accounts.moves import Status
 from accounts.questions import LABELS
+from accounts.tiers.models import LicenceVersion
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, GatedToken, person

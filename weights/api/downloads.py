@@ -6,7 +6,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from ninja import Path, Query, Router
 
-from accounts.models import LicenceVersion
+from accounts.tiers.models import LicenceVersion
 from weights import gate
 from weights.api import schemas
 from weights.api.answers import READ, answers

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.api.problems import Refused

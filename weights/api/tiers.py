@@ -2,8 +2,8 @@
 
 from ninja import Query, Router
 
-from accounts.models import Tier, TierChange
-from accounts.views.tiers import public_changes, questions_of
+from accounts.tiers.models import Tier, TierChange
+from accounts.tiers.views import public_changes, questions_of
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken

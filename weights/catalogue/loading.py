@@ -4,9 +4,10 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import tier_changes
-from accounts.models import AuditEvent, Licence, LicenceVersion, Tier
-from accounts.tiers import AccessMode
+from accounts.models import AuditEvent
+from accounts.tiers import services
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Licence, LicenceVersion, Tier
 from weights import checkpoint_tiers
 from weights.catalogue import opt
 from weights.models import Checkpoint, Family
@@ -52,7 +53,7 @@ def _tier(slug: str, licence: Licence, **facts: Any) -> Tier:
     if found is not None:
         return found
     tier = Tier(slug=slug, licence=licence, **facts)
-    tier_changes.keep(tier, by=None)
+    services.keep(tier, by=None)
     return tier
 
 

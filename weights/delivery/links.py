@@ -13,7 +13,8 @@ from accounts import outbox
 from accounts.background.locks import take_turn
 from accounts.background.periodic import each, queue_each, ready
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent, Grant, Tier
+from accounts.models import AuditEvent, Grant
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import gate, signing
 from weights.caller import Caller, Refusal, session_caller

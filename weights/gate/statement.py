@@ -21,8 +21,9 @@ from django.db.models.base import ModelState
 
 from accounts import request_facts
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Grant, Tier
-from accounts.tiers import AccessMode
+from accounts.models import Grant
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal, TokenClaim, note_use

@@ -15,7 +15,7 @@ from accounts import access_requests
 from accounts.access_requests import AccessRequest, Standing
 from accounts.api_tokens.models import Scope
 from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users import second_factor
 from accounts.users.models import User
 from weights import gate, strict_json

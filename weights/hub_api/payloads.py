@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from accounts.api_tokens.models import ApiToken, Scope
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
 from weights.hub_api.listings import Entry, Listing
 from weights.inspection import kinds

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import tiers_open_to
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Grant, LicenceVersion
+from accounts.models import Grant
+from accounts.tiers.models import LicenceVersion
 from accounts.users.models import User
 from weights.delivery import links
 from weights.errors import GateRefused

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.web.sanitize import storable
 from weights import charts
 from weights.models import Blob, Checkpoint, Ref, Revision

@@ -14,11 +14,12 @@ from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 
 from accounts import queue, working_days
-from accounts.models import Application, ApplicationSnapshot, Tier
+from accounts.models import Application, ApplicationSnapshot
 from accounts.models.application import ApplicationQuerySet
 from accounts.models.application.record import Kind
 from accounts.moves import OPEN_STATES, WAITING_STATES, Status
 from accounts.queue import Desk, Flag
+from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 
 _REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)

@@ -17,7 +17,8 @@ from accounts.models.form import FormVersion
 from accounts.moves import EDITABLE_STATES, Status
 
 if TYPE_CHECKING:
-    from accounts.models import Application, ApplicationSnapshot, LicenceVersion
+    from accounts.models import Application, ApplicationSnapshot
+    from accounts.tiers.models import LicenceVersion
     from accounts.users.models import User
 
 

@@ -13,7 +13,7 @@ from accounts.moves import OPEN_STATES, Status
 from accounts.reasons import waiting_days
 
 if TYPE_CHECKING:
-    from accounts.models import Tier
+    from accounts.tiers.models import Tier
     from accounts.users.models import User
 
 

@@ -17,11 +17,12 @@ from accounts.moves import MOVES, OPEN_STATES, WAITING_STATES, Status
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
 
 if TYPE_CHECKING:
-    from accounts.models import Application, Tier
+    from accounts.models import Application
     from accounts.models.application.record import ApplicationRecord
+    from accounts.tiers.models import Tier
     from accounts.users.models import User
 
 REOPENED_REASON = "the application was reopened"

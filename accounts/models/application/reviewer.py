@@ -17,7 +17,8 @@ from accounts.reasons import demand_reasons
 from accounts.signals import application_decided
 
 if TYPE_CHECKING:
-    from accounts.models import Conflict, Consultation, LicenceVersion, Remark
+    from accounts.models import Conflict, Consultation, Remark
+    from accounts.tiers.models import LicenceVersion
     from accounts.users.models import User
 
 

@@ -13,14 +13,15 @@ from accounts import following, forecast, outbox
 from accounts.errors import AccountsError, LimitReached
 from accounts.extras import Extra, Kind
 from accounts.filling import Filling, answer_name
-from accounts.models import Application, ReasonText, Tier
+from accounts.models import Application, ReasonText
 from accounts.models.application.eligibility import may_apply_from
 from accounts.moves import Status
 from accounts.questions import answered
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 from accounts.reasons import waiting_days
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.views.applications.common import address_of, own, sentence
 from accounts.web.current_user import signed_in

@@ -8,14 +8,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts import applications, duo
+from accounts import applications
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
 from accounts.filling import Filling
 from accounts.forms import CountryForm, excluded
-from accounts.models import FormVersion, LicenceVersion, Tier
+from accounts.models import FormVersion
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.questions import ASKED_OF_ALL
-from accounts.tiers import AccessMode
+from accounts.tiers import use_terms
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from accounts.views.applications.common import address_of, sentence
 from accounts.web.current_user import signed_in
@@ -71,7 +73,7 @@ def _start_page(
         "tier": tier,
         "questions": [*ASKED_OF_ALL, *(extra["label"] for extra in extras)],
         "blocked": excluded(tier).values(),
-        "findings": duo.before(tier),
+        "findings": use_terms.before(tier),
         "form": form,
         "answer_days": settings.ANSWER_DAYS,
     }

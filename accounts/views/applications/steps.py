@@ -16,12 +16,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import applications, organisations
-from accounts.duo import Weight
 from accounts.errors import AccountsError, StaleAnswers
 from accounts.extras import Extra
 from accounts.filling import REVIEW, Filling, answer_name, save_step
-from accounts.models import Application, Attachment, LicenceVersion, Remark
+from accounts.models import Application, Attachment, Remark
 from accounts.questions import CONDITIONS, LABELS, STEPS
+from accounts.tiers.models import LicenceVersion
+from accounts.tiers.use_terms import Weight
 from accounts.views.applications.common import address_of, own, sentence
 from accounts.views.applications.interrupted import refusal, signed_out, taken_up
 from accounts.web import text_differences

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import documents
-from accounts.models import Application, Decision, OutgoingMail, ReasonText, Tier
+from accounts.models import Application, Decision, OutgoingMail, ReasonText
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of, page_of

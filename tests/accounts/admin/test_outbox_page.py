@@ -5,8 +5,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import outbox
-from accounts.models import OutgoingMail, Tier
+from accounts.models import OutgoingMail
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

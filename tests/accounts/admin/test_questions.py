@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from accounts.applications import may_adopt
 from accounts.forms.hardware import HardwareField
-from accounts.models import Application, AuditEvent, FormVersion, Question, Tier
+from accounts.models import Application, AuditEvent, FormVersion, Question
 from accounts.ready_made import READY_MADE
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import Filler

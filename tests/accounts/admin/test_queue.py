@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import queue, working_days
-from accounts.models import Application, ApplicationSnapshot, Tier
+from accounts.models import Application, ApplicationSnapshot
 from accounts.queue import Desk, Flag
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

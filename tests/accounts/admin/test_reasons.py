@@ -5,8 +5,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import emails
-from accounts.models import AuditEvent, ReasonText, Tier
+from accounts.models import AuditEvent, ReasonText
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 
 from accounts.access import tiers_open_to
-from accounts.models import Application, OutgoingMail, Tier
+from accounts.models import Application, OutgoingMail
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of, page_of

@@ -6,9 +6,10 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from accounts.forms.application import ApplicationForm
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail
 from accounts.questions import LABELS
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of, page_of

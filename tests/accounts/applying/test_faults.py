@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts.models import Tier
 from accounts.moves import Status
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import PLAN, Filler

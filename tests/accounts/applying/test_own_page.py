@@ -3,8 +3,9 @@
 import pytest
 from django.test import Client
 
-from accounts.models import Application, Tier
+from accounts.models import Application
 from accounts.moves import Status
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import ADDRESS, PLAN, Filler

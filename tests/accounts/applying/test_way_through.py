@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 from django.test import Client
 
-from accounts.models import Application, Tier
+from accounts.models import Application
 from accounts.moves import Status
+from accounts.tiers.models import Tier
 from tests.accounts.form_filler import ADDRESS, Filler
 
 pytestmark = pytest.mark.one_database

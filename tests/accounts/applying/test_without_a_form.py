@@ -3,8 +3,9 @@
 import pytest
 from django.test import Client
 
-from accounts.models import AuditEvent, Grant, Tier
-from accounts.tiers import AccessMode
+from accounts.models import AuditEvent, Grant
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.form_filler import ADDRESS

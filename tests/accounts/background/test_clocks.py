@@ -10,9 +10,10 @@ from pytest_django import Settings
 from accounts.background import clocks as sweeps
 from accounts.background.clocks import claims
 from accounts.background.models import Heartbeat
-from accounts.models import Application, Attachment, AuditEvent, OutgoingMail, Tier
+from accounts.models import Application, Attachment, AuditEvent, OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from accounts.background import clocks
 from accounts.background.clocks import claims, silence
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories
 from tests.hurry import at_once

@@ -13,9 +13,10 @@ from accounts.access import tiers_open_to
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import AuditEvent, Grant, OutgoingMail, Tier
+from accounts.models import AuditEvent, Grant, OutgoingMail
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 

@@ -12,9 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Grant, Tier
+from accounts.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.reports import taking

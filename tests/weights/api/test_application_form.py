@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Application, Attachment, Question, Tier
+from accounts.models import Application, Attachment, Question
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.pdfs import HARMLESS, HOSTILE

@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from accounts.models import Application, Grant, Tier
+from accounts.models import Application, Grant
 from accounts.questions import LABELS
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import ROOT, Script, told

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from accounts.models import Application, Tier
+from accounts.models import Application
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script, problem

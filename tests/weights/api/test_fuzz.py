@@ -22,8 +22,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts import documents
-from accounts.models import Application, Question, Tier
+from accounts.models import Application, Question
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.pdfs import HARMLESS

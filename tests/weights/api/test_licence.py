@@ -4,8 +4,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.access import tiers_open_to
-from accounts.models import AuditEvent, Grant, Tier
-from accounts.tiers import AccessMode
+from accounts.models import AuditEvent, Grant
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script

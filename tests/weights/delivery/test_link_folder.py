@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from django.test import Client
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.delivery import links

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.test import Client
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from tests import factories
 from weights import contents
 from weights.models import Revision

@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._pagination import paginate
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal

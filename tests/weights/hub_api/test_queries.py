@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.hub_api import kept

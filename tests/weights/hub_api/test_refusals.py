@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.models import Blob, Checkpoint, Revision

@@ -13,8 +13,9 @@ from django.core.management import CommandError
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, Tier
+from accounts.models import AuditEvent
 from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
 from tests import factories, hurry
 from weights.errors import WeightsError
 from weights.manifests import listing, signatures

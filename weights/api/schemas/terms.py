@@ -5,8 +5,8 @@ from datetime import datetime
 from ninja import Schema
 from pydantic import Field
 
-from accounts.duo import UseTerm
-from accounts.models import Licence, LicenceVersion, Tier
+from accounts.tiers.models import Licence, LicenceVersion, Tier
+from accounts.tiers.use_terms import UseTerm
 from weights.api.schemas.common import address
 
 

@@ -10,12 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts import tier_changes
-from accounts.models import AuditEvent, Tier, TierChange
+from accounts.models import AuditEvent
 from accounts.ready_made import READY_MADE
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
-from accounts.tiers import AccessMode
+from accounts.tiers import services
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier, TierChange
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
@@ -57,7 +58,7 @@ def test_a_change_is_noted_with_its_audit_event_and_both_values(
     gated_tier: Tier, release_owner: User
 ) -> None:
     gated_tier.term_days, gated_tier.approvals_needed = 90, 2
-    change = tier_changes.keep(gated_tier, by=release_owner)
+    change = services.keep(gated_tier, by=release_owner)
     assert change is not None
     assert [(one["field"], one["before"], one["after"]) for one in change.fields] == [
         ("approvals_needed", "1", "2"),
@@ -70,7 +71,7 @@ def test_a_change_is_noted_with_its_audit_event_and_both_values(
 
 
 def test_a_tier_that_is_saved_unchanged_has_no_new_history(gated_tier: Tier) -> None:
-    assert tier_changes.keep(gated_tier, by=None) is None
+    assert services.keep(gated_tier, by=None) is None
     assert history(gated_tier) == []
     assert not AuditEvent.objects.about(gated_tier).exists()
 
@@ -78,7 +79,7 @@ def test_a_tier_that_is_saved_unchanged_has_no_new_history(gated_tier: Tier) -> 
 def test_the_shipped_tiers_and_checkpoints_begin_the_history() -> None:
     catalogue.load()
     reviewed = Tier.objects.get(slug="opt-175b")
-    role = tier_changes.SET_UP
+    role = services.SET_UP
     assert history(reviewed) == [
         ("made", "", role),
         ("checkpoint_in", "facebook/opt-175b", role),
@@ -219,7 +220,7 @@ def test_the_public_reads_the_role_and_never_the_name(
     client: Client, gated_tier: Tier, release_owner: User
 ) -> None:
     gated_tier.term_days = 90
-    tier_changes.keep(gated_tier, by=release_owner)
+    services.keep(gated_tier, by=release_owner)
     page = client.get(f"/tiers/{gated_tier.slug}/").text
     assert "by release owner" in page
     assert "Days a grant lasts" in page
@@ -232,10 +233,10 @@ def test_the_public_reads_the_role_and_never_the_name(
 
 def test_the_api_tells_a_tiers_terms_and_pages_through_its_history(gated_tier: Tier) -> None:
     gated_tier.duo_codes = ["DUO:0000042", "DUO:0000046"]
-    tier_changes.keep(gated_tier, by=None)
+    services.keep(gated_tier, by=None)
     for days in range(100, 105):
         gated_tier.term_days = days
-        tier_changes.keep(gated_tier, by=None)
+        services.keep(gated_tier, by=None)
     told = Script().get(f"/tiers/{gated_tier.slug}")
     assert [term["short"] for term in told["use_terms"]] == ["GRU", "NCU"]
     assert told["term_days"] == 104
@@ -254,7 +255,7 @@ def test_a_tiers_page_asks_the_same_questions_however_long_its_history(
 ) -> None:
     for days in range(100, 160):
         gated_tier.term_days = days
-        tier_changes.keep(gated_tier, by=None)
+        services.keep(gated_tier, by=None)
     with django_assert_num_queries(5):
         assert "103" in client.get(f"/tiers/{gated_tier.slug}/?page=2").text
     with django_assert_num_queries(1):

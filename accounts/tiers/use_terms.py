@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from accounts.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from accounts.models import Tier
+    from accounts.tiers.models import Tier
 
 _PAGES = "http://purl.obolibrary.org/obo/"
 
@@ -124,7 +124,9 @@ def check(codes: Iterable[str]) -> list[str]:
     """The codes in the order of display; raises InvalidValue where they say no clear thing."""
     given = set(codes)
     if unknown := sorted(given - TERMS.keys()):
-        raise InvalidValue(f"{unknown[0]!r} is no code of this list; see accounts/duo.py")
+        raise InvalidValue(
+            f"{unknown[0]!r} is no code of this list; see accounts/tiers/use_terms.py"
+        )
     permissions = [code for code in TERMS if code in given and _is_permission(code)]
     if given and len(permissions) != 1:
         raise InvalidValue("choose exactly one permission; modifiers narrow it")

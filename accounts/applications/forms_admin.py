@@ -11,10 +11,11 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from accounts import tier_changes
-from accounts.models import Question, Tier
+from accounts.models import Question
 from accounts.ready_made import READY_MADE
 from accounts.roles.tier_scoped_admin import OfOwnTiers
+from accounts.tiers import services
+from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 
 
@@ -126,4 +127,4 @@ class AsksQuestions(OfOwnTiers):
 
 
 def _record(request: HttpRequest, tier: Tier, keys: list[str]) -> None:
-    tier_changes.note_questions(tier, keys, by=signed_in(request))
+    services.note_questions(tier, keys, by=signed_in(request))

@@ -4,9 +4,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django_countries.fields import CountryField
 
-from accounts import duo
 from accounts.errors import InvalidValue
-from accounts.tiers import AccessMode
+from accounts.tiers import use_terms as duo
+from accounts.tiers.access_modes import AccessMode
 from accounts.web.single_line_fields import OneLineFields
 
 

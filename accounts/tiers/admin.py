@@ -9,16 +9,17 @@ from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts import duo, tier_changes
-from accounts.admin.forms import AsksQuestions
 from accounts.admin_pages.guarded_save import SavedByTheirOwner
 from accounts.admin_pages.raised_gate import ConfirmRaise
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
+from accounts.applications.forms_admin import AsksQuestions
+from accounts.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.roles.tier_scoped_admin import OfOwnTiers, covers
-from accounts.tiers import AccessMode
+from accounts.tiers import services, use_terms
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.web.current_user import signed_in
 
 
@@ -28,7 +29,7 @@ class TierForm(ConfirmRaise, forms.ModelForm):
         required=False,
         choices=[
             (term.code, f"{term.words} ({term.code} {term.short}, {term.kind})")
-            for term in duo.TERMS.values()
+            for term in use_terms.TERMS.values()
         ],
         widget=forms.CheckboxSelectMultiple,
         help_text="Codes of the Data Use Ontology: one permission, and what narrows it. "
@@ -38,7 +39,7 @@ class TierForm(ConfirmRaise, forms.ModelForm):
     def raised(self) -> str:
         after = self.cleaned_data.get("mode", "")
         before = str(self.initial.get("mode", after))
-        if not self.instance.pk or not after or not tier_changes.is_raised(before, after):
+        if not self.instance.pk or not after or not services.is_raised(before, after):
             return ""
         return (
             f"This raises the gate from {AccessMode(before).label} to {AccessMode(after).label} "
@@ -63,7 +64,7 @@ class TierAdmin(SavedByTheirOwner, AsksQuestions):
         return False
 
     def save_model(self, request: HttpRequest, obj: Tier, form: ModelForm, change: bool) -> None:
-        tier_changes.keep(obj, by=signed_in(request))
+        services.keep(obj, by=signed_in(request))
 
 
 @admin.register(TierChange)
@@ -121,4 +122,4 @@ class LicenceVersionAdmin(admin.ModelAdmin):
             if not covers(person, "accounts.add_licenceversion", tier):
                 raise PermissionDenied(f"you are no release owner of {tier}, which uses it")
         super().save_model(request, obj, form, change)
-        tier_changes.note_text(obj, by=signed_in(request))
+        services.note_text(obj, by=signed_in(request))

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.models import Licence, LicenceVersion
+from accounts.tiers.models import Licence, LicenceVersion
 from accounts.web.markdown import to_html
 from accounts.web.text_differences import changed_passages
 

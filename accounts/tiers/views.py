@@ -7,9 +7,10 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from accounts.forms import excluded
-from accounts.models import FormVersion, Tier, TierChange
+from accounts.models import FormVersion
 from accounts.questions import ASKED_OF_ALL
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier, TierChange
 
 CHANGES_PAGE = 50
 

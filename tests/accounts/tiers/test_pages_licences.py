@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Tier
+from accounts.tiers.models import Tier
 from accounts.web.markdown import to_html
 
 pytestmark = pytest.mark.one_database

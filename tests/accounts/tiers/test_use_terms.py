@@ -6,14 +6,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from accounts import duo
-from accounts.duo import Weight
 from accounts.errors import InvalidValue
-from accounts.models import Tier
+from accounts.tiers import use_terms
+from accounts.tiers.models import Tier
+from accounts.tiers.use_terms import Weight
 from accounts.users.models import User
 from tests import factories
 
-GRU, NRES = "DUO:0000042", duo.NO_RESTRICTION
+GRU, NRES = "DUO:0000042", use_terms.NO_RESTRICTION
 COMPANY = {"org_type": "industry_laboratory", "commercial": False, "noncommercial": True}
 
 
@@ -23,37 +23,39 @@ def terms(*codes: str, **facts: Any) -> Tier:
 
 
 def told(tier: Tier, **answers: Any) -> list[tuple[str, Weight]]:
-    return [(found.code, found.weight) for found in duo.precheck(tier, answers)]
+    return [(found.code, found.weight) for found in use_terms.precheck(tier, answers)]
 
 
 # -- which codes ------------------------------------------------------------------------------
 
 
 def test_codes_are_kept_once_and_in_the_order_of_display() -> None:
-    given = [duo.TIME_LIMIT, duo.NON_COMMERCIAL, GRU, GRU]
-    assert duo.check(given) == [GRU, duo.NON_COMMERCIAL, duo.TIME_LIMIT]
-    assert duo.check([]) == []
+    given = [use_terms.TIME_LIMIT, use_terms.NON_COMMERCIAL, GRU, GRU]
+    assert use_terms.check(given) == [GRU, use_terms.NON_COMMERCIAL, use_terms.TIME_LIMIT]
+    assert use_terms.check([]) == []
 
 
 @pytest.mark.parametrize(
     "codes",
     [
         pytest.param([GRU, "DUO:0000007"], id="a code of no meaning for weights"),
-        pytest.param([duo.NON_COMMERCIAL], id="no permission"),
+        pytest.param([use_terms.NON_COMMERCIAL], id="no permission"),
         pytest.param([GRU, "DUO:0000006"], id="two permissions"),
-        pytest.param([NRES, duo.TIME_LIMIT], id="no restriction, restricted"),
-        pytest.param([GRU, duo.NON_COMMERCIAL, duo.NOT_FOR_PROFIT], id="the code of both exists"),
+        pytest.param([NRES, use_terms.TIME_LIMIT], id="no restriction, restricted"),
+        pytest.param(
+            [GRU, use_terms.NON_COMMERCIAL, use_terms.NOT_FOR_PROFIT], id="the code of both exists"
+        ),
     ],
 )
 def test_codes_that_say_no_clear_thing_are_refused(codes: list[str]) -> None:
     with pytest.raises(InvalidValue):
-        duo.check(codes)
+        use_terms.check(codes)
     with pytest.raises(ValidationError, match="duo_codes"):
         Tier(duo_codes=codes).clean()
 
 
 def test_every_term_names_its_page_in_the_ontology() -> None:
-    term = duo.TERMS["DUO:0000018"]
+    term = use_terms.TERMS["DUO:0000018"]
     assert term.url == "http://purl.obolibrary.org/obo/DUO_0000018"
     assert (term.short, term.kind) == ("NPUNCU", "modifier")
 
@@ -62,44 +64,54 @@ def test_every_term_names_its_page_in_the_ontology() -> None:
 
 
 def test_a_company_is_told_before_it_fills_in_a_form_for_the_not_for_profit() -> None:
-    tier = terms(duo.NOT_FOR_PROFIT_NON_COMMERCIAL)
-    (found,) = duo.precheck(tier, {"org_type": "industry_laboratory"})
+    tier = terms(use_terms.NOT_FOR_PROFIT_NON_COMMERCIAL)
+    (found,) = use_terms.precheck(tier, {"org_type": "industry_laboratory"})
     assert (found.weight, found.field) == (Weight.AGAINST, "org_type")
     assert "not-for-profit organisations only" in found.text
     assert told(tier, org_type="university", commercial=False) == []
 
 
 def test_non_commercial_work_of_a_company_is_fine_where_only_the_use_is_bound() -> None:
-    assert told(terms(duo.NON_COMMERCIAL), **COMPANY) == [(duo.NON_COMMERCIAL, Weight.FITS)]
-    assert told(terms(duo.NOT_FOR_PROFIT), **COMPANY) == [(duo.NOT_FOR_PROFIT, Weight.AGAINST)]
+    assert told(terms(use_terms.NON_COMMERCIAL), **COMPANY) == [
+        (use_terms.NON_COMMERCIAL, Weight.FITS)
+    ]
+    assert told(terms(use_terms.NOT_FOR_PROFIT), **COMPANY) == [
+        (use_terms.NOT_FOR_PROFIT, Weight.AGAINST)
+    ]
 
 
 def test_a_commercial_interest_is_doubted_and_never_ruled_out() -> None:
     interested = {"org_type": "university", "commercial": True}
-    assert told(terms(duo.NON_COMMERCIAL), **interested) == [(duo.NON_COMMERCIAL, Weight.DOUBT)]
-    assert told(terms(duo.NOT_FOR_PROFIT), **interested) == []
+    assert told(terms(use_terms.NON_COMMERCIAL), **interested) == [
+        (use_terms.NON_COMMERCIAL, Weight.DOUBT)
+    ]
+    assert told(terms(use_terms.NOT_FOR_PROFIT), **interested) == []
     refused = {**interested, "noncommercial": False}
-    assert told(terms(duo.NON_COMMERCIAL), **refused) == [(duo.NON_COMMERCIAL, Weight.AGAINST)]
+    assert told(terms(use_terms.NON_COMMERCIAL), **refused) == [
+        (use_terms.NON_COMMERCIAL, Weight.AGAINST)
+    ]
 
 
 def test_a_country_that_the_licence_excludes_is_against_the_terms() -> None:
-    tier = terms(duo.GEOGRAPHY, blocked_countries="KP,SY")
-    assert told(tier, country="KP") == [(duo.GEOGRAPHY, Weight.AGAINST)]
+    tier = terms(use_terms.GEOGRAPHY, blocked_countries="KP,SY")
+    assert told(tier, country="KP") == [(use_terms.GEOGRAPHY, Weight.AGAINST)]
     assert told(tier, country="DE") == told(tier) == []
 
 
 def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answered() -> None:
-    tier = terms(duo.ETHICS_APPROVAL, duo.TIME_LIMIT, duo.NOT_FOR_PROFIT, term_days=90)
-    found = duo.precheck(tier, {"org_type": "industry_laboratory"})
+    tier = terms(
+        use_terms.ETHICS_APPROVAL, use_terms.TIME_LIMIT, use_terms.NOT_FOR_PROFIT, term_days=90
+    )
+    found = use_terms.precheck(tier, {"org_type": "industry_laboratory"})
     assert [one.weight for one in found] == [Weight.AGAINST, Weight.DUTY, Weight.DUTY]
     assert "90 days" in found[1].text
-    assert [one.weight for one in duo.precheck(tier, {})] == [Weight.DUTY, Weight.DUTY]
+    assert [one.weight for one in use_terms.precheck(tier, {})] == [Weight.DUTY, Weight.DUTY]
 
 
 @pytest.mark.parametrize("yes", [True, "yes"])
 def test_a_yes_is_read_however_it_is_kept(yes: object) -> None:
-    tier = terms(duo.NON_COMMERCIAL)
-    assert told(tier, commercial=yes) == [(duo.NON_COMMERCIAL, Weight.DOUBT)]
+    tier = terms(use_terms.NON_COMMERCIAL)
+    assert told(tier, commercial=yes) == [(use_terms.NON_COMMERCIAL, Weight.DOUBT)]
     assert told(tier, commercial="", noncommercial="") == []
 
 
@@ -108,7 +120,7 @@ def test_a_yes_is_read_however_it_is_kept(yes: object) -> None:
 
 @pytest.fixture
 def termed(gated_tier: Tier) -> Tier:
-    gated_tier.duo_codes = [GRU, duo.NOT_FOR_PROFIT_NON_COMMERCIAL]
+    gated_tier.duo_codes = [GRU, use_terms.NOT_FOR_PROFIT_NON_COMMERCIAL]
     gated_tier.save()
     return gated_tier
 
@@ -149,9 +161,11 @@ def test_the_admin_keeps_codes_in_order_and_refuses_what_contradicts(
         if name != "blocked_countries"
     }
     sent |= {"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0}
-    kept = [duo.TIME_LIMIT, duo.NON_COMMERCIAL, GRU]
+    kept = [use_terms.TIME_LIMIT, use_terms.NON_COMMERCIAL, GRU]
     assert client.post(page, {**sent, "duo_codes": kept}).status_code == 302
     termed.refresh_from_db()
-    assert termed.duo_codes == [GRU, duo.NON_COMMERCIAL, duo.TIME_LIMIT]
-    refused = client.post(page, {**sent, "duo_codes": [GRU, duo.NON_COMMERCIAL, "DUO:0000018"]})
+    assert termed.duo_codes == [GRU, use_terms.NON_COMMERCIAL, use_terms.TIME_LIMIT]
+    refused = client.post(
+        page, {**sent, "duo_codes": [GRU, use_terms.NON_COMMERCIAL, "DUO:0000018"]}
+    )
     assert "choose one of" in refused.content.decode().lower()

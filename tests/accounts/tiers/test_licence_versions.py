@@ -8,10 +8,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import tier_changes
 from accounts.background.clocks import licences
-from accounts.models import Grant, LicenceVersion, OutgoingMail, Tier
-from accounts.tiers import AccessMode
+from accounts.models import Grant, OutgoingMail
+from accounts.tiers import services
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
@@ -171,7 +172,7 @@ def put_under_another(tier: Tier, *, days_ago: float = 0, notice: int = 30) -> L
     when = NOW() - 300 * DAY
     other.versions.update(effective_at=when, notice_days=notice, announced_at=when)
     tier.licence = other
-    tier_changes.keep(tier, by=None)
+    services.keep(tier, by=None)
     Tier.objects.filter(pk=tier.pk).update(licence_since=NOW() - days_ago * DAY)
     tier.refresh_from_db()
     return other.versions.get()

@@ -9,8 +9,9 @@ from django.db.models.functions import Cast, Concat
 from accounts import emails
 from accounts.background.one_by_one import one_by_one
 from accounts.background.periodic import each
-from accounts.models import Grant, LicenceVersion, OutgoingMail
+from accounts.models import Grant, OutgoingMail
 from accounts.models.grant import GrantQuerySet
+from accounts.tiers.models import LicenceVersion
 
 #: How long before the notice ends its reminder leaves.
 REMINDER = timedelta(days=7)

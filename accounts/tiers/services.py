@@ -6,10 +6,11 @@ from django.db import transaction
 from django.utils import timezone
 from django_countries import countries
 
-from accounts.models import AuditEvent, Licence, LicenceVersion, Tier, TierChange
+from accounts.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
-from accounts.tiers import AccessMode
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.users.models import User
 
 #: Field of a tier -> what the public reads, in the order of display.

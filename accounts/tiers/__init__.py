@@ -1,0 +1,1 @@
+"""Tiers: access modes, licences and their versions, terms of use, public history."""
