@@ -8,9 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import live_grant
+from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
-from accounts.models import Application, AuditEvent, FormVersion, Grant
+from accounts.models import Application, FormVersion, Grant
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.moves import Status
 from accounts.tiers.access_modes import AccessMode

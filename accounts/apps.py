@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from accounts import append_only
+from accounts.audit import append_only
 from accounts.roles.groups import sync_role_groups
 
 

@@ -8,10 +8,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import pdf_check
+from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import InvalidValue, LimitReached, NotFound, TransitionRefused
 from accounts.extras import Extra, Kind
-from accounts.models import Application, Attachment, AttachmentContent, AuditEvent
+from accounts.models import Application, Attachment, AttachmentContent
 from accounts.moves import Status
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit

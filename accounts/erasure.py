@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from accounts import emails, retention
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
-from accounts.models import Application, AuditEvent, DataExport, Grant, HolderRecord, OutgoingMail
+from accounts.models import Application, DataExport, Grant, HolderRecord, OutgoingMail
 from accounts.moves import EDITABLE_STATES, WAITING_STATES
 from accounts.retention import GRANTS_KEPT, REMOVED
 from accounts.signals import person_erased

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.models import Application, AuditEvent
+from accounts.audit.models import AuditEvent
+from accounts.models import Application
 
 _WORDS = {
     "application.start": "You began a draft",

@@ -11,9 +11,10 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 
-from accounts import own_events
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Application, Attachment, AuditEvent, Grant, OutgoingMail
+from accounts.audit import own_events
+from accounts.audit.models import AuditEvent
+from accounts.models import Application, Attachment, Grant, OutgoingMail
 from accounts.users.models import User
 
 

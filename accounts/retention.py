@@ -8,10 +8,10 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.models import AuditEvent
 from accounts.models import (
     Application,
     Attachment,
-    AuditEvent,
     DataExport,
     HolderRecord,
     OutgoingMail,

@@ -6,10 +6,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import grant_clock, outbox, profiles
+from accounts.audit.merkle_log import copies, daily_check, heads
 from accounts.background import clocks as sweeps
 from accounts.background.periodic import queue_each, run_steps
 from accounts.models import OutgoingMail
-from accounts.sealing import copies, daily_check, heads
 
 
 @shared_task(name="accounts.deliver_mail")

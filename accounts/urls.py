@@ -3,9 +3,10 @@
 from django.urls import path
 
 from accounts.api_tokens import views
+from accounts.audit import views as audit
 from accounts.tiers import licence_views
 from accounts.tiers import views as tiers
-from accounts.views import audit, grants, privacy, transparency
+from accounts.views import grants, privacy, transparency
 from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"

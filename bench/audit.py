@@ -72,8 +72,8 @@ def make_tables() -> None:
 
 
 def append(address: str, writers: Pool) -> None:
-    from accounts.models import SealedRow
-    from accounts.sealing.sealer import Sealer, seal
+    from accounts.audit.merkle_log.sealer import Sealer, seal
+    from accounts.audit.models import SealedRow
 
     found: dict[str, list[Round]] = {"accounts_auditevent": [], "plain": [], "chained": []}
     behind = []
@@ -143,8 +143,8 @@ def _chain(connection: Any, statement: str, key: str, details: str) -> None:
 
 def check() -> None:
     """Rows that are checked a second, against rows that are only read."""
-    from accounts.sealing import logs
-    from accounts.sealing.checking import Check
+    from accounts.audit.merkle_log import logs
+    from accounts.audit.merkle_log.checking import Check
 
     rounds: tuple[list[Round], list[Round]] = ([], [])
     for _ in range(3):
@@ -172,7 +172,7 @@ def room() -> None:
     """What a row takes on the disk, with its indexes."""
     from django.db import connection
 
-    from accounts.models import AuditEvent, SealedRow
+    from accounts.audit.models import AuditEvent, SealedRow
     from weights.models import Download
 
     for model in (AuditEvent, Download, SealedRow):
@@ -188,7 +188,7 @@ def room() -> None:
 
 def gate(folder: Path, port: int) -> None:
     """A GET with its durable row, against the same without one; a sealer works beside both."""
-    from accounts.sealing.sealer import Sealer
+    from accounts.audit.merkle_log.sealer import Sealer
     from portal import processes
 
     source = install.many_files(folder / "source", FILES)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User

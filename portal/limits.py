@@ -12,8 +12,8 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from accounts import request_facts
 from accounts.api_tokens import token_format
+from accounts.audit import request_context
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import (
     API_ANONYMOUS,
@@ -58,7 +58,7 @@ class RateLimitMiddleware:
             guess = buckets.take(WRONG_TOKENS, _address(request))
             if not guess.allowed or not guess.counted:
                 return _too_many(guess)
-        elif counted and counted.unproved and not request_facts.is_proved():
+        elif counted and counted.unproved and not request_context.is_proved():
             verdict = buckets.take(counted.unproved, _address(request))
             if not verdict.allowed:
                 return _too_many(verdict)

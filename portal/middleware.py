@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts import request_facts
+from accounts.audit import request_context
 from accounts.web.error_pages import error_page
 from portal.plain_heads import REFUSED_CHARSET
 from weights.delivery.serving import problem
@@ -30,11 +30,11 @@ class SurfaceMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # an unknown host is 400 on every address, static or not
-        facts = request_facts.RequestFacts(
+        facts = request_context.RequestFacts(
             request_id=request.META.get("REQUEST_ID", ""),
-            network=request_facts.network_of(request.META.get("REMOTE_ADDR", "")),
+            network=request_context.network_of(request.META.get("REMOTE_ADDR", "")),
         )
-        with request_facts.using(facts):
+        with request_context.using(facts):
             response = _refusal(request) or _with_words(request, self.get_response(request))
         if facts.request_id and "X-Request-Id" not in response:
             response["X-Request-Id"] = facts.request_id

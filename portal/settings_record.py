@@ -17,8 +17,8 @@ from celery.signals import worker_ready
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
+from accounts.audit.models import AuditEvent
 from accounts.background.outages import in_a_line
-from accounts.models import AuditEvent
 from portal import env
 
 log = logging.getLogger(__name__)

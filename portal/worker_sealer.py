@@ -4,7 +4,7 @@ from typing import Any
 
 from celery.signals import worker_ready, worker_shutdown
 
-from accounts.sealing.sealer import Sealer
+from accounts.audit.merkle_log.sealer import Sealer
 
 _running: list[Sealer] = []
 

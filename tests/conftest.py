@@ -17,8 +17,8 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
+from accounts.audit.merkle_log import waiting
 from accounts.roles.permissions import Role
-from accounts.sealing import waiting
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from accounts import append_only
-from accounts.sealing.logs import LOGS
+from accounts.audit import append_only
+from accounts.audit.merkle_log.logs import LOGS
 from tests.services import wait_until
 
 

@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from accounts import append_only
+from accounts.audit import append_only
 
 
 class WeightsConfig(AppConfig):
@@ -13,8 +13,8 @@ class WeightsConfig(AppConfig):
     def ready(self) -> None:
         # Models are loaded only now.
         from accounts import transparency  # noqa: PLC0415
+        from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
         from accounts.evidence import hardware  # noqa: PLC0415
-        from accounts.sealing import copies, logs  # noqa: PLC0415
         from weights import head_copies, integrity_numbers, receivers, sizes, storage  # noqa: F401, PLC0415
         from weights.delivery import ledger  # noqa: PLC0415
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from accounts import request_facts
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
+from accounts.audit import request_context
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -118,14 +118,14 @@ def look_up(claim: TokenClaim, now: "datetime") -> Caller:
         return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
     if token.expires_at <= now:
         return Caller(kind="token", problem=Refusal.TOKEN_EXPIRED)
-    request_facts.note_proved()
-    token.note_use(now, request_facts.current().network)
+    request_context.note_proved()
+    token.note_use(now, request_context.current().network)
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 
 
 def note_use(token_id: int, used_before: bool, now: "datetime") -> None:
     """Remember when and from which network a token was used."""
-    network = request_facts.current().network
+    network = request_context.current().network
     if used_before:
         ApiToken.objects.note_later_use(token_id, now, network)
     else:

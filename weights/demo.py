@@ -8,7 +8,7 @@ from string import Template
 
 from django.db import transaction
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from weights import synthetic
 from weights.models import Checkpoint
 from weights.publishing import publish

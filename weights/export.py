@@ -11,10 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import personal_data
+from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.background.periodic import queue_each
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent, DataExport
+from accounts.models import DataExport
 from accounts.users.models import User
 from weights.models import CheckpointLink, Download
 

@@ -8,9 +8,9 @@ for good: nobody can see what they would let pass.
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
-from accounts.models import AuditEvent
 from accounts.users.models import User
 from weights import quarantine, reasons
 from weights.models import Blob, Inspection, InspectionOverride

@@ -3,9 +3,9 @@
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
-from accounts.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

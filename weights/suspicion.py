@@ -9,8 +9,8 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent
 from weights.errors import BlobChanged, BlobMissing
 from weights.models import Blob
 from weights.storage import BlobStorage, Stored

@@ -7,8 +7,8 @@ visible revision uses is served there as before.
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
-from accounts.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User

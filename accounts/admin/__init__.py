@@ -1,6 +1,7 @@
 """The staff's doors to people, terms, applications and the trail; one file a subject."""
 
-from accounts.admin import application, reasons, rights, trail
+from accounts.admin import application, reasons, rights
+from accounts.audit import admin as trail
 from accounts.tiers import admin as terms
 from accounts.users import admin
 

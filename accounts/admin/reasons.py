@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent, ReasonText
+from accounts.audit.models import AuditEvent
+from accounts.models import ReasonText
 from accounts.reasons import RULES
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_KEEPERS

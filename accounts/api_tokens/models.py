@@ -9,8 +9,8 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.api_tokens import token_format
+from accounts.audit.models.event import AuditEvent
 from accounts.errors import InvalidValue
-from accounts.models.audit import AuditEvent
 
 if TYPE_CHECKING:
     from accounts.users.models import User

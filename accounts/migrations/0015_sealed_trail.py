@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from accounts import append_only
+from accounts.audit import append_only
 
 
 def protect(apps, schema_editor):

@@ -1,12 +1,13 @@
 """The records of who may have what; one file a record."""
 
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.models.event import AuditEvent
+from accounts.audit.models.key import CompromisedAuditKey
+from accounts.audit.models.seals import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
 from accounts.models.application import Application, ApplicationSnapshot
 from accounts.models.attachment import Attachment, AttachmentContent
-from accounts.models.audit import AuditEvent
-from accounts.models.audit_key import CompromisedAuditKey
 from accounts.models.decision import Decision
 from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
@@ -15,7 +16,6 @@ from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.profile_look import ProfileLook
 from accounts.models.reason_text import ReasonText
 from accounts.models.remark import Conflict, Consultation, Remark
-from accounts.models.sealing import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.roles.models import RoleAssignment
 from accounts.tiers.models.licence import Licence, LicenceVersion
 from accounts.tiers.models.tier import Tier

@@ -10,8 +10,8 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import emails, receipts
+from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
-from accounts.models.audit import AuditEvent
 from accounts.reasons import RULES
 from accounts.receipts import Receipt
 from accounts.roles.active_staff import acts_as_staff

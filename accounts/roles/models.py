@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 
-from accounts.models.audit import AuditEvent
+from accounts.audit.models.event import AuditEvent
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.permissions import Role
 

@@ -13,7 +13,7 @@ from accounts.admin_pages.guarded_save import SavedByTheirOwner
 from accounts.admin_pages.raised_gate import ConfirmRaise
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.applications.forms_admin import AsksQuestions
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.roles.tier_scoped_admin import OfOwnTiers, covers

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_countries import countries
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode

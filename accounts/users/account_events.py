@@ -18,9 +18,9 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import bounded_events
-from accounts.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_OF_NOBODY
-from accounts.models import AuditEvent
+from accounts.audit import bounded_events
+from accounts.audit.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_OF_NOBODY
+from accounts.audit.models import AuditEvent
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 

@@ -18,8 +18,9 @@ from django.template.response import TemplateResponse
 from accounts import erasure
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
-from accounts.models import AuditEvent, HolderRecord
+from accounts.models import HolderRecord
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, may_hold_for

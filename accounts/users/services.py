@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from portal import install_lock
 from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
 from portal.backup.bars import Bar

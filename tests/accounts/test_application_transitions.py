@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import (
     AlreadyHeld,
     InvalidValue,
@@ -14,7 +15,7 @@ from accounts.errors import (
     NotAllowed,
     TransitionRefused,
 )
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.models import Application, Grant, OutgoingMail
 from accounts.moves import Status
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

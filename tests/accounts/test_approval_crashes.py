@@ -3,8 +3,9 @@
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.models import Application, Grant, OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

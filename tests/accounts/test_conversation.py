@@ -2,8 +2,9 @@
 
 import pytest
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import Application, AuditEvent, OutgoingMail
+from accounts.models import Application, OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

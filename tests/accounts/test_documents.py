@@ -8,8 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts import documents
+from accounts.audit.models import AuditEvent
 from accounts.errors import LimitReached
-from accounts.models import Application, Attachment, AttachmentContent, AuditEvent, Question
+from accounts.models import Application, Attachment, AttachmentContent, Question
 from accounts.moves import Status
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

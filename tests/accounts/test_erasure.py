@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from accounts import erasure
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.models import (
     Application,
     Attachment,
     AttachmentContent,
-    AuditEvent,
     Decision,
     Grant,
     HolderRecord,

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from accounts import break_glass, grant_clock
+from accounts.audit.models import AuditEvent
 from accounts.erasure import erase
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.models import Application, Grant, OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

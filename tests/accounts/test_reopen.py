@@ -7,9 +7,10 @@ from django.db import IntegrityError, transaction
 
 from accounts import emails
 from accounts.access import tiers_open_to
+from accounts.audit.models import AuditEvent
 from accounts.erasure import erase
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.models import Application, Grant, OutgoingMail
 from accounts.moves import Status
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode

@@ -7,12 +7,12 @@ import time_machine
 from django.utils import timezone
 
 from accounts import retention
+from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.models import (
     Application,
     Attachment,
     AttachmentContent,
-    AuditEvent,
     DataExport,
     HolderRecord,
     OutgoingMail,

@@ -10,8 +10,9 @@ import pytest
 import time_machine
 from django.db import transaction
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
-from accounts.models import Application, AuditEvent, Decision, Grant, OutgoingMail
+from accounts.models import Application, Decision, Grant, OutgoingMail
 from accounts.moves import MOVES, OPEN_STATES, Status
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -15,12 +15,12 @@ from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.merkle_log import heads, sealer
 from accounts.roles.permissions import Role
-from accounts.sealing import heads, sealer
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from tests.accounts.sealing import keys
+from tests.accounts.audit.merkle_log import keys
 from tests.live import Portal
 from weights import catalogue
 from weights.models import Blob, Checkpoint, CheckpointLink, Download

@@ -48,8 +48,9 @@ def _left() -> dict[str, int]:
     `visibility_timeout` has passed and another worker gets them. That does no harm: the sweeps
     have sent the same ids anew long before, and a task whose row is not due does nothing.
     """
-    from accounts.models import Grant, OutgoingMail, SealBatch
-    from accounts.sealing import waiting
+    from accounts.audit.merkle_log import waiting
+    from accounts.audit.models import SealBatch
+    from accounts.models import Grant, OutgoingMail
     from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
 
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
@@ -96,7 +97,8 @@ def tell_everything() -> None:
 
 
 def _applications() -> list[dict[str, Any]]:
-    from accounts.models import Application, AuditEvent, Grant
+    from accounts.audit.models import AuditEvent
+    from accounts.models import Application, Grant
 
     return [
         {

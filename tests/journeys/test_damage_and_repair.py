@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from accounts.models import AuditEvent, OutgoingMail
+from accounts.audit.models import AuditEvent
+from accounts.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories, s3

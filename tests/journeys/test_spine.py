@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.models import Application, AuditEvent, OutgoingMail
+from accounts.audit.models import AuditEvent
+from accounts.models import Application, OutgoingMail
 from accounts.questions import STEPS
 from accounts.roles.permissions import Role
 from tests import factories

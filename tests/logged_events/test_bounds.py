@@ -5,7 +5,7 @@ import json
 import pytest
 
 from accounts.api_tokens import token_format
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.rate_limits.buckets import Limit
 from accounts.users import account_events
 from tests.logged_events.world import World

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from tests import factories
 from tests.logged_events import causes
 from tests.logged_events.world import NEW, NOTE, Cause, World

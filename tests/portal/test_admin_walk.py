@@ -19,7 +19,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Application, AuditEvent, Grant, HolderRecord, OutgoingMail, ReasonText
+from accounts.audit.models import AuditEvent
+from accounts.models import Application, Grant, HolderRecord, OutgoingMail, ReasonText
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange

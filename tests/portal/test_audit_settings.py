@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import embedded, env
-from tests.accounts.sealing import keys
+from tests.accounts.audit.merkle_log import keys
 
 pytestmark = pytest.mark.one_database
 

@@ -15,11 +15,11 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.sealing import sealer
+from accounts.audit.merkle_log import sealer
 from portal.backup import layout, postgres
 from portal.errors import BackupError
 from tests import factories, live, s3, services, trail
-from tests.accounts.sealing import rows
+from tests.accounts.audit.merkle_log import rows
 from tests.services import wait_until
 from weights.models import Blob, PublishedManifest, Revision
 

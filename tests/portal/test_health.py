@@ -12,10 +12,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from accounts.audit.merkle_log import copies, heads, sealer
+from accounts.audit.models import AuditEvent
 from accounts.background.models import Heartbeat
-from accounts.models import Application, AuditEvent, OutgoingMail
+from accounts.models import Application, OutgoingMail
 from accounts.roles.permissions import Role
-from accounts.sealing import copies, heads, sealer
 from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit
 from accounts.tasks import sweep as mail_sweep
 from accounts.tiers.models import Tier
@@ -23,7 +24,7 @@ from accounts.users.models import User
 from portal import health
 from portal.child_troubles import Notes, Trouble
 from tests import factories
-from tests.accounts.sealing import keys
+from tests.accounts.audit.merkle_log import keys
 from weights.models import Blob, Recall, StoreSurvey
 from weights.tasks import sweep as weights_sweep
 from weights.tasks import take_scrub_turn, tidy

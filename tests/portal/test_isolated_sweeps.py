@@ -12,10 +12,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import tasks as accounts_tasks
+from accounts.audit.merkle_log import sealer
 from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.models import Attachment, DataExport, Grant, OutgoingMail
-from accounts.sealing import sealer
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health
@@ -43,7 +43,10 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
     ),
     "heads": (
         accounts_tasks.sign_head,
-        {"copies": "accounts.sealing.copies.sweep", "head": "accounts.sealing.heads.sweep"},
+        {
+            "copies": "accounts.audit.merkle_log.copies.sweep",
+            "head": "accounts.audit.merkle_log.heads.sweep",
+        },
     ),
     "profiles": (accounts_tasks.look_at_profiles, {"profiles": "accounts.profiles.sweep"}),
     "scrub": (

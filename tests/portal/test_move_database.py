@@ -19,15 +19,15 @@ from django.utils import timezone
 from psycopg import sql
 from pytest_django import Settings
 
-from accounts.models import AuditEvent
-from accounts.sealing import heads, sealer
+from accounts.audit.merkle_log import heads, sealer
+from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.backup import checks, postgres
 from portal.database_move import rows as moved_rows
 from portal.database_move import targets
 from tests import factories, live, trail
-from tests.accounts.sealing import keys, rows
+from tests.accounts.audit.merkle_log import keys, rows
 from weights.models import Revision
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]

@@ -18,15 +18,15 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import AuditEvent
-from accounts.sealing import sealer
+from accounts.audit.merkle_log import sealer
+from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import embedded, settings_record
 from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
 from portal.errors import BackupError
 from tests import factories, s3
-from tests.accounts.sealing import rows
+from tests.accounts.audit.merkle_log import rows
 from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
 from weights import catalogue, moving, progress, scrub
 from weights.manifests import proving

@@ -8,9 +8,9 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from portal import settings_record
-from tests.accounts.sealing import keys
+from tests.accounts.audit.merkle_log import keys
 from tests.hurry import at_once
 
 pytestmark = pytest.mark.django_db

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts.models import AuditEvent
-from accounts.sealing.checking import Check
+from accounts.audit.merkle_log.checking import Check
+from accounts.audit.models import AuditEvent
 from portal import settings_record
-from tests.accounts.sealing import rows
+from tests.accounts.audit.merkle_log import rows
 from tests.live import Portal
 from tests.services import wait_until
 

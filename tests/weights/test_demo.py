@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from weights import catalogue, demo
 from weights.models import Blob, Checkpoint, Revision
 from weights.synthetic.metaseq import shard_names

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Attachment, AttachmentContent, AuditEvent, DataExport
+from accounts.audit.models import AuditEvent
+from accounts.models import Attachment, AttachmentContent, DataExport
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

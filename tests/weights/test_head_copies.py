@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import HeadCopy
-from accounts.sealing import copies, heads, sealer
+from accounts.audit.merkle_log import copies, heads, sealer
+from accounts.audit.models import HeadCopy
 from tests import factories, s3
-from tests.accounts.sealing import keys, rows
+from tests.accounts.audit.merkle_log import keys, rows
 from weights.storage import store_at
 from weights.storage.s3 import S3Storage
 

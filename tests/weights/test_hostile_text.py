@@ -20,7 +20,8 @@ from pytest_django import Settings
 
 from accounts import emails, outbox
 from accounts.api_tokens.models import ApiToken
-from accounts.models import AuditEvent, OutgoingMail
+from accounts.audit.models import AuditEvent
+from accounts.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web import sanitize

@@ -6,8 +6,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories

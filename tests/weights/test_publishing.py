@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from tests import factories
 from weights import publishing, sources, suspicion, verification

@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories

@@ -13,7 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import erasure
-from accounts.models import AuditEvent, OutgoingMail
+from accounts.audit.models import AuditEvent
+from accounts.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -10,8 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import AuditEvent, Grant, OutgoingMail
+from accounts.models import Grant, OutgoingMail
 from accounts.rate_limits.buckets import REPORTS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

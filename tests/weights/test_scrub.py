@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from tests import factories, s3
 from tests.crashes import each_crash
 from tests.damage import flip_unseen

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from tests import factories
 from weights import publishing, suspicion, verification
 from weights.models import Blob, FileFacts, Recall

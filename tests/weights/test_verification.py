@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from tests import factories
 from weights import publishing, read_ahead, verification
 from weights.errors import StorageUnavailable

@@ -10,8 +10,8 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed
-from accounts.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

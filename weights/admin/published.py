@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin_pages.guarded_save import SavedByTheirOwner
 from accounts.admin_pages.raised_gate import ConfirmRaise
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, own_tiers
 from accounts.tiers import services
 from accounts.tiers.models import Tier

@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.models import AuditEvent, OutgoingMail
+from accounts.audit.models import AuditEvent
+from accounts.models import OutgoingMail
 from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines

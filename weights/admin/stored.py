@@ -4,7 +4,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.web.current_user import signed_in
 from weights import verification
 from weights.admin.by_hand import LiftForm, QuarantineForm, act

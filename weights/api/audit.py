@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from ninja import Query, Router
 
-from accounts.models import SignedHead
-from accounts.sealing import heads, logs, own_proofs, proofs
+from accounts.audit.merkle_log import heads, logs, own_proofs, proofs
+from accounts.audit.models import SignedHead
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, person

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from ninja import Router, Schema
 
 from accounts import transparency
-from accounts.sealing import heads
+from accounts.audit.merkle_log import heads
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.problems import Refused, problem

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from accounts import request_facts
-from accounts.models import AuditEvent, Grant
+from accounts.audit import request_context
+from accounts.audit.models import AuditEvent
+from accounts.models import Grant
 from accounts.web.sanitize import is_storable
 from weights import gate, signing
 from weights.caller import Caller, Refusal
@@ -104,7 +105,7 @@ def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) 
     query = signing.parse_file_query(raw_query)
     claim = signing.FileClaim(*_signed_facts(repo_id, sha, path), query.grant, query.expires)
     signing.check_file(claim, query, settings.LINK_KEYS)
-    request_facts.note_proved()
+    request_context.note_proved()
     expired = Refusal.LINK_EXPIRED if query.expires <= now.timestamp() else None
     name = f"{query.key_id}:{query.signature[:8]}"
     if query.grant == "open":

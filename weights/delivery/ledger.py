@@ -5,13 +5,13 @@ from typing import Any
 
 from django.db import models
 
-from accounts import append_only, request_facts
-from accounts.models import AuditEvent
+from accounts.audit import append_only, request_context
+from accounts.audit.merkle_log.canonical import moment
+from accounts.audit.merkle_log.logs import Log, Row
+from accounts.audit.models import AuditEvent
 from accounts.rate_limits import buckets, tallies
 from accounts.rate_limits.buckets import Limit
 from accounts.retention import NETWORKS_KEPT
-from accounts.sealing.canonical import moment
-from accounts.sealing.logs import Log, Row
 from accounts.users.models import User
 from accounts.web import sanitize
 from weights.caller import Caller
@@ -117,7 +117,7 @@ def forget_networks(now: datetime) -> int:
 
 
 def _write(caller: Caller, **facts: object) -> None:
-    request = request_facts.current()
+    request = request_context.current()
     Download.objects.create(
         user_id=caller.user.pk if caller.user else None,
         credential_kind=caller.kind,

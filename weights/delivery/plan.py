@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from weights import gate
 from weights.caller import Caller, Refusal
 from weights.delivery import links

@@ -19,8 +19,8 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 
-from accounts import request_facts
 from accounts.api_tokens.models import ApiToken
+from accounts.audit import request_context
 from accounts.models import Grant
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
@@ -86,7 +86,7 @@ def _known(caller: Caller | TokenClaim, found: "_Row", now: datetime) -> Caller:
         return _INVALID
     if _utc(found.token_ends) <= now:
         return _EXPIRED
-    request_facts.note_proved()
+    request_context.note_proved()
     if found.token_used is None or _utc(found.token_used) <= now - timedelta(minutes=1):
         note_use(found.token_id, found.token_used is not None, now)
     user = _loaded(User, id=found.user_id)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from weights.errors import KeyRefused
 from weights.manifests import openssf
 from weights.models import ManifestKey

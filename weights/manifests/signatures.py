@@ -10,8 +10,8 @@ import logging
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.audit.models import AuditEvent
 from accounts.background.periodic import queue_each
-from accounts.models import AuditEvent
 from accounts.web.sanitize import is_storable
 from weights.errors import WeightsError
 from weights.manifests import keys, listing, openssf

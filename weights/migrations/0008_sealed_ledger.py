@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from accounts import append_only
+from accounts.audit import append_only
 from weights.delivery.ledger import PROTECTED
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent
 from accounts.users.models import User
 from weights.models import Blob, Recall, Revision
 

@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent
 from weights.models import Blob, File, Recall, Ref, Revision
 from weights.recalls import affected
 from weights.recalls.opening import TASK

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import outbox
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from weights.models import Checkpoint, Report
 from weights.reports.desk import triagers_of
 

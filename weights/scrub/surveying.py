@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from weights import suspicion
 from weights.errors import StorageUnavailable
 from weights.models import Blob, StoreFinding, StoreSurvey

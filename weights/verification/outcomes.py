@@ -6,8 +6,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent
 from weights import recalls
 from weights.models import Blob, File, HashProgress, Inspection, Revision, VerificationRun
 from weights.verification import inspecting

@@ -4,9 +4,9 @@ from django.db import models, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background.periodic import each
 from accounts.background.queueing import queue_after_commit
-from accounts.models import AuditEvent
 from weights import contents, recalls, refs
 from weights.models import Blob, Checkpoint, Revision
 from weights.verification import inspecting

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.models import AuditEvent, DataExport
+from accounts.audit.models import AuditEvent
+from accounts.models import DataExport
 from accounts.web.current_user import signed_in
 from weights import export
 

@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.sealing import keys as audit_keys
+from accounts.audit.merkle_log import keys as audit_keys
 from weights.models import Checkpoint, ManifestKey, ManifestSignature, Revision
 from weights.recipes import check_recipe
 

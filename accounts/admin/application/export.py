@@ -7,7 +7,7 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from accounts import queue
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts import evidence, working_days
 from accounts.admin.application import preview
+from accounts.audit.models import AuditEvent
 from accounts.checklist import QUESTIONS
 from accounts.decision_forms import (
     CHECK,
@@ -27,14 +28,7 @@ from accounts.decision_forms import (
     SettleForm,
 )
 from accounts.extras import Extra
-from accounts.models import (
-    Application,
-    ApplicationSnapshot,
-    Attachment,
-    AuditEvent,
-    OutgoingMail,
-    Remark,
-)
+from accounts.models import Application, ApplicationSnapshot, Attachment, OutgoingMail, Remark
 from accounts.moves import MOVES, Actor, Status
 from accounts.questions import readable
 from accounts.roles.models import RoleAssignment

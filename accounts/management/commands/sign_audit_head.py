@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.models import HeadCopy
-from accounts.sealing import copies, heads, sealer
+from accounts.audit.merkle_log import copies, heads, sealer
+from accounts.audit.models import HeadCopy
 
 
 class Command(BaseCommand):

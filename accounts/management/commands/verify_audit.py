@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import SignedHead
-from accounts.sealing import keys, notes
-from accounts.sealing.checking import Check, TrailAltered
-from accounts.sealing.notes import Note, NoteRefused, Verifier
+from accounts.audit.merkle_log import keys, notes
+from accounts.audit.merkle_log.checking import Check, TrailAltered
+from accounts.audit.merkle_log.notes import Note, NoteRefused, Verifier
+from accounts.audit.models import SignedHead
 
 
 class Command(BaseCommand):

@@ -8,11 +8,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import emails, working_days
+from accounts.audit.models.event import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
 from accounts.models.application.eligibility import refuse_to_apply, seconds_until
 from accounts.models.application.record import ApplicationRecord, Kind, transition
-from accounts.models.audit import AuditEvent
 from accounts.models.form import FormVersion
 from accounts.moves import EDITABLE_STATES, Status
 

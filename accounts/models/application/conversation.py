@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from accounts import emails, outbox, working_days
+from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.models.application.record import transition
 from accounts.models.application.reviewer import ReviewerMoves
-from accounts.models.audit import AuditEvent
 from accounts.moves import Actor
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import emails, working_days
+from accounts.audit.models.event import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
 from accounts.models.application.eligibility import refuse_to_apply
-from accounts.models.audit import AuditEvent
 from accounts.models.form import FormVersion
 from accounts.models.grant import Grant
 from accounts.moves import MOVES, OPEN_STATES, WAITING_STATES, Status

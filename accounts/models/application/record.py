@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from accounts.audit.models.event import AuditEvent
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.models.application.queryset import ApplicationQuerySet
-from accounts.models.audit import AuditEvent
 from accounts.moves import (
     EDITABLE_STATES,
     MOVES,

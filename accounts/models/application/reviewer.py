@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import emails, working_days
+from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.models.application.record import UNCLAIMED, ApplicationRecord, Kind, transition
-from accounts.models.audit import AuditEvent
 from accounts.models.decision import Decision
 from accounts.models.grant import Grant
 from accounts.moves import Actor, Status

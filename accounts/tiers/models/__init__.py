@@ -1,7 +1,7 @@
 """The records of tiers."""
 
+from accounts.tiers.models.licence import Licence, LicenceVersion
 from accounts.tiers.models.tier import Tier
 from accounts.tiers.models.tier_change import TierChange
-from accounts.tiers.models.licence import Licence, LicenceVersion
 
 __all__ = ["Licence", "LicenceVersion", "Tier", "TierChange"]

@@ -11,9 +11,10 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import documents
+from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError, NotFound
 from accounts.filling import Filling
-from accounts.models import Application, Attachment, AuditEvent
+from accounts.models import Application, Attachment
 from accounts.views.applications.common import address_of, own, sentence
 from accounts.web.current_user import signed_in
 from accounts.web.uploads import FRAME, OneDocument

@@ -6,7 +6,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
 
-from accounts import request_facts
+from accounts.audit import request_context
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 
@@ -31,7 +31,7 @@ def _put_by(request: HttpRequest) -> None:
     sent = request.POST.copy()
     sent.pop("csrfmiddlewaretoken", None)
     text = sent.urlencode()
-    network = request_facts.current().network
+    network = request_context.current().network
     if len(text) <= _MOST and buckets.take(_STRANGERS, network).allowed:
         request.session[_KEY] = json.dumps([request.path, text])
 

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.applications import may_adopt
+from accounts.audit.models import AuditEvent
 from accounts.forms.hardware import HardwareField
-from accounts.models import Application, AuditEvent, FormVersion, Question
+from accounts.models import Application, FormVersion, Question
 from accounts.ready_made import READY_MADE
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -5,7 +5,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import emails
-from accounts.models import AuditEvent, ReasonText
+from accounts.audit.models import AuditEvent
+from accounts.models import ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -5,8 +5,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 
+from accounts.audit.models import AuditEvent
 from accounts.forms.application import ApplicationForm
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.models import Application, Grant, OutgoingMail
 from accounts.questions import LABELS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -3,7 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts.models import AuditEvent, Grant
+from accounts.audit.models import AuditEvent
+from accounts.models import Grant
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User

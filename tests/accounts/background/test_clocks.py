@@ -7,10 +7,11 @@ import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.audit.models import AuditEvent
 from accounts.background import clocks as sweeps
 from accounts.background.clocks import claims
 from accounts.background.models import Heartbeat
-from accounts.models import Application, Attachment, AuditEvent, OutgoingMail
+from accounts.models import Application, Attachment, OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks
 from accounts.tiers.models import Tier

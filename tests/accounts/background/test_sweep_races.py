@@ -12,9 +12,10 @@ import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.background.clocks import claims, silence
-from accounts.models import Application, AuditEvent, Grant, OutgoingMail
+from accounts.models import Application, Grant, OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

@@ -12,8 +12,9 @@ from accounts import break_glass
 from accounts.access import tiers_open_to
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import AuditEvent, Grant, OutgoingMail
+from accounts.models import Grant, OutgoingMail
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

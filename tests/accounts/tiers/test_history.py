@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.ready_made import READY_MADE
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role

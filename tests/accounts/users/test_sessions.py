@@ -8,7 +8,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import AuditEvent, OutgoingMail
+from accounts.audit.models import AuditEvent
+from accounts.models import OutgoingMail
 from accounts.users.models import User
 from tests import factories
 

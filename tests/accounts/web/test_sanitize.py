@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.api_tokens import token_format
-from accounts.models import AuditEvent
-from accounts.sealing.canonical import canonical
+from accounts.audit.merkle_log.canonical import canonical
+from accounts.audit.models import AuditEvent
 from accounts.web import sanitize
 
 pytestmark = pytest.mark.one_database

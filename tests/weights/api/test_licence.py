@@ -4,7 +4,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.access import tiers_open_to
-from accounts.models import AuditEvent, Grant
+from accounts.audit.models import AuditEvent
+from accounts.models import Grant
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User

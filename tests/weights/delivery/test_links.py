@@ -11,7 +11,8 @@ from django.core.management import CommandError
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEvent, OutgoingMail
+from accounts.audit.models import AuditEvent
+from accounts.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.byte_sizes import in_words

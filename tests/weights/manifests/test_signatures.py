@@ -13,7 +13,7 @@ from django.core.management import CommandError
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import AuditEvent
+from accounts.audit.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from tests import factories, hurry

@@ -6,7 +6,7 @@ from typing import Any
 from ninja import Schema
 from pydantic import Field
 
-from accounts.models import SignedHead
+from accounts.audit.models import SignedHead
 from weights.api.schemas.common import address
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.audit.merkle_log import keys as audit_keys
 from accounts.errors import InvalidValue
-from accounts.sealing import keys as audit_keys
 from weights.errors import KeyRefused
 from weights.manifests import keys
 

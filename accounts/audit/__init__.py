@@ -1,0 +1,1 @@
+"""The audit trail: events, request context, append-only triggers, public pages."""

@@ -1,0 +1,134 @@
+"""The append-only trail of what was done, by whom, to what."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import models
+from django.db.models.functions import Coalesce
+
+from accounts.audit import request_context
+from accounts.web import sanitize
+
+if TYPE_CHECKING:
+    from accounts.users.models import User
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def about(self, target: models.Model) -> "AuditEventQuerySet":
+        """The events of one record, oldest first."""
+        kind, key = _name(target)
+        return self.filter(object_kind=kind, object_id=key).order_by("pk")
+
+    def forget_networks(self, before: datetime) -> int:
+        """Blank the networks of events older than `before`: the one change a row may see.
+
+        The seal of a row leaves its network out (docs/decisions/0006).
+        """
+        old = self.filter(at__lt=before).exclude(network="")
+        return models.QuerySet.update(old, network="")
+
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("audit events are append-only")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("audit events are append-only")
+
+
+class AuditEventManager(models.Manager["AuditEvent"]):
+    def about(self, target: models.Model) -> AuditEventQuerySet:
+        return self.get_queryset().about(target)
+
+    def forget_networks(self, before: datetime) -> int:
+        return self.get_queryset().forget_networks(before)
+
+    def update(self, **kwargs: Any) -> int:
+        return self.get_queryset().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        return self.get_queryset().delete()
+
+    def get_queryset(self) -> AuditEventQuerySet:
+        """Each event with `actor_name`: what its actor is called now, empty for nobody."""
+        people = get_user_model().objects.filter(public_id=models.OuterRef("actor_id"))
+        name = models.Subquery(people.values("username")[:1])
+        named = {"actor_name": Coalesce(name, models.Value(""))}
+        return AuditEventQuerySet(self.model, using=self._db).annotate(**named)
+
+
+class AuditEvent(models.Model):
+    """One row, written in the transaction of the change that it describes.
+
+    `action` reads `subject.verb`; `actor_id` is the person's random public id, which stays
+    when the account is erased. Never holds secrets, whole links or answers of a form, nor
+    what a person is called: names are looked up when the row is shown, so that erasing one
+    changes no row (docs/decisions/0006).
+    """
+
+    if TYPE_CHECKING:
+        actor_name: str
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    actor_id = models.UUIDField(null=True)
+    credential_kind = models.CharField(max_length=20, blank=True)
+    credential_id = models.CharField(max_length=64, blank=True)
+    action = models.CharField(max_length=60, db_index=True)
+    object_kind = models.CharField(max_length=60, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    result = models.CharField(max_length=40, default="ok")
+    details = models.JSONField(default=dict, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    network = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEventManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["object_kind", "object_id"], name="audit_by_object")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("audit events are append-only")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("audit events are append-only")
+
+    @classmethod
+    def record(
+        cls,
+        action: str,
+        *,
+        actor: "User | None" = None,
+        target: models.Model | None = None,
+        credential: tuple[str, str] = ("", ""),
+        result: str = "ok",
+        details: dict[str, Any] | None = None,
+    ) -> "AuditEvent":
+        """Append one event; `credential` is its kind and id.
+
+        Texts are kept in one line and without secrets, whoever wrote them.
+        """
+        kind, key = _name(target) if target is not None else ("", "")
+        facts = request_context.current()
+        event = cls.objects.create(
+            action=action,
+            actor_id=actor.public_id if actor else None,
+            credential_kind=credential[0],
+            credential_id=sanitize.log_line(credential[1])[:64],
+            object_kind=kind,
+            object_id=key,
+            result=result,
+            details=sanitize.log_value(details or {}),
+            request_id=sanitize.log_line(facts.request_id)[:64],
+            network=facts.network,
+        )
+        event.actor_name = actor.username if actor else ""
+        return event
+
+
+def _name(target: models.Model) -> tuple[str, str]:
+    """A record's kind and public key: its `public_id` where it has one, else its primary key."""
+    return target._meta.model_name or "", str(getattr(target, "public_id", target.pk))

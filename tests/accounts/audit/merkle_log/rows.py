@@ -1,0 +1,26 @@
+"""Rows of trail and ledger to seal, and what is known of those that were."""
+
+from accounts.audit.merkle_log.logs import LOGS
+from accounts.audit.models import AuditEvent, SealedRow
+from weights.models import Download
+
+
+def event(number: int = 0) -> AuditEvent:
+    return AuditEvent.record("thing.done", details={"number": number})
+
+
+def download() -> Download:
+    return Download.objects.create(
+        credential_kind="token", repo_id="acme/weights", path="a.bin", outcome="served"
+    )
+
+
+def all_rows() -> list[tuple[int, int]]:
+    """(log, id) of every row there is."""
+    return sorted(
+        (log.number, key) for log in LOGS for key in log.rows.values_list("pk", flat=True)
+    )
+
+
+def sealed() -> list[tuple[int, int]]:
+    return sorted(SealedRow.objects.values_list("log", "row_id"))

@@ -1,0 +1,71 @@
+"""The bytes that are hashed are those of RFC 8785, whatever a row holds."""
+
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.audit.merkle_log import logs
+from accounts.audit.merkle_log.canonical import canonical, moment
+
+pytestmark = pytest.mark.one_database
+
+SAFE = 2**53 - 1
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-SAFE, SAFE)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_it_writes_what_the_reference_writes(value: Any) -> None:
+    assert canonical(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53 + 1, [2**60]])
+def test_what_programs_cannot_exchange_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"not representable|exceed|domain|safe"):
+        canonical(value)
+
+
+def test_a_moment_always_has_its_microseconds() -> None:
+    assert moment(datetime(2026, 11, 25, 9, 30, tzinfo=UTC)) == "2026-11-25T09:30:00.000000Z"
+
+
+def test_the_form_of_an_event_is_the_documented_one() -> None:
+    """Changing it would leave every proof that was handed out without a way to check it."""
+    actor = UUID(int=7)
+    row = (
+        *(12, datetime(2026, 11, 25, 9, 30, 0, 5, tzinfo=UTC), "grant.given", "grant", "g", "ok"),
+        *(actor, "token", "t", {"b": 1, "a": "é\n"}, "r"),
+    )
+    withheld = (
+        '{"actor_id":"00000000-0000-0000-0000-000000000007","credential_id":"t",'
+        '"credential_kind":"token","details":{"a":"é\\n","b":1},"request_id":"r"}'
+    )
+    assert canonical(logs.event_withheld(row)).decode() == withheld
+    told = json.loads(logs.EVENTS.leaf(row))
+    assert told.pop("withheld") == sha256(withheld.encode()).hexdigest()
+    assert told == {
+        "action": "grant.given",
+        "at": "2026-11-25T09:30:00.000005Z",
+        "id": 12,
+        "log": "event",
+        "object_id": "g",
+        "object_kind": "grant",
+        "result": "ok",
+    }
