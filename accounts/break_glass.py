@@ -2,9 +2,9 @@
 
 from django.db import transaction
 
-from accounts import emails
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
+from accounts.mail import messages
 from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -44,7 +44,7 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
         by=by,
         reason=reason,
     )
-    emails.access_given(grant)
+    messages.access_given(grant)
     return grant
 
 

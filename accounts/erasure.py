@@ -14,11 +14,13 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import emails, retention
+from accounts import retention
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
-from accounts.models import Application, DataExport, Grant, HolderRecord, OutgoingMail
+from accounts.mail import messages
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, DataExport, Grant, HolderRecord
 from accounts.moves import EDITABLE_STATES, WAITING_STATES
 from accounts.retention import GRANTS_KEPT, REMOVED
 from accounts.signals import person_erased
@@ -52,7 +54,7 @@ def erase(person: User, *, by: User) -> None:
     _forget_credentials(person)
     _pseudonymise(person)
     AuditEvent.record("account.erased", actor=by, target=person)
-    emails.account_erased(person, address)
+    messages.account_erased(person, address)
 
 
 def _keep_what_the_licence_asks(person: User) -> None:

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.history import Event, events_of
-from accounts.models import Application, Decision, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Decision
 from accounts.moves import Status
 
 #: Mails to the applicant about one application, as the timeline names them.

@@ -14,7 +14,8 @@ from allauth.usersessions.models import UserSession
 from accounts.api_tokens.models import ApiToken
 from accounts.audit import own_events
 from accounts.audit.models import AuditEvent
-from accounts.models import Application, Attachment, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Attachment, Grant
 from accounts.users.models import User
 
 

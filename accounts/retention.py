@@ -9,14 +9,8 @@ from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
-from accounts.models import (
-    Application,
-    Attachment,
-    DataExport,
-    HolderRecord,
-    OutgoingMail,
-    ProfileLook,
-)
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Attachment, DataExport, HolderRecord, ProfileLook
 from accounts.moves import TERMINAL_STATES, Status
 
 ANSWERS_KEPT = timedelta(days=365)

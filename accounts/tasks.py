@@ -5,11 +5,12 @@ from functools import partial
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import grant_clock, outbox, profiles
+from accounts import grant_clock, profiles
 from accounts.audit.merkle_log import copies, daily_check, heads
 from accounts.background import clocks as sweeps
 from accounts.background.periodic import queue_each, run_steps
-from accounts.models import OutgoingMail
+from accounts.mail import outbox
+from accounts.mail.models import OutgoingMail
 
 
 @shared_task(name="accounts.deliver_mail")

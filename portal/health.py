@@ -22,7 +22,8 @@ from accounts.audit.merkle_log import waiting as waiting_rows
 from accounts.audit.models import HeadCopy, SealBatch
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.background.outages import BROKER_AWAY
-from accounts.models import Application, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application
 from portal import child_troubles
 from portal.checks import NOT_VERSIONED
 from weights import scrub

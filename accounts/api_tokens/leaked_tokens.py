@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from accounts import emails
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
+from accounts.mail import messages
 
 
 def revoke(found: Iterable[str]) -> int:
@@ -23,5 +23,5 @@ def revoke(found: Iterable[str]) -> int:
 def _revoke(token: ApiToken) -> bool:
     revoked = token.revoke(by=None, cause="leaked")
     if revoked:
-        emails.token_leaked(token)
+        messages.token_leaked(token)
     return revoked

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.roles.tier_scoped_admin import OfAllTiers, may_hold_for
 from accounts.users.models import User
 from accounts.web.current_user import signed_in

@@ -6,12 +6,12 @@ from accounts.audit.models.key import CompromisedAuditKey
 from accounts.audit.models.seals import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
+from accounts.mail.models import OutgoingMail
 from accounts.models.application import Application, ApplicationSnapshot
 from accounts.models.attachment import Attachment, AttachmentContent
 from accounts.models.decision import Decision
 from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
-from accounts.models.mail import OutgoingMail
 from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.profile_look import ProfileLook
 from accounts.models.reason_text import ReasonText

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts import emails, receipts
+from accounts import receipts
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.mail import messages
 from accounts.reasons import RULES
 from accounts.receipts import Receipt
 from accounts.roles.active_staff import acts_as_staff
@@ -246,7 +247,7 @@ class Grant(models.Model):
         until_said = until.isoformat() if until else None
         details = {"reason": reason, "code": code, "until": until_said, **receipt.counts}
         event = self._note("grant.suspended", by, details)
-        emails.access_suspended(self, event, receipt)
+        messages.access_suspended(self, event, receipt)
         return receipt
 
     @transaction.atomic
@@ -292,7 +293,7 @@ class Grant(models.Model):
         receipt = receipts.of(self, now)
         event = self._note("grant.revoked", by, {"reason": reason, "code": code, **receipt.counts})
         if not told:
-            emails.access_revoked(self, event, receipt)
+            messages.access_revoked(self, event, receipt)
         return receipt
 
     @transaction.atomic
@@ -308,7 +309,7 @@ class Grant(models.Model):
         self._move(Grant.objects.live(now), changes)
         receipt = receipts.of(self, now)
         event = self._note("grant.surrendered", by, receipt.counts)
-        emails.access_surrendered(self, event, receipt)
+        messages.access_surrendered(self, event, receipt)
         return receipt
 
     @transaction.atomic
@@ -320,7 +321,7 @@ class Grant(models.Model):
         except TransitionRefused:
             return False
         AuditEvent.record("grant.expired", target=self)
-        emails.access_ended(self)
+        messages.access_ended(self)
         return True
 
     @transaction.atomic
@@ -331,7 +332,7 @@ class Grant(models.Model):
         if not live.update(reminded_days=days):
             return False
         self.reminded_days = days
-        emails.access_ending(self, days)
+        messages.access_ending(self, days)
         return True
 
     # -- how a move is made -----------------------------------------------------------------
@@ -356,7 +357,7 @@ class Grant(models.Model):
             "suspension_reason": "",
         }
         self._move(held, changes)
-        emails.access_resumed(self, self._note("grant.resumed", by, {}))
+        messages.access_resumed(self, self._note("grant.resumed", by, {}))
 
     def _note(self, action: str, by: "User | None", details: dict[str, Any]) -> AuditEvent:
         details = {"tier": self.tier.slug, "holder": str(self.user.public_id), **details}

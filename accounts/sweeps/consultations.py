@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from accounts import emails, working_days
+from accounts import working_days
 from accounts.background.one_by_one import one_by_one
+from accounts.mail import messages
 from accounts.models import Consultation
 from accounts.moves import WAITING_STATES
 
@@ -22,7 +23,7 @@ def remind(now: datetime) -> int:
     def ask_again(asked: Consultation) -> bool:
         if working_days.later(asked.asked_at, PATIENCE) > now:
             return False
-        return emails.colleague_reminded(asked)
+        return messages.colleague_reminded(asked)
 
     people = unanswered.select_related("application__tier", "colleague", "asked_by")
     return one_by_one("colleagues reminded", people, ask_again)

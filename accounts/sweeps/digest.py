@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
-from accounts import emails, outbox, working_days
+from accounts import working_days
 from accounts.background.periodic import each
+from accounts.mail import messages, outbox
 from accounts.models import Application, ApplicationSnapshot, Consultation
 from accounts.models.application import ApplicationQuerySet
 from accounts.moves import WAITING_STATES
@@ -41,7 +42,7 @@ def _send_to(person: User, key: str) -> bool:
     ).count()
     if not new and not asked:
         return False
-    return emails.staff_digest(
+    return messages.staff_digest(
         person, key, new=new, waiting=desk.count(), overdue=desk.overdue().count(), asked=asked
     )
 

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from accounts import emails
 from accounts.background.one_by_one import one_by_one
+from accounts.mail import messages
 from accounts.models import Application
 
 
 def tell_leads(now: datetime) -> int:
     late = Application.objects.overdue().select_related("tier")
-    return one_by_one("overdue told", late, emails.application_overdue)
+    return one_by_one("overdue told", late, messages.application_overdue)

@@ -9,8 +9,8 @@ from functools import partial
 from django.conf import settings
 from django.db.models.functions import Greatest
 
-from accounts import emails
 from accounts.background.one_by_one import one_by_one
+from accounts.mail import messages
 from accounts.models import Application
 from accounts.models.application import ApplicationQuerySet
 from accounts.moves import Status
@@ -39,7 +39,7 @@ def remind_returned(now: datetime) -> int:
         if 0 < day < before:
             silent = _returned(now, day, less_than=before)
             acted += one_by_one(
-                "applicants reminded", silent, partial(emails.return_reminder, day=day)
+                "applicants reminded", silent, partial(messages.return_reminder, day=day)
             )
     return acted
 
@@ -52,7 +52,7 @@ def lapse_drafts(now: datetime) -> int:
     silent = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS))
 
     def lapse(draft: Application) -> bool:
-        warned_at = emails.draft_warned_at(draft)
+        warned_at = messages.draft_warned_at(draft)
         if warned_at is None or warned_at > now - WARNING:
             return False
         draft.lapse()
@@ -63,7 +63,7 @@ def lapse_drafts(now: datetime) -> int:
 
 def warn_of_drafts(now: datetime) -> int:
     silent = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS) + WARNING)
-    warn = partial(emails.draft_warning, ends=now + WARNING)
+    warn = partial(messages.draft_warning, ends=now + WARNING)
     return one_by_one("drafts warned of", silent, warn)
 
 

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.db.models.functions import Cast, Concat
 
-from accounts import emails
 from accounts.background.one_by_one import one_by_one
 from accounts.background.periodic import each
-from accounts.models import Grant, OutgoingMail
+from accounts.mail import messages
+from accounts.mail.models import OutgoingMail
+from accounts.models import Grant
 from accounts.models.grant import GrantQuerySet
 from accounts.tiers.models import LicenceVersion
 
@@ -22,7 +23,7 @@ def announce(now: datetime) -> int:
     new = LicenceVersion.objects.filter(announced_at=None, effective_at__lte=now)
 
     def tell(version: LicenceVersion) -> int:
-        mailed, is_done = _tell(version, "licence_changed", emails.licence_changed, now)
+        mailed, is_done = _tell(version, "licence_changed", messages.licence_changed, now)
         if is_done:
             LicenceVersion.objects.filter(pk=version.pk).update(announced_at=now)
         return mailed
@@ -48,7 +49,7 @@ def remind(now: datetime) -> int:
             waiting.add(version.pk)
         elif now < ends:
             mailed, is_done = _tell(
-                version, "licence_reminder", emails.licence_reminder, now, version.of_tier
+                version, "licence_reminder", messages.licence_reminder, now, version.of_tier
             )
             acted += mailed
             (done if is_done else waiting).add(version.pk)
@@ -76,7 +77,8 @@ def _tell(
 
 def _not_mailed(version: LicenceVersion, kind: str, now: datetime) -> GrantQuerySet:
     key = Concat(
-        models.Value(emails.licence_key(kind, version)), Cast("pk", models.CharField(max_length=20))
+        models.Value(messages.licence_key(kind, version)),
+        Cast("pk", models.CharField(max_length=20)),
     )
     mailed = OutgoingMail.objects.filter(unique_key=models.OuterRef("mail_key"))
     of_another = ~models.Q(licence_version__licence=version.licence_id)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from accounts import outbox
+from accounts.mail import outbox
 from accounts.users import throttling
 from accounts.users.models import User
 from accounts.web.error_pages import error_page

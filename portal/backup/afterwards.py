@@ -3,7 +3,7 @@
 Each line is one thing to do; docs/security.md, "A lost database", says more of each.
 """
 
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from portal.backup.restoring import Restored
 
 

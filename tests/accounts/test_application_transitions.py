@@ -15,7 +15,8 @@ from accounts.errors import (
     NotAllowed,
     TransitionRefused,
 )
-from accounts.models import Application, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant
 from accounts.moves import Status
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -5,7 +5,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
-from accounts.models import Application, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

@@ -4,7 +4,8 @@ import pytest
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import Application, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import emails
-from accounts.models import Application, OutgoingMail, ReasonText
-from accounts.outbox import Message
+from accounts.mail import messages
+from accounts.mail.models import OutgoingMail
+from accounts.mail.outbox import Message
+from accounts.models import Application, ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -32,7 +33,7 @@ def written(kind: str) -> list[Message]:
 
 
 def test_an_approval_mails_what_was_composed(application: Application, reviewer: User) -> None:
-    composed = emails.compose_approved(application, until=UNTIL, note=NOTE)
+    composed = messages.compose_approved(application, until=UNTIL, note=NOTE)
     application.approve(by=reviewer, until=UNTIL, note=NOTE)
     assert written("application_approved") == [composed]
     assert "28 February 2031, 23:59 UTC" in composed.text
@@ -42,7 +43,7 @@ def test_an_approval_mails_what_was_composed(application: Application, reviewer:
 def test_a_rejection_mails_what_was_composed(application: Application, reviewer: User) -> None:
     ReasonText.objects.create(code="spam", label="No research here", remedy="Ask a colleague.")
     reasons, note = ["spam", "duplicate"], f"{NOTE} See A-2026-00007."
-    composed = emails.compose_rejected(application, reasons=reasons, note=note)
+    composed = messages.compose_rejected(application, reasons=reasons, note=note)
     application.reject(by=reviewer, reasons=reasons, note=note)
     assert written("application_rejected") == [composed]
     assert "No research here. Ask a colleague." in composed.text
@@ -54,7 +55,7 @@ def test_a_return_mails_what_was_composed(application: Application, reviewer: Us
     remarks = {"abstract": "Which method?\n", "title": "", "storage_plan": "Until when?"}
     remarks["storage_plan"] += "\nAnd who deletes it?"
     said: dict[str, Any] = {"reasons": ["purpose_unclear"], "remarks": remarks, "note": NOTE}
-    composed = emails.compose_returned(application, **said)
+    composed = messages.compose_returned(application, **said)
     application.return_for_changes(by=reviewer, **said)
     assert written("application_returned") == [composed]
     assert "Which method?" in composed.text
@@ -70,7 +71,7 @@ def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
     tier = factories.tier("two-approvals", approvals_needed=2)
     application = factories.submitted(applicant, tier)
     factories.staff("elsewhere", Role.REVIEWER, factories.tier("another"))
-    composed = emails.compose_second_approval(application, reviewer)
+    composed = messages.compose_second_approval(application, reviewer)
     application.approve(by=reviewer)
     assert written("second_approval_wanted") == composed
     assert [message.recipient for message in composed] == [lead_reviewer]
@@ -83,7 +84,7 @@ def test_a_suspended_reviewer_is_asked_for_no_second_approval(
     tier = factories.tier("two-approvals", approvals_needed=2)
     application = factories.submitted(applicant, tier)
     User.objects.filter(pk=lead_reviewer.pk).update(suspended_at=timezone.now())
-    assert emails.compose_second_approval(application, reviewer) == []
+    assert messages.compose_second_approval(application, reviewer) == []
 
 
 # -- what each says ---------------------------------------------------------------------
@@ -126,19 +127,19 @@ def test_an_approval_names_what_it_opens_and_the_first_command(application: Appl
     later = timezone.now() + timedelta(days=1)
     factories.published("acme/later", tier, embargo_until=later)
     factories.published("acme/elsewhere")
-    mail = emails.compose_approved(application, until=UNTIL, note="")
+    mail = messages.compose_approved(application, until=UNTIL, note="")
     assert "It opens:\n\n  acme/large\n\nA mail of its own" in mail.text
     assert "hf download acme/large\n" in mail.text
 
 
 def test_an_approval_for_a_tier_without_bytes_says_so(application: Application) -> None:
-    mail = emails.compose_approved(application, until=UNTIL, note="")
+    mail = messages.compose_approved(application, until=UNTIL, note="")
     assert "None of its checkpoints is published here yet" in mail.text
     assert "hf download" not in mail.text
 
 
 def test_an_approval_says_where_to_report_a_leak(application: Application) -> None:
-    mail = emails.compose_approved(application, until=UNTIL, note="")
+    mail = messages.compose_approved(application, until=UNTIL, note="")
     assert "within 72 hours, at http://127.0.0.1:8000/report/\n" in mail.text
 
 
@@ -147,8 +148,8 @@ def test_an_approval_counts_what_it_does_not_name(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small, so that two checkpoints are more than it.
-    monkeypatch.setattr("accounts.emails.NAMED", 1)
+    monkeypatch.setattr("accounts.mail.messages.NAMED", 1)
     for name in ("acme/b", "acme/a"):
         factories.published(name, application.tier)
-    mail = emails.compose_approved(application, until=UNTIL, note="")
+    mail = messages.compose_approved(application, until=UNTIL, note="")
     assert "  acme/a\n  and 1 more, listed with your access" in mail.text

@@ -13,6 +13,7 @@ from accounts import erasure
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
+from accounts.mail.models import OutgoingMail
 from accounts.models import (
     Application,
     Attachment,
@@ -20,7 +21,6 @@ from accounts.models import (
     Decision,
     Grant,
     HolderRecord,
-    OutgoingMail,
 )
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

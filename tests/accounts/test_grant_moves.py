@@ -13,7 +13,8 @@ from accounts import break_glass, grant_clock
 from accounts.access import tiers_open_to
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.models import Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Grant
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role

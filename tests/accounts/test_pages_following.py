@@ -9,8 +9,9 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from django.utils import timezone
 
-from accounts import emails
-from accounts.models import Application, OutgoingMail
+from accounts.mail import messages
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application
 from accounts.moves import Status
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -105,7 +106,7 @@ def test_what_an_applicant_saves_moves_the_day_on_which_it_lapses(
     application.save_answers({}, by=applicant, seen_version=application.answers_version)
     day = timezone.now() + timedelta(days=portal_settings.RETURN_SILENCE_DAYS)
     assert f"Answer by <strong>{day.day} {day:%B %Y}</strong>" in page_of(window, application)
-    emails.return_reminder(application, day=7)
+    messages.return_reminder(application, day=7)
     told = OutgoingMail.objects.get(kind="return_reminder").text
     assert f"lapses on {day.day} {day:%B %Y}" in told
 

@@ -8,7 +8,8 @@ from django.utils import timezone
 from accounts import break_glass, grant_clock
 from accounts.audit.models import AuditEvent
 from accounts.erasure import erase
-from accounts.models import Application, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

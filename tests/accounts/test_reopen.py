@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts import emails
 from accounts.access import tiers_open_to
 from accounts.audit.models import AuditEvent
 from accounts.erasure import erase
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
-from accounts.models import Application, Grant, OutgoingMail
+from accounts.mail import messages
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant
 from accounts.moves import Status
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
@@ -104,7 +105,7 @@ def test_access_stays_where_the_rest_fails(
         raise RuntimeError("no mail")
 
     # The last step fails, as a full disk would have it, after every other was taken.
-    monkeypatch.setattr(emails, "application_reopened", fail)
+    monkeypatch.setattr(messages, "application_reopened", fail)
     with pytest.raises(RuntimeError):
         reopen(approved, lead_reviewer)
     assert Application.objects.get() == approved

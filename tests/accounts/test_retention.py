@@ -9,14 +9,8 @@ from django.utils import timezone
 from accounts import retention
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
-from accounts.models import (
-    Application,
-    Attachment,
-    AttachmentContent,
-    DataExport,
-    HolderRecord,
-    OutgoingMail,
-)
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Attachment, AttachmentContent, DataExport, HolderRecord
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

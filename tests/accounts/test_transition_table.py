@@ -12,7 +12,8 @@ from django.db import transaction
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
-from accounts.models import Application, Decision, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Decision, Grant
 from accounts.moves import MOVES, OPEN_STATES, Status
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

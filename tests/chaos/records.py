@@ -50,7 +50,8 @@ def _left() -> dict[str, int]:
     """
     from accounts.audit.merkle_log import waiting
     from accounts.audit.models import SealBatch
-    from accounts.models import Grant, OutgoingMail
+    from accounts.mail.models import OutgoingMail
+    from accounts.models import Grant
     from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
 
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
@@ -70,7 +71,7 @@ def _left() -> dict[str, int]:
 
 
 def tell_everything() -> None:
-    from accounts.models import OutgoingMail
+    from accounts.mail.models import OutgoingMail
 
     mails = OutgoingMail.objects.order_by("pk")
     json.dump(

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from accounts.audit.models import AuditEvent
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories, s3

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from accounts.audit.models import AuditEvent
-from accounts.models import Application, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application
 from accounts.questions import STEPS
 from accounts.roles.permissions import Role
 from tests import factories

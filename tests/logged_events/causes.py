@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts import applications, break_glass, erasure
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Application, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers import services

@@ -20,7 +20,8 @@ from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
-from accounts.models import Application, Grant, HolderRecord, OutgoingMail, ReasonText
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant, HolderRecord, ReasonText
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange

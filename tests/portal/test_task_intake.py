@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from celery import current_app
 
-from accounts import outbox
-from accounts.models import OutgoingMail
+from accounts.mail import outbox
+from accounts.mail.models import OutgoingMail
 from tests import live, services
 from tests.live import Portal
 

@@ -18,10 +18,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from accounts import emails, outbox
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
-from accounts.models import OutgoingMail
+from accounts.mail import messages, outbox
+from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web import sanitize
@@ -161,7 +161,7 @@ def test_a_token_of_hostile_name_is_one_line_in_its_mail(
     page = client.post("/settings/tokens/", form)
     token = ApiToken.objects.filter(user=applicant).first()
     assert token is not None, page.text
-    emails.token_leaked(token)
+    messages.token_leaked(token)
     assert_mails_are_whole(list(OutgoingMail.objects.filter(kind="token_leaked")), settings)
 
 

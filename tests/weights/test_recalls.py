@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import erasure
 from accounts.audit.models import AuditEvent
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines

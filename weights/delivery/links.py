@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts import outbox
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.background.periodic import each, queue_each, ready
 from accounts.background.queueing import queue_after_commit
+from accounts.mail import outbox
 from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -10,8 +10,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import outbox
 from accounts.background.periodic import each, queue_each
+from accounts.mail import outbox
 from accounts.users.models import User
 from weights.models import Recall
 from weights.recalls import affected

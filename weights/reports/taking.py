@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from accounts import outbox
 from accounts.audit.models import AuditEvent
+from accounts.mail import outbox
 from weights.models import Checkpoint, Report
 from weights.reports.desk import triagers_of
 

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import outbox
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.mail import outbox
 from accounts.models import Grant
 from accounts.reasons import Reason
 from accounts.receipts import Receipt

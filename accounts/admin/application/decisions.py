@@ -4,7 +4,8 @@ from typing import Any
 
 from accounts.decision_forms import ActionForm
 from accounts.errors import NotFound
-from accounts.models import Application, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application
 from accounts.moves import Status
 from accounts.users.models import User
 

@@ -28,7 +28,8 @@ from accounts.decision_forms import (
     SettleForm,
 )
 from accounts.extras import Extra
-from accounts.models import Application, ApplicationSnapshot, Attachment, OutgoingMail, Remark
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, ApplicationSnapshot, Attachment, Remark
 from accounts.moves import MOVES, Actor, Status
 from accounts.questions import readable
 from accounts.roles.models import RoleAssignment

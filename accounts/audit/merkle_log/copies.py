@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
-from accounts import emails
 from accounts.audit.models import HeadCopy, SignedHead
+from accounts.mail import messages
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ WRITERS: dict[str, Writer] = {"file": append}
 def ask(head: SignedHead) -> None:
     """Let this head be copied; in the transaction that signs it."""
     for address in settings.AUDIT_HEAD_RECIPIENTS:
-        emails.audit_head(head, address)
+        messages.audit_head(head, address)
     if settings.AUDIT_HEAD_COPY:
         HeadCopy.objects.get_or_create(head=head, place=settings.AUDIT_HEAD_COPY)
 

@@ -15,10 +15,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts import emails
 from accounts.audit.merkle_log.checking import CHUNK, Check, TrailAltered
 from accounts.audit.models import SealBatch
 from accounts.background.models import Heartbeat
+from accounts.mail import messages
 
 log = logging.getLogger(__name__)
 
@@ -100,4 +100,4 @@ def _mail(fault: str, now: datetime) -> None:
     """To whoever keeps heads, once a day for each fault."""
     key = f"{hashlib.sha256(fault.encode()).hexdigest()[:16]}:{now:%y%m%d}"
     for address in settings.AUDIT_HEAD_RECIPIENTS:
-        emails.trail_altered(fault, key, address)
+        messages.trail_altered(fault, key, address)

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from accounts import emails
 from accounts.audit.merkle_log.notes import Note, Verifier
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.errors import InvalidValue
+from accounts.mail import messages
 
 REASON_LENGTH = 500
 
@@ -77,7 +77,7 @@ def mark_compromised(
         details={"key": verifier.vkey, "since": begin.isoformat(), "reason": reason},
     )
     for address in settings.AUDIT_HEAD_RECIPIENTS:
-        emails.audit_key_compromised(mark, verifier.vkey, address)
+        messages.audit_key_compromised(mark, verifier.vkey, address)
     return mark
 
 

@@ -7,10 +7,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import emails, working_days
+from accounts import working_days
 from accounts.audit.models.event import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
+from accounts.mail import messages
 from accounts.models.application.eligibility import refuse_to_apply, seconds_until
 from accounts.models.application.record import ApplicationRecord, Kind, transition
 from accounts.models.form import FormVersion
@@ -113,7 +114,7 @@ class ApplicantMoves(ApplicationRecord):
             target=self,
             details={"version": version.version, "sha256": version.text_sha256},
         )
-        emails.application_received(self)
+        messages.application_received(self)
         return snapshot
 
     @transition
@@ -121,7 +122,7 @@ class ApplicantMoves(ApplicationRecord):
         self.demand("withdraw", by)
         now = timezone.now()
         self._become("withdraw", by=by, withdrawn_because=reason, decided_at=now, due_on=None)
-        emails.application_withdrawn(self)
+        messages.application_withdrawn(self)
 
     @transaction.atomic
     def copy_as_new(self, *, by: "User") -> "Application":

@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from accounts import emails, outbox, working_days
+from accounts import working_days
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.mail import messages, outbox
 from accounts.models.application.record import transition
 from accounts.models.application.reviewer import ReviewerMoves
 from accounts.moves import Actor
 
 if TYPE_CHECKING:
-    from accounts.models import Consultation, OutgoingMail, Remark
+    from accounts.mail.models import OutgoingMail
+    from accounts.models import Consultation, Remark
     from accounts.users.models import User
 
 
@@ -32,7 +34,7 @@ class ConversationMoves(ReviewerMoves):
         if not open_ones.update(answer=text.strip(), answered_at=timezone.now()):
             raise TransitionRefused("you have answered that already")
         AuditEvent.record("application.answer", actor=by, target=self)
-        emails.colleague_answered(self, asked)
+        messages.colleague_answered(self, asked)
 
     @transition
     def settle(self, remark: "Remark", *, by: "User", done: bool = True) -> None:
@@ -62,7 +64,7 @@ class ConversationMoves(ReviewerMoves):
             raise NotAllowed(f"you are no lead reviewer of {self.tier}")
         if self.claimed_by is None or not self.is_waiting:
             raise TransitionRefused(f"nobody has {self.reference} on their desk")
-        if not emails.claimer_reminded(self, by, working_days.day_of(timezone.now())):
+        if not messages.claimer_reminded(self, by, working_days.day_of(timezone.now())):
             raise AlreadyHeld(f"{self.claimed_by} was reminded of {self.reference} today")
         details = {"claimer": str(self.claimed_by.public_id)}
         AuditEvent.record("application.remind", actor=by, target=self, details=details)

@@ -6,10 +6,11 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts import emails, working_days
+from accounts import working_days
 from accounts.audit.models.event import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
+from accounts.mail import messages
 from accounts.models.application.eligibility import refuse_to_apply
 from accounts.models.form import FormVersion
 from accounts.models.grant import Grant
@@ -118,7 +119,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         reopened = self._successor(applicant, tier, before)
         details = {"predecessor": before.reference if before else "", "reason": reason}
         AuditEvent.record("application.reopen", actor=by, target=reopened, details=details)
-        emails.application_reopened(reopened, ended)
+        messages.application_reopened(reopened, ended)
         return reopened
 
     def _successor(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import emails, working_days
+from accounts import working_days
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.mail import messages
 from accounts.models.application.record import UNCLAIMED, ApplicationRecord, Kind, transition
 from accounts.models.decision import Decision
 from accounts.models.grant import Grant
@@ -41,7 +42,7 @@ class ReviewerMoves(ApplicationRecord):
         if not self.may_review(to):
             raise InvalidValue(f"{to} may not review {self.reference}")
         self._become("assign", by=by, details={"to": str(to.public_id)}, **_claimed_by(to))
-        emails.application_assigned(self, to, by)
+        messages.application_assigned(self, to, by)
 
     @transition
     def release(self, *, by: "User") -> None:
@@ -74,7 +75,7 @@ class ReviewerMoves(ApplicationRecord):
         self._demand_desk(by)
         made = self._remark(text, by=by, field=field, public=public)
         if public:
-            emails.remark_made(self, made)
+            messages.remark_made(self, made)
         return made
 
     @transition
@@ -94,7 +95,7 @@ class ReviewerMoves(ApplicationRecord):
             target=self,
             details={"colleague": str(colleague.public_id)},
         )
-        emails.colleague_asked(self, asked)
+        messages.colleague_asked(self, asked)
         return asked
 
     def _remark(
@@ -157,7 +158,7 @@ class ReviewerMoves(ApplicationRecord):
             by=by,
             application=self,
         )
-        emails.application_approved(self, decision)
+        messages.application_approved(self, decision)
         self._tell()
         return grant
 
@@ -170,7 +171,7 @@ class ReviewerMoves(ApplicationRecord):
         decision = self._decide("approve_first", by, Decision.Verdict.APPROVE, said)
         self.first_approval = decision
         self.save(update_fields=["first_approval"])
-        emails.second_approval_wanted(self, decision)
+        messages.second_approval_wanted(self, decision)
 
     @transition
     def reject(
@@ -190,7 +191,7 @@ class ReviewerMoves(ApplicationRecord):
         said = _Said(reasons, note, internal_note, checklist)
         decided = timezone.now()
         decision = self._decide("reject", by, Decision.Verdict.REJECT, said, decided_at=decided)
-        emails.application_rejected(self, decision)
+        messages.application_rejected(self, decision)
         self._tell()
         return decision
 
@@ -221,7 +222,7 @@ class ReviewerMoves(ApplicationRecord):
         for field, text in remarks.items():
             if text.strip():
                 self._remark(text, by=by, field=field, public=True, decision=decision)
-        emails.application_returned(self, decision, remarks)
+        messages.application_returned(self, decision, remarks)
         return decision
 
     # -- how a decision is made --------------------------------------------------------

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts import emails
+from accounts.mail import messages
 from accounts.models.application.record import UNCLAIMED, ApplicationRecord, transition
 from accounts.moves import Status
 
@@ -19,7 +19,7 @@ class SystemMoves(ApplicationRecord):
         claimer, claimed_at = self.claimed_by, self.claimed_at
         self._become("release", by=None, details={"idle": True}, **UNCLAIMED)
         if claimer is not None:
-            emails.claim_ended(self, claimer, claimed_at)
+            messages.claim_ended(self, claimer, claimed_at)
 
     @transition
     def lapse(self) -> None:
@@ -29,4 +29,4 @@ class SystemMoves(ApplicationRecord):
         self._become("lapse", by=None, decided_at=timezone.now(), **changes)
         if was_draft:
             self.attachments.all().delete()
-        emails.application_lapsed(self, was_draft=was_draft)
+        messages.application_lapsed(self, was_draft=was_draft)

@@ -9,10 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import following, forecast, outbox
+from accounts import following, forecast
 from accounts.errors import AccountsError, LimitReached
 from accounts.extras import Extra, Kind
 from accounts.filling import Filling, answer_name
+from accounts.mail import outbox
 from accounts.models import Application, ReasonText
 from accounts.models.application.eligibility import may_apply_from
 from accounts.moves import Status

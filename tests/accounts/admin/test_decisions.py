@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import documents
-from accounts.models import Application, Decision, OutgoingMail, ReasonText
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Decision, ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

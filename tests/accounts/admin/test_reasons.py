@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import emails
 from accounts.audit.models import AuditEvent
+from accounts.mail import messages
 from accounts.models import ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -34,7 +34,7 @@ def test_a_change_adds_a_wording_that_the_next_mail_uses(
         ("No research question is named", lead_reviewer),
     ]
     application = factories.submitted(applicant, gated_tier)
-    mail = emails.compose_rejected(application, reasons=["spam"], note="")
+    mail = messages.compose_rejected(application, reasons=["spam"], note="")
     assert "No research question is named. Write again with a project." in mail.text
     page = client.get(LIST).text
     assert "No research is named" in page

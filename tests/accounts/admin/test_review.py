@@ -7,7 +7,8 @@ from django.utils.html import escape
 
 from accounts.audit.models import AuditEvent
 from accounts.forms.application import ApplicationForm
-from accounts.models import Application, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant
 from accounts.questions import LABELS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -11,7 +11,8 @@ from accounts.audit.models import AuditEvent
 from accounts.background import clocks as sweeps
 from accounts.background.clocks import claims
 from accounts.background.models import Heartbeat
-from accounts.models import Application, Attachment, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Attachment
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks
 from accounts.tiers.models import Tier

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.background import periodic
 from accounts.background.models import FailedItem, Heartbeat
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from tests import factories
 
 pytestmark = pytest.mark.django_db

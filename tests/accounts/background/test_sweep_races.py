@@ -15,7 +15,8 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.background.clocks import claims, silence
-from accounts.models import Application, Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Application, Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

@@ -14,7 +14,8 @@ from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
-from accounts.models import Grant, OutgoingMail
+from accounts.mail.models import OutgoingMail
+from accounts.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
 from tests import factories
 

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
 from tests import factories
 

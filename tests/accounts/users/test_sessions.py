@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
 from tests import factories
 

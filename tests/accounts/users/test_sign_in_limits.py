@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 from accounts.users import throttling

@@ -9,7 +9,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.users import orcid
 from accounts.users.models import User
 from portal import env

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.byte_sizes import in_words

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from accounts.audit.merkle_log import heads, sealer
 from accounts.audit.merkle_log.heads import HeadRefused
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from portal import health
 from tests.accounts.audit.merkle_log import keys, rows
 

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.audit.merkle_log import daily_check, sealer
 from accounts.audit.models import SealBatch
 from accounts.background.models import Heartbeat
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.tasks import verify_audit
 from portal import health
 from portal.celery import app

@@ -17,7 +17,7 @@ from accounts.audit.merkle_log.heads import HeadRefused
 from accounts.audit.merkle_log.notes import Verifier
 from accounts.audit.models import AuditEvent, HeadCopy, SignedHead
 from accounts.background.models import Heartbeat
-from accounts.models import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.tasks import sign_head
 from tests import crashes, hurry, trail
 from tests.accounts.audit.merkle_log import keys, rows

@@ -8,8 +8,8 @@ from django.apps import apps
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import outbox
-from accounts.outbox import Message
+from accounts.mail import outbox
+from accounts.mail.outbox import Message
 from accounts.reasons import waiting_days
 from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role
 from accounts.signals import checkpoints_of

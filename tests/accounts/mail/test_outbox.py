@@ -13,8 +13,8 @@ from celery import current_app
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from accounts import outbox
-from accounts.models import OutgoingMail
+from accounts.mail import outbox
+from accounts.mail.models import OutgoingMail
 from accounts.tasks import sweep
 from accounts.tiers.models import Tier
 from accounts.users.models import User

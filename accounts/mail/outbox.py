@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.background.outages import DATABASE_AWAY, in_a_line
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import TransitionRefused
-from accounts.models.mail import OutgoingMail
+from accounts.mail.models import OutgoingMail
 from accounts.web import sanitize
 
 if TYPE_CHECKING:
