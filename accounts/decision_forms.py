@@ -10,8 +10,9 @@ from django import forms
 from django.utils import timezone
 
 from accounts import checklist
+from accounts.applications.models import Application
 from accounts.errors import InvalidValue
-from accounts.models import Application, ReasonText
+from accounts.models import ReasonText
 from accounts.reasons import NOTE_LEAST, allowed_for, demand_reasons
 from accounts.working_days import day_of, end_of_day
 

@@ -16,12 +16,13 @@ from django.utils import timezone
 
 from accounts import retention
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.models import Application
+from accounts.applications.state_machine import EDITABLE_STATES, WAITING_STATES
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, DataExport, Grant, HolderRecord
-from accounts.moves import EDITABLE_STATES, WAITING_STATES
+from accounts.models import DataExport, Grant, HolderRecord
 from accounts.retention import GRANTS_KEPT, REMOVED
 from accounts.signals import person_erased
 from accounts.users.models import User

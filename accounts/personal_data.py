@@ -12,10 +12,12 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.documents.models import Attachment
+from accounts.applications.models import Application
 from accounts.audit import own_events
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Attachment, Grant
+from accounts.models import Grant
 from accounts.users.models import User
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from django.conf import settings
 from django.db import models
 
+from accounts.applications.models import ApplicationSnapshot
+from accounts.applications.state_machine import WAITING_STATES
 from accounts.background.periodic import each, ready
-from accounts.models import ApplicationSnapshot, ProfileLook
-from accounts.moves import WAITING_STATES
+from accounts.models import ProfileLook
 
 _CHILD = Path(__file__).with_name("profile_child.py")
 #: Seconds for one page, and pages in one sweep: a sweep ends before the next begins.

@@ -8,10 +8,10 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, 
 from django.utils import timezone
 
 from accounts import working_days
-from accounts.free_mail import is_free
-from accounts.models import Application, ApplicationSnapshot, Conflict, Consultation, Decision
-from accounts.models.application import ApplicationQuerySet
-from accounts.moves import OPEN_STATES, WAITING_STATES, Status
+from accounts.applications.free_mail import is_free
+from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
+from accounts.applications.state_machine import OPEN_STATES, WAITING_STATES, Status
+from accounts.models import Conflict, Consultation, Decision
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
 from accounts.tiers.models import Tier

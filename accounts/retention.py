@@ -8,10 +8,12 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.documents.models import Attachment
+from accounts.applications.models import Application
+from accounts.applications.state_machine import TERMINAL_STATES, Status
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Attachment, DataExport, HolderRecord, ProfileLook
-from accounts.moves import TERMINAL_STATES, Status
+from accounts.models import DataExport, HolderRecord, ProfileLook
 
 ANSWERS_KEPT = timedelta(days=365)
 ATTACHMENTS_KEPT = timedelta(days=90)

@@ -3,11 +3,12 @@
 from django.urls import path
 
 from accounts.api_tokens import views
+from accounts.applications.documents import views as documents
+from accounts.applications.views import follow, review, start, steps
 from accounts.audit import views as audit
 from accounts.tiers import licence_views
 from accounts.tiers import views as tiers
 from accounts.views import grants, privacy, transparency
-from accounts.views.applications import documents, follow, review, start, steps
 
 app_name = "accounts"
 urlpatterns = [

@@ -81,7 +81,8 @@ def crowd(tier: Any, version: Any, reviewer: Any, count: int) -> None:
     """Applications of as many people: every fifth on the reviewer's desk, some overdue."""
     from django.utils import timezone
 
-    from accounts.models import Application, ApplicationSnapshot, FormVersion
+    from accounts.applications.models import Application, ApplicationSnapshot
+    from accounts.applications.models.form import FormVersion
     from accounts.users.models import User
 
     form = FormVersion.objects.create(tier=tier, number=1)

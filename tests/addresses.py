@@ -4,8 +4,8 @@ import re
 import uuid
 from collections.abc import Iterator
 
+from accounts.applications.models import Application
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application
 from tests.callers import PATH, Person, World, file_query
 from tests.routes import Route, one_spelling
 

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Application, Grant
+from accounts.applications.models import Application
+from accounts.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode

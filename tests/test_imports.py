@@ -13,7 +13,7 @@ MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
 PLAIN = [
     "accounts/users/user_agents.py",
     "accounts/web/loopback.py",
-    "accounts/moves.py",
+    "accounts/applications/state_machine.py",
     "accounts/reasons.py",
     "accounts/roles/permissions.py",
     "accounts/web/sanitize.py",

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from accounts.applications.models import Application
 from accounts.background.queueing import queue_now
-from accounts.models import Application, Grant
+from accounts.models import Grant
 from accounts.receipts import Address
 from accounts.signals import (
     addresses_asked,

@@ -11,8 +11,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from accounts.models import Question
-from accounts.ready_made import READY_MADE
+from accounts.applications.models.form import Question
+from accounts.applications.question_presets import READY_MADE
 from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.tiers import services
 from accounts.tiers.models import Tier

@@ -10,7 +10,7 @@ from accounts.evidence.line import Level, Line
 from accounts.evidence.lines import judge
 
 if TYPE_CHECKING:
-    from accounts.models import Application
+    from accounts.applications.models import Application
     from accounts.users.models import User
 
 __all__ = ["Level", "Line", "strip"]

@@ -9,9 +9,10 @@ from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
 from accounts.evidence.hardware import Size, sizes_of
-from accounts.models import Application, Conflict, Decision, Grant, ProfileLook
-from accounts.moves import Status
+from accounts.models import Conflict, Decision, Grant, ProfileLook
 from accounts.reasons import Reason
 from accounts.tiers import use_terms
 from accounts.tiers.models import LicenceVersion

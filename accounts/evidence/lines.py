@@ -6,15 +6,15 @@ from urllib.parse import urlsplit
 
 from django_countries import countries
 
+from accounts.applications.free_mail import is_free
+from accounts.applications.models.form import PREFIX
+from accounts.applications.questions import LABELS
+from accounts.applications.state_machine import Status
 from accounts.evidence import domains
 from accounts.evidence.facts import Facts
 from accounts.evidence.hardware import Machines, Size, named_in
 from accounts.evidence.line import Level, Line
-from accounts.free_mail import is_free
 from accounts.models import ProfileLook
-from accounts.models.form import PREFIX
-from accounts.moves import Status
-from accounts.questions import LABELS
 from accounts.tiers.use_terms import Weight
 
 #: An account older than this has not been made for this application.

@@ -16,9 +16,9 @@ from accounts.signals import checkpoints_of
 
 if TYPE_CHECKING:
     from accounts.api_tokens.models import ApiToken
+    from accounts.applications.models.record import ApplicationRecord
     from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
     from accounts.models import Consultation, Decision, Grant, Remark
-    from accounts.models.application.record import ApplicationRecord
     from accounts.receipts import Receipt
     from accounts.tiers.models import LicenceVersion, Tier
     from accounts.users.models import User

@@ -1,16 +1,16 @@
 """The records of who may have what; one file a record."""
 
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.documents.models import Attachment, AttachmentContent
+from accounts.applications.models import Application, ApplicationSnapshot
+from accounts.applications.models.form import FormVersion, Question
 from accounts.audit.models.event import AuditEvent
 from accounts.audit.models.key import CompromisedAuditKey
 from accounts.audit.models.seals import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
 from accounts.mail.models import OutgoingMail
-from accounts.models.application import Application, ApplicationSnapshot
-from accounts.models.attachment import Attachment, AttachmentContent
 from accounts.models.decision import Decision
-from accounts.models.form import FormVersion, Question
 from accounts.models.grant import Grant
 from accounts.models.privacy import DataExport, HolderRecord
 from accounts.models.profile_look import ProfileLook

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts import working_days
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
 from accounts.background.one_by_one import one_by_one
-from accounts.models import Application
-from accounts.moves import Status
 
 
 def release_idle(now: datetime) -> int:

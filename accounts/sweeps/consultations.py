@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from accounts import working_days
+from accounts.applications.state_machine import WAITING_STATES
 from accounts.background.one_by_one import one_by_one
 from accounts.mail import messages
 from accounts.models import Consultation
-from accounts.moves import WAITING_STATES
 
 #: Working days after which a colleague is asked once more.
 PATIENCE = 2

@@ -6,11 +6,11 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from accounts import working_days
+from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
+from accounts.applications.state_machine import WAITING_STATES
 from accounts.background.periodic import each
 from accounts.mail import messages, outbox
-from accounts.models import Application, ApplicationSnapshot, Consultation
-from accounts.models.application import ApplicationQuerySet
-from accounts.moves import WAITING_STATES
+from accounts.models import Consultation
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
 from accounts.users.models import User

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from accounts.applications.models import Application
 from accounts.background.one_by_one import one_by_one
 from accounts.mail import messages
-from accounts.models import Application
 
 
 def tell_leads(now: datetime) -> int:

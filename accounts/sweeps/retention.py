@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from accounts import retention
+from accounts.applications.models import Application
 from accounts.background.one_by_one import one_by_one
-from accounts.models import Application
 
 
 def reduce_answers(now: datetime) -> int:

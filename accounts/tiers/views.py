@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from accounts.forms import excluded
-from accounts.models import FormVersion
-from accounts.questions import ASKED_OF_ALL
+from accounts.applications.forms import excluded
+from accounts.applications.models.form import FormVersion
+from accounts.applications.questions import ASKED_OF_ALL
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier, TierChange
 

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import working_days
-from accounts.models import Application, Decision, Grant
-from accounts.moves import WAITING_STATES
+from accounts.applications.models import Application
+from accounts.applications.state_machine import WAITING_STATES
+from accounts.models import Decision, Grant
 
 #: What an application that was sent can have come to; these exclude each other.
 OUTCOMES = ("approved", "rejected", "withdrawn", "lapsed")

@@ -3,10 +3,11 @@
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Grant
+from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

@@ -2,10 +2,10 @@
 
 import pytest
 
+from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.applications.models import Application
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.mail.outbox import Message
-from accounts.models import Application, ReasonText
+from accounts.models import ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -11,17 +11,12 @@ from django.utils import timezone
 
 from accounts import erasure
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.documents.models import Attachment, AttachmentContent
+from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.mail.models import OutgoingMail
-from accounts.models import (
-    Application,
-    Attachment,
-    AttachmentContent,
-    Decision,
-    Grant,
-    HolderRecord,
-)
+from accounts.models import Decision, Grant, HolderRecord
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from accounts import break_glass, grant_clock
 from accounts.access import tiers_open_to
+from accounts.applications.models.eligibility import refuse_to_apply
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail.models import OutgoingMail
 from accounts.models import Grant
-from accounts.models.application.eligibility import refuse_to_apply
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -18,7 +18,8 @@ from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from accounts import evidence, profile_child, profiles, retention
-from accounts.models import Application, ProfileLook
+from accounts.applications.models import Application
+from accounts.models import ProfileLook
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

@@ -7,10 +7,12 @@ import time_machine
 from django.utils import timezone
 
 from accounts import retention
+from accounts.applications.documents.models import Attachment, AttachmentContent
+from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Attachment, AttachmentContent, DataExport, HolderRecord
+from accounts.models import DataExport, HolderRecord
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

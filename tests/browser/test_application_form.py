@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from accounts.models import Application
+from accounts.applications.models import Application
 from accounts.tiers.models import Tier
 from tests import factories
 from tests.live import Portal

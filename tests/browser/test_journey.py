@@ -16,9 +16,9 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 
+from accounts.applications.models import Application
+from accounts.applications.questions import STEPS
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application
-from accounts.questions import STEPS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

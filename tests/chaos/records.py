@@ -98,8 +98,9 @@ def tell_everything() -> None:
 
 
 def _applications() -> list[dict[str, Any]]:
+    from accounts.applications.models import Application
     from accounts.audit.models import AuditEvent
-    from accounts.models import Application, Grant
+    from accounts.models import Grant
 
     return [
         {

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from accounts.applications.models import Application
+from accounts.applications.questions import STEPS
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application
-from accounts.questions import STEPS
 from accounts.roles.permissions import Role
 from tests import factories
 from tests.live import Portal

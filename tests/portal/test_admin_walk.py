@@ -19,9 +19,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Grant, HolderRecord, ReasonText
+from accounts.models import Grant, HolderRecord, ReasonText
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange

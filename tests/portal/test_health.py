@@ -12,11 +12,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from accounts.applications.models import Application
 from accounts.audit.merkle_log import copies, heads, sealer
 from accounts.audit.models import AuditEvent
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit
 from accounts.tasks import sweep as mail_sweep

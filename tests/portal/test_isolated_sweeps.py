@@ -12,11 +12,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import tasks as accounts_tasks
+from accounts.applications.documents.models import Attachment
 from accounts.audit.merkle_log import sealer
 from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.mail.models import OutgoingMail
-from accounts.models import Attachment, DataExport, Grant
+from accounts.models import DataExport, Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health

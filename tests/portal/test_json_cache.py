@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
-from accounts import organisations
+from accounts.applications import organisations
 from portal import json_cache
 from tests import factories
 from weights import download_counts

@@ -8,8 +8,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import documents
-from accounts.models import Application, Attachment, Grant
+from accounts.applications.documents import services
+from accounts.applications.documents.models import Attachment
+from accounts.applications.models import Application
+from accounts.models import Grant
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
@@ -115,7 +117,7 @@ def test_they_read_nobodys_application_document_grant_or_report(
         return [
             Application.objects.readable_by(person).exists(),
             Application.objects.decidable_by(person).exists(),
-            documents.readable_by(person).exists(),
+            services.readable_by(person).exists(),
             Grant.objects.readable_by(person).exists(),
             RoleAssignment.objects.covers(person, deciders, gated_tier),
             acts_as_staff(person),

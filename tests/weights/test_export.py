@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.audit.models import AuditEvent
-from accounts.models import Attachment, AttachmentContent, DataExport
+from accounts.models import DataExport
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

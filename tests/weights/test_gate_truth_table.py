@@ -17,8 +17,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import FormVersion, Grant
-from accounts.moves import Status
+from accounts.applications.models.form import FormVersion
+from accounts.applications.state_machine import Status
+from accounts.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier

@@ -9,15 +9,16 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router, responses
 
-from accounts import applications, filling, following
 from accounts.access import live_grant
+from accounts.applications import drafts, services, timeline
+from accounts.applications.custom_questions import Extra, Kind
+from accounts.applications.drafts import Filling
+from accounts.applications.history import events_of
+from accounts.applications.models import Application
+from accounts.applications.questions import LABELS
+from accounts.applications.state_machine import Status
 from accounts.errors import AlreadyHeld, InvalidAnswers
-from accounts.extras import Extra, Kind
-from accounts.filling import Filling
-from accounts.history import events_of
-from accounts.models import Application, Decision, Grant, ReasonText
-from accounts.moves import Status
-from accounts.questions import LABELS
+from accounts.models import Decision, Grant, ReasonText
 from accounts.tiers.models import LicenceVersion
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
@@ -77,7 +78,7 @@ def licence_accept(request: ApiRequest, sent: schemas.Acceptance) -> schemas.Gra
     """
     tier, me = tier_named(sent.tier), person(request)
     try:
-        grant = applications.accept_licence(me, tier, licence_sha256=sent.licence_sha256)
+        grant = services.accept_licence(me, tier, licence_sha256=sent.licence_sha256)
     except AlreadyHeld:
         held = live_grant(me, tier)
         if held is None:  # an application of other days is open
@@ -118,7 +119,7 @@ def application_create(
     request: ApiRequest, response: HttpResponse, asked: schemas.TierAsked
 ) -> responses.Status[schemas.ApplicationDetail]:
     """A draft for a reviewed tier; the one that is there already if you began one."""
-    application = applications.begin(person(request), tier_named(asked.tier))
+    application = services.begin(person(request), tier_named(asked.tier))
     response["Location"] = schemas.address(f"{ROOT}/applications/{application.public_id}")
     return responses.Status(201, _detail(request, application))
 
@@ -179,7 +180,7 @@ def application_submit(
     application = _own(request, public_id)
     accepted = {"licence_accept": sent.licence_accept, "licence_sha256": sent.licence_sha256}
     try:
-        filling.submit(
+        drafts.submit(
             application, by=person(request), seen_version=sent.seen_version, answers=accepted
         )
     except InvalidAnswers as error:
@@ -313,15 +314,13 @@ def _detail(request: ApiRequest, application: Application) -> schemas.Applicatio
         version=application.answers_version,
         answers=told,
         questions=[schemas.QuestionTold.of(extra) for extra in sheet.extras],
-        questions_outdated=applications.may_adopt(application),
+        questions_outdated=services.may_adopt(application),
         documents=[schemas.DocumentTold.of(one) for one in kept],
         remarks=[schemas.RemarkTold.of(one) for one in application.remarks.filter(is_public=True)],
         open_points=_open_points(sheet),
         moves=_moves(application),
         terms=schemas.LicenceTold.of(licence, licence.in_force()),
-        decisions=[
-            _decision(decision, words) for decision in following.decisions_told(application)
-        ],
+        decisions=[_decision(decision, words) for decision in timeline.decisions_told(application)],
         events=[
             schemas.EventTold(at=event.at, text=event.text, note=event.note)
             for event in events_of(application)

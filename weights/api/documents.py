@@ -6,10 +6,11 @@ from uuid import UUID
 from django.http import HttpResponse
 from ninja import Query, Router, responses
 
-from accounts import documents
+from accounts.applications.documents import services
+from accounts.applications.documents.models import Attachment
+from accounts.applications.documents.views import as_download
+from accounts.applications.models import Application
 from accounts.errors import NotFound
-from accounts.models import Application, Attachment
-from accounts.views.applications.documents import as_download
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, GatedToken, person
@@ -42,10 +43,10 @@ def document_send(
     if application is None:
         raise Refused("application_not_found", f"You have no application {public_id}.")
     try:
-        documents.question_of(application, question)
+        services.question_of(application, question)
     except NotFound as error:
         raise Refused("invalid_value", f"The form asks for no document {question!r}.") from error
-    kept = documents.attach(application, question, name, _body(request), by=person(request))
+    kept = services.attach(application, question, name, _body(request), by=person(request))
     return responses.Status(201, schemas.DocumentTold.of(kept))
 
 
@@ -54,8 +55,8 @@ def _body(request: ApiRequest) -> bytes:
     if request.content_type != "application/pdf":
         raise Refused("unsupported_media_type", "Send the PDF as application/pdf.")
     told = int(request.META.get("CONTENT_LENGTH") or 0)
-    content: bytes = b"" if told > documents.MOST_BYTES else request.read(documents.MOST_BYTES + 1)
-    if told > documents.MOST_BYTES or len(content) > documents.MOST_BYTES:
+    content: bytes = b"" if told > services.MOST_BYTES else request.read(services.MOST_BYTES + 1)
+    if told > services.MOST_BYTES or len(content) > services.MOST_BYTES:
         raise Refused("body_too_large", "The document is larger than 10 MiB.")
     return content
 
@@ -81,7 +82,7 @@ def document_remove(request: ApiRequest, public_id: UUID) -> schemas.DocumentTol
     """While the application is a draft or returned; what reviewers have read stays with them."""
     found = _own(request, public_id)
     told = schemas.DocumentTold.of(found)
-    documents.remove(found, by=person(request))
+    services.remove(found, by=person(request))
     return told
 
 

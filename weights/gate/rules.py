@@ -3,9 +3,10 @@
 import re
 from datetime import datetime
 
-from accounts.models import Application, Grant
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
+from accounts.models import Grant
 from accounts.models.grant import GrantQuerySet
-from accounts.moves import Status
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Actor
 from accounts.errors import AccountsError, InvalidValue, NotAllowed
-from accounts.models import Application
-from accounts.moves import Actor
 from accounts.reasons import NOTE_LEAST, Reason, demand_reasons
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS

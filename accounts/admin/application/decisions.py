@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
 from accounts.decision_forms import ActionForm
 from accounts.errors import NotFound
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application
-from accounts.moves import Status
 from accounts.users.models import User
 
 #: Reopening takes away what was given, and so it needs the right to do that.

@@ -8,6 +8,11 @@ from django.utils import timezone
 
 from accounts import evidence, working_days
 from accounts.admin.application import preview
+from accounts.applications.custom_questions import Extra
+from accounts.applications.documents.models import Attachment
+from accounts.applications.models import Application, ApplicationSnapshot
+from accounts.applications.questions import readable
+from accounts.applications.state_machine import MOVES, Actor, Status
 from accounts.audit.models import AuditEvent
 from accounts.checklist import QUESTIONS
 from accounts.decision_forms import (
@@ -27,11 +32,8 @@ from accounts.decision_forms import (
     ReturnForm,
     SettleForm,
 )
-from accounts.extras import Extra
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, ApplicationSnapshot, Attachment, Remark
-from accounts.moves import MOVES, Actor, Status
-from accounts.questions import readable
+from accounts.models import Remark
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS
 from accounts.users.models import User

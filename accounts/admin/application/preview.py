@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
+from accounts.applications.models import Application
 from accounts.mail import messages as emails
 from accounts.mail.outbox import Message
-from accounts.models import Application
 from accounts.users.models import User
 
 

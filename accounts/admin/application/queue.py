@@ -14,10 +14,9 @@ from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 
 from accounts import queue, working_days
-from accounts.models import Application, ApplicationSnapshot
-from accounts.models.application import ApplicationQuerySet
-from accounts.models.application.record import Kind
-from accounts.moves import OPEN_STATES, WAITING_STATES, Status
+from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
+from accounts.applications.models.record import Kind
+from accounts.applications.state_machine import OPEN_STATES, WAITING_STATES, Status
 from accounts.queue import Desk, Flag
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in

@@ -25,9 +25,9 @@ from accounts.admin.application import decisions, export, page, preview
 from accounts.admin.application.batch import BatchActions
 from accounts.admin.application.queue import FILTERS, Columns, Queue, searched
 from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.applications.models import Application
 from accounts.decision_forms import ActionForm
 from accounts.errors import AccountsError
-from accounts.models import Application
 from accounts.queue import Desk
 from accounts.users import reauthentication
 from accounts.web.current_user import signed_in

@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from accounts.models import Application
+from accounts.applications.models import Application
 
 
 def page_of(application: Application) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from accounts.models import Application
+from accounts.applications.models import Application
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

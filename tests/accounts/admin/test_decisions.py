@@ -7,15 +7,16 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from accounts import documents
+from accounts.applications.documents import services
+from accounts.applications.models import Application
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Decision, ReasonText
+from accounts.models import Decision, ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.accounts.admin.addresses import button_of, page_of
-from tests.accounts.pdfs import HARMLESS
+from tests.accounts.applications.documents.pdfs import HARMLESS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -344,7 +345,7 @@ def test_documents_that_were_sent_are_linked_and_others_are_not(
     gated_tier.questions.create(key="approval", label="Ethics approval", kind="file")
     application = Application.objects.start(applicant, gated_tier)
     sent, unsent = (
-        documents.attach(application, "extra_approval", name, content, by=applicant)
+        services.attach(application, "extra_approval", name, content, by=applicant)
         for name, content in zip(
             ["sent.pdf", "unsent.pdf"], list(HARMLESS.values())[:2], strict=True
         )

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Application
+from accounts.applications.models import Application
 from accounts.users.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]

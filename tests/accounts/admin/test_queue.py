@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import queue, working_days
-from accounts.models import Application, ApplicationSnapshot
+from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.queue import Desk, Flag
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

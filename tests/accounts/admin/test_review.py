@@ -5,11 +5,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 
+from accounts.applications.forms.application import ApplicationForm
+from accounts.applications.models import Application
+from accounts.applications.questions import LABELS
 from accounts.audit.models import AuditEvent
-from accounts.forms.application import ApplicationForm
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Grant
-from accounts.questions import LABELS
+from accounts.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

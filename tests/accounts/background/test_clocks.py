@@ -7,12 +7,13 @@ import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.applications.documents.models import Attachment
+from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks as sweeps
 from accounts.background.clocks import claims
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Attachment
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks
 from accounts.tiers.models import Tier

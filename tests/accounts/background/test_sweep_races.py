@@ -12,11 +12,12 @@ import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.background.clocks import claims, silence
 from accounts.mail.models import OutgoingMail
-from accounts.models import Application, Grant
+from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

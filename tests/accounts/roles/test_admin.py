@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.admin.application.page import FORMS
-from accounts.models import Application
+from accounts.applications.models import Application
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
+from accounts.applications.question_presets import READY_MADE
 from accounts.audit.models import AuditEvent
-from accounts.ready_made import READY_MADE
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers import services

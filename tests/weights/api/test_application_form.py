@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import Application, Attachment, Question
+from accounts.applications.documents.models import Attachment
+from accounts.applications.models import Application
+from accounts.applications.models.form import Question
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from tests.accounts.pdfs import HARMLESS, HOSTILE
+from tests.accounts.applications.documents.pdfs import HARMLESS, HOSTILE
 from tests.weights.api.asking import ROOT, Script, told
 from tests.weights.api.test_applications import ANSWERS, save, submission, submit
 

@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from accounts.models import Application, Grant
-from accounts.questions import LABELS
+from accounts.applications.models import Application
+from accounts.applications.questions import LABELS
+from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

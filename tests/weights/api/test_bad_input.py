@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from accounts.models import Application
+from accounts.applications.models import Application
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from accounts.questions import LABELS, ORG_TYPES, POSITIONS
+from accounts.applications.questions import LABELS, ORG_TYPES, POSITIONS
 from tests.live import ROOT
 from weights.api.meanings import MEANINGS
 from weights.api.schemas.people import Answers

@@ -21,13 +21,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from accounts import documents
-from accounts.models import Application, Question
+from accounts.applications.documents import services
+from accounts.applications.models import Application
+from accounts.applications.models.form import Question
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from tests.accounts.pdfs import HARMLESS
+from tests.accounts.applications.documents.pdfs import HARMLESS
 from tests.fuzzing import examples
 from weights.models import CheckpointLink
 
@@ -92,7 +93,7 @@ def world(
     other = factories.tier("other")
     Question.objects.create(tier=other, key="approval", label="Approval", kind="file")
     draft = Application.objects.start(user, other)
-    document = documents.attach(draft, "extra_approval", "a.pdf", HARMLESS["a blank page"], by=user)
+    document = services.attach(draft, "extra_approval", "a.pdf", HARMLESS["a blank page"], by=user)
     application = request.getfixturevalue("application")  # not before the settings are changed
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
     known: dict[str, list[Any]] = {

@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from accounts.models import Question, ReasonText
+from accounts.applications.models.form import Question
+from accounts.models import ReasonText
 from accounts.tiers.models import Licence, LicenceVersion, Tier
 from weights.delivery.folder import lists
 from weights.delivery.folder.contents import Entry, Folder

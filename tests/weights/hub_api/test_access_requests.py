@@ -13,8 +13,9 @@ from huggingface_hub.hf_api import AccessRequest
 
 from accounts import access_requests as domain
 from accounts.access import tiers_open_to
+from accounts.applications.models import Application
 from accounts.errors import NotFound
-from accounts.models import Application, Decision, Grant
+from accounts.models import Decision, Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

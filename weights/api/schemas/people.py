@@ -7,9 +7,10 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import BaseModel, ConfigDict, Field
 
-from accounts.extras import Extra
-from accounts.models import Attachment, Grant, Remark
-from accounts.questions import ORG_TYPES, POSITIONS
+from accounts.applications.custom_questions import Extra
+from accounts.applications.documents.models import Attachment
+from accounts.applications.questions import ORG_TYPES, POSITIONS
+from accounts.models import Grant, Remark
 from accounts.receipts import Receipt
 from weights.api.schemas.common import Hearing
 from weights.api.schemas.problems import FieldFault

@@ -1,0 +1,65 @@
+"""What keeps a person from applying for a tier now, if anything does."""
+
+import math
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.utils import timezone
+
+from accounts.applications.state_machine import OPEN_STATES, Status
+from accounts.errors import AlreadyHeld, LimitReached, NotAllowed
+from accounts.models.grant import Grant
+from accounts.reasons import waiting_days
+
+if TYPE_CHECKING:
+    from accounts.tiers.models import Tier
+    from accounts.users.models import User
+
+
+def refuse_to_apply(applicant: "User", tier: "Tier") -> None:
+    """Raise what keeps this person from applying for this tier now: NotAllowed, AlreadyHeld
+    or LimitReached, each with the next step."""
+    if applicant.suspended_at is not None or not applicant.is_active:
+        raise NotAllowed("your account is suspended; write to the portal's staff")
+    if not applicant.has_confirmed_address:
+        raise NotAllowed("confirm your e-mail address first; see your account page")
+    if Grant.objects.unended().filter(user=applicant, tier=tier).live().exists():
+        raise AlreadyHeld(f"you already hold access to {tier}; see My access")
+    held = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.SUSPENDED)
+    if held.filter(expires_at__gt=timezone.now()).exists():
+        raise NotAllowed(f"your access to {tier} is on hold; see My access")
+    mine = apps.get_model("accounts", "Application").objects.filter(applicant=applicant, tier=tier)
+    if open_one := mine.filter(status__in=OPEN_STATES).first():
+        raise AlreadyHeld(f"your application {open_one.reference} for {tier} is open already")
+    until = may_apply_from(applicant, tier)
+    now = timezone.now()
+    if until is not None and until > now:
+        raise LimitReached(
+            f"you may apply for {tier} again from {until:%d %B %Y %H:%M} UTC",
+            wait=seconds_until(until, now),
+        )
+
+
+def may_apply_from(applicant: "User", tier: "Tier") -> datetime | None:
+    """The moment from which a new application is taken: the longest wait that a rejection
+    or a revocation of this tier asked for."""
+    decisions = apps.get_model("accounts", "Decision").objects.filter(
+        application__applicant=applicant,
+        application__tier=tier,
+        application__status=Status.REJECTED,
+    )
+    waits = [
+        one.created_at + timedelta(days=waiting_days(one.reasons))
+        for one in decisions.filter(verdict="reject")
+        if waiting_days(one.reasons)
+    ]
+    revoked = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.REVOKED)
+    for grant in revoked.exclude(end_code=""):
+        if grant.ended_at is not None and waiting_days([grant.end_code]):
+            waits.append(grant.ended_at + timedelta(days=waiting_days([grant.end_code])))
+    return max(waits, default=None)
+
+
+def seconds_until(moment: datetime, now: datetime) -> int:
+    return math.ceil((moment - now).total_seconds())

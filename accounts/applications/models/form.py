@@ -1,0 +1,147 @@
+"""What a tier asks beside the questions of every application, and the frozen forms it made."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from accounts.applications.custom_questions import PREFIX as PREFIX
+from accounts.applications.custom_questions import Extra, Kind, Step
+from accounts.applications.questions import LABELS
+from accounts.tiers.models.tier import Tier
+from accounts.web.single_line_fields import OneLineFields
+
+
+class Question(OneLineFields):
+    """One extra question of a tier, as its owner keeps it in the admin.
+
+    Changing one changes no application: a draft keeps the form version it was begun with.
+    """
+
+    Kind = Kind
+    Step = Step
+
+    tier = models.ForeignKey("accounts.Tier", models.CASCADE, related_name="questions")
+    key = models.SlugField(max_length=40, help_text="Short name, such as funding; never changed")
+    label = models.CharField(max_length=200, help_text="The question as the applicant reads it")
+    help_text = models.CharField(max_length=500, blank=True)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.TEXT)
+    step = models.CharField(
+        max_length=10,
+        choices=Step.choices,
+        default=Step.PROJECT,
+        help_text="Where in the form it stands",
+    )
+    is_required = models.BooleanField(default=False)
+    choices = models.TextField(
+        blank=True, help_text="For the two kinds that choose: one choice a line"
+    )
+    shown_if_key = models.CharField(
+        max_length=50,
+        blank=True,
+        help_text="Asked only if this other question (its key) has the value below",
+    )
+    shown_if_value = models.CharField(max_length=200, blank=True)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Lower comes first")
+    is_asked = models.BooleanField(default=True, help_text="Untick instead of deleting")
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["tier", "key"], name="one_question_per_key_and_tier")
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    def frozen(self) -> dict[str, Any]:
+        """What a form version keeps of it."""
+        return {
+            "key": f"{PREFIX}{self.key}",
+            "label": self.label,
+            "help_text": self.help_text,
+            "kind": self.kind,
+            "required": self.is_required,
+            "choices": [line.strip() for line in self.choices.splitlines() if line.strip()],
+            "shown_if": [self.depends_on, self.shown_if_value] if self.shown_if_key else [],
+            "step": self.step,
+        }
+
+    @property
+    def depends_on(self) -> str:
+        """The key, among the answers, of the question that this one waits for."""
+        own = self.shown_if_key in LABELS or self.shown_if_key.startswith(PREFIX)
+        return self.shown_if_key if own or not self.shown_if_key else PREFIX + self.shown_if_key
+
+    def clean(self) -> None:
+        """What the admin refuses: a choice without choices, a condition that names nothing."""
+        super().clean()
+        self._refuse_unknown_condition()
+        if self.kind in {Kind.SELECT, Kind.MULTI_SELECT} and not self.choices.strip():
+            raise ValidationError({"choices": "Write at least one choice, one a line."})
+        if self.shown_if_key and not self.shown_if_value:
+            raise ValidationError({"shown_if_value": "Say which value it waits for."})
+
+    def _refuse_unknown_condition(self) -> None:
+        """A condition names a question that is there; a new one must be saved before."""
+        name = self.depends_on
+        if not name or name in LABELS or not self.tier_id:
+            return
+        if name == f"{PREFIX}{self.key}":
+            raise ValidationError({"shown_if_key": "A question cannot wait for itself."})
+        others = Question.objects.filter(tier=self.tier_id).values_list("key", flat=True)
+        if name.removeprefix(PREFIX) not in others:
+            raise ValidationError({"shown_if_key": f"There is no question {self.shown_if_key}."})
+
+
+class FormVersionManager(models.Manager["FormVersion"]):
+    def current(self, tier: Tier) -> "FormVersion":
+        """The version that a new draft gets: the newest, or one more when questions changed."""
+        Tier.objects.select_for_update(no_key=True).get(pk=tier.pk)  # numbers follow each other
+        asked = self.asked_by(tier)
+        newest = self.filter(tier=tier).order_by("-number").first()
+        if newest is not None and newest.questions == asked:
+            return newest
+        return self.create(tier=tier, number=newest.number + 1 if newest else 1, questions=asked)
+
+    def asked_by(self, tier: Tier) -> list[dict[str, Any]]:
+        """The extra questions of a tier as they stand now, for a form version to keep."""
+        return [question.frozen() for question in tier.questions.filter(is_asked=True)]
+
+
+class FormVersion(models.Model):
+    """The questions of a tier as they stood once; never edited.
+
+    `questions` lists the extra ones, each as `Question.frozen` gives it.
+    """
+
+    tier = models.ForeignKey("accounts.Tier", models.CASCADE, related_name="form_versions")
+    number = models.PositiveSmallIntegerField()
+    questions = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = FormVersionManager()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["tier", "number"], name="form_versions_numbered_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tier}: form version {self.number}"
+
+    @property
+    def extras(self) -> list[Extra]:
+        """The tier's own questions, in their order."""
+        return [Extra.of(frozen) for frozen in self.questions]
+
+    def labels(self) -> dict[str, str]:
+        """Key -> label of every question, in the order of the form."""
+        return {**LABELS, **{asked["key"]: asked["label"] for asked in self.questions}}
+
+    def mapped(self, answers: dict[str, Any]) -> dict[str, Any]:
+        """The answers that this version asks for too; documents stay with their application."""
+        documents = {extra.key for extra in self.extras if extra.kind == Kind.FILE}
+        asked = self.labels().keys() - documents
+        return {key: value for key, value in answers.items() if key in asked}

@@ -1,0 +1,178 @@
+"""Following an application: where it stands, and what its applicant can still do."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.applications import forecast, timeline
+from accounts.applications.custom_questions import Extra, Kind
+from accounts.applications.drafts import Filling, answer_name
+from accounts.applications.models import Application
+from accounts.applications.models.eligibility import may_apply_from
+from accounts.applications.questions import answered
+from accounts.applications.state_machine import Status
+from accounts.applications.views.common import address_of, own, sentence
+from accounts.errors import AccountsError, LimitReached
+from accounts.mail import outbox
+from accounts.models import ReasonText
+from accounts.rate_limits import buckets
+from accounts.rate_limits.buckets import Limit
+from accounts.reasons import waiting_days
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from accounts.web.current_user import signed_in
+
+_MAILS = Limit("mail-again", 3, 3600)
+
+
+@login_required
+@require_safe
+def application_list(request: HttpRequest) -> HttpResponse:
+    mine = Application.objects.filter(applicant=signed_in(request)).select_related("tier")
+    context = {
+        "applications": mine.order_by("-created_at"),
+        "tiers": Tier.objects.exclude(mode=AccessMode.OPEN),
+    }
+    return render(request, "accounts/application_list.html", context)
+
+
+@login_required
+@require_safe
+def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    application, person = own(request, public_id), signed_in(request)
+    snapshot = application.latest_snapshot
+    shown = snapshot.answers if snapshot else application.answers
+    context = {
+        "application": application,
+        "tier": application.tier,
+        "events": timeline.timeline(application),
+        "decisions": _decisions(application),
+        "answers": answered(shown, _in_words(application)),
+        "documents": application.attachments.filter(removed_at=None),
+        "outlook": forecast.outlook(application),
+        "answer_by": timeline.answer_by(application),
+        "grant": getattr(application, "grant", None),
+        "can_withdraw": application.is_waiting,
+        **_remarks(application, person),
+        **_next_form(application, person),
+    }
+    return render(request, "accounts/application_detail.html", context)
+
+
+def _in_words(application: Application) -> list[Extra]:
+    """Documents stand in a list of their own, with their addresses."""
+    return [extra for extra in application.form.extras if extra.kind != Kind.FILE]
+
+
+def _decisions(application: Application) -> list[dict[str, Any]]:
+    words = ReasonText.objects.current()
+    return [
+        {
+            "verdict": decision.get_verdict_display(),
+            "at": decision.created_at,
+            "note": decision.note,
+            "reasons": [words[code] for code in decision.reasons],
+            "waiting_days": waiting_days(decision.reasons),
+        }
+        for decision in timeline.decisions_told(application)
+    ]
+
+
+def _remarks(application: Application, person: User) -> dict[str, Any]:
+    """Every public remark, by the label of its field; each can be answered while staff has it."""
+    labels = application.form.labels()
+    made = application.remarks.filter(is_public=True)
+    told = [
+        {"label": labels.get(one.field, ""), "remark": one, "name": answer_name(one)}
+        for one in made
+    ]
+    return {"remarks": told, "can_answer": application.is_waiting and bool(told)}
+
+
+def _next_form(application: Application, person: User) -> dict[str, Any]:
+    """Where the form goes on, or when a copy may be made."""
+    if application.is_editable:
+        return {"go_on": address_of(application, Filling(application, person).first_open)}
+    if not application.is_terminal or not _has_ended(application):
+        return {"can_copy": False}
+    again = may_apply_from(person, application.tier)
+    wait = again if again and again > timezone.now() else None
+    return {"can_copy": wait is None, "copy_from": wait}
+
+
+def _has_ended(application: Application) -> bool:
+    """Whether the access that an approval gave is over, if one did, so that one may ask anew."""
+    grant = getattr(application, "grant", None)
+    if application.status != Status.APPROVED:
+        return True
+    return grant is not None and not grant.is_live and not grant.is_held
+
+
+# -- what an applicant does -----------------------------------------------------------------
+
+
+@login_required
+@require_POST
+def application_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
+    application = own(request, public_id)
+    try:
+        reason = request.POST.get("reason", "")[:500]
+        application.withdraw(by=signed_in(request), reason=reason)
+        messages.success(request, f"{application.reference} is withdrawn.")
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+    return redirect("accounts:application-detail", application.public_id)
+
+
+@login_required
+@require_POST
+def application_copy(request: HttpRequest, public_id: str) -> HttpResponse:
+    """A new draft with the answers of one that has ended."""
+    application = own(request, public_id)
+    try:
+        draft = application.copy_as_new(by=signed_in(request))
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+        return redirect("accounts:application-detail", application.public_id)
+    messages.success(request, "A new draft holds the answers last sent. Change what should change.")
+    return redirect(address_of(draft, Filling(draft, signed_in(request)).first_open))
+
+
+@login_required
+@require_POST
+def application_mail(request: HttpRequest, public_id: str, mail_id: str) -> HttpResponse:
+    """Send a mail of the timeline once more, at most three an hour."""
+    application = own(request, public_id)
+    mail = get_object_or_404(timeline.mails_to_applicant(application), public_id=mail_id)
+    try:
+        if not buckets.take(_MAILS, str(signed_in(request).pk)).allowed:
+            raise LimitReached("three mails were sent again this hour; look for one, or try later")
+        outbox.send_again(mail)
+        messages.success(request, f"The mail to {mail.to} is on its way once more.")
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+    return redirect("accounts:application-detail", application.public_id)
+
+
+@login_required
+@require_POST
+def application_answer(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Answer remarks that were made while staff has the application."""
+    application = own(request, public_id)
+    said = {
+        remark.pk: request.POST[answer_name(remark)][:2000]
+        for remark in application.remarks.filter(is_public=True)
+        if answer_name(remark) in request.POST
+    }
+    try:
+        application.answer_remarks(said, by=signed_in(request))
+        messages.success(request, "Your answer is kept; the reviewer reads it with the rest.")
+    except AccountsError as error:
+        messages.error(request, sentence(error))
+    return redirect("accounts:application-detail", application.public_id)

@@ -1,0 +1,124 @@
+"""Where an application starts: what is asked, from which country, or why nothing can be asked."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.applications import services
+from accounts.applications.drafts import Filling
+from accounts.applications.forms import CountryForm, excluded
+from accounts.applications.models.eligibility import refuse_to_apply
+from accounts.applications.models.form import FormVersion
+from accounts.applications.questions import ASKED_OF_ALL
+from accounts.applications.views.common import address_of, sentence
+from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
+from accounts.tiers import use_terms
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion, Tier
+from accounts.users.models import User
+from accounts.web.current_user import signed_in
+from accounts.web.markdown import to_html
+from accounts.web.text_differences import changed_passages
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def application_create(request: HttpRequest, slug: str) -> HttpResponse:
+    """What one tier asks, which anyone may read; and the button that begins an application."""
+    tier = get_object_or_404(Tier.objects.select_related("licence"), slug=slug)
+    licence = tier.licence.in_force()
+    if not tier.is_gated or licence is None:
+        why = "open" if not tier.is_gated else "no_licence"
+        return _refused(request, tier, {"why": why})
+    if not request.user.is_authenticated:
+        return _start_page(request, tier, None)
+    user = signed_in(request)
+    standing = services.standing(user, tier)
+    if standing.outdated or tier.access_mode is AccessMode.CLICK_THROUGH:
+        return _accept(request, user, tier, licence)
+    application = services.draft_of(user, tier)
+    if application is not None:
+        return redirect(address_of(application, Filling(application, user).first_open))
+    try:
+        refuse_to_apply(user, tier)
+    except AlreadyHeld as error:
+        return _refused(request, tier, {"why": "held", "error": error, "standing": standing})
+    except AccountsError as error:
+        return _refused(request, tier, {"why": error.code, "error": error})
+    return _begin(request, user, tier)
+
+
+def _begin(request: HttpRequest, user: User, tier: Tier) -> HttpResponse:
+    """Ask for the country first: nobody fills in a form that cannot be approved."""
+    if request.method != "POST":
+        return _start_page(request, tier, CountryForm(tier=tier))
+    form = CountryForm(request.POST, tier=tier)
+    if not form.is_valid():
+        return _start_page(request, tier, form, status=422)
+    try:
+        draft = services.begin(user, tier, country=form.cleaned_data["country"])
+    except AccountsError as error:
+        return _refused(request, tier, {"why": error.code, "error": error})
+    return redirect(address_of(draft, "you"))
+
+
+def _start_page(
+    request: HttpRequest, tier: Tier, form: CountryForm | None, *, status: int = 200
+) -> HttpResponse:
+    extras = FormVersion.objects.asked_by(tier)
+    context = {
+        "tier": tier,
+        "questions": [*ASKED_OF_ALL, *(extra["label"] for extra in extras)],
+        "blocked": excluded(tier).values(),
+        "findings": use_terms.before(tier),
+        "form": form,
+        "answer_days": settings.ANSWER_DAYS,
+    }
+    return render(request, "accounts/application_start.html", context, status=status)
+
+
+# -- other outcomes -------------------------------------------------------------------------
+
+
+def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersion) -> HttpResponse:
+    """Accept the text alone: click-through tiers, and new versions for holders."""
+    error = ""
+    if request.method == "POST":
+        try:
+            if "licence_accept" not in request.POST:
+                raise LicenceChanged("tick the box to accept the licence")
+            sha256 = request.POST.get("licence_sha256", "")
+            services.accept_licence(user, tier, licence_sha256=sha256)
+            messages.success(request, f"You have accepted the licence of {tier}.")
+            return redirect("/access/")
+        except AlreadyHeld:
+            return redirect("/access/")
+        except AccountsError as refused:
+            error = sentence(refused)
+    standing = services.standing(user, tier)
+    if request.method != "POST" and standing.grant and not standing.outdated:
+        return _refused(request, tier, {"why": "held", "standing": standing})
+    before = standing.grant.licence_version if standing.grant else None
+    context = {
+        "tier": tier,
+        "licence": licence,
+        "licence_text": to_html(licence.text, top=2),
+        "grant": standing.grant,
+        "before": before,
+        "ends": licence.notice_ends_since(tier.licence_since),
+        "changes": changed_passages(before.text, licence.text) if before else [],
+        "error": error,
+    }
+    status = 422 if error else 200
+    return render(request, "accounts/licence_accept.html", context, status=status)
+
+
+def _refused(request: HttpRequest, tier: Tier, context: dict[str, Any]) -> HttpResponse:
+    error = context.get("error")
+    told = sentence(error) if isinstance(error, AccountsError) else ""
+    status = 200 if context["why"] in {"open", "held"} else 403
+    context = {"tier": tier, "sentence": told, **context}
+    return render(request, "accounts/application_refused.html", context, status=status)

@@ -1,0 +1,47 @@
+"""Which documents may be kept: whole PDFs that run nothing and carry nothing."""
+
+import pytest
+
+from accounts.applications.documents import pdf_check, pdf_child
+from accounts.errors import InvalidValue
+from tests.accounts.applications.documents.pdfs import HARMLESS, HOSTILE
+
+pytestmark = pytest.mark.one_database
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_people_send_may_be_kept(name: str) -> None:
+    pdf_child.check(HARMLESS[name])
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_runs_or_carries_something_is_refused_with_the_word_for_it(name: str) -> None:
+    word, content = HOSTILE[name]
+    with pytest.raises(pdf_child.Wrong, match=f"^{word}$"):
+        pdf_child.check(content)
+
+
+def test_the_child_process_says_the_same() -> None:
+    pdf_check.demand_harmless(HARMLESS["a blank page"])
+    for name, told in (
+        ("a script on opening", "holds scripts"),
+        ("a password", "encrypted"),
+        ("half of a document", "damaged"),
+        ("an archive", "no PDF"),
+    ):
+        with pytest.raises(InvalidValue, match=told):
+            pdf_check.demand_harmless(HOSTILE[name][1])
+
+
+def test_a_document_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A bound made small: no child starts in a millisecond.
+    monkeypatch.setattr(pdf_check, "_TIME", 0.001)
+    with pytest.raises(InvalidValue, match="takes too long"):
+        pdf_check.demand_harmless(HARMLESS["a blank page"])
+
+
+def test_more_objects_than_a_document_needs_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A bound made small: a blank page has more objects.
+    monkeypatch.setattr(pdf_child, "MOST_OBJECTS", 2)
+    with pytest.raises(pdf_child.Wrong, match="heavy"):
+        pdf_child.check(HARMLESS["a blank page"])

@@ -1,0 +1,26 @@
+"""The applicant at the form."""
+
+import pytest
+from django.test import Client
+
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from tests.accounts.applications.form_filler import Filler
+
+
+@pytest.fixture
+def signed_in(client: Client, applicant: User) -> Client:
+    client.force_login(applicant)
+    return client
+
+
+@pytest.fixture
+def filler(signed_in: Client, gated_tier: Tier, applicant: User) -> Filler:
+    """The applicant at the form of the gated tier."""
+    return Filler(signed_in, gated_tier, applicant)
+
+
+@pytest.fixture
+def begun(filler: Filler) -> Filler:
+    filler.begin()
+    return filler

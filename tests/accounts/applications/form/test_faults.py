@@ -1,0 +1,154 @@
+"""Strict at submit alone: a fault is named at its field, and what was typed stays."""
+
+import pytest
+from django.test import Client
+
+from accounts.applications.state_machine import Status
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from tests import factories
+from tests.accounts.applications.form_filler import PLAN, Filler
+
+pytestmark = pytest.mark.one_database
+
+
+FAULTS = [
+    ("full_name", "ab", "at least 3"),
+    ("full_name", "123", "at least one letter"),
+    ("full_name", "me@example.org", "not an address"),
+    ("full_name", "https://example.org", "not an address"),
+    ("work_email", "somebody@else.example", "are offered"),
+    ("org_name", "x", "at least 2"),
+    ("org_name", "none", "choose Independent"),
+    ("org_type", "company", "are offered"),
+    ("position", "", "required"),
+    ("country", "XX", "are offered"),
+    ("profile_url", "", "required"),
+    ("profile_url", "http://example.org/me", "https://"),
+    ("profile_url", "https://orcid.org/0000-0002-1825-0098", "no ORCID iD"),
+    ("profile_url", "javascript:alert(1)", "URL"),
+    ("title", "Too short", "at least 10"),
+    ("title", "x" * 201, "at most 200"),
+    ("abstract", "Too short", "at least 150"),
+    ("abstract", "x" * 5001, "at most 5000"),
+    ("commercial", "maybe", "are offered"),
+    ("storage_plan", "On a disk", "at least 80"),
+    ("noncommercial", "", "required"),
+    ("licence_accept", "", "required"),
+    ("licence_sha256", "0" * 64, "read the new text"),
+]
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(("key", "value", "told"), FAULTS)
+def test_a_fault_is_named_on_the_review_and_at_its_field_and_nothing_typed_is_lost(
+    filler: Filler, key: str, value: str, told: str
+) -> None:
+    filler.jot(**{key: value or None})
+    answer = filler.submit()
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert told in page
+    assert 'id="error-summary"' in page
+    field = "licence_accept" if key == "licence_sha256" else key
+    step = next(step for step in ("you", "project", "plan", "terms") if filler_has(step, field))
+    assert f"{filler.place(step)}?check#field-{field}" in page
+    assert told in filler.page(step, "?check")
+    assert PLAN.strip() in page or key == "storage_plan"
+    application = filler.application
+    assert application.status == Status.DRAFT
+    assert application.answers.get(key, "") == value
+
+
+def filler_has(step: str, key: str) -> bool:
+    from accounts.applications.questions import STEPS
+
+    return key in STEPS[step][1]
+
+
+def test_the_help_text_is_no_abstract(filler: Filler) -> None:
+    from accounts.applications.forms import ABSTRACT_HELP
+
+    filler.jot(abstract=ABSTRACT_HELP + " Indeed.")
+    assert "repeats the help text" in filler.submit().content.decode()
+
+
+def test_a_commercial_interest_must_be_explained(filler: Filler) -> None:
+    filler.fill(commercial="yes")
+    assert "Say what the commercial interest is" in filler.submit().content.decode()
+    told = "A spin-off may license the method later on. " * 2
+    filler.save("project", commercial="yes", commercial_detail=told)
+    filler.submit()
+    assert filler.application.status == Status.SUBMITTED
+
+
+def test_a_free_mail_address_is_taken_with_a_profile_and_told(
+    signed_in: Client, gated_tier: Tier
+) -> None:
+    person = factories.person(email="ada@gmail.com")
+    signed_in.force_login(person)
+    filler = Filler(signed_in, gated_tier, person)
+    filler.jot(profile_url=None)
+    page = filler.submit().content.decode()
+    assert "required with an address of a free mail service" in page
+    filler.save("you")
+    assert "is an address that anyone can have" in filler.page("review")
+    filler.submit()
+    assert filler.application.status == Status.SUBMITTED
+
+
+def test_a_linked_orcid_stands_in_for_the_profile(applicant: User, gated_tier: Tier) -> None:
+    from accounts.applications.forms import ApplicationForm
+
+    facts = {"person": applicant, "tier": gated_tier, "licence": factories.in_force(gated_tier)}
+    bare = ApplicationForm({}, **facts)  # type: ignore[arg-type]
+    linked = ApplicationForm({}, linked_orcid="0000-0002-1825-0097", **facts)  # type: ignore[arg-type]
+    assert "profile_url" in bare.errors
+    assert "profile_url" not in linked.errors
+
+
+def test_what_the_terms_say_of_an_answer_stands_at_it_and_on_the_review(
+    begun: Filler, gated_tier: Tier
+) -> None:
+    gated_tier.duo_codes = ["DUO:0000042", "DUO:0000018", "DUO:0000025"]
+    gated_tier.save()
+    begun.save("you", org_type="industry_laboratory")
+    begun.save("project", commercial="yes", commercial_detail="A spin-off may follow. " * 4)
+    told = "not-for-profit organisations only"
+    assert told in begun.page("you")
+    assert told in begun.page("review")
+    assert "does not rule an application out" in begun.page("review")
+    assert "delete the weights when it ends" in begun.page("terms")
+    begun.fill(org_type="industry_laboratory")
+    begun.submit()  # it tells and never decides
+    assert begun.application.status == Status.SUBMITTED
+
+
+def test_a_new_licence_text_must_be_read_first_and_its_changes_are_shown(
+    filler: Filler, gated_tier: Tier
+) -> None:
+    filler.fill()
+    newer = gated_tier.licence.versions.create(
+        version="2", text="# Terms\n\nFor research alone, never for harm.\n"
+    )
+    assert "read the new text" in filler.submit().content.decode()
+    page = filler.page("terms")
+    assert "The licence has changed since you accepted it" in page
+    assert "alone" in page[page.index("<ins>") : page.index("</ins>")]
+    assert "checked" not in page[page.index('id="id_licence_accept"') - 200 :][:400]
+    filler.save("terms", licence_sha256=newer.text_sha256)
+    filler.submit()
+    snapshot = filler.application.latest_snapshot
+    assert snapshot is not None
+    assert snapshot.licence_version == newer
+
+
+def test_markup_in_answers_is_shown_as_text(filler: Filler) -> None:
+    hostile = '"><script>alert(1)</script>'
+    filler.fill(title=f"A title with {hostile}", org_name=hostile)
+    pages = [filler.page(step) for step in ("you", "project", "review")]
+    filler.submit()
+    shown = [f"/applications/{filler.application.public_id}/", "/applications/"]
+    pages += [filler.client.get(address).content.decode() for address in shown]
+    assert all("<script>alert" not in page for page in pages)
+    assert "&lt;script&gt;alert" in pages[-2]

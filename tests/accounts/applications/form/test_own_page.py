@@ -1,0 +1,94 @@
+"""An application's own page: what happened, what can still be done, and for nobody else."""
+
+import pytest
+from django.test import Client
+
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from tests import factories
+from tests.accounts.applications.form_filler import ADDRESS, PLAN, Filler
+
+pytestmark = pytest.mark.one_database
+
+
+def test_its_page_tells_what_happened_but_no_internal_note(
+    signed_in: Client, gated_tier: Tier, applicant: User, reviewer: User
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    application.reject(
+        by=reviewer,
+        reasons=["commercial_use"],
+        note="The results feed a paid product, it seems.",
+        internal_note="Known from an earlier case",
+    )
+    page = signed_in.get(f"/applications/{application.public_id}/").content.decode()
+    assert "It was rejected" in page
+    assert "The licence excludes commercial use" in page
+    assert "You may apply again after 30 days" in page
+    assert "The results feed a paid product" in page
+    assert "Known from an earlier case" not in page
+    assert reviewer.email not in page
+
+
+def test_a_returned_application_is_changed_and_submitted_again(
+    filler: Filler, reviewer: User
+) -> None:
+    filler.fill()
+    filler.submit()
+    application = filler.application
+    application.return_for_changes(
+        by=reviewer,
+        reasons=["incomplete"],
+        note="Name the cluster.",
+        remarks={"storage_plan": "Which cluster?"},
+    )
+    [remark] = application.remarks.all()
+    assert filler.client.get(ADDRESS)["Location"] == filler.place("plan")
+    assert "Which cluster?" in filler.page("plan")
+    said = {f"answer_{remark.pk}": "The group's own, in Oslo."}
+    filler.save("plan", storage_plan=PLAN + "It is the group's cluster.", **said)
+    review = filler.page("review")
+    assert "It is the group" in review[review.index("<ins>") : review.rindex("</ins>")]
+    assert "The group&#x27;s own, in Oslo." in review
+    filler.submit()
+    application.refresh_from_db()
+    assert application.status == Status.SUBMITTED
+    assert application.snapshots.count() == 2
+    remark.refresh_from_db()
+    assert remark.answer == "The group's own, in Oslo."
+    assert remark.answered_at is not None
+
+
+def test_an_applicant_withdraws(signed_in: Client, gated_tier: Tier, applicant: User) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    address = f"/applications/{application.public_id}/withdraw/"
+    assert signed_in.get(address).status_code == 405
+    signed_in.post(address, {"reason": "Moved to another project"})
+    page = signed_in.post(address, follow=True).content.decode()  # again: told, not failed
+    assert "cannot withdraw from there" in page
+    assert Application.objects.get().status == Status.WITHDRAWN
+
+
+@pytest.mark.parametrize("place", ["", "withdraw/"])
+def test_somebody_elses_application_is_404(
+    client: Client, gated_tier: Tier, applicant: User, other_person: User, place: str
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    client.force_login(other_person)
+    address = f"/applications/{application.public_id}/{place}"
+    assert (client.post(address) if place else client.get(address)).status_code == 404
+
+
+def test_the_list_says_what_will_be_there(signed_in: Client, gated_tier: Tier) -> None:
+    page = signed_in.get("/applications/").content.decode()
+    assert "You have not applied for anything" in page
+    assert ADDRESS in page
+
+
+@pytest.mark.parametrize("address", ["/applications/", "/settings/tokens/", "/access/", ADDRESS])
+def test_personal_pages_are_kept_by_no_cache(
+    signed_in: Client, gated_tier: Tier, address: str
+) -> None:
+    assert signed_in.get(address)["Cache-Control"] == "private, no-store"

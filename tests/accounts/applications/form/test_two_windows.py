@@ -1,0 +1,112 @@
+"""Two windows on one draft overwrite nothing of each other."""
+
+from typing import Any
+
+import pytest
+
+from accounts.applications.state_machine import Status
+from tests.accounts.applications.form_filler import Filler
+
+pytestmark = pytest.mark.one_database
+
+
+def test_a_stale_save_shows_both_versions_and_overwrites_nothing(begun: Filler) -> None:
+    seen = begun.hidden("project")
+    begun.save("project", title="From the first window")
+    answer = begun.save("project", title="From the second window", seen=seen)
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "From the first window" in page
+    assert 'value="From the second window"' in page
+    assert 'name="keep_saved" value="title"' in page
+    assert begun.application.answers["title"] == "From the first window"
+
+
+def test_after_the_warning_either_version_can_be_chosen(begun: Filler) -> None:
+    seen = begun.hidden("project")
+    begun.save("project", title="From the first window")
+    begun.save("project", title="From the second window", seen=seen)
+    begun.save("project", title="From the second window", keep_saved="title")
+    assert begun.application.answers["title"] == "From the first window"
+    begun.save("project", title="From the second window")
+    assert begun.application.answers["title"] == "From the second window"
+
+
+def test_two_windows_on_different_steps_do_not_get_in_each_others_way(begun: Filler) -> None:
+    seen = begun.hidden("plan")
+    begun.save("project")
+    assert begun.save("plan", seen=seen).status_code == 302
+    assert {"title", "storage_plan"} <= set(begun.application.answers)
+
+
+def test_the_same_text_sent_twice_is_no_conflict(begun: Filler) -> None:
+    seen = begun.hidden("project")
+    assert begun.save("project", seen=seen).status_code == 302
+    assert begun.save("project", seen=seen).status_code == 302
+    assert begun.application.answers_version == 2  # the country was the first
+
+
+def test_answers_changed_elsewhere_are_read_again_before_they_are_sent(filler: Filler) -> None:
+    filler.fill()
+    page = filler.page("review")
+    filler.save("project", title="Changed in another window")
+    version = page.split('name="seen_version" value="')[1].split('"')[0]
+    answer = filler.client.post(
+        filler.place("review"), {"seen": "", "seen_version": version, "go": "submit"}
+    )
+    assert answer.status_code == 409
+    assert "Changed in another window" in answer.content.decode()
+    assert filler.application.status == Status.DRAFT
+
+
+def test_autosave_answers_in_json(begun: Filler) -> None:
+    seen, headers = begun.hidden("project"), {"accept": "application/json"}
+    sent = {"title": "Saved by itself", "seen": seen}
+    saved = begun.client.post(begun.place("project"), sent, headers=headers)
+    assert saved.json()["seen"] == begun.hidden("project")
+    assert saved.json()["saved_at"].endswith("UTC")
+    stale = {"title": "Something else", "seen": seen}
+    answer = begun.client.post(begun.place("project"), stale, headers=headers)
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "bad_transition"
+
+
+def test_whoever_pastes_more_than_is_kept_is_told_at_once(begun: Filler) -> None:
+    told = "Of “What will be studied and how” only the first 20,000 characters are kept"
+    pasted = {"title": "A title of its own", "abstract": "word " * 20_000}
+    sent = {**pasted, "seen": begun.hidden("project")}
+    headers = {"accept": "application/json"}
+    quiet = begun.client.post(begun.place("project"), sent, headers=headers)
+    assert told in quiet.json()["warning"]
+    assert begun.save("project", **pasted).status_code == 302
+    assert told in begun.page("plan")
+    assert begun.save("project", abstract="Short again").status_code == 302
+    assert told not in begun.page("plan")
+
+
+@pytest.mark.parametrize("mark", ["", "x", "0" * 16])
+def test_a_forged_mark_overwrites_nothing(begun: Filler, mark: str) -> None:
+    begun.save("project")
+    assert begun.save("project", title="Not to be kept", seen=mark).status_code == 409
+    assert begun.application.answers["title"] == begun.answers["title"]
+
+
+def test_a_submitted_application_takes_no_answers(filler: Filler) -> None:
+    filler.fill()
+    filler.submit()
+    for step in ("project", "review"):
+        answer = filler.client.get(filler.place(step))
+        assert answer["Location"] == f"/applications/{filler.application.public_id}/"
+    assert filler.save("project", title="Too late for this", seen="x").status_code == 302
+    assert filler.application.answers["title"] == filler.answers["title"]
+
+
+def test_a_step_opens_in_few_queries(begun: Filler, django_assert_max_num_queries: Any) -> None:
+    begun.fill()
+    for step in ("you", "project", "plan", "terms", "review"):
+        with django_assert_max_num_queries(12):
+            begun.page(step)
+
+
+def test_an_unknown_step_is_404(begun: Filler) -> None:
+    assert begun.client.get(begun.place("nothing")).status_code == 404

@@ -1,0 +1,50 @@
+"""Names of organisations to choose from: only those that several people share."""
+
+import pytest
+from django.core.cache import cache
+
+from accounts.applications import organisations
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+
+def approved(tier: Tier, name: str, person: User | None = None) -> None:
+    application = Application.objects.start(person or factories.person(), tier)
+    Application.objects.filter(pk=application.pk).update(
+        status=Status.APPROVED, answers={"org_name": name}
+    )
+
+
+def test_a_name_is_offered_once_three_approved_people_have_given_it(gated_tier: Tier) -> None:
+    for _ in range(3):
+        approved(gated_tier, "University of Example")
+    for _ in range(2):
+        approved(gated_tier, "A small laboratory")
+    assert organisations.well_known() == ["University of Example"]
+
+
+def test_one_person_who_applied_three_times_is_one(gated_tier: Tier) -> None:
+    person = factories.person()
+    for tier in (gated_tier, factories.tier(), factories.tier()):
+        approved(tier, "Known to one", person)
+    assert organisations.well_known() == []
+
+
+def test_what_was_not_approved_is_no_suggestion(gated_tier: Tier) -> None:
+    for _ in range(3):
+        factories.submitted(factories.person(), gated_tier)
+    assert organisations.well_known() == []
+
+
+def test_the_list_is_made_once_in_ten_minutes(gated_tier: Tier) -> None:
+    assert organisations.well_known() == []
+    for _ in range(3):
+        approved(gated_tier, "University of Example")
+    assert organisations.well_known() == []
+    cache.clear()
+    assert organisations.well_known() == ["University of Example"]

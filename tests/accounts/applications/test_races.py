@@ -1,0 +1,172 @@
+"""Two hurried people at the same instant, each on a connection of their own: one effect."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts import break_glass, grant_clock
+from accounts.applications.models import Application
+from accounts.audit.models import AuditEvent
+from accounts.erasure import erase
+from accounts.mail.models import OutgoingMail
+from accounts.models import Grant
+from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from tests import factories
+from tests.hurry import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_two_reviewers_deciding_at_once_yield_one_decision(
+    applicant: User, gated_tier: Tier
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    people = [factories.staff(name, Role.REVIEWER) for name in ("first", "second")]
+    note = "The plan does not say who can read the weights."
+    results = at_once(
+        lambda: Application.objects.get(pk=application.pk).approve(by=people[0]),
+        lambda: Application.objects.get(pk=application.pk).reject(
+            by=people[1], reasons=["purpose_unclear"], note=note
+        ),
+    )
+    assert results.count("done") == 1
+    application.refresh_from_db()
+    assert application.decisions.count() == 1
+    assert Grant.objects.count() == (application.status == "approved")
+    assert OutgoingMail.objects.filter(kind__in=_VERDICTS).count() == 1
+
+
+def test_a_withdrawal_and_an_approval_at_once_yield_one_of_them(
+    applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    results = at_once(
+        lambda: Application.objects.get(pk=application.pk).withdraw(by=applicant),
+        lambda: Application.objects.get(pk=application.pk).approve(by=reviewer),
+    )
+    assert results.count("done") == 1
+    application.refresh_from_db()
+    assert Grant.objects.count() == (application.status == "approved")
+    told = OutgoingMail.objects.filter(kind__in=[*_VERDICTS, "application_withdrawn"])
+    assert [mail.kind for mail in told] == [f"application_{application.status}"]
+
+
+def test_an_erasure_and_an_approval_at_once_leave_no_access(
+    applicant: User, gated_tier: Tier, reviewer: User
+) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    results = at_once(
+        lambda: erase(User.objects.get(pk=applicant.pk), by=applicant),
+        lambda: Application.objects.get(pk=application.pk).approve(by=reviewer),
+    )
+    assert "done" in results
+    applicant.refresh_from_db()
+    assert applicant.erased_at is None or not Grant.objects.live().exists()
+    application.refresh_from_db()
+    assert Grant.objects.count() == (application.status == "approved")
+
+
+_VERDICTS = ["application_approved", "application_rejected"]
+
+
+def test_one_draft_submitted_twice_at_once_is_submitted_once(
+    applicant: User, gated_tier: Tier
+) -> None:
+    draft = Application.objects.start(applicant, gated_tier)
+    draft.save_answers(factories.ANSWERS, by=applicant, seen_version=0)
+    sha = factories.in_force(gated_tier).text_sha256
+
+    def submit() -> None:
+        Application.objects.get(pk=draft.pk).submit(by=applicant, licence_sha256=sha)
+
+    assert at_once(submit, submit).count("done") == 1
+    assert draft.snapshots.count() == 1
+    assert OutgoingMail.objects.filter(kind="application_received").count() == 1
+
+
+def test_the_same_break_glass_grant_given_twice_at_once_is_one_grant(
+    applicant: User, gated_tier: Tier
+) -> None:
+    def give() -> None:
+        break_glass.give(applicant, gated_tier, days=30, reason="the same reason")
+
+    assert at_once(give, give) == ["done", "done"]
+    assert Grant.objects.count() == 1
+    assert AuditEvent.objects.filter(action="grant.given").count() == 1
+
+
+def test_two_starts_at_once_make_one_draft(applicant: User, gated_tier: Tier) -> None:
+    def start() -> None:
+        Application.objects.start(applicant, gated_tier)
+
+    assert at_once(start, start, start) == ["done"] * 3
+    assert Application.objects.count() == 1
+
+
+def test_two_reviewers_claiming_at_once_yield_one_claim(applicant: User, gated_tier: Tier) -> None:
+    application = factories.submitted(applicant, gated_tier)
+    people = [factories.staff(name, Role.REVIEWER) for name in ("first", "second", "third")]
+
+    def claim(person: User) -> None:
+        Application.objects.get(pk=application.pk).claim(by=person)
+
+    results = at_once(*(lambda person=person: claim(person) for person in people))
+    assert results.count("done") == 1
+    application.refresh_from_db()
+    events = AuditEvent.objects.about(application).filter(action="application.claim")
+    winners = [event.actor_id for event in events if event.result == "ok"]
+    assert application.claimed_by is not None
+    assert winners == [application.claimed_by.public_id]
+    assert events.exclude(result="ok").count() == 2, "the slower ones leave an audit row each"
+
+
+def test_two_second_approvals_at_once_give_one_grant(applicant: User, gated_tier: Tier) -> None:
+    gated_tier.approvals_needed = 2
+    gated_tier.save()
+    application = factories.submitted(applicant, gated_tier)
+    first, *others = [factories.staff(name, Role.REVIEWER) for name in ("one", "two", "three")]
+    assert application.approve(by=first) is None
+
+    def approve(person: User) -> None:
+        Application.objects.get(pk=application.pk).approve(by=person)
+
+    results = at_once(*(lambda person=person: approve(person) for person in others))
+    assert results.count("done") == 1
+    assert Grant.objects.filter(application=application).count() == 1
+    assert OutgoingMail.objects.filter(kind="application_approved").count() == 1
+
+
+def test_one_grant_closed_by_two_at_once_is_closed_once(applicant: User, gated_tier: Tier) -> None:
+    grant = factories.grant(applicant, gated_tier)
+    leads = [factories.staff(name, Role.LEAD_REVIEWER) for name in ("first", "second")]
+
+    def mine() -> Grant:
+        return Grant.objects.get(pk=grant.pk)
+
+    results = at_once(
+        lambda: mine().revoke(by=leads[0], reason="it leaked", code="leak"),
+        lambda: mine().surrender(by=applicant),
+    )
+    assert results.count("done") == 1
+    grant.refresh_from_db()
+    assert grant.state in {"revoked", "surrendered"}
+    assert AuditEvent.objects.about(grant).filter(action=f"grant.{grant.state}").count() == 1
+    kinds = ["access_revoked", "access_surrendered"]
+    assert OutgoingMail.objects.filter(kind__in=kinds).count() == 1
+
+
+def test_two_sweeps_at_once_remind_and_end_each_grant_once(
+    applicant: User, other_person: User, gated_tier: Tier
+) -> None:
+    now = timezone.now()
+    held = {"starts_at": now - timedelta(days=90)}
+    for person, left in ((applicant, 0.5), (other_person, -0.5)):
+        grant = factories.grant(person, gated_tier)
+        ends = now + timedelta(days=left)
+        Grant.objects.filter(pk=grant.pk).update(expires_at=ends, **held)
+    assert at_once(grant_clock.sweep, grant_clock.sweep) == ["done", "done"]
+    kinds = OutgoingMail.objects.filter(kind__startswith="access_en").order_by("kind")
+    assert list(kinds.values_list("kind", flat=True)) == ["access_ended", "access_ending"]
