@@ -6,9 +6,9 @@ from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
 from accounts.mail import messages
 from accounts.models import Grant
+from accounts.review.working_days import end_of_day
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from accounts.working_days import end_of_day
 
 MOST_DAYS = 3660
 

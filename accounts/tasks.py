@@ -5,12 +5,13 @@ from functools import partial
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import grant_clock, profiles
+from accounts import grant_clock
 from accounts.audit.merkle_log import copies, daily_check, heads
 from accounts.background import clocks as sweeps
 from accounts.background.periodic import queue_each, run_steps
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
+from accounts.review.evidence import profiles
 
 
 @shared_task(name="accounts.deliver_mail")

@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
-from accounts import working_days
 from accounts.applications.models import Application
 from accounts.audit.merkle_log import daily_check, heads
 from accounts.audit.merkle_log import waiting as waiting_rows
@@ -24,6 +23,7 @@ from accounts.audit.models import HeadCopy, SealBatch
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.background.outages import BROKER_AWAY
 from accounts.mail.models import OutgoingMail
+from accounts.review import working_days
 from portal import child_troubles
 from portal.checks import NOT_VERSIONED
 from weights import scrub

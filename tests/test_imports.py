@@ -14,7 +14,7 @@ PLAIN = [
     "accounts/users/user_agents.py",
     "accounts/web/loopback.py",
     "accounts/applications/state_machine.py",
-    "accounts/reasons.py",
+    "accounts/review/reasons.py",
     "accounts/roles/permissions.py",
     "accounts/web/sanitize.py",
     "accounts/audit/merkle_log/canonical.py",

@@ -14,7 +14,7 @@ class WeightsConfig(AppConfig):
         # Models are loaded only now.
         from accounts import transparency  # noqa: PLC0415
         from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
-        from accounts.evidence import hardware  # noqa: PLC0415
+        from accounts.review.evidence import hardware  # noqa: PLC0415
         from weights import head_copies, integrity_numbers, receivers, sizes, storage  # noqa: F401, PLC0415
         from weights.delivery import ledger  # noqa: PLC0415
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from accounts.evidence.hardware import BYTES_A_PARAMETER, Size
+from accounts.review.evidence.hardware import BYTES_A_PARAMETER, Size
 from weights.models import Checkpoint
 
 if TYPE_CHECKING:

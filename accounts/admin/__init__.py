@@ -1,7 +1,8 @@
 """The staff's doors to people, terms, applications and the trail; one file a subject."""
 
-from accounts.admin import application, reasons, rights
+from accounts.admin import rights
 from accounts.audit import admin as trail
+from accounts.review import desk, reasons_admin
 from accounts.tiers import admin as terms
 from accounts.users import admin
 

@@ -14,8 +14,8 @@ from django.template.response import TemplateResponse
 from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
 from accounts.models import Grant
-from accounts.reasons import allowed_for
 from accounts.receipts import Receipt
+from accounts.review.reasons import allowed_for
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_KEEPERS
 from accounts.users import reauthentication

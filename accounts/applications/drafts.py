@@ -18,7 +18,7 @@ from accounts.applications.questions import LABELS, STEPS, readable, step_keys
 from accounts.applications.state_machine import Status
 from accounts.background.locks import take_turn
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused
-from accounts.models import Remark
+from accounts.review.models import Remark
 from accounts.tiers import use_terms
 from accounts.tiers.models import LicenceVersion
 from accounts.users import orcid

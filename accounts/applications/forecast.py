@@ -5,9 +5,9 @@ import statistics
 from dataclasses import dataclass
 from datetime import date
 
-from accounts import working_days
 from accounts.applications.models import Application
 from accounts.applications.models.record import Kind
+from accounts.review import working_days
 from accounts.tiers.models import Tier
 
 #: The newest first answers that count, and the fewest from which anything is foretold.

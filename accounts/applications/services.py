@@ -16,10 +16,10 @@ from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
 from accounts.models import Grant
+from accounts.review.working_days import end_of_day
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
-from accounts.working_days import end_of_day
 
 
 @dataclass(frozen=True)

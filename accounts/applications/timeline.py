@@ -11,7 +11,7 @@ from accounts.applications.history import Event, events_of
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.mail.models import OutgoingMail
-from accounts.models import Decision
+from accounts.review.models import Decision
 
 #: Mails to the applicant about one application, as the timeline names them.
 _MAILS = {

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.mail import outbox
 from accounts.mail.outbox import Message
-from accounts.reasons import waiting_days
+from accounts.review.reasons import waiting_days
 from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role
 from accounts.signals import checkpoints_of
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from accounts.api_tokens.models import ApiToken
     from accounts.applications.models.record import ApplicationRecord
     from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
-    from accounts.models import Consultation, Decision, Grant, Remark
+    from accounts.models import Grant
     from accounts.receipts import Receipt
+    from accounts.review.models import Consultation, Decision, Remark
     from accounts.tiers.models import LicenceVersion, Tier
     from accounts.users.models import User
 

@@ -10,12 +10,12 @@ from accounts.audit.models.seals import HeadCopy, SealBatch, SealedNode, SealedR
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
 from accounts.mail.models import OutgoingMail
-from accounts.models.decision import Decision
 from accounts.models.grant import Grant
 from accounts.models.privacy import DataExport, HolderRecord
-from accounts.models.profile_look import ProfileLook
-from accounts.models.reason_text import ReasonText
-from accounts.models.remark import Conflict, Consultation, Remark
+from accounts.review.models.decision import Decision
+from accounts.review.models.profile_look import ProfileLook
+from accounts.review.models.reason_text import ReasonText
+from accounts.review.models.remark import Conflict, Consultation, Remark
 from accounts.roles.models import RoleAssignment
 from accounts.tiers.models.licence import Licence, LicenceVersion
 from accounts.tiers.models.tier import Tier

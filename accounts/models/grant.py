@@ -13,8 +13,8 @@ from accounts import receipts
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail import messages
-from accounts.reasons import RULES
 from accounts.receipts import Receipt
+from accounts.review.reasons import RULES
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import APPLICATION_READERS, GRANT_KEEPERS

@@ -7,10 +7,11 @@ from datetime import date, datetime
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import working_days
 from accounts.applications.models import Application
 from accounts.applications.state_machine import WAITING_STATES
-from accounts.models import Decision, Grant
+from accounts.models import Grant
+from accounts.review import working_days
+from accounts.review.models import Decision
 
 #: What an application that was sent can have come to; these exclude each other.
 OUTCOMES = ("approved", "rejected", "withdrawn", "lapsed")

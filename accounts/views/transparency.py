@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts import transparency
-from accounts.reasons import Reason
+from accounts.review.reasons import Reason
 
 
 @require_safe

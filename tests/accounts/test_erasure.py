@@ -16,7 +16,8 @@ from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.mail.models import OutgoingMail
-from accounts.models import Decision, Grant, HolderRecord
+from accounts.models import Grant, HolderRecord
+from accounts.review.models import Decision
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -22,7 +22,8 @@ from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant, HolderRecord, ReasonText
+from accounts.models import Grant, HolderRecord
+from accounts.review.models import ReasonText
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange

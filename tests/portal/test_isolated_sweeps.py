@@ -50,7 +50,10 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
             "head": "accounts.audit.merkle_log.heads.sweep",
         },
     ),
-    "profiles": (accounts_tasks.look_at_profiles, {"profiles": "accounts.profiles.sweep"}),
+    "profiles": (
+        accounts_tasks.look_at_profiles,
+        {"profiles": "accounts.review.evidence.profiles.sweep"},
+    ),
     "scrub": (
         tasks.take_scrub_turn,
         {"survey": "weights.scrub.surveying.survey", "reading": "weights.scrub.working.due"},

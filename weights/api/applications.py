@@ -18,7 +18,8 @@ from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.applications.state_machine import Status
 from accounts.errors import AlreadyHeld, InvalidAnswers
-from accounts.models import Decision, Grant, ReasonText
+from accounts.models import Grant
+from accounts.review.models import Decision, ReasonText
 from accounts.tiers.models import LicenceVersion
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 
-from accounts import access_requests
-from accounts.access_requests import AccessRequest, Standing
 from accounts.api_tokens.models import Scope
 from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
+from accounts.review import access_requests
+from accounts.review.access_requests import AccessRequest, Standing
 from accounts.tiers.models import Tier
 from accounts.users import second_factor
 from accounts.users.models import User

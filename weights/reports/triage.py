@@ -12,8 +12,8 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail import outbox
 from accounts.models import Grant
-from accounts.reasons import Reason
 from accounts.receipts import Receipt
+from accounts.review.reasons import Reason
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import working_days
 from accounts.applications.models.eligibility import refuse_to_apply, seconds_until
 from accounts.applications.models.form import FormVersion
 from accounts.applications.models.record import ApplicationRecord, Kind, transition
@@ -16,6 +15,7 @@ from accounts.audit.models.event import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
 from accounts.mail import messages
+from accounts.review import working_days
 
 if TYPE_CHECKING:
     from accounts.applications.models import Application, ApplicationSnapshot

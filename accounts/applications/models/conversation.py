@@ -4,17 +4,17 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from accounts import working_days
 from accounts.applications.models.record import transition
 from accounts.applications.models.reviewer import ReviewerMoves
 from accounts.applications.state_machine import Actor
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail import messages, outbox
+from accounts.review import working_days
 
 if TYPE_CHECKING:
     from accounts.mail.models import OutgoingMail
-    from accounts.models import Consultation, Remark
+    from accounts.review.models import Consultation, Remark
     from accounts.users.models import User
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.applications.state_machine import OPEN_STATES, Status
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed
 from accounts.models.grant import Grant
-from accounts.reasons import waiting_days
+from accounts.review.reasons import waiting_days
 
 if TYPE_CHECKING:
     from accounts.tiers.models import Tier

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts import working_days
 from accounts.applications.models.eligibility import refuse_to_apply
 from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import MOVES, OPEN_STATES, WAITING_STATES, Status
@@ -15,6 +14,7 @@ from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
 from accounts.mail import messages
 from accounts.models.grant import Grant
+from accounts.review import working_days
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role

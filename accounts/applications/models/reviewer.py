@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import working_days
 from accounts.applications.models.record import UNCLAIMED, ApplicationRecord, Kind, transition
 from accounts.applications.state_machine import Actor, Status
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail import messages
-from accounts.models.decision import Decision
 from accounts.models.grant import Grant
-from accounts.reasons import demand_reasons
+from accounts.review import working_days
+from accounts.review.models.decision import Decision
+from accounts.review.reasons import demand_reasons
 from accounts.signals import application_decided
 
 if TYPE_CHECKING:
-    from accounts.models import Conflict, Consultation, Remark
+    from accounts.review.models import Conflict, Consultation, Remark
     from accounts.tiers.models import LicenceVersion
     from accounts.users.models import User
 

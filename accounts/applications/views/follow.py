@@ -19,10 +19,10 @@ from accounts.applications.state_machine import Status
 from accounts.applications.views.common import address_of, own, sentence
 from accounts.errors import AccountsError, LimitReached
 from accounts.mail import outbox
-from accounts.models import ReasonText
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
-from accounts.reasons import waiting_days
+from accounts.review.models import ReasonText
+from accounts.review.reasons import waiting_days
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -17,7 +17,7 @@ from accounts.applications.questions import CONDITIONS, STEPS, readable
 from accounts.applications.views.common import own, sentence
 from accounts.applications.views.steps import ORDER, Said, short_labels
 from accounts.errors import AccountsError, InvalidAnswers, StaleAnswers
-from accounts.models import Remark
+from accounts.review.models import Remark
 from accounts.web import text_differences
 from accounts.web.current_user import signed_in
 from accounts.web.word_diff import Part

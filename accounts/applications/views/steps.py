@@ -24,7 +24,7 @@ from accounts.applications.questions import CONDITIONS, LABELS, STEPS
 from accounts.applications.views.common import address_of, own, sentence
 from accounts.applications.views.interrupted import refusal, signed_out, taken_up
 from accounts.errors import AccountsError, StaleAnswers
-from accounts.models import Remark
+from accounts.review.models import Remark
 from accounts.tiers.models import LicenceVersion
 from accounts.tiers.use_terms import Weight
 from accounts.web import text_differences

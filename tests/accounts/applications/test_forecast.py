@@ -8,10 +8,10 @@ import time_machine
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts import working_days
 from accounts.applications import forecast
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion
+from accounts.review import working_days
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

@@ -15,7 +15,8 @@ from accounts.applications.state_machine import MOVES, OPEN_STATES, Status
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
 from accounts.mail.models import OutgoingMail
-from accounts.models import Decision, Grant
+from accounts.models import Grant
+from accounts.review.models import Decision
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -9,7 +9,7 @@ from django.test import Client, RequestFactory
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.models import Grant
-from accounts.models.decision import Decision
+from accounts.review.models.decision import Decision
 from accounts.users.models import User
 from tests import factories
 

@@ -6,13 +6,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.admin.application.page import FORMS
 from accounts.applications.models import Application
+from accounts.review.desk.review_page import FORMS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from tests.accounts.admin.addresses import button_of
+from tests.accounts.review.desk.addresses import button_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accounts.applications.models.form import Question
-from accounts.models import ReasonText
+from accounts.review.models import ReasonText
 from accounts.tiers.models import Licence, LicenceVersion, Tier
 from weights.delivery.folder import lists
 from weights.delivery.folder.contents import Entry, Folder

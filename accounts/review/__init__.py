@@ -1,0 +1,1 @@
+"""Review: queue, evidence, decisions, reasons and the reviewers' desk in the admin."""

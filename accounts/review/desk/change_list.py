@@ -1,0 +1,315 @@
+"""The queue's filters, its search and its columns."""
+
+import re
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.text import Truncator
+
+from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
+from accounts.applications.models.record import Kind
+from accounts.applications.state_machine import OPEN_STATES, WAITING_STATES, Status
+from accounts.review import queue, working_days
+from accounts.review.queue import Desk, Flag
+from accounts.tiers.models import Tier
+from accounts.web.current_user import signed_in
+
+_REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)
+#: Answers that the search looks at.
+#: Characters of an organisation's name that a row shows.
+ORGANISATION_SHOWN = 60
+_SEARCHED = ("title", "full_name", "org_name", "work_email")
+
+
+#: An empty cell; a narrow screen leaves it out.
+NONE = mark_safe('<span class="none">–</span>')  # nosec B308
+
+
+class MenuFilter(admin.SimpleListFilter):
+    """A filter of known values; any other is as if nothing had been chosen."""
+
+    def value(self) -> str | None:
+        value = super().value()
+        return value if value in {str(known) for known, _ in self.lookup_choices} else None
+
+
+class DeskFilter(MenuFilter):
+    """The saved filters: they stand above the list as links with counts."""
+
+    title, parameter_name = "desk", "desk"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Desk.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if not self.value():
+            return queryset
+        return queryset.filter(queue.on_desk(str(self.value()), signed_in(request)))
+
+
+class StateFilter(MenuFilter):
+    """What waits for staff, unless another state, a saved filter or a search is asked for."""
+
+    title, parameter_name = "state", "state"
+    unset = "Waiting for staff"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        states = [(value, label) for value, label in Status.choices if value != Status.DRAFT]
+        return [("open", "Open"), *states, ("all", "All")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        if value == "open":
+            return queryset.filter(status__in=OPEN_STATES)
+        if value in Status.values:
+            return queryset.filter(status=value)
+        if value == "all" or request.GET.get("desk") or request.GET.get("q"):
+            return queryset
+        return queryset.filter(status__in=WAITING_STATES)
+
+
+class TierFilter(MenuFilter):
+    """The tiers among what this person may read."""
+
+    title, parameter_name = "tier", "tier"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        readable = Application.objects.readable_by(signed_in(request))
+        tiers = Tier.objects.filter(pk__in=readable.order_by().values("tier")).order_by("name")
+        return list(tiers.values_list("slug", "name"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(tier__slug=self.value()) if self.value() else queryset
+
+
+class AgeFilter(MenuFilter):
+    """Working days since it was first sent."""
+
+    title, parameter_name = "age", "age"
+    #: value -> (at least, below)
+    BOUNDS = {"0-1": (0, 2), "2-4": (2, 5), "5-9": (5, 10), "10": (10, None)}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("0-1", "Up to 1 day"),
+            ("2-4", "2 to 4 days"),
+            ("5-9", "5 to 9 days"),
+            ("10", "10 days and more"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() not in self.BOUNDS:
+            return queryset
+        least, below = self.BOUNDS[str(self.value())]
+        today = working_days.day_of(timezone.now())
+        if least:
+            sent_by = working_days.add(today, -least)
+            queryset = queryset.filter(submitted_at__date__lte=sent_by)
+        if below:
+            sent_after = working_days.add(today, -below)
+            queryset = queryset.filter(submitted_at__date__gt=sent_after)
+        return queryset
+
+
+class OverdueFilter(MenuFilter):
+    title, parameter_name = "due", "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("overdue", "Overdue"), ("intime", "In time")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        overdue = queue.on_desk(Desk.OVERDUE, signed_in(request))
+        if self.value() == "overdue":
+            return queryset.filter(overdue)
+        return queryset.exclude(overdue) if self.value() == "intime" else queryset
+
+
+class ClaimerFilter(MenuFilter):
+    title, parameter_name = "claimer", "claimer"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("me", "Me"), ("nobody", "Nobody"), ("others", "Others")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        me = signed_in(request)
+        conditions = {
+            "me": Q(status=Status.IN_REVIEW, claimed_by=me),
+            "nobody": ~Q(status=Status.IN_REVIEW),
+            "others": Q(status=Status.IN_REVIEW) & ~Q(claimed_by=me),
+        }
+        return queryset.filter(conditions.get(str(self.value()), Q()))
+
+
+class FlagFilter(MenuFilter):
+    title, parameter_name = "flag", "flag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, str(label).capitalize()) for value, label in Flag.choices]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet:
+        return queue.flagged(queryset, str(self.value())) if self.value() else queryset
+
+
+class KindFilter(MenuFilter):
+    title, parameter_name = "kind", "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(value), str(label)) for value, label in Kind.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+FILTERS: list[Any] = [
+    *(DeskFilter, StateFilter, TierFilter, AgeFilter, OverdueFilter, ClaimerFilter),
+    *(FlagFilter, KindFilter),
+]
+
+
+def searched(queryset: "ApplicationQuerySet", words: str) -> QuerySet:
+    """Those whose reference, or whose title, name, organisation or address holds every word."""
+    for word in words.split():
+        queryset = queryset.filter(_holds(word))
+    return queryset
+
+
+def _holds(word: str) -> Q:
+    sent = Q()
+    for key in _SEARCHED:
+        sent |= Q(**{f"answers__{key}__icontains": word})
+    found = (
+        Q(applicant__username__icontains=word)
+        | Q(applicant__email__icontains=word)
+        | Q(pk__in=ApplicationSnapshot.objects.filter(sent).values("application"))
+    )
+    if reference := _REFERENCE.fullmatch(word):
+        found |= Q(pk=int(reference[1]))
+    return found
+
+
+class Queue(ChangeList):
+    """The list as shown, and what stands above it."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet:
+        self.asked_by = signed_in(request)
+        return super().get_queryset(request, *args, **kwargs)
+
+    @cached_property
+    def desks(self) -> list[dict[str, Any]]:
+        """The saved filters, each with its count and whether it is the one shown."""
+        readable: Any = self.root_queryset
+        counted = queue.counts(readable.order_by(), self.asked_by)
+        chosen = self.params.get("desk")
+        everything = {"label": "Queue", "query": "?", "count": None, "chosen": not chosen}
+        return [
+            everything,
+            *(
+                {
+                    "label": label,
+                    "query": f"?desk={desk}",
+                    "count": counted[desk],
+                    "chosen": desk == chosen,
+                }
+                for desk, label in Desk.choices
+            ),
+        ]
+
+    @property
+    def menus(self) -> list[dict[str, Any]]:
+        """The filters that are chosen from menus; the saved ones are links."""
+        specs: list[Any] = [one for one in self.filter_specs if not isinstance(one, DeskFilter)]
+        return [
+            {
+                "name": one.parameter_name,
+                "label": one.title.capitalize(),
+                "choices": [("", getattr(one, "unset", "Any")), *one.lookup_choices],
+                "value": one.value() or "",
+            }
+            for one in specs
+        ]
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The filters in effect. What was searched for may name a person, so this says only
+        that there was a search."""
+        specs: list[Any] = self.filter_specs
+        filters = {one.parameter_name: str(one.value()) for one in specs if one.value()}
+        return filters | ({"q": "searched"} if self.query else {})
+
+    @property
+    def export_query(self) -> str:
+        """The filters as they are, for the address of the export."""
+        return self.get_query_string(remove=["p", "o"])
+
+
+class Columns(admin.ModelAdmin):
+    """What a row says."""
+
+    @admin.display(description="Reference", ordering="pk")
+    def reference(self, application: Any) -> str:
+        return str(application.reference)
+
+    @admin.display(description="Project")
+    def project(self, application: Any) -> str:
+        return str(_sent(application, "title") or "–")
+
+    @admin.display(description="Applicant", ordering="applicant__username")
+    def person(self, application: Any) -> str:
+        return str(_sent(application, "full_name") or application.applicant.display_name)
+
+    @admin.display(description="Organisation")
+    def organisation(self, application: Any) -> str:
+        return Truncator(str(_sent(application, "org_name") or "–")).chars(ORGANISATION_SHOWN)
+
+    @admin.display(description="State", ordering="status")
+    def state(self, application: Any) -> str:
+        return format_html(
+            '<span class="state state-{}">{}</span>',
+            application.status,
+            application.get_status_display(),
+        )
+
+    @admin.display(description="Age", ordering="submitted_at")
+    def age(self, application: Any) -> str:
+        """Working days since it was first sent, up to its decision."""
+        if application.submitted_at is None:
+            return "–"
+        end = application.decided_at or timezone.now()
+        days = working_days.between(
+            working_days.day_of(application.submitted_at), working_days.day_of(end)
+        )
+        return f"{days} day{'' if days == 1 else 's'}"
+
+    @admin.display(description="Due", ordering="due_on")
+    def due(self, application: Any) -> str:
+        if application.due_on is None or not application.is_waiting:
+            return NONE
+        day = f"{application.due_on.day} {application.due_on:%b}"
+        late = working_days.between(application.due_on, working_days.day_of(timezone.now()))
+        if late <= 0:
+            return day
+        return format_html('{} <span class="late">{} late</span>', day, late)
+
+    @admin.display(description="Claimer", ordering="claimed_by__username")
+    def claimer(self, application: Any) -> str:
+        """Who has it on their desk; one that came back names who had it before."""
+        if application.claimed_by is None:
+            return NONE
+        name = str(application.claimed_by.display_name)
+        return name if application.status != Status.SUBMITTED else f"last with {name}"
+
+    @admin.display(description="Flags")
+    def flags(self, application: Any) -> str:
+        found = [(flag.value, flag.label) for flag in queue.flags_of(application)]
+        return format_html_join(" ", '<span class="flag flag-{}">{}</span>', found) or NONE
+
+
+def _sent(application: Any, key: str) -> Any:
+    return (application.sent or {}).get(key)

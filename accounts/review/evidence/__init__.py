@@ -1,0 +1,21 @@
+"""What is known of an application beside its own words: one line a fact, never a score.
+
+`facts.py` asks the database, `lines.py` judges what came back without asking anything.
+"""
+
+from typing import TYPE_CHECKING
+
+from accounts.review.evidence.facts import gather
+from accounts.review.evidence.line import Level, Line
+from accounts.review.evidence.lines import judge
+
+if TYPE_CHECKING:
+    from accounts.applications.models import Application
+    from accounts.users.models import User
+
+__all__ = ["Level", "Line", "strip"]
+
+
+def strip(application: "Application", reviewer: "User") -> list[Line]:
+    """The lines that `reviewer` sees beside the application, in the order of the screen."""
+    return judge(gather(application, reviewer))

@@ -1,0 +1,140 @@
+"""The facts behind the strip, asked of the database in a fixed number of queries."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.models import EmailAddress
+from django.apps import apps
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
+from accounts.models import Grant
+from accounts.review.evidence.hardware import Size, sizes_of
+from accounts.review.models import Conflict, Decision, ProfileLook
+from accounts.review.reasons import Reason
+from accounts.tiers import use_terms
+from accounts.tiers.models import LicenceVersion
+from accounts.tiers.use_terms import Finding
+from accounts.users import orcid
+
+if TYPE_CHECKING:
+    from accounts.users.models import User
+
+#: Ends of access that a reviewer must know of.
+BREACHES = frozenset({Reason.LEAK, Reason.PRIOR_BREACH, Reason.PROHIBITED_USE})
+ON_HOLD = "on hold"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Another application of the same person."""
+
+    reference: str
+    tier: str
+    status: str
+    same_tier: bool
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that `judge` looks at."""
+
+    answers: dict[str, Any]
+    verified: list[str]
+    can_link_orcid: bool
+    orcid: str
+    profile: ProfileLook | None
+    joined: datetime
+    earlier: list[Earlier]
+    #: What became of access that ended badly: reason codes, or that it is on hold now.
+    breaches: list[str]
+    is_suspended: bool
+    blocked_countries: frozenset[str]
+    accepted: LicenceVersion | None
+    in_force: LicenceVersion | None
+    reviewer_addresses: list[str]
+    conflict: str | None
+    #: What the tier's codes of use say of the answers.
+    findings: list[Finding]
+    sizes: list[Size]
+    now: datetime
+
+
+def gather(application: Application, reviewer: "User") -> Facts:
+    """Ask for everything; the number of queries does not grow with what is found."""
+    snapshot = application.snapshots.select_related("licence_version", "profile_look").last()
+    applicant = application.applicant
+    addresses = _verified([applicant.pk, reviewer.pk])
+    can_link = _can_link_orcid()
+    blocked: Any = application.tier.blocked_countries
+    return Facts(
+        answers=snapshot.answers if snapshot else {},
+        verified=addresses.get(applicant.pk, []),
+        can_link_orcid=can_link,
+        orcid=orcid.linked_to(applicant) if can_link else "",
+        profile=getattr(snapshot, "profile_look", None),
+        joined=applicant.date_joined,
+        earlier=_earlier(application),
+        breaches=_breaches(applicant),
+        is_suspended=applicant.suspended_at is not None,
+        blocked_countries=frozenset(str(one.code) for one in blocked),
+        accepted=snapshot.licence_version if snapshot else None,
+        in_force=application.tier.licence.in_force(),
+        reviewer_addresses=addresses.get(reviewer.pk, []),
+        conflict=_conflict(application, reviewer),
+        findings=use_terms.precheck(application.tier, snapshot.answers if snapshot else {}),
+        sizes=sizes_of(application.tier),
+        now=timezone.now(),
+    )
+
+
+def _verified(people: list[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    rows = EmailAddress.objects.filter(user_id__in=people, verified=True).order_by("-primary", "pk")
+    for person, address in rows.values_list("user_id", "email"):
+        found.setdefault(person, []).append(address)
+    return found
+
+
+def _can_link_orcid() -> bool:
+    return apps.is_installed("accounts.orcid_sign_in")
+
+
+def _earlier(application: Application) -> list[Earlier]:
+    others = (
+        Application.objects.filter(applicant=application.applicant_id)
+        .exclude(pk=application.pk)
+        .exclude(status=Status.DRAFT)
+        .select_related("tier")
+        .order_by("-submitted_at", "-pk")
+    )
+    rows = Decision.objects.filter(
+        application__applicant=application.applicant_id, verdict=Decision.Verdict.REJECT
+    )
+    reasons = dict(rows.values_list("application_id", "reasons"))
+    return [
+        Earlier(
+            one.reference,
+            one.tier.name,
+            one.status,
+            one.tier_id == application.tier_id,
+            reasons.get(one.pk, []),
+        )
+        for one in others
+    ]
+
+
+def _breaches(applicant: "User") -> list[str]:
+    bad = Q(end_code__in=BREACHES) | Q(state=Grant.State.SUSPENDED)
+    found = Grant.objects.filter(bad, user=applicant).order_by("pk")
+    return [code or ON_HOLD for code in found.values_list("end_code", flat=True)]
+
+
+def _conflict(application: Application, reviewer: "User") -> str | None:
+    """What the reviewer declared; None where they declared nothing."""
+    rows = Conflict.objects.filter(application=application, reviewer=reviewer)
+    return rows.values_list("reason", flat=True).first()

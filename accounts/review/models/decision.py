@@ -1,0 +1,37 @@
+"""One reviewer's verdict on one snapshot of an application."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Decision(models.Model):
+    """Kept for good beside the snapshot it judged; never edited."""
+
+    class Verdict(models.TextChoices):
+        APPROVE = "approve", "Approve"
+        RETURN = "return", "Return for changes"
+        REJECT = "reject", "Reject"
+
+    application = models.ForeignKey(
+        "accounts.Application", models.PROTECT, related_name="decisions"
+    )
+    #: None where a reopened application has no answers: access was given without asking.
+    snapshot = models.ForeignKey(
+        "accounts.ApplicationSnapshot", models.PROTECT, null=True, blank=True
+    )
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    reasons = models.JSONField(default=list, blank=True, help_text="Codes of the reason catalogue")
+    note = models.TextField(blank=True, help_text="Told to the applicant")
+    internal_note = models.TextField(blank=True, help_text="Seen by staff only")
+    #: Question of accounts/review/checklist.py -> yes, no or unknown.
+    checklist = models.JSONField(default=dict, blank=True)
+    #: The end of access that an approval gives.
+    until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.reviewer}"

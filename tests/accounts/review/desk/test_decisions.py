@@ -1,0 +1,363 @@
+"""The review page's buttons: what each does, and that the mail is the one previewed."""
+
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+
+from accounts.applications.documents import services
+from accounts.applications.models import Application
+from accounts.mail.models import OutgoingMail
+from accounts.review.models import Decision, ReasonText
+from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from tests import factories
+from tests.accounts.applications.documents.pdfs import HARMLESS
+from tests.accounts.review.desk.addresses import button_of, page_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+NOTE = "The plan names <no> reader & no end: 计划 لم يذكر أحدا."
+SAID: dict[str, dict[str, Any]] = {
+    "approve": {"days": "100", "note": NOTE},
+    "return": {
+        "return_reasons": ["purpose_unclear", "other"],
+        "note": NOTE + " Write to us when anything in this is not clear.",
+        "remark_abstract": "Which method?\r\nWhich data?",
+        "remark_storage_plan": "  Until when?  ",
+    },
+    "reject": {"reject_reasons": ["spam", "commercial_use"], "note": f"  {NOTE}  "},
+}
+KINDS = {"approve": "approved", "return": "returned", "reject": "rejected"}
+JSON = {"Accept": "application/json"}
+
+
+def preview_of(application: Application, verdict: str) -> str:
+    return reverse("admin:accounts_application_preview", args=[application.pk, verdict])
+
+
+def press(client: Client, application: Application, action: str, **said: Any) -> Any:
+    """Post a button's own form, whose fields carry its name."""
+    fields = {f"{action}-{name}": value for name, value in said.items()}
+    return client.post(button_of(application, action), fields, follow=True)
+
+
+# -- the mail is the one that was read ----------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", list(SAID))
+def test_the_mail_is_the_one_previewed(
+    verdict: str, desk: Client, application: Application
+) -> None:
+    ReasonText.objects.create(code="spam", label="No research here", remedy="Ask a colleague.")
+    shown = desk.post(preview_of(application, verdict), SAID[verdict], headers=JSON).json()
+    assert shown["missing"] == []
+    assert not OutgoingMail.objects.filter(kind=f"application_{KINDS[verdict]}").exists()
+    said = SAID[verdict] | {"seen": shown["seen"]}
+    assert desk.post(button_of(application, verdict), said).status_code == 302
+    mail = OutgoingMail.objects.get(kind=f"application_{KINDS[verdict]}")
+    assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
+    assert NOTE in mail.text
+
+
+def test_a_first_approval_previews_what_other_reviewers_are_told(
+    desk: Client, applicant: User, lead_reviewer: User
+) -> None:
+    application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
+    shown = desk.post(preview_of(application, "approve"), {"days": "9"}, headers=JSON).json()
+    desk.post(button_of(application, "approve"), {"days": "9", "seen": shown["seen"]})
+    mail = OutgoingMail.objects.get(kind="second_approval_wanted")
+    assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
+    assert mail.recipient == lead_reviewer
+
+
+def test_a_first_approval_warns_where_nobody_could_give_the_second(
+    desk: Client, applicant: User
+) -> None:
+    application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
+    shown = desk.post(preview_of(application, "approve"), {"days": "9"}, headers=JSON).json()
+    assert shown["missing"] == ["No other reviewer of this tier could give the second approval."]
+
+
+def test_without_scripts_the_preview_is_a_page_that_keeps_what_was_typed(
+    desk: Client, application: Application
+) -> None:
+    shown = desk.post(preview_of(application, "return"), SAID["return"])
+    assert shown.status_code == 200
+    assert "Please change something" in shown.text
+    assert "Which method?" in shown.text
+    assert shown.context["preview"]["seen"] in shown.text
+    application.refresh_from_db()
+    assert application.status == "submitted"
+
+
+def test_a_preview_tells_what_is_missing_and_shows_the_rest(
+    desk: Client, application: Application
+) -> None:
+    shown = desk.post(preview_of(application, "reject"), {"note": "short"}, headers=JSON).json()
+    assert shown["missing"] == [
+        "The note to the applicant needs at least 20 characters.",
+        "Choose at least one reason.",
+    ]
+    assert "was not approved" in shown["text"]
+
+
+def test_words_that_changed_since_the_preview_stop_the_decision(
+    desk: Client, application: Application
+) -> None:
+    shown = desk.post(preview_of(application, "reject"), SAID["reject"], headers=JSON).json()
+    ReasonText.objects.create(code="spam", label="Other words", remedy="Ask a colleague.")
+    said = SAID["reject"] | {"seen": shown["seen"]}
+    stopped = desk.post(button_of(application, "reject"), said)
+    assert "not the one you saw any more" in stopped.text
+    assert "Other words" in stopped.context["preview"]["text"]
+    application.refresh_from_db()
+    assert application.status == "submitted"
+    said["seen"] = stopped.context["preview"]["seen"]
+    assert desk.post(button_of(application, "reject"), said).status_code == 302
+
+
+def test_a_preview_from_before_midnight_is_no_preview_of_today(
+    desk: Client, application: Application, reviewer: User
+) -> None:
+    with time_machine.travel("2031-01-30 23:59:30+00:00", tick=False):
+        desk.force_login(reviewer)
+        shown = desk.post(preview_of(application, "approve"), {"days": "30"}, headers=JSON).json()
+    assert shown["until"] == "1 March 2031"
+    desk.force_login(reviewer)
+    said = {"days": "30", "seen": shown["seen"]}
+    assert "not the one you saw" in desk.post(button_of(application, "approve"), said).text
+
+
+# -- what is kept with the decision ---------------------------------------------------------
+
+
+def test_the_checklist_and_both_notes_stay_with_the_decision(
+    desk: Client, application: Application
+) -> None:
+    checks = {"check_identity": "yes", "check_storage": "no", "check_deletion": "unknown"}
+    said = SAID["return"] | checks | {"internal_note": "ask again in a week"}
+    desk.post(button_of(application, "return"), said)
+    decision = Decision.objects.get()
+    assert decision.checklist == {"identity": "yes", "storage": "no", "deletion": "unknown"}
+    assert decision.internal_note == "ask again in a week"
+    assert {one.field: one.text for one in decision.remarks.all()} == {
+        "abstract": "Which method?\r\nWhich data?",
+        "storage_plan": "Until when?",
+    }
+
+
+def test_a_return_without_a_remark_keeps_what_was_typed(
+    desk: Client, application: Application
+) -> None:
+    said = {"return_reasons": ["incomplete"], "note": "kept words", "check_identity": "no"}
+    again = desk.post(button_of(application, "return"), said)
+    assert "Write at an answer what should change." in again.text
+    assert "kept words" in again.text
+    assert 'value="incomplete" checked' in again.text
+    assert 'id="id_check_identity_1" value="no" aria-label="No" checked' in again.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [("other", "at least 60 characters"), ("duplicate", "Name the other application")],
+)
+def test_what_a_reason_asks_of_the_note_is_told_before_it_is_sent(
+    reason: str, wanted: str, desk: Client, application: Application
+) -> None:
+    said = {"reject_reasons": [reason], "note": "This is not what we need here."}
+    shown = desk.post(preview_of(application, "reject"), said, headers=JSON).json()
+    assert wanted in shown["missing"][0]
+    assert wanted in desk.post(button_of(application, "reject"), said).text
+    application.refresh_from_db()
+    assert application.status == "submitted"
+
+
+def test_after_a_decision_the_next_oldest_unclaimed_opens(
+    desk: Client, application: Application, gated_tier: Tier
+) -> None:
+    following = factories.submitted(factories.person(), gated_tier)
+    done = desk.post(button_of(application, "approve"), SAID["approve"], follow=True)
+    assert done.redirect_chain == [(page_of(following), 302)]
+    done = desk.post(button_of(following, "approve"), SAID["approve"], follow=True)
+    assert done.redirect_chain == [(reverse("admin:accounts_application_changelist"), 302)]
+    assert "Nothing else waits for you." in done.text
+
+
+def test_after_the_last_unclaimed_one_stands_what_is_on_ones_own_desk(
+    desk: Client, application: Application, gated_tier: Tier, reviewer: User
+) -> None:
+    factories.submitted(factories.person(), gated_tier).claim(by=reviewer)
+    done = desk.post(button_of(application, "approve"), SAID["approve"], follow=True)
+    assert "Nothing else is unclaimed; on your own desk: 1." in done.text
+    assert done.redirect_chain[0][0].endswith("?desk=mine")
+
+
+# -- two reviewers ----------------------------------------------------------------------
+
+
+def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
+    desk: Client, applicant: User, lead_reviewer: User
+) -> None:
+    tier = factories.tier("two", approvals_needed=2)
+    application = factories.submitted(applicant, tier)
+    assert "Yours would be the first" in desk.get(page_of(application)).text
+    desk.post(button_of(application, "approve"), {"days": "100"})
+    mine = desk.get(page_of(application)).text
+    assert "another reviewer" in mine
+    assert 'value="approve"' not in mine
+    desk.force_login(lead_reviewer)
+    theirs = desk.get(page_of(application))
+    assert "<strong>reviewer</strong> approved on" in theirs.text
+    assert "a second reviewer, who may be you" in theirs.text
+    assert theirs.context["forms"]["approve"]["days"].value() == 100
+    assert theirs.context["may"].verdicts == ["approve", "reject"]
+    desk.post(button_of(application, "approve"), {"days": "100"})
+    application.refresh_from_db()
+    assert application.status == "approved"
+
+
+def test_the_second_approvals_mail_holds_both_notes_as_previewed(
+    desk: Client, applicant: User, lead_reviewer: User
+) -> None:
+    application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
+    desk.post(button_of(application, "approve"), {"days": "9", "note": "The first note."})
+    desk.force_login(lead_reviewer)
+    said = {"days": "9", "note": "The second note."}
+    shown = desk.post(preview_of(application, "approve"), said, headers=JSON).json()
+    assert "The first note.\n\nThe second note." in shown["text"]
+    desk.post(button_of(application, "approve"), {**said, "seen": shown["seen"]})
+    assert OutgoingMail.objects.get(kind="application_approved").text == shown["text"]
+
+
+def test_who_declared_a_conflict_reads_but_has_no_buttons(
+    desk: Client, application: Application
+) -> None:
+    press(desk, application, "conflict", reason="we share a grant")
+    shown = desk.get(page_of(application))
+    assert "you declared one" in shown.text
+    assert shown.context["may"].verdicts == []
+    assert 'id="decide"' not in shown.text
+
+
+# -- talk -------------------------------------------------------------------------------
+
+
+def test_a_colleague_is_asked_answers_on_the_page_and_it_stays_readable(
+    desk: Client, application: Application, lead_reviewer: User, reviewer: User
+) -> None:
+    press(desk, application, "ask", colleague=lead_reviewer.pk, question="Do you know <them>?")
+    application.refresh_from_db()
+    assert application.claimed_by == reviewer  # asking begins the review
+    asked = application.consultations.get()
+    desk.force_login(lead_reviewer)
+    assert "Do you know &lt;them&gt;?" in desk.get(page_of(application)).text
+    press(desk, application, "answer", asked=asked.pk, text="Yes, for years.")
+    assert "Yes, for years." in desk.get(page_of(application)).text
+    again = press(desk, application, "answer", asked=asked.pk, text="No.")
+    assert "You have answered that already" in again.text
+
+
+def test_nobody_asks_the_applicant_or_who_has_no_role(
+    desk: Client, gated_tier: Tier, other_person: User
+) -> None:
+    own = factories.submitted(factories.staff("applying", Role.REVIEWER), gated_tier)
+    for person in (own.applicant, other_person):
+        shown = press(desk, own, "ask", colleague=person.pk, question="Is it good?")
+        assert "Select a valid choice" in shown.text
+    assert not own.consultations.exists()
+
+
+def test_remarks_stand_at_their_answer_and_are_ticked_off(
+    desk: Client, application: Application
+) -> None:
+    press(desk, application, "remark", field="abstract", text="Which data?", public="on")
+    press(desk, application, "remark", field="", text="Seen at a workshop.")
+    remark = application.remarks.get(is_public=True)
+    assert OutgoingMail.objects.filter(kind="remark_made").count() == 1
+    shown = desk.get(page_of(application))
+    abstract = next(one for one in shown.context["answers"] if one.key == "abstract")
+    assert abstract.remarks == [remark]
+    assert "Seen at a workshop." in shown.text
+    press(desk, application, "settle", remark=remark.pk, done="on")
+    remark.refresh_from_db()
+    assert remark.settled_at is not None
+
+
+def test_a_remark_of_another_application_is_not_ticked_off(
+    desk: Client, application: Application, gated_tier: Tier, reviewer: User
+) -> None:
+    other = factories.submitted(factories.person(), gated_tier)
+    remark = other.remark("Which data?", by=reviewer, public=True)
+    shown = press(desk, application, "settle", remark=remark.pk, done="on")
+    assert "There is no such remark" in shown.text
+    remark.refresh_from_db()
+    assert remark.settled_at is None
+
+
+def test_a_lead_puts_it_on_anothers_desk_and_only_a_lead(
+    client: Client, application: Application, lead_reviewer: User, reviewer: User
+) -> None:
+    client.force_login(reviewer)
+    assert "assign" not in client.get(page_of(application)).context["forms"]
+    press(client, application, "assign", to=reviewer.pk)
+    application.refresh_from_db()
+    assert application.claimed_by is None
+    client.force_login(lead_reviewer)
+    press(client, application, "assign", to=reviewer.pk)
+    application.refresh_from_db()
+    assert application.claimed_by == reviewer
+
+
+def test_a_claim_by_script_says_whether_it_succeeded(
+    desk: Client, application: Application, lead_reviewer: User
+) -> None:
+    claimed = desk.post(button_of(application, "claim"), headers=JSON).json()
+    assert claimed["said"].startswith("claimed")
+    desk.force_login(lead_reviewer)
+    late = desk.post(button_of(application, "claim"), headers=JSON)
+    assert (late.status_code, "in review" in late.json()["said"]) == (409, True)
+
+
+def test_changed_passages_of_a_resubmission_are_marked(
+    desk: Client, application: Application, reviewer: User
+) -> None:
+    application.return_for_changes(
+        by=reviewer, reasons=["purpose_unclear"], remarks={"abstract": "Which model?"}
+    )
+    answers = application.answers
+    changed = answers | {"abstract": answers["abstract"].replace("eight bits", "<four> bits")}
+    applicant = application.applicant
+    application.save_answers(changed, by=applicant, seen_version=application.answers_version)
+    sha256 = factories.in_force(application.tier).text_sha256
+    application.submit(by=applicant, licence_sha256=sha256)
+    shown = desk.get(page_of(application)).text
+    assert "<del>eight </del><ins>&lt;four&gt; </ins>" in shown
+    assert shown.count('class="answer-mark"') == 1
+
+
+def test_documents_that_were_sent_are_linked_and_others_are_not(
+    desk: Client, applicant: User, gated_tier: Tier
+) -> None:
+    gated_tier.questions.create(key="approval", label="Ethics approval", kind="file")
+    application = Application.objects.start(applicant, gated_tier)
+    sent, unsent = (
+        services.attach(application, "extra_approval", name, content, by=applicant)
+        for name, content in zip(
+            ["sent.pdf", "unsent.pdf"], list(HARMLESS.values())[:2], strict=True
+        )
+    )
+    named = [{"id": str(sent.public_id), "name": sent.name, "sha256": sent.sha256}]
+    answers = factories.ANSWERS | {"extra_approval": named}
+    application.save_answers(answers, by=applicant, seen_version=0)
+    sha256 = factories.in_force(gated_tier).text_sha256
+    application.submit(by=applicant, licence_sha256=sha256)
+    shown = desk.get(page_of(application)).text
+    address = reverse("accounts:document", args=[sent.public_id])
+    assert f'href="{address}"' in shown
+    assert "unsent.pdf" not in shown
+    assert unsent.pk
+    assert desk.get(address).headers["Content-Disposition"].startswith("attachment")

@@ -1,0 +1,247 @@
+"""The portal opens the page that an applicant names as a profile, and nothing in its network."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from django.utils import timezone
+
+from accounts import retention
+from accounts.applications.models import Application
+from accounts.review import evidence
+from accounts.review.evidence import profile_child, profiles
+from accounts.review.models import ProfileLook
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from tests import factories
+
+Outcome = ProfileLook.Outcome
+
+
+class Site:
+    """A site over TLS on loopback: `/200` answers so, `/to?https://…` leads there."""
+
+    def __init__(self, url: str, authority: str) -> None:
+        self.url, self.authority = url, authority
+        self.asked: list[str] = []
+
+    def look(self, path: str, **changed: Any) -> str:
+        known: dict[str, Any] = {"authority": self.authority, "loopback": True}
+        return profile_child.look(f"{self.url}{path}", **known | changed)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    pem = _certificate(tmp_path_factory.mktemp("site"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with _serving(context, str(pem)) as running:
+        yield running
+
+
+@contextmanager
+def _serving(context: ssl.SSLContext, authority: str) -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            running.asked.append(self.path)
+            path, _, target = self.path.partition("?")
+            target = target or ("/round" if path == "/round" else "")
+            self.send_response(302 if target else int(path[1:]))
+            if target:
+                self.send_header("Location", target)
+            self.end_headers()
+            if not target:
+                self.wfile.write(b"x" * 1000)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return None
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    running = Site(f"https://127.0.0.1:{server.server_address[1]}", authority)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield running
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _certificate(folder: Path) -> Path:
+    """A key and a certificate that vouches for itself, for 127.0.0.1, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = folder / "site.pem"
+    file.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+# -- one look ---------------------------------------------------------------------------
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/200", "answers 200"),
+        ("/to?/200", "answers 200"),
+        ("/404", "gone 404"),
+        ("/410", "gone 410"),
+        ("/403", "refuses 403"),
+        ("/999", "refuses 999"),
+        ("/503", "silent 503"),
+    ],
+)
+def test_what_a_page_answers_becomes_one_word(site: Site, path: str, said: str) -> None:
+    assert site.look(path) == said
+
+
+@pytest.mark.one_database
+def test_redirects_that_lead_round_in_a_circle_end(site: Site) -> None:
+    site.asked.clear()
+    assert site.look("/round") == "silent"
+    assert len(site.asked) == 4
+
+
+@pytest.mark.one_database
+def test_a_redirect_away_from_https_is_not_followed(site: Site) -> None:
+    plain = site.url.replace("https:", "http:")
+    assert site.look(f"/to?{plain}/200") == "silent"
+
+
+@pytest.mark.one_database
+def test_a_site_whose_certificate_nobody_vouches_for_is_silent(site: Site) -> None:
+    assert site.look("/200", authority=True) == "silent"
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1"])
+def test_nothing_on_this_machine_is_asked(site: Site, host: str) -> None:
+    site.asked.clear()
+    address = site.url.replace("127.0.0.1", host)
+    assert profile_child.look(f"{address}/200", authority=site.authority) != "answers 200"
+    assert site.asked == []
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://169.254.169.254/latest/meta-data/",
+        "https://10.0.0.1/",
+        "https://192.168.1.1/",
+        "https://100.64.0.1/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[fd00::1]/",
+    ],
+)
+def test_an_address_inside_a_network_is_named_as_such(address: str) -> None:
+    assert profile_child.look(address) == "inside"
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "address", ["", "https://", "https://a b/", "file:///etc/passwd", "https:///x"]
+)
+def test_what_is_no_address_is_silent(address: str) -> None:
+    assert profile_child.look(address) == "silent"
+
+
+# -- the sweep --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def application(applicant: User, gated_tier: Tier) -> Application:
+    answers = {**factories.ANSWERS, "profile_url": "https://127.0.0.1:1/ada"}
+    return factories.submitted(applicant, gated_tier, answers=answers)
+
+
+def line(application: Application, reviewer: User) -> tuple[str, str]:
+    lines = evidence.strip(application, reviewer)
+    return next((one.level.value, one.fact) for one in lines if one.key == "profile")
+
+
+@pytest.mark.django_db
+def test_a_look_is_made_once_and_shown_to_the_reviewer(
+    application: Application, reviewer: User
+) -> None:
+    assert line(application, reviewer) == ("grey", "given, not opened by the portal")
+    assert profiles.sweep(timezone.now()) == 1
+    assert line(application, reviewer) == ("amber", "its address is not public")
+    assert profiles.sweep(timezone.now() + timedelta(days=1)) == 0
+
+
+@pytest.mark.django_db
+def test_a_silent_page_is_tried_three_times_an_hour_apart(
+    application: Application, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The child cannot reach a silent page here without waiting for a network that is not there.
+    monkeypatch.setattr(profiles, "_seen", lambda address: (Outcome.SILENT, 503))
+    now = timezone.now()
+    looks = [profiles.sweep(now + timedelta(minutes=minutes)) for minutes in (0, 30, 61, 125, 300)]
+    assert looks == [1, 0, 1, 1, 0]
+    assert line(application, reviewer) == ("amber", "it did not answer, 3 times (HTTP 503)")
+
+
+@pytest.mark.django_db
+def test_a_child_that_hangs_is_ended_and_counts_as_silent(
+    application: Application, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A bound made small: no child answers in a millisecond.
+    monkeypatch.setattr(profiles, "_TIME", 0.001)
+    assert profiles.sweep(timezone.now()) == 1
+    assert line(application, reviewer) == ("grey", "no answer yet")
+
+
+@pytest.mark.django_db
+def test_nothing_is_opened_where_looks_are_off(application: Application, settings: Any) -> None:
+    settings.LOOK_AT_PROFILES = False
+    assert profiles.sweep(timezone.now()) == 0
+    assert not ProfileLook.objects.exists()
+
+
+@pytest.mark.django_db
+def test_only_what_waits_for_staff_and_names_a_profile_is_due(
+    application: Application, gated_tier: Tier
+) -> None:
+    without = {**factories.ANSWERS, "profile_url": ""}
+    factories.submitted(factories.person(), gated_tier, answers=without)
+    assert [one.application for one in profiles.due(timezone.now())] == [application]
+    application.withdraw(by=application.applicant)
+    assert not profiles.due(timezone.now()).exists()
+
+
+@pytest.mark.django_db
+def test_a_look_goes_with_the_answers(application: Application) -> None:
+    profiles.sweep(timezone.now())
+    retention.reduce(application)
+    assert not ProfileLook.objects.exists()
