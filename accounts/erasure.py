@@ -20,9 +20,10 @@ from accounts.applications.models import Application
 from accounts.applications.state_machine import EDITABLE_STATES, WAITING_STATES
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
+from accounts.grants.models import Grant
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
-from accounts.models import DataExport, Grant, HolderRecord
+from accounts.models import DataExport, HolderRecord
 from accounts.retention import GRANTS_KEPT, REMOVED
 from accounts.signals import person_erased
 from accounts.users.models import User

@@ -16,8 +16,8 @@ from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
 from accounts.audit import own_events
 from accounts.audit.models import AuditEvent
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.users.models import User
 
 

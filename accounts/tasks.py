@@ -5,10 +5,10 @@ from functools import partial
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import grant_clock
 from accounts.audit.merkle_log import copies, daily_check, heads
 from accounts.background import clocks as sweeps
 from accounts.background.periodic import queue_each, run_steps
+from accounts.grants import expiry
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
 from accounts.review.evidence import profiles
@@ -23,7 +23,7 @@ def deliver_mail(mail_id: int) -> None:
 def sweep() -> None:
     """Queue messages that are due, and do what time does to grants."""
     run_steps("mail", {"mails queued": _queue_mails})
-    grant_clock.sweep()
+    expiry.sweep()
 
 
 def _queue_mails() -> None:

@@ -6,9 +6,10 @@ from accounts.api_tokens import views
 from accounts.applications.documents import views as documents
 from accounts.applications.views import follow, review, start, steps
 from accounts.audit import views as audit
+from accounts.grants import views as grants
 from accounts.tiers import licence_views
 from accounts.tiers import views as tiers
-from accounts.views import grants, privacy, transparency
+from accounts.views import privacy, transparency
 
 app_name = "accounts"
 urlpatterns = [

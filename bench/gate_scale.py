@@ -67,7 +67,7 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
 def template(folder: Path) -> dict[str, Any]:
     """One of each record, made as the portal makes them, to be copied."""
     from accounts.api_tokens.models import ApiToken
-    from accounts.models import Grant
+    from accounts.grants.models import Grant
     from accounts.tiers.models import Tier
     from accounts.users.models import User
     from weights.models import Blob, Checkpoint, File, Ref, Revision

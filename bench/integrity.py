@@ -106,7 +106,7 @@ class _Client:
 
 
 def refusals(kind: str, ask: _Client) -> None:
-    from accounts.models import Grant
+    from accounts.grants.models import Grant
     from weights.models import Blob
 
     grant, blob = Grant.objects.get(), Blob.objects.get()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode

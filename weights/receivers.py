@@ -7,8 +7,8 @@ from django.dispatch import receiver
 
 from accounts.applications.models import Application
 from accounts.background.queueing import queue_now
-from accounts.models import Grant
-from accounts.receipts import Address
+from accounts.grants.models import Grant
+from accounts.grants.outstanding_links import Address
 from accounts.signals import (
     addresses_asked,
     application_decided,

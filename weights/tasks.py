@@ -9,7 +9,7 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from accounts.background.periodic import attempt, run_steps
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from weights import contents, export, recalls, scrub, verification
 from weights.delivery import ledger, links
 from weights.manifests import findings, signatures

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.applications.forms import TokenForm
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.access import live_grant
 from accounts.applications.models import Application
 from accounts.applications.models.eligibility import refuse_to_apply
 from accounts.applications.models.form import FormVersion
@@ -15,7 +14,8 @@ from accounts.applications.state_machine import Status
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
-from accounts.models import Grant
+from accounts.grants.models import Grant
+from accounts.grants.queries import live_grant
 from accounts.review.working_days import end_of_day
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier

@@ -4,7 +4,7 @@ from django.db import models
 
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.users.models import User
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from accounts.api_tokens.models import ApiToken
     from accounts.applications.models.record import ApplicationRecord
     from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
-    from accounts.models import Grant
-    from accounts.receipts import Receipt
+    from accounts.grants.models import Grant
+    from accounts.grants.outstanding_links import Receipt
     from accounts.review.models import Consultation, Decision, Remark
     from accounts.tiers.models import LicenceVersion, Tier
     from accounts.users.models import User

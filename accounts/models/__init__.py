@@ -9,8 +9,8 @@ from accounts.audit.models.key import CompromisedAuditKey
 from accounts.audit.models.seals import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models.grant import Grant
 from accounts.models.privacy import DataExport, HolderRecord
 from accounts.review.models.decision import Decision
 from accounts.review.models.profile_look import ProfileLook

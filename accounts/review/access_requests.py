@@ -14,13 +14,12 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextChoices, Value
 from django.db.models.functions import Coalesce, Greatest
 
-from accounts import break_glass
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.state_machine import Status
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, NotFound
-from accounts.models import Grant
-from accounts.models.grant import GrantQuerySet
+from accounts.grants import break_glass
+from accounts.grants.models import Grant, GrantQuerySet
 from accounts.review.reasons import Reason
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role

@@ -8,10 +8,9 @@ from django.db.models.functions import Cast, Concat
 
 from accounts.background.one_by_one import one_by_one
 from accounts.background.periodic import each
+from accounts.grants.models import Grant, GrantQuerySet
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
-from accounts.models.grant import GrantQuerySet
 from accounts.tiers.models import LicenceVersion
 
 #: How long before the notice ends its reminder leaves.

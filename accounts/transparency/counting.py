@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import WAITING_STATES
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.review import working_days
 from accounts.review.models import Decision
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import erasure
 from accounts.applications.models import Application
 from accounts.errors import NotAllowed
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.web.current_user import signed_in
 
 

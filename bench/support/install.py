@@ -68,7 +68,7 @@ def entitled(count: int) -> list[str]:
     from django.utils import timezone
 
     from accounts.api_tokens.models import ApiToken
-    from accounts.models import Grant
+    from accounts.grants.models import Grant
     from accounts.tiers.models import Tier
     from accounts.users.models import User
 

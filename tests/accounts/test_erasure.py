@@ -15,8 +15,9 @@ from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant, HolderRecord
+from accounts.models import HolderRecord
 from accounts.review.models import Decision
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

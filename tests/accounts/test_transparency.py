@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import transparency
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.transparency import counting, publication
 from accounts.transparency.counting import OUTCOMES, STATES, Counts, Row

@@ -50,8 +50,8 @@ def _left() -> dict[str, int]:
     """
     from accounts.audit.merkle_log import waiting
     from accounts.audit.models import SealBatch
+    from accounts.grants.models import Grant
     from accounts.mail.models import OutgoingMail
-    from accounts.models import Grant
     from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
 
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
@@ -100,7 +100,7 @@ def tell_everything() -> None:
 def _applications() -> list[dict[str, Any]]:
     from accounts.applications.models import Application
     from accounts.audit.models import AuditEvent
-    from accounts.models import Grant
+    from accounts.grants.models import Grant
 
     return [
         {

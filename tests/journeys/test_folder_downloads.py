@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories

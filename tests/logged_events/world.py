@@ -7,7 +7,7 @@ from pathlib import Path
 from django.test import Client
 
 from accounts.applications.models import Application
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

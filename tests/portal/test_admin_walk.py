@@ -21,8 +21,9 @@ from pytest_django import Settings
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant, HolderRecord
+from accounts.models import HolderRecord
 from accounts.review.models import ReasonText
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role

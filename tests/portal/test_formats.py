@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

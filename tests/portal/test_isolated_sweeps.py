@@ -16,8 +16,9 @@ from accounts.applications.documents.models import Attachment
 from accounts.audit.merkle_log import sealer
 from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import DataExport, Grant
+from accounts.models import DataExport
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health
@@ -38,9 +39,9 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
     "grants": (
         accounts_tasks.sweep,
         {
-            "expired": "accounts.models.grant.GrantQuerySet.due_to_expire",
-            "resumed": "accounts.models.grant.GrantQuerySet.due_to_resume",
-            "reminded": "accounts.grant_clock._remind",
+            "expired": "accounts.grants.models.GrantQuerySet.due_to_expire",
+            "resumed": "accounts.grants.models.GrantQuerySet.due_to_resume",
+            "reminded": "accounts.grants.expiry._remind",
         },
     ),
     "heads": (

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role

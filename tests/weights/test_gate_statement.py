@@ -14,7 +14,7 @@ from accounts.api_tokens.models import ApiToken
 from accounts.api_tokens.token_format import digest
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import Status
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.rate_limits.buckets import REPORTS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
-from accounts.receipts import Receipt
+from accounts.grants.outstanding_links import Receipt
 from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.users import reauthentication
 from accounts.users.models import User

@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router, responses
 
-from accounts.access import live_grant
 from accounts.applications import drafts, services, timeline
 from accounts.applications.custom_questions import Extra, Kind
 from accounts.applications.drafts import Filling
@@ -18,7 +17,8 @@ from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.applications.state_machine import Status
 from accounts.errors import AlreadyHeld, InvalidAnswers
-from accounts.models import Grant
+from accounts.grants.models import Grant
+from accounts.grants.queries import live_grant
 from accounts.review.models import Decision, ReasonText
 from accounts.tiers.models import LicenceVersion
 from weights.api import schemas

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from ninja import Router
 
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from weights.api import schemas
 from weights.api.answers import answers
 from weights.api.authentication import ApiRequest, GatedToken, person

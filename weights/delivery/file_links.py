@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.audit import request_context
 from accounts.audit.models import AuditEvent
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.web.sanitize import is_storable
 from weights import gate, signing
 from weights.caller import Caller, Refusal

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from accounts.models import Grant
-from accounts.receipts import Address
+from accounts.grants.models import Grant
+from accounts.grants.outstanding_links import Address
 from weights.delivery.file_links import lifetime
 from weights.models import CheckpointLink, Download, File
 

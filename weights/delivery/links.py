@@ -13,8 +13,8 @@ from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.background.periodic import each, queue_each, ready
 from accounts.background.queueing import queue_after_commit
+from accounts.grants.models import Grant
 from accounts.mail import outbox
-from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import gate, signing

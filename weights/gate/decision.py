@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from weights.caller import ANONYMOUS, Caller, Refusal
 from weights.models import Checkpoint, File, Revision
 

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
-from accounts.models import Grant
-from accounts.models.grant import GrantQuerySet
+from accounts.grants.models import Grant, GrantQuerySet
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable

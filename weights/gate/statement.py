@@ -21,7 +21,7 @@ from django.db.models.base import ModelState
 
 from accounts.api_tokens.models import ApiToken
 from accounts.audit import request_context
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.users.models import User
 from accounts.web.form_fields import TextField
 from accounts.web.sanitize import is_storable

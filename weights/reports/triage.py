@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants.models import Grant
+from accounts.grants.outstanding_links import Receipt
 from accounts.mail import outbox
-from accounts.models import Grant
-from accounts.receipts import Receipt
 from accounts.review.reasons import Reason
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role

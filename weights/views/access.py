@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import tiers_open_to
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Grant
+from accounts.grants.models import Grant
+from accounts.grants.queries import tiers_open_to
 from accounts.tiers.models import LicenceVersion
 from accounts.users.models import User
 from weights.delivery import links

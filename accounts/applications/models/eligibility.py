@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.applications.state_machine import OPEN_STATES, Status
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed
-from accounts.models.grant import Grant
+from accounts.grants.models import Grant
 from accounts.review.reasons import waiting_days
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from accounts.applications.state_machine import MOVES, OPEN_STATES, WAITING_STAT
 from accounts.audit.models.event import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed, TransitionRefused
+from accounts.grants.models import Grant
 from accounts.mail import messages
-from accounts.models.grant import Grant
 from accounts.review import working_days
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment

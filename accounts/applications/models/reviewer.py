@@ -10,8 +10,8 @@ from accounts.applications.models.record import UNCLAIMED, ApplicationRecord, Ki
 from accounts.applications.state_machine import Actor, Status
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants.models import Grant
 from accounts.mail import messages
-from accounts.models.grant import Grant
 from accounts.review import working_days
 from accounts.review.models.decision import Decision
 from accounts.review.reasons import demand_reasons

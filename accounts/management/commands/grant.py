@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts.break_glass import give
 from accounts.errors import AccountsError
+from accounts.grants.break_glass import give
 from accounts.management.people import find_tier, find_user
 
 

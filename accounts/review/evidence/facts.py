@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.review.evidence.hardware import Size, sizes_of
 from accounts.review.models import Conflict, Decision, ProfileLook
 from accounts.review.reasons import Reason

@@ -1,8 +1,8 @@
 """The records of review."""
 
 from accounts.review.models.decision import Decision
-from accounts.review.models.remark import Conflict, Consultation, Remark
-from accounts.review.models.reason_text import ReasonText
 from accounts.review.models.profile_look import ProfileLook
+from accounts.review.models.reason_text import ReasonText
+from accounts.review.models.remark import Conflict, Consultation, Remark
 
 __all__ = ["Conflict", "Consultation", "Decision", "ProfileLook", "ReasonText", "Remark"]

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import break_glass, grant_clock
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.erasure import erase
+from accounts.grants import break_glass, expiry
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -167,6 +167,6 @@ def test_two_sweeps_at_once_remind_and_end_each_grant_once(
         grant = factories.grant(person, gated_tier)
         ends = now + timedelta(days=left)
         Grant.objects.filter(pk=grant.pk).update(expires_at=ends, **held)
-    assert at_once(grant_clock.sweep, grant_clock.sweep) == ["done", "done"]
+    assert at_once(expiry.sweep, expiry.sweep) == ["done", "done"]
     kinds = OutgoingMail.objects.filter(kind__startswith="access_en").order_by("kind")
     assert list(kinds.values_list("kind", flat=True)) == ["access_ended", "access_ending"]

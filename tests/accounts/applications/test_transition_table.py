@@ -14,8 +14,8 @@ from accounts.applications.models import Application
 from accounts.applications.state_machine import MOVES, OPEN_STATES, Status
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.review.models import Decision
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

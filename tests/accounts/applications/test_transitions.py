@@ -17,8 +17,8 @@ from accounts.errors import (
     NotAllowed,
     TransitionRefused,
 )
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

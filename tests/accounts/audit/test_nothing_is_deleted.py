@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.review.models.decision import Decision
 from accounts.users.models import User
 from tests import factories

@@ -16,8 +16,8 @@ from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.background.clocks import claims, silence
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

@@ -6,8 +6,8 @@ from django.db import IntegrityError, transaction
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories

@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.review import evidence
 from accounts.review.evidence import domains
 from accounts.review.evidence.facts import Earlier, Facts, gather

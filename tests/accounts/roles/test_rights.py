@@ -8,14 +8,14 @@ from django.core.management import CommandError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import break_glass
-from accounts.access import tiers_open_to
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
+from accounts.grants import break_glass
+from accounts.grants.models import Grant
+from accounts.grants.queries import tiers_open_to
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

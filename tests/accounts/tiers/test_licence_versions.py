@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.background.clocks import licences
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.errors import InvalidValue
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

@@ -3,9 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from accounts.access import tiers_open_to
 from accounts.audit.models import AuditEvent
-from accounts.models import Grant
+from accounts.grants.models import Grant
+from accounts.grants.queries import tiers_open_to
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -11,10 +11,10 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from huggingface_hub.hf_api import AccessRequest
 
-from accounts.access import tiers_open_to
 from accounts.applications.models import Application
 from accounts.errors import NotFound
-from accounts.models import Grant
+from accounts.grants.models import Grant
+from accounts.grants.queries import tiers_open_to
 from accounts.review import access_requests as domain
 from accounts.review.models import Decision
 from accounts.roles.permissions import Role

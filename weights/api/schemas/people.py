@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from accounts.applications.custom_questions import Extra
 from accounts.applications.documents.models import Attachment
 from accounts.applications.questions import ORG_TYPES, POSITIONS
-from accounts.models import Grant
-from accounts.receipts import Receipt
+from accounts.grants.models import Grant
+from accounts.grants.outstanding_links import Receipt
 from accounts.review.models import Remark
 from weights.api.schemas.common import Hearing
 from weights.api.schemas.problems import FieldFault

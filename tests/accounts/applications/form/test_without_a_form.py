@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.audit.models import AuditEvent
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from accounts.access import tiers_open_to
 from accounts.applications.models import Application
+from accounts.grants.queries import tiers_open_to
 from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -9,8 +9,8 @@ from accounts.applications.forms.application import ApplicationForm
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.audit.models import AuditEvent
+from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.background.periodic import each, run_steps
-from accounts.models import Grant
+from accounts.grants.models import Grant
 
 #: Days before its end at which the holder of a grant is reminded.
 REMINDERS = (30, 7, 1)

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts import receipts
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants import outstanding_links
+from accounts.grants.outstanding_links import Receipt
 from accounts.mail import messages
-from accounts.receipts import Receipt
 from accounts.review.reasons import RULES
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
@@ -243,7 +243,7 @@ class Grant(models.Model):
             "suspension_reason": reason,
         }
         self._move(Grant.objects.live(now), changes)
-        receipt = receipts.of(self, now)
+        receipt = outstanding_links.of(self, now)
         until_said = until.isoformat() if until else None
         details = {"reason": reason, "code": code, "until": until_said, **receipt.counts}
         event = self._note("grant.suspended", by, details)
@@ -290,7 +290,7 @@ class Grant(models.Model):
             "end_code": code,
         }
         self._move(Grant.objects.unended(), changes)
-        receipt = receipts.of(self, now)
+        receipt = outstanding_links.of(self, now)
         event = self._note("grant.revoked", by, {"reason": reason, "code": code, **receipt.counts})
         if not told:
             messages.access_revoked(self, event, receipt)
@@ -307,7 +307,7 @@ class Grant(models.Model):
             raise NotAllowed("only its holder gives a grant back")
         changes = {"state": self.State.SURRENDERED, "ended_at": now}
         self._move(Grant.objects.live(now), changes)
-        receipt = receipts.of(self, now)
+        receipt = outstanding_links.of(self, now)
         event = self._note("grant.surrendered", by, receipt.counts)
         messages.access_surrendered(self, event, receipt)
         return receipt

@@ -13,8 +13,8 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
-from accounts.models import Grant
-from accounts.receipts import Receipt
+from accounts.grants.models import Grant
+from accounts.grants.outstanding_links import Receipt
 from accounts.review.reasons import allowed_for
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_KEEPERS

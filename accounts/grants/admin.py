@@ -6,10 +6,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.grant_actions import ResumeForm, RevokeForm, SuspendForm, act
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.api_tokens.models import ApiToken
-from accounts.models import Grant
+from accounts.grants.admin_actions import ResumeForm, RevokeForm, SuspendForm, act
+from accounts.grants.models import Grant
 from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.web.current_user import signed_in
 

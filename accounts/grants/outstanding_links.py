@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from accounts.signals import addresses_asked
 
 if TYPE_CHECKING:
-    from accounts.models import Grant
+    from accounts.grants.models import Grant
 
 #: Addresses that a mail or a page lists; the rest is counted.
 LISTED = 20

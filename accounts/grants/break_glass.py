@@ -4,8 +4,8 @@ from django.db import transaction
 
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
+from accounts.grants.models import Grant
 from accounts.mail import messages
-from accounts.models import Grant
 from accounts.review.working_days import end_of_day
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import TransitionRefused
-from accounts.models import Grant
+from accounts.grants.models import Grant
 from accounts.web.current_user import signed_in
 
 

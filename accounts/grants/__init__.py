@@ -1,0 +1,1 @@
+"""Grants: who holds what, access rule, expiry, break-glass, outstanding links."""
