@@ -9,7 +9,8 @@ from accounts.audit import views as audit
 from accounts.grants import views as grants
 from accounts.tiers import licence_views
 from accounts.tiers import views as tiers
-from accounts.views import privacy, transparency
+from accounts.transparency import views as transparency
+from accounts.views import privacy
 
 app_name = "accounts"
 urlpatterns = [
