@@ -7,10 +7,10 @@ from accounts.applications.documents import views as documents
 from accounts.applications.views import follow, review, start, steps
 from accounts.audit import views as audit
 from accounts.grants import views as grants
+from accounts.privacy import views as privacy
 from accounts.tiers import licence_views
 from accounts.tiers import views as tiers
 from accounts.transparency import views as transparency
-from accounts.views import privacy
 
 app_name = "accounts"
 urlpatterns = [

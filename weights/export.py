@@ -10,12 +10,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import personal_data
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.background.periodic import queue_each
 from accounts.background.queueing import queue_after_commit
-from accounts.models import DataExport
+from accounts.privacy import personal_data
+from accounts.privacy.models import DataExport
 from accounts.users.models import User
 from weights.models import CheckpointLink, Download
 

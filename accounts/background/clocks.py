@@ -8,7 +8,6 @@ from functools import partial
 
 from django.utils import timezone
 
-from accounts import retention as keeping
 from accounts.background.clocks import (
     claims,
     consultations,
@@ -20,6 +19,7 @@ from accounts.background.clocks import (
 )
 from accounts.background.models import FailedItem
 from accounts.background.periodic import run_steps
+from accounts.privacy import retention as keeping
 
 STEPS = {
     "claims released": claims.release_idle,

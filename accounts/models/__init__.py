@@ -11,7 +11,7 @@ from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models.privacy import DataExport, HolderRecord
+from accounts.privacy.models import DataExport, HolderRecord
 from accounts.review.models.decision import Decision
 from accounts.review.models.profile_look import ProfileLook
 from accounts.review.models.reason_text import ReasonText

@@ -15,12 +15,12 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts import erasure
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
-from accounts.models import HolderRecord
+from accounts.privacy import erasure
+from accounts.privacy.models import HolderRecord
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, may_hold_for

@@ -7,13 +7,13 @@ from allauth.mfa.totp.internal import auth as totp
 from allauth.socialaccount.models import SocialAccount
 from django.utils import timezone
 
-from accounts import erasure
 from accounts.api_tokens.models import ApiToken
 from accounts.applications import services as applications
 from accounts.applications.models import Application
 from accounts.grants import break_glass
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
+from accounts.privacy import erasure
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers import services

@@ -23,7 +23,7 @@ from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import HolderRecord
+from accounts.privacy.models import HolderRecord
 from accounts.review.models import ReasonText
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role

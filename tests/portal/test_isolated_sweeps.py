@@ -18,7 +18,7 @@ from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import DataExport
+from accounts.privacy.models import DataExport
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health

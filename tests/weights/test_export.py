@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.audit.models import AuditEvent
-from accounts.models import DataExport
+from accounts.privacy.models import DataExport
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

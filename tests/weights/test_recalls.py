@@ -12,9 +12,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts import erasure
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
+from accounts.privacy import erasure
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -9,9 +9,9 @@ from accounts.audit import append_only, request_context
 from accounts.audit.merkle_log.canonical import moment
 from accounts.audit.merkle_log.logs import Log, Row
 from accounts.audit.models import AuditEvent
+from accounts.privacy.retention import NETWORKS_KEPT
 from accounts.rate_limits import buckets, tallies
 from accounts.rate_limits.buckets import Limit
-from accounts.retention import NETWORKS_KEPT
 from accounts.users.models import User
 from accounts.web import sanitize
 from weights.caller import Caller

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.audit.models import AuditEvent
-from accounts.models import DataExport
+from accounts.privacy.models import DataExport
 from accounts.web.current_user import signed_in
 from weights import export
 

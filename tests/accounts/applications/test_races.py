@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
-from accounts.erasure import erase
 from accounts.grants import break_glass, expiry
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
+from accounts.privacy.erasure import erase
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -8,12 +8,12 @@ from django.db import IntegrityError, transaction
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.audit.models import AuditEvent
-from accounts.erasure import erase
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
+from accounts.privacy.erasure import erase
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier

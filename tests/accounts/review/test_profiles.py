@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
-from accounts import retention
 from accounts.applications.models import Application
+from accounts.privacy import retention
 from accounts.review import evidence
 from accounts.review.evidence import profile_child, profiles
 from accounts.review.models import ProfileLook

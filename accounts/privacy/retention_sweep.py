@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from accounts import retention
 from accounts.applications.models import Application
 from accounts.background.one_by_one import one_by_one
+from accounts.privacy import retention
 
 
 def reduce_answers(now: datetime) -> int:

@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import erasure
 from accounts.applications.models import Application
 from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
+from accounts.privacy import erasure
 from accounts.web.current_user import signed_in
 
 

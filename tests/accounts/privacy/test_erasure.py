@@ -9,7 +9,6 @@ from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
-from accounts import erasure
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
@@ -17,7 +16,8 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.models import HolderRecord
+from accounts.privacy import erasure
+from accounts.privacy.models import HolderRecord
 from accounts.review.models import Decision
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -6,13 +6,13 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts import retention
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.mail.models import OutgoingMail
-from accounts.models import DataExport, HolderRecord
+from accounts.privacy import retention
+from accounts.privacy.models import DataExport, HolderRecord
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories

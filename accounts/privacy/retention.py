@@ -13,7 +13,7 @@ from accounts.applications.models import Application
 from accounts.applications.state_machine import TERMINAL_STATES, Status
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.models import DataExport, HolderRecord
+from accounts.privacy.models import DataExport, HolderRecord
 from accounts.review.models import ProfileLook
 
 ANSWERS_KEPT = timedelta(days=365)

@@ -14,7 +14,6 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import retention
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
 from accounts.applications.state_machine import EDITABLE_STATES, WAITING_STATES
@@ -23,8 +22,9 @@ from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
-from accounts.models import DataExport, HolderRecord
-from accounts.retention import GRANTS_KEPT, REMOVED
+from accounts.privacy import retention
+from accounts.privacy.models import DataExport, HolderRecord
+from accounts.privacy.retention import GRANTS_KEPT, REMOVED
 from accounts.signals import person_erased
 from accounts.users.models import User
 

@@ -1,0 +1,1 @@
+"""Privacy: personal data export, erasure, retention."""
