@@ -12,7 +12,7 @@ GITHUB_URL = env.origin("GITHUB_URL", "https://github.com")
 #: provider -> (its Django app, client id and secret, the origin that people are sent to)
 _KNOWN: dict[str, tuple[str, tuple[str, str], str]] = {
     "orcid": (
-        "accounts.orcid_sign_in",
+        "accounts.users.orcid_sign_in",
         env.pair("ORCID_CLIENT_ID", "ORCID_CLIENT_SECRET"),
         ORCID_URL,
     ),

@@ -101,7 +101,7 @@ def _verified(people: list[int]) -> dict[int, list[str]]:
 
 
 def _can_link_orcid() -> bool:
-    return apps.is_installed("accounts.orcid_sign_in")
+    return apps.is_installed("accounts.users.orcid_sign_in")
 
 
 def _earlier(application: Application) -> list[Earlier]:

@@ -15,7 +15,7 @@ class OrcidProvider(AllauthOrcidProvider):
 
     @classmethod
     def get_package(cls) -> str:
-        return "accounts.orcid_sign_in"
+        return "accounts.users.orcid_sign_in"
 
     def extract_email_addresses(self, data: dict[str, Any]) -> list[EmailAddress]:
         """The addresses that the holder shows to everybody, verified where ORCID says so."""
