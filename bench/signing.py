@@ -47,8 +47,8 @@ def main() -> None:
 def sides() -> tuple[Case, dict[str, Case]]:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-    from weights.http_headers import disposition
     from weights.storage.s3 import S3Storage
+    from weights.web.http_headers import disposition
 
     store = S3Storage("weights", "blobs", endpoint=None, public_endpoint=None)
     files = [
@@ -104,9 +104,9 @@ def file_links_case(files: list[tuple[str, str]]) -> Case:
 
 
 def cdn_case(key: object, files: list[tuple[str, str]]) -> Case:
-    from weights.http_headers import disposition
     from weights.storage.cdn import Cdn
     from weights.storage.protocol import blob_key
+    from weights.web.http_headers import disposition
 
     def sign() -> object:
         cdn = Cdn(ORIGIN, "K1", key)  # a new one remembers nothing
@@ -122,9 +122,9 @@ def cdn_case(key: object, files: list[tuple[str, str]]) -> Case:
 def cdn_again_case(files: list[tuple[str, str]]) -> Case:
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    from weights.http_headers import disposition
     from weights.storage.cdn import Cdn
     from weights.storage.protocol import blob_key
+    from weights.web.http_headers import disposition
 
     cdn = Cdn(ORIGIN, "K1", ec.generate_private_key(ec.SECP256R1()))
     now = int(time.time())

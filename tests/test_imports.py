@@ -43,7 +43,7 @@ PLAIN = [
     "weights/read_ahead.py",
     "weights/resumable_sha256.py",
     "weights/signing.py",
-    "weights/strict_json.py",
+    "weights/web/strict_json.py",
 ]
 
 

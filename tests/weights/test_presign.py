@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weights.errors import StorageUnavailable
-from weights.http_headers import disposition
 from weights.storage.presign import Key, Presigner
 from weights.storage.protocol import blob_key
 from weights.storage.s3 import S3Storage
+from weights.web.http_headers import disposition
 
 pytestmark = pytest.mark.one_database
 

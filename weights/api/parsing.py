@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.parser import Parser
 
-from weights import strict_json
 from weights.api.problems import Refused
 from weights.errors import BadBody
+from weights.web import strict_json
 
 
 class BoundedParser(Parser):

@@ -12,8 +12,8 @@ from django.utils.encoding import escape_uri_path
 from weights.api.meanings import BY_STATUS, MEANINGS
 from weights.caller import Refusal
 from weights.gate import Decision
-from weights.http_headers import header_text
 from weights.standing import next_step
+from weights.web.http_headers import header_text
 
 ROOT = "/api/v1"
 MEDIA_TYPE = "application/problem+json"

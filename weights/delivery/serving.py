@@ -23,10 +23,10 @@ from weights.delivery.bodies import RangedFile, RangedResponse, release_connecti
 from weights.delivery.ranges import Conditions, Plan, plan
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate import Decision
-from weights.http_headers import disposition, header_text
 from weights.models import Download, File
 from weights.storage import BlobStorage, Stored, blob_storage
 from weights.storage.protocol import blob_key
+from weights.web.http_headers import disposition, header_text
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from accounts.review.access_requests import AccessRequest, Standing
 from accounts.tiers.models import Tier
 from accounts.users import second_factor
 from accounts.users.models import User
-from weights import gate, strict_json
+from weights import gate
 from weights.caller import Caller, Refusal
 from weights.delivery import serving
 from weights.errors import BadBody
@@ -27,6 +27,7 @@ from weights.hub_api import payloads
 from weights.hub_api.errors import Refused
 from weights.hub_api.views import hub_view
 from weights.models import Checkpoint
+from weights.web import strict_json
 
 PAGE = 1000
 #: Every other refusal of the domain is 400.

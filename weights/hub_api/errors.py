@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from weights.caller import Caller, Refusal
 from weights.delivery import serving
 from weights.gate import Decision, Missing
-from weights.http_headers import header_text
+from weights.web.http_headers import header_text
 
 _MISSING = {
     Missing.REPOSITORY: "RepoNotFound",

@@ -5,8 +5,8 @@ from urllib.parse import quote
 from django import template
 
 from accounts.web.byte_sizes import in_words
-from weights.charts import short
 from weights.models import Blob, Checkpoint
+from weights.web.charts import short
 
 register = template.Library()
 

@@ -19,7 +19,7 @@ from accounts.users.models import User
 from weights.delivery import links
 from weights.errors import GateRefused
 from weights.models import Checkpoint, CheckpointLink, Download
-from weights.views.lookup import checkpoint_or_404, person
+from weights.web.lookup import checkpoint_or_404, person
 
 DOWNLOADS_PAGE = 50
 #: Links that still matter; older ones are history.

@@ -7,10 +7,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.tiers.models import Tier
 from accounts.web.sanitize import storable
-from weights import charts
 from weights.models import Blob, Checkpoint, Ref, Revision
 from weights.models.checkpoint import CheckpointQuerySet
-from weights.views.lookup import person
+from weights.web import charts
+from weights.web.lookup import person
 
 _ORDERS = {
     "name": ("org", "name"),

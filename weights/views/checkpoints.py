@@ -5,14 +5,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from weights import cards, charts, facts, gate
+from weights import cards, facts, gate
 from weights.manifests import signatures
 from weights.models import Blob, Checkpoint, File, KnownIssue, Ref, Revision
 from weights.recalls import notices
 from weights.recipes import Recipe, Wanted, recipes
 from weights.standing import standing
 from weights.templatetags.weights_format import state_kind
-from weights.views.lookup import checkpoint_or_404, person
+from weights.web import charts
+from weights.web.lookup import checkpoint_or_404, person
 
 #: Files shown on the checkpoint's own page; the rest is one click away.
 FILES_SHOWN = 6

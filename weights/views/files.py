@@ -22,12 +22,7 @@ from weights.models import Blob, Checkpoint, Download, File, Inspection, Ref, Re
 from weights.recipes import check_recipe
 from weights.standing import next_step
 from weights.storage import blob_storage
-from weights.views.lookup import (
-    checkpoint_or_404,
-    person,
-    revision_and_path_or_404,
-    with_refusals,
-)
+from weights.web.lookup import checkpoint_or_404, person, revision_and_path_or_404, with_refusals
 
 PAGE = 100
 #: Bytes of a text that is still shown on its page.

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.templatetags.wording import sentence
 from accounts.web.sanitize import one_line
 from weights.recalls import notices
-from weights.views.lookup import person
+from weights.web.lookup import person
 
 PAGE = 30
 

@@ -12,7 +12,7 @@ from weights.models import KnownIssue, Report
 from weights.reports import taking
 from weights.reports.forms import ReportForm
 from weights.reports.kinds import PUBLIC_DEEDS, Deed, Kind
-from weights.views.lookup import person
+from weights.web.lookup import person
 
 FINDINGS_PAGE = 30
 

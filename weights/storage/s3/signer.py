@@ -11,11 +11,11 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from weights.errors import StorageUnavailable
-from weights.http_headers import disposition
 from weights.storage.presign import Key, Presigner
 from weights.storage.protocol import URL_SECONDS_MOST, blob_key
 from weights.storage.s3.place import CONFIG, Place
 from weights.storage.s3.troubles import asking
+from weights.web.http_headers import disposition
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -13,7 +13,6 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 
 from weights.errors import BlobMissing
-from weights.http_headers import disposition
 from weights.storage.cdn import Cdn
 from weights.storage.protocol import PastTheEnd, Stored, blob_key
 from weights.storage.s3 import troubles
@@ -22,6 +21,7 @@ from weights.storage.s3.place import CONFIG, QUICK, Place
 from weights.storage.s3.reader import S3Reader, read_until
 from weights.storage.s3.signer import Signer, clamp
 from weights.storage.s3.upload import S3Upload, version
+from weights.web.http_headers import disposition
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights.http_headers import MOST, header_text
+from weights.web.http_headers import MOST, header_text
 
 pytestmark = pytest.mark.one_database
 

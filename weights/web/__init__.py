@@ -1,0 +1,1 @@
+"""Helpers of views: object look-up, HTTP headers, strict JSON, charts."""
