@@ -70,7 +70,8 @@ def template(folder: Path) -> dict[str, Any]:
     from accounts.grants.models import Grant
     from accounts.tiers.models import Tier
     from accounts.users.models import User
-    from weights.models import Blob, Checkpoint, File, Ref, Revision
+    from weights.models import Checkpoint, File, Ref, Revision
+    from weights.storage.models import Blob
 
     source = install.many_files(folder / "source", 1)
     install.publish(source, "bench/model", "reviewed")

@@ -107,7 +107,7 @@ class _Client:
 
 def refusals(kind: str, ask: _Client) -> None:
     from accounts.grants.models import Grant
-    from weights.models import Blob
+    from weights.storage.models import Blob
 
     grant, blob = Grant.objects.get(), Blob.objects.get()
     state = Grant.State
@@ -176,7 +176,7 @@ def _first_refusal(
 def next_read(ask: _Client) -> None:
     """A write shows in the file's time: the next request is refused, and asks for a check."""
     from weights import verification
-    from weights.models import Blob
+    from weights.storage.models import Blob
 
     waits, given = [], 0
     for _ in range(ROUNDS):
@@ -194,7 +194,7 @@ def next_read(ask: _Client) -> None:
 
 def scrub(kind: str, megabytes: int) -> None:
     """A flip whose time was set back on files, and a write on S3: found by reading everything."""
-    from weights.models import Blob
+    from weights.storage.models import Blob
 
     _flip(hidden=True)
     began = time.monotonic()
@@ -217,8 +217,8 @@ def scrub(kind: str, megabytes: int) -> None:
 
 def _flip(*, hidden: bool) -> None:
     """One bit of the stored blob, in place; `hidden` puts the file's mtime back."""
-    from weights.models import Blob
     from weights.storage import blob_storage
+    from weights.storage.models import Blob
     from weights.storage.protocol import blob_key
 
     store, name = blob_storage(), Blob.objects.get().sha256

@@ -86,7 +86,8 @@ def file_links_case(files: list[tuple[str, str]]) -> Case:
     """What the link folder's lists do for each file."""
     from accounts.tiers.models import Tier
     from weights.delivery import file_links
-    from weights.models import Blob, Checkpoint, File, Revision
+    from weights.models import Checkpoint, File, Revision
+    from weights.storage.models import Blob
 
     checkpoint = Checkpoint(org="bench", name="big", tier=Tier(slug="bench"))
     revision = Revision(checkpoint=checkpoint, sha="0" * 40)

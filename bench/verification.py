@@ -91,7 +91,7 @@ def whole_folder(folder: Path, one: Worker, two: Worker, size: int) -> None:
     for number in range(FOLDER_FILES):
         write(source / f"shard-{number}.bin", 100 + number, each)
     install.publish(source, "bench/folder")
-    from weights.models import Blob
+    from weights.storage.models import Blob
 
     found = Blob.objects.filter(files__revision__checkpoint__name="folder")
     blobs = list(found.order_by("pk").values_list("pk", flat=True))
@@ -136,7 +136,7 @@ def from_s3(folder: Path, running: ExitStack, size: int) -> None:
     plain = running.enter_context(worker("get", **environment))
     path = folder / "object"
     sha256 = write(path, 7, size)
-    from weights.models import Blob
+    from weights.storage.models import Blob
     from weights.storage.protocol import blob_key
 
     server.client().upload_file(str(path), s3.BUCKET, f"bench/{blob_key(sha256)}")
@@ -155,7 +155,7 @@ def read_again(folder: Path) -> None:
     from django.db import connections
 
     from weights import verification
-    from weights.models import Blob
+    from weights.storage.models import Blob
 
     blob = zeros(KILLED_BLOB)
     connections.close_all()

@@ -28,10 +28,10 @@ from portal import child_troubles
 from portal.checks import NOT_VERSIONED
 from weights import scrub
 from weights.errors import StorageUnavailable
-from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
-from weights.models.blob import UNVERIFIED
+from weights.models import CheckpointLink, ManifestSignature, Recall, Revision
 from weights.scrub import by_hand
 from weights.storage import blob_storage
+from weights.storage.models import UNVERIFIED, Blob
 
 #: How long after a sweep should have come through its silence is an alarm.
 SWEEPS = {

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from weights.models import Blob
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 
 
 def flip_unseen(blob: Blob, place: int = -1) -> None:

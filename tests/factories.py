@@ -22,8 +22,9 @@ from accounts.users.models import User
 from weights import signing
 from weights.digests import Digest, Digester
 from weights.manifests import listing
-from weights.models import Blob, Checkpoint, CheckpointLink, File, Ref, Revision
+from weights.models import Checkpoint, CheckpointLink, File, Ref, Revision
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 
 PASSWORD = "suite password 1"
 

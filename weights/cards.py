@@ -13,10 +13,11 @@ from django.utils.safestring import SafeString
 
 from accounts.web.markdown import to_html
 from accounts.web.sanitize import one_line
-from weights import excerpts, front_matter
+from weights import front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
-from weights.models import Blob, Checkpoint, File, Revision
-from weights.storage import blob_storage
+from weights.models import Checkpoint, File, Revision
+from weights.storage import blob_storage, excerpts
+from weights.storage.models import Blob
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,11 @@ from django.db.models import Q
 
 from accounts.background.periodic import each
 from accounts.web.sanitize import storable_value
-from weights import excerpts, front_matter
+from weights import front_matter
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
-from weights.models import Blob, File, FileFacts, Ref, Revision
-from weights.storage import BlobStorage, blob_storage
+from weights.models import File, FileFacts, Ref, Revision
+from weights.storage import BlobStorage, blob_storage, excerpts
+from weights.storage.models import Blob
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from weights.models import Blob, Checkpoint, File, Recall, StoreFinding, VerificationRun
-from weights.models.blob import BlobQuerySet
+from weights.models import Checkpoint, File, Recall, StoreFinding, VerificationRun
 from weights.scrub.surveying import last_good
+from weights.storage.models import Blob, BlobQuerySet
 
 Result = VerificationRun.Result
 State = Blob.State

@@ -13,7 +13,8 @@ from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.users.models import User
 from weights import quarantine, reasons
-from weights.models import Blob, Inspection, InspectionOverride
+from weights.models import Inspection, InspectionOverride
+from weights.storage.models import Blob
 
 
 @transaction.atomic

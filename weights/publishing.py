@@ -24,9 +24,10 @@ from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
 from weights.manifests import findings, lint, listing
 from weights.manifests.md5_lists import published_md5s
-from weights.models import Blob, Checkpoint, File, IntakeNote, Revision
+from weights.models import Checkpoint, File, Revision
 from weights.sources import Source, blocks, opened, scan
 from weights.storage import BlobStorage, blob_storage
+from weights.storage.models import Blob, IntakeNote
 
 BATCH = 500
 # Within one tick of the filesystem's clock a second write would leave the same times.

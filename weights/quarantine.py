@@ -11,7 +11,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import reasons, recalls
-from weights.models import Blob
+from weights.storage.models import Blob
 from weights.verification import fail_revisions
 
 OWNERS = frozenset({Role.RELEASE_OWNER})

@@ -12,8 +12,9 @@ from django.db.models.functions import Concat
 from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
 from weights import contents, download_counts
-from weights.models import Blob, Checkpoint, File, FileFacts, Ref, Revision
+from weights.models import Checkpoint, File, FileFacts, Ref, Revision
 from weights.models.checkpoint import CheckpointQuerySet
+from weights.storage.models import Blob
 
 _CURSOR = re.compile(r"(-?[0-9]{1,18}):([0-9]{1,18})")
 _MOST_WORDS = 20

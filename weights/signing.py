@@ -12,7 +12,7 @@ from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from dataclasses import dataclass
 
-from weights.macs import Mac
+from weights.storage.macs import Mac
 
 Ring = dict[str, bytes]
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from weights.errors import BlobChanged, BlobMissing
-from weights.models import Blob
 from weights.storage import BlobStorage, Stored
+from weights.storage.models import Blob
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ class Stored(NamedTuple):
 
 
 def stored(folder: Path, number: int, size: int) -> Stored:
-    from weights.models import Blob
     from weights.storage import blob_storage
+    from weights.storage.models import Blob
 
     made = folder / "made"
     sha256 = write(made, number, size)
@@ -44,8 +44,8 @@ def write(path: Path, number: int, size: int) -> str:
 
 def zeros(size: int) -> Any:
     """A sparse blob."""
-    from weights.models import Blob
     from weights.storage import blob_storage
+    from weights.storage.models import Blob
 
     digest, block = hashlib.sha256(), bytes(MIB)
     for _ in range(size // MIB):

@@ -142,8 +142,8 @@ def checks(arguments: list[str]) -> Callable[[list[int]], None]:
     from django.utils import timezone
 
     from weights import resumable_sha256, verification
-    from weights.models import Blob
     from weights.storage import blob_storage
+    from weights.storage.models import Blob
 
     blob_storage()
     resumable_sha256.layout()
@@ -161,9 +161,9 @@ def checks(arguments: list[str]) -> Callable[[list[int]], None]:
 
 def gets(arguments: list[str]) -> Callable[[list[int]], None]:
     setup()
-    from weights.models import Blob
-    from weights.read_ahead import BUFFER
     from weights.storage import blob_storage
+    from weights.storage.models import Blob
+    from weights.storage.read_ahead import BUFFER
 
     buffer = memoryview(bytearray(BUFFER))
 

@@ -10,13 +10,12 @@ from portal.backup import layout
 from portal.backup.bars import Bar
 from portal.backup.layout import BlobLine, Statement
 from portal.errors import BackupError
-from weights import moving
 from weights.manifests import proving
 from weights.manifests.proving import Proof
-from weights.models import Blob
-from weights.moving import Wanted
-from weights.storage import BlobStorage, blob_storage, store_at
+from weights.storage import BlobStorage, blob_storage, migration, store_at
 from weights.storage.hashing import holds
+from weights.storage.migration import Wanted
+from weights.storage.models import Blob
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,9 @@ def copy(source: Source, say: Callable[[str], None], bar: Bar) -> list[str]:
     blob_storage().set_up()
     with bar(sum(blob.size for blob in wanted), "Copying") as advance:
         listed = (Wanted(blob.sha256, blob.size) for blob in wanted)
-        moved = moving.move_listed(listed, source.store, blob_storage(), advance, trust_size=True)
+        moved = migration.move_listed(
+            listed, source.store, blob_storage(), advance, trust_size=True
+        )
     say(
         f"blobs: copied {moved.copied} ({moved.copied_bytes} bytes), present {moved.present},"
         f" failed {len(moved.failures)}"

@@ -16,10 +16,9 @@ from django.db import connection
 from portal.backup import keys, layout, places, postgres, sqlite
 from portal.backup.layout import BlobLine, Dump, Statement
 from portal.errors import BackupError
-from weights import moving
-from weights.models import Blob
-from weights.moving import Wanted
-from weights.storage import BlobStorage, blob_storage, store_at
+from weights.storage import BlobStorage, blob_storage, migration, store_at
+from weights.storage.migration import Wanted
+from weights.storage.models import Blob
 
 #: How long an upload may be on its way before it counts as left behind.
 LEFTOVER = timedelta(hours=24)
@@ -123,7 +122,7 @@ def _copy(
 ) -> None:
     source, wanted = blob_storage(), _wanted(blobs, blob_storage())
     # What an earlier backup put there got its name by its hash; `restore_drill` reads it all.
-    moved = moving.move_listed(wanted, source, target, progress, trust_size=True)
+    moved = migration.move_listed(wanted, source, target, progress, trust_size=True)
     taken.copied, taken.copied_bytes = moved.copied, moved.copied_bytes
     taken.present = moved.present
     taken.damaged = [f"{sha256}: {why}" for sha256, why in moved.failures]

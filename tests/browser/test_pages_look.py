@@ -23,7 +23,8 @@ from tests import factories
 from tests.accounts.audit.merkle_log import keys
 from tests.live import Portal
 from weights import catalogue
-from weights.models import Blob, Checkpoint, CheckpointLink, Download
+from weights.models import Checkpoint, CheckpointLink, Download
+from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 

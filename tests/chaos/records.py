@@ -52,7 +52,8 @@ def _left() -> dict[str, int]:
     from accounts.audit.models import SealBatch
     from accounts.grants.models import Grant
     from accounts.mail.models import OutgoingMail
-    from weights.models import Blob, CheckpointLink, ManifestSignature, Recall, Revision
+    from weights.models import CheckpointLink, ManifestSignature, Recall, Revision
+    from weights.storage.models import Blob
 
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
     signed = ManifestSignature.objects.values("revision")
@@ -152,8 +153,8 @@ def _store() -> dict[str, list[str]]:
     Nobody publishes any more, so every upload that is left is a leftover; the sweep takes those
     older than a day, and here, told that all are old, must take every one.
     """
-    from weights.models import Blob
     from weights.storage import blob_storage
+    from weights.storage.models import Blob
 
     storage = blob_storage()
     before = _names(storage)

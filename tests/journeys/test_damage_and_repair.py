@@ -22,8 +22,8 @@ from tests.damage import flip_unseen
 from tests.live import Portal
 from tests.services import wait_until
 from tests.visitor import Visitor
-from weights.models import Blob
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 from weights.storage.protocol import blob_key
 
 REPO = "acme/shards"

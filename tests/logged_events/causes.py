@@ -24,8 +24,8 @@ from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
 from weights import export, publishing, quarantine, verification, withdrawal
 from weights.caller import session_caller
 from weights.delivery import file_links, links
-from weights.models import Blob
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 
 
 def signs_out(world: World) -> None:

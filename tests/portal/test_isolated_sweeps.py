@@ -26,7 +26,8 @@ from tests import factories, services
 from tests.live import Portal
 from tests.weights.test_front_matter import UNREADABLE
 from weights import contents, export, front_matter, publishing, tasks
-from weights.models import Blob, Download, FileFacts, Recall, Revision
+from weights.models import Download, FileFacts, Recall, Revision
+from weights.storage.models import Blob
 from weights.verification import inspecting
 from weights.verification.outcomes import TRIES
 

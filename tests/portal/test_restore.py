@@ -28,10 +28,11 @@ from portal.errors import BackupError
 from tests import factories, s3
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
-from weights import catalogue, moving, progress, scrub
+from weights import catalogue, progress, scrub
 from weights.manifests import proving
-from weights.models import Blob, Revision
-from weights.storage import blob_storage, store_at
+from weights.models import Revision
+from weights.storage import blob_storage, migration, store_at
+from weights.storage.models import Blob
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -146,7 +147,7 @@ def test_a_restore_that_is_killed_again_and_again_comes_to_the_same_end(
         in_the_database,
         (checks, "bring_up"),
         (mark, "claim_record"),
-        (moving, "copy"),
+        (migration, "copy"),
         (checks, "audit"),
     ):
         killed_at(*place, backup)

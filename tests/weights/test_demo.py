@@ -8,7 +8,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.audit.models import AuditEvent
 from weights import catalogue, demo
-from weights.models import Blob, Checkpoint, Revision
+from weights.models import Checkpoint, Revision
+from weights.storage.models import Blob
 from weights.synthetic.metaseq import shard_names
 
 pytestmark = pytest.mark.one_database

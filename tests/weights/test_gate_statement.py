@@ -21,7 +21,8 @@ from tests import factories
 from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
 from weights.gate import Decision, Missing, rules, statement
-from weights.models import Blob, Checkpoint, CheckpointLink, File, Ref, Revision
+from weights.models import Checkpoint, CheckpointLink, File, Ref, Revision
+from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

@@ -28,7 +28,8 @@ from tests import factories
 from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, session_caller, token_claim
 from weights.gate import Decision, Missing
-from weights.models import Blob, Checkpoint, CheckpointLink, Revision
+from weights.models import Checkpoint, CheckpointLink, Revision
+from weights.storage.models import Blob
 
 REPO = "acme/weights"
 PATH = "model.safetensors"

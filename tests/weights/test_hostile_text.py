@@ -29,7 +29,8 @@ from portal.log_lines import one_line
 from tests import factories
 from weights import publishing, verification, withdrawal
 from weights.errors import InvalidName
-from weights.models import Blob, Revision
+from weights.models import Revision
+from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
 

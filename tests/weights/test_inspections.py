@@ -20,8 +20,9 @@ from tests.weights.inspection import pickle_corpus, zip_corpus
 from weights import checkpoint_tiers, inspections, publishing, tasks, verification
 from weights.errors import StorageUnavailable
 from weights.inspection import allowed, kinds, runner, verdict
-from weights.models import Blob, Checkpoint, File, Inspection, Revision
+from weights.models import Checkpoint, File, Inspection, Revision
 from weights.storage.files import FileStorage
+from weights.storage.models import Blob
 from weights.verification import inspecting, queueing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]

@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests import factories
 from weights import integrity_numbers
-from weights.models import Blob, Recall, VerificationRun
+from weights.models import Recall, VerificationRun
+from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
 

@@ -13,7 +13,8 @@ from accounts.users.models import User
 from tests import factories
 from tests.weights.inspection import pickle_corpus
 from weights import overrides, publishing, verification
-from weights.models import Blob, Inspection, InspectionOverride, Revision
+from weights.models import Inspection, InspectionOverride, Revision
+from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
 

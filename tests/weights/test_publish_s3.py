@@ -10,8 +10,9 @@ from pytest_django import Settings
 
 from tests import s3
 from weights import publishing, verification
-from weights.models import Blob, Revision
+from weights.models import Revision
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 from weights.storage.s3 import S3Storage
 from weights.storage.s3.upload import PART_SIZE
 

@@ -29,8 +29,9 @@ from weights.errors import (
     StorageUnavailable,
     UnknownTier,
 )
-from weights.models import Blob, Checkpoint, File, Revision
+from weights.models import Checkpoint, File, Revision
 from weights.storage.files import FileUpload
+from weights.storage.models import Blob
 from weights.verification.outcomes import REREADS
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")

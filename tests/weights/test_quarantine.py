@@ -18,9 +18,10 @@ from accounts.users.models import User
 from tests import factories
 from weights import contents, publishing, quarantine, signing, verification
 from weights.errors import PublishRefused
-from weights.models import Blob, File, Inspection, Recall, Revision
+from weights.models import File, Inspection, Recall, Revision
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
+from weights.storage.models import Blob
 from weights.verification.outcomes import REREADS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]

@@ -22,9 +22,10 @@ from tests import factories
 from tests.crashes import each_crash
 from tests.hurry import at_once
 from weights import publishing, quarantine, recalls, verification, withdrawal
-from weights.models import Blob, Checkpoint, Download, Recall, Revision
+from weights.models import Checkpoint, Download, Recall, Revision
 from weights.recalls import telling
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 from weights.verification.outcomes import REREADS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]

@@ -19,11 +19,12 @@ from pytest_django import Settings
 from tests import factories
 from tests.damage import flip_unseen
 from weights import resumable_sha256, verification
-from weights.models import Blob, HashProgress, VerificationRun
-from weights.read_ahead import BUFFER, BUFFERS, blocks_of, read_ahead
+from weights.models import HashProgress, VerificationRun
 from weights.resumable_sha256 import ResumableSha256
 from weights.scrub import reading as scrub_reading
 from weights.storage import blob_storage
+from weights.storage.models import Blob
+from weights.storage.read_ahead import BUFFER, BUFFERS, blocks_of, read_ahead
 from weights.verification import hashing
 from weights.verification.outcomes import REREADS
 from weights.verification.reading import BEGUN_AGAIN

@@ -17,11 +17,11 @@ from tests.crashes import each_crash
 from tests.damage import flip_unseen
 from tests.hurry import at_once
 from weights import publishing, scrub, verification
-from weights.models import Blob, Recall, ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
-from weights.models.blob import UNVERIFIED
+from weights.models import Recall, ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
 from weights.scrub import by_hand, surveying, turns, working
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
+from weights.storage.models import UNVERIFIED, Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]
 

@@ -12,9 +12,10 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from tests import factories
 from weights import publishing, suspicion, verification
-from weights.models import Blob, FileFacts, Recall
+from weights.models import FileFacts, Recall
 from weights.scrub import surveying
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 from weights.verification.outcomes import REREADS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]

@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from tests import factories
-from weights import publishing, read_ahead, verification
+from weights import publishing, verification
 from weights.errors import StorageUnavailable
-from weights.models import Blob, Revision, VerificationRun
-from weights.storage import blob_storage
+from weights.models import Revision, VerificationRun
+from weights.storage import blob_storage, read_ahead
 from weights.storage.files import FileStorage
+from weights.storage.models import Blob
 from weights.verification import checking, leases, queueing
 from weights.verification.leases import LEASE
 from weights.verification.outcomes import REREADS, TRIES
@@ -272,7 +273,7 @@ def _dead_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise StorageUnavailable("the store does not answer")
 
     with monkeypatch.context() as patch:
-        # Here it answers at once; tests/weights/test_bad_store.py waits for a real one.
+        # Here it answers at once; tests/weights/storage/test_bad_store.py waits for a real one.
         patch.setattr(FileStorage, "open", refuse)
         yield
 

@@ -11,8 +11,9 @@ from pytest_django import Settings
 from portal import checks, health
 from tests import s3
 from weights import publishing, scrub, verification
-from weights.models import Blob, StoreFinding, StoreSurvey
+from weights.models import StoreFinding, StoreSurvey
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 from weights.storage.s3 import S3Storage
 
 pytestmark = [pytest.mark.usefixtures("open_tier", "s3_store"), pytest.mark.one_database]

@@ -19,7 +19,8 @@ from tests import factories
 from tests.crashes import each_crash
 from weights import publishing, refs, signing, verification, withdrawal
 from weights.errors import PublishRefused, WithdrawalRefused
-from weights.models import Blob, Checkpoint, Download, Ref, Revision
+from weights.models import Checkpoint, Download, Ref, Revision
+from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

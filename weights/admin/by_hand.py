@@ -13,7 +13,8 @@ from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights import quarantine, reasons, withdrawal
 from weights.errors import WeightsError
-from weights.models import Blob, Revision
+from weights.models import Revision
+from weights.storage.models import Blob
 
 
 class ByHand(confirmation.AskedAction):

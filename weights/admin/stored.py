@@ -9,7 +9,8 @@ from accounts.web.current_user import signed_in
 from weights import verification
 from weights.admin.by_hand import LiftForm, QuarantineForm, act
 from weights.admin.inspections import InspectionInline, OfBytesOfOwnTiers
-from weights.models import Blob, VerificationRun
+from weights.models import VerificationRun
+from weights.storage.models import Blob
 
 
 class RunInline(admin.TabularInline):

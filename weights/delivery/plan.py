@@ -11,7 +11,8 @@ from weights import gate
 from weights.caller import Caller, Refusal
 from weights.delivery import links
 from weights.errors import GateRefused
-from weights.models import Blob, Revision
+from weights.models import Revision
+from weights.storage.models import Blob
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal
 from weights.gate import words
 from weights.gate.decision import Decision
-from weights.models import Blob, Checkpoint, Ref, Revision
+from weights.models import Checkpoint, Ref, Revision
 from weights.models.revision import RevisionQuerySet
+from weights.storage.models import Blob
 
 SHA = re.compile(r"[0-9a-f]{40}")
 

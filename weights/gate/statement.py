@@ -30,7 +30,8 @@ from weights.caller import Caller, Refusal, TokenClaim, note_use
 from weights.gate import prepared, words
 from weights.gate.decision import Decision
 from weights.gate.rules import SHA, file_refusal, ref_name
-from weights.models import Blob, Checkpoint, File, Revision
+from weights.models import Checkpoint, File, Revision
+from weights.storage.models import Blob
 
 Record = TypeVar("Record", bound=models.Model)
 

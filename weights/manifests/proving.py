@@ -17,9 +17,10 @@ from django.db import models
 from weights.errors import BlobMissing
 from weights.manifests import listing
 from weights.manifests.document import files_of
-from weights.models import Blob, File, PublishedManifest, Revision
+from weights.models import File, PublishedManifest, Revision
 from weights.storage import BlobStorage
 from weights.storage.hashing import sha256_of
+from weights.storage.models import Blob
 
 
 @dataclass

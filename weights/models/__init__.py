@@ -1,6 +1,5 @@
 """The records of what is published, stored, verified and fetched; one file a record."""
 
-from weights.models.blob import Blob, IntakeNote
 from weights.models.checkpoint import Checkpoint
 from weights.models.download import Download
 from weights.models.family import Family
@@ -15,6 +14,7 @@ from weights.models.revision import File, Ref, Revision
 from weights.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.models.signature import ManifestKey, ManifestSignature, PublishedManifest
 from weights.models.verification import VerificationRun
+from weights.storage.models import Blob, IntakeNote
 
 __all__ = [
     "Blob",

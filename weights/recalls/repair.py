@@ -4,9 +4,10 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from weights.models import Blob, File, Recall, Ref, Revision
+from weights.models import File, Recall, Ref, Revision
 from weights.recalls import affected
 from weights.recalls.opening import TASK
+from weights.storage.models import Blob
 
 
 def proved_good(blob: Blob) -> None:

@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from weights import verification
 from weights.errors import StorageUnavailable
-from weights.models import Blob, Checkpoint, File, Revision, StoreSurvey
-from weights.models.blob import BlobQuerySet
+from weights.models import Checkpoint, File, Revision, StoreSurvey
 from weights.scrub import turns
 from weights.scrub.reading import due, is_unreadable, read, read_to_the_end
 from weights.scrub.surveying import survey
+from weights.storage.models import Blob, BlobQuerySet
 
 WORKER = "manage.py scrub"
 #: Seconds that others are waited for: a worker gives its turn back within a minute.

@@ -9,8 +9,8 @@ from django.db import models
 from django.utils import timezone
 
 from weights import verification
-from weights.models import Blob, VerificationRun
-from weights.models.blob import BlobQuerySet
+from weights.models import VerificationRun
+from weights.storage.models import Blob, BlobQuerySet
 
 Result = VerificationRun.Result
 

@@ -22,8 +22,9 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from weights import suspicion
 from weights.errors import StorageUnavailable
-from weights.models import Blob, StoreFinding, StoreSurvey
+from weights.models import StoreFinding, StoreSurvey
 from weights.storage import BlobStorage, Stored, blob_storage
+from weights.storage.models import Blob
 from weights.storage.protocol import blob_key
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from weights.macs import Mac
+from weights.storage.macs import Mac
 
 _UNRESERVED = "-._~"
 

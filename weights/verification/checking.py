@@ -10,9 +10,9 @@ from django.db.models import Case, F, QuerySet, Value, When
 from django.utils import timezone
 
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.models import Blob, Revision, VerificationRun
-from weights.models.blob import UNVERIFIED
+from weights.models import Revision, VerificationRun
 from weights.storage import BlobStorage, blob_storage
+from weights.storage.models import UNVERIFIED, Blob
 from weights.verification import inspecting
 from weights.verification.hashing import HandedOn
 from weights.verification.inspecting import Look

@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from weights import resumable_sha256
 from weights.errors import BlobMissing
-from weights.models import Blob, HashProgress
-from weights.read_ahead import blocks_of
+from weights.models import HashProgress
 from weights.resumable_sha256 import ResumableSha256
 from weights.storage import BlobStorage
+from weights.storage.models import Blob
 from weights.storage.protocol import PastTheEnd
+from weights.storage.read_ahead import blocks_of
 from weights.verification.leases import Lease
 
 #: Bytes after which the state is saved: a killed worker's successor reads so many again at most.

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from weights.models import Blob
+from weights.storage.models import Blob
 
 #: How long a worker may be silent before another takes its blob over.
 LEASE = timedelta(seconds=settings.VERIFICATION_LEASE)

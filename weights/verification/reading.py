@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from accounts.background.periodic import describe
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.models import Blob, HashProgress, VerificationRun
+from weights.models import HashProgress, VerificationRun
 from weights.storage import BlobStorage
+from weights.storage.models import Blob
 from weights.verification.hashing import HandedOn, hash_stored
 from weights.verification.leases import Lease
 

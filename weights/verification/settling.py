@@ -8,7 +8,8 @@ from accounts.audit.models import AuditEvent
 from accounts.background.periodic import each
 from accounts.background.queueing import queue_after_commit
 from weights import contents, recalls, refs
-from weights.models import Blob, Checkpoint, Revision
+from weights.models import Checkpoint, Revision
+from weights.storage.models import Blob
 from weights.verification import inspecting
 from weights.verification.outcomes import fail
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.db import models
 
 from weights.inspection.kinds import family
-from weights.models import Blob, Checkpoint, File, Inspection, Revision, VerificationRun
-from weights.models.blob import UNVERIFIED
+from weights.models import Checkpoint, File, Inspection, Revision, VerificationRun
+from weights.storage.models import UNVERIFIED, Blob
 from weights.verification.outcomes import TRIES
 
 Result = VerificationRun.Result

@@ -7,10 +7,11 @@ from django.views.decorators.http import require_safe
 
 from weights import cards, facts, gate
 from weights.manifests import signatures
-from weights.models import Blob, Checkpoint, File, KnownIssue, Ref, Revision
+from weights.models import Checkpoint, File, KnownIssue, Ref, Revision
 from weights.recalls import notices
 from weights.recipes import Recipe, Wanted, recipes
 from weights.standing import standing
+from weights.storage.models import Blob
 from weights.templatetags.weights_format import state_kind
 from weights.web import charts
 from weights.web.lookup import checkpoint_or_404, person

@@ -13,15 +13,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.web.sanitize import lines
-from weights import excerpts, gate, inspections, verification
+from weights import gate, inspections, verification
 from weights.caller import Caller, session_caller
 from weights.delivery import ledger
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.manifests import signatures
-from weights.models import Blob, Checkpoint, Download, File, Inspection, Ref, Revision
+from weights.models import Checkpoint, Download, File, Inspection, Ref, Revision
 from weights.recipes import check_recipe
 from weights.standing import next_step
-from weights.storage import blob_storage
+from weights.storage import blob_storage, excerpts
+from weights.storage.models import Blob
 from weights.web.lookup import checkpoint_or_404, person, revision_and_path_or_404, with_refusals
 
 PAGE = 100

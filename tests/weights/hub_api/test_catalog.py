@@ -20,7 +20,8 @@ from tests import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
 from weights import download_counts
 from weights.hub_api import catalog
-from weights.models import Blob, Checkpoint, Download, Ref, Revision
+from weights.models import Checkpoint, Download, Ref, Revision
+from weights.storage.models import Blob
 
 pytestmark = pytest.mark.django_db
 

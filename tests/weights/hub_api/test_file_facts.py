@@ -14,8 +14,9 @@ from tests.weights.hub_api.listings import card, ids, models, publish, tensors
 from weights import contents, verification
 from weights.contents import Contents
 from weights.errors import StorageUnavailable
-from weights.models import Blob, FileFacts, Revision
+from weights.models import FileFacts, Revision
 from weights.storage import blob_storage
+from weights.storage.models import Blob
 
 pytestmark = pytest.mark.django_db
 

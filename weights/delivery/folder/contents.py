@@ -9,7 +9,8 @@ from urllib.parse import quote
 from accounts.web import sanitize
 from weights.manifests import signatures
 from weights.manifests.beside import name_beside
-from weights.models import Blob, CheckpointLink, File, Revision
+from weights.models import CheckpointLink, File, Revision
+from weights.storage.models import Blob
 
 
 @dataclass(frozen=True)

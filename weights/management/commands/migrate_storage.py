@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, models
 
-from weights import moving, progress
+from weights import progress
 from weights.errors import WeightsError
-from weights.moving import Moved
-from weights.storage import store_at
+from weights.storage import migration, store_at
+from weights.storage.migration import Moved
 
 
 class Command(BaseCommand):
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             moved = _move(options["source"], options["target"], trust_size=options["trust_size"])
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
-        quarantined = moving.left().count()
+        quarantined = migration.left().count()
         over = f" ({moved.replaced} over other bytes)" if moved.replaced else ""
         self.stdout.write(f"copied {moved.copied}{over}")
         self.stdout.write(f"present {moved.present}")
@@ -55,6 +55,6 @@ def _move(source: str, target: str, *, trust_size: bool) -> Moved:
     if old.address == new.address:
         raise CommandError(f"both are {old.address}; name the store to copy to as the second")
     new.set_up()
-    total = moving.to_move().aggregate(size=models.Sum("size"))["size"] or 0
+    total = migration.to_move().aggregate(size=models.Sum("size"))["size"] or 0
     with progress.bar_once_begun(total, "Copying") as advance:
-        return moving.move(old, new, advance, trust_size=trust_size)
+        return migration.move(old, new, advance, trust_size=trust_size)

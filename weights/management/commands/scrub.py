@@ -12,8 +12,9 @@ from weights import progress, scrub
 from weights.errors import WeightsError
 from weights.management import named
 from weights.manifests.proving import described
-from weights.models import Blob, Checkpoint, StoreFinding, StoreSurvey
+from weights.models import Checkpoint, StoreFinding, StoreSurvey
 from weights.scrub import by_hand
+from weights.storage.models import Blob
 
 
 class Command(BaseCommand):

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from weights import progress, verification
 from weights.management import named
-from weights.models import Blob, Revision
+from weights.models import Revision
+from weights.storage.models import Blob
 from weights.verification import Standing
 
 

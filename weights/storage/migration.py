@@ -14,9 +14,9 @@ from django.db import models
 
 from weights.errors import BlobMissing, BlobTooLarge, SourceUnusable
 from weights.manifests.proving import described, to_prove
-from weights.models import Blob
 from weights.storage import BlobStorage
 from weights.storage.hashing import BUFFER, holds
+from weights.storage.models import Blob
 
 
 class Wanted(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights.macs import Mac
+from weights.storage.macs import Mac
 
 pytestmark = pytest.mark.one_database
 

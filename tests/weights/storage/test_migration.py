@@ -11,9 +11,9 @@ from pytest_django import Settings
 
 from accounts.users.models import User
 from tests import factories, live, s3, services
-from weights import moving, quarantine
-from weights.models import Blob
-from weights.storage import store_at
+from weights import quarantine
+from weights.storage import migration, store_at
+from weights.storage.models import Blob
 
 Manage = Callable[..., str]
 
@@ -122,10 +122,10 @@ def test_the_steps_of_a_run_come_to_the_size_of_what_is_moved(
     factories.published("acme/small", files={"a.bin": os.urandom(3_000_000), "b.bin": b"b"})
     here, target = store_at(f"file://{store}"), store_at(f"file://{tmp_path}/new")
     target.set_up()
-    moving.move(here, target)
+    migration.move(here, target)
     put_wrong(target.address, Blob.objects.earliest("pk"))
     steps: list[int] = []
-    assert moving.move(here, target, steps.append).replaced == 1
+    assert migration.move(here, target, steps.append).replaced == 1
     assert sum(steps) == sum(blob.size for blob in Blob.objects.all())
     assert any(step > 0 for step in steps)
 

@@ -2,8 +2,8 @@
 
 from weights import suspicion
 from weights.errors import BlobChanged
-from weights.models import Blob
 from weights.storage import BlobStorage
+from weights.storage.models import Blob
 
 
 def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
