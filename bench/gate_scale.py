@@ -70,7 +70,8 @@ def template(folder: Path) -> dict[str, Any]:
     from accounts.grants.models import Grant
     from accounts.tiers.models import Tier
     from accounts.users.models import User
-    from weights.models import Checkpoint, File, Ref, Revision
+    from weights.catalogue.models import Checkpoint
+    from weights.models import File, Ref, Revision
     from weights.storage.models import Blob
 
     source = install.many_files(folder / "source", 1)
@@ -178,7 +179,7 @@ class Asked:
 def tokens_for(people: int) -> None:
     """Give random people a digest of their own, as random as real ones are."""
     from accounts.api_tokens.models import ApiToken
-    from weights.models import Checkpoint
+    from weights.catalogue.models import Checkpoint
 
     dice = random.Random(1)
     first = ApiToken.objects.order_by("pk").values_list("pk", flat=True)[0]

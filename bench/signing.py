@@ -85,8 +85,9 @@ def sides() -> tuple[Case, dict[str, Case]]:
 def file_links_case(files: list[tuple[str, str]]) -> Case:
     """What the link folder's lists do for each file."""
     from accounts.tiers.models import Tier
+    from weights.catalogue.models import Checkpoint
     from weights.delivery import file_links
-    from weights.models import Checkpoint, File, Revision
+    from weights.models import File, Revision
     from weights.storage.models import Blob
 
     checkpoint = Checkpoint(org="bench", name="big", tier=Tier(slug="bench"))

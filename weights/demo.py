@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.audit.models import AuditEvent
 from weights import synthetic
-from weights.models import Checkpoint
+from weights.catalogue.models import Checkpoint
 from weights.publishing import publish
 from weights.synthetic import hub
 

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from weights.catalogue.models import Checkpoint
 from weights.inspection import kinds
-from weights.models import Checkpoint, File, Inspection, Revision
+from weights.models import File, Inspection, Revision
 from weights.verification.inspecting import not_looked_at
 
 

@@ -12,7 +12,8 @@ from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from weights.models import Checkpoint, File, Recall, StoreFinding, VerificationRun
+from weights.catalogue.models import Checkpoint
+from weights.models import File, Recall, StoreFinding, VerificationRun
 from weights.scrub.surveying import last_good
 from weights.storage.models import Blob, BlobQuerySet
 

@@ -3,7 +3,8 @@
 from django.db.models import QuerySet
 
 from accounts.users.models import User
-from weights.models import Checkpoint, File, Revision
+from weights.catalogue.models import Checkpoint
+from weights.models import File, Revision
 
 
 def places_of(sha256: str, user: User | None) -> QuerySet[File]:

@@ -19,12 +19,14 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import lines
-from weights import checkpoint_tiers, names, refs, verification
+from weights import refs, verification
+from weights.catalogue import checkpoint_tiers, names
+from weights.catalogue.models import Checkpoint
 from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
 from weights.manifests import findings, lint, listing
 from weights.manifests.md5_lists import published_md5s
-from weights.models import Checkpoint, File, Revision
+from weights.models import File, Revision
 from weights.sources import Source, blocks, opened, scan
 from weights.storage import BlobStorage, blob_storage
 from weights.storage.models import Blob, IntakeNote

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from weights import names
+from weights.catalogue import names
 from weights.errors import SourceChanged, SourceUnusable
 
 BLOCK = 4 * 1024 * 1024

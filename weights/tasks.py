@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from accounts.background.periodic import attempt, run_steps
 from accounts.grants.models import Grant
-from weights import contents, export, recalls, scrub, verification
+from weights import export, recalls, scrub, verification
+from weights.catalogue import contents
+from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger, links
 from weights.manifests import findings, signatures
-from weights.models import Checkpoint
 from weights.reports import taking
 from weights.storage import blob_storage
 

@@ -3,17 +3,8 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from weights.views import (
-    access,
-    catalogue,
-    checkpoints,
-    export,
-    files,
-    keys,
-    manifests,
-    recalls,
-    reports,
-)
+from weights.catalogue import checkpoint_views, file_views, views
+from weights.views import access, export, keys, manifests, recalls, reports
 
 
 class RevisionId(StringConverter):
@@ -25,8 +16,8 @@ register_converter(RevisionId, "sha")
 app_name = "weights"
 _REVISION = "<str:org>/<str:name>/manifest/<sha:sha>"
 urlpatterns = [
-    path("", catalogue.home, name="home"),
-    path("models", catalogue.checkpoint_list, name="checkpoint-list"),
+    path("", views.home, name="home"),
+    path("models", views.checkpoint_list, name="checkpoint-list"),
     path("access/", access.access, name="access"),
     path("access/links/<str:org>/<str:name>/", access.link_request, name="link-request"),
     path("access/revoke/<uuid:public_id>/", access.link_revoke, name="link-revoke"),
@@ -43,7 +34,7 @@ urlpatterns = [
     path(f"{_REVISION}.json", manifests.manifest, name="manifest"),
     path(f"{_REVISION}.sig", manifests.signature, name="manifest-signature"),
     path(f"{_REVISION}/SHA256SUMS", manifests.sums, name="manifest-sums"),
-    path("<str:org>/<str:name>/tree/<path:rest>", files.tree, name="file-list"),
-    path("<str:org>/<str:name>/blob/<path:rest>", files.file_detail, name="file-detail"),
-    path("<str:org>/<str:name>", checkpoints.checkpoint_detail, name="checkpoint-detail"),
+    path("<str:org>/<str:name>/tree/<path:rest>", file_views.tree, name="file-list"),
+    path("<str:org>/<str:name>/blob/<path:rest>", file_views.file_detail, name="file-detail"),
+    path("<str:org>/<str:name>", checkpoint_views.checkpoint_detail, name="checkpoint-detail"),
 ]

@@ -13,8 +13,9 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights import reasons, recalls, refs
+from weights.catalogue.models import Checkpoint
 from weights.errors import WithdrawalRefused
-from weights.models import Checkpoint, Revision
+from weights.models import Revision
 
 OWNERS = frozenset({Role.RELEASE_OWNER})
 

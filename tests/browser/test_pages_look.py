@@ -22,8 +22,9 @@ from accounts.users.models import User
 from tests import factories
 from tests.accounts.audit.merkle_log import keys
 from tests.live import Portal
-from weights import catalogue
-from weights.models import Checkpoint, CheckpointLink, Download
+from weights.catalogue import opt_family
+from weights.catalogue.models import Checkpoint
+from weights.models import CheckpointLink, Download
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
@@ -138,7 +139,7 @@ def _rows(holder: User, tier: Tier) -> None:
 def site(
     store: Path, start_portal: Callable[..., Portal], settings: Settings, tmp_path: Path
 ) -> Site:
-    catalogue.load()
+    opt_family.load()
     tier = Tier.objects.get(slug="opt-175b")
     factories.published(f"{'o' * 96}/{'n' * 96}")
     factories.published("acme/open", tier=Tier.objects.get(slug="open"))

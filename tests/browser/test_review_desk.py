@@ -21,7 +21,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal
-from weights import catalogue
+from weights.catalogue import opt_family
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 
@@ -62,7 +62,7 @@ class Desk:
 
 @pytest.fixture
 def desk(store: Path, start_portal: Callable[..., Portal]) -> Desk:
-    catalogue.load()
+    opt_family.load()
     tier = Tier.objects.get(slug="opt-175b")
     reviewer = factories.staff("reviewer", Role.LEAD_REVIEWER)
     answers = factories.ANSWERS | {"title": LONG_TITLE, "full_name": "محمد الفارسي 大學"}

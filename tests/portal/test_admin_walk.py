@@ -30,12 +30,11 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.users.models import User
 from tests import factories
-from weights import checkpoint_tiers
+from weights.catalogue import checkpoint_tiers
+from weights.catalogue.models import Checkpoint, Family
 from weights.models import (
-    Checkpoint,
     CheckpointLink,
     Download,
-    Family,
     Inspection,
     InspectionOverride,
     ManifestKey,

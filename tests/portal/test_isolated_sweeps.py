@@ -24,9 +24,11 @@ from accounts.users.models import User
 from portal import health
 from tests import factories, services
 from tests.live import Portal
-from tests.weights.test_front_matter import UNREADABLE
-from weights import contents, export, front_matter, publishing, tasks
-from weights.models import Download, FileFacts, Recall, Revision
+from tests.weights.catalogue.test_front_matter import UNREADABLE
+from weights import export, publishing, tasks
+from weights.catalogue import contents, front_matter
+from weights.catalogue.models import FileFacts
+from weights.models import Download, Recall, Revision
 from weights.storage.models import Blob
 from weights.verification import inspecting
 from weights.verification.outcomes import TRIES

@@ -23,7 +23,7 @@ from django.test import Client
 from accounts.applications import organisations
 from portal import json_cache
 from tests import factories
-from weights import download_counts
+from weights.catalogue import download_counts
 
 pytestmark = pytest.mark.one_database
 

@@ -28,7 +28,8 @@ from portal.errors import BackupError
 from tests import factories, s3
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
-from weights import catalogue, progress, scrub
+from weights import progress, scrub
+from weights.catalogue import opt_family
 from weights.manifests import proving
 from weights.models import Revision
 from weights.storage import blob_storage, migration, store_at
@@ -241,7 +242,7 @@ def test_another_backup_than_the_one_that_was_restored_is_refused(
 
 
 def test_a_prepared_install_counts_as_empty_until_somebody_has_an_account(store: Path) -> None:
-    catalogue.load()
+    opt_family.load()
     settings_record.note("web")
     scrub.survey()
     assert emptiness.contents() == ""

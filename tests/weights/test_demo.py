@@ -7,8 +7,10 @@ import yaml
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.audit.models import AuditEvent
-from weights import catalogue, demo
-from weights.models import Checkpoint, Revision
+from weights import demo
+from weights.catalogue import opt_family
+from weights.catalogue.models import Checkpoint
+from weights.models import Revision
 from weights.storage.models import Blob
 from weights.synthetic.metaseq import shard_names
 
@@ -22,7 +24,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None, store: Path) -> None:
-    catalogue.load()
+    opt_family.load()
 
 
 @pytest.fixture

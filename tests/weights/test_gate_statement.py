@@ -20,8 +20,9 @@ from accounts.users.models import User
 from tests import factories
 from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
+from weights.catalogue.models import Checkpoint
 from weights.gate import Decision, Missing, rules, statement
-from weights.models import Checkpoint, CheckpointLink, File, Ref, Revision
+from weights.models import CheckpointLink, File, Ref, Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]

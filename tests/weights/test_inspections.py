@@ -17,10 +17,12 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
-from weights import checkpoint_tiers, inspections, publishing, tasks, verification
+from weights import inspections, publishing, tasks, verification
+from weights.catalogue import checkpoint_tiers
+from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable
 from weights.inspection import allowed, kinds, runner, verdict
-from weights.models import Checkpoint, File, Inspection, Revision
+from weights.models import File, Inspection, Revision
 from weights.storage.files import FileStorage
 from weights.storage.models import Blob
 from weights.verification import inspecting, queueing

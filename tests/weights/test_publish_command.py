@@ -20,7 +20,8 @@ from portal import quickstart
 from tests import live, services
 from tests.live import Command, Portal
 from weights import progress, verification
-from weights.models import Checkpoint, File, Revision, VerificationRun
+from weights.catalogue.models import Checkpoint
+from weights.models import File, Revision, VerificationRun
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]

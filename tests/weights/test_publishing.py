@@ -20,6 +20,7 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from tests import factories
 from weights import publishing, sources, suspicion, verification
+from weights.catalogue.models import Checkpoint
 from weights.errors import (
     InvalidName,
     PublishRefused,
@@ -29,7 +30,7 @@ from weights.errors import (
     StorageUnavailable,
     UnknownTier,
 )
-from weights.models import Checkpoint, File, Revision
+from weights.models import File, Revision
 from weights.storage.files import FileUpload
 from weights.storage.models import Blob
 from weights.verification.outcomes import REREADS

@@ -16,7 +16,8 @@ from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
-from weights import contents, publishing, quarantine, signing, verification
+from weights import publishing, quarantine, signing, verification
+from weights.catalogue import contents
 from weights.errors import PublishRefused
 from weights.models import File, Inspection, Recall, Revision
 from weights.storage import blob_storage

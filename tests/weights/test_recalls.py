@@ -22,7 +22,8 @@ from tests import factories
 from tests.crashes import each_crash
 from tests.hurry import at_once
 from weights import publishing, quarantine, recalls, verification, withdrawal
-from weights.models import Checkpoint, Download, Recall, Revision
+from weights.catalogue.models import Checkpoint
+from weights.models import Download, Recall, Revision
 from weights.recalls import telling
 from weights.storage import blob_storage
 from weights.storage.models import Blob

@@ -20,7 +20,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
-from weights.models import Checkpoint, KnownIssue, Report
+from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.models import Report
 from weights.reports import desk, taking, triage
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from tests import factories
 from weights import publishing, suspicion, verification
-from weights.models import FileFacts, Recall
+from weights.catalogue.models import FileFacts
+from weights.models import Recall
 from weights.scrub import surveying
 from weights.storage import blob_storage
 from weights.storage.models import Blob

@@ -18,8 +18,9 @@ from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash
 from weights import publishing, refs, signing, verification, withdrawal
+from weights.catalogue.models import Checkpoint
 from weights.errors import PublishRefused, WithdrawalRefused
-from weights.models import Checkpoint, Download, Ref, Revision
+from weights.models import Download, Ref, Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]

@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.roles.tier_scoped_admin import OfOwnTiers, own_tiers
 from accounts.web.current_user import signed_in
-from weights.models import Checkpoint, CheckpointLink, Download
+from weights.catalogue.models import Checkpoint
+from weights.models import CheckpointLink, Download
 
 
 @admin.register(CheckpointLink)

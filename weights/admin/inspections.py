@@ -12,7 +12,8 @@ from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights import overrides, reasons
 from weights.admin.by_hand import ByHand, act, why
-from weights.models import Checkpoint, Inspection, InspectionOverride
+from weights.catalogue.models import Checkpoint
+from weights.models import Inspection, InspectionOverride
 from weights.storage.models import Blob
 
 

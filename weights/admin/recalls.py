@@ -17,7 +17,8 @@ from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines
 from accounts.web.current_user import signed_in
-from weights.models import Checkpoint, Download, Recall
+from weights.catalogue.models import Checkpoint
+from weights.models import Download, Recall
 from weights.recalls import affected, notices
 
 PEOPLE_SHOWN = 100

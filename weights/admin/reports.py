@@ -17,7 +17,8 @@ from accounts.roles.tier_scoped_admin import OfOwnTiers
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
-from weights.models import KnownIssue, Report
+from weights.catalogue.models import KnownIssue
+from weights.models import Report
 from weights.reports import desk, triage
 from weights.reports.forms import (
     AssignForm,

@@ -11,9 +11,10 @@ from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.finding import checkpoint_known, checkpoint_published, revision_named
 from weights.api.problems import ROOT
+from weights.catalogue.models import Checkpoint
+from weights.catalogue.models.checkpoint import CheckpointQuerySet
 from weights.manifests import signatures
-from weights.models import Checkpoint, Ref, Revision
-from weights.models.checkpoint import CheckpointQuerySet
+from weights.models import Ref, Revision
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())
 

@@ -7,7 +7,8 @@ from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.api.problems import Refused
 from weights.caller import Caller
-from weights.models import Checkpoint, Revision
+from weights.catalogue.models import Checkpoint
+from weights.models import Revision
 
 
 def checkpoint_known(caller: Caller, repo_id: str) -> Checkpoint:

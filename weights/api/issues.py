@@ -6,7 +6,7 @@ from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.checkpoints import FAR, NO_NUL, following
-from weights.models import KnownIssue
+from weights.catalogue.models import KnownIssue
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())
 

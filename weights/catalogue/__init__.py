@@ -1,5 +1,1 @@
-"""The OPT family's catalogue entries with their terms, as shipped with the portal."""
-
-from weights.catalogue.loading import load
-
-__all__ = ["load"]
+"""The catalogue: families, checkpoints, cards, facts, search, and their pages."""

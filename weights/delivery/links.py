@@ -19,10 +19,11 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import gate, signing
 from weights.caller import Caller, Refusal, session_caller
+from weights.catalogue.models import Checkpoint
+from weights.catalogue.models.checkpoint import CheckpointQuerySet
 from weights.delivery import file_links
 from weights.errors import GateRefused
-from weights.models import Checkpoint, CheckpointLink, Revision
-from weights.models.checkpoint import CheckpointQuerySet
+from weights.models import CheckpointLink, Revision
 
 LINKS_A_DAY = 3
 

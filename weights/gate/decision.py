@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from accounts.grants.models import Grant
 from weights.caller import ANONYMOUS, Caller, Refusal
-from weights.models import Checkpoint, File, Revision
+from weights.catalogue.models import Checkpoint
+from weights.models import File, Revision
 
 
 class Missing(StrEnum):

@@ -10,9 +10,10 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal
+from weights.catalogue.models import Checkpoint
 from weights.gate import words
 from weights.gate.decision import Decision
-from weights.models import Checkpoint, Ref, Revision
+from weights.models import Ref, Revision
 from weights.models.revision import RevisionQuerySet
 from weights.storage.models import Blob
 

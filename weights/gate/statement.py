@@ -27,10 +27,11 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 from weights.caller import Caller, Refusal, TokenClaim, note_use
+from weights.catalogue.models import Checkpoint
 from weights.gate import prepared, words
 from weights.gate.decision import Decision
 from weights.gate.rules import SHA, file_refusal, ref_name
-from weights.models import Checkpoint, File, Revision
+from weights.models import File, Revision
 from weights.storage.models import Blob
 
 Record = TypeVar("Record", bound=models.Model)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from django.conf import settings
 
 from weights.caller import Refusal
+from weights.catalogue.models import Checkpoint
 from weights.gate.decision import Decision, Missing
-from weights.models import Checkpoint, Revision
+from weights.models import Revision
 
 #: The Hub's client knows an invalid token by exactly these words (hub-api.md section 0).
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"

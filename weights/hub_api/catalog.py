@@ -8,12 +8,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.web.sanitize import storable
-from weights import search
 from weights.caller import Caller
+from weights.catalogue import search
+from weights.catalogue.search import Found, Order, Search
 from weights.hub_api import payloads
 from weights.hub_api.listings import paths_of
 from weights.hub_api.views import as_json, expanded, hub_view, is_true
-from weights.search import Found, Order, Search
 
 PAGE = 1000
 #: Of models told with their files, which may be many.

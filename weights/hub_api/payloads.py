@@ -7,10 +7,10 @@ from typing import Any
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
+from weights.catalogue.search import Found
 from weights.hub_api.listings import Entry, Listing
 from weights.inspection import kinds
 from weights.models import Inspection, Ref, Revision
-from weights.search import Found
 
 GATED: dict[AccessMode, str | bool] = {
     AccessMode.OPEN: False,

@@ -23,8 +23,11 @@ from accounts.background.outages import DATABASE_AWAY, in_a_line
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.web.sanitize import storable
-from weights import contents, download_counts, gate, inspections
+from weights import gate, inspections
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
+from weights.catalogue import contents, download_counts
+from weights.catalogue.models import Checkpoint
+from weights.catalogue.search import Found
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.hub_api import kept, payloads
@@ -32,8 +35,7 @@ from weights.hub_api.addresses import revision_and_path
 from weights.hub_api.authentication import by_token, claim, claim_or_session
 from weights.hub_api.errors import Refused, refusal
 from weights.hub_api.listings import Entry, history, last_changes, listing
-from weights.models import Checkpoint, Ref, Revision
-from weights.search import Found
+from weights.models import Ref, Revision
 
 PAGE, EXPANDED_PAGE = 1000, 50
 _PUBLISHERS = frozenset({Role.RELEASE_OWNER})

@@ -2,7 +2,7 @@
 
 from django.core.management.base import CommandError
 
-from weights.models import Checkpoint
+from weights.catalogue.models import Checkpoint
 
 
 def checkpoint(repo_id: str) -> Checkpoint:

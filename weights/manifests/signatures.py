@@ -13,11 +13,12 @@ from django.db.models import QuerySet
 from accounts.audit.models import AuditEvent
 from accounts.background.periodic import queue_each
 from accounts.web.sanitize import is_storable
+from weights.catalogue.models import Checkpoint
 from weights.errors import WeightsError
 from weights.manifests import keys, listing, openssf
 from weights.manifests.beside import names_beside
 from weights.manifests.document import document_of, files_of
-from weights.models import Checkpoint, ManifestKey, ManifestSignature, PublishedManifest, Revision
+from weights.models import ManifestKey, ManifestSignature, PublishedManifest, Revision
 
 log = logging.getLogger(__name__)
 

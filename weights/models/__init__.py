@@ -1,12 +1,12 @@
 """The records of what is published, stored, verified and fetched; one file a record."""
 
-from weights.models.checkpoint import Checkpoint
+from weights.catalogue.models.checkpoint import Checkpoint
+from weights.catalogue.models.family import Family
+from weights.catalogue.models.file_facts import FileFacts
+from weights.catalogue.models.known_issue import KnownIssue
 from weights.models.download import Download
-from weights.models.family import Family
-from weights.models.file_facts import FileFacts
 from weights.models.hash_progress import HashProgress
 from weights.models.inspection import Inspection, InspectionOverride
-from weights.models.known_issue import KnownIssue
 from weights.models.link import CheckpointLink
 from weights.models.recall import Recall
 from weights.models.report import Report, ReportEntry

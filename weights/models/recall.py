@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from weights.models.checkpoint import Checkpoint
+from weights.catalogue.models.checkpoint import Checkpoint
 from weights.models.revision import File, Revision
 
 if TYPE_CHECKING:

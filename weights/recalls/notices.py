@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from accounts.users.models import User
-from weights.models import Checkpoint, File, Recall
+from weights.catalogue.models import Checkpoint
+from weights.models import File, Recall
 from weights.recalls.affected import Place, now_at
 
 #: Places told of one recall; small files such as an empty one stand in very many.

@@ -7,7 +7,8 @@ from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_KEEPERS, Role
 from accounts.users.models import User
-from weights.models import Checkpoint, Report
+from weights.catalogue.models import Checkpoint
+from weights.models import Report
 from weights.reports.kinds import PUBLISHERS, TRIAGERS
 
 

@@ -10,7 +10,8 @@ from accounts.grants.models import Grant
 from accounts.users.models import User
 from accounts.web.form_fields import TextField
 from accounts.web.sanitize import is_storable
-from weights.models import Checkpoint, File, KnownIssue, Report
+from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.models import File, Report
 from weights.reports.desk import checkpoints_of, suspendable_by, triagers_of
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
 

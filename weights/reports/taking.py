@@ -7,7 +7,8 @@ from django.db import transaction
 
 from accounts.audit.models import AuditEvent
 from accounts.mail import outbox
-from weights.models import Checkpoint, Report
+from weights.catalogue.models import Checkpoint
+from weights.models import Report
 from weights.reports.desk import triagers_of
 
 CONTACT_KEPT = timedelta(days=365)

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from django import template
 
 from accounts.web.byte_sizes import in_words
-from weights.models import Checkpoint
+from weights.catalogue.models import Checkpoint
 from weights.storage.models import Blob
 from weights.web.charts import short
 

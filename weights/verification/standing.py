@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from django.db import models
 
+from weights.catalogue.models import Checkpoint
 from weights.inspection.kinds import family
-from weights.models import Checkpoint, File, Inspection, Revision, VerificationRun
+from weights.models import File, Inspection, Revision, VerificationRun
 from weights.storage.models import UNVERIFIED, Blob
 from weights.verification.outcomes import TRIES
 

@@ -16,9 +16,10 @@ from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
 from accounts.tiers.models import LicenceVersion
 from accounts.users.models import User
+from weights.catalogue.models import Checkpoint
 from weights.delivery import links
 from weights.errors import GateRefused
-from weights.models import Checkpoint, CheckpointLink, Download
+from weights.models import CheckpointLink, Download
 from weights.web.lookup import checkpoint_or_404, person
 
 DOWNLOADS_PAGE = 50

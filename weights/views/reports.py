@@ -8,7 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from weights.models import KnownIssue, Report
+from weights.catalogue.models import KnownIssue
+from weights.models import Report
 from weights.reports import taking
 from weights.reports.forms import ReportForm
 from weights.reports.kinds import PUBLIC_DEEDS, Deed, Kind

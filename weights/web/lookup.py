@@ -13,10 +13,11 @@ from accounts.roles.permissions import PRIVATE_READERS
 from accounts.users.models import User
 from weights import gate
 from weights.caller import session_caller
+from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.gate.rules import SHA
 from weights.hub_api.addresses import revision_and_path
-from weights.models import Checkpoint, Revision
+from weights.models import Revision
 
 
 def person(request: HttpRequest) -> User | None:

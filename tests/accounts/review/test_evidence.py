@@ -21,7 +21,7 @@ from accounts.tiers import use_terms
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories
-from weights.models import Checkpoint
+from weights.catalogue.models import Checkpoint
 
 NOW = datetime(2031, 3, 1, tzinfo=UTC)
 #: Everything speaks for this applicant.

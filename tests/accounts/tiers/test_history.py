@@ -20,8 +20,8 @@ from accounts.tiers.models import Tier, TierChange
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
-from weights import catalogue, checkpoint_tiers
-from weights.models import Checkpoint
+from weights.catalogue import checkpoint_tiers, opt_family
+from weights.catalogue.models import Checkpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +77,7 @@ def test_a_tier_that_is_saved_unchanged_has_no_new_history(gated_tier: Tier) -> 
 
 
 def test_the_shipped_tiers_and_checkpoints_begin_the_history() -> None:
-    catalogue.load()
+    opt_family.load()
     reviewed = Tier.objects.get(slug="opt-175b")
     role = services.SET_UP
     assert history(reviewed) == [

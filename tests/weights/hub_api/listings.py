@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.tiers.models import Tier
 from tests import factories
-from weights import contents
+from weights.catalogue import contents
 from weights.models import Revision
 
 

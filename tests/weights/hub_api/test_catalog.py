@@ -18,9 +18,10 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
-from weights import download_counts
+from weights.catalogue import download_counts
+from weights.catalogue.models import Checkpoint
 from weights.hub_api import catalog
-from weights.models import Checkpoint, Download, Ref, Revision
+from weights.models import Download, Ref, Revision
 from weights.storage.models import Blob
 
 pytestmark = pytest.mark.django_db
@@ -185,7 +186,7 @@ def test_a_count_that_took_long_is_remembered(
     kept: list[tuple[Any, ...]] = []
     with monkeypatch.context() as patch:
         # Half a second of counting, which rows that slow would take longer to make.
-        patch.setattr("weights.download_counts.time", Ticks(0.0, 0.5))
+        patch.setattr("weights.catalogue.download_counts.time", Ticks(0.0, 0.5))
         patch.setattr(cache, "set", lambda *asked: kept.append(asked))
         assert download_counts.of(shelf["opt"].checkpoint_id) == 0
     assert kept == [("download-counts", {}, 50)]
@@ -202,7 +203,7 @@ def test_without_a_cache_downloads_are_counted_each_time(
     # A cache server that is gone, without the seconds until that is noticed.
     monkeypatch.setattr(cache, "get", gone)
     monkeypatch.setattr(cache, "set", gone)
-    monkeypatch.setattr("weights.download_counts.time", Ticks(0.0, 9.0))
+    monkeypatch.setattr("weights.catalogue.download_counts.time", Ticks(0.0, 9.0))
     fetched(shelf["opt"])
     assert download_counts.of(shelf["opt"].checkpoint_id) == 1
 
@@ -325,7 +326,7 @@ def test_listing_reads_nothing_from_the_store(
         raise AssertionError("the store was opened")
 
     # To be called is to fail.
-    monkeypatch.setattr("weights.contents.blob_storage", closed)
+    monkeypatch.setattr("weights.catalogue.contents.blob_storage", closed)
     assert len(models(client, "?full=true&cardData=true&config=true&expand=safetensors")) == 3
 
 

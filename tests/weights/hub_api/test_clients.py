@@ -32,7 +32,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.live import Portal
 from tests.weights.hub_api.conftest import LARGE, MODEL
-from weights.contents import note
+from weights.catalogue.contents import note
 from weights.models import Download, Ref, Revision
 
 pytestmark = pytest.mark.one_database

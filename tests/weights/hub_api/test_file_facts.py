@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from tests import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
-from weights import contents, verification
-from weights.contents import Contents
+from weights import verification
+from weights.catalogue import contents
+from weights.catalogue.contents import Contents
+from weights.catalogue.models import FileFacts
 from weights.errors import StorageUnavailable
-from weights.models import FileFacts, Revision
+from weights.models import Revision
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 
@@ -117,7 +119,7 @@ def test_each_content_is_read_once(
 ) -> None:
     publish("acme/first", README_DOT_md=card(tags=["same"]))
     # To be called is to fail.
-    monkeypatch.setattr("weights.contents._read", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("weights.catalogue.contents._read", lambda *_: pytest.fail("read again"))
     publish("acme/second", README_DOT_md=card(tags=["same"]))
     assert set(ids(client, "?filter=same")) == {"acme/first", "acme/second"}
 

@@ -10,8 +10,9 @@ from accounts.api_tokens.models import ApiToken
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
+from weights.catalogue.models import Checkpoint
 from weights.hub_api import kept
-from weights.models import Checkpoint, File, Revision
+from weights.models import File, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

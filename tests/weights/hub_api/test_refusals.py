@@ -13,7 +13,8 @@ from accounts.api_tokens.models import ApiToken
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights.models import Checkpoint, Revision
+from weights.catalogue.models import Checkpoint
+from weights.models import Revision
 from weights.storage.models import Blob
 
 pytestmark = pytest.mark.one_database

@@ -12,8 +12,9 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
+from weights.catalogue.models import Checkpoint
 from weights.manifests import findings
-from weights.models import Checkpoint, Revision
+from weights.models import Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]

@@ -9,14 +9,8 @@ from pydantic import Field
 
 from weights.api.schemas.common import address
 from weights.api.schemas.terms import LicenceTold, TierTold, UseTermTold
-from weights.models import (
-    Checkpoint,
-    File,
-    Inspection,
-    KnownIssue,
-    ManifestKey,
-    Revision,
-)
+from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.models import File, Inspection, ManifestKey, Revision
 
 
 class CheckpointTold(Schema):

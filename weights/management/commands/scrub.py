@@ -9,10 +9,11 @@ from django.db import DatabaseError, models
 from django.utils import timezone
 
 from weights import progress, scrub
+from weights.catalogue.models import Checkpoint
 from weights.errors import WeightsError
 from weights.management import named
 from weights.manifests.proving import described
-from weights.models import Checkpoint, StoreFinding, StoreSurvey
+from weights.models import StoreFinding, StoreSurvey
 from weights.scrub import by_hand
 from weights.storage.models import Blob
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from weights import front_matter
+from weights.catalogue import front_matter
 from weights.manifests import md5_lists
 from weights.manifests.lint import index_files, shard_sets
 from weights.manifests.lint.finding import (

@@ -11,9 +11,10 @@ from django.db.models.functions import Concat
 
 from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
-from weights import contents, download_counts
-from weights.models import Checkpoint, File, FileFacts, Ref, Revision
-from weights.models.checkpoint import CheckpointQuerySet
+from weights.catalogue import contents, download_counts
+from weights.catalogue.models import Checkpoint, FileFacts
+from weights.catalogue.models.checkpoint import CheckpointQuerySet
+from weights.models import File, Ref, Revision
 from weights.storage.models import Blob
 
 _CURSOR = re.compile(r"(-?[0-9]{1,18}):([0-9]{1,18})")

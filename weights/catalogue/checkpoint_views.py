@@ -5,11 +5,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from weights import cards, facts, gate
+from weights import gate
+from weights.catalogue import cards, facts
+from weights.catalogue.download_commands import Recipe, Wanted, recipes
+from weights.catalogue.models import Checkpoint, KnownIssue
 from weights.manifests import signatures
-from weights.models import Checkpoint, File, KnownIssue, Ref, Revision
+from weights.models import File, Ref, Revision
 from weights.recalls import notices
-from weights.recipes import Recipe, Wanted, recipes
 from weights.standing import standing
 from weights.storage.models import Blob
 from weights.templatetags.weights_format import state_kind

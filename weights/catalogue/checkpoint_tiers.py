@@ -7,7 +7,7 @@ from accounts.tiers import services
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import verification
-from weights.models import Checkpoint
+from weights.catalogue.models import Checkpoint
 
 
 def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from weights import facts
-from weights.facts import fact
+from weights.catalogue import facts
+from weights.catalogue.facts import fact
 
 HERE = Path(__file__).parent
 LICENCE = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from accounts.review.evidence.hardware import BYTES_A_PARAMETER, Size
-from weights.models import Checkpoint
+from weights.catalogue.models import Checkpoint
 
 if TYPE_CHECKING:
     from accounts.tiers.models import Tier

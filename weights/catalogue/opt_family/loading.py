@@ -8,9 +8,9 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier
-from weights import checkpoint_tiers
-from weights.catalogue import opt
-from weights.models import Checkpoint, Family
+from weights.catalogue import checkpoint_tiers
+from weights.catalogue.models import Checkpoint, Family
+from weights.catalogue.opt_family import entries
 
 #: Raised when entries are added; an install that has loaded this version loads nothing.
 SEED_VERSION = 1
@@ -28,20 +28,20 @@ def load() -> bool:
         return False
     licence = _licence()
     tiers = {"open": _open_tier(licence), "opt-175b": _reviewed_tier(licence)}
-    family, _ = Family.objects.get_or_create(slug="opt", defaults=opt.family())
-    for entry in opt.checkpoints():
+    family, _ = Family.objects.get_or_create(slug="opt", defaults=entries.family())
+    for entry in entries.checkpoints():
         _checkpoint(entry, family, tiers[entry.tier])
     AuditEvent.record("catalogue.loaded", details={"seed": SEED_VERSION})
     return True
 
 
 def _licence() -> Licence:
-    licence, created = Licence.objects.get_or_create(slug="opt-175b", defaults=opt.LICENCE)
+    licence, created = Licence.objects.get_or_create(slug="opt-175b", defaults=entries.LICENCE)
     if created:
         LicenceVersion.objects.create(
             licence=licence,
             version="sample-1",
-            text=opt.licence_text(),
+            text=entries.licence_text(),
             summary="Sample wording shipped with the portal",
             is_sample=True,
         )
@@ -88,7 +88,7 @@ def _reviewed_tier(licence: Licence) -> Tier:
     )
 
 
-def _checkpoint(entry: opt.Entry, family: Family, tier: Tier) -> None:
+def _checkpoint(entry: entries.Entry, family: Family, tier: Tier) -> None:
     if Checkpoint.objects.filter(org__iexact=entry.org, name__iexact=entry.name).exists():
         return
     checkpoint = Checkpoint.objects.create(

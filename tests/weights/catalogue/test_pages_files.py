@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights import download_counts
+from weights.catalogue import download_counts
 from weights.models import Download, File, Ref, Revision
 from weights.storage.models import Blob
 

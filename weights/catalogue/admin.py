@@ -17,17 +17,11 @@ from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, own_tiers
 from accounts.tiers import services
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
-from weights import checkpoint_tiers, inspections
+from weights import inspections
 from weights.admin.by_hand import WithdrawForm, act
-from weights.models import (
-    Checkpoint,
-    Family,
-    File,
-    ManifestKey,
-    ManifestSignature,
-    Ref,
-    Revision,
-)
+from weights.catalogue import checkpoint_tiers
+from weights.catalogue.models import Checkpoint, Family
+from weights.models import File, ManifestKey, ManifestSignature, Ref, Revision
 
 
 @admin.register(Family)

@@ -8,8 +8,8 @@ from huggingface_hub.utils._validators import validate_repo_id
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weights.catalogue.names import check_path, check_ref, split_repo_id
 from weights.errors import InvalidName
-from weights.names import check_path, check_ref, split_repo_id
 
 pytestmark = pytest.mark.one_database
 

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_safe
 from accounts.web.sanitize import lines
 from weights import gate, inspections, verification
 from weights.caller import Caller, session_caller
+from weights.catalogue.download_commands import check_recipe
+from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.manifests import signatures
-from weights.models import Checkpoint, Download, File, Inspection, Ref, Revision
-from weights.recipes import check_recipe
+from weights.models import Download, File, Inspection, Ref, Revision
 from weights.standing import next_step
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob

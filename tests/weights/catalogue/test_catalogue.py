@@ -12,9 +12,9 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier
 from accounts.users.models import User
 from tests import factories
-from weights import catalogue, facts
-from weights.catalogue import opt
-from weights.models import Checkpoint, Family
+from weights.catalogue import facts, opt_family
+from weights.catalogue.models import Checkpoint, Family
+from weights.catalogue.opt_family import entries as opt
 
 SIZES = ["125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"]
 
@@ -85,7 +85,7 @@ def test_a_fact_that_is_not_known_is_not_shown() -> None:
 
 @pytest.mark.django_db
 def test_nine_entries_stand_in_the_catalogue_and_hold_no_bytes() -> None:
-    catalogue.load()
+    opt_family.load()
     entries = Checkpoint.objects.filter(org="facebook")
     assert {entry.name for entry in entries} == {f"opt-{size}" for size in SIZES}
     assert not entries.published().exists()
@@ -96,7 +96,7 @@ def test_nine_entries_stand_in_the_catalogue_and_hold_no_bytes() -> None:
 
 @pytest.mark.django_db
 def test_the_tiers_and_the_licence_are_those_of_the_release() -> None:
-    catalogue.load()
+    opt_family.load()
     gated = Tier.objects.get(slug="opt-175b")
     assert Tier.objects.get(slug="open").access_mode is AccessMode.OPEN
     assert (gated.access_mode, gated.term_days) == (AccessMode.REVIEWED, 365)
@@ -111,20 +111,20 @@ def test_the_tiers_and_the_licence_are_those_of_the_release() -> None:
 
 @pytest.mark.django_db
 def test_loading_again_changes_nothing() -> None:
-    assert catalogue.load()
-    assert not catalogue.load()
+    assert opt_family.load()
+    assert not opt_family.load()
     assert Checkpoint.objects.count() == 9
     assert LicenceVersion.objects.count() == Licence.objects.count() == 1
-    assert AuditEvent.objects.filter(action="catalogue.loaded").count() == 1
+    assert AuditEvent.objects.filter(action="opt_family.loaded").count() == 1
 
 
 @pytest.mark.django_db
 def test_what_an_owner_changed_or_removed_stays_so() -> None:
-    catalogue.load()
+    opt_family.load()
     Tier.objects.filter(slug="opt-175b").update(term_days=30, blocked_countries="")
     Checkpoint.objects.filter(name="opt-66b").update(summary="Ours")
     Checkpoint.objects.get(name="opt-350m").delete()
-    catalogue.load()
+    opt_family.load()
     assert Tier.objects.get(slug="opt-175b").term_days == 30
     assert Checkpoint.objects.get(name="opt-66b").summary == "Ours"
     assert not Checkpoint.objects.filter(name="opt-350m").exists()
@@ -135,7 +135,7 @@ def test_an_owners_own_entry_of_the_same_name_is_left_alone() -> None:
     licence = Licence.objects.create(slug="opt-175b", title="Ours")
     tier = Tier.objects.create(slug="open", name="Ours", mode="open", licence=licence)
     Checkpoint.objects.create(org="Facebook", name="OPT-125m", tier=tier, summary="Ours")
-    catalogue.load()
+    opt_family.load()
     assert Checkpoint.objects.filter(name__iexact="opt-125m").count() == 1
     assert Licence.objects.get(slug="opt-175b").title == "Ours"
     assert not licence.versions.exists()

@@ -7,8 +7,9 @@ from django.views.decorators.http import require_safe
 
 from accounts.tiers.models import Tier
 from accounts.web.sanitize import storable
-from weights.models import Checkpoint, Ref, Revision
-from weights.models.checkpoint import CheckpointQuerySet
+from weights.catalogue.models import Checkpoint
+from weights.catalogue.models.checkpoint import CheckpointQuerySet
+from weights.models import Ref, Revision
 from weights.storage.models import Blob
 from weights.web import charts
 from weights.web.lookup import person

@@ -13,7 +13,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.web.sanitize import is_storable
 from accounts.web.single_line_fields import OneLineFields
-from weights import facts
+from weights.catalogue import facts
 
 if TYPE_CHECKING:
     from accounts.users.models import User

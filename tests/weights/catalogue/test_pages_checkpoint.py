@@ -12,8 +12,9 @@ from django.utils import timezone
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights import catalogue
-from weights.models import Checkpoint, Revision
+from weights.catalogue import opt_family
+from weights.catalogue.models import Checkpoint
+from weights.models import Revision
 
 pytestmark = pytest.mark.one_database
 
@@ -87,7 +88,7 @@ def test_the_checklist_follows_the_application(
 
 
 def test_an_entry_without_weights_shows_its_facts_and_says_so(client: Client, db: None) -> None:
-    catalogue.load()
+    opt_family.load()
     page = text(client, "/facebook/opt-175b")
     assert "174,604,468,224" in page
     assert "not published here" in page

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.web.single_line_fields import OneLineFields
-from weights.models.checkpoint import Checkpoint
+from weights.catalogue.models.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from accounts.users.models import User

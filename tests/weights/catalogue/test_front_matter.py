@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights import front_matter
+from weights.catalogue import front_matter
 
 pytestmark = pytest.mark.one_database
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts.tiers.models import Tier
 from tests import factories
-from weights import catalogue
-from weights.models import Checkpoint
+from weights.catalogue import opt_family
+from weights.catalogue.models import Checkpoint
 
 pytestmark = pytest.mark.one_database
 
@@ -36,7 +36,7 @@ def test_an_empty_portal_says_what_will_be_there(client: Client, db: None, addre
 
 
 def test_home_draws_the_family_and_leads_to_each_size(client: Client, db: None) -> None:
-    catalogue.load()
+    opt_family.load()
     page = client.get("/").content.decode()
     for size in ("125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"):
         assert f'href="/facebook/opt-{size}"' in page
@@ -44,7 +44,7 @@ def test_home_draws_the_family_and_leads_to_each_size(client: Client, db: None) 
 
 
 def test_the_catalogue_lists_entries_whose_weights_are_not_here(client: Client, db: None) -> None:
-    catalogue.load()
+    opt_family.load()
     page = client.get("/models").content.decode()
     assert "facebook/opt-175b" in page
     assert page.count("facts only") == 9

@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 
 from accounts.web.markdown import to_html
 from accounts.web.sanitize import one_line
-from weights import front_matter
+from weights.catalogue import front_matter
+from weights.catalogue.models import Checkpoint
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
-from weights.models import Checkpoint, File, Revision
+from weights.models import File, Revision
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob
 

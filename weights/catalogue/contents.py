@@ -19,9 +19,10 @@ from django.db.models import Q
 
 from accounts.background.periodic import each
 from accounts.web.sanitize import storable_value
-from weights import front_matter
+from weights.catalogue import front_matter
+from weights.catalogue.models import FileFacts
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
-from weights.models import File, FileFacts, Ref, Revision
+from weights.models import File, Ref, Revision
 from weights.storage import BlobStorage, blob_storage, excerpts
 from weights.storage.models import Blob
 
