@@ -71,7 +71,7 @@ def template(folder: Path) -> dict[str, Any]:
     from accounts.tiers.models import Tier
     from accounts.users.models import User
     from weights.catalogue.models import Checkpoint
-    from weights.models import File, Ref, Revision
+    from weights.publishing.models import File, Ref, Revision
     from weights.storage.models import Blob
 
     source = install.many_files(folder / "source", 1)

@@ -54,8 +54,9 @@ def sign_and_check(source: Path, folder: Path) -> None:
 
     from weights.catalogue import opt_family
     from weights.manifests import signatures
-    from weights.models import ManifestKey, ManifestSignature, PublishedManifest, Revision
-    from weights.publishing import publish
+    from weights.models import ManifestKey, ManifestSignature, PublishedManifest
+    from weights.publishing.intake import publish
+    from weights.publishing.models import Revision
 
     opt_family.load()
     revision = publish(source, "bench/shards", tier="open")

@@ -74,7 +74,7 @@ def main(gigabytes: float, ways: list[str]) -> None:
 
 def publish(folder: Path, repo_id: str, size: int) -> str:
     """Publish one file of that size; its SHA-256."""
-    from weights.models import File
+    from weights.publishing.models import File
 
     source = folder / "source"
     source.mkdir()

@@ -87,7 +87,7 @@ def file_links_case(files: list[tuple[str, str]]) -> Case:
     from accounts.tiers.models import Tier
     from weights.catalogue.models import Checkpoint
     from weights.delivery import file_links
-    from weights.models import File, Revision
+    from weights.publishing.models import File, Revision
     from weights.storage.models import Blob
 
     checkpoint = Checkpoint(org="bench", name="big", tier=Tier(slug="bench"))

@@ -152,7 +152,7 @@ def _as_side(label: str, server: AbstractContextManager[Server]) -> Iterator[Sid
 
 def kept(sha: str) -> list[Kept]:
     """The revision's files, and where their bytes are below the store's folder."""
-    from weights.models import File
+    from weights.publishing.models import File
     from weights.storage.protocol import blob_key
 
     rows = File.objects.filter(revision__sha=sha).select_related("blob")

@@ -28,7 +28,8 @@ from portal import child_troubles
 from portal.checks import NOT_VERSIONED
 from weights import scrub
 from weights.errors import StorageUnavailable
-from weights.models import CheckpointLink, ManifestSignature, Recall, Revision
+from weights.models import CheckpointLink, ManifestSignature, Recall
+from weights.publishing.models import Revision
 from weights.scrub import by_hand
 from weights.storage import blob_storage
 from weights.storage.models import UNVERIFIED, Blob

@@ -22,7 +22,7 @@ from portal.child_troubles import Notes
 from portal.errors import QuickstartError
 from portal.preparation import prepare_data
 from portal.supervisor import Supervisor
-from weights.demo import demos_in_verification, demos_ready
+from weights.publishing.demo import demos_in_verification, demos_ready
 
 #: Seconds that all processes together may take to answer.
 READY_WITHIN = 120.0

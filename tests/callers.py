@@ -20,7 +20,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights import signing
-from weights.models import CheckpointLink, File, Revision
+from weights.models import CheckpointLink
+from weights.publishing.models import File, Revision
 
 REPO, PATH = "acme/weights", "model.safetensors"
 SECRET = b"the bytes that only the approved may have: " + secrets.token_hex(16).encode()

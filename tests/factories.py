@@ -21,9 +21,10 @@ from accounts.tiers.models import Licence, LicenceVersion, Tier
 from accounts.users.models import User
 from weights import signing
 from weights.catalogue.models import Checkpoint
-from weights.digests import Digest, Digester
 from weights.manifests import listing
-from weights.models import CheckpointLink, File, Ref, Revision
+from weights.models import CheckpointLink
+from weights.publishing.digests import Digest, Digester
+from weights.publishing.models import File, Ref, Revision
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 

@@ -31,7 +31,7 @@ from tests.callers import (
     person,
 )
 from tests.routes import ROUTES, Route
-from weights.models import File
+from weights.publishing.models import File
 
 pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 

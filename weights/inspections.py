@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from weights.catalogue.models import Checkpoint
 from weights.inspection import kinds
-from weights.models import File, Inspection, Revision
+from weights.models import Inspection
+from weights.publishing.models import File, Revision
 from weights.verification.inspecting import not_looked_at
 
 

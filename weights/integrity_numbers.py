@@ -13,7 +13,8 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from weights.catalogue.models import Checkpoint
-from weights.models import File, Recall, StoreFinding, VerificationRun
+from weights.models import Recall, StoreFinding, VerificationRun
+from weights.publishing.models import File
 from weights.scrub.surveying import last_good
 from weights.storage.models import Blob, BlobQuerySet
 

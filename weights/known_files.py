@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.models import File, Revision
+from weights.publishing.models import File, Revision
 
 
 def places_of(sha256: str, user: User | None) -> QuerySet[File]:

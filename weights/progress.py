@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from accounts.background.outages import BROKER_AWAY
 from weights import verification
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.verification import Standing
 
 #: Seconds between two looks at the rows.

@@ -14,7 +14,8 @@ from weights import export, recalls, scrub, verification
 from weights.catalogue import contents
 from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger, links
-from weights.manifests import findings, signatures
+from weights.manifests import signatures
+from weights.publishing import lint_findings
 from weights.reports import taking
 from weights.storage import blob_storage
 
@@ -67,7 +68,7 @@ SWEEP = {
     "contents": contents.sweep,
     "links": links.sweep,
     "exports": export.sweep,
-    "findings": findings.sweep,
+    "findings": lint_findings.sweep,
     "recalls": recalls.sweep,
     "signatures": signatures.sweep,
 }

@@ -47,7 +47,7 @@ def many_files(folder: Path, count: int) -> Path:
 def publish(source: Path, repo_id: str, mode: str = "open") -> str:
     """Store and verify a folder's files in a tier of this mode; the revision's id."""
     from accounts.tiers.models import Licence, Tier
-    from weights.publishing import publish as take_in
+    from weights.publishing.intake import publish as take_in
     from weights.storage.models import Blob
     from weights.verification import verify
 

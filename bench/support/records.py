@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.urls import re_path
 
-from weights.models import File, Ref
+from weights.publishing.models import File, Ref
 
 
 def tree(request: HttpRequest) -> JsonResponse:

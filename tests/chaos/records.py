@@ -52,7 +52,8 @@ def _left() -> dict[str, int]:
     from accounts.audit.models import SealBatch
     from accounts.grants.models import Grant
     from accounts.mail.models import OutgoingMail
-    from weights.models import CheckpointLink, ManifestSignature, Recall, Revision
+    from weights.models import CheckpointLink, ManifestSignature, Recall
+    from weights.publishing.models import Revision
     from weights.storage.models import Blob
 
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
@@ -124,7 +125,7 @@ def _applications() -> list[dict[str, Any]]:
 
 
 def _revisions() -> dict[str, dict[str, Any]]:
-    from weights.models import Revision
+    from weights.publishing.models import Revision
 
     return {
         f"{revision.checkpoint.repo_id}@{revision.sha}": {

@@ -12,8 +12,8 @@ from huggingface_hub import HfFileSystem, snapshot_download
 from accounts.tiers.models import Tier
 from tests import factories
 from tests.live import Portal
-from weights import synthetic
 from weights.models import Download
+from weights.publishing import synthetic
 
 pytestmark = pytest.mark.one_database
 

@@ -16,9 +16,9 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories, services
 from tests.live import Portal
-from weights import synthetic
 from weights.delivery import links
 from weights.models import ManifestKey, ManifestSignature
+from weights.publishing import synthetic
 
 pytestmark = pytest.mark.one_database
 

@@ -12,7 +12,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.live import Portal
-from weights import synthetic
+from weights.publishing import synthetic
 
 pytestmark = pytest.mark.transformers
 

@@ -21,9 +21,10 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion
 from tests import factories
 from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
-from weights import export, publishing, quarantine, verification, withdrawal
+from weights import export, quarantine, verification
 from weights.caller import session_caller
 from weights.delivery import file_links, links
+from weights.publishing import intake, withdrawal
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 
@@ -179,7 +180,7 @@ def publishes(world: World) -> None:
     folder = world.folder / "published"
     folder.mkdir()
     (folder / "config.json").write_bytes(b"{}\n")
-    publishing.publish(folder, "acme/new", tier=world.tier.slug)
+    intake.publish(folder, "acme/new", tier=world.tier.slug)
 
 
 def verifies(world: World) -> None:

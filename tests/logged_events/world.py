@@ -11,7 +11,7 @@ from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 NEW = "another suite password 2"

@@ -25,10 +25,12 @@ from portal import health
 from tests import factories, services
 from tests.live import Portal
 from tests.weights.catalogue.test_front_matter import UNREADABLE
-from weights import export, publishing, tasks
+from weights import export, tasks
 from weights.catalogue import contents, front_matter
 from weights.catalogue.models import FileFacts
-from weights.models import Download, Recall, Revision
+from weights.models import Download, Recall
+from weights.publishing import intake
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 from weights.verification import inspecting
 from weights.verification.outcomes import TRIES
@@ -187,7 +189,7 @@ def two(tmp_path: Path, open_tier: Tier, store: Path) -> tuple[Revision, Revisio
         folder = tmp_path / name
         folder.mkdir()
         (folder / "README.md").write_text(f"---\ntags: [{name}]\n---\n")
-        made.append(publishing.publish(folder, f"acme/{name}", tier="open"))
+        made.append(intake.publish(folder, f"acme/{name}", tier="open"))
     return made[0], made[1]
 
 

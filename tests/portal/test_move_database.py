@@ -28,7 +28,7 @@ from portal.database_move import rows as moved_rows
 from portal.database_move import targets
 from tests import factories, live, trail
 from tests.accounts.audit.merkle_log import keys, rows
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 

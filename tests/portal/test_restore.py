@@ -31,7 +31,7 @@ from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
 from weights import progress, scrub
 from weights.catalogue import opt_family
 from weights.manifests import proving
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.storage import blob_storage, migration, store_at
 from weights.storage.models import Blob
 

@@ -13,7 +13,7 @@ from accounts.users.models import User
 from tests import factories
 from weights import gate
 from weights.delivery import links
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 

@@ -22,7 +22,8 @@ from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
 from weights.catalogue.models import Checkpoint
 from weights.gate import Decision, Missing, rules, statement
-from weights.models import CheckpointLink, File, Ref, Revision
+from weights.models import CheckpointLink
+from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]

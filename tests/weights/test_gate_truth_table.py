@@ -29,7 +29,8 @@ from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, session_caller, token_claim
 from weights.catalogue.models import Checkpoint
 from weights.gate import Decision, Missing
-from weights.models import CheckpointLink, Revision
+from weights.models import CheckpointLink
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 REPO = "acme/weights"

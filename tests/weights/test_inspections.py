@@ -17,12 +17,14 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
-from weights import inspections, publishing, tasks, verification
+from weights import inspections, tasks, verification
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable
 from weights.inspection import allowed, kinds, runner, verdict
-from weights.models import File, Inspection, Revision
+from weights.models import Inspection
+from weights.publishing import intake
+from weights.publishing.models import File, Revision
 from weights.storage.files import FileStorage
 from weights.storage.models import Blob
 from weights.verification import inspecting, queueing
@@ -44,7 +46,7 @@ def publish(tmp_path: Path) -> Publish:
         folder.mkdir()
         for name, content in files.items():
             (folder / name.replace("_", ".")).write_bytes(content)
-        revision = publishing.publish(folder, repo_id, tier="open")
+        revision = intake.publish(folder, repo_id, tier="open")
         if check:
             work()
         revision.refresh_from_db()

@@ -12,8 +12,10 @@ from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.weights.inspection import pickle_corpus
-from weights import overrides, publishing, verification
-from weights.models import Inspection, InspectionOverride, Revision
+from weights import overrides, verification
+from weights.models import Inspection, InspectionOverride
+from weights.publishing import intake
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
@@ -28,7 +30,7 @@ def revision(tmp_path: Path) -> Revision:
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / PATH).write_bytes(pickle_corpus.called("numpy.dtype"))
-    made = publishing.publish(folder, "acme/model", tier="open")
+    made = intake.publish(folder, "acme/model", tier="open")
     verification.verify(made.files.get().blob_id)
     made.refresh_from_db()
     assert made.state == Revision.State.FAILED
@@ -119,7 +121,7 @@ def published(content: bytes, tmp_path: Path) -> Inspection:
     folder = tmp_path / factories.word()
     folder.mkdir()
     (folder / PATH).write_bytes(content)
-    made = publishing.publish(folder, f"acme/{folder.name}", tier="open")
+    made = intake.publish(folder, f"acme/{folder.name}", tier="open")
     verification.verify(made.files.get().blob_id)
     return Inspection.objects.select_related("blob").get(blob__files__revision=made)
 

@@ -16,10 +16,12 @@ from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
-from weights import publishing, quarantine, signing, verification
+from weights import quarantine, signing, verification
 from weights.catalogue import contents
 from weights.errors import PublishRefused
-from weights.models import File, Inspection, Recall, Revision
+from weights.models import Inspection, Recall
+from weights.publishing import intake
+from weights.publishing.models import File, Revision
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
 from weights.storage.models import Blob
@@ -214,7 +216,7 @@ def test_what_is_held_while_a_revision_is_settled_keeps_it_from_being_shown(
     tmp_path: Path, store: Path, release_owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.json").write_bytes(FILES[PATH])
-    revision = publishing.publish(tmp_path, "acme/held", tier="open")
+    revision = intake.publish(tmp_path, "acme/held", tier="open")
     blob = revision.files.get().blob
     note = contents.note
 
@@ -264,7 +266,7 @@ def test_publishing_the_same_bytes_again_does_not_bring_them_back(
     folder.mkdir()
     (folder / "renamed.json").write_bytes(FILES[PATH])
     with pytest.raises(PublishRefused, match=r"renamed\.json holds bytes that are in quarantine"):
-        publishing.publish(folder, "acme/again", tier="open")
+        intake.publish(folder, "acme/again", tier="open")
     assert not Revision.objects.filter(checkpoint__name="again").exists()
     assert not File.objects.filter(path="renamed.json").exists()
     blob.refresh_from_db()

@@ -21,9 +21,11 @@ from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash
 from tests.hurry import at_once
-from weights import publishing, quarantine, recalls, verification, withdrawal
+from weights import quarantine, recalls, verification
 from weights.catalogue.models import Checkpoint
-from weights.models import Download, Recall, Revision
+from weights.models import Download, Recall
+from weights.publishing import intake, withdrawal
+from weights.publishing.models import Revision
 from weights.recalls import telling
 from weights.storage import blob_storage
 from weights.storage.models import Blob
@@ -63,7 +65,7 @@ def readers(revision: Revision) -> list[User]:
 
 
 def publish(folder: Path, repo_id: str = REPO) -> Revision:
-    revision = publishing.publish(folder, repo_id, tier="open")
+    revision = intake.publish(folder, repo_id, tier="open")
     verify_all()
     revision.refresh_from_db()
     assert revision.state == Revision.State.VISIBLE
@@ -269,10 +271,10 @@ def test_a_quarantine_and_a_repair_at_once_end_in_one_of_both(
     Blob.objects.filter(pk=blob.pk).update(doubts=REREADS, check_due_at=timezone.now())
 
     def repair() -> None:
-        publishing.publish(folder, REPO, tier="open")
+        intake.publish(folder, REPO, tier="open")
 
     at_once(lambda: verification.verify(blob.pk), repair)
-    publishing.publish(folder, REPO, tier="open")  # its owner sees a quarantine, and does it again
+    intake.publish(folder, REPO, tier="open")  # its owner sees a quarantine, and does it again
     verify_all()
     blob.refresh_from_db()
     assert blob.state == Blob.State.VERIFIED
@@ -296,7 +298,7 @@ def test_the_same_bytes_put_back_and_verified_repair_it(
 ) -> None:
     recall = find_damage(blob)
     recalls.tell(recall.pk)
-    publishing.publish(folder, REPO, tier="open")
+    intake.publish(folder, REPO, tier="open")
     recall.refresh_from_db()
     assert recall.state == Recall.State.OPEN  # not before they were read back
     verify_all()
@@ -353,7 +355,7 @@ def test_who_fetches_after_the_repair_is_not_told(
     folder: Path, revision: Revision, blob: Blob, readers: list[User]
 ) -> None:
     recall = find_damage(blob)
-    publishing.publish(folder, REPO, tier="open")
+    intake.publish(folder, REPO, tier="open")
     verify_all()
     fetched(factories.person(), revision)
     recalls.tell(recall.pk)
@@ -365,7 +367,7 @@ def test_damage_after_a_repair_is_a_recall_of_its_own(
     folder: Path, revision: Revision, blob: Blob, readers: list[User]
 ) -> None:
     recalls.tell(find_damage(blob).pk)
-    publishing.publish(folder, REPO, tier="open")
+    intake.publish(folder, REPO, tier="open")
     verify_all()
     damage(blob)
     verification.ask_again(Blob.objects.filter(pk=blob.pk))
@@ -499,7 +501,7 @@ def test_an_administrator_sees_counts_and_no_people(
 def test_an_owner_of_one_tier_sees_those_who_fetched_there_alone(
     client: Client, folder: Path, blob: Blob, readers: list[User], gated_tier: Tier
 ) -> None:
-    gated = publishing.publish(folder, "acme/gated", tier=gated_tier.slug)
+    gated = intake.publish(folder, "acme/gated", tier=gated_tier.slug)
     verify_all()
     there = factories.person()
     fetched(there, gated)

@@ -16,8 +16,9 @@ from tests import factories, s3
 from tests.crashes import each_crash
 from tests.damage import flip_unseen
 from tests.hurry import at_once
-from weights import publishing, scrub, verification
+from weights import scrub, verification
 from weights.models import Recall, ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
+from weights.publishing import intake
 from weights.scrub import by_hand, surveying, turns, working
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
@@ -33,7 +34,7 @@ def publish(folder: Path) -> None:
     folder.mkdir()
     for name, content in FILES.items():
         (folder / name).write_bytes(content)
-    publishing.publish(folder, "acme/model", tier="open")
+    intake.publish(folder, "acme/model", tier="open")
     for blob in Blob.objects.all():
         verification.verify(blob.pk)
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from tests import factories
-from weights import publishing, suspicion, verification
+from weights import suspicion, verification
 from weights.catalogue.models import FileFacts
 from weights.models import Recall
+from weights.publishing import intake
 from weights.scrub import surveying
 from weights.storage import blob_storage
 from weights.storage.models import Blob
@@ -31,7 +32,7 @@ def blob(tmp_path: Path) -> Blob:
     root = tmp_path / "model"
     root.mkdir()
     (root / "model.pt").write_bytes(BODY)
-    revision = publishing.publish(root, "acme/model", tier="open")
+    revision = intake.publish(root, "acme/model", tier="open")
     found = revision.files.get().blob
     check(found)
     return found
@@ -220,7 +221,7 @@ def test_no_page_shows_what_was_written_over_a_verified_text(
     """Nor is it kept as what the file says of its checkpoint, which listings tell."""
     for name, text in TEXTS.items():
         (tmp_path / name).write_bytes(text.replace(b"A card", factories.word().encode()))
-    revision = publishing.publish(tmp_path, "acme/texts", tier="open")
+    revision = intake.publish(tmp_path, "acme/texts", tier="open")
     shown = list(Blob.objects.filter(files__revision=revision))
     for blob in shown:
         check(blob)
@@ -252,7 +253,7 @@ def test_publishing_the_same_file_again_puts_good_bytes_over_changed_ones(
     copy = tmp_path / "copy"
     copy.mkdir()
     (copy / "model.pt").write_bytes(BODY)
-    publishing.publish(copy, "acme/model", tier="open")
+    intake.publish(copy, "acme/model", tier="open")
     check(blob)
     assert on_disk(blob).read_bytes() == BODY
     assert client.get(ADDRESS).status_code == 200

@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from tests import factories
-from weights import publishing, verification
+from weights import verification
 from weights.errors import StorageUnavailable
-from weights.models import Revision, VerificationRun
+from weights.models import VerificationRun
+from weights.publishing import intake
+from weights.publishing.models import Revision
 from weights.storage import blob_storage, read_ahead
 from weights.storage.files import FileStorage
 from weights.storage.models import Blob
@@ -38,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def revision(folder: Path) -> Revision:
     """Stored and not verified yet."""
-    return publishing.publish(folder, "acme/model", tier="open", tag="v1")
+    return intake.publish(folder, "acme/model", tier="open", tag="v1")
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def test_the_older_of_two_revisions_never_takes_the_branch_back(
     revision: Revision, folder: Path
 ) -> None:
     (folder / "model.pt").unlink()
-    newer = publishing.publish(folder, "acme/model", tier="open")
+    newer = intake.publish(folder, "acme/model", tier="open")
     for file in newer.files.all():
         verification.verify(file.blob_id)
     assert revision.checkpoint.refs.get(name="main").revision == newer
@@ -167,7 +169,7 @@ def test_publishing_a_good_copy_again_heals_the_same_revision(
 ) -> None:
     flip(on_disk(shard))
     verify_all()
-    assert publishing.publish(folder, "acme/model", tier="open") == revision
+    assert intake.publish(folder, "acme/model", tier="open") == revision
     verify_all()
     revision.refresh_from_db()
     assert (revision.state, revision.state_reason) == (Revision.State.VISIBLE, "")
@@ -389,7 +391,7 @@ def test_a_failed_revision_counts_until_a_later_one_takes_its_place(
     verify_all()
     assert list(verification.revisions_to_verify(None)) == [revision]
     (folder / "model.pt").unlink()
-    newer = publishing.publish(folder, "acme/model", tier="open")
+    newer = intake.publish(folder, "acme/model", tier="open")
     assert list(verification.revisions_to_verify(newer.checkpoint)) == [newer]
     other = factories.published("acme/other")
     assert other not in verification.revisions_to_verify(newer.checkpoint)

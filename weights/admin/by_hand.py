@@ -11,9 +11,10 @@ from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
-from weights import quarantine, reasons, withdrawal
+from weights import quarantine, reasons
 from weights.errors import WeightsError
-from weights.models import Revision
+from weights.publishing import withdrawal
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 

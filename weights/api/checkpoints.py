@@ -14,7 +14,7 @@ from weights.api.problems import ROOT
 from weights.catalogue.models import Checkpoint
 from weights.catalogue.models.checkpoint import CheckpointQuerySet
 from weights.manifests import signatures
-from weights.models import Ref, Revision
+from weights.publishing.models import Ref, Revision
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())
 

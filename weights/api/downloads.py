@@ -15,7 +15,7 @@ from weights.api.problems import Refused, code_of, step_after
 from weights.delivery.plan import download_plan
 from weights.gate import Decision
 from weights.known_files import places_of
-from weights.models import File
+from weights.publishing.models import File
 
 router = Router(tags=["Downloads"], auth=OptionalToken())
 

@@ -8,7 +8,7 @@ from weights import gate
 from weights.api.problems import Refused
 from weights.caller import Caller
 from weights.catalogue.models import Checkpoint
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 
 def checkpoint_known(caller: Caller, repo_id: str) -> Checkpoint:

@@ -21,7 +21,8 @@ from weights import inspections
 from weights.admin.by_hand import WithdrawForm, act
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
-from weights.models import File, ManifestKey, ManifestSignature, Ref, Revision
+from weights.models import ManifestKey, ManifestSignature
+from weights.publishing.models import File, Ref, Revision
 
 
 @admin.register(Family)

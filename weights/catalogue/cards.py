@@ -16,7 +16,7 @@ from accounts.web.sanitize import one_line
 from weights.catalogue import front_matter
 from weights.catalogue.models import Checkpoint
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
-from weights.models import File, Revision
+from weights.publishing.models import File, Revision
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob
 

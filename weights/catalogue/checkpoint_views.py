@@ -10,7 +10,7 @@ from weights.catalogue import cards, facts
 from weights.catalogue.download_commands import Recipe, Wanted, recipes
 from weights.catalogue.models import Checkpoint, KnownIssue
 from weights.manifests import signatures
-from weights.models import File, Ref, Revision
+from weights.publishing.models import File, Ref, Revision
 from weights.recalls import notices
 from weights.standing import standing
 from weights.storage.models import Blob

@@ -22,7 +22,7 @@ from accounts.web.sanitize import storable_value
 from weights.catalogue import front_matter
 from weights.catalogue.models import FileFacts
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
-from weights.models import File, Ref, Revision
+from weights.publishing.models import File, Ref, Revision
 from weights.storage import BlobStorage, blob_storage, excerpts
 from weights.storage.models import Blob
 

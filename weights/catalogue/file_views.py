@@ -20,7 +20,8 @@ from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.manifests import signatures
-from weights.models import Download, File, Inspection, Ref, Revision
+from weights.models import Download, Inspection
+from weights.publishing.models import File, Ref, Revision
 from weights.standing import next_step
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob

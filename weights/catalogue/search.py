@@ -14,7 +14,7 @@ from accounts.users.models import User
 from weights.catalogue import contents, download_counts
 from weights.catalogue.models import Checkpoint, FileFacts
 from weights.catalogue.models.checkpoint import CheckpointQuerySet
-from weights.models import File, Ref, Revision
+from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob
 
 _CURSOR = re.compile(r"(-?[0-9]{1,18}):([0-9]{1,18})")

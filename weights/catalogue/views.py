@@ -9,7 +9,7 @@ from accounts.tiers.models import Tier
 from accounts.web.sanitize import storable
 from weights.catalogue.models import Checkpoint
 from weights.catalogue.models.checkpoint import CheckpointQuerySet
-from weights.models import Ref, Revision
+from weights.publishing.models import Ref, Revision
 from weights.storage.models import Blob
 from weights.web import charts
 from weights.web.lookup import person

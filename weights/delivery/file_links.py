@@ -15,7 +15,7 @@ from accounts.web.sanitize import is_storable
 from weights import gate, signing
 from weights.caller import Caller, Refusal
 from weights.errors import GateRefused
-from weights.models import File, Revision
+from weights.publishing.models import File, Revision
 
 _RATE = 1_000_000  # bytes a second that a link's life allows for
 _LEAST = 15 * 60  # seconds

@@ -7,7 +7,8 @@ from django.conf import settings
 from accounts.grants.models import Grant
 from accounts.grants.outstanding_links import Address
 from weights.delivery.file_links import lifetime
-from weights.models import CheckpointLink, Download, File
+from weights.models import CheckpointLink, Download
+from weights.publishing.models import File
 
 
 def on_grant(grant: Grant, now: datetime) -> list[Address]:

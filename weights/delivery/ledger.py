@@ -16,7 +16,8 @@ from accounts.users.models import User
 from accounts.web import sanitize
 from weights.caller import Caller
 from weights.gate import Decision
-from weights.models import Download, File
+from weights.models import Download
+from weights.publishing.models import File
 
 #: Sealed like the trail, and like there only the network may be forgotten.
 PROTECTED: append_only.Tables = {"weights_download": "network"}

@@ -23,7 +23,8 @@ from weights.catalogue.models import Checkpoint
 from weights.catalogue.models.checkpoint import CheckpointQuerySet
 from weights.delivery import file_links
 from weights.errors import GateRefused
-from weights.models import CheckpointLink, Revision
+from weights.models import CheckpointLink
+from weights.publishing.models import Revision
 
 LINKS_A_DAY = 3
 

@@ -11,7 +11,7 @@ from weights import gate
 from weights.caller import Caller, Refusal
 from weights.delivery import links
 from weights.errors import GateRefused
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 

@@ -23,7 +23,8 @@ from weights.delivery.bodies import RangedFile, RangedResponse, release_connecti
 from weights.delivery.ranges import Conditions, Plan, plan
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate import Decision
-from weights.models import Download, File
+from weights.models import Download
+from weights.publishing.models import File
 from weights.storage import BlobStorage, Stored, blob_storage
 from weights.storage.protocol import blob_key
 from weights.web.http_headers import disposition, header_text

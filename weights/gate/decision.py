@@ -6,7 +6,7 @@ from enum import StrEnum
 from accounts.grants.models import Grant
 from weights.caller import ANONYMOUS, Caller, Refusal
 from weights.catalogue.models import Checkpoint
-from weights.models import File, Revision
+from weights.publishing.models import File, Revision
 
 
 class Missing(StrEnum):

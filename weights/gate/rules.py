@@ -13,8 +13,7 @@ from weights.caller import Caller, Refusal
 from weights.catalogue.models import Checkpoint
 from weights.gate import words
 from weights.gate.decision import Decision
-from weights.models import Ref, Revision
-from weights.models.revision import RevisionQuerySet
+from weights.publishing.models import Ref, Revision, RevisionQuerySet
 from weights.storage.models import Blob
 
 SHA = re.compile(r"[0-9a-f]{40}")

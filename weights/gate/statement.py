@@ -31,7 +31,7 @@ from weights.catalogue.models import Checkpoint
 from weights.gate import prepared, words
 from weights.gate.decision import Decision
 from weights.gate.rules import SHA, file_refusal, ref_name
-from weights.models import File, Revision
+from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 
 Record = TypeVar("Record", bound=models.Model)

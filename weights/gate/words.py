@@ -7,7 +7,7 @@ from django.conf import settings
 from weights.caller import Refusal
 from weights.catalogue.models import Checkpoint
 from weights.gate.decision import Decision, Missing
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 #: The Hub's client knows an invalid token by exactly these words (hub-api.md section 0).
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from django.http import HttpRequest
 
 from accounts.web.sanitize import storable
-from weights.models import Ref
+from weights.publishing.models import Ref
 
 #: Parts a ref's name is looked for in; git hosts rarely show more than three.
 _MOST_PARTS = 12

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from weights.models import File, Revision
+from weights.publishing.models import File, Revision
 
 _FILE_MODE, _FOLDER_MODE = b"100644", b"40000"
 

@@ -35,7 +35,7 @@ from weights.hub_api.addresses import revision_and_path
 from weights.hub_api.authentication import by_token, claim, claim_or_session
 from weights.hub_api.errors import Refused, refusal
 from weights.hub_api.listings import Entry, history, last_changes, listing
-from weights.models import Ref, Revision
+from weights.publishing.models import Ref, Revision
 
 PAGE, EXPANDED_PAGE = 1000, 50
 _PUBLISHERS = frozenset({Role.RELEASE_OWNER})

@@ -18,7 +18,8 @@ from weights.errors import WeightsError
 from weights.manifests import keys, listing, openssf
 from weights.manifests.beside import names_beside
 from weights.manifests.document import document_of, files_of
-from weights.models import ManifestKey, ManifestSignature, PublishedManifest, Revision
+from weights.models import ManifestKey, ManifestSignature, PublishedManifest
+from weights.publishing.models import Revision
 
 log = logging.getLogger(__name__)
 

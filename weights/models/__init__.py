@@ -10,10 +10,10 @@ from weights.models.inspection import Inspection, InspectionOverride
 from weights.models.link import CheckpointLink
 from weights.models.recall import Recall
 from weights.models.report import Report, ReportEntry
-from weights.models.revision import File, Ref, Revision
 from weights.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.models.signature import ManifestKey, ManifestSignature, PublishedManifest
 from weights.models.verification import VerificationRun
+from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob, IntakeNote
 
 __all__ = [

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from weights.catalogue.models.checkpoint import Checkpoint
-from weights.models.revision import File, Revision
+from weights.publishing.models import File, Revision
 
 if TYPE_CHECKING:
     from accounts.users.models import User

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from weights.models.revision import Revision
+    from weights.publishing.models import Revision
 
 
 class PublishedManifest(models.Model):

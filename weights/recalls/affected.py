@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
-from weights.models import Download, File, Recall, Ref, Revision
+from weights.models import Download, Recall
+from weights.publishing.models import File, Ref, Revision
 
 _FETCHED = (Download.Outcome.SERVED, Download.Outcome.REDIRECTED)
 

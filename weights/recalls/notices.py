@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.models import File, Recall
+from weights.models import Recall
+from weights.publishing.models import File
 from weights.recalls.affected import Place, now_at
 
 #: Places told of one recall; small files such as an empty one stand in very many.

@@ -4,7 +4,8 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from weights.models import File, Recall, Ref, Revision
+from weights.models import Recall
+from weights.publishing.models import File, Ref, Revision
 from weights.recalls import affected
 from weights.recalls.opening import TASK
 from weights.storage.models import Blob

@@ -10,7 +10,8 @@ from django.utils import timezone
 from weights import verification
 from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable
-from weights.models import File, Revision, StoreSurvey
+from weights.models import StoreSurvey
+from weights.publishing.models import File, Revision
 from weights.scrub import turns
 from weights.scrub.reading import due, is_unreadable, read, read_to_the_end
 from weights.scrub.surveying import survey

@@ -10,7 +10,8 @@ from django.db.models import Case, F, QuerySet, Value, When
 from django.utils import timezone
 
 from weights.errors import BlobMissing, StorageUnavailable
-from weights.models import Revision, VerificationRun
+from weights.models import VerificationRun
+from weights.publishing.models import Revision
 from weights.storage import BlobStorage, blob_storage
 from weights.storage.models import UNVERIFIED, Blob
 from weights.verification import inspecting

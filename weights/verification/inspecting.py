@@ -16,8 +16,9 @@ from accounts.web.sanitize import one_line
 from weights.errors import StorageUnavailable
 from weights.inspection import kinds, runner
 from weights.inspection.verdict import VERSION, Verdict
-from weights.models import File, Inspection, Revision
+from weights.models import Inspection
 from weights.models.inspection import REASON_MOST
+from weights.publishing.models import File, Revision
 from weights.storage import BlobStorage
 from weights.storage.models import Blob
 from weights.verification.leases import Lease

@@ -9,7 +9,8 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from weights import recalls
-from weights.models import File, HashProgress, Inspection, Revision, VerificationRun
+from weights.models import HashProgress, Inspection, VerificationRun
+from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 from weights.verification import inspecting
 from weights.verification.hashing import SAVED_EACH

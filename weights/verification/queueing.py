@@ -10,7 +10,8 @@ from accounts.background.periodic import ready
 from accounts.background.queueing import queue_now
 from weights.catalogue.models import Checkpoint
 from weights.inspection.verdict import VERSION
-from weights.models import File, HashProgress, Inspection, Revision
+from weights.models import HashProgress, Inspection
+from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 from weights.verification.inspecting import allowed_mark, not_looked_at, unseen_of
 from weights.verification.settling import settle_each

@@ -7,10 +7,11 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.background.periodic import each
 from accounts.background.queueing import queue_after_commit
-from weights import recalls, refs
+from weights import recalls
 from weights.catalogue import contents
 from weights.catalogue.models import Checkpoint
-from weights.models import Revision
+from weights.publishing import refs
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 from weights.verification import inspecting
 from weights.verification.outcomes import fail

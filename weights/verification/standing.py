@@ -7,7 +7,8 @@ from django.db import models
 
 from weights.catalogue.models import Checkpoint
 from weights.inspection.kinds import family
-from weights.models import File, Inspection, Revision, VerificationRun
+from weights.models import Inspection, VerificationRun
+from weights.publishing.models import File, Revision
 from weights.storage.models import UNVERIFIED, Blob
 from weights.verification.outcomes import TRIES
 

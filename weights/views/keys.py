@@ -8,7 +8,8 @@ from django.views.decorators.http import require_safe
 from accounts.audit.merkle_log import keys as audit_keys
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
-from weights.models import ManifestKey, ManifestSignature, Revision
+from weights.models import ManifestKey, ManifestSignature
+from weights.publishing.models import Revision
 
 _GONE = (
     "This key is compromised{since}: what anybody shows that it signed proves nothing, unless they"

@@ -17,7 +17,7 @@ from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.gate.rules import SHA
 from weights.hub_api.addresses import revision_and_path
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 
 def person(request: HttpRequest) -> User | None:

@@ -7,7 +7,7 @@ import pytest
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 
 @pytest.fixture

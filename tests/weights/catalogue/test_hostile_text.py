@@ -27,9 +27,10 @@ from accounts.users.models import User
 from accounts.web import sanitize
 from portal.log_lines import one_line
 from tests import factories
-from weights import publishing, verification, withdrawal
+from weights import verification
 from weights.errors import InvalidName
-from weights.models import Revision
+from weights.publishing import intake, withdrawal
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
@@ -69,7 +70,7 @@ def revision(tmp_path: Path) -> Revision:
     (folder / "config.json").write_bytes(CONFIG)
     for name in NAMES:
         (folder / name).write_text(f'{{"name": "{BODY.strip()}"}}')
-    made = publishing.publish(folder, REPO, tier="open", message="Say \x1b[2J\0 \udcff\nmore")
+    made = intake.publish(folder, REPO, tier="open", message="Say \x1b[2J\0 \udcff\nmore")
     for blob in Blob.objects.awaiting_result():
         verification.verify(blob.pk)
     made.refresh_from_db()
@@ -127,7 +128,7 @@ def test_a_published_corpus_is_harmless_on_every_page_and_in_every_answer(
 def test_a_file_name_that_hides_something_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("x")
     with pytest.raises(InvalidName, match="rename it"):
-        publishing.publish(tmp_path, REPO, tier="open")
+        intake.publish(tmp_path, REPO, tier="open")
 
 
 def test_a_hostile_reason_is_harmless_in_the_feed_the_page_and_the_trail(

@@ -14,7 +14,7 @@ from accounts.users.models import User
 from tests import factories
 from weights.catalogue import opt_family
 from weights.catalogue.models import Checkpoint
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 pytestmark = pytest.mark.one_database
 

@@ -19,7 +19,7 @@ from weights.delivery.folder import lists
 from weights.delivery.folder.contents import Entry, Folder
 from weights.delivery.folder.script import download_script
 from weights.errors import InvalidName
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 pytestmark = pytest.mark.one_database
 

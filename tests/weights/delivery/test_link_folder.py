@@ -11,7 +11,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.delivery import links
-from weights.models import CheckpointLink, File
+from weights.models import CheckpointLink
+from weights.publishing.models import File
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]

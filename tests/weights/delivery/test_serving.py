@@ -19,7 +19,8 @@ from tests import factories
 from tests.services import wait_until
 from weights.delivery import bodies
 from weights.delivery.bodies import RangedFile
-from weights.models import Download, File, Revision
+from weights.models import Download
+from weights.publishing.models import File, Revision
 from weights.storage.protocol import blob_key
 
 CONTENT = bytes(range(256)) * 40

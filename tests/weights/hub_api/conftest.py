@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from tests import factories, live
 from tests.live import Portal
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.storage.files import FileStorage
 
 #: Large enough for many reads and for eight connections at once; its ends differ.

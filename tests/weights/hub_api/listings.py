@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.tiers.models import Tier
 from tests import factories
 from weights.catalogue import contents
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 
 def card(**lines: Any) -> bytes:

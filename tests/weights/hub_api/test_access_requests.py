@@ -23,7 +23,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.live import Portal
 from weights.hub_api import access_requests
-from weights.models import Revision
+from weights.publishing.models import Revision
 
 REPO = "acme/gated"
 LISTS = ["pending", "accepted", "rejected"]

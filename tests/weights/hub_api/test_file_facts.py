@@ -16,7 +16,7 @@ from weights.catalogue import contents
 from weights.catalogue.contents import Contents
 from weights.catalogue.models import FileFacts
 from weights.errors import StorageUnavailable
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights.models import File, Ref, Revision
+from weights.publishing.models import File, Ref, Revision
 
 FORM = "application/x-www-form-urlencoded"
 NESTED = {

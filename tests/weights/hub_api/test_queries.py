@@ -12,7 +12,7 @@ from accounts.users.models import User
 from tests import factories
 from weights.catalogue.models import Checkpoint
 from weights.hub_api import kept
-from weights.models import File, Revision
+from weights.publishing.models import File, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

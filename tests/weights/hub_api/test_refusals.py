@@ -14,7 +14,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.catalogue.models import Checkpoint
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 pytestmark = pytest.mark.one_database

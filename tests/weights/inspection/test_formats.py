@@ -13,9 +13,9 @@ from weights.inspection import kinds
 from weights.inspection.allowed import allowed
 from weights.inspection.source import BytesSource
 from weights.inspection.verdict import Verdict
-from weights.synthetic.metaseq import _write_shard
-from weights.synthetic.safetensors_file import write_safetensors
-from weights.synthetic.values import Tensor, Values
+from weights.publishing.synthetic.metaseq import _write_shard
+from weights.publishing.synthetic.safetensors_file import write_safetensors
+from weights.publishing.synthetic.values import Tensor, Values
 
 pytestmark = pytest.mark.one_database
 

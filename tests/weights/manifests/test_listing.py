@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights.digests import Digester
 from weights.manifests import listing
 from weights.manifests.listing import Entry
+from weights.publishing.digests import Digester
 
 pytestmark = pytest.mark.one_database
 

@@ -7,10 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from weights import progress, publishing, verification
+from weights import progress, verification
 from weights.errors import WeightsError
-from weights.models import Revision
-from weights.sources import scan
+from weights.publishing import intake
+from weights.publishing.models import Revision
+from weights.publishing.source_folder import scan
 
 
 class Command(BaseCommand):
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         try:
             total = sum(source.size for source in scan(directory))
             with progress.bar_once_begun(total, "Storing") as advance:
-                return publishing.publish(directory, repo_id, progress=advance, **chosen)
+                return intake.publish(directory, repo_id, progress=advance, **chosen)
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
 

@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
-from weights.demo import publish_demos
 from weights.errors import WeightsError
+from weights.publishing.demo import publish_demos
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from weights import progress, verification
 from weights.management import named
-from weights.models import Revision
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 from weights.verification import Standing
 

@@ -7,10 +7,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from accounts.errors import AccountsError
-from weights import gate, withdrawal
+from weights import gate
 from weights.errors import WeightsError
 from weights.management import named
-from weights.models import Revision
+from weights.publishing import withdrawal
+from weights.publishing.models import Revision
 
 
 class Command(BaseCommand):

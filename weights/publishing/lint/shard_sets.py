@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from statistics import median
 
-from weights.manifests.lint.finding import (
+from weights.publishing.lint.finding import (
     ERROR,
     PATHS_KEPT,
     WARNING,

@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from weights.synthetic import hub, metaseq, write_hub_checkpoint, write_metaseq_checkpoint
+from weights.publishing.synthetic import (
+    hub,
+    metaseq,
+    write_hub_checkpoint,
+    write_metaseq_checkpoint,
+)
 
 pytestmark = pytest.mark.one_database
 

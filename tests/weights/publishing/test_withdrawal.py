@@ -17,10 +17,12 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash
-from weights import publishing, refs, signing, verification, withdrawal
+from weights import signing, verification
 from weights.catalogue.models import Checkpoint
 from weights.errors import PublishRefused, WithdrawalRefused
-from weights.models import Download, Ref, Revision
+from weights.models import Download
+from weights.publishing import intake, refs, withdrawal
+from weights.publishing.models import Ref, Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -126,16 +128,16 @@ def test_the_same_content_cannot_come_back_nor_the_tag_be_used_again(
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / PATH).write_bytes(b"{}\n")
-    revision = publishing.publish(folder, REPO, tier="open", tag="v1")
+    revision = intake.publish(folder, REPO, tier="open", tag="v1")
     for blob in Blob.objects.all():
         verification.verify(blob.pk)
     revision.refresh_from_db()
     withdrawal.withdraw(revision, WHY, by=None)
     with pytest.raises(PublishRefused, match="was withdrawn"):
-        publishing.publish(folder, REPO, tier="open")
+        intake.publish(folder, REPO, tier="open")
     (folder / PATH).write_bytes(b'{"other": 1}\n')
     with pytest.raises(PublishRefused, match="the tag 'v1' belongs to"):
-        publishing.publish(folder, REPO, tier="open", tag="v1")
+        intake.publish(folder, REPO, tier="open", tag="v1")
     assert refs.tagged(revision.checkpoint_id, "v1") == revision
 
 

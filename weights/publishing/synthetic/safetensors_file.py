@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from weights.synthetic.values import Tensor, Values
+from weights.publishing.synthetic.values import Tensor, Values
 
 
 def write_safetensors(path: Path, tensors: list[Tensor], values: Values) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 
-from weights.models import Ref, Revision
+from weights.publishing.models import Ref, Revision
 
 log = logging.getLogger(__name__)
 

@@ -3,18 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from weights.catalogue import front_matter
-from weights.manifests import md5_lists
-from weights.manifests.lint import index_files, shard_sets
-from weights.manifests.lint.finding import (
-    ERROR,
-    WARNING,
-    Finding,
-    Listed,
-    Reader,
-    finding,
-    named,
-)
 from weights.manifests.listing import LFS_SUFFIXES
+from weights.publishing import md5_lists
+from weights.publishing.lint import index_files, shard_sets
+from weights.publishing.lint.finding import ERROR, WARNING, Finding, Listed, Reader, finding, named
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 #: Bytes; git-lfs itself takes nothing longer for a pointer.

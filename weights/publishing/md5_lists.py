@@ -8,7 +8,7 @@ import posixpath
 import re
 
 from weights.errors import SourceUnusable
-from weights.sources import Source, opened
+from weights.publishing.source_folder import Source, opened
 
 #: Bytes; a longer file is no list of shards.
 LIST_SIZE_MOST = 10_000_000

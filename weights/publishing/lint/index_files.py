@@ -6,16 +6,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from weights.manifests.lint.finding import (
-    ERROR,
-    WARNING,
-    Finding,
-    Listed,
-    Reader,
-    finding,
-    named,
-)
-from weights.manifests.lint.shard_sets import shard_sets
+from weights.publishing.lint.finding import ERROR, WARNING, Finding, Listed, Reader, finding, named
+from weights.publishing.lint.shard_sets import shard_sets
 
 #: Bytes; the index of the largest models has a few millions.
 INDEX_MOST = 32 * 1024 * 1024

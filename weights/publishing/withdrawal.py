@@ -12,10 +12,11 @@ from accounts.errors import NotAllowed
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User
-from weights import reasons, recalls, refs
+from weights import reasons, recalls
 from weights.catalogue.models import Checkpoint
 from weights.errors import WithdrawalRefused
-from weights.models import Revision
+from weights.publishing import refs
+from weights.publishing.models import Revision
 
 OWNERS = frozenset({Role.RELEASE_OWNER})
 

@@ -21,7 +21,8 @@ from tests import live, services
 from tests.live import Command, Portal
 from weights import progress, verification
 from weights.catalogue.models import Checkpoint
-from weights.models import File, Revision, VerificationRun
+from weights.models import VerificationRun
+from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from tests import factories
-from weights import publishing, sources, suspicion, verification
+from weights import suspicion, verification
 from weights.catalogue.models import Checkpoint
 from weights.errors import (
     InvalidName,
@@ -30,7 +30,8 @@ from weights.errors import (
     StorageUnavailable,
     UnknownTier,
 )
-from weights.models import File, Revision
+from weights.publishing import intake, source_folder
+from weights.publishing.models import File, Revision
 from weights.storage.files import FileUpload
 from weights.storage.models import Blob
 from weights.verification.outcomes import REREADS
@@ -58,11 +59,11 @@ def write(path: Path, content: bytes) -> None:
 
 
 def publish(folder: Path, repo_id: str = "acme/model", **options: Any) -> Revision:
-    return publishing.publish(folder, repo_id, **({"tier": "open"} | options))
+    return intake.publish(folder, repo_id, **({"tier": "open"} | options))
 
 
-def read_source(source: sources.Source) -> None:
-    with sources.opened(source):
+def read_source(source: source_folder.Source) -> None:
+    with source_folder.opened(source):
         pass
 
 
@@ -87,7 +88,7 @@ def paths(revision: Revision) -> list[str]:
 def _rested_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a test are a moment old; intake may trust their times all the same."""
     # A bound made small: 50 ms in earnest.
-    monkeypatch.setattr(publishing, "_CLOCK_TICK", timedelta(0))
+    monkeypatch.setattr(intake, "_CLOCK_TICK", timedelta(0))
 
 
 # -- what is published --------------------------------------------------------------------
@@ -196,7 +197,7 @@ def test_the_same_again_is_the_same_revision_and_reads_nothing(
         raise AssertionError("a file was read again")
 
     # To be called is to fail.
-    monkeypatch.setattr(publishing, "blocks", unread)
+    monkeypatch.setattr(intake, "blocks", unread)
     assert publish(folder) == first
     verify_all()
     assert publish(folder) == first
@@ -296,11 +297,11 @@ def test_an_unreadable_file_or_folder_is_refused(nobody: Path) -> None:
     with as_owner():
         (nobody / "config.json").chmod(0)
     with pytest.raises(SourceUnusable, match=r"config\.json cannot be read"):
-        list(map(read_source, sources.scan(nobody)))
+        list(map(read_source, source_folder.scan(nobody)))
     with as_owner():
         nobody.chmod(0)
     with pytest.raises(SourceUnusable, match="cannot be read: Permission denied"):
-        sources.scan(nobody)
+        source_folder.scan(nobody)
 
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "../outside.txt", "/proc/self/environ"])
@@ -391,7 +392,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     folder: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     victim = folder / "weights" / "model.safetensors"
-    scanned = sources.scan(folder)
+    scanned = source_folder.scan(folder)
     if change == "grows":
         victim.write_bytes(bytes(10**6))
     elif change == "shrinks":
@@ -403,7 +404,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     elif change == "is a link":
         victim.symlink_to("/etc/hostname")
     # The change falls between listing and reading, which cannot be timed.
-    monkeypatch.setattr(publishing, "scan", lambda directory: scanned)
+    monkeypatch.setattr(intake, "scan", lambda directory: scanned)
     assert_refused(SourceChanged, "changed while it was read", folder)
 
 

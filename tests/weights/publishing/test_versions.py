@@ -10,8 +10,9 @@ from pytest_django import Settings
 
 from portal import checks, health
 from tests import s3
-from weights import publishing, scrub, verification
+from weights import scrub, verification
 from weights.models import StoreFinding, StoreSurvey
+from weights.publishing import intake
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 from weights.storage.s3 import S3Storage
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def publish(folder: Path) -> Blob:
-    publishing.publish(folder, "acme/model", tier="open")
+    intake.publish(folder, "acme/model", tier="open")
     blob = Blob.objects.get()
     if blob.state != Blob.State.VERIFIED:
         verification.verify(blob.pk)

@@ -5,7 +5,7 @@ nothing was trained. The same seed gives the same bytes on any machine. Every fi
 say so does: card, configuration, and the metadata inside each weight file.
 """
 
-from weights.synthetic.hub import write_hub_checkpoint
-from weights.synthetic.metaseq import write_metaseq_checkpoint
+from weights.publishing.synthetic.hub import write_hub_checkpoint
+from weights.publishing.synthetic.metaseq import write_metaseq_checkpoint
 
 __all__ = ["write_hub_checkpoint", "write_metaseq_checkpoint"]

@@ -13,8 +13,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.catalogue.models import Checkpoint
-from weights.manifests import findings
-from weights.models import Revision
+from weights.publishing import lint_findings
+from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier")]
@@ -89,7 +89,7 @@ def test_the_sweep_looks_at_what_was_published_before(store: Path, open_tier: Ti
     files = {"model.safetensors.index.json": index, "README.md": b"# Card\n"}
     revision = factories.published("acme/old", open_tier, files)
     assert revision.findings is None
-    findings.sweep()
+    lint_findings.sweep()
     revision.refresh_from_db()
     assert codes(revision) == ["index_names_missing_file"]
 
@@ -100,7 +100,7 @@ def test_a_lost_file_holds_no_sweep_up(store: Path, open_tier: Tier) -> None:
     good = factories.published("acme/good", open_tier, {"README.md": b"# Card\n"})
     for blob in store.rglob(lost.files.get().sha256):
         blob.unlink()
-    findings.sweep()
+    lint_findings.sweep()
     lost.refresh_from_db()
     good.refresh_from_db()
     assert (lost.findings, good.findings) == (None, [])
@@ -111,7 +111,7 @@ def test_pages_and_api_tell_what_looks_wrong(
 ) -> None:
     files = {"README.md": b"# Card\n", "readme.md": b"# Another\n"}
     revision = factories.published("acme/case", open_tier, files)
-    findings.sweep()
+    lint_findings.sweep()
     sentence = "README.md and readme.md differ by case alone"
     for page in ("/acme/case", "/acme/case/tree/main"):
         assert sentence in client.get(page).content.decode(), page

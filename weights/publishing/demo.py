@@ -9,10 +9,10 @@ from string import Template
 from django.db import transaction
 
 from accounts.audit.models import AuditEvent
-from weights import synthetic
 from weights.catalogue.models import Checkpoint
-from weights.publishing import publish
-from weights.synthetic import hub
+from weights.publishing import synthetic
+from weights.publishing.intake import publish
+from weights.publishing.synthetic import hub
 
 SEED = 0
 _CARDS = Path(synthetic.__file__).parent

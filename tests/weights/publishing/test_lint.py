@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights.manifests import lint
-from weights.manifests.lint import ERROR, WARNING, Finding, Listed
+from weights.publishing import lint
+from weights.publishing.lint import ERROR, WARNING, Finding, Listed
 
 pytestmark = pytest.mark.one_database
 

@@ -7,10 +7,10 @@ from django.db.models import QuerySet
 
 from accounts.background.periodic import each, ready
 from weights.errors import FindingsRefused, WeightsError
-from weights.manifests import lint
-from weights.manifests.lint import ERROR, Finding, Listed
-from weights.models import Revision
-from weights.sources import Source, opened
+from weights.publishing import lint
+from weights.publishing.lint import ERROR, Finding, Listed
+from weights.publishing.models import Revision
+from weights.publishing.source_folder import Source, opened
 from weights.storage import BlobStorage, blob_storage
 
 #: Revisions from before the lint that one sweep looks at.

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from weights.synthetic.torch_zip import write_torch
-from weights.synthetic.values import WIDTH, Tensor, Values
+from weights.publishing.synthetic.torch_zip import write_torch
+from weights.publishing.synthetic.values import WIDTH, Tensor, Values
 
 PARTS = 8  # tensor-parallel ranks
 SHARDS = 124  # hosts of eight accelerators: 8 x 124 = 992 files

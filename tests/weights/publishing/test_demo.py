@@ -7,12 +7,12 @@ import yaml
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.audit.models import AuditEvent
-from weights import demo
 from weights.catalogue import opt_family
 from weights.catalogue.models import Checkpoint
-from weights.models import Revision
+from weights.publishing import demo
+from weights.publishing.models import Revision
+from weights.publishing.synthetic.metaseq import shard_names
 from weights.storage.models import Blob
-from weights.synthetic.metaseq import shard_names
 
 pytestmark = pytest.mark.one_database
 

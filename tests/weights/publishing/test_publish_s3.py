@@ -9,8 +9,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests import s3
-from weights import publishing, verification
-from weights.models import Revision
+from weights import verification
+from weights.publishing import intake
+from weights.publishing.models import Revision
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 from weights.storage.s3 import S3Storage
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def publish_and_verify(folder: Path) -> Revision:
-    revision = publishing.publish(folder, "acme/model", tier="open")
+    revision = intake.publish(folder, "acme/model", tier="open")
     for blob in Blob.objects.all():
         verification.verify(blob.pk)
     revision.refresh_from_db()
@@ -75,7 +76,7 @@ def test_a_version_of_another_store_binds_nothing(folder: Path, s3_server: s3.St
 def test_damage_in_the_bucket_is_found_and_healed_by_publishing_again(
     folder: Path, s3_server: s3.Store
 ) -> None:
-    revision = publishing.publish(folder, "acme/model", tier="open")
+    revision = intake.publish(folder, "acme/model", tier="open")
     store = blob_storage()
     assert isinstance(store, S3Storage)
     sha256 = revision.files.get(path="config.json").sha256

@@ -4,8 +4,8 @@ What can be told before the bytes were hashed is asked by `lint`, so that a fold
 is refused before hundreds of gigabytes are copied; `duplicates` needs the hashes.
 """
 
-from weights.manifests.lint.checks import lint
-from weights.manifests.lint.finding import ERROR, WARNING, Finding, Listed, Reader
-from weights.manifests.lint.shard_sets import duplicates
+from weights.publishing.lint.checks import lint
+from weights.publishing.lint.finding import ERROR, WARNING, Finding, Listed, Reader
+from weights.publishing.lint.shard_sets import duplicates
 
 __all__ = ["ERROR", "WARNING", "Finding", "Listed", "Reader", "duplicates", "lint"]

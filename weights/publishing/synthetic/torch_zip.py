@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from weights.synthetic.values import Tensor, Values
+from weights.publishing.synthetic.values import Tensor, Values
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold; a fixed one keeps bytes equal
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from weights.synthetic import tokenizer
-from weights.synthetic.safetensors_file import write_safetensors
-from weights.synthetic.values import Tensor, Values
+from weights.publishing.synthetic import tokenizer
+from weights.publishing.synthetic.safetensors_file import write_safetensors
+from weights.publishing.synthetic.values import Tensor, Values
 
 VOCABULARY = 50272
 CONTEXT = 2048

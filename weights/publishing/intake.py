@@ -19,15 +19,16 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import lines
-from weights import refs, verification
+from weights import verification
 from weights.catalogue import checkpoint_tiers, names
 from weights.catalogue.models import Checkpoint
-from weights.digests import Digest, Digester
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
-from weights.manifests import findings, lint, listing
-from weights.manifests.md5_lists import published_md5s
-from weights.models import File, Revision
-from weights.sources import Source, blocks, opened, scan
+from weights.manifests import listing
+from weights.publishing import lint, lint_findings, refs
+from weights.publishing.digests import Digest, Digester
+from weights.publishing.md5_lists import published_md5s
+from weights.publishing.models import File, Revision
+from weights.publishing.source_folder import Source, blocks, opened, scan
 from weights.storage import BlobStorage, blob_storage
 from weights.storage.models import Blob, IntakeNote
 
@@ -96,12 +97,12 @@ def publish(
     )
     _demand_fit(order)
     sources = scan(directory)
-    linted = findings.of_sources(sources)
+    linted = lint_findings.of_sources(sources)
     if not order.accept_findings:
-        findings.demand_no_errors(linted)
+        lint_findings.demand_no_errors(linted)
     taken = _take_in(sources, _store(), progress or (lambda count: None))
     linted += lint.duplicates(lint.Listed(one.path, one.size, one.digest.sha256) for one in taken)
-    return _record(order, taken, findings.as_kept(linted))
+    return _record(order, taken, lint_findings.as_kept(linted))
 
 
 def _tier(slug: str) -> Tier:

@@ -1,0 +1,1 @@
+"""Publishing: intake, revisions, branches and tags, lint, withdrawal, demo checkpoints."""
