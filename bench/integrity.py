@@ -175,7 +175,7 @@ def _first_refusal(
 
 def next_read(ask: _Client) -> None:
     """A write shows in the file's time: the next request is refused, and asks for a check."""
-    from weights import verification
+    from weights.integrity import verification
     from weights.storage.models import Blob
 
     waits, given = [], 0

@@ -154,7 +154,7 @@ def read_again(folder: Path) -> None:
     """Kill a worker at seven eighths of a sparse blob, and count what both of them read."""
     from django.db import connections
 
-    from weights import verification
+    from weights.integrity import verification
     from weights.storage.models import Blob
 
     blob = zeros(KILLED_BLOB)

@@ -26,11 +26,11 @@ from accounts.mail.models import OutgoingMail
 from accounts.review import working_days
 from portal import child_troubles
 from portal.checks import NOT_VERSIONED
-from weights import scrub
 from weights.errors import StorageUnavailable
+from weights.integrity import scrub
+from weights.integrity.scrub import command
 from weights.models import CheckpointLink, ManifestSignature, Recall
 from weights.publishing.models import Revision
-from weights.scrub import by_hand
 from weights.storage import blob_storage
 from weights.storage.models import UNVERIFIED, Blob
 
@@ -114,7 +114,7 @@ def _verification(now: datetime) -> list[Line]:
         oldest=Min("created_at", filter=Q(state__in=UNVERIFIED)),
         quarantined=Count("pk", filter=Q(state=Blob.State.QUARANTINED)),
     )
-    shown = by_hand.quarantined().count()
+    shown = command.quarantined().count()
     page = reverse("admin:weights_blob_changelist")
     waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
     text = f"{found['waiting']}"

@@ -41,7 +41,7 @@ PLAIN = [
     "weights/catalogue/names.py",
     "weights/delivery/ranges.py",
     "weights/storage/read_ahead.py",
-    "weights/resumable_sha256.py",
+    "weights/integrity/resumable_sha256.py",
     "weights/signing.py",
     "weights/web/strict_json.py",
 ]

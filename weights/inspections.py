@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from weights.catalogue.models import Checkpoint
 from weights.inspection import kinds
+from weights.integrity.verification.inspecting import not_looked_at
 from weights.models import Inspection
 from weights.publishing.models import File, Revision
-from weights.verification.inspecting import not_looked_at
 
 
 def of_files(files: Collection[File]) -> dict[int, Inspection]:

@@ -12,7 +12,7 @@ from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.users.models import User
-from weights import quarantine, reasons
+from weights.integrity import quarantine, reasons
 from weights.models import Inspection, InspectionOverride
 from weights.storage.models import Blob
 

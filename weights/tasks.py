@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from accounts.background.periodic import attempt, run_steps
 from accounts.grants.models import Grant
-from weights import export, recalls, scrub, verification
+from weights import export, recalls
 from weights.catalogue import contents
 from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger, links
+from weights.integrity import scrub, verification
 from weights.manifests import signatures
 from weights.publishing import lint_findings
 from weights.reports import taking

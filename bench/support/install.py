@@ -47,9 +47,9 @@ def many_files(folder: Path, count: int) -> Path:
 def publish(source: Path, repo_id: str, mode: str = "open") -> str:
     """Store and verify a folder's files in a tier of this mode; the revision's id."""
     from accounts.tiers.models import Licence, Tier
+    from weights.integrity.verification import verify
     from weights.publishing.intake import publish as take_in
     from weights.storage.models import Blob
-    from weights.verification import verify
 
     terms, created = Licence.objects.get_or_create(slug=f"bench-{mode}", defaults={"title": mode})
     if created:

@@ -141,7 +141,7 @@ def checks(arguments: list[str]) -> Callable[[list[int]], None]:
     setup()
     from django.utils import timezone
 
-    from weights import resumable_sha256, verification
+    from weights.integrity import resumable_sha256, verification
     from weights.storage import blob_storage
     from weights.storage.models import Blob
 

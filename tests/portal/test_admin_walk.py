@@ -32,6 +32,7 @@ from accounts.users.models import User
 from tests import factories
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.models import (
     CheckpointLink,
     Download,
@@ -39,9 +40,6 @@ from weights.models import (
     InspectionOverride,
     ManifestKey,
     Recall,
-    StoreFinding,
-    StoreSurvey,
-    VerificationRun,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

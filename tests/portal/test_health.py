@@ -26,7 +26,8 @@ from portal import health
 from portal.child_troubles import Notes, Trouble
 from tests import factories
 from tests.accounts.audit.merkle_log import keys
-from weights.models import Recall, StoreSurvey
+from weights.integrity.models import StoreSurvey
+from weights.models import Recall
 from weights.storage.models import Blob
 from weights.tasks import sweep as weights_sweep
 from weights.tasks import take_scrub_turn, tidy

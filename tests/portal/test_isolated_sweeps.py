@@ -28,12 +28,12 @@ from tests.weights.catalogue.test_front_matter import UNREADABLE
 from weights import export, tasks
 from weights.catalogue import contents, front_matter
 from weights.catalogue.models import FileFacts
+from weights.integrity.verification import inspecting
+from weights.integrity.verification.outcomes import TRIES
 from weights.models import Download, Recall
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
-from weights.verification import inspecting
-from weights.verification.outcomes import TRIES
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,10 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
     ),
     "scrub": (
         tasks.take_scrub_turn,
-        {"survey": "weights.scrub.surveying.survey", "reading": "weights.scrub.working.due"},
+        {
+            "survey": "weights.integrity.scrub.survey.survey",
+            "reading": "weights.integrity.scrub.worker_turn.due",
+        },
     ),
     "tidy": (
         tasks.tidy,
@@ -70,8 +73,8 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
             "refusals told": "weights.delivery.ledger.tell_refusals",
             "networks forgotten": "weights.delivery.ledger.forget_networks",
             "contacts forgotten": "weights.reports.taking.forget_contacts",
-            "outdated inspections": "weights.verification.ask_outdated_again",
-            "strict tiers": "weights.verification.inspect_strictly",
+            "outdated inspections": "weights.integrity.verification.ask_outdated_again",
+            "strict tiers": "weights.integrity.verification.inspect_strictly",
             "leftovers": "weights.storage.files.FileStorage.sweep",
         },
     ),

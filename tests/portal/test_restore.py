@@ -28,8 +28,8 @@ from portal.errors import BackupError
 from tests import factories, s3
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
-from weights import progress, scrub
 from weights.catalogue import opt_family
+from weights.integrity import progress_bars, scrub
 from weights.manifests import proving
 from weights.publishing.models import Revision
 from weights.storage import blob_storage, migration, store_at
@@ -211,8 +211,8 @@ def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
     target = store_at(settings.WEIGHTS_STORAGE)
     Blob.objects.update(mark="of a store that is gone", version="1", version_in=target.address)
     source = source_of(backup)
-    bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=False)
-    assert bytes_back.copy(source, print, progress.bar_once_begun) == []
+    bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
+    assert bytes_back.copy(source, print, progress_bars.bar_once_begun) == []
     bytes_back.forget_marks()
     bytes_back.take_marks(proving.prove(target), target)
     for blob in Blob.objects.all():
@@ -297,7 +297,7 @@ def test_a_store_with_other_bytes_under_a_name_is_refused(
     flip(path) if harm == "same size" else path.write_bytes(b"short")
     source = source_of(backup)
     with pytest.raises(BackupError, match=rf"other bytes under the name of blob {path.name}"):
-        bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=False)
+        bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
 
 
 @pytest.mark.one_database
@@ -308,9 +308,9 @@ def test_a_backup_that_lacks_blobs_is_refused_unless_the_rest_is_wanted(
     shutil.rmtree(store)
     source = source_of(backup)
     with pytest.raises(BackupError, match=r"lacks 1 of its blobs.*--incomplete"):
-        bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=False)
-    bytes_back.demand_fit(source, progress.bar_once_begun, unread=True, incomplete=True)
-    assert bytes_back.copy(source, print, progress.bar_once_begun) == ["some blobs"]
+        bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
+    bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=True)
+    assert bytes_back.copy(source, print, progress_bars.bar_once_begun) == ["some blobs"]
     assert "blobs: copied 2" in capsys.readouterr().out
 
 
@@ -322,7 +322,7 @@ def test_a_store_without_any_of_the_blobs_is_no_source(
     shutil.rmtree(store)
     with pytest.raises(BackupError, match=r"holds none of the backup's 3 blobs.*--no-blobs"):
         bytes_back.demand_fit(
-            source_of(backup), progress.bar_once_begun, unread=True, incomplete=False
+            source_of(backup), progress_bars.bar_once_begun, unread=True, incomplete=False
         )
 
 

@@ -17,17 +17,18 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
-from weights import inspections, tasks, verification
+from weights import inspections, tasks
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable
 from weights.inspection import allowed, kinds, runner, verdict
+from weights.integrity import verification
+from weights.integrity.verification import inspecting, queueing
 from weights.models import Inspection
 from weights.publishing import intake
 from weights.publishing.models import File, Revision
 from weights.storage.files import FileStorage
 from weights.storage.models import Blob
-from weights.verification import inspecting, queueing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
 

@@ -21,15 +21,16 @@ from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash
 from tests.hurry import at_once
-from weights import quarantine, recalls, verification
+from weights import recalls
 from weights.catalogue.models import Checkpoint
+from weights.integrity import quarantine, verification
+from weights.integrity.verification.outcomes import REREADS
 from weights.models import Download, Recall
 from weights.publishing import intake, withdrawal
 from weights.publishing.models import Revision
 from weights.recalls import telling
 from weights.storage import blob_storage
 from weights.storage.models import Blob
-from weights.verification.outcomes import REREADS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
 

@@ -10,9 +10,10 @@ from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
-from weights import overrides, reasons
-from weights.admin.by_hand import ByHand, act, why
+from weights import overrides
 from weights.catalogue.models import Checkpoint
+from weights.integrity import reasons
+from weights.integrity.admin_actions import ByHand, act, why
 from weights.models import Inspection, InspectionOverride
 from weights.storage.models import Blob
 

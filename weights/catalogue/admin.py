@@ -18,9 +18,9 @@ from accounts.tiers import services
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 from weights import inspections
-from weights.admin.by_hand import WithdrawForm, act
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.integrity.admin_actions import WithdrawForm, act
 from weights.models import ManifestKey, ManifestSignature
 from weights.publishing.models import File, Ref, Revision
 

@@ -6,8 +6,8 @@ from django.utils import timezone
 from accounts.tiers import services
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from weights import verification
 from weights.catalogue.models import Checkpoint
+from weights.integrity import verification
 
 
 def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:

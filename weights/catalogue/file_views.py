@@ -13,12 +13,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.web.sanitize import lines
-from weights import gate, inspections, verification
+from weights import gate, inspections
 from weights.caller import Caller, session_caller
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
+from weights.integrity import verification
 from weights.manifests import signatures
 from weights.models import Download, Inspection
 from weights.publishing.models import File, Ref, Revision

@@ -16,13 +16,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.http import http_date
 
 from accounts.web.error_pages import ERRORS, error_page
-from weights import suspicion
 from weights.caller import Caller
 from weights.delivery import file_links, ledger
 from weights.delivery.bodies import RangedFile, RangedResponse, release_connections, slots
 from weights.delivery.ranges import Conditions, Plan, plan
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate import Decision
+from weights.integrity import suspension
 from weights.models import Download
 from weights.publishing.models import File
 from weights.storage import BlobStorage, Stored, blob_storage
@@ -116,10 +116,10 @@ def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResp
     log.error("%s of %s cannot be given: %s", file.sha256, file.path, error)
     message = "The store of this file does not answer; try again in a moment."
     if isinstance(error, BlobChanged):
-        suspicion.close(file.blob, str(error))
+        suspension.close(file.blob, str(error))
         message = "This file is being checked again before anybody gets it; try again in a moment."
     elif isinstance(error, BlobMissing):
-        suspicion.ask(file.blob)
+        suspension.ask(file.blob)
     return problem(503, "storage_unavailable", message, request)
 
 
@@ -164,7 +164,7 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
 def _head(storage: BlobStorage, file: File) -> HttpResponse:
     """What a GET would say. In a local store the file is looked at first, so that both agree."""
     if storage.is_local:
-        suspicion.demand_unchanged(storage.look(file.sha256), file.blob, storage)
+        suspension.demand_unchanged(storage.look(file.sha256), file.blob, storage)
     response = HttpResponse(content_type="application/octet-stream")
     response["Content-Length"] = str(file.size)
     return response
@@ -198,7 +198,7 @@ def _send(
     asked: Plan,
 ) -> HttpResponseBase:
     if settings.ACCEL_LOCATION and not _server_would_misread(request):
-        suspicion.demand_unchanged(storage.look(file.sha256), file.blob, storage)
+        suspension.demand_unchanged(storage.look(file.sha256), file.blob, storage)
         _record(caller, decision, file, Download.Outcome.SERVED, asked)
         return _handed_over(file)
     release = slots.take(asked.length, request.META.get("gunicorn.socket"))
@@ -246,7 +246,7 @@ def _opened(storage: BlobStorage, file: File) -> BinaryIO:
     stream = storage.open(file.sha256)
     try:
         found: Stored = stream.stored  # type: ignore[attr-defined]
-        suspicion.demand_unchanged(found, file.blob, storage)
+        suspension.demand_unchanged(found, file.blob, storage)
     except BaseException:
         stream.close()
         raise

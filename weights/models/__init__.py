@@ -4,15 +4,15 @@ from weights.catalogue.models.checkpoint import Checkpoint
 from weights.catalogue.models.family import Family
 from weights.catalogue.models.file_facts import FileFacts
 from weights.catalogue.models.known_issue import KnownIssue
+from weights.integrity.models.hash_progress import HashProgress
+from weights.integrity.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
+from weights.integrity.models.verification_run import VerificationRun
 from weights.models.download import Download
-from weights.models.hash_progress import HashProgress
 from weights.models.inspection import Inspection, InspectionOverride
 from weights.models.link import CheckpointLink
 from weights.models.recall import Recall
 from weights.models.report import Report, ReportEntry
-from weights.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.models.signature import ManifestKey, ManifestSignature, PublishedManifest
-from weights.models.verification import VerificationRun
 from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob, IntakeNote
 

@@ -19,10 +19,10 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import lines
-from weights import verification
 from weights.catalogue import checkpoint_tiers, names
 from weights.catalogue.models import Checkpoint
 from weights.errors import PublishRefused, SourceUnusable, UnknownTier
+from weights.integrity import verification
 from weights.manifests import listing
 from weights.publishing import lint, lint_findings, refs
 from weights.publishing.digests import Digest, Digester

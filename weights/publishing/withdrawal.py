@@ -12,9 +12,10 @@ from accounts.errors import NotAllowed
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User
-from weights import reasons, recalls
+from weights import recalls
 from weights.catalogue.models import Checkpoint
 from weights.errors import WithdrawalRefused
+from weights.integrity import reasons
 from weights.publishing import refs
 from weights.publishing.models import Revision
 

@@ -1,7 +1,7 @@
 """The beginning of a stored file, for what pages and listings show of it themselves."""
 
-from weights import suspicion
 from weights.errors import BlobChanged
+from weights.integrity import suspension
 from weights.storage import BlobStorage
 from weights.storage.models import Blob
 
@@ -16,8 +16,8 @@ def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
     content = storage.excerpt(blob.sha256, most, version)
     try:
         # Looked at after reading: what is written until then is seen.
-        suspicion.demand_unchanged(storage.look(blob.sha256, version), blob, storage)
+        suspension.demand_unchanged(storage.look(blob.sha256, version), blob, storage)
     except BlobChanged as error:
-        suspicion.close(blob, str(error))
+        suspension.close(blob, str(error))
         raise
     return content

@@ -58,7 +58,7 @@ class Blob(models.Model):
     size = models.BigIntegerField(help_text="Bytes")
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     quarantine_reason = models.CharField(max_length=500, blank=True)
-    #: Quarantined by hand: no check lifts it, only `weights.quarantine.lift`.
+    #: Quarantined by hand: no check lifts it, only `weights.integrity.quarantine.lift`.
     held = models.BooleanField(default=False)
     #: How often in a row its bytes were found wrong since they last proved good.
     doubts = models.PositiveSmallIntegerField(default=0)

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from portal.backup import taking
 from portal.errors import BackupError
-from weights import progress
 from weights.errors import WeightsError
+from weights.integrity import progress_bars
 from weights.manifests import proving
 
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         wish = taking.Wish(options["blobs"], options["no_blobs"], options["no_keys"])
         total = 0 if wish.without_blobs else proving.bytes_to_read(None)
         try:
-            with progress.bar_once_begun(total, "Copying") as advance:
+            with progress_bars.bar_once_begun(total, "Copying") as advance:
                 taken = taking.take(options["folder"], timezone.now(), wish, advance)
         except (BackupError, WeightsError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error

@@ -9,8 +9,8 @@ from django.db import DatabaseError
 
 from portal.backup import afterwards, restoring
 from portal.errors import BackupError, QuickstartError
-from weights import progress
 from weights.errors import WeightsError
+from weights.integrity import progress_bars
 
 
 class Command(BaseCommand):
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         wish = restoring.Wish(options["blobs"], options["no_blobs"], options["incomplete"], sample)
-        tell = restoring.Tell(self._say, progress.bar_once_begun)
+        tell = restoring.Tell(self._say, progress_bars.bar_once_begun)
         try:
             restored = restoring.restore(options["backup"], wish, tell)
             self._tell_what_is_next(restored)

@@ -27,8 +27,8 @@ from accounts.users.models import User
 from accounts.web import sanitize
 from portal.log_lines import one_line
 from tests import factories
-from weights import verification
 from weights.errors import InvalidName
+from weights.integrity import verification
 from weights.publishing import intake, withdrawal
 from weights.publishing.models import Revision
 from weights.storage.models import Blob

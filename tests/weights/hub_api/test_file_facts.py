@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from tests import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
-from weights import verification
 from weights.catalogue import contents
 from weights.catalogue.contents import Contents
 from weights.catalogue.models import FileFacts
 from weights.errors import StorageUnavailable
+from weights.integrity import verification
 from weights.publishing.models import Revision
 from weights.storage import blob_storage
 from weights.storage.models import Blob

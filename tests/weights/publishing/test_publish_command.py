@@ -19,9 +19,9 @@ from accounts.tiers.models import Tier
 from portal import quickstart
 from tests import live, services
 from tests.live import Command, Portal
-from weights import progress, verification
 from weights.catalogue.models import Checkpoint
-from weights.models import VerificationRun
+from weights.integrity import progress_bars, verification
+from weights.integrity.models import VerificationRun
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 
@@ -291,6 +291,6 @@ def test_a_broker_that_dies_while_workers_are_asked_counts_as_away(
 
     # A death between two calls, which cannot be timed.
     monkeypatch.setattr(current_app.control, "ping", die)
-    with pytest.raises(progress.NoWorker, match="the broker does not answer"):
-        progress.demand_worker()
+    with pytest.raises(progress_bars.NoWorker, match="the broker does not answer"):
+        progress_bars.demand_worker()
     assert not quickstart.worker_answers()

@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests import s3
-from weights import verification
+from weights.integrity import verification
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.storage import blob_storage

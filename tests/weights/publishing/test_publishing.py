@@ -19,7 +19,6 @@ from pytest_django import Settings
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from tests import factories
-from weights import suspicion, verification
 from weights.catalogue.models import Checkpoint
 from weights.errors import (
     InvalidName,
@@ -30,11 +29,12 @@ from weights.errors import (
     StorageUnavailable,
     UnknownTier,
 )
+from weights.integrity import suspension, verification
+from weights.integrity.verification.outcomes import REREADS
 from weights.publishing import intake, source_folder
 from weights.publishing.models import File, Revision
 from weights.storage.files import FileUpload
 from weights.storage.models import Blob
-from weights.verification.outcomes import REREADS
 
 pytestmark = pytest.mark.usefixtures("open_tier", "store")
 
@@ -436,7 +436,7 @@ def test_a_publication_while_the_disk_is_away_is_refused_and_condemns_nothing(
         publish(folder)
     assert Revision.objects.count() == 1
     blob = Blob.objects.earliest("pk")
-    suspicion.ask(blob)
+    suspension.ask(blob)
     for _ in range(1 + REREADS):
         verification.verify(blob.pk)
     blob.refresh_from_db()

@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from portal import checks, health
 from tests import s3
-from weights import scrub, verification
-from weights.models import StoreFinding, StoreSurvey
+from weights.integrity import scrub, verification
+from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.publishing import intake
 from weights.storage import blob_storage
 from weights.storage.models import Blob

@@ -17,9 +17,10 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash
-from weights import signing, verification
+from weights import signing
 from weights.catalogue.models import Checkpoint
 from weights.errors import PublishRefused, WithdrawalRefused
+from weights.integrity import verification
 from weights.models import Download
 from weights.publishing import intake, refs, withdrawal
 from weights.publishing.models import Ref, Revision

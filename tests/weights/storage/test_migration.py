@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts.users.models import User
 from tests import factories, live, s3, services
-from weights import quarantine
+from weights.integrity import quarantine
 from weights.storage import migration, store_at
 from weights.storage.models import Blob
 

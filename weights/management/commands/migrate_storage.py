@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, models
 
-from weights import progress
 from weights.errors import WeightsError
+from weights.integrity import progress_bars
 from weights.storage import migration, store_at
 from weights.storage.migration import Moved
 
@@ -56,5 +56,5 @@ def _move(source: str, target: str, *, trust_size: bool) -> Moved:
         raise CommandError(f"both are {old.address}; name the store to copy to as the second")
     new.set_up()
     total = migration.to_move().aggregate(size=models.Sum("size"))["size"] or 0
-    with progress.bar_once_begun(total, "Copying") as advance:
+    with progress_bars.bar_once_begun(total, "Copying") as advance:
         return migration.move(old, new, advance, trust_size=trust_size)

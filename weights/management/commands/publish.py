@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from weights import progress, verification
 from weights.errors import WeightsError
+from weights.integrity import progress_bars, verification
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.publishing.source_folder import scan
@@ -52,21 +52,21 @@ class Command(BaseCommand):
         chosen = {key: options[key] for key in self._CHOICES}
         try:
             total = sum(source.size for source in scan(directory))
-            with progress.bar_once_begun(total, "Storing") as advance:
+            with progress_bars.bar_once_begun(total, "Storing") as advance:
                 return intake.publish(directory, repo_id, progress=advance, **chosen)
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
 
     def _say_if_nobody_verifies(self) -> None:
         try:
-            progress.demand_worker()
-        except progress.NoWorker as error:
+            progress_bars.demand_worker()
+        except progress_bars.NoWorker as error:
             self.stderr.write(f"Stored; {error}, so verification waits until one runs.")
 
     def _wait(self, revision: Revision) -> None:
         try:
-            standing = progress.wait_for_checks([revision])
-        except progress.NoWorker as error:
+            standing = progress_bars.wait_for_checks([revision])
+        except progress_bars.NoWorker as error:
             raise CommandError(
                 f"{error}; {revision.sha} is stored and will be verified once a worker runs"
             ) from error

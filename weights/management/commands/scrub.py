@@ -8,13 +8,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, models
 from django.utils import timezone
 
-from weights import progress, scrub
 from weights.catalogue.models import Checkpoint
 from weights.errors import WeightsError
+from weights.integrity import progress_bars, scrub
+from weights.integrity.models import StoreFinding, StoreSurvey
+from weights.integrity.scrub import command
 from weights.management import named
 from weights.manifests.proving import described
-from weights.models import StoreFinding, StoreSurvey
-from weights.scrub import by_hand
 from weights.storage.models import Blob
 
 
@@ -46,17 +46,17 @@ class Command(BaseCommand):
 
     def _scrub(self, checkpoint: Checkpoint | None, everything: bool) -> int:
         """Survey, reading, counts; the number of blobs that something is wrong with."""
-        survey = by_hand.look_over()
-        ids = by_hand.wanted(checkpoint, everything=everything)
+        survey = command.look_over()
+        ids = command.wanted(checkpoint, everything=everything)
         total = Blob.objects.filter(pk__in=ids).aggregate(size=models.Sum("size"))["size"] or 0
         results: Counter[str] = Counter()
         bad: set[str] = set()
-        with progress.bar_once_begun(total, "Scrubbing") as advance:
-            for blob, result in by_hand.read_all(ids, advance):
+        with progress_bars.bar_once_begun(total, "Scrubbing") as advance:
+            for blob, result in command.read_all(ids, advance):
                 results[result] += 1
                 if result != Blob.State.VERIFIED:
                     bad.add(described(blob))
-        known = {described(blob) for blob in by_hand.quarantined(checkpoint)} - bad
+        known = {described(blob) for blob in command.quarantined(checkpoint)} - bad
         results[Blob.State.QUARANTINED] += len(known)
         bad |= known
         for word in ("verified", "quarantined", "unreadable", "waiting"):
@@ -69,7 +69,7 @@ class Command(BaseCommand):
     def _report(self) -> int:
         survey = scrub.last_one()
         late = scrub.late(timezone.now())
-        quarantined = by_hand.quarantined()
+        quarantined = command.quarantined()
         self.stdout.write(f"quarantined {quarantined.count()}")
         self.stdout.write(f"behind schedule {late.count()}")
         bad = {described(blob) for blob in (quarantined | late).distinct()}

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from weights import progress, verification
+from weights.integrity import progress_bars, verification
+from weights.integrity.verification import Standing
 from weights.management import named
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
-from weights.verification import Standing
 
 
 class Command(BaseCommand):
@@ -30,8 +30,8 @@ class Command(BaseCommand):
 
     def _wait(self, revisions: list[Revision]) -> Standing:
         try:
-            return progress.wait_for_checks(revisions)
-        except progress.NoWorker as error:
+            return progress_bars.wait_for_checks(revisions)
+        except progress_bars.NoWorker as error:
             raise CommandError(
                 f"{error}; the check is asked for and will be done once a worker runs"
             ) from error

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from weights import progress
 from weights.errors import WeightsError
+from weights.integrity import progress_bars
 from weights.manifests import proving
 from weights.storage import blob_storage, store_at
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         try:
             store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
-            with progress.bar_once_begun(proving.bytes_to_read(sample), "Reading") as advance:
+            with progress_bars.bar_once_begun(proving.bytes_to_read(sample), "Reading") as advance:
                 proof = proving.prove(store, sample=sample, progress=advance)
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error

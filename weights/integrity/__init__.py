@@ -1,0 +1,1 @@
+"""Integrity: verification, scrub, quarantine and suspended blobs."""

@@ -1,0 +1,7 @@
+"""The records of integrity."""
+
+from weights.integrity.models.hash_progress import HashProgress
+from weights.integrity.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
+from weights.integrity.models.verification_run import VerificationRun
+
+__all__ = ["HashProgress", "ScrubTurn", "StoreFinding", "StoreSurvey", "VerificationRun"]

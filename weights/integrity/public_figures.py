@@ -1,0 +1,120 @@
+"""What everybody may know of how the stored bytes are looked after; small numbers need no hiding.
+
+Only bytes of checkpoints that all may know of are counted, so that no number tells of a
+private one.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Min, Q, Sum
+from django.db.models.functions import TruncMonth
+from django.utils import timezone
+
+from weights.catalogue.models import Checkpoint
+from weights.integrity.models import StoreFinding, VerificationRun
+from weights.integrity.scrub.survey import last_good
+from weights.models import Recall
+from weights.publishing.models import File
+from weights.storage.models import Blob, BlobQuerySet
+
+Result = VerificationRun.Result
+State = Blob.State
+
+#: table -> its columns, in order.
+TABLES: dict[str, tuple[str, ...]] = {
+    "integrity": (
+        *("blobs", "bytes", "verified", "being_checked", "quarantined", "missing"),
+        *("scrub_days", "last_read_at", "oldest_read_at", "never_read", "bytes_read"),
+        *("store_looked_over_at", "recalls_open", "recalls_repaired"),
+    ),
+    "checks": (
+        *("month", "checks", "bytes_read"),
+        *("verified", "mismatch", "missing", "unreadable"),
+    ),
+}
+#: Months of checks that are told.
+MONTHS = 13
+
+
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """Each table as a list of rows: seven queries."""
+    return {"integrity": [_integrity()], "checks": _checks()}
+
+
+def public_blobs() -> BlobQuerySet:
+    """Those of a revision that everybody may see, of a checkpoint that everybody may know of."""
+    known = Checkpoint.objects.visible_to(None).published()
+    files = File.objects.filter(revision__checkpoint__in=known, revision__visible_at__isnull=False)
+    return Blob.objects.filter(pk__in=files.values("blob"))
+
+
+def _integrity() -> dict[str, Any]:
+    period = timezone.now() - timedelta(days=settings.SCRUB_DAYS)
+    runs = _runs().filter(finished_at__gte=period)
+    survey = last_good()
+    recalls = Recall.objects.visible_to(None).distinct().values_list("state", flat=True)
+    states = list(recalls)
+    return {
+        **_blobs(),
+        "missing": _missing(),
+        "scrub_days": settings.SCRUB_DAYS,
+        "bytes_read": runs.aggregate(read=Sum("bytes_read"))["read"] or 0,
+        "store_looked_over_at": survey.finished_at if survey else None,
+        "recalls_open": states.count(Recall.State.OPEN),
+        "recalls_repaired": states.count(Recall.State.REPAIRED),
+    }
+
+
+def _blobs() -> dict[str, Any]:
+    """Where the blobs stand, and when the last one and the oldest one were read whole."""
+    verified = Q(state=State.VERIFIED)
+    found = public_blobs().aggregate(
+        blobs=Count("pk"),
+        bytes=Sum("size"),
+        verified=Count("pk", filter=verified & Q(check_due_at=None)),
+        quarantined=Count("pk", filter=Q(state=State.QUARANTINED)),
+        oldest_read_at=Min("last_verified_at", filter=verified),
+        never_read=Count("pk", filter=verified & Q(last_verified_at=None)),
+    )
+    found["bytes"] = found["bytes"] or 0
+    found["being_checked"] = found["blobs"] - found["verified"] - found["quarantined"]
+    last = _runs().filter(result=Result.VERIFIED).order_by("-finished_at").first()
+    return {**found, "last_read_at": last.finished_at if last else None}
+
+
+def _missing() -> int:
+    keys = StoreFinding.objects.filter(kind=StoreFinding.Kind.MISSING)
+    names = [key.rpartition("/")[2] for key in keys.values_list("key", flat=True)]
+    return public_blobs().filter(sha256__in=names).count()
+
+
+def _runs() -> "Any":
+    return VerificationRun.objects.filter(blob__in=public_blobs())
+
+
+def _checks() -> list[dict[str, Any]]:
+    """Checks that came to a result, by month, the newest first."""
+    results = (Result.VERIFIED, Result.MISMATCH, Result.MISSING, Result.UNREADABLE)
+    rows = (
+        _runs()
+        .filter(result__in=results, finished_at__isnull=False)
+        .annotate(of=TruncMonth("finished_at"))
+        .values("of")
+        .annotate(
+            checks=Count("pk"),
+            read=Sum("bytes_read"),
+            **{str(result): Count("pk", filter=Q(result=result)) for result in results},
+        )
+        .order_by("-of")[:MONTHS]
+    )
+    return [
+        {
+            "month": f"{row['of']:%Y-%m}",
+            "checks": row["checks"],
+            "bytes_read": row["read"],
+            **{str(result): row[str(result)] for result in results},
+        }
+        for row in rows
+    ]

@@ -1,0 +1,63 @@
+"""A worker's turn: look over the store when that is due, then read for a while."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from django.utils import timezone
+
+from accounts.background.periodic import run_steps
+from weights.integrity.scrub import survey, turns
+from weights.integrity.scrub.reading import due, is_unreadable, read, seems_lost
+
+#: Seconds of one turn; then the thread is free for other work until the clock's next stroke.
+TURN = 50.0
+
+
+def work(worker: str = "") -> int:
+    """Take a turn, if one is free; the number of blobs read.
+
+    A store that gives no answer ends the turn: nothing is concluded, and the next one tries.
+    """
+    with turns.taken(1) as turn:
+        if turn is None:
+            return 0
+        steps: dict[str, Callable[[], int | None]] = {
+            "survey": _survey,
+            "reading": partial(_read, turn, worker),
+        }
+        return run_steps("scrub", steps).get("reading", 0)
+
+
+def _survey() -> None:
+    if survey.is_due(timezone.now()):
+        survey.survey()
+
+
+def _in_trouble() -> bool:
+    """Whether the store may be another one: then nothing of it is read, lest all be quarantined."""
+    last = survey.last_one()
+    return last is not None and bool(last.trouble)
+
+
+def _read(turn: turns.Turn, worker: str) -> int:
+    if _in_trouble():
+        return 0
+    end = time.monotonic() + TURN
+    count = 0
+    while time.monotonic() < end and not turn.lost:
+        blob = due(timezone.now()).first()
+        if blob is None:
+            break
+        if not read(blob, turn.passed, worker):
+            continue
+        count += 1
+        if is_unreadable(blob) or (seems_lost(blob) and _store_is_lost()):
+            break
+    return count
+
+
+def _store_is_lost() -> bool:
+    """One blob is missing: see at once whether most are."""
+    survey.survey()
+    return _in_trouble()

@@ -1,0 +1,79 @@
+"""A revision becomes visible once all of its blobs are verified, and all of its names passed."""
+
+from django.db import models, transaction
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.audit.models import AuditEvent
+from accounts.background.periodic import each
+from accounts.background.queueing import queue_after_commit
+from weights import recalls
+from weights.catalogue import contents
+from weights.catalogue.models import Checkpoint
+from weights.integrity.verification import inspecting
+from weights.integrity.verification.outcomes import fail
+from weights.publishing import refs
+from weights.publishing.models import Revision
+from weights.storage.models import Blob
+
+
+def settle_each(revisions: "models.QuerySet[Revision]") -> None:
+    """Settle these revisions; one that cannot be settled is shown on the health page."""
+    each("revisions settled", revisions, settle)
+
+
+def settle(revision: Revision) -> bool:
+    """Make a revision visible if all its files passed; whether it is visible now.
+
+    One with a file that is refused fails. Names that nobody has looked at are sent to be.
+    """
+    if revision.state == Revision.State.VISIBLE:
+        return True
+    if revision.files.exclude(blob__state=Blob.State.VERIFIED).exists():
+        return False
+    obstacle = inspecting.obstacle(revision)
+    if obstacle is not None:
+        _stop(revision, obstacle)
+        return False
+    contents.note(revision)
+    return _show(revision)
+
+
+@transaction.atomic
+def _stop(revision: Revision, obstacle: inspecting.Obstacle) -> None:
+    if obstacle.reason:
+        fail(revision, obstacle.reason)
+        revision.refresh_from_db(fields=["state", "state_reason"])
+        return
+    unseen = Blob.objects.filter(pk__in=obstacle.unseen, inspect_due_at=None)
+    unseen.update(inspect_due_at=timezone.now())
+
+
+@transaction.atomic
+def _show(revision: Revision) -> bool:
+    checkpoint = Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)
+    if not _are_still_good(revision):
+        return False
+    now = timezone.now()
+    waiting = Revision.objects.awaiting_verification().filter(pk=revision.pk)
+    if waiting.update(state=Revision.State.VISIBLE, state_reason="", visible_at=now):
+        refs.point(revision, branch=revision.branch, tag=revision.tag)
+        Checkpoint.objects.filter(pk=checkpoint.pk).update(
+            published_at=Coalesce("published_at", now), updated_at=now
+        )
+        details = {"checkpoint": checkpoint.repo_id, "sha": revision.sha}
+        AuditEvent.record("revision.visible", target=revision, details=details)
+        recalls.replaced_by(revision)
+        queue_after_commit("weights.sign_manifest", revision.pk)
+    revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])
+    return revision.state == Revision.State.VISIBLE
+
+
+def _are_still_good(revision: Revision) -> bool:
+    """Whether its blobs are verified as this transaction ends, too: none changes before that.
+
+    One may have been held, doubted or refused since they were asked.
+    """
+    used = revision.files.order_by().values("blob")
+    blobs = Blob.objects.select_for_update().filter(pk__in=used).order_by("pk")
+    return all(state == Blob.State.VERIFIED for state in blobs.values_list("state", flat=True))
