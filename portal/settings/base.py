@@ -249,7 +249,7 @@ SCRUB_DAYS = env.whole("SCRUB_DAYS", 30, at_least=1, at_most=365)
 SCRUB_BYTES_PER_SECOND = env.whole("SCRUB_BYTES_PER_SECOND", 50_000_000, at_least=1_000_000)
 SCRUB_AT_ONCE = env.whole("SCRUB_AT_ONCE", 1, at_least=1, at_most=16)
 SURVEY_HOURS = env.whole("SURVEY_HOURS", 1, at_least=1, at_most=24)
-# Names that pickles may import beside the standard ones (weights/inspection/allowed.py).
+# Names that pickles may import beside the standard ones (weights/inspection/formats/allowed.py).
 PICKLE_IMPORTS = env.imports("PICKLE_IMPORTS")
 
 # Signs manifests; empty in processes that are not the signer.

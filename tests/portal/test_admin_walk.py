@@ -32,15 +32,9 @@ from accounts.users.models import User
 from tests import factories
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
-from weights.models import (
-    CheckpointLink,
-    Download,
-    Inspection,
-    InspectionOverride,
-    ManifestKey,
-    Recall,
-)
+from weights.models import CheckpointLink, Download, ManifestKey, Recall
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -1,7 +1,8 @@
 """The staff's doors to what is published, stored, verified and fetched; one file a subject."""
 
-from weights.admin import fetched, inspections, recalls, reports
+from weights.admin import fetched, recalls, reports
 from weights.catalogue import admin
+from weights.inspection import admin as inspections
 from weights.integrity import admin as stored
 from weights.integrity import survey_admin
 

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 from django.db.models import Prefetch, Q
 from ninja import Query, Router
 
-from weights import inspections
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
@@ -13,6 +12,7 @@ from weights.api.finding import checkpoint_known, checkpoint_published, revision
 from weights.api.problems import ROOT
 from weights.catalogue.models import Checkpoint
 from weights.catalogue.models.checkpoint import CheckpointQuerySet
+from weights.inspection import results
 from weights.manifests import signatures
 from weights.publishing.models import Ref, Revision
 
@@ -122,7 +122,7 @@ def file_list(
     checkpoint = checkpoint_published(request.auth, f"{org}/{name}")
     found = revision_named(checkpoint, revision)
     files = list(found.files.select_related("blob")[offset : offset + limit])
-    seen = inspections.of_files(files)
+    seen = results.of_files(files)
     path = f"/checkpoints/{checkpoint.repo_id}/files"
     return schemas.ManifestPage(
         repo=checkpoint.repo_id,

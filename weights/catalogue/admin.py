@@ -17,9 +17,9 @@ from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, own_tiers
 from accounts.tiers import services
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
-from weights import inspections
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.inspection import results
 from weights.integrity.admin_actions import WithdrawForm, act
 from weights.models import ManifestKey, ManifestSignature
 from weights.publishing.models import File, Ref, Revision
@@ -69,7 +69,7 @@ class CheckpointAdmin(SavedByTheirOwner, OfOwnTiers):
 
     @admin.display(description="Formats of what is published")
     def formats(self, checkpoint: Checkpoint) -> str:
-        return inspections.standing(checkpoint).sentence
+        return results.standing(checkpoint).sentence
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -104,7 +104,7 @@ class CheckpointAdmin(SavedByTheirOwner, OfOwnTiers):
         )
         if "tier" in form.changed_data and obj.tier.inspected_only:
             told = f"{obj.tier} takes inspected formats only. Here: "
-            told += inspections.standing(obj).sentence
+            told += results.standing(obj).sentence
             self.message_user(request, told, messages.INFO)
 
 

@@ -13,15 +13,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.web.sanitize import lines
-from weights import gate, inspections
+from weights import gate
 from weights.caller import Caller, session_caller
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
+from weights.inspection import results
+from weights.inspection.models import Inspection
 from weights.integrity import verification
 from weights.manifests import signatures
-from weights.models import Download, Inspection
+from weights.models import Download
 from weights.publishing.models import File, Ref, Revision
 from weights.standing import next_step
 from weights.storage import blob_storage, excerpts
@@ -100,7 +102,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "name": path.rpartition("/")[2],
         "crumbs": _crumbs(checkpoint, written, path),
         "decision": decision,
-        "inspection": inspections.of_files([file]).get(file.pk),
+        "inspection": results.of_files([file]).get(file.pk),
         "check_progress": _progress(file),
         "button": next_step(decision, checkpoint),
         "check": _check(file.sha256, path.rpartition("/")[2]),
@@ -160,7 +162,7 @@ def _counted(name: str) -> str:
 
 
 def _with_inspections(files: list[File]) -> list[tuple[File, Inspection | None]]:
-    found = inspections.of_files(files)
+    found = results.of_files(files)
     return [(file, found.get(file.pk)) for file in files]
 
 

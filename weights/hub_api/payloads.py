@@ -10,7 +10,7 @@ from accounts.users.models import User
 from weights.catalogue.search import Found
 from weights.hub_api.listings import Entry, Listing
 from weights.inspection import kinds
-from weights.models import Inspection
+from weights.inspection.models import Inspection
 from weights.publishing.models import Ref, Revision
 
 GATED: dict[AccessMode, str | bool] = {

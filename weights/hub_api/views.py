@@ -23,7 +23,7 @@ from accounts.background.outages import DATABASE_AWAY, in_a_line
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.web.sanitize import storable
-from weights import gate, inspections
+from weights import gate
 from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.catalogue import contents, download_counts
 from weights.catalogue.models import Checkpoint
@@ -35,6 +35,7 @@ from weights.hub_api.addresses import revision_and_path
 from weights.hub_api.authentication import by_token, claim, claim_or_session
 from weights.hub_api.errors import Refused, refusal
 from weights.hub_api.listings import Entry, history, last_changes, listing
+from weights.inspection import results
 from weights.publishing.models import Ref, Revision
 
 PAGE, EXPANDED_PAGE = 1000, 50
@@ -129,7 +130,7 @@ def model_info(
     files = payloads.siblings(listing(found), blobs=is_true(request.GET.get("blobs")))
     told = payloads.model_info(known, files)
     if is_true(request.GET.get("securityStatus")):
-        seen = inspections.of_revision(found)
+        seen = results.of_revision(found)
         told["securityRepoStatus"] = payloads.repository_security(seen, found.file_count)
     wanted = expanded(request)
     return as_json(payloads.only(told, wanted) if wanted else told)
@@ -150,7 +151,7 @@ def tree(
         last = last_changes(found)
         entries = _below(found, folder, recursive=recursive)
         here = entries[start : start + EXPANDED_PAGE]
-        seen = inspections.of_paths(found, [entry.path for entry in here])
+        seen = results.of_paths(found, [entry.path for entry in here])
         return _page(
             request,
             entries,
@@ -195,7 +196,7 @@ def paths_info(
     told = [path for path in asked if path in known]
     if not is_true(request.POST.get("expand")):
         return as_json([payloads.tree_entry(known[path]) for path in told])
-    last, seen = last_changes(found), inspections.of_paths(found, told)
+    last, seen = last_changes(found), results.of_paths(found, told)
     return as_json(
         [payloads.tree_entry(known[path], last.get(path), seen.get(path)) for path in told]
     )

@@ -3,8 +3,8 @@
 from typing import Any
 
 from weights.inspection import kinds
-from weights.inspection.allowed import allowed
-from weights.inspection.source import Blocks, Source
+from weights.inspection.formats.allowed import allowed
+from weights.inspection.formats.source import Blocks, Source
 
 
 def inspect(source: Source, family: str, extra: list[str]) -> dict[str, Any]:

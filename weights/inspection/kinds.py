@@ -9,7 +9,7 @@ understands is kept and said to be not inspected.
 import io
 from dataclasses import replace
 
-from weights.inspection import (
+from weights.inspection.formats import (
     compressed,
     old_pickles,
     pickles,
@@ -18,10 +18,10 @@ from weights.inspection import (
     torch_legacy,
     torch_zip,
 )
-from weights.inspection.allowed import Allowed
-from weights.inspection.findings import Findings
-from weights.inspection.source import Source, Window
-from weights.inspection.verdict import Refused, Verdict
+from weights.inspection.formats.allowed import Allowed
+from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.source import Source, Window
+from weights.inspection.formats.verdict import Refused, Verdict
 
 #: Names that are looked at in the same way: `safetensors`, `pickle`, the suffix of a format that
 #: nothing here can look into, or `other`.

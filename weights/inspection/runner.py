@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weights.inspection import child, safetensors_file
+from weights.inspection import child
+from weights.inspection.formats import safetensors_file
+from weights.inspection.formats.source import Source
+from weights.inspection.formats.verdict import Verdict
 from weights.inspection.kinds import SAFETENSORS, is_parsed
 from weights.inspection.kinds import inspect as inspect_here
-from weights.inspection.source import Source
-from weights.inspection.verdict import Verdict
 
 SECONDS = 60.0
 #: Bytes of one file that a child may ask for, all its questions together.

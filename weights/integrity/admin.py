@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.audit.models import AuditEvent
 from accounts.web.current_user import signed_in
-from weights.admin.inspections import InspectionInline, OfBytesOfOwnTiers
+from weights.inspection.admin import InspectionInline, OfBytesOfOwnTiers
 from weights.integrity import verification
 from weights.integrity.admin_actions import LiftForm, QuarantineForm, act
 from weights.integrity.models import VerificationRun

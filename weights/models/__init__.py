@@ -4,11 +4,11 @@ from weights.catalogue.models.checkpoint import Checkpoint
 from weights.catalogue.models.family import Family
 from weights.catalogue.models.file_facts import FileFacts
 from weights.catalogue.models.known_issue import KnownIssue
+from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models.hash_progress import HashProgress
 from weights.integrity.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.integrity.models.verification_run import VerificationRun
 from weights.models.download import Download
-from weights.models.inspection import Inspection, InspectionOverride
 from weights.models.link import CheckpointLink
 from weights.models.recall import Recall
 from weights.models.report import Report, ReportEntry

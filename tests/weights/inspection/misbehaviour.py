@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from weights.inspection.source import Source
+from weights.inspection.formats.source import Source
 
 _LIBRARY = ctypes.PyDLL(None, use_errno=True)
 #: Found before the bounds are up: Python's own hook would refuse it later.

@@ -6,7 +6,7 @@ import struct
 from collections import Counter, OrderedDict
 from typing import Any
 
-from weights.inspection.torch_legacy import MAGIC
+from weights.inspection.formats.torch_legacy import MAGIC
 
 RUN = b"cos\nsystem\nX\4\0\0\0true\x85R."
 

@@ -5,7 +5,7 @@ import struct
 import tarfile
 
 from tests.weights.inspection import pickle_corpus, zip_corpus
-from weights.inspection.torch_legacy import MAGIC
+from weights.inspection.formats.torch_legacy import MAGIC
 
 _MEMBERS = ("storages", "tensors", "pickle")
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.weights.inspection import pickle_corpus, tar_corpus
 from weights.inspection import kinds
-from weights.inspection.allowed import allowed
-from weights.inspection.source import BytesSource
-from weights.inspection.verdict import Verdict
+from weights.inspection.formats.allowed import allowed
+from weights.inspection.formats.source import BytesSource
+from weights.inspection.formats.verdict import Verdict
 
 pytestmark = pytest.mark.one_database
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
 from weights.inspection import kinds
-from weights.inspection.allowed import allowed
-from weights.inspection.source import BytesSource
-from weights.inspection.verdict import Verdict
+from weights.inspection.formats.allowed import allowed
+from weights.inspection.formats.source import BytesSource
+from weights.inspection.formats.verdict import Verdict
 from weights.publishing.synthetic.metaseq import _write_shard
 from weights.publishing.synthetic.safetensors_file import write_safetensors
 from weights.publishing.synthetic.values import Tensor, Values

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.weights.inspection import old_pickle_corpus
-from weights.inspection import kinds, old_pickles
-from weights.inspection.allowed import allowed
-from weights.inspection.source import BytesSource, Source
+from weights.inspection import kinds
+from weights.inspection.formats import old_pickles
+from weights.inspection.formats.allowed import allowed
+from weights.inspection.formats.source import BytesSource, Source
 
 pytestmark = pytest.mark.one_database
 

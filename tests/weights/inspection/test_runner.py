@@ -9,8 +9,8 @@ import pytest
 from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
 from weights.errors import StorageUnavailable
 from weights.inspection import runner
+from weights.inspection.formats.source import BytesSource
 from weights.inspection.runner import Broken, Job
-from weights.inspection.source import BytesSource
 
 pytestmark = pytest.mark.one_database
 

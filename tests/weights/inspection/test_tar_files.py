@@ -8,9 +8,10 @@ import zipfile
 import pytest
 
 from tests.weights.inspection import tar_corpus
-from weights.inspection import kinds, tar_file
-from weights.inspection.allowed import allowed
-from weights.inspection.source import BytesSource
+from weights.inspection import kinds
+from weights.inspection.formats import tar_file
+from weights.inspection.formats.allowed import allowed
+from weights.inspection.formats.source import BytesSource
 
 pytestmark = pytest.mark.one_database
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.weights.inspection import pickle_corpus
-from weights.inspection import pickles
+from weights.inspection.formats import pickles
 
 
 @dataclass

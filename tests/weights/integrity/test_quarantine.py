@@ -19,9 +19,10 @@ from tests import factories
 from weights import signing
 from weights.catalogue import contents
 from weights.errors import PublishRefused
+from weights.inspection.models import Inspection
 from weights.integrity import quarantine, verification
 from weights.integrity.verification.outcomes import REREADS
-from weights.models import Inspection, Recall
+from weights.models import Recall
 from weights.publishing import intake
 from weights.publishing.models import File, Revision
 from weights.storage import blob_storage

@@ -10,7 +10,8 @@ from pydantic import Field
 from weights.api.schemas.common import address
 from weights.api.schemas.terms import LicenceTold, TierTold, UseTermTold
 from weights.catalogue.models import Checkpoint, KnownIssue
-from weights.models import Inspection, ManifestKey
+from weights.inspection.models import Inspection
+from weights.models import ManifestKey
 from weights.publishing.models import File, Revision
 
 

@@ -15,10 +15,9 @@ from django.utils import timezone
 from accounts.web.sanitize import one_line
 from weights.errors import StorageUnavailable
 from weights.inspection import kinds, runner
-from weights.inspection.verdict import VERSION, Verdict
+from weights.inspection.formats.verdict import VERSION, Verdict
+from weights.inspection.models import REASON_MOST, Inspection
 from weights.integrity.verification.leases import Lease
-from weights.models import Inspection
-from weights.models.inspection import REASON_MOST
 from weights.publishing.models import File, Revision
 from weights.storage import BlobStorage
 from weights.storage.models import Blob

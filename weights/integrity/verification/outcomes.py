@@ -9,13 +9,13 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from weights import recalls
+from weights.inspection.models import Inspection
 from weights.integrity.models import HashProgress, VerificationRun
 from weights.integrity.verification import inspecting
 from weights.integrity.verification.hashing import SAVED_EACH
 from weights.integrity.verification.inspecting import Look
 from weights.integrity.verification.leases import Lease
 from weights.integrity.verification.reading import Finding
-from weights.models import Inspection
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 from accounts.background.periodic import ready
 from accounts.background.queueing import queue_now
 from weights.catalogue.models import Checkpoint
-from weights.inspection.verdict import VERSION
+from weights.inspection.formats.verdict import VERSION
+from weights.inspection.models import Inspection
 from weights.integrity.models import HashProgress
 from weights.integrity.verification.inspecting import allowed_mark, not_looked_at, unseen_of
 from weights.integrity.verification.publication import settle_each
-from weights.models import Inspection
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 

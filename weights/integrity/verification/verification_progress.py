@@ -7,9 +7,9 @@ from django.db import models
 
 from weights.catalogue.models import Checkpoint
 from weights.inspection.kinds import family
+from weights.inspection.models import Inspection
 from weights.integrity.models import VerificationRun
 from weights.integrity.verification.outcomes import TRIES
-from weights.models import Inspection
 from weights.publishing.models import File, Revision
 from weights.storage.models import UNVERIFIED, Blob
 

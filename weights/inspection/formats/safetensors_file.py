@@ -7,9 +7,9 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from weights.inspection.findings import Findings
-from weights.inspection.source import Source, exactly
-from weights.inspection.verdict import Refused, Verdict
+from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.source import Source, exactly
+from weights.inspection.formats.verdict import Refused, Verdict
 
 KIND = "safetensors"
 #: Bytes of a header at most.

@@ -10,11 +10,11 @@ from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.roles.tier_scoped_admin import own_tiers
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
-from weights import overrides
 from weights.catalogue.models import Checkpoint
+from weights.inspection import overrides
+from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import reasons
 from weights.integrity.admin_actions import ByHand, act, why
-from weights.models import Inspection, InspectionOverride
 from weights.storage.models import Blob
 
 

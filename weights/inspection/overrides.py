@@ -12,8 +12,8 @@ from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.users.models import User
+from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import quarantine, reasons
-from weights.models import Inspection, InspectionOverride
 from weights.storage.models import Blob
 
 

@@ -4,7 +4,7 @@ import io
 from functools import lru_cache
 from typing import Protocol
 
-from weights.inspection.verdict import Refused
+from weights.inspection.formats.verdict import Refused
 
 
 class Source(Protocol):

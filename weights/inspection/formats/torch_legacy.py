@@ -6,11 +6,11 @@ a file can be is "not inspected".
 
 import io
 
-from weights.inspection import pickles
-from weights.inspection.findings import Findings
-from weights.inspection.pickles import Walk
-from weights.inspection.source import Source, Window
-from weights.inspection.verdict import Verdict
+from weights.inspection.formats import pickles
+from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.pickles import Walk
+from weights.inspection.formats.source import Source, Window
+from weights.inspection.formats.verdict import Verdict
 
 KIND = "PyTorch, older than zip"
 MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")

@@ -4,8 +4,8 @@ Who is asked to let a refused file pass has to see all that it imports, so a nam
 allowed ends nothing: reading goes on, and the file is refused once all is known.
 """
 
-from weights.inspection.allowed import Allowed
-from weights.inspection.verdict import Refused
+from weights.inspection.formats.allowed import Allowed
+from weights.inspection.formats.verdict import Refused
 
 #: Imports that are kept, and characters of each. What has more of them was not seen whole.
 IMPORTS_MOST, NAME_MOST = 500, 200

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from weights.inspection import pickles
-from weights.inspection.findings import Findings
-from weights.inspection.source import Source, exactly
-from weights.inspection.verdict import Refused, Verdict
+from weights.inspection.formats import pickles
+from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.source import Source, exactly
+from weights.inspection.formats.verdict import Refused, Verdict
 
 KIND = "PyTorch zip"
 _DIRECTORY_MOST = 16 * 1024 * 1024

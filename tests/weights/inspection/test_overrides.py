@@ -12,9 +12,9 @@ from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
 from tests.weights.inspection import pickle_corpus
-from weights import overrides
+from weights.inspection import overrides
+from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import verification
-from weights.models import Inspection, InspectionOverride
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.storage.models import Blob

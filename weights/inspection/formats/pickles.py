@@ -8,8 +8,8 @@ import pickletools
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
-from weights.inspection.findings import Findings
-from weights.inspection.verdict import Refused
+from weights.inspection.formats.findings import Findings
+from weights.inspection.formats.verdict import Refused
 
 #: Bytes of one pickle at most.
 MOST = 64 * 1024 * 1024

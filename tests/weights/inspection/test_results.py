@@ -17,14 +17,15 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
-from weights import inspections, tasks
+from weights import tasks
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable
-from weights.inspection import allowed, kinds, runner, verdict
+from weights.inspection import kinds, results, runner
+from weights.inspection.formats import allowed, verdict
+from weights.inspection.models import Inspection
 from weights.integrity import verification
 from weights.integrity.verification import inspecting, queueing
-from weights.models import Inspection
 from weights.publishing import intake
 from weights.publishing.models import File, Revision
 from weights.storage.files import FileStorage
@@ -344,7 +345,7 @@ def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at
     assert set(sent) == {blob_of(revision, path).pk for path in waiting}
     work()
     assert due() == set()
-    assert inspections.standing(checkpoint) == inspections.Standing(0, 3, 0, 0)
+    assert results.standing(checkpoint) == results.Standing(0, 3, 0, 0)
 
 
 def test_a_tier_that_becomes_strict_has_its_files_looked_at_by_the_clock(

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from weights.inspection.source import Source
-from weights.inspection.verdict import Refused
+from weights.inspection.formats.source import Source
+from weights.inspection.formats.verdict import Refused
 
 #: Instructions followed, and bytes read for that, at most. What is no pickle ends far sooner.
 STEPS_MOST = 1 << 20

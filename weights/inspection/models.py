@@ -58,7 +58,7 @@ class Inspection(models.Model):
         default=False,
         help_text="Whether all that a loader runs was read: `imports` are all there are",
     )
-    #: The rules it was made by: `weights.inspection.verdict.VERSION`, and which further imports
+    #: The rules it was made by: `weights.inspection.formats.verdict.VERSION`, and which further imports
     #: were allowed (a short hash; empty for none).
     version = models.PositiveIntegerField()
     allowed = models.CharField(max_length=16, blank=True)

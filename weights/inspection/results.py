@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from weights.catalogue.models import Checkpoint
 from weights.inspection import kinds
+from weights.inspection.models import Inspection
 from weights.integrity.verification.inspecting import not_looked_at
-from weights.models import Inspection
 from weights.publishing.models import File, Revision
 
 

@@ -1,0 +1,1 @@
+"""File formats, each read without loading it: plain Python, no records."""
