@@ -54,7 +54,7 @@ def sign_and_check(source: Path, folder: Path) -> None:
 
     from weights.catalogue import opt_family
     from weights.manifests import signatures
-    from weights.models import ManifestKey, ManifestSignature, PublishedManifest
+    from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
     from weights.publishing.intake import publish
     from weights.publishing.models import Revision
 

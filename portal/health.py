@@ -29,7 +29,8 @@ from portal.checks import NOT_VERSIONED
 from weights.errors import StorageUnavailable
 from weights.integrity import scrub
 from weights.integrity.scrub import command
-from weights.models import CheckpointLink, ManifestSignature, Recall
+from weights.manifests.models import ManifestSignature
+from weights.models import CheckpointLink, Recall
 from weights.publishing.models import Revision
 from weights.storage import blob_storage
 from weights.storage.models import UNVERIFIED, Blob

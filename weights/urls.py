@@ -4,7 +4,9 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from weights.catalogue import checkpoint_views, file_views, views
-from weights.views import access, export, keys, manifests, recalls, reports
+from weights.manifests import key_views
+from weights.manifests import views as manifests
+from weights.views import access, export, recalls, reports
 
 
 class RevisionId(StringConverter):
@@ -29,8 +31,8 @@ urlpatterns = [
     path("recalls/", recalls.recall_list, name="recall-list"),
     path("recalls/feed.atom", recalls.recall_feed, name="recall-feed"),
     path("recalls/<uuid:public_id>/", recalls.recall_detail, name="recall-detail"),
-    path("keys/", keys.key_list, name="key-list"),
-    path("keys/<slug:key_id>.pem", keys.key_file, name="key-file"),
+    path("keys/", key_views.key_list, name="key-list"),
+    path("keys/<slug:key_id>.pem", key_views.key_file, name="key-file"),
     path(f"{_REVISION}.json", manifests.manifest, name="manifest"),
     path(f"{_REVISION}.sig", manifests.signature, name="manifest-signature"),
     path(f"{_REVISION}/SHA256SUMS", manifests.sums, name="manifest-sums"),

@@ -10,8 +10,8 @@ from portal.backup import layout
 from portal.backup.bars import Bar
 from portal.backup.layout import BlobLine, Statement
 from portal.errors import BackupError
-from weights.manifests import proving
-from weights.manifests.proving import Proof
+from weights.manifests import checking
+from weights.manifests.checking import Proof
 from weights.storage import BlobStorage, blob_storage, migration, store_at
 from weights.storage.hashing import holds
 from weights.storage.migration import Wanted
@@ -107,8 +107,8 @@ def prove(
     store: BlobStorage, say: Callable[[str], None], bar: Bar, *, sample: int | None = None
 ) -> Proof:
     """Hold every manifest against the bytes of a store, and tell what was found."""
-    with bar(proving.bytes_to_read(sample), "Reading") as advance:
-        proof = proving.prove(store, sample=sample, progress=advance)
+    with bar(checking.bytes_to_read(sample), "Reading") as advance:
+        proof = checking.prove(store, sample=sample, progress=advance)
     for line in [*proof.lines(), *(f"  {fault}" for fault in proof.faults)]:
         say(line)
     return proof

@@ -19,7 +19,7 @@ from portal.backup.layout import BlobLine, Dump
 from portal.backup.mark import Mark
 from portal.children import tie_to_parent
 from portal.errors import BackupError
-from weights.manifests import proving
+from weights.manifests import checking
 
 #: A parameter of libpq -> the variable by which its programs take it; arguments would be seen
 #: by everybody who lists processes.
@@ -63,7 +63,7 @@ def dump(folder: Path) -> Dump:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
         (snapshot,) = cursor.fetchone()
-        wanted = proving.to_prove().values_list("sha256", "size")
+        wanted = checking.to_prove().values_list("sha256", "size")
         blobs = [BlobLine(*row) for row in wanted]
         flags = (
             "--format=custom",

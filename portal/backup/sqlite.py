@@ -13,7 +13,7 @@ from portal.backup import layout, mark
 from portal.backup.layout import BlobLine, Dump
 from portal.backup.mark import Mark
 from portal.errors import BackupError
-from weights.manifests import proving
+from weights.manifests import checking
 
 
 def dump(folder: Path) -> Dump:
@@ -36,7 +36,7 @@ def dump(folder: Path) -> Dump:
 
 def _blobs(copy: sqlite3.Connection) -> list[BlobLine]:
     """Asked of the copy, so that list and database are of one moment."""
-    wanted = proving.to_prove().values_list("sha256", "size")
+    wanted = checking.to_prove().values_list("sha256", "size")
     sql, values = wanted.query.sql_with_params()
     rows = copy.execute(sql.replace("%s", "?"), values)
     return [BlobLine(*row) for row in rows]

@@ -52,7 +52,8 @@ def _left() -> dict[str, int]:
     from accounts.audit.models import SealBatch
     from accounts.grants.models import Grant
     from accounts.mail.models import OutgoingMail
-    from weights.models import CheckpointLink, ManifestSignature, Recall
+    from weights.manifests.models import ManifestSignature
+    from weights.models import CheckpointLink, Recall
     from weights.publishing.models import Revision
     from weights.storage.models import Blob
 

@@ -17,7 +17,7 @@ from accounts.users.models import User
 from tests import factories, services
 from tests.live import Portal
 from weights.delivery import links
-from weights.models import ManifestKey, ManifestSignature
+from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing import synthetic
 
 pytestmark = pytest.mark.one_database

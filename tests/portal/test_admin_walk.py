@@ -34,7 +34,8 @@ from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
-from weights.models import CheckpointLink, Download, ManifestKey, Recall
+from weights.manifests.models import ManifestKey
+from weights.models import CheckpointLink, Download, Recall
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -21,7 +21,7 @@ from portal.errors import BackupError
 from tests import factories, live, s3, services, trail
 from tests.accounts.audit.merkle_log import rows
 from tests.services import wait_until
-from weights.models import PublishedManifest
+from weights.manifests.models import PublishedManifest
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 

@@ -30,7 +30,7 @@ from tests.accounts.audit.merkle_log import rows
 from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
 from weights.catalogue import opt_family
 from weights.integrity import progress_bars, scrub
-from weights.manifests import proving
+from weights.manifests import checking
 from weights.publishing.models import Revision
 from weights.storage import blob_storage, migration, store_at
 from weights.storage.models import Blob
@@ -112,7 +112,7 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     token = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
     client.force_login(applicant)
     before = body(Client().get(WEIGHTS, headers=token))
-    bytes_back.take_marks(proving.prove(blob_storage()), blob_storage())
+    bytes_back.take_marks(checking.prove(blob_storage()), blob_storage())
     backup = taken(manage, folder)
     lose(store)
 
@@ -214,7 +214,7 @@ def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
     bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
     assert bytes_back.copy(source, print, progress_bars.bar_once_begun) == []
     bytes_back.forget_marks()
-    bytes_back.take_marks(proving.prove(target), target)
+    bytes_back.take_marks(checking.prove(target), target)
     for blob in Blob.objects.all():
         assert len(blob.version_of(target.address)) > 1
         stored = target.look(blob.sha256)

@@ -6,7 +6,7 @@ from ninja import Router
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import OptionalToken
-from weights.models import ManifestKey
+from weights.manifests.models import ManifestKey
 
 router = Router(tags=["Keys"], auth=OptionalToken())
 

@@ -21,7 +21,7 @@ from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
 from weights.inspection import results
 from weights.integrity.admin_actions import WithdrawForm, act
-from weights.models import ManifestKey, ManifestSignature
+from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing.models import File, Ref, Revision
 
 

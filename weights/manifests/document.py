@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
-from weights.models import PublishedManifest
+from weights.manifests.models import PublishedManifest
 from weights.publishing.models import Revision
 
 FORMAT = "weighbridge-manifest/1"

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from weights.errors import KeyRefused
 from weights.manifests import openssf
-from weights.models import ManifestKey
+from weights.manifests.models import ManifestKey
 
 ID_LENGTH = 16
 REASON_LENGTH = 500

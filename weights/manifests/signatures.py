@@ -16,9 +16,9 @@ from accounts.web.sanitize import is_storable
 from weights.catalogue.models import Checkpoint
 from weights.errors import WeightsError
 from weights.manifests import keys, listing, openssf
-from weights.manifests.beside import names_beside
 from weights.manifests.document import document_of, files_of
-from weights.models import ManifestKey, ManifestSignature, PublishedManifest
+from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
+from weights.manifests.portal_files import names_beside
 from weights.publishing.models import Revision
 
 log = logging.getLogger(__name__)

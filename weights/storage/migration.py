@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.db import models
 
 from weights.errors import BlobMissing, BlobTooLarge, SourceUnusable
-from weights.manifests.proving import described, to_prove
+from weights.manifests.checking import described, to_prove
 from weights.storage import BlobStorage
 from weights.storage.hashing import BUFFER, holds
 from weights.storage.models import Blob

@@ -12,7 +12,7 @@ from portal.backup import taking
 from portal.errors import BackupError
 from weights.errors import WeightsError
 from weights.integrity import progress_bars
-from weights.manifests import proving
+from weights.manifests import checking
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         wish = taking.Wish(options["blobs"], options["no_blobs"], options["no_keys"])
-        total = 0 if wish.without_blobs else proving.bytes_to_read(None)
+        total = 0 if wish.without_blobs else checking.bytes_to_read(None)
         try:
             with progress_bars.bar_once_begun(total, "Copying") as advance:
                 taken = taking.take(options["folder"], timezone.now(), wish, advance)

@@ -19,7 +19,7 @@ from accounts.tiers.models import Tier
 from tests import factories, hurry
 from weights.errors import WeightsError
 from weights.manifests import listing, signatures
-from weights.models import ManifestKey, ManifestSignature, PublishedManifest
+from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
 from weights.publishing.models import Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]

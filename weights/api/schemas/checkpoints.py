@@ -11,7 +11,7 @@ from weights.api.schemas.common import address
 from weights.api.schemas.terms import LicenceTold, TierTold, UseTermTold
 from weights.catalogue.models import Checkpoint, KnownIssue
 from weights.inspection.models import Inspection
-from weights.models import ManifestKey
+from weights.manifests.models import ManifestKey
 from weights.publishing.models import File, Revision
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from accounts.web import sanitize
 from weights.manifests import signatures
-from weights.manifests.beside import name_beside
+from weights.manifests.portal_files import name_beside
 from weights.models import CheckpointLink
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob

@@ -14,7 +14,7 @@ from weights.integrity import progress_bars, scrub
 from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.integrity.scrub import command
 from weights.management import named
-from weights.manifests.proving import described
+from weights.manifests.checking import described
 from weights.storage.models import Blob
 
 

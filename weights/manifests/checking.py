@@ -17,7 +17,7 @@ from django.db import models
 from weights.errors import BlobMissing
 from weights.manifests import listing
 from weights.manifests.document import files_of
-from weights.models import PublishedManifest
+from weights.manifests.models import PublishedManifest
 from weights.publishing.models import File, Revision
 from weights.storage import BlobStorage
 from weights.storage.hashing import sha256_of

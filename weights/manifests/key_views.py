@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.audit.merkle_log import keys as audit_keys
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
-from weights.models import ManifestKey, ManifestSignature
+from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing.models import Revision
 
 _GONE = (

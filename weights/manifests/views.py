@@ -12,7 +12,7 @@ from weights.delivery import serving
 from weights.hub_api.authentication import claim_or_session
 from weights.manifests import signatures
 from weights.manifests.document import document_of, sums_of
-from weights.models import ManifestSignature
+from weights.manifests.models import ManifestSignature
 from weights.publishing.models import Revision
 
 #: Of what never changes, and of a signature, which a newer key may take the place of.
