@@ -30,8 +30,9 @@ from weights.errors import StorageUnavailable
 from weights.integrity import scrub
 from weights.integrity.scrub import command
 from weights.manifests.models import ManifestSignature
-from weights.models import CheckpointLink, Recall
+from weights.models import CheckpointLink
 from weights.publishing.models import Revision
+from weights.recalls.models import Recall
 from weights.storage import blob_storage
 from weights.storage.models import UNVERIFIED, Blob
 

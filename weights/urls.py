@@ -6,7 +6,8 @@ from django.urls.converters import StringConverter
 from weights.catalogue import checkpoint_views, file_views, views
 from weights.manifests import key_views
 from weights.manifests import views as manifests
-from weights.views import access, export, recalls, reports
+from weights.recalls import views as recalls
+from weights.views import access, export, reports
 
 
 class RevisionId(StringConverter):

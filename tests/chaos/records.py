@@ -53,8 +53,9 @@ def _left() -> dict[str, int]:
     from accounts.grants.models import Grant
     from accounts.mail.models import OutgoingMail
     from weights.manifests.models import ManifestSignature
-    from weights.models import CheckpointLink, Recall
+    from weights.models import CheckpointLink
     from weights.publishing.models import Revision
+    from weights.recalls.models import Recall
     from weights.storage.models import Blob
 
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)

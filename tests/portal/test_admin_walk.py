@@ -35,7 +35,8 @@ from weights.catalogue.models import Checkpoint, Family
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.manifests.models import ManifestKey
-from weights.models import CheckpointLink, Download, Recall
+from weights.models import CheckpointLink, Download
+from weights.recalls.models import Recall
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

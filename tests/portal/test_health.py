@@ -27,7 +27,7 @@ from portal.child_troubles import Notes, Trouble
 from tests import factories
 from tests.accounts.audit.merkle_log import keys
 from weights.integrity.models import StoreSurvey
-from weights.models import Recall
+from weights.recalls.models import Recall
 from weights.storage.models import Blob
 from weights.tasks import sweep as weights_sweep
 from weights.tasks import take_scrub_turn, tidy

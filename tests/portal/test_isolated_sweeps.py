@@ -30,9 +30,10 @@ from weights.catalogue import contents, front_matter
 from weights.catalogue.models import FileFacts
 from weights.integrity.verification import inspecting
 from weights.integrity.verification.outcomes import TRIES
-from weights.models import Download, Recall
+from weights.models import Download
 from weights.publishing import intake
 from weights.publishing.models import Revision
+from weights.recalls.models import Recall
 from weights.storage.models import Blob
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
-from weights.models import Download, Recall
+from weights.models import Download
 from weights.publishing.models import File, Ref, Revision
+from weights.recalls.models import Recall
 
 _FETCHED = (Download.Outcome.SERVED, Download.Outcome.REDIRECTED)
 

@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.models import Recall
 from weights.publishing.models import File
 from weights.recalls.affected import Place, now_at
+from weights.recalls.models import Recall
 
 #: Places told of one recall; small files such as an empty one stand in very many.
 PLACES = 50

@@ -5,8 +5,8 @@ from typing import Any
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.users.models import User
-from weights.models import Recall
 from weights.publishing.models import Revision
+from weights.recalls.models import Recall
 from weights.storage.models import Blob
 
 TASK = "weights.tell_recall"

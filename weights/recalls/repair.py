@@ -4,9 +4,9 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
-from weights.models import Recall
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls import affected
+from weights.recalls.models import Recall
 from weights.recalls.opening import TASK
 from weights.storage.models import Blob
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts.background.periodic import each, queue_each
 from accounts.mail import outbox
 from accounts.users.models import User
-from weights.models import Recall
 from weights.recalls import affected
+from weights.recalls.models import Recall
 from weights.recalls.opening import TASK
 
 #: People a transaction; each mail is a few kilobytes.

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests import factories
 from weights.integrity import public_figures
 from weights.integrity.models import VerificationRun
-from weights.models import Recall
+from weights.recalls.models import Recall
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]

@@ -22,9 +22,9 @@ from weights.errors import PublishRefused
 from weights.inspection.models import Inspection
 from weights.integrity import quarantine, verification
 from weights.integrity.verification.outcomes import REREADS
-from weights.models import Recall
 from weights.publishing import intake
 from weights.publishing.models import File, Revision
+from weights.recalls.models import Recall
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
 from weights.storage.models import Blob

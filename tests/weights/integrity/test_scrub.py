@@ -20,8 +20,8 @@ from weights.integrity import scrub, verification
 from weights.integrity.models import ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
 from weights.integrity.scrub import command as by_hand
 from weights.integrity.scrub import survey, turns, worker_turn
-from weights.models import Recall
 from weights.publishing import intake
+from weights.recalls.models import Recall
 from weights.storage import blob_storage
 from weights.storage.files import FileStorage
 from weights.storage.models import UNVERIFIED, Blob

@@ -15,8 +15,8 @@ from weights.catalogue.models import FileFacts
 from weights.integrity import suspension, verification
 from weights.integrity.scrub import survey
 from weights.integrity.verification.outcomes import REREADS
-from weights.models import Recall
 from weights.publishing import intake
+from weights.recalls.models import Recall
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 

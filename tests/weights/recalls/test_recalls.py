@@ -25,10 +25,11 @@ from weights import recalls
 from weights.catalogue.models import Checkpoint
 from weights.integrity import quarantine, verification
 from weights.integrity.verification.outcomes import REREADS
-from weights.models import Download, Recall
+from weights.models import Download
 from weights.publishing import intake, withdrawal
 from weights.publishing.models import Revision
 from weights.recalls import telling
+from weights.recalls.models import Recall
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 
