@@ -7,7 +7,8 @@ from weights.catalogue import checkpoint_views, file_views, views
 from weights.manifests import key_views
 from weights.manifests import views as manifests
 from weights.recalls import views as recalls
-from weights.views import access, export, reports
+from weights.reports import views as reports
+from weights.views import access, export
 
 
 class RevisionId(StringConverter):

@@ -74,7 +74,7 @@ SEES: dict[str, set[Role]] = {
     "weights.checkpointlink": {A},
     "weights.download": {A},
 }
-#: Who reads these depends on more than the role: tests/weights/test_reports.py walks them.
+#: Who reads these depends on more than the role: tests/weights/reports/test_reports.py walks them.
 ELSEWHERE = {"weights.report", "weights.knownissue"}
 #: Records that belong to a tier, and whose number answers 404 to roles of another one.
 OF_A_TIER = {

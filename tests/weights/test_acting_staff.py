@@ -18,9 +18,9 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights.models import Report
 from weights.publishing.models import Revision
 from weights.reports import desk
+from weights.reports.models import Report
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

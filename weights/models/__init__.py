@@ -11,9 +11,9 @@ from weights.integrity.models.verification_run import VerificationRun
 from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
 from weights.models.download import Download
 from weights.models.link import CheckpointLink
-from weights.models.report import Report, ReportEntry
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls.models import Recall
+from weights.reports.models import Report, ReportEntry
 from weights.storage.models import Blob, IntakeNote
 
 __all__ = [

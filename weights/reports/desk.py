@@ -8,8 +8,8 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_KEEPERS, Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.models import Report
 from weights.reports.kinds import PUBLISHERS, TRIAGERS
+from weights.reports.models import Report
 
 
 def readable_by(user: User) -> QuerySet[Report]:

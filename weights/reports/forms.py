@@ -11,10 +11,10 @@ from accounts.users.models import User
 from accounts.web.form_fields import TextField
 from accounts.web.sanitize import is_storable
 from weights.catalogue.models import Checkpoint, KnownIssue
-from weights.models import Report
 from weights.publishing.models import File
 from weights.reports.desk import checkpoints_of, suspendable_by, triagers_of
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
+from weights.reports.models import Report
 
 
 class ReportForm(forms.Form):

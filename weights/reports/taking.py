@@ -8,8 +8,8 @@ from django.db import transaction
 from accounts.audit.models import AuditEvent
 from accounts.mail import outbox
 from weights.catalogue.models import Checkpoint
-from weights.models import Report
 from weights.reports.desk import triagers_of
+from weights.reports.models import Report
 
 CONTACT_KEPT = timedelta(days=365)
 

@@ -18,9 +18,9 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint, KnownIssue
-from weights.models import Report, ReportEntry
 from weights.reports.desk import checkpoints_of, may_triage, readable_by, suspendable_by
 from weights.reports.kinds import PUBLISHERS, Deed, Kind, State
+from weights.reports.models import Report, ReportEntry
 from weights.reports.taking import desk_path, mail_reporter
 
 _OPEN = (State.NEW, State.TRIAGED)

@@ -9,10 +9,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from weights.catalogue.models import KnownIssue
-from weights.models import Report
 from weights.reports import taking
 from weights.reports.forms import ReportForm
 from weights.reports.kinds import PUBLIC_DEEDS, Deed, Kind
+from weights.reports.models import Report
 from weights.web.lookup import person
 
 FINDINGS_PAGE = 30

@@ -21,9 +21,9 @@ from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
 from weights.catalogue.models import Checkpoint, KnownIssue
-from weights.models import Report
 from weights.reports import desk, taking, triage
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
+from weights.reports.models import Report
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

@@ -18,7 +18,6 @@ from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import KnownIssue
-from weights.models import Report
 from weights.reports import desk, triage
 from weights.reports.forms import (
     AssignForm,
@@ -28,6 +27,7 @@ from weights.reports.forms import (
     RecallForm,
     SuspendForm,
 )
+from weights.reports.models import Report
 
 Said = dict[str, Any]
 #: move -> its form, the words of its button, and what it does.
