@@ -195,7 +195,7 @@ def decide(seconds: float) -> Round:
     from django.utils import timezone
 
     from weights import gate
-    from weights.caller import TokenClaim
+    from weights.gate.caller import TokenClaim
 
     dice = random.Random()
     count, cpu, started = 0, time.process_time(), time.monotonic()

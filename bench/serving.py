@@ -88,8 +88,8 @@ def publish(folder: Path, repo_id: str, size: int) -> str:
 
 def file_link() -> str:
     """Path and query of a signed address of the file."""
-    from weights.caller import ANONYMOUS
     from weights.delivery import file_links
+    from weights.gate.caller import ANONYMOUS
 
     parts = urlsplit(file_links.issue(ANONYMOUS, "bench/large", "main", "weights.bin"))
     return f"{parts.path}?{parts.query}"

@@ -23,8 +23,8 @@ from tests import factories
 from tests.front import ask
 from tests.live import Portal
 from tests.services import wait_until
-from weights.caller import session_caller
 from weights.delivery import file_links
+from weights.gate.caller import session_caller
 
 pytestmark = pytest.mark.one_database
 

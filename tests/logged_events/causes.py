@@ -22,8 +22,8 @@ from accounts.tiers.models import LicenceVersion
 from tests import factories
 from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
 from weights import export
-from weights.caller import session_caller
 from weights.delivery import file_links, links
+from weights.gate.caller import session_caller
 from weights.integrity import quarantine, verification
 from weights.publishing import intake, withdrawal
 from weights.storage import blob_storage

@@ -5,8 +5,8 @@ import pytest
 from tests import factories
 from tests.logged_events import causes
 from tests.logged_events.world import PATH, REPO, Cause, World
-from weights.caller import session_caller
 from weights.delivery import file_links
+from weights.gate.caller import session_caller
 from weights.models import Download
 
 pytestmark = [

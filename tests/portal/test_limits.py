@@ -21,8 +21,8 @@ from tests import factories
 from tests.counters import away, spend
 from tests.portal.test_surface import ADDRESSES
 from weights import signing
-from weights.caller import ANONYMOUS
 from weights.delivery import file_links, links
+from weights.gate.caller import ANONYMOUS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 

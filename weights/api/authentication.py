@@ -10,8 +10,8 @@ from accounts.api_tokens.models import Scope
 from accounts.users.models import User
 from weights import gate
 from weights.api.problems import Refused
-from weights.caller import Caller, Refusal, token_caller
 from weights.gate import Decision
+from weights.gate.caller import Caller, Refusal, token_caller
 
 
 class ApiRequest(HttpRequest):

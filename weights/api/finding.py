@@ -6,8 +6,8 @@ from accounts.tiers.models import Tier
 from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.api.problems import Refused
-from weights.caller import Caller
 from weights.catalogue.models import Checkpoint
+from weights.gate.caller import Caller
 from weights.publishing.models import Revision
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from weights.caller import Refusal
+from weights.gate.caller import Refusal
 
 
 class Meaning(NamedTuple):

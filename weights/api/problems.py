@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 
 from weights.api.meanings import BY_STATUS, MEANINGS
-from weights.caller import Refusal
 from weights.gate import Decision
-from weights.standing import next_step
+from weights.gate.access_checklist import next_step
+from weights.gate.caller import Refusal
 from weights.web.http_headers import header_text
 
 ROOT = "/api/v1"

@@ -9,10 +9,10 @@ from weights import gate
 from weights.catalogue import cards, facts
 from weights.catalogue.download_commands import Recipe, Wanted, recipes
 from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.gate.access_checklist import standing
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls import notices
-from weights.standing import standing
 from weights.storage.models import Blob
 from weights.templatetags.weights_format import state_kind
 from weights.web import charts

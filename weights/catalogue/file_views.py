@@ -14,18 +14,18 @@ from django.views.decorators.http import require_safe
 
 from accounts.web.sanitize import lines
 from weights import gate
-from weights.caller import Caller, session_caller
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
 from weights.delivery import ledger
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
+from weights.gate.access_checklist import next_step
+from weights.gate.caller import Caller, session_caller
 from weights.inspection import results
 from weights.inspection.models import Inspection
 from weights.integrity import verification
 from weights.manifests import signatures
 from weights.models import Download
 from weights.publishing.models import File, Ref, Revision
-from weights.standing import next_step
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob
 from weights.web.lookup import checkpoint_or_404, person, revision_and_path_or_404, with_refusals

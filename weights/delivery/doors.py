@@ -15,9 +15,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from weights import gate, signing
-from weights.caller import Caller, Refusal
 from weights.delivery import file_links, ledger, links, serving
 from weights.delivery.folder import Folder, ListKind, folder_of, offered
+from weights.gate.caller import Caller, Refusal
 
 Door = Callable[..., HttpResponseBase]
 

@@ -13,8 +13,8 @@ from accounts.audit.models import AuditEvent
 from accounts.grants.models import Grant
 from accounts.web.sanitize import is_storable
 from weights import gate, signing
-from weights.caller import Caller, Refusal
 from weights.errors import GateRefused
+from weights.gate.caller import Caller, Refusal
 from weights.publishing.models import File, Revision
 
 _RATE = 1_000_000  # bytes a second that a link's life allows for

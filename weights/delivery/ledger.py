@@ -14,8 +14,8 @@ from accounts.rate_limits import buckets, tallies
 from accounts.rate_limits.buckets import Limit
 from accounts.users.models import User
 from accounts.web import sanitize
-from weights.caller import Caller
 from weights.gate import Decision
+from weights.gate.caller import Caller
 from weights.models import Download
 from weights.publishing.models import File
 

@@ -18,11 +18,11 @@ from accounts.mail import outbox
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import gate, signing
-from weights.caller import Caller, Refusal, session_caller
 from weights.catalogue.models import Checkpoint
 from weights.catalogue.models.checkpoint import CheckpointQuerySet
 from weights.delivery import file_links
 from weights.errors import GateRefused
+from weights.gate.caller import Caller, Refusal, session_caller
 from weights.models import CheckpointLink
 from weights.publishing.models import Revision
 

@@ -8,9 +8,9 @@ from django.conf import settings
 
 from accounts.audit.models import AuditEvent
 from weights import gate
-from weights.caller import Caller, Refusal
 from weights.delivery import links
 from weights.errors import GateRefused
+from weights.gate.caller import Caller, Refusal
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 

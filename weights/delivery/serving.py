@@ -16,12 +16,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.http import http_date
 
 from accounts.web.error_pages import ERRORS, error_page
-from weights.caller import Caller
 from weights.delivery import file_links, ledger
 from weights.delivery.bodies import RangedFile, RangedResponse, release_connections, slots
 from weights.delivery.ranges import Conditions, Plan, plan
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate import Decision
+from weights.gate.caller import Caller
 from weights.integrity import suspension
 from weights.models import Download
 from weights.publishing.models import File

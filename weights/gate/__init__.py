@@ -6,17 +6,17 @@ that of docs/requirements.md, GT-6.
 
 `rules` holds them to be read; `statement` asks the same of the database at once, which is
 what most requests need, and leaves to `rules` whatever it does not know the answer to.
-`tests/weights/test_gate_statement.py` holds both to the same answers.
+`tests/weights/gate/test_statement.py` holds both to the same answers.
 """
 
 from dataclasses import replace
 from datetime import datetime
 
-from weights.caller import Caller, Refusal, TokenClaim, look_up
 from weights.gate import rules, statement
+from weights.gate.caller import Caller, Refusal, TokenClaim, look_up
 from weights.gate.decision import Decision, Missing
+from weights.gate.messages import INVALID_CREDENTIALS
 from weights.gate.rules import find_revision, may_read, may_read_about, withdrawn
-from weights.gate.words import INVALID_CREDENTIALS
 
 __all__ = [
     "INVALID_CREDENTIALS",

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from accounts.grants.models import Grant
-from weights.caller import ANONYMOUS, Caller, Refusal
 from weights.catalogue.models import Checkpoint
+from weights.gate.caller import ANONYMOUS, Caller, Refusal
 from weights.publishing.models import File, Revision
 
 

@@ -9,9 +9,9 @@ from accounts.grants.models import Grant, GrantQuerySet
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable
-from weights.caller import Caller, Refusal
 from weights.catalogue.models import Checkpoint
-from weights.gate import words
+from weights.gate import messages
+from weights.gate.caller import Caller, Refusal
 from weights.gate.decision import Decision
 from weights.publishing.models import Ref, Revision, RevisionQuerySet
 from weights.storage.models import Blob
@@ -30,31 +30,31 @@ def decide(caller: Caller, repo_id: str, revision: str, path: str, now: datetime
     files = found.files.select_related("blob", "revision__checkpoint__tier")
     file = files.filter(path=path).first() if is_storable(path) else None
     if file is None:
-        return words.no_file(entry.checkpoint, found, repo_id, path)
+        return messages.no_file(entry.checkpoint, found, repo_id, path)
     if (refusal := file_refusal(file.blob.state)) is not None:
-        return words.refused(refusal, entry.checkpoint, found)
+        return messages.refused(refusal, entry.checkpoint, found)
     return Decision(checkpoint=entry.checkpoint, revision=found, file=file, grant=entry.grant)
 
 
 def may_read(caller: Caller, repo_id: str, now: datetime) -> Decision:
     """The rules up to the grant: whether `caller` may fetch files of `repo_id` at all."""
     if caller.problem is not None:
-        return words.invalid(caller.problem)
+        return messages.invalid(caller.problem)
     checkpoint = Checkpoint.objects.visible_to(caller.user).by_repo_id(repo_id)
     if checkpoint is None:
-        return words.no_repository(repo_id)
+        return messages.no_repository(repo_id)
     if checkpoint.published_at is None:
         return _unpublished(checkpoint)
     if checkpoint.embargo_until is not None and checkpoint.embargo_until > now:
-        return words.refused(Refusal.EMBARGOED, checkpoint)
+        return messages.refused(Refusal.EMBARGOED, checkpoint)
     if not checkpoint.tier.is_gated:
         return Decision(checkpoint=checkpoint)
     if caller.user is None:
-        return words.refused(Refusal.LOGIN_REQUIRED, checkpoint)
+        return messages.refused(Refusal.LOGIN_REQUIRED, checkpoint)
     if not _in_good_standing(caller.user):
-        return words.refused(Refusal.SUSPENDED, checkpoint)
+        return messages.refused(Refusal.SUSPENDED, checkpoint)
     if caller.token is not None and not caller.token.may_read_gated(repo_id):
-        return words.refused(Refusal.TOKEN_SCOPE, checkpoint)
+        return messages.refused(Refusal.TOKEN_SCOPE, checkpoint)
     return _by_grant(caller, checkpoint, now)
 
 
@@ -88,7 +88,7 @@ def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
 def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:
     """The answer about what such a name led to until it was withdrawn; None for any other."""
     found = _named(Revision.objects.tombstones(), checkpoint, name)
-    return words.withdrawn(checkpoint, found) if found is not None else None
+    return messages.withdrawn(checkpoint, found) if found is not None else None
 
 
 def _named(among: RevisionQuerySet, checkpoint: Checkpoint, name: str) -> Revision | None:
@@ -107,8 +107,8 @@ def _named(among: RevisionQuerySet, checkpoint: Checkpoint, name: str) -> Revisi
 def _unpublished(checkpoint: Checkpoint) -> Decision:
     """Nothing was ever published: either the first files are being verified, or there are none."""
     if checkpoint.awaits_first_verification:
-        return words.being_verified(checkpoint)
-    return words.refused(Refusal.NOT_PUBLISHED, checkpoint)
+        return messages.being_verified(checkpoint)
+    return messages.refused(Refusal.NOT_PUBLISHED, checkpoint)
 
 
 def _no_revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Decision:
@@ -116,7 +116,7 @@ def _no_revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Decision:
     gone = withdrawn(checkpoint, name)
     if gone is not None and gone.revision is not None and _link_covers(caller, gone.revision):
         return gone
-    return words.no_revision(checkpoint, checkpoint.repo_id, name)
+    return messages.no_revision(checkpoint, checkpoint.repo_id, name)
 
 
 def ref_name(name: str) -> tuple[str, Ref.Kind | None]:
@@ -139,10 +139,10 @@ def _by_grant(caller: Caller, checkpoint: Checkpoint, now: datetime) -> Decision
         grants = grants.filter(pk=caller.grant_id)
     grant = grants.live(now).select_related("licence_version").first()
     if grant is None:
-        return words.refused(_why_no_grant(caller.user, checkpoint.tier, grants), checkpoint)
+        return messages.refused(_why_no_grant(caller.user, checkpoint.tier, grants), checkpoint)
     tier = checkpoint.tier
     if not grant.licence_holds(now, tier, tier.licence.in_force_by(now)):
-        return words.refused(Refusal.LICENCE_OUTDATED, checkpoint)
+        return messages.refused(Refusal.LICENCE_OUTDATED, checkpoint)
     return Decision(checkpoint=checkpoint, grant=grant)
 
 

@@ -26,9 +26,9 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable
-from weights.caller import Caller, Refusal, TokenClaim, note_use
 from weights.catalogue.models import Checkpoint
-from weights.gate import prepared, words
+from weights.gate import messages, prepared
+from weights.gate.caller import Caller, Refusal, TokenClaim, note_use
 from weights.gate.decision import Decision
 from weights.gate.rules import SHA, file_refusal, ref_name
 from weights.publishing.models import File, Revision
@@ -67,13 +67,13 @@ def _answer(
 ) -> Decision | None:
     """What these rules say of who asks and of what the statement finds."""
     if isinstance(caller, Caller) and caller.problem is not None:
-        return replace(words.invalid(caller.problem), caller=caller)
+        return replace(messages.invalid(caller.problem), caller=caller)
     if not is_storable(f"{repo_id}{revision}{path}"):
         return None
     found = _ask(caller, repo_id, revision, path, now)
     known = _known(caller, found, now)
     if known.problem is not None:
-        return replace(words.invalid(known.problem), caller=known)
+        return replace(messages.invalid(known.problem), caller=known)
     answer = rules(known, found, repo_id, revision, path, now)
     if answer is None or answer.caller is known:
         return answer
@@ -115,7 +115,7 @@ def _weigh(
     if AccessMode(found.tier_mode).is_gated:
         refusal = _refusal(caller, found, repo_id)
         if refusal is not None:
-            return words.refused(refusal, checkpoint)
+            return messages.refused(refusal, checkpoint)
         if not _opens(caller, found, now):
             return None
         grant = _loaded(
@@ -127,15 +127,15 @@ def _weigh(
             expires_at=_utc(found.grant_ends),
         )
     if found.revision_id is None or not _link_covers(caller, found.revision_id):
-        return words.no_revision(checkpoint, repo_id, revision_name)
+        return messages.no_revision(checkpoint, repo_id, revision_name)
     if found.revision_state != Revision.State.VISIBLE:
         return None  # withdrawn: when and why is worded by `rules`
     revision = _revision(found, checkpoint)
     if found.file_id is None:
-        return words.no_file(checkpoint, revision, repo_id, path)
+        return messages.no_file(checkpoint, revision, repo_id, path)
     refusal = file_refusal(found.blob_state)
     if refusal is not None:
-        return words.refused(refusal, checkpoint, revision)
+        return messages.refused(refusal, checkpoint, revision)
     file = _file(found, revision, path)
     return Decision(checkpoint, revision, file, grant, caller=caller)
 
@@ -148,7 +148,7 @@ def _describe(
     if not isinstance(entry, Checkpoint):
         return entry
     if found.revision_id is None:
-        return words.no_revision(entry, repo_id, revision_name)
+        return messages.no_revision(entry, repo_id, revision_name)
     if found.revision_state != Revision.State.VISIBLE:
         return None
     return Decision(checkpoint=entry, revision=_revision(found, entry))
@@ -161,10 +161,10 @@ def _entry(found: "_Row", repo_id: str, now: datetime) -> Checkpoint | Decision 
     it took, too, nobody tells the two apart. Of staff `rules` ask what they may know.
     """
     if found.checkpoint_id is None:
-        return words.no_repository(repo_id)
+        return messages.no_repository(repo_id)
     if found.private or (found.embargo is not None and _utc(found.embargo) > now):
         may_know = found.user_staff and found.user_active and found.user_unsuspended
-        return None if may_know else words.no_repository(repo_id)
+        return None if may_know else messages.no_repository(repo_id)
     if not found.published:
         return None  # whether its first files are being verified is a second look
     return _checkpoint(found, repo_id)

@@ -19,11 +19,11 @@ from accounts.tiers.models import Tier
 from accounts.users import second_factor
 from accounts.users.models import User
 from weights import gate
-from weights.caller import Caller, Refusal
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.errors import BadBody
 from weights.gate import Decision
+from weights.gate.caller import Caller, Refusal
 from weights.hub_api import payloads
 from weights.hub_api.errors import Refused
 from weights.hub_api.views import hub_view

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest
 
-from weights.caller import Caller, TokenClaim, session_caller, token_caller, token_claim
+from weights.gate.caller import Caller, TokenClaim, session_caller, token_caller, token_claim
 
 
 def by_token(request: HttpRequest) -> Caller:

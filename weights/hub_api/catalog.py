@@ -8,9 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.web.sanitize import storable
-from weights.caller import Caller
 from weights.catalogue import search
 from weights.catalogue.search import Found, Order, Search
+from weights.gate.caller import Caller
 from weights.hub_api import payloads
 from weights.hub_api.listings import paths_of
 from weights.hub_api.views import as_json, expanded, hub_view, is_true

@@ -3,9 +3,9 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from weights.caller import Caller, Refusal
 from weights.delivery import serving
 from weights.gate import Decision, Missing
+from weights.gate.caller import Caller, Refusal
 from weights.web.http_headers import header_text
 
 _MISSING = {

@@ -24,12 +24,12 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.web.sanitize import storable
 from weights import gate
-from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.catalogue import contents, download_counts
 from weights.catalogue.models import Checkpoint
 from weights.catalogue.search import Found
 from weights.delivery import serving
 from weights.gate import Decision, Missing
+from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim
 from weights.hub_api import kept, payloads
 from weights.hub_api.addresses import revision_and_path
 from weights.hub_api.authentication import by_token, claim, claim_or_session

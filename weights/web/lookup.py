@@ -12,9 +12,9 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.users.models import User
 from weights import gate
-from weights.caller import session_caller
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
+from weights.gate.caller import session_caller
 from weights.gate.rules import SHA
 from weights.hub_api.addresses import revision_and_path
 from weights.publishing.models import Revision

@@ -18,7 +18,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
 from weights import gate
-from weights.caller import session_caller
+from weights.gate.caller import session_caller
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import ROOT, Script, problem
 from weights.api.meanings import MEANINGS
-from weights.caller import Refusal
 from weights.gate import Decision
+from weights.gate.caller import Refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 LIMIT = 1024 * 1024

@@ -17,9 +17,9 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.byte_sizes import in_words
 from tests import factories
-from weights.caller import session_caller
 from weights.delivery import file_links, links
 from weights.errors import GateRefused
+from weights.gate.caller import session_caller
 from weights.models import CheckpointLink, Download
 from weights.publishing import withdrawal
 from weights.publishing.models import Revision

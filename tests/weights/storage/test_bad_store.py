@@ -19,9 +19,9 @@ from pytest_django import Settings
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights.caller import ANONYMOUS
 from weights.delivery import file_links
 from weights.errors import StorageUnavailable
+from weights.gate.caller import ANONYMOUS
 from weights.models import Download
 from weights.publishing.models import File
 from weights.storage import blob_storage

@@ -23,8 +23,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import env
 from tests import factories
-from weights.caller import Caller
 from weights.delivery import file_links, links
+from weights.gate.caller import Caller
 from weights.models import Download
 from weights.storage import blob_storage
 from weights.storage.cdn import Cdn, SigningKey, policy

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.management.people import find_user
-from weights.caller import Caller
 from weights.delivery import file_links
 from weights.errors import WeightsError
+from weights.gate.caller import Caller
 
 
 class Command(BaseCommand):

@@ -19,9 +19,9 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights import gate
-from weights.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
 from weights.catalogue.models import Checkpoint
 from weights.gate import Decision, Missing, rules, statement
+from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
 from weights.models import CheckpointLink
 from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob

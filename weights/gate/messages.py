@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from weights.caller import Refusal
 from weights.catalogue.models import Checkpoint
+from weights.gate.caller import Refusal
 from weights.gate.decision import Decision, Missing
 from weights.publishing.models import Revision
 

@@ -7,9 +7,9 @@ from django.utils import timezone
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.users.models import User
 from weights import gate
-from weights.caller import Refusal, session_caller
 from weights.catalogue.models import Checkpoint
 from weights.gate import Decision
+from weights.gate.caller import Refusal, session_caller
 
 _WORDS = {"done": "Done", "todo": "To do", "waiting": "Waiting", "refused": "Refused"}
 
