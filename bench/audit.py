@@ -173,7 +173,7 @@ def room() -> None:
     from django.db import connection
 
     from accounts.audit.models import AuditEvent, SealedRow
-    from weights.models import Download
+    from weights.ledger.models import Download
 
     for model in (AuditEvent, Download, SealedRow):
         table, rows = model._meta.db_table, model.objects.count()

@@ -17,15 +17,15 @@ class WeightsConfig(AppConfig):
         from accounts.review.evidence import hardware  # noqa: PLC0415
         from weights import receivers, storage  # noqa: F401, PLC0415
         from weights.catalogue import tier_sizes  # noqa: F401, PLC0415
-        from weights.delivery import ledger  # noqa: PLC0415
         from weights.integrity import public_figures  # noqa: F401, PLC0415
+        from weights.ledger import recording  # noqa: PLC0415
         from weights.storage import head_copies  # noqa: F401, PLC0415
 
         storage.prepare()
         hardware.SOURCES.append(tier_sizes.of_tier)
         transparency.TABLES.update(public_figures.TABLES)
         transparency.SOURCES.append(public_figures.tables)
-        logs.LOGS.append(ledger.DOWNLOADS)
+        logs.LOGS.append(recording.DOWNLOADS)
         copies.WRITERS["s3"] = head_copies.put
-        restore = append_only.after_migrate("weights", "0008_sealed_ledger", ledger.PROTECTED)
+        restore = append_only.after_migrate("weights", "0008_sealed_ledger", recording.PROTECTED)
         post_migrate.connect(restore, sender=self, weak=False, dispatch_uid="weights.append_only")

@@ -18,7 +18,8 @@ from accounts.signals import (
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights.delivery import given, links
-from weights.models import CheckpointLink, Download
+from weights.ledger.models import Download
+from weights.models import CheckpointLink
 
 
 @receiver(application_decided)

@@ -13,8 +13,9 @@ from accounts.grants.models import Grant
 from weights import export, recalls
 from weights.catalogue import contents
 from weights.catalogue.models import Checkpoint
-from weights.delivery import ledger, links
+from weights.delivery import links
 from weights.integrity import scrub, verification
+from weights.ledger import recording
 from weights.manifests import signatures
 from weights.publishing import lint_findings
 from weights.reports import taking
@@ -93,8 +94,8 @@ def tidy() -> None:
     run_steps(
         "tidy",
         {
-            "refusals told": ledger.tell_refusals,
-            "networks forgotten": partial(ledger.forget_networks, now),
+            "refusals told": recording.tell_refusals,
+            "networks forgotten": partial(recording.forget_networks, now),
             "contacts forgotten": partial(taking.forget_contacts, now),
             "outdated inspections": verification.ask_outdated_again,
             "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),

@@ -141,7 +141,7 @@ def _revisions() -> dict[str, dict[str, Any]]:
 def _downloads() -> dict[str, int]:
     """Answers with bytes or an address to them, by name."""
     from accounts.users.models import User
-    from weights.models import Download
+    from weights.ledger.models import Download
 
     given = Download.objects.filter(
         outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED]

@@ -18,7 +18,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.front import Front, ask
 from weights.delivery import links
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import File
 
 pytestmark = [

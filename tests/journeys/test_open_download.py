@@ -12,7 +12,7 @@ from huggingface_hub import HfFileSystem, snapshot_download
 from accounts.tiers.models import Tier
 from tests import factories
 from tests.live import Portal
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing import synthetic
 
 pytestmark = pytest.mark.one_database

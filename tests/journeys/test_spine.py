@@ -21,7 +21,7 @@ from tests import factories
 from tests.live import Portal
 from tests.services import wait_until
 from tests.visitor import Visitor
-from weights.models import Download
+from weights.ledger.models import Download
 
 SHARDS = {
     "README.md": b"# Three shards\n",

@@ -9,8 +9,8 @@ from accounts.audit.models import AuditEvent
 from accounts.rate_limits.buckets import Limit
 from accounts.users import account_events
 from tests.logged_events.world import World
-from weights.delivery import ledger
-from weights.models import Download
+from weights.ledger import recording
+from weights.ledger.models import Download
 
 pytestmark = [
     pytest.mark.django_db,
@@ -25,8 +25,8 @@ def test_strangers_who_are_refused_are_counted_by_rule_and_not_written(world: Wo
     for _ in range(3):
         assert world.fetch(token_format.new()) == 401
     assert not Download.objects.exists()
-    ledger.tell_refusals()
-    ledger.tell_refusals()
+    recording.tell_refusals()
+    recording.tell_refusals()
     told = AuditEvent.objects.get(action="gate.strangers_refused")
     assert told.details == {"login_required": 5, "token_invalid": 3}
     assert told.result == "refused"
@@ -36,12 +36,12 @@ def test_who_is_refused_without_end_is_counted_from_some_row_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small.
-    monkeypatch.setattr(ledger, "REFUSALS", Limit("row-refusal", 3, 3600))
+    monkeypatch.setattr(recording, "REFUSALS", Limit("row-refusal", 3, 3600))
     token = world.token("read", "read-gated")
     for _ in range(8):
         assert world.fetch(token) == 403
     assert Download.objects.count() == 3
-    ledger.tell_refusals()
+    recording.tell_refusals()
     told = AuditEvent.objects.get(action="gate.refusals_unwritten")
     assert told.details == {"no_application": 5}
 

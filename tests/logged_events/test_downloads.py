@@ -7,7 +7,7 @@ from tests.logged_events import causes
 from tests.logged_events.world import PATH, REPO, Cause, World
 from weights.delivery import file_links
 from weights.gate.caller import session_caller
-from weights.models import Download
+from weights.ledger.models import Download
 
 pytestmark = [
     pytest.mark.django_db,

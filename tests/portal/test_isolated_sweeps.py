@@ -30,7 +30,7 @@ from weights.catalogue import contents, front_matter
 from weights.catalogue.models import FileFacts
 from weights.integrity.verification import inspecting
 from weights.integrity.verification.outcomes import TRIES
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
@@ -71,8 +71,8 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
     "tidy": (
         tasks.tidy,
         {
-            "refusals told": "weights.delivery.ledger.tell_refusals",
-            "networks forgotten": "weights.delivery.ledger.forget_networks",
+            "refusals told": "weights.ledger.recording.tell_refusals",
+            "networks forgotten": "weights.ledger.recording.forget_networks",
             "contacts forgotten": "weights.reports.taking.forget_contacts",
             "outdated inspections": "weights.integrity.verification.ask_outdated_again",
             "strict tiers": "weights.integrity.verification.inspect_strictly",

@@ -17,7 +17,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights import export
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.tasks import make_export
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from django.db.models import CharField
 from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
-from weights.models import Download
+from weights.ledger.models import Download
 
 log = logging.getLogger(__name__)
 

@@ -16,15 +16,15 @@ from accounts.web.sanitize import lines
 from weights import gate
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
-from weights.delivery import ledger
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate.access_checklist import next_step
 from weights.gate.caller import Caller, session_caller
 from weights.inspection import results
 from weights.inspection.models import Inspection
 from weights.integrity import verification
+from weights.ledger import recording
+from weights.ledger.models import Download
 from weights.manifests import signatures
-from weights.models import Download
 from weights.publishing.models import File, Ref, Revision
 from weights.storage import blob_storage, excerpts
 from weights.storage.models import Blob
@@ -212,7 +212,9 @@ def _preview(caller: Caller, decision: gate.Decision) -> str | None:
         return None
     if "\x00" in text:
         return None
-    ledger.record_served(caller, decision, file, Download.Outcome.SHOWN, start=0, length=file.size)
+    recording.record_served(
+        caller, decision, file, Download.Outcome.SHOWN, start=0, length=file.size
+    )
     return lines(text)
 
 

@@ -15,9 +15,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from weights import gate, signing
-from weights.delivery import file_links, ledger, links, serving
+from weights.delivery import file_links, links, serving
 from weights.delivery.folder import Folder, ListKind, folder_of, offered
 from weights.gate.caller import Caller, Refusal
+from weights.ledger import recording
 
 Door = Callable[..., HttpResponseBase]
 
@@ -87,11 +88,11 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     repo_id = caller.link.checkpoint.repo_id
     decision = gate.may_read(caller, repo_id, now)
     if not decision.allowed:
-        ledger.record_refusal(caller, decision, repo_id, _sha(caller), "")
+        recording.record_refusal(caller, decision, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, decision)
     gone = gate.find(caller, repo_id, _sha(caller), now)
     if gone.code is Refusal.WITHDRAWN:
-        ledger.record_refusal(caller, gone, repo_id, _sha(caller), "")
+        recording.record_refusal(caller, gone, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, gone)
     folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
     folders, files = folder.listing(inside)

@@ -16,14 +16,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.http import http_date
 
 from accounts.web.error_pages import ERRORS, error_page
-from weights.delivery import file_links, ledger
+from weights.delivery import file_links
 from weights.delivery.bodies import RangedFile, RangedResponse, release_connections, slots
 from weights.delivery.ranges import Conditions, Plan, plan
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate import Decision
 from weights.gate.caller import Caller
 from weights.integrity import suspension
-from weights.models import Download
+from weights.ledger import recording
+from weights.ledger.models import Download
 from weights.publishing.models import File
 from weights.storage import BlobStorage, Stored, blob_storage
 from weights.storage.protocol import blob_key
@@ -99,7 +100,7 @@ def answer(
     """
     file = decision.file
     if file is None or not decision.allowed:
-        ledger.record_refusal(caller, decision, repo_id, revision, path)
+        recording.record_refusal(caller, decision, repo_id, revision, path)
         return refuse(request, caller, decision)
     try:
         response = _deliver(request, caller, decision, file)
@@ -256,7 +257,7 @@ def _opened(storage: BlobStorage, file: File) -> BinaryIO:
 def _record(
     caller: Caller, decision: Decision, file: File, outcome: Download.Outcome, asked: Plan
 ) -> None:
-    ledger.record_served(caller, decision, file, outcome, start=asked.start, length=asked.length)
+    recording.record_served(caller, decision, file, outcome, start=asked.start, length=asked.length)
 
 
 # -- headers ------------------------------------------------------------------------------

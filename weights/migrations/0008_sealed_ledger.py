@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from accounts.audit import append_only
-from weights.delivery.ledger import PROTECTED
+from weights.ledger.recording import PROTECTED
 
 
 def protect(apps, schema_editor):

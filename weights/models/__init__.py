@@ -8,8 +8,8 @@ from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models.hash_progress import HashProgress
 from weights.integrity.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.integrity.models.verification_run import VerificationRun
+from weights.ledger.models import Download
 from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
-from weights.models.download import Download
 from weights.models.link import CheckpointLink
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls.models import Recall

@@ -18,7 +18,7 @@ from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.recalls import affected, notices
 from weights.recalls.models import Recall
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls.models import Recall
 

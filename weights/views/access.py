@@ -19,7 +19,8 @@ from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.delivery import links
 from weights.errors import GateRefused
-from weights.models import CheckpointLink, Download
+from weights.ledger.models import Download
+from weights.models import CheckpointLink
 from weights.web.lookup import checkpoint_or_404, person
 
 DOWNLOADS_PAGE = 50

@@ -16,8 +16,8 @@ from accounts.privacy.models import DataExport, HolderRecord
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights.delivery import ledger
-from weights.models import Download
+from weights.ledger import recording
+from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db
 
@@ -107,10 +107,10 @@ def test_networks_are_forgotten_after_90_days_and_the_rest_of_the_row_stays(
         )
         clock.shift(timedelta(days=90))
         assert clocks.run()["networks forgotten"] == 0
-        assert ledger.forget_networks(timezone.now()) == 0
+        assert recording.forget_networks(timezone.now()) == 0
         clock.shift(timedelta(seconds=1))
         assert clocks.run()["networks forgotten"] == 1
-        assert ledger.forget_networks(timezone.now()) == 1
+        assert recording.forget_networks(timezone.now()) == 1
     event.refresh_from_db()
     download.refresh_from_db()
     assert (event.network, event.action, event.details) == ("", "test", {"a": 1})

@@ -14,7 +14,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 

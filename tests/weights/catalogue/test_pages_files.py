@@ -11,7 +11,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.catalogue import download_counts
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob
 

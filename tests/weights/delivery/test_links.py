@@ -20,7 +20,8 @@ from tests import factories
 from weights.delivery import file_links, links
 from weights.errors import GateRefused
 from weights.gate.caller import session_caller
-from weights.models import CheckpointLink, Download
+from weights.ledger.models import Download
+from weights.models import CheckpointLink
 from weights.publishing import withdrawal
 from weights.publishing.models import Revision
 

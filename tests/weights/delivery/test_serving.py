@@ -19,7 +19,7 @@ from tests import factories
 from tests.services import wait_until
 from weights.delivery import bodies
 from weights.delivery.bodies import RangedFile
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import File, Revision
 from weights.storage.protocol import blob_key
 
@@ -174,7 +174,7 @@ def test_the_row_stands_before_the_first_byte_leaves(client: Client, url: str) -
 def test_no_byte_leaves_when_the_row_cannot_be_written(client: Client, url: str) -> None:
     # The one table that is full, while whatever stands before it still works.
     with (
-        mock.patch("weights.delivery.ledger.record_served", side_effect=RuntimeError("disk full")),
+        mock.patch("weights.ledger.recording.record_served", side_effect=RuntimeError("disk full")),
         pytest.raises(RuntimeError),
     ):
         client.get(url)

@@ -21,7 +21,7 @@ from tests.weights.hub_api.listings import card, ids, models, publish, tensors
 from weights.catalogue import download_counts
 from weights.catalogue.models import Checkpoint
 from weights.hub_api import catalog
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import Ref, Revision
 from weights.storage.models import Blob
 

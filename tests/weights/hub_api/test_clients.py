@@ -33,7 +33,7 @@ from tests import factories
 from tests.live import Portal
 from tests.weights.hub_api.conftest import LARGE, MODEL
 from weights.catalogue.contents import note
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import Ref, Revision
 
 pytestmark = pytest.mark.one_database

@@ -12,7 +12,7 @@ import pytest
 from tests import factories, services
 from tests.live import Portal
 from tests.weights.hub_api.conftest import LARGE
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import Revision
 
 pytestmark = pytest.mark.one_database

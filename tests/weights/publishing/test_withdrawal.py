@@ -21,7 +21,7 @@ from weights import signing
 from weights.catalogue.models import Checkpoint
 from weights.errors import PublishRefused, WithdrawalRefused
 from weights.integrity import verification
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing import intake, refs, withdrawal
 from weights.publishing.models import Ref, Revision
 from weights.storage.models import Blob

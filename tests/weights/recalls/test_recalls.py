@@ -25,7 +25,7 @@ from weights import recalls
 from weights.catalogue.models import Checkpoint
 from weights.integrity import quarantine, verification
 from weights.integrity.verification.outcomes import REREADS
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing import intake, withdrawal
 from weights.publishing.models import Revision
 from weights.recalls import telling

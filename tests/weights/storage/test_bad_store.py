@@ -22,7 +22,7 @@ from tests import factories
 from weights.delivery import file_links
 from weights.errors import StorageUnavailable
 from weights.gate.caller import ANONYMOUS
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import File
 from weights.storage import blob_storage
 from weights.storage.s3 import S3Storage

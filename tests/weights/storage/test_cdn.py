@@ -25,7 +25,7 @@ from portal import env
 from tests import factories
 from weights.delivery import file_links, links
 from weights.gate.caller import Caller
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.storage import blob_storage
 from weights.storage.cdn import Cdn, SigningKey, policy
 

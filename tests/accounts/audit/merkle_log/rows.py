@@ -2,7 +2,7 @@
 
 from accounts.audit.merkle_log.logs import LOGS
 from accounts.audit.models import AuditEvent, SealedRow
-from weights.models import Download
+from weights.ledger.models import Download
 
 
 def event(number: int = 0) -> AuditEvent:

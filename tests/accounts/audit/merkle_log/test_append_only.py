@@ -12,8 +12,8 @@ from django.utils import timezone
 from accounts.audit import append_only, request_context
 from accounts.audit.merkle_log import sealer
 from accounts.audit.models import AuditEvent, SealBatch, SealedNode, SealedRow, SignedHead
-from weights.delivery import ledger
-from weights.models import Download
+from weights.ledger import recording
+from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db
 
@@ -111,7 +111,7 @@ def test_an_empty_trail_may_be_flushed_since_data_are_about_to_be_loaded() -> No
 
 
 def test_a_trigger_that_is_missing_is_noticed() -> None:
-    tables = {**append_only.TRAIL, **ledger.PROTECTED}
+    tables = {**append_only.TRAIL, **recording.PROTECTED}
     assert append_only.weakened(connection, tables) == []
     name = append_only.names(connection, "weights_download")[1]
     on_table = " ON weights_download" if connection.vendor == "postgresql" else ""
@@ -122,7 +122,7 @@ def test_a_trigger_that_is_missing_is_noticed() -> None:
 
 @pytest.mark.requirement("AU-4")
 def test_a_trigger_that_refuses_nothing_any_more_is_noticed() -> None:
-    tables = {**append_only.TRAIL, **ledger.PROTECTED}
+    tables = {**append_only.TRAIL, **recording.PROTECTED}
     name = append_only.names(connection, "weights_download")[0]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -149,23 +149,23 @@ def test_a_function_of_postgresql_that_refuses_nothing_any_more_is_noticed() -> 
             "CREATE OR REPLACE FUNCTION weighbridge_refuse() RETURNS trigger LANGUAGE plpgsql"
             " AS $$ BEGIN RETURN OLD; END $$"
         )
-    weak = append_only.weakened(connection, ledger.PROTECTED)
+    weak = append_only.weakened(connection, recording.PROTECTED)
     assert weak == [append_only.names(connection, "weights_download")[1]]
 
 
 def test_sqlite_gets_its_triggers_back_after_a_table_was_made_anew() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL changes tables in place")
-    append_only.unprotect(connection, ledger.PROTECTED)
-    assert append_only.weakened(connection, ledger.PROTECTED)
+    append_only.unprotect(connection, recording.PROTECTED)
+    assert append_only.weakened(connection, recording.PROTECTED)
     call_command("migrate", verbosity=0)
-    assert append_only.weakened(connection, ledger.PROTECTED) == []
+    assert append_only.weakened(connection, recording.PROTECTED) == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_migrations_can_go_back_and_forth() -> None:
     event(), download()
-    tables = {**append_only.TRAIL, **ledger.PROTECTED}
+    tables = {**append_only.TRAIL, **recording.PROTECTED}
     call_command("migrate", "weights", "0007", verbosity=0)
     call_command("migrate", "accounts", "0014", verbosity=0)
     try:

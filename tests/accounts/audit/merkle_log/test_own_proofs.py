@@ -20,7 +20,7 @@ from accounts.audit.models import AuditEvent, SealedNode, SignedHead
 from accounts.users.models import User
 from tests import factories, trail
 from tests.accounts.audit.merkle_log import keys, rows
-from weights.models import Download
+from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from accounts.audit.merkle_log.merkle import leaf_hash
 from accounts.audit.models import AuditEvent, SealBatch, SealedNode, SealedRow
 from tests import trail
 from tests.accounts.audit.merkle_log import rows
-from weights.models import Download
+from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db
 

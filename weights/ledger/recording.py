@@ -16,7 +16,7 @@ from accounts.users.models import User
 from accounts.web import sanitize
 from weights.gate import Decision
 from weights.gate.caller import Caller
-from weights.models import Download
+from weights.ledger.models import Download
 from weights.publishing.models import File
 
 #: Sealed like the trail, and like there only the network may be forgotten.
