@@ -26,11 +26,11 @@ from accounts.mail.models import OutgoingMail
 from accounts.review import working_days
 from portal import child_troubles
 from portal.checks import NOT_VERSIONED
+from weights.delivery.models import CheckpointLink
 from weights.errors import StorageUnavailable
 from weights.integrity import scrub
 from weights.integrity.scrub import command
 from weights.manifests.models import ManifestSignature
-from weights.models import CheckpointLink
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
 from weights.storage import blob_storage

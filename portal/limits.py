@@ -27,7 +27,7 @@ from accounts.rate_limits.buckets import (
     Verdict,
 )
 from accounts.web.error_pages import error_page
-from weights import signing
+from weights.delivery import signed_claims
 
 log = logging.getLogger(__name__)
 #: What does some work and never looks at who asks.
@@ -117,8 +117,8 @@ def _is_resolve(path: str) -> bool:
 def _by_link(request: HttpRequest, token: str) -> _Counted:
     """A genuine link has a bucket of its own; anything else is guessing."""
     try:
-        claim = signing.read_token(token, settings.LINK_KEYS)
-    except signing.BadSignature:
+        claim = signed_claims.read_token(token, settings.LINK_KEYS)
+    except signed_claims.BadSignature:
         return _Counted(DOWNLOADS_ANONYMOUS, _address(request))
     return _Counted(DOWNLOADS_KNOWN, claim.digest)
 

@@ -19,8 +19,8 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights import signing
-from weights.models import CheckpointLink
+from weights.delivery import signed_claims
+from weights.delivery.models import CheckpointLink
 from weights.publishing.models import File, Revision
 
 REPO, PATH = "acme/weights", "model.safetensors"
@@ -114,8 +114,8 @@ def file_query(world: World, caller: Person) -> str:
     """A file link's query with a genuine signature, on whatever grant the caller has."""
     grant = str(caller.grant.pk) if caller.grant else "open"
     ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
-    claim = signing.FileClaim(world.file.pk, world.file.sha256, grant, ends)
-    return signing.sign_file(claim, portal_settings.LINK_KEYS)
+    claim = signed_claims.FileClaim(world.file.pk, world.file.sha256, grant, ends)
+    return signed_claims.sign_file(claim, portal_settings.LINK_KEYS)
 
 
 @dataclass(frozen=True)

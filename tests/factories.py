@@ -19,10 +19,10 @@ from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier
 from accounts.users.models import User
-from weights import signing
 from weights.catalogue.models import Checkpoint
+from weights.delivery import signed_claims
+from weights.delivery.models import CheckpointLink
 from weights.manifests import listing
-from weights.models import CheckpointLink
 from weights.publishing.digests import Digest, Digester
 from weights.publishing.models import File, Ref, Revision
 from weights.storage import blob_storage
@@ -166,7 +166,7 @@ def link_token(user: User, revision: Revision, grant: Grant | None = None) -> st
     """A genuine checkpoint link for seven days, also for whom none would have been issued."""
     link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
     CheckpointLink.objects.create(
-        id_digest=signing.link_digest(link_id),
+        id_digest=signed_claims.link_digest(link_id),
         holder=user,
         grant=grant,
         checkpoint=revision.checkpoint,
@@ -176,7 +176,7 @@ def link_token(user: User, revision: Revision, grant: Grant | None = None) -> st
         issued_at=timezone.now(),
         expires_at=ends,
     )
-    return signing.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
+    return signed_claims.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
 
 
 def published(

@@ -42,7 +42,7 @@ PLAIN = [
     "weights/delivery/ranges.py",
     "weights/storage/read_ahead.py",
     "weights/integrity/resumable_sha256.py",
-    "weights/signing.py",
+    "weights/delivery/signed_claims.py",
     "weights/web/strict_json.py",
 ]
 

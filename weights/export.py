@@ -17,8 +17,8 @@ from accounts.background.queueing import queue_after_commit
 from accounts.privacy import personal_data
 from accounts.privacy.models import DataExport
 from accounts.users.models import User
+from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 
 log = logging.getLogger(__name__)
 

@@ -4,11 +4,12 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from weights.catalogue import checkpoint_views, file_views, views
+from weights.delivery import my_access_views
 from weights.manifests import key_views
 from weights.manifests import views as manifests
 from weights.recalls import views as recalls
 from weights.reports import views as reports
-from weights.views import access, export
+from weights.views import export
 
 
 class RevisionId(StringConverter):
@@ -22,9 +23,9 @@ _REVISION = "<str:org>/<str:name>/manifest/<sha:sha>"
 urlpatterns = [
     path("", views.home, name="home"),
     path("models", views.checkpoint_list, name="checkpoint-list"),
-    path("access/", access.access, name="access"),
-    path("access/links/<str:org>/<str:name>/", access.link_request, name="link-request"),
-    path("access/revoke/<uuid:public_id>/", access.link_revoke, name="link-revoke"),
+    path("access/", my_access_views.access, name="access"),
+    path("access/links/<str:org>/<str:name>/", my_access_views.link_request, name="link-request"),
+    path("access/revoke/<uuid:public_id>/", my_access_views.link_revoke, name="link-revoke"),
     path("access/data/", export.export_list, name="export-list"),
     path("access/data/<uuid:public_id>/", export.export_fetch, name="export-fetch"),
     path("report/", reports.report_create, name="report-create"),

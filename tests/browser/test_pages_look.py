@@ -24,8 +24,8 @@ from tests.accounts.audit.merkle_log import keys
 from tests.live import Portal
 from weights.catalogue import opt_family
 from weights.catalogue.models import Checkpoint
+from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 from weights.storage.models import Blob
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]

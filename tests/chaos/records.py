@@ -52,8 +52,8 @@ def _left() -> dict[str, int]:
     from accounts.audit.models import SealBatch
     from accounts.grants.models import Grant
     from accounts.mail.models import OutgoingMail
+    from weights.delivery.models import CheckpointLink
     from weights.manifests.models import ManifestSignature
-    from weights.models import CheckpointLink
     from weights.publishing.models import Revision
     from weights.recalls.models import Recall
     from weights.storage.models import Blob

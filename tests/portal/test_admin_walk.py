@@ -32,11 +32,11 @@ from accounts.users.models import User
 from tests import factories
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.delivery.models import CheckpointLink
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.ledger.models import Download
 from weights.manifests.models import ManifestKey
-from weights.models import CheckpointLink
 from weights.recalls.models import Recall
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

@@ -20,8 +20,7 @@ from portal import limits
 from tests import factories
 from tests.counters import away, spend
 from tests.portal.test_surface import ADDRESSES
-from weights import signing
-from weights.delivery import file_links, links
+from weights.delivery import file_links, links, signed_claims
 from weights.gate.caller import ANONYMOUS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
@@ -110,7 +109,7 @@ def test_the_3001st_file_in_five_minutes_is_refused_and_a_token_or_link_has_four
     factories.published("acme/gated", gated_tier)
     factories.grant(applicant, gated_tier)
     folder = urlsplit(links.issue_now(applicant, "acme/gated", 1)).path
-    claim = signing.read_token(folder.split("/")[2], settings.LINK_KEYS)
+    claim = signed_claims.read_token(folder.split("/")[2], settings.LINK_KEYS)
     alone, known = buckets.DOWNLOADS_ANONYMOUS, buckets.DOWNLOADS_KNOWN
     assert [(one.quota, one.window) for one in (alone, known)] == [(3000, 300), (12_000, 300)]
     for limit, key, path, headers in (

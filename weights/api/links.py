@@ -10,14 +10,14 @@ from django.utils import timezone
 from ninja import Router
 from ninja.responses import Status
 
-from weights import gate, signing
+from weights import gate
 from weights.api import schemas
 from weights.api.answers import BODY, READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, person
 from weights.api.finding import checkpoint_known
 from weights.api.problems import ROOT, Refused
-from weights.delivery import file_links, links
-from weights.models import CheckpointLink
+from weights.delivery import file_links, links, signed_claims
+from weights.delivery.models import CheckpointLink
 
 router = Router(tags=["Links"], auth=BearerToken())
 
@@ -86,7 +86,7 @@ def link_revoke(request: ApiRequest, public_id: UUID) -> schemas.LinkTold:
 def file_link(request: ApiRequest, asked: schemas.FileLinkAsked) -> Status[schemas.FileLinkTold]:
     """An address that opens one file without a token until it expires, while your right lasts."""
     url = file_links.issue(request.auth, asked.repo, asked.revision, asked.path, asked.seconds)
-    ends = signing.parse_file_query(urlsplit(url).query).expires
+    ends = signed_claims.parse_file_query(urlsplit(url).query).expires
     return Status(201, schemas.FileLinkTold(url=url, expires=datetime.fromtimestamp(ends, UTC)))
 
 

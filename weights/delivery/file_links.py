@@ -12,7 +12,8 @@ from accounts.audit import request_context
 from accounts.audit.models import AuditEvent
 from accounts.grants.models import Grant
 from accounts.web.sanitize import is_storable
-from weights import gate, signing
+from weights import gate
+from weights.delivery import signed_claims
 from weights.errors import GateRefused
 from weights.gate.caller import Caller, Refusal
 from weights.publishing.models import File, Revision
@@ -41,7 +42,9 @@ class Addresses:
     def __init__(self, revision: Revision, grant: Grant | None) -> None:
         folder = quote(f"/f/{revision.checkpoint.repo_id}/{revision.sha}/")
         self._folder = f"{settings.PUBLIC_URL}{folder}"
-        self._signer = signing.FileSigner(settings.LINK_KEYS, str(grant.pk) if grant else "open")
+        self._signer = signed_claims.FileSigner(
+            settings.LINK_KEYS, str(grant.pk) if grant else "open"
+        )
 
     def of(self, file: File, expires: int) -> str:
         """The address of one of the files until `expires`, in Unix seconds."""
@@ -102,9 +105,9 @@ def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) 
     Raises signing.BadSignature, also when nothing has this name. An expired link is a caller
     whose problem says so.
     """
-    query = signing.parse_file_query(raw_query)
-    claim = signing.FileClaim(*_signed_facts(repo_id, sha, path), query.grant, query.expires)
-    signing.check_file(claim, query, settings.LINK_KEYS)
+    query = signed_claims.parse_file_query(raw_query)
+    claim = signed_claims.FileClaim(*_signed_facts(repo_id, sha, path), query.grant, query.expires)
+    signed_claims.check_file(claim, query, settings.LINK_KEYS)
     request_context.note_proved()
     expired = Refusal.LINK_EXPIRED if query.expires <= now.timestamp() else None
     name = f"{query.key_id}:{query.signature[:8]}"
@@ -112,7 +115,7 @@ def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) 
         return Caller(kind="file-link", credential_id=name, problem=expired)
     grant = Grant.objects.select_related("user").filter(pk=int(query.grant)).first()
     if grant is None:
-        raise signing.BadSignature("the grant is gone")
+        raise signed_claims.BadSignature("the grant is gone")
     closed = None if grant.user.is_active else Refusal.LINK_REVOKED
     return Caller(
         user=grant.user,
@@ -127,10 +130,10 @@ def _signed_facts(repo_id: str, sha: str, path: str) -> tuple[int, str]:
     """Id and SHA-256 of the file that an address names."""
     org, _, name = repo_id.partition("/")
     if not is_storable(f"{repo_id}/{sha}/{path}"):
-        raise signing.BadSignature("no such file")
+        raise signed_claims.BadSignature("no such file")
     with connection.cursor() as cursor:
         cursor.execute(_SIGNED, [sha, org, name, path])
         found = cursor.fetchone()
     if found is None:
-        raise signing.BadSignature("no such file")
+        raise signed_claims.BadSignature("no such file")
     return int(found[0]), str(found[1])

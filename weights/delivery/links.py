@@ -17,13 +17,13 @@ from accounts.grants.models import Grant
 from accounts.mail import outbox
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from weights import gate, signing
+from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.catalogue.models.checkpoint import CheckpointQuerySet
-from weights.delivery import file_links
+from weights.delivery import file_links, signed_claims
+from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
 from weights.gate.caller import Caller, Refusal, session_caller
-from weights.models import CheckpointLink
 from weights.publishing.models import Revision
 
 LINKS_A_DAY = 3
@@ -148,8 +148,8 @@ def _issue(link: CheckpointLink, grant: Grant | None, life: timedelta) -> str:
     revision = demand_revision(link.checkpoint, "main")
     link_id = secrets.token_bytes(16)
     ends = min(now + life, grant.expires_at) if grant else now + life
-    token = signing.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
-    link.id_digest = signing.link_digest(link_id)
+    token = signed_claims.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
+    link.id_digest = signed_claims.link_digest(link_id)
     link.revision = revision
     link.key_id = next(iter(settings.LINK_KEYS))
     link.state = CheckpointLink.State.ISSUED
@@ -226,7 +226,7 @@ def link_caller(token: str, now: datetime) -> Caller:
     Raises signing.BadSignature for an altered or unknown one. One that was revoked or has
     expired is a caller whose problem says so; an expired one is told without a query.
     """
-    claim = signing.read_token(token, settings.LINK_KEYS)
+    claim = signed_claims.read_token(token, settings.LINK_KEYS)
     if claim.expires <= now.timestamp():
         return Caller(kind="link", problem=Refusal.LINK_EXPIRED)
     link = (
@@ -235,7 +235,7 @@ def link_caller(token: str, now: datetime) -> Caller:
         .first()
     )
     if link is None:
-        raise signing.BadSignature("no such link")
+        raise signed_claims.BadSignature("no such link")
     revoked = link.revoked_at is not None or not link.holder.is_active
     return Caller(
         user=link.holder,
@@ -249,7 +249,7 @@ def link_caller(token: str, now: datetime) -> Caller:
 
 def expired_link(token: str) -> CheckpointLink | None:
     """The record of a genuine link whose end has passed: its page offers a new one."""
-    claim = signing.read_token(token, settings.LINK_KEYS)
+    claim = signed_claims.read_token(token, settings.LINK_KEYS)
     return (
         CheckpointLink.objects.select_related("checkpoint").filter(id_digest=claim.digest).first()
     )

@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from weights.delivery import doors
+from weights.delivery import views
 
 app_name = "delivery"
 #: What scripts ask for by the thousand; `portal.short_way` leads to them straight.
 SCRIPT_ROUTES = [
-    path("f/<str:org>/<str:name>/<str:sha>/<path:path>", doors.file_link, name="file-link"),
-    path("d/<str:token>/<path:path>", doors.checkpoint_link, name="checkpoint-link"),
+    path("f/<str:org>/<str:name>/<str:sha>/<path:path>", views.file_link, name="file-link"),
+    path("d/<str:token>/<path:path>", views.checkpoint_link, name="checkpoint-link"),
 ]
 urlpatterns = [
-    path("d/<str:token>", doors.link_folder_without_slash, name="link-folder-bare"),
-    path("d/<str:token>/", doors.link_folder, name="link-folder"),
+    path("d/<str:token>", views.link_folder_without_slash, name="link-folder-bare"),
+    path("d/<str:token>/", views.link_folder, name="link-folder"),
     *SCRIPT_ROUTES,
 ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accounts.users.models import User
-    from weights.models import CheckpointLink
+    from weights.delivery.models import CheckpointLink
 
 _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)")
 

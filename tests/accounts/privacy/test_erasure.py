@@ -23,8 +23,8 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
+from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 
 pytestmark = pytest.mark.django_db
 

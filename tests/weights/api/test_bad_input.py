@@ -14,7 +14,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script, problem
 from weights.api.api import api
-from weights.models import CheckpointLink
+from weights.delivery.models import CheckpointLink
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]
 

@@ -30,7 +30,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.accounts.applications.documents.pdfs import HARMLESS
 from tests.fuzzing import examples
-from weights.models import CheckpointLink
+from weights.delivery.models import CheckpointLink
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]
 

@@ -11,7 +11,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import ROOT, Script, told
 from weights.delivery import links
-from weights.models import CheckpointLink
+from weights.delivery.models import CheckpointLink
 from weights.publishing.models import Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

@@ -11,7 +11,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.delivery import links
-from weights.models import CheckpointLink
+from weights.delivery.models import CheckpointLink
 from weights.publishing.models import File
 from weights.storage.models import Blob
 

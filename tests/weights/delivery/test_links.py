@@ -18,10 +18,10 @@ from accounts.users.models import User
 from accounts.web.byte_sizes import in_words
 from tests import factories
 from weights.delivery import file_links, links
+from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
 from weights.gate.caller import session_caller
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 from weights.publishing import withdrawal
 from weights.publishing.models import Revision
 

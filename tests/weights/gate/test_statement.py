@@ -20,9 +20,9 @@ from accounts.users.models import User
 from tests import factories
 from weights import gate
 from weights.catalogue.models import Checkpoint
+from weights.delivery.models import CheckpointLink
 from weights.gate import Decision, Missing, rules, statement
 from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
-from weights.models import CheckpointLink
 from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob
 

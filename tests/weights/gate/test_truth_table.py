@@ -27,9 +27,9 @@ from accounts.users.models import User
 from tests import factories
 from weights import gate
 from weights.catalogue.models import Checkpoint
+from weights.delivery.models import CheckpointLink
 from weights.gate import Decision, Missing
 from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim, session_caller, token_claim
-from weights.models import CheckpointLink
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 

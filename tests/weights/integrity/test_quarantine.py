@@ -16,8 +16,8 @@ from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests import factories
-from weights import signing
 from weights.catalogue import contents
+from weights.delivery import signed_claims
 from weights.errors import PublishRefused
 from weights.inspection.models import Inspection
 from weights.integrity import quarantine, verification
@@ -53,8 +53,8 @@ def doors(revision: Revision, holder: User) -> list[str]:
     """One address for each door that leads to the file's bytes."""
     file = revision.files.get(path=PATH)
     ends = timezone.now() + timedelta(days=1)
-    claim = signing.FileClaim(file.pk, file.sha256, "open", int(ends.timestamp()))
-    query = signing.sign_file(claim, portal_settings.LINK_KEYS)
+    claim = signed_claims.FileClaim(file.pk, file.sha256, "open", int(ends.timestamp()))
+    query = signed_claims.sign_file(claim, portal_settings.LINK_KEYS)
     token = factories.link_token(holder, revision)
     return [
         f"/{REPO}/resolve/main/{PATH}",

@@ -17,8 +17,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from tests.crashes import each_crash
-from weights import signing
 from weights.catalogue.models import Checkpoint
+from weights.delivery import signed_claims
 from weights.errors import PublishRefused, WithdrawalRefused
 from weights.integrity import verification
 from weights.ledger.models import Download
@@ -54,8 +54,8 @@ def withdrawn(second: Revision, release_owner: User) -> Revision:
 def file_address(revision: Revision) -> str:
     file = revision.files.get(path=PATH)
     ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
-    claim = signing.FileClaim(file.pk, file.sha256, "open", ends)
-    return f"/f/{REPO}/{revision.sha}/{PATH}?{signing.sign_file(claim, portal_settings.LINK_KEYS)}"
+    claim = signed_claims.FileClaim(file.pk, file.sha256, "open", ends)
+    return f"/f/{REPO}/{revision.sha}/{PATH}?{signed_claims.sign_file(claim, portal_settings.LINK_KEYS)}"
 
 
 # -- what it changes ----------------------------------------------------------------------

@@ -9,9 +9,7 @@ from pydantic import Field
 from weights.api.schemas.common import Hearing
 from weights.api.schemas.problems import NextStep
 from weights.api.schemas.terms import LicenceTold, TierTold
-from weights.models import (
-    CheckpointLink,
-)
+from weights.delivery.models import CheckpointLink
 
 
 class PlannedFile(Schema):

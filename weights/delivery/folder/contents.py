@@ -7,9 +7,9 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from accounts.web import sanitize
+from weights.delivery.models import CheckpointLink
 from weights.manifests import signatures
 from weights.manifests.portal_files import name_beside
-from weights.models import CheckpointLink
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 

@@ -15,7 +15,7 @@ from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import Script
 from weights.delivery import links
-from weights.models import CheckpointLink
+from weights.delivery.models import CheckpointLink
 
 pytestmark = pytest.mark.django_db
 

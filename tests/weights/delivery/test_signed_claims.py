@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights import signing
-from weights.signing import BadSignature, FileClaim
+from weights.delivery import signed_claims
+from weights.delivery.signed_claims import BadSignature, FileClaim
 
 pytestmark = pytest.mark.one_database
 
@@ -15,8 +15,8 @@ LINK_ID = bytes(range(16))
 
 
 def test_a_file_link_is_believed_as_it_was_signed() -> None:
-    query = signing.parse_file_query(signing.sign_file(CLAIM, RING))
-    signing.check_file(CLAIM, query, RING)
+    query = signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, RING))
+    signed_claims.check_file(CLAIM, query, RING)
     assert (query.key_id, query.grant, query.expires) == ("k2", "42", 1_800_000_000)
 
 
@@ -32,23 +32,23 @@ def test_a_file_link_is_believed_as_it_was_signed() -> None:
     ],
 )
 def test_a_signature_fits_its_own_claim_only(other: FileClaim) -> None:
-    query = signing.parse_file_query(signing.sign_file(CLAIM, RING))
+    query = signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, RING))
     with pytest.raises(BadSignature):
-        signing.check_file(other, query, RING)
+        signed_claims.check_file(other, query, RING)
 
 
 @pytest.mark.requirement("UR-6")
 def test_an_older_key_still_verifies_and_a_dropped_one_does_not() -> None:
-    query = signing.parse_file_query(signing.sign_file(CLAIM, {"k1": RING["k1"]}))
-    signing.check_file(CLAIM, query, RING)
+    query = signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, {"k1": RING["k1"]}))
+    signed_claims.check_file(CLAIM, query, RING)
     with pytest.raises(BadSignature):
-        signing.check_file(CLAIM, query, {"k2": RING["k2"]})
+        signed_claims.check_file(CLAIM, query, {"k2": RING["k2"]})
 
 
 @pytest.mark.requirement("UR-2", "UR-3")
 @given(st.data())
 def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> None:
-    text = signing.sign_file(CLAIM, RING)
+    text = signed_claims.sign_file(CLAIM, RING)
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.characters(codec="latin-1").filter(lambda c: c != text[place]))
     altered = text[:place] + other + text[place + 1 :]
@@ -58,33 +58,33 @@ def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> Non
 
 def _believe(raw: str) -> None:
     """Read and check a query as the door does, by what the query itself says."""
-    query = signing.parse_file_query(raw)
+    query = signed_claims.parse_file_query(raw)
     claim = FileClaim(CLAIM.file_id, CLAIM.sha256, query.grant, query.expires)
-    signing.check_file(claim, query, RING)
+    signed_claims.check_file(claim, query, RING)
 
 
 @pytest.mark.requirement("UR-3")
 @pytest.mark.parametrize("extra", ["&x=1", "&response-content-type=text/html", "\n", "&s=", " "])
 def test_a_query_with_anything_more_is_refused(extra: str) -> None:
     with pytest.raises(BadSignature):
-        signing.parse_file_query(signing.sign_file(CLAIM, RING) + extra)
+        signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, RING) + extra)
 
 
 def test_a_checkpoint_token_gives_back_its_link_and_end() -> None:
-    token = signing.read_token(signing.sign_token(LINK_ID, 1_800_000_000, RING), RING)
+    token = signed_claims.read_token(signed_claims.sign_token(LINK_ID, 1_800_000_000, RING), RING)
     assert (token.link_id, token.expires, token.key_id) == (LINK_ID, 1_800_000_000, "k2")
-    assert token.digest == signing.link_digest(LINK_ID)
+    assert token.digest == signed_claims.link_digest(LINK_ID)
 
 
 @given(st.data())
 def test_one_altered_character_of_a_token_is_refused(data: st.DataObject) -> None:
-    text = signing.sign_token(LINK_ID, 1_800_000_000, RING)
+    text = signed_claims.sign_token(LINK_ID, 1_800_000_000, RING)
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.characters(codec="latin-1").filter(lambda c: c != text[place]))
     with pytest.raises(BadSignature):
-        signing.read_token(text[:place] + other + text[place + 1 :], RING)
+        signed_claims.read_token(text[:place] + other + text[place + 1 :], RING)
 
 
 def test_a_token_is_safe_in_a_path_and_in_a_shell() -> None:
-    token = signing.sign_token(bytes(16), 1_800_000_000, RING)
+    token = signed_claims.sign_token(bytes(16), 1_800_000_000, RING)
     assert set(token) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")

@@ -13,8 +13,8 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
+from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 from weights.publishing.models import Revision
 
 pytestmark = pytest.mark.one_database

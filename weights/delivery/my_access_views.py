@@ -18,9 +18,9 @@ from accounts.tiers.models import LicenceVersion
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.delivery import links
+from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 from weights.web.lookup import checkpoint_or_404, person
 
 DOWNLOADS_PAGE = 50

@@ -8,8 +8,8 @@ from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.roles.tier_scoped_admin import OfOwnTiers, own_tiers
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
+from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 
 
 @admin.register(CheckpointLink)

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from weights import gate, signing
-from weights.delivery import file_links, links, serving
+from weights import gate
+from weights.delivery import file_links, links, serving, signed_claims
 from weights.delivery.folder import Folder, ListKind, folder_of, offered
 from weights.gate.caller import Caller, Refusal
 from weights.ledger import recording
@@ -38,7 +38,7 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
     repo_id = f"{org}/{name}"
     try:
         caller = file_links.caller_of(repo_id, sha, path, request.META["QUERY_STRING"], now)
-    except signing.BadSignature:
+    except signed_claims.BadSignature:
         message = "This address was altered or cut. Copy it whole, or ask for a new one."
         return serving.problem(403, "link_invalid", message, request)
     decision = gate.decide(caller, repo_id, sha, path, now)
@@ -56,7 +56,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
     now = timezone.now()
     try:
         caller = links.link_caller(token, now)
-    except signing.BadSignature:
+    except signed_claims.BadSignature:
         return _unknown(request)
     if caller.link is None:
         return _ended(request, token, caller)
@@ -81,7 +81,7 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     now = timezone.now()
     try:
         caller = links.link_caller(token, now)
-    except signing.BadSignature:
+    except signed_claims.BadSignature:
         return _unknown(request)
     if caller.link is None or caller.problem is not None:
         return _ended(request, token, caller)

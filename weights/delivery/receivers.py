@@ -17,9 +17,9 @@ from accounts.signals import (
 )
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from weights.delivery import given, links
+from weights.delivery import links, outstanding_links
+from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 
 
 @receiver(application_decided)
@@ -36,7 +36,7 @@ def issue_links(sender: Any, application: Application, **kwargs: Any) -> None:
 @receiver(addresses_asked)
 def addresses_given(sender: Any, grant: Grant, now: datetime, **kwargs: Any) -> list[Address]:
     """What was given on a grant that is being closed."""
-    return given.on_grant(grant, now)
+    return outstanding_links.on_grant(grant, now)
 
 
 @receiver(checkpoints_asked)

@@ -7,8 +7,8 @@ from django.conf import settings
 from accounts.grants.models import Grant
 from accounts.grants.outstanding_links import Address
 from weights.delivery.file_links import lifetime
+from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
-from weights.models import CheckpointLink
 from weights.publishing.models import File
 
 
