@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from accounts.background.periodic import attempt, run_steps
 from accounts.grants.models import Grant
-from weights import export, recalls
+from weights import recalls
 from weights.catalogue import contents
 from weights.catalogue.models import Checkpoint
 from weights.delivery import links
 from weights.integrity import scrub, verification
 from weights.ledger import recording
 from weights.manifests import signatures
+from weights.privacy import export
 from weights.publishing import lint_findings
 from weights.reports import taking
 from weights.storage import blob_storage

@@ -7,9 +7,9 @@ from weights.catalogue import checkpoint_views, file_views, views
 from weights.delivery import my_access_views
 from weights.manifests import key_views
 from weights.manifests import views as manifests
+from weights.privacy import views as export
 from weights.recalls import views as recalls
 from weights.reports import views as reports
-from weights.views import export
 
 
 class RevisionId(StringConverter):

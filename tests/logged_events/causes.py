@@ -21,10 +21,10 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion
 from tests import factories
 from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
-from weights import export
 from weights.delivery import file_links, links
 from weights.gate.caller import session_caller
 from weights.integrity import quarantine, verification
+from weights.privacy import export
 from weights.publishing import intake, withdrawal
 from weights.storage import blob_storage
 from weights.storage.models import Blob

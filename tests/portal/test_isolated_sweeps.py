@@ -25,12 +25,13 @@ from portal import health
 from tests import factories, services
 from tests.live import Portal
 from tests.weights.catalogue.test_front_matter import UNREADABLE
-from weights import export, tasks
+from weights import tasks
 from weights.catalogue import contents, front_matter
 from weights.catalogue.models import FileFacts
 from weights.integrity.verification import inspecting
 from weights.integrity.verification.outcomes import TRIES
 from weights.ledger.models import Download
+from weights.privacy import export
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.audit.models import AuditEvent
 from accounts.privacy.models import DataExport
 from accounts.web.current_user import signed_in
-from weights import export
+from weights.privacy import export
 
 
 @login_required

@@ -16,8 +16,8 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
-from weights import export
 from weights.ledger.models import Download
+from weights.privacy import export
 from weights.tasks import make_export
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""The archive of everything that the portal stores about a person."""
