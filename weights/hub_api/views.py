@@ -30,7 +30,7 @@ from weights.catalogue.search import Found
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim
-from weights.hub_api import kept, payloads
+from weights.hub_api import page_cache, payloads
 from weights.hub_api.addresses import revision_and_path
 from weights.hub_api.authentication import by_token, claim, claim_or_session
 from weights.hub_api.errors import Refused, refusal
@@ -160,12 +160,12 @@ def tree(
             EXPANDED_PAGE,
         )
 
-    def make() -> kept.Page:
+    def make() -> page_cache.Page:
         entries = _below(found, folder, recursive=recursive)
         told = [payloads.tree_entry(entry) for entry in entries[start : start + PAGE]]
-        return kept.Page(as_json(told).content, start + PAGE < len(entries))
+        return page_cache.Page(as_json(told).content, start + PAGE < len(entries))
 
-    page = kept.trees.get((found.pk, found.sha, folder, recursive, start), make)
+    page = page_cache.trees.get((found.pk, found.sha, folder, recursive, start), make)
     response = HttpResponse(page.body, content_type="application/json")
     response["Cache-Control"] = "private, no-store"
     if page.more:

@@ -11,7 +11,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests import factories
 from weights.catalogue.models import Checkpoint
-from weights.hub_api import kept
+from weights.hub_api import page_cache
 from weights.publishing.models import File, Revision
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -23,9 +23,9 @@ Ask = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    kept.trees.clear()
+    page_cache.trees.clear()
     yield
-    kept.trees.clear()
+    page_cache.trees.clear()
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ def test_what_is_kept_of_a_listing_opens_it_to_nobody(ask: Ask, gated: Revision)
 
 
 def test_kept_listings_are_bounded_by_their_bytes() -> None:
-    store = kept.Kept(most=100)
+    store = page_cache.Kept(most=100)
     made: list[int] = []
 
-    def page(number: int, size: int = 20) -> kept.Page:
-        def make() -> kept.Page:
+    def page(number: int, size: int = 20) -> page_cache.Page:
+        def make() -> page_cache.Page:
             made.append(number)
-            return kept.Page(b"x" * size, more=False)
+            return page_cache.Page(b"x" * size, more=False)
 
         return store.get(number, make)
 
