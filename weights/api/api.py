@@ -16,7 +16,11 @@ from ninja.operation import Operation
 
 from accounts.background.outages import in_a_line
 from accounts.errors import AccountsError, LimitReached
-from weights.api import (
+from weights.api.authentication import BearerToken, OptionalToken
+from weights.api.code_meanings import MEANINGS
+from weights.api.parsing import BoundedParser
+from weights.api.problems import MEDIA_TYPE, Fault, Refused, problem
+from weights.api.routers import (
     applications,
     audit,
     checkpoints,
@@ -31,10 +35,6 @@ from weights.api import (
     tiers,
     transparency,
 )
-from weights.api.authentication import BearerToken, OptionalToken
-from weights.api.meanings import MEANINGS
-from weights.api.parsing import BoundedParser
-from weights.api.problems import MEDIA_TYPE, Fault, Refused, problem
 from weights.errors import GateRefused
 from weights.gate import Missing
 

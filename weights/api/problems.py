@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 
-from weights.api.meanings import BY_STATUS, MEANINGS
+from weights.api.code_meanings import BY_STATUS, MEANINGS
 from weights.gate import Decision
 from weights.gate.access_checklist import next_step
 from weights.gate.caller import Refusal

@@ -5,9 +5,9 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from weights.api.api import api
-from weights.api.credentials import revoke_leaked
 from weights.api.problems import Refused, problem
-from weights.api.transparency import table_csv
+from weights.api.routers.credentials import revoke_leaked
+from weights.api.routers.transparency import table_csv
 
 
 @csrf_exempt

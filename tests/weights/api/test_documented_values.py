@@ -6,7 +6,7 @@ import pytest
 
 from accounts.applications.questions import LABELS, ORG_TYPES, POSITIONS
 from tests.live import ROOT
-from weights.api.meanings import MEANINGS
+from weights.api.code_meanings import MEANINGS
 from weights.api.schemas.people import Answers
 
 pytestmark = pytest.mark.one_database

@@ -10,7 +10,7 @@ from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
 from tests import factories
 from tests.weights.api.asking import ROOT, Script, problem
-from weights.api.meanings import MEANINGS
+from weights.api.code_meanings import MEANINGS
 from weights.gate import Decision
 from weights.gate.caller import Refusal
 
@@ -185,7 +185,7 @@ def test_a_failure_is_a_problem_without_its_cause(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("the cause")
 
     # A fault that no operation is known to have.
-    monkeypatch.setattr("weights.api.codes._told", fail)
+    monkeypatch.setattr("weights.api.routers.codes._told", fail)
     response: Any = Client(raise_request_exception=False).get(f"{ROOT}/problems")
     assert response.status_code == 500
     assert problem(response)["code"] == "internal_error"

@@ -9,8 +9,8 @@ from accounts.audit.models import SignedHead
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, person
-from weights.api.checkpoints import FAR, following
 from weights.api.problems import Refused
+from weights.api.routers.checkpoints import FAR, following
 
 router = Router(tags=["Audit trail"], auth=OptionalToken())
 

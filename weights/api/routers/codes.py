@@ -5,7 +5,7 @@ from ninja import Router
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
-from weights.api.meanings import MEANINGS
+from weights.api.code_meanings import MEANINGS
 from weights.api.problems import Refused
 
 router = Router(tags=["Problems"], auth=OptionalToken())

@@ -5,7 +5,7 @@ from ninja import Query, Router
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
-from weights.api.checkpoints import FAR, NO_NUL, following
+from weights.api.routers.checkpoints import FAR, NO_NUL, following
 from weights.catalogue.models import KnownIssue
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())

@@ -8,7 +8,7 @@ from ninja import Field, Query, Router, Schema
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
-from weights.api.checkpoints import FAR, following
+from weights.api.routers.checkpoints import FAR, following
 from weights.recalls import notices
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())

@@ -7,8 +7,8 @@ from accounts.tiers.views import public_changes, questions_of
 from weights.api import schemas
 from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
-from weights.api.checkpoints import FAR, following
 from weights.api.finding import tier_named
+from weights.api.routers.checkpoints import FAR, following
 
 router = Router(tags=["Tiers"], auth=OptionalToken())
 
