@@ -6,7 +6,8 @@ from collections.abc import Callable
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from portal import celery_app, env
+from portal import celery_app
+from portal.settings import environment
 
 #: Seconds that a worker may take to answer.
 PATIENCE = 10.0
@@ -25,9 +26,9 @@ def main(arguments: list[str]) -> int:
 
 def web() -> str:
     """Ask as the proxy would: under a host that the portal answers for, over https."""
-    host = (env.words("ALLOWED_HOSTS") or ["127.0.0.1"])[0]
+    host = (environment.words("ALLOWED_HOSTS") or ["127.0.0.1"])[0]
     headers = {"Host": host, "X-Forwarded-Proto": "https"}
-    port = env.text("BIND", "0.0.0.0:8000").rpartition(":")[2]
+    port = environment.text("BIND", "0.0.0.0:8000").rpartition(":")[2]
     request = Request(f"http://127.0.0.1:{port}/healthz", headers=headers)
     try:
         with urlopen(request, timeout=5) as answer:  # noqa: S310 - our own  # nosec B310

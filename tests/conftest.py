@@ -22,7 +22,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
-from portal import env
+from portal.settings import environment as env
 from tests import databases, emptying, factories, live, s3, tools, trail
 from tests.front import Front, front
 from tests.live import Portal

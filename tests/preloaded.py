@@ -21,7 +21,7 @@ django.setup()
 import portal.celery  # noqa: E402
 import portal.chunked  # noqa: E402
 import portal.plain_heads  # noqa: E402
-import portal.settings_record  # noqa: E402
+import portal.settings.audit_record  # noqa: E402
 import portal.urls  # noqa: E402
 import portal.web_worker  # noqa: E402, F401
 import tests.forked  # noqa: E402, F401 - its functions are what a child runs first

@@ -11,9 +11,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 
-from portal import embedded
 from portal.backup import layout
 from portal.errors import BackupError
+from portal.settings import data_dir
 
 #: Settings that name a key's file, where this process has it.
 FILES = ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE", "CDN_KEY_FILE")
@@ -143,7 +143,7 @@ def _put_file(place: Place) -> Placed:
 def _write(source: Path, target: Path) -> None:
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        embedded.write_once(target, source.read_text())
+        data_dir.write_once(target, source.read_text())
     except OSError as error:
         raise BackupError(
             f"{target} cannot be written ({error.strerror}); put {source} there by hand, then run"
@@ -167,4 +167,4 @@ def _read_environment(path: Path) -> dict[str, str]:
 def _environment_file() -> Path | None:
     """Only an embedded install has one; others get these keys from whoever starts them."""
     folder = getattr(settings, "DATA_DIR", None)
-    return embedded.keys_file(Path(folder)) if folder else None
+    return data_dir.keys_file(Path(folder)) if folder else None

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from portal import env
 from portal.backup import emptiness, layout, postgres, sqlite
 from portal.database_move import unfinished
 from portal.errors import MoveError
+from portal.settings import environment
 
 #: Under which Django knows the target during a move.
 ALIAS = "move_target"
@@ -34,7 +34,7 @@ def opened(url: str) -> Iterator[Target]:
     """The target of this URL, known to Django as `ALIAS`. Raises ImproperlyConfigured."""
     if urlsplit(url).scheme not in _SCHEMES:
         raise MoveError("TARGET_URL is not a database URL; use postgres://… or sqlite:////path")
-    found = env.database_at("TARGET_URL", url, "DATABASE_PASSWORD")
+    found = environment.database_at("TARGET_URL", url, "DATABASE_PASSWORD")
     if _place(found) == _place(connection.settings_dict):
         raise MoveError("TARGET_URL is the database that this install uses already")
     try:

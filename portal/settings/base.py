@@ -6,27 +6,27 @@ from pathlib import Path
 import structlog
 from csp.constants import NONE, SELF
 
-from portal import env
 from portal.log_lines import one_line
+from portal.settings import environment
 from portal.settings.social import *  # noqa: F403
 from portal.settings.social import SOCIAL_APPS
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
-env.read_secrets(
+environment.read_secrets(
     *("SECRET_KEY_FILE", "LINK_KEYS_FILE", "DATABASE_PASSWORD_FILE", "AWS_SECRET_ACCESS_KEY_FILE"),
     *("BROKER_PASSWORD_FILE", "CACHE_PASSWORD_FILE"),
 )
-SECRET_KEY = env.text("SECRET_KEY")
-LINK_KEYS = env.key_ring("LINK_KEYS")
-DEBUG = env.flag("DEBUG", default=False)
-PUBLIC_URL = env.origin("PUBLIC_URL", "http://127.0.0.1:8000")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
-ADMIN_PATH = env.text("ADMIN_PATH", "admin/").strip("/") + "/"
+SECRET_KEY = environment.text("SECRET_KEY")
+LINK_KEYS = environment.key_ring("LINK_KEYS")
+DEBUG = environment.flag("DEBUG", default=False)
+PUBLIC_URL = environment.origin("PUBLIC_URL", "http://127.0.0.1:8000")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
+ADMIN_PATH = environment.text("ADMIN_PATH", "admin/").strip("/") + "/"
 SITE_NAME = "Weighbridge"
 # Whom to tell of a vulnerability, at /.well-known/security.txt; without, it is not there.
-SECURITY_CONTACT = env.contacts("SECURITY_CONTACT")
-SECURITY_POLICY_URL = env.text("SECURITY_POLICY_URL", "-").strip("-")
+SECURITY_CONTACT = environment.contacts("SECURITY_CONTACT")
+SECURITY_POLICY_URL = environment.text("SECURITY_POLICY_URL", "-").strip("-")
 
 INSTALLED_APPS = [
     "portal.apps.PortalAdminConfig",
@@ -75,10 +75,10 @@ MIDDLEWARE = [
 ]
 
 # Off only where something in front counts already, or to measure what is behind them.
-if not env.flag("RATE_LIMITS", default=True):
+if not environment.flag("RATE_LIMITS", default=True):
     MIDDLEWARE.remove("portal.limits.RateLimitMiddleware")
 # Proxies in front of the web processes whose X-Forwarded-For is believed; 0: nobody's is.
-TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, at_most=5)
+TRUSTED_PROXIES = environment.whole("TRUSTED_PROXIES", 0, at_most=5)
 if TRUSTED_PROXIES:
     MIDDLEWARE.insert(0, "portal.proxies.ForwardedAddressMiddleware")
 
@@ -224,51 +224,53 @@ FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFiles"]
 
 WEIGHTS_STORAGE = ""  # each install sets it
 # A hard ceiling in seconds; a tier may ask for less (application-workflow.md section 1).
-FILE_LINK_LIFETIME_MOST = env.seconds("FILE_LINK_LIFETIME_MOST", 3600, at_most=3600)
+FILE_LINK_LIFETIME_MOST = environment.seconds("FILE_LINK_LIFETIME_MOST", 3600, at_most=3600)
 CHECKPOINT_LINK_HOURS_MOST = 168
 # Downloads that may run at once in one web process; beyond it callers are asked to wait. Each
 # holds a thread, so some are left for pages, whatever is asked for.
-WEB_THREADS = env.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
-DOWNLOADS_AT_ONCE = env.whole(
+WEB_THREADS = environment.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
+DOWNLOADS_AT_ONCE = environment.whole(
     "DOWNLOADS_AT_ONCE", WEB_THREADS * 3 // 4, at_least=1, at_most=WEB_THREADS * 7 // 8
 )
 # The internal location of nginx that maps to the blob folder; empty: the app sends the bytes.
-ACCEL_LOCATION = env.text("ACCEL_LOCATION", "-").strip("-")
+ACCEL_LOCATION = environment.text("ACCEL_LOCATION", "-").strip("-")
 # Credentials that stand in files; those of the environment boto3 finds itself.
-S3_SESSION = env.aws()
-S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "-").strip("-") or None
-S3_PUBLIC_ENDPOINT_URL = env.text("S3_PUBLIC_ENDPOINT_URL", "-").strip("-") or S3_ENDPOINT_URL
+S3_SESSION = environment.aws()
+S3_ENDPOINT_URL = environment.text("S3_ENDPOINT_URL", "-").strip("-") or None
+S3_PUBLIC_ENDPOINT_URL = (
+    environment.text("S3_PUBLIC_ENDPOINT_URL", "-").strip("-") or S3_ENDPOINT_URL
+)
 # What each part of an upload carries for the store to check; `none` for stores that refuse it.
-S3_CHECKSUMS = env.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
+S3_CHECKSUMS = environment.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
 # Signed addresses of a CDN in front of the bucket, instead of the bucket's own.
-CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
+CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = environment.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
 # Every stored byte is read again within so many days, all readers together no faster than the
 # rate; so many read at once. The store is looked over, without reading, each few hours.
-SCRUB_DAYS = env.whole("SCRUB_DAYS", 30, at_least=1, at_most=365)
-SCRUB_BYTES_PER_SECOND = env.whole("SCRUB_BYTES_PER_SECOND", 50_000_000, at_least=1_000_000)
-SCRUB_AT_ONCE = env.whole("SCRUB_AT_ONCE", 1, at_least=1, at_most=16)
-SURVEY_HOURS = env.whole("SURVEY_HOURS", 1, at_least=1, at_most=24)
+SCRUB_DAYS = environment.whole("SCRUB_DAYS", 30, at_least=1, at_most=365)
+SCRUB_BYTES_PER_SECOND = environment.whole("SCRUB_BYTES_PER_SECOND", 50_000_000, at_least=1_000_000)
+SCRUB_AT_ONCE = environment.whole("SCRUB_AT_ONCE", 1, at_least=1, at_most=16)
+SURVEY_HOURS = environment.whole("SURVEY_HOURS", 1, at_least=1, at_most=24)
 # Names that pickles may import beside the standard ones (weights/inspection/formats/allowed.py).
-PICKLE_IMPORTS = env.imports("PICKLE_IMPORTS")
+PICKLE_IMPORTS = environment.imports("PICKLE_IMPORTS")
 
 # Signs manifests; empty in processes that are not the signer.
-MANIFEST_KEY_FILE = env.manifest_key("MANIFEST_KEY_FILE")
+MANIFEST_KEY_FILE = environment.manifest_key("MANIFEST_KEY_FILE")
 
 # -- audit trail ------------------------------------------------------------------------
 
 # Signs the head of the trail; empty in processes that are not the signer.
-AUDIT_KEY_FILE = env.audit_key("AUDIT_KEY_FILE")
+AUDIT_KEY_FILE = environment.audit_key("AUDIT_KEY_FILE")
 # Second places of each head: mailed there, and appended to a file or kept in a bucket.
-AUDIT_HEAD_RECIPIENTS = env.addresses("AUDIT_HEAD_RECIPIENTS")
-AUDIT_HEAD_COPY = env.head_copy("AUDIT_HEAD_COPY")
+AUDIT_HEAD_RECIPIENTS = environment.addresses("AUDIT_HEAD_RECIPIENTS")
+AUDIT_HEAD_COPY = environment.head_copy("AUDIT_HEAD_COPY")
 
 # -- mail -------------------------------------------------------------------------------
 
 # Without EMAIL_URL nothing leaves: messages stay in the outbox for an administrator to read.
-MAIL_LEAVES = bool(env.text("EMAIL_URL", "-").strip("-"))
+MAIL_LEAVES = bool(environment.text("EMAIL_URL", "-").strip("-"))
 if MAIL_LEAVES:
-    _mail = env.email("EMAIL_URL")
+    _mail = environment.email("EMAIL_URL")
     EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
     EMAIL_HOST = _mail.get("EMAIL_HOST") or ""
     EMAIL_PORT = _mail.get("EMAIL_PORT") or 25
@@ -278,7 +280,7 @@ if MAIL_LEAVES:
     EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
     EMAIL_FILE_PATH = _mail.get("EMAIL_FILE_PATH") or ""
     EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "Weighbridge <weighbridge@localhost>")
+DEFAULT_FROM_EMAIL = environment.text("MAIL_FROM", "Weighbridge <weighbridge@localhost>")
 
 # -- background work --------------------------------------------------------------------
 
@@ -315,9 +317,9 @@ CELERY_TIMEZONE = "UTC"
 # Seconds of silence after which a worker counts as dead and another takes its work over. One
 # that reads a blob gives a sign of life every few seconds; one that sends a mail gives none, so
 # its claim must outlast the slowest mail server.
-VERIFICATION_LEASE = env.whole("VERIFICATION_LEASE", 180, at_least=10, at_most=3600)
-VERIFICATION_QUEUED = env.whole("VERIFICATION_QUEUED", 300, at_least=10, at_most=3600)
-MAIL_CLAIM = env.whole("MAIL_CLAIM", 120, at_least=10, at_most=3600)
+VERIFICATION_LEASE = environment.whole("VERIFICATION_LEASE", 180, at_least=10, at_most=3600)
+VERIFICATION_QUEUED = environment.whole("VERIFICATION_QUEUED", 300, at_least=10, at_most=3600)
+MAIL_CLAIM = environment.whole("MAIL_CLAIM", 120, at_least=10, at_most=3600)
 
 # -- logs -------------------------------------------------------------------------------
 
@@ -346,10 +348,10 @@ LOGGING = {
             "filters": ["outages"],
         }
     },
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "WARNING")},
+    "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", "WARNING")},
     "loggers": {
-        "accounts": {"level": env.text("LOG_LEVEL", "INFO")},
-        "weights": {"level": env.text("LOG_LEVEL", "INFO")},
+        "accounts": {"level": environment.text("LOG_LEVEL", "INFO")},
+        "weights": {"level": environment.text("LOG_LEVEL", "INFO")},
         "django_structlog": {"level": "ERROR"},
         # It prints whole paths, and a link's path is a secret; the request log has each failure.
         "django.request": {"level": "CRITICAL"},
@@ -388,13 +390,13 @@ def sqlite(path: Path) -> dict[str, object]:
 
 def database(default: str) -> dict[str, object]:
     """The database that `DATABASE_URL` names, with the options each engine needs here."""
-    found = env.database("DATABASE_URL", default, "DATABASE_PASSWORD")
+    found = environment.database("DATABASE_URL", default, "DATABASE_PASSWORD")
     if found["ENGINE"].endswith("sqlite3"):
         return sqlite(Path(found["NAME"]))
     # None: the gate's statement is not prepared (weights/gate/prepared.py).
-    threshold = 5 if env.flag("DATABASE_PREPARED", default=True) else None
+    threshold = 5 if environment.flag("DATABASE_PREPARED", default=True) else None
     # Who finds all connections taken, or the server away, is told to come again after this.
-    wait = env.seconds("DATABASE_WAIT", 5, at_most=60)
+    wait = environment.seconds("DATABASE_WAIT", 5, at_most=60)
     pool = {"min_size": 2, "max_size": 16, "timeout": wait}
     ours = {"prepare_threshold": threshold, "pool": pool}
     found["OPTIONS"] = {**found.get("OPTIONS", {}), **ours}

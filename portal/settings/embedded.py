@@ -4,12 +4,12 @@
 environment wins, so moving to Postgres, Redis or S3 is a matter of variables alone.
 """
 
-from portal import embedded, env, private_files, weak_settings
+from portal.settings import data_dir, environment, private_files, validation
 
 private_files.set_umask()
 
-DATA_DIR = env.folder("DATA_DIR", "var")
-embedded.prepare(DATA_DIR)
+DATA_DIR = environment.folder("DATA_DIR", "var")
+data_dir.prepare(DATA_DIR)
 
 from portal.settings.base import *  # noqa: E402, F403
 from portal.settings.base import (  # noqa: E402
@@ -20,24 +20,26 @@ from portal.settings.base import (  # noqa: E402
     database,
 )
 
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or embedded.hosts(PUBLIC_URL)
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or data_dir.hosts(PUBLIC_URL)
 DATABASES = {"default": database(f"sqlite:///{DATA_DIR}/db.sqlite3")}
-WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", f"file://{DATA_DIR}/blobs")
+WEIGHTS_STORAGE = environment.storage("WEIGHTS_STORAGE", f"file://{DATA_DIR}/blobs")
 STATIC_ROOT = DATA_DIR / "static"
 if not MANIFEST_KEY_FILE:
-    MANIFEST_KEY_FILE = env.manifest_key(
-        "MANIFEST_KEY_FILE", str(embedded.manifest_key_file(DATA_DIR))
+    MANIFEST_KEY_FILE = environment.manifest_key(
+        "MANIFEST_KEY_FILE", str(data_dir.manifest_key_file(DATA_DIR))
     )
 if not AUDIT_KEY_FILE:
-    AUDIT_KEY_FILE = env.audit_key("AUDIT_KEY_FILE", str(embedded.audit_key_file(DATA_DIR)))
+    AUDIT_KEY_FILE = environment.audit_key("AUDIT_KEY_FILE", str(data_dir.audit_key_file(DATA_DIR)))
 
 # A broker of its own, unless the environment names one. The cache is another database of the
 # same server, whose socket this user alone may open.
-EMBEDDED_BROKER = not env.text("BROKER_URL", "")
+EMBEDDED_BROKER = not environment.text("BROKER_URL", "")
 # Named for both directions, or Celery's command line takes the variable, without its password.
-CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = env.redis(
-    "BROKER_URL", embedded.broker_url(DATA_DIR), "BROKER_PASSWORD"
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environment.redis(
+    "BROKER_URL", data_dir.broker_url(DATA_DIR), "BROKER_PASSWORD"
 )
-CACHES = caches(env.redis("CACHE_URL", embedded.cache_beside(CELERY_BROKER_URL), "CACHE_PASSWORD"))
+CACHES = caches(
+    environment.redis("CACHE_URL", data_dir.cache_beside(CELERY_BROKER_URL), "CACHE_PASSWORD")
+)
 
-weak_settings.refuse(globals(), production=False)
+validation.refuse(globals(), production=False)

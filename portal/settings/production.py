@@ -1,6 +1,6 @@
 """Many machines: Postgres, Redis and a store named by the environment; weak settings refused."""
 
-from portal import env, private_files, weak_settings
+from portal.settings import environment, private_files, validation
 
 private_files.set_umask()
 
@@ -12,15 +12,15 @@ from portal.settings.base import (  # noqa: E402
     database,
 )
 
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 
 DATABASES = {"default": database("")}
-WEIGHTS_STORAGE = env.storage("WEIGHTS_STORAGE", "")
+WEIGHTS_STORAGE = environment.storage("WEIGHTS_STORAGE", "")
 # Named for both directions, or Celery's command line takes the variable, without its password.
-CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = env.redis(
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environment.redis(
     "BROKER_URL", None, "BROKER_PASSWORD"
 )
-CACHES = caches(env.redis("CACHE_URL", None, "CACHE_PASSWORD"))
+CACHES = caches(environment.redis("CACHE_URL", None, "CACHE_PASSWORD"))
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -28,11 +28,11 @@ STORAGES = {
 }
 
 if PUBLIC_URL.startswith("https://"):
-    SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
+    SECURE_SSL_REDIRECT = environment.flag("SECURE_SSL_REDIRECT", default=True)
     # Switched off, the proxy in front sends http to https.
     SILENCED_SYSTEM_CHECKS = [] if SECURE_SSL_REDIRECT else ["security.W008"]
 else:
     # Loopback alone (weak_settings): no HSTS, no redirect and no Secure cookies without https.
     SILENCED_SYSTEM_CHECKS = [f"security.W{number}" for number in ("004", "008", "012", "016")]
 
-weak_settings.refuse(globals(), production=True)
+validation.refuse(globals(), production=True)

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from portal import env
+from portal.settings import environment
 
-ORCID_URL = env.origin("ORCID_URL", "https://orcid.org")
+ORCID_URL = environment.origin("ORCID_URL", "https://orcid.org")
 #: Its public records stand on a host of their own; a stand-in has both on one.
 ORCID_API_URL = ORCID_URL.replace("https://", "https://pub.")
-GITHUB_URL = env.origin("GITHUB_URL", "https://github.com")
+GITHUB_URL = environment.origin("GITHUB_URL", "https://github.com")
 
 #: provider -> (its Django app, client id and secret, the origin that people are sent to)
 _KNOWN: dict[str, tuple[str, tuple[str, str], str]] = {
     "orcid": (
         "accounts.users.orcid_sign_in",
-        env.pair("ORCID_CLIENT_ID", "ORCID_CLIENT_SECRET"),
+        environment.pair("ORCID_CLIENT_ID", "ORCID_CLIENT_SECRET"),
         ORCID_URL,
     ),
     "github": (
         "allauth.socialaccount.providers.github",
-        env.pair("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"),
+        environment.pair("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"),
         GITHUB_URL,
     ),
     "google": (
         "allauth.socialaccount.providers.google",
-        env.pair("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
+        environment.pair("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
         "https://accounts.google.com",
     ),
 }

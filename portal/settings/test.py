@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from portal import embedded, env
+from portal.settings import data_dir, environment
 from portal.settings.base import *  # noqa: F403
 from portal.settings.base import PASSWORD_HASHERS as BASE_HASHERS
 from portal.settings.base import PUBLIC_URL, caches, database
 
-ALLOWED_HOSTS = [*embedded.hosts(PUBLIC_URL), "testserver"]
+ALLOWED_HOSTS = [*data_dir.hosts(PUBLIC_URL), "testserver"]
 
 _database: dict[str, Any] = database("")
 # No pool: tests drop their database, and a pool keeps connections to it open.
@@ -20,8 +20,8 @@ DATABASES = {"default": _database}
 # Points nowhere on purpose: a test that stores bytes asks for the fixture `store`.
 WEIGHTS_STORAGE = "file:///dev/null/no-store-without-the-fixture"
 
-CELERY_BROKER_URL = env.text("BROKER_URL")
-CACHES = caches(env.text("CACHE_URL"))
+CELERY_BROKER_URL = environment.text("BROKER_URL")
+CACHES = caches(environment.text("CACHE_URL"))
 
 PASSWORD_HASHERS = ["tests.hashers.OneRoundHasher", *BASE_HASHERS]
 STORAGES = {

@@ -1,22 +1,22 @@
 """The review's bounds and clocks (application-workflow.md); days are whole days."""
 
-from portal import env
+from portal.settings import environment
 
 #: Whose public holidays are free: empty (weekends only), `DE`, `US-CA`, …
-WORK_CALENDAR = env.work_calendar("WORK_CALENDAR")
+WORK_CALENDAR = environment.work_calendar("WORK_CALENDAR")
 #: Working days from submission to a first decision, and to the alarm on the health page.
-ANSWER_DAYS = env.whole("ANSWER_DAYS", 5, at_least=1, at_most=60)
-ANSWER_ALARM_DAYS = env.whole("ANSWER_ALARM_DAYS", 10, at_least=1, at_most=120)
+ANSWER_DAYS = environment.whole("ANSWER_DAYS", 5, at_least=1, at_most=60)
+ANSWER_ALARM_DAYS = environment.whole("ANSWER_ALARM_DAYS", 10, at_least=1, at_most=120)
 #: Working days after which a claim that nobody worked on goes back to the queue.
-IDLE_CLAIM_DAYS = env.whole("IDLE_CLAIM_DAYS", 2, at_least=1, at_most=30)
+IDLE_CLAIM_DAYS = environment.whole("IDLE_CLAIM_DAYS", 2, at_least=1, at_most=30)
 #: The hour (UTC) from which reviewers get their daily mail of what is new.
-DIGEST_HOUR = env.whole("DIGEST_HOUR", 6, at_most=23)
+DIGEST_HOUR = environment.whole("DIGEST_HOUR", 6, at_most=23)
 #: Days of silence after which a returned application and a draft lapse.
-RETURN_SILENCE_DAYS = env.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
-DRAFT_SILENCE_DAYS = env.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)
+RETURN_SILENCE_DAYS = environment.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
+DRAFT_SILENCE_DAYS = environment.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)
 #: Days that a draft keeps the questions it was begun with.
-DRAFT_FORM_DAYS = env.whole("DRAFT_FORM_DAYS", 30, at_least=1, at_most=365)
-OPEN_DRAFTS = env.whole("OPEN_DRAFTS", 3, at_least=1, at_most=50)
-SUBMISSIONS_A_DAY = env.whole("SUBMISSIONS_A_DAY", 3, at_least=1, at_most=100)
+DRAFT_FORM_DAYS = environment.whole("DRAFT_FORM_DAYS", 30, at_least=1, at_most=365)
+OPEN_DRAFTS = environment.whole("OPEN_DRAFTS", 3, at_least=1, at_most=50)
+SUBMISSIONS_A_DAY = environment.whole("SUBMISSIONS_A_DAY", 3, at_least=1, at_most=100)
 #: Whether the portal opens the page that an applicant names as a profile.
-LOOK_AT_PROFILES = env.flag("LOOK_AT_PROFILES", default=True)
+LOOK_AT_PROFILES = environment.flag("LOOK_AT_PROFILES", default=True)

@@ -16,7 +16,8 @@ import yaml
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal import processes, weak_settings
+from portal import processes
+from portal.settings import validation
 from tests import factories, s3, services, tools
 from tests.front import NGINX, Front, ask
 from tests.live import ROOT
@@ -104,7 +105,7 @@ def test_what_the_example_tells_to_run_makes_every_secret_once(
     assert made == {path.name: path.read_text() for path in folder.iterdir()}
     key_id, _, key = made["link_keys"].partition(":")
     strong = {"SECRET_KEY": made["secret_key"], "LINK_KEYS": {key_id: bytes.fromhex(key)}}
-    rules = (weak_settings._secret_key, weak_settings._link_keys)
+    rules = (validation._secret_key, validation._link_keys)
     assert [line for rule in rules for line in rule(strong)] == []
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import embedded, env
+from portal.settings import data_dir, environment
 from tests.live import ROOT
 
 pytestmark = pytest.mark.one_database
@@ -41,7 +41,7 @@ def key_file(
 def refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv(NAME, str(path))
     with pytest.raises(ImproperlyConfigured, match=f"^{NAME}: ") as found:
-        env.manifest_key(NAME)
+        environment.manifest_key(NAME)
     return str(found.value)
 
 
@@ -49,13 +49,13 @@ def refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_good_key_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
     path = key_file(tmp_path, mode=mode)
     monkeypatch.setenv(NAME, str(path))
-    assert env.manifest_key(NAME) == str(path)
+    assert environment.manifest_key(NAME) == str(path)
 
 
 @pytest.mark.parametrize("value", ["", "  "])
 def test_a_process_without_a_key_is_no_signer(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(NAME, value)
-    assert env.manifest_key(NAME) == ""
+    assert environment.manifest_key(NAME) == ""
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o602])
@@ -84,10 +84,10 @@ def test_what_is_no_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_embedded_install_makes_its_key_once_for_itself_alone(tmp_path: Path) -> None:
-    path = embedded.manifest_key_file(tmp_path)
+    path = data_dir.manifest_key_file(tmp_path)
     made = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
-    assert embedded.manifest_key_file(tmp_path).read_bytes() == made
+    assert data_dir.manifest_key_file(tmp_path).read_bytes() == made
 
 
 def test_a_start_with_a_bad_key_ends_with_one_line(tmp_path: Path) -> None:

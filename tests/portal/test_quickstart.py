@@ -15,7 +15,7 @@ from pytest_django import Settings
 from redis import RedisError
 
 from accounts.roles.permissions import Role
-from portal.embedded import broker_url
+from portal.settings.data_dir import broker_url
 from tests import proc, services
 from tests.install import Install, made_in
 

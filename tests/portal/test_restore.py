@@ -22,9 +22,10 @@ from accounts.audit.merkle_log import sealer
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal import embedded, settings_record
 from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
 from portal.errors import BackupError
+from portal.settings import audit_record
+from portal.settings import data_dir as embedded
 from tests import factories, s3
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
@@ -243,7 +244,7 @@ def test_another_backup_than_the_one_that_was_restored_is_refused(
 
 def test_a_prepared_install_counts_as_empty_until_somebody_has_an_account(store: Path) -> None:
     opt_family.load()
-    settings_record.note("web")
+    audit_record.note("web")
     scrub.survey()
     assert emptiness.contents() == ""
     factories.person()

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from portal import env
+from portal.settings import environment
 
 pytestmark = pytest.mark.one_database
 
@@ -54,14 +54,14 @@ def test_a_contact_of_another_form_is_refused_by_name(
 ) -> None:
     monkeypatch.setenv("SECURITY_CONTACT", f"mailto:security@example.org, {value}")
     with pytest.raises(ImproperlyConfigured, match=r"^SECURITY_CONTACT: "):
-        env.contacts("SECURITY_CONTACT")
+        environment.contacts("SECURITY_CONTACT")
 
 
 def test_several_contacts_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECURITY_CONTACT", "https://example.org/report, mailto:a@example.org")
-    assert env.contacts("SECURITY_CONTACT") == [
+    assert environment.contacts("SECURITY_CONTACT") == [
         "https://example.org/report",
         "mailto:a@example.org",
     ]
     monkeypatch.setenv("SECURITY_CONTACT", "")
-    assert env.contacts("SECURITY_CONTACT") == []
+    assert environment.contacts("SECURITY_CONTACT") == []

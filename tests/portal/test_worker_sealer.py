@@ -6,7 +6,7 @@ import pytest
 
 from accounts.audit.merkle_log.checking import Check
 from accounts.audit.models import AuditEvent
-from portal import settings_record
+from portal.settings import audit_record
 from tests.accounts.audit.merkle_log import rows
 from tests.live import Portal
 from tests.services import wait_until
@@ -18,7 +18,7 @@ def sealed_soon() -> None:
 
 def told_settings() -> set[str]:
     """The kinds of process that have recorded their settings."""
-    events = AuditEvent.objects.filter(action=settings_record.ACTION)
+    events = AuditEvent.objects.filter(action=audit_record.ACTION)
     return {event.details["process"] for event in events}
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.mail.models import OutgoingMail
 from accounts.users import orcid
 from accounts.users.models import User
-from portal import env
+from portal.settings import environment
 from tests import factories, live
 from tests.live import Portal
 from tests.provider import CLIENT, SECRET, Provider, provider
@@ -92,7 +92,7 @@ def test_without_keys_nothing_of_it_exists(path: str, method: str, client: Clien
 def test_one_key_without_the_other_ends_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_CLIENT_ID", "only-this")
     with pytest.raises(ImproperlyConfigured, match="GITHUB_CLIENT_SECRET: is not set"):
-        env.pair("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
+        environment.pair("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
 
 
 def test_a_verified_address_elsewhere_makes_an_account_that_is_signed_in(

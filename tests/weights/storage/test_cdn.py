@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal import env
+from portal.settings import environment
 from tests import factories
 from weights.delivery import file_links, links
 from weights.gate.caller import Caller
@@ -119,7 +119,7 @@ def key_file(tmp_path: Path) -> Path:
 def read(monkeypatch: pytest.MonkeyPatch, **values: str) -> tuple[str, str, str]:
     for name in ("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE"):
         monkeypatch.setenv(name, values.get(name, ""))
-    return env.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
+    return environment.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
 
 def test_a_cdn_is_three_settings_or_none(monkeypatch: pytest.MonkeyPatch, key_file: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_cdn_in_front_of_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CDN_URL", ORIGIN)
     monkeypatch.setenv("WEIGHTS_STORAGE", "file:///srv/weights")
     with pytest.raises(ImproperlyConfigured, match=r"^CDN_URL: needs blobs in S3"):
-        env.storage("WEIGHTS_STORAGE", "")
+        environment.storage("WEIGHTS_STORAGE", "")
 
 
 # -- serving ------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pytest_django import Settings
 
-from portal import env
+from portal.settings import environment
 from tests import s3
 from weights import storage
 from weights.errors import BlobMissing, BlobTooLarge, StorageFull, StorageUnavailable
@@ -413,17 +413,17 @@ def test_the_credential_of_a_file_opens_the_store(
     lines = "".join(f"{name}={os.environ[name]}\n" for name in names if name in os.environ)
     for name in names:
         monkeypatch.delenv(name, raising=False)
-    assert env.aws() == {}
-    env.read_lines(lines)
+    assert environment.aws() == {}
+    environment.read_lines(lines)
     assert not set(names) & set(os.environ)
-    settings.S3_SESSION = env.aws()
+    settings.S3_SESSION = environment.aws()
     store = blob_storage()
     name = put(store, b"shard bytes")
     assert get(store, name) == b"shard bytes"
     url = store.signed_url(name, filename="a", seconds=60)
     assert url is not None
     assert status(url) == 200
-    settings.S3_SESSION = env.aws() | {"aws_secret_access_key": "another"}
+    settings.S3_SESSION = environment.aws() | {"aws_secret_access_key": "another"}
     with pytest.raises(StorageUnavailable):
         blob_storage().size(name)
 

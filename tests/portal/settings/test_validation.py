@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import env, weak_settings
+from portal.settings import environment as env
+from portal.settings import validation
 from tests.live import ROOT
 
 pytestmark = pytest.mark.one_database
@@ -94,7 +95,7 @@ STRONG: list[dict[str, Any]] = [
 @pytest.mark.parametrize("production", [True, False])
 @pytest.mark.parametrize("change", STRONG)
 def test_sound_settings_are_taken(change: dict[str, Any], production: bool) -> None:
-    assert weak_settings.weaknesses(SOUND | change, production=production) == []
+    assert validation.weaknesses(SOUND | change, production=production) == []
 
 
 @pytest.mark.parametrize("production", [True, False])
@@ -102,7 +103,7 @@ def test_sound_settings_are_taken(change: dict[str, Any], production: bool) -> N
 def test_what_is_weak_anywhere_is_refused_in_one_line(
     change: dict[str, Any], begins: str, remedy: str, production: bool
 ) -> None:
-    (line,) = weak_settings.weaknesses(SOUND | change, production=production)
+    (line,) = validation.weaknesses(SOUND | change, production=production)
     assert line.startswith(begins)
     assert remedy in line
     assert "\n" not in line
@@ -113,7 +114,7 @@ def test_what_is_weak_anywhere_is_refused_in_one_line(
 def test_what_is_weak_in_production_is_refused_in_one_line(
     change: dict[str, Any], begins: str, remedy: str
 ) -> None:
-    (line,) = weak_settings.weaknesses(SOUND | change, production=True)
+    (line,) = validation.weaknesses(SOUND | change, production=True)
     assert line.startswith(begins)
     assert remedy in line
     assert "\n" not in line
@@ -121,8 +122,8 @@ def test_what_is_weak_in_production_is_refused_in_one_line(
 
 def test_a_developer_may_debug_on_loopback() -> None:
     settings = SOUND | ON_LOOPBACK | {"DEBUG": True}
-    assert weak_settings.weaknesses(settings, production=False) == []
-    weak_settings.refuse(settings, production=False)
+    assert validation.weaknesses(settings, production=False) == []
+    validation.refuse(settings, production=False)
 
 
 def test_a_refusal_shows_no_secret() -> None:
@@ -133,7 +134,7 @@ def test_a_refusal_shows_no_secret() -> None:
         "CELERY_BROKER_URL": "redis://:hunter2@queue.example.org/0",
     }
     with pytest.raises(ImproperlyConfigured) as refused:
-        weak_settings.refuse(SOUND | weak, production=True)
+        validation.refuse(SOUND | weak, production=True)
     assert len(str(refused.value).splitlines()) == 3
     assert "hunter2" not in str(refused.value)
     assert "00" not in str(refused.value)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import env
+from portal.settings import environment
 from tests.live import ROOT
 
 pytestmark = pytest.mark.one_database
@@ -72,7 +72,7 @@ def test_an_empty_switch_is_not_set(
 ) -> None:
     """Compose hands an empty word to the portal for what `.env` does not set."""
     monkeypatch.setenv("RATE_LIMITS", value)
-    assert env.flag("RATE_LIMITS", default) is default
+    assert environment.flag("RATE_LIMITS", default) is default
 
 
 @pytest.mark.usefixtures("no_values_of_files")
@@ -82,10 +82,10 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     file.chmod(0o600)
     monkeypatch.setenv("SECRET_KEY", " ")
     monkeypatch.setenv("SECRET_KEY_FILE", str(file))
-    env.read_secrets("SECRET_KEY_FILE")
-    assert env.text("SECRET_KEY") == "from the file"
+    environment.read_secrets("SECRET_KEY_FILE")
+    assert environment.text("SECRET_KEY") == "from the file"
     monkeypatch.setenv("SECRET_KEY", "of the environment")
-    assert env.text("SECRET_KEY") == "of the environment"
+    assert environment.text("SECRET_KEY") == "of the environment"
 
 
 @pytest.mark.usefixtures("no_values_of_files")
@@ -94,12 +94,12 @@ def test_a_line_of_a_file_counts_where_the_environment_has_no_such_variable(
     line: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WEB_WORKERS", raising=False)
-    env.read_lines(f"WEB_WORKERS={line}\n")
-    assert env.whole("WEB_WORKERS", 2) == value
+    environment.read_lines(f"WEB_WORKERS={line}\n")
+    assert environment.whole("WEB_WORKERS", 2) == value
     assert "WEB_WORKERS" not in os.environ
     monkeypatch.setenv("WEB_WORKERS", "")
-    env.read_lines("WEB_WORKERS=9\n")
-    assert env.whole("WEB_WORKERS", 2) == 2, "one that is set, though empty, wins"
+    environment.read_lines("WEB_WORKERS=9\n")
+    assert environment.whole("WEB_WORKERS", 2) == 2, "one that is set, though empty, wins"
 
 
 @pytest.mark.usefixtures("no_values_of_files")
@@ -114,12 +114,14 @@ def test_a_secret_that_its_file_does_not_hold_is_refused(
     monkeypatch.setenv("LINK_KEYS", "")
     monkeypatch.setenv("LINK_KEYS_FILE", str(file))
     with pytest.raises(ImproperlyConfigured, match=f"^LINK_KEYS_FILE: .* {why}"):
-        env.read_secrets("LINK_KEYS_FILE")
+        environment.read_secrets("LINK_KEYS_FILE")
 
 
 def test_a_database_may_have_its_password_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://portal@db.example.org/portal")
     monkeypatch.setenv("DATABASE_PASSWORD", "very secret")
-    assert env.database("DATABASE_URL", "", "DATABASE_PASSWORD")["PASSWORD"] == "very secret"
+    assert (
+        environment.database("DATABASE_URL", "", "DATABASE_PASSWORD")["PASSWORD"] == "very secret"
+    )
     monkeypatch.setenv("DATABASE_URL", "postgres://portal:its-own@db.example.org/portal")
-    assert env.database("DATABASE_URL", "", "DATABASE_PASSWORD")["PASSWORD"] == "its-own"
+    assert environment.database("DATABASE_URL", "", "DATABASE_PASSWORD")["PASSWORD"] == "its-own"

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
-from portal.private_files import refuse_readable
+from portal.settings.private_files import refuse_readable
 
 _TRUE = {"1", "true", "yes", "on"}
 #: Modules and names by which a pickle comes to run what its author likes.

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from portal import env
-from portal.private_files import make_private, refuse_readable
+from portal.settings import environment
+from portal.settings.private_files import make_private, refuse_readable
 
 # sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
 _SOCKET_PATH_MOST = 100
@@ -26,15 +26,15 @@ def prepare(data_dir: Path) -> None:
         (data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_private(data_dir)
     keys = keys_file(data_dir)
-    if env.keys_follow() and not keys.exists():
-        env.read_lines(_new_keys())
+    if environment.keys_follow() and not keys.exists():
+        environment.read_lines(_new_keys())
     else:
         if not keys.exists():
             write_once(keys, _new_keys())
         refuse_readable("keys.env", keys)
-        env.read_file(keys)
+        environment.read_file(keys)
     if (address := address_file(data_dir)).exists():
-        env.read_file(address)
+        environment.read_file(address)
 
 
 def _make_private(data_dir: Path) -> None:
@@ -52,7 +52,7 @@ def keys_file(data_dir: Path) -> Path:
 def manifest_key_file(data_dir: Path) -> Path:
     """The key that signs manifests, made at the first start."""
     path = data_dir / "manifest-key.pem"
-    if not path.exists() and not env.keys_follow():
+    if not path.exists() and not environment.keys_follow():
         _write_key(path, ec.generate_private_key(ec.SECP256R1()))
     return path
 
@@ -60,7 +60,7 @@ def manifest_key_file(data_dir: Path) -> Path:
 def audit_key_file(data_dir: Path) -> Path:
     """The key that signs the head of the trail, made at the first start."""
     path = data_dir / "audit-key.pem"
-    if not path.exists() and not env.keys_follow():
+    if not path.exists() and not environment.keys_follow():
         _write_key(path, ed25519.Ed25519PrivateKey.generate())
     return path
 

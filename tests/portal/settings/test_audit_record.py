@@ -9,7 +9,7 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
-from portal import settings_record
+from portal.settings import audit_record
 from tests.accounts.audit.merkle_log import keys
 from tests.hurry import at_once
 
@@ -23,29 +23,29 @@ def recorded(process: str = "web") -> list[AuditEvent]:
 
 @pytest.mark.requirement("AU-7")
 def test_a_change_is_recorded_once_with_both_values(settings: Settings) -> None:
-    first = settings_record.note("web")
+    first = audit_record.note("web")
     assert first is not None
     assert first.details["settings"]["SCRUB_DAYS"] == settings.SCRUB_DAYS
     assert first.details["changed"] == {}
-    assert settings_record.note("web") is None
+    assert audit_record.note("web") is None
     before, settings.SCRUB_DAYS = settings.SCRUB_DAYS, 90
     settings.WEIGHTS_STORAGE = "s3://bucket/prefix"
-    assert settings_record.note("web") is not None
-    assert settings_record.note("web") is None
+    assert audit_record.note("web") is not None
+    assert audit_record.note("web") is None
     last = recorded()[-1].details["changed"]
     assert last["SCRUB_DAYS"] == {"before": before, "after": 90}
     assert last["WEIGHTS_STORAGE"]["after"] == "s3://bucket/prefix"
     assert set(last) == {"SCRUB_DAYS", "WEIGHTS_STORAGE"}
     settings.SCRUB_DAYS = before
-    assert settings_record.note("web") is not None, "the way back is a change too"
+    assert audit_record.note("web") is not None, "the way back is a change too"
 
 
 def test_each_kind_of_process_is_compared_with_its_own(tmp_path: Path, settings: Settings) -> None:
-    settings_record.note("web")
+    audit_record.note("web")
     settings.AUDIT_KEY_FILE = keys.write(tmp_path)  # which only workers have
-    settings_record.note("worker")
+    audit_record.note("worker")
     settings.AUDIT_KEY_FILE = ""
-    assert settings_record.note("web") is None
+    assert audit_record.note("web") is None
     assert len(recorded("worker")) == 1
 
 
@@ -58,7 +58,7 @@ def test_keys_and_people_are_told_by_fingerprint_alone(
     settings.AUDIT_HEAD_RECIPIENTS = ["keeper@example.org"]
     settings.S3_ENDPOINT_URL = "https://user:hush@store.example.org"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    event = settings_record.note("worker")
+    event = audit_record.note("worker")
     assert event is not None
     kept = event.details["settings"]
     assert kept["S3_ENDPOINT_URL"] == "https://store.example.org"
@@ -69,14 +69,14 @@ def test_keys_and_people_are_told_by_fingerprint_alone(
     names = ("SECRET_KEY", "AUDIT_KEY_FILE", "AUDIT_HEAD_RECIPIENTS", "AWS_ACCESS_KEY_ID")
     assert {len(kept[name]) for name in names} == {16}
     settings.LINK_KEYS = {"k2": bytes(range(1, 33))}
-    again = settings_record.note("worker")
+    again = audit_record.note("worker")
     assert again is not None
     assert set(again.details["changed"]) == {"LINK_KEYS"}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_that_start_at_once_one_records_it() -> None:
-    assert at_once(*[lambda: settings_record.note("web")] * 4) == ["done"] * 4
+    assert at_once(*[lambda: audit_record.note("web")] * 4) == ["done"] * 4
     assert len(recorded()) == 1
 
 
@@ -90,10 +90,10 @@ def test_a_database_that_is_away_at_the_start_is_asked_again(
             raise error
 
     # The suite's own database cannot go away for a second; the pause is ten seconds in earnest.
-    monkeypatch.setattr(settings_record, "note", note)
-    monkeypatch.setattr(settings_record, "PAUSE", 0.0)
+    monkeypatch.setattr(audit_record, "note", note)
+    monkeypatch.setattr(audit_record, "PAUSE", 0.0)
     # A thread of its own, for it gives its connections back.
-    settings_record.note_at_start("web").join(5)
+    audit_record.note_at_start("web").join(5)
     assert next(answers, "asked twice") == "asked twice"
     assert "the settings are not on record yet: the database does not answer: it is away" in (
         caplog.text

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import env
-from portal.private_files import refuse_readable
+from portal.settings import environment as env
+from portal.settings.private_files import refuse_readable
 from tests import live, proc, services
 from tests.install import FOREIGN
 from tests.live import ROOT

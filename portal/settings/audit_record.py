@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections, tr
 
 from accounts.audit.models import AuditEvent
 from accounts.background.outages import in_a_line
-from portal import env
+from portal.settings import environment
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def effective() -> dict[str, Any]:
     told |= {name: fingerprint(getattr(settings, name)) for name in HIDDEN}
     told |= {name: _file(getattr(settings, name)) for name in KEY_FILES}
     told["LINK_KEYS"] = {name: fingerprint(key.hex()) for name, key in settings.LINK_KEYS.items()}
-    told["AWS_ACCESS_KEY_ID"] = fingerprint(env.text("AWS_ACCESS_KEY_ID", ""))
+    told["AWS_ACCESS_KEY_ID"] = fingerprint(environment.text("AWS_ACCESS_KEY_ID", ""))
     told["RATE_LIMITS"] = "portal.limits.RateLimitMiddleware" in settings.MIDDLEWARE
     told["DATABASE"] = _database(settings.DATABASES["default"])
     return told
