@@ -15,7 +15,7 @@ TESTS ?=
 CLIENTS ?= 2.4.0 1.10.2 0.36.2
 # How many inputs each fuzz test tries of its own choice in `make fuzz`.
 EXAMPLES ?= 1000
-FUZZ := tests/weights/api/test_fuzz.py tests/weights/hub_api/test_nonsense.py tests/portal/test_hostile_paths.py
+FUZZ := tests/weights/api/test_fuzz.py tests/weights/hub_api/test_nonsense.py tests/portal/middleware/test_hostile_paths.py
 # How long `make chaos` makes trouble on each ground, and by which seed; a new one if none is given.
 CHAOS_SECONDS ?= 600
 CHAOS_SEED ?=

@@ -54,7 +54,7 @@ def effective() -> dict[str, Any]:
     told |= {name: _file(getattr(settings, name)) for name in KEY_FILES}
     told["LINK_KEYS"] = {name: fingerprint(key.hex()) for name, key in settings.LINK_KEYS.items()}
     told["AWS_ACCESS_KEY_ID"] = fingerprint(environment.text("AWS_ACCESS_KEY_ID", ""))
-    told["RATE_LIMITS"] = "portal.limits.RateLimitMiddleware" in settings.MIDDLEWARE
+    told["RATE_LIMITS"] = "portal.middleware.rate_limits.RateLimitMiddleware" in settings.MIDDLEWARE
     told["DATABASE"] = _database(settings.DATABASES["default"])
     return told
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 from csp.constants import NONE, SELF
 
-from portal.log_lines import one_line
+from portal.middleware.log_lines import one_line
 from portal.settings import environment
 from portal.settings.social import *  # noqa: F403
 from portal.settings.social import SOCIAL_APPS
@@ -56,15 +56,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "portal.request_log.RequestLogMiddleware",
+    "portal.middleware.request_log.RequestLogMiddleware",
     # Refusals from here on carry the headers of a page too.
-    "portal.middleware.PolicyMiddleware",
+    "portal.middleware.surface.PolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "weights.api.problems.ProblemMiddleware",
-    "portal.middleware.SurfaceMiddleware",
-    "portal.limits.RateLimitMiddleware",
+    "portal.middleware.surface.SurfaceMiddleware",
+    "portal.middleware.rate_limits.RateLimitMiddleware",
     # What every answer needs stands before it, what only pages need after it.
-    "portal.short_way.ShortWayMiddleware",
+    "portal.middleware.fast_path.ShortWayMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -76,11 +76,11 @@ MIDDLEWARE = [
 
 # Off only where something in front counts already, or to measure what is behind them.
 if not environment.flag("RATE_LIMITS", default=True):
-    MIDDLEWARE.remove("portal.limits.RateLimitMiddleware")
+    MIDDLEWARE.remove("portal.middleware.rate_limits.RateLimitMiddleware")
 # Proxies in front of the web processes whose X-Forwarded-For is believed; 0: nobody's is.
 TRUSTED_PROXIES = environment.whole("TRUSTED_PROXIES", 0, at_most=5)
 if TRUSTED_PROXIES:
-    MIDDLEWARE.insert(0, "portal.proxies.ForwardedAddressMiddleware")
+    MIDDLEWARE.insert(0, "portal.middleware.forwarded_address.ForwardedAddressMiddleware")
 
 from portal.settings.workflow import *  # noqa: E402, F403
 
@@ -98,7 +98,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.context.site",
+                "portal.middleware.context_processors.site",
             ]
         },
     }
@@ -215,7 +215,7 @@ if PUBLIC_URL.startswith("https://"):
     # Nobody's word but a proxy's that was named counts for how a caller came.
     if TRUSTED_PROXIES:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-MESSAGE_STORAGE = "portal.messages.MessageStorage"
+MESSAGE_STORAGE = "portal.middleware.message_storage.MessageStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # No form takes a file but those that say so themselves (accounts/web/uploads.py).
 FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFiles"]
@@ -340,7 +340,7 @@ LOGGING = {
             ],
         }
     },
-    "filters": {"outages": {"()": "portal.outage_lines.OutageFilter"}},
+    "filters": {"outages": {"()": "portal.middleware.outage_filter.OutageFilter"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",

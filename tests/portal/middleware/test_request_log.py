@@ -12,7 +12,7 @@ from django.http import FileResponse, HttpResponse
 from django.test import Client, RequestFactory
 
 from accounts.api_tokens import token_format
-from portal.request_log import RequestLogMiddleware, loggable
+from portal.middleware.request_log import RequestLogMiddleware, loggable
 from weights.delivery import links
 
 pytestmark = pytest.mark.one_database

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from portal.proxies import ForwardedAddressMiddleware
+from portal.middleware.forwarded_address import ForwardedAddressMiddleware
 
 pytestmark = pytest.mark.one_database
 

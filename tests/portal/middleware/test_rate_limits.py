@@ -16,10 +16,10 @@ from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal import limits
+from portal.middleware import rate_limits
 from tests import factories
 from tests.counters import away, spend
-from tests.portal.test_surface import ADDRESSES
+from tests.portal.middleware.test_surface import ADDRESSES
 from weights.delivery import file_links, links, signed_claims
 from weights.gate.caller import ANONYMOUS
 
@@ -33,9 +33,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Make a limit small: the real ones would take thousands of requests to reach."""
 
     def shrink(name: str, quota: int) -> None:
-        limit: Limit = getattr(limits, name)
+        limit: Limit = getattr(rate_limits, name)
         # A bound made small, in the same window.
-        monkeypatch.setattr(limits, name, Limit(limit.name, quota, limit.window))
+        monkeypatch.setattr(rate_limits, name, Limit(limit.name, quota, limit.window))
 
     return shrink
 
@@ -69,7 +69,7 @@ API = "/api/v1/checkpoints"
 
 def address_key() -> str:
     """The key under which the test client's address is counted."""
-    return limits._address(RequestFactory().get("/"))
+    return rate_limits._address(RequestFactory().get("/"))
 
 
 def at_the_edge(limit: Limit, key: str, ask: Callable[[], Any]) -> tuple[Any, Any]:
@@ -184,7 +184,7 @@ def test_a_forged_token_has_no_bucket_of_its_own_at_any_address(
     asked = 0
     for path in ADDRESSES:
         for method in ("GET", "POST"):
-            counted = limits._bucket(RequestFactory().generic(method, path))
+            counted = rate_limits._bucket(RequestFactory().generic(method, path))
             if counted is None or counted.limit in {buckets.REPORTS, buckets.PROOFS}:
                 continue
             answers = []

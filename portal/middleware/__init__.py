@@ -1,0 +1,1 @@
+"""The request path: policy headers, rate limits, the fast path, request log."""
