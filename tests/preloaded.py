@@ -19,11 +19,11 @@ import kombu.transport.redis  # noqa: F401
 django.setup()
 
 import portal.celery  # noqa: E402
-import portal.chunked  # noqa: E402
-import portal.plain_heads  # noqa: E402
+import portal.server.chunked_bodies  # noqa: E402
+import portal.server.gunicorn_worker  # noqa: E402, F401
+import portal.server.normalize_headers  # noqa: E402
 import portal.settings.audit_record  # noqa: E402
 import portal.urls  # noqa: E402
-import portal.web_worker  # noqa: E402, F401
 import tests.forked  # noqa: E402, F401 - its functions are what a child runs first
 import weights.storage.s3  # noqa: E402, F401
 

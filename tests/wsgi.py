@@ -15,8 +15,8 @@ from gunicorn.config import Config
 from gunicorn.http import RequestParser
 from gunicorn.http.wsgi import create
 
-from portal.chunked import MeasuredBodies
-from portal.plain_heads import PlainHeads
+from portal.server.chunked_bodies import MeasuredBodies
+from portal.server.normalize_headers import PlainHeads
 
 _CONFIG = Config()
 

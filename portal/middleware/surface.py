@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from accounts.audit import request_context
 from accounts.web.error_pages import error_page
-from portal.plain_heads import REFUSED_CHARSET
+from portal.server.normalize_headers import REFUSED_CHARSET
 from weights.delivery.serving import problem
 
 #: Below these, each address names its own methods.

@@ -407,7 +407,7 @@ def caches(location: str) -> dict[str, dict[str, str]]:
     """The cache at `location`; its keys begin with `cache:`, which its Redis user may touch."""
     return {
         "default": {
-            "BACKEND": "portal.json_cache.JsonCache",
+            "BACKEND": "portal.server.json_cache.JsonCache",
             "LOCATION": location,
             "KEY_PREFIX": "cache",
         }

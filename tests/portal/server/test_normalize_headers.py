@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from portal.plain_heads import PlainHeads, plain_type
+from portal.server.normalize_headers import PlainHeads, plain_type
 from tests import factories
 from tests.front import Front
 from tests.fuzzing import examples

@@ -21,7 +21,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.applications import organisations
-from portal import json_cache
+from portal.server import json_cache
 from tests import factories
 from weights.catalogue import download_counts
 
