@@ -19,10 +19,10 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(str(error))
     from accounts.background.outages import DATABASE_AWAY, in_a_line
-    from portal import unprepared
+    from portal.supervisor import unmigrated
 
     try:
-        why_not = unprepared.why_not(sys.argv[1] if len(sys.argv) > 1 else "help")
+        why_not = unmigrated.why_not(sys.argv[1] if len(sys.argv) > 1 else "help")
         gc.freeze()
         gc.enable()
         if why_not:

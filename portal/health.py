@@ -24,8 +24,8 @@ from accounts.background.models import FailedItem, Heartbeat
 from accounts.background.outages import BROKER_AWAY
 from accounts.mail.models import OutgoingMail
 from accounts.review import working_days
-from portal import child_troubles
 from portal.checks import NOT_VERSIONED
+from portal.supervisor import crash_reports
 from weights.delivery.models import CheckpointLink
 from weights.errors import StorageUnavailable
 from weights.integrity import scrub
@@ -379,7 +379,7 @@ def _processes(now: datetime) -> list[Line]:
     """Children of `make run` that keep ending; elsewhere nobody here knows of processes."""
     if not getattr(settings, "DATA_DIR", None):
         return []
-    troubles = child_troubles.read(settings.DATA_DIR)
+    troubles = crash_reports.read(settings.DATA_DIR)
     told = [
         f"{one.name} has ended {one.false_starts} times within"
         f" {_age(datetime.fromtimestamp(one.since, UTC), now)}, at last with {one.ended_with};"

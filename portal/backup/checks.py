@@ -16,8 +16,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from portal.children import tie_to_parent
 from portal.errors import BackupError
+from portal.supervisor.children import tie_to_parent
 
 FAILED = "failed: "
 

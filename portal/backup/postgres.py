@@ -16,9 +16,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from portal.backup import emptiness, layout, mark
 from portal.backup.layout import BlobLine, Dump
 from portal.backup.mark import Mark
-from portal.children import tie_to_parent
 from portal.errors import BackupError
 from portal.settings import environment as env
+from portal.supervisor.children import tie_to_parent
 from weights.manifests import checking
 
 #: A parameter of libpq -> the variable by which its programs take it; arguments would be seen

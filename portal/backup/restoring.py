@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.audit.models import AuditEvent
-from portal import install_lock
 from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
 from portal.backup.bars import Bar
 from portal.backup.bytes_back import Source
@@ -22,6 +21,7 @@ from portal.backup.keys import Placed
 from portal.backup.layout import Statement
 from portal.backup.mark import Mark
 from portal.errors import BackupError
+from portal.supervisor import install_lock
 from weights.storage import blob_storage
 
 VENDORS = {"postgresql": postgres, "sqlite": sqlite}

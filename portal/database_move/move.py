@@ -13,10 +13,10 @@ from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 
 from portal.backup import checks, restoring
-from portal.children import tie_to_parent
 from portal.database_move import rows, sequences, source, targets
 from portal.database_move.targets import ALIAS, Target
 from portal.errors import MoveError
+from portal.supervisor.children import tie_to_parent
 from weights.storage import blob_storage
 
 Say = Callable[[str], None]

@@ -23,7 +23,7 @@ from accounts.tasks import sweep as mail_sweep
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import health
-from portal.child_troubles import Notes, Trouble
+from portal.supervisor.crash_reports import Notes, Trouble
 from tests import factories
 from tests.accounts.audit.merkle_log import keys
 from weights.integrity.models import StoreSurvey

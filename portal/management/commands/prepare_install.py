@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management import BaseCommand
 
-from portal.preparation import prepare_data
+from portal.supervisor.preparation import prepare_data
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from portal import quickstart
 from portal.errors import QuickstartError
+from portal.supervisor import quickstart
 
 
 class Command(BaseCommand):

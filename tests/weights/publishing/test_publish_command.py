@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.tiers.models import Tier
-from portal import quickstart
+from portal.supervisor import quickstart
 from tests import live, services
 from tests.live import Command, Portal
 from weights.catalogue.models import Checkpoint

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 
-from portal.child_troubles import Trouble
-from portal.children import Child
 from portal.errors import QuickstartError
+from portal.supervisor.children import Child
+from portal.supervisor.crash_reports import Trouble
 
 _TICK = 0.1  # seconds between two looks at the children
 

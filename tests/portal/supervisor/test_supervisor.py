@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from portal import children
-from portal.child_troubles import Notes, Trouble, read
 from portal.errors import QuickstartError
-from portal.supervisor import Supervisor
+from portal.supervisor import children
+from portal.supervisor.crash_reports import Notes, Trouble, read
+from portal.supervisor.supervisor import Supervisor
 from tests import disks, services
 
 pytestmark = [pytest.mark.one_database, pytest.mark.processes]

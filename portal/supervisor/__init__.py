@@ -1,0 +1,1 @@
+"""`make run`: quickstart, supervised processes, the first account, preparation."""
