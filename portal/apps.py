@@ -18,4 +18,4 @@ class PortalAdminConfig(admin_apps.AdminConfig):
     """Django's admin, entered through our own front door."""
 
     default = False
-    default_site = "portal.admin_site.PortalAdminSite"
+    default_site = "portal.admin.site.PortalAdminSite"

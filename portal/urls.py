@@ -4,7 +4,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from portal import account_urls, views
+from portal import views
+from portal.admin import account_urls
 
 #: Without a provider there is nothing to link, so allauth's pages for it are not there either.
 NO_PROVIDERS: list[URLPattern | URLResolver] = (

@@ -1,7 +1,7 @@
 """What people do to their accounts, as allauth tells it, in the trail.
 
 Never what was typed: a name may be a password in the wrong field. The doors that change an
-account run in one transaction with these rows (portal/account_urls.py).
+account run in one transaction with these rows (portal/admin/account_urls.py).
 """
 
 from typing import Any

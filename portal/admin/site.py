@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, path
 from accounts.users import reauthentication, second_factor
 from accounts.users.models import User
 from portal import health
-from portal.admin_guards import guarded
+from portal.admin.guards import guarded
 
 
 class PortalAdminSite(AdminSite):

@@ -1,0 +1,1 @@
+"""Django's admin: the site and its guards."""
