@@ -13,8 +13,8 @@ from django.urls import URLPattern, URLResolver, path
 
 from accounts.users import reauthentication, second_factor
 from accounts.users.models import User
-from portal import health
 from portal.admin.guards import guarded
+from portal.health import findings
 
 
 class PortalAdminSite(AdminSite):
@@ -45,7 +45,7 @@ class PortalAdminSite(AdminSite):
         context = {
             **self.each_context(request),
             "title": "Health",
-            "health": health.lines(),
+            "health": findings.lines(),
         }
         return TemplateResponse(request, "admin/health.html", context)
 
@@ -53,7 +53,7 @@ class PortalAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """The list of records, after what needs somebody."""
-        facts = {"health": health.lines(), **(extra_context or {})}
+        facts = {"health": findings.lines(), **(extra_context or {})}
         return super().index(request, facts)
 
     def password_change(

@@ -21,7 +21,7 @@ from accounts.mail.models import OutgoingMail
 from accounts.privacy.models import DataExport
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal import health
+from portal.health import findings
 from tests import factories, services
 from tests.live import Portal
 from tests.weights.catalogue.test_front_matter import UNREADABLE
@@ -87,8 +87,8 @@ def fail(*_: object, **__: object) -> NoReturn:
     raise KeyError("maybe")
 
 
-def line(name: str) -> health.Line:
-    return next(line for line in health.lines() if line.name == name)
+def line(name: str) -> findings.Line:
+    return next(line for line in findings.lines() if line.name == name)
 
 
 def demand_that_only(step: str, sweep: str, steps: set[str]) -> None:
@@ -96,7 +96,7 @@ def demand_that_only(step: str, sweep: str, steps: set[str]) -> None:
     beat = Heartbeat.objects.get(name=sweep)
     assert set(beat.details["done"]) == steps - {step}
     assert set(beat.failing) == {step}
-    shown = line(health.SWEEPS[sweep][0])
+    shown = line(findings.SWEEPS[sweep][0])
     assert shown.state == "alarm"
     assert f"could not finish: {step} for 0 minutes (KeyError: 'maybe')" in shown.text
 

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
-from portal import checks, health
+from portal import checks
+from portal.health import findings
 from tests import s3
 from weights.integrity import scrub, verification
 from weights.integrity.models import StoreFinding, StoreSurvey
@@ -79,7 +80,7 @@ def test_bytes_laid_over_verified_ones_condemn_nothing_that_is_given_out(
     finding = StoreFinding.objects.get()
     assert (finding.kind, finding.size) == ("overlaid", len(BAD))
     assert next(
-        line for line in health.lines() if line.name == "Missing in the store"
+        line for line in findings.lines() if line.name == "Missing in the store"
     ).text.endswith("wrote over 1, people are given the verified version")
     verification.ask_again(Blob.objects.all())
     verification.verify(blob.pk)
@@ -180,8 +181,8 @@ def test_a_checksum_made_of_those_of_parts_says_nothing(folder: Path) -> None:
 def test_a_bucket_without_versions_is_told_to_the_operator(
     s3_server: s3.Store, settings: Settings
 ) -> None:
-    def line() -> health.Line:
-        return next(one for one in health.lines() if one.name == "Versions in the store")
+    def line() -> findings.Line:
+        return next(one for one in findings.lines() if one.name == "Versions in the store")
 
     assert [one.id for one in checks.bucket_keeps_versions()] == ["portal.W001"]
     assert (line().state, line().text[:8]) == ("late", "not kept")

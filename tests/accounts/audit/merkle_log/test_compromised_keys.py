@@ -15,7 +15,7 @@ from accounts.audit.merkle_log import heads, sealer
 from accounts.audit.merkle_log.heads import HeadRefused
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.mail.models import OutgoingMail
-from portal import health
+from portal.health import findings
 from tests.accounts.audit.merkle_log import keys, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,7 +112,7 @@ def test_a_compromised_key_signs_no_more_and_a_new_one_goes_on(
         heads.sign()
     with pytest.raises(HeadRefused, match="put a new one in its place"):
         heads.sweep(timezone.now())
-    line = next(one for one in health.lines() if one.name == "Signed head of the trail")
+    line = next(one for one in findings.lines() if one.name == "Signed head of the trail")
     assert (line.state, "compromised" in line.text) == ("alarm", True)
     new_key()
     head = heads.sign()

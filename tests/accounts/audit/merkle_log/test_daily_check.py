@@ -12,8 +12,8 @@ from accounts.audit.models import SealBatch
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
 from accounts.tasks import verify_audit
-from portal import health
 from portal.celery import app
+from portal.health import findings
 from tests import trail
 from tests.accounts.audit.merkle_log import rows
 from tests.accounts.audit.merkle_log.test_tampering import run
@@ -33,8 +33,8 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
-def line() -> health.Line:
-    return next(one for one in health.lines() if one.name == "Check of the audit trail")
+def line() -> findings.Line:
+    return next(one for one in findings.lines() if one.name == "Check of the audit trail")
 
 
 def whole_reading(most: int = 20) -> int:

@@ -22,7 +22,7 @@ from accounts.tasks import clocks, look_at_profiles, sign_head, verify_audit
 from accounts.tasks import sweep as mail_sweep
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal import health
+from portal.health import findings
 from portal.supervisor.crash_reports import Notes, Trouble
 from tests import factories
 from tests.accounts.audit.merkle_log import keys
@@ -35,24 +35,24 @@ from weights.tasks import take_scrub_turn, tidy
 pytestmark = pytest.mark.django_db
 
 
-def _line(name: str) -> health.Line:
-    return next(line for line in health.lines() if line.name == name)
+def _line(name: str) -> findings.Line:
+    return next(line for line in findings.lines() if line.name == name)
 
 
 @pytest.mark.usefixtures("store")
 def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
     installed = MigrationRecorder.Migration.objects
     installed.update(applied=timezone.now() - timedelta(seconds=100))
-    assert [line for line in health.lines() if line.state != "ok"] == []
+    assert [line for line in findings.lines() if line.state != "ok"] == []
     assert "not come through yet" in _line("Mail sweep").text
     installed.update(applied=timezone.now() - timedelta(seconds=130))
-    assert [line.name for line in health.lines() if line.state != "ok"] == [
+    assert [line.name for line in findings.lines() if line.state != "ok"] == [
         "Mail sweep",
         "Clock of the grants",
         "Verification sweep",
     ]
     installed.update(applied=timezone.now() - timedelta(hours=3))
-    assert {line.name for line in health.lines() if line.state != "ok"} == {
+    assert {line.name for line in findings.lines() if line.state != "ok"} == {
         "Mail sweep",
         "Verification sweep",
         "Scrub",
@@ -71,7 +71,7 @@ def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
     look_at_profiles()
     tidy()
     verify_audit()
-    assert [line for line in health.lines() if line.state != "ok"] == []
+    assert [line for line in findings.lines() if line.state != "ok"] == []
 
 
 def test_the_queue_is_late_at_the_target_and_alarms_at_ten_working_days(
@@ -120,7 +120,7 @@ def test_mails_and_blobs_that_wait_or_failed_are_told(store: Path) -> None:
     Blob.objects.create(sha256="b" * 64, size=1, state=Blob.State.QUARANTINED)
     assert _line("Blobs in quarantine").state == "ok"
     Blob.objects.filter(files__revision=factories.published()).update(state=Blob.State.QUARANTINED)
-    found = {line.name: (line.state, line.text[:1]) for line in health.lines()}
+    found = {line.name: (line.state, line.text[:1]) for line in findings.lines()}
     assert found["Mails to deliver"] == ("late", "1")
     assert found["Mails that failed"] == ("alarm", "1")
     assert found["Blobs to verify"] == ("late", "1")
@@ -188,7 +188,7 @@ def test_a_scrub_behind_its_schedule_a_lossy_store_and_untold_recalls_are_told(
     survey = StoreSurvey.objects.create(
         store="file:///blobs", started_at=now, finished_at=now, missing=2
     )
-    found = {line.name: (line.state, line.text[:1]) for line in health.lines()}
+    found = {line.name: (line.state, line.text[:1]) for line in findings.lines()}
     assert found["Blobs unread for 30 days"] == ("late", "1")
     assert found["Missing in the store"] == ("alarm", "2")
     assert found["Recalls to tell"] == ("alarm", "1")
@@ -217,11 +217,11 @@ def test_it_costs_the_same_number_of_queries_whatever_waits(
 ) -> None:
     clocks()
     with django_assert_num_queries(19):
-        health.lines()
+        findings.lines()
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
     with django_assert_num_queries(19):
-        health.lines()
+        findings.lines()
     assert Application.objects.count() == 3
 
 

@@ -1,0 +1,1 @@
+"""The health page: what waits too long or stands still."""
