@@ -4,7 +4,7 @@ Each line is one thing to do; docs/security.md, "A lost database", says more of 
 """
 
 from accounts.mail.models import OutgoingMail
-from portal.backup.restoring import Restored
+from portal.backup.restore import Restored
 
 
 def lines(restored: Restored) -> list[str]:

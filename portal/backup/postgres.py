@@ -13,9 +13,9 @@ import psycopg
 from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from portal.backup import emptiness, layout, mark
+from portal.backup import layout, preflight, restore_marker
 from portal.backup.layout import BlobLine, Dump
-from portal.backup.mark import Mark
+from portal.backup.restore_marker import Mark
 from portal.errors import BackupError
 from portal.settings import environment as env
 from portal.supervisor.children import tie_to_parent
@@ -69,7 +69,7 @@ def dump(folder: Path) -> Dump:
             "--format=custom",
             "--no-owner",
             "--no-privileges",
-            f"--exclude-table={mark.TABLE}",
+            f"--exclude-table={restore_marker.TABLE}",
         )
         _run([program, *flags, f"--snapshot={snapshot}", f"--file={path}"], _environment())
     layout.settle(path)
@@ -103,15 +103,15 @@ def restore(dump: Path, restored: Mark) -> None:
     demand_alone(connection)
     with transaction.atomic():
         drop_tables(connection)
-        mark.leave(restored)
+        restore_marker.leave(restored)
     # What is no table and would be in the way, such as the triggers' functions, goes as it comes.
     flags = (*_AT_ONCE, "--clean", "--if-exists")
     _run([program, *flags, f"--dbname={environment['PGDATABASE']}", str(dump)], environment)
-    mark.note_whole()
+    restore_marker.note_whole()
 
 
 def drop_tables(database: BaseDatabaseWrapper) -> None:
-    names = ", ".join(map(database.ops.quote_name, emptiness.tables(database)))
+    names = ", ".join(map(database.ops.quote_name, preflight.tables(database)))
     if names:
         with database.cursor() as cursor:
             cursor.execute(f"DROP TABLE {names} CASCADE")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from django.db import connection, connections
 
-from portal.backup import layout, mark
+from portal.backup import layout, restore_marker
 from portal.backup.layout import BlobLine, Dump
-from portal.backup.mark import Mark
+from portal.backup.restore_marker import Mark
 from portal.errors import BackupError
 from weights.manifests import checking
 
@@ -24,7 +24,7 @@ def dump(folder: Path) -> Dump:
     try:
         with closing(sqlite3.connect(path)) as copy:
             connection.connection.backup(copy)
-            copy.execute(f"DROP TABLE IF EXISTS {mark.TABLE}")
+            copy.execute(f"DROP TABLE IF EXISTS {restore_marker.TABLE}")
             copy.execute("PRAGMA journal_mode=DELETE")  # it needs no files beside it
             _demand_whole(copy, path)
             blobs = _blobs(copy)
@@ -66,8 +66,8 @@ def restore(dump: Path, restored: Mark) -> None:
     with closing(sqlite3.connect(part)) as copy:
         _demand_whole(copy, dump)
         with copy:
-            copy.execute(mark.CREATE)
-            copy.execute(*mark.insertion(replace(restored, whole=True)))
+            copy.execute(restore_marker.CREATE)
+            copy.execute(*restore_marker.insertion(replace(restored, whole=True)))
     layout.settle(part)
     connections.close_all()
     leave_nothing_beside(path)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 
-from portal.backup import checks, restoring
+from portal.backup import checks, restore
 from portal.database_move import rows, sequences, source, targets
 from portal.database_move.targets import ALIAS, Target
 from portal.errors import MoveError
@@ -27,7 +27,7 @@ def move(url: str, say: Say, *, sample: int | None = None) -> None:
 
     `sample` reads so many blobs for the proof of the manifests instead of all.
     """
-    with restoring.alone(), targets.opened(url) as target:
+    with restore.alone(), targets.opened(url) as target:
         source.demand_no_worker()
         with source.frozen():
             target.begin()

@@ -7,7 +7,7 @@ from celery import current_app
 from django.db import OperationalError, connection, transaction
 
 from accounts.background.outages import BROKER_AWAY
-from portal.backup import emptiness, postgres
+from portal.backup import postgres, preflight
 from portal.errors import MoveError
 
 _STOP = "stop web, worker and beat, then run the same again"
@@ -47,5 +47,5 @@ def _lock_tables() -> None:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET LOCAL lock_timeout = '5s'")
         # The snapshot is taken by the first statement after the locks are held.
-        names = ", ".join(map(connection.ops.quote_name, emptiness.tables()))
+        names = ", ".join(map(connection.ops.quote_name, preflight.tables()))
         cursor.execute(f"LOCK TABLE {names} IN SHARE MODE")

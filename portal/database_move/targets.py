@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from portal.backup import emptiness, layout, postgres, sqlite
+from portal.backup import layout, postgres, preflight, sqlite
 from portal.database_move import unfinished
 from portal.errors import MoveError
 from portal.settings import environment
@@ -64,12 +64,12 @@ def disconnect() -> None:
 
 
 def _demand_empty(target: BaseDatabaseWrapper) -> None:
-    if contents := emptiness.contents(target):
+    if contents := preflight.contents(target):
         raise MoveError(
             f"the target is not empty ({contents}): make an empty database and name it as"
             " TARGET_URL; nothing was changed"
         )
-    emptiness.demand_ours(target)
+    preflight.demand_ours(target)
 
 
 class PostgresTarget:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
-from portal.backup import taking
+from portal.backup import take
 from portal.errors import BackupError
 from weights.errors import WeightsError
 from weights.integrity import progress_bars
@@ -38,11 +38,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wish = taking.Wish(options["blobs"], options["no_blobs"], options["no_keys"])
+        wish = take.Wish(options["blobs"], options["no_blobs"], options["no_keys"])
         total = 0 if wish.without_blobs else checking.bytes_to_read(None)
         try:
             with progress_bars.bar_once_begun(total, "Copying") as advance:
-                taken = taking.take(options["folder"], timezone.now(), wish, advance)
+                taken = take.take(options["folder"], timezone.now(), wish, advance)
         except (BackupError, WeightsError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error
         self._tell(taken)
@@ -53,7 +53,7 @@ class Command(BaseCommand):
                 " good copies of their files, then take another backup"
             )
 
-    def _tell(self, taken: taking.Taken) -> None:
+    def _tell(self, taken: take.Taken) -> None:
         """Counts on stderr; stdout stays for the folder."""
         self.stderr.write(f"database: {taken.database_bytes} bytes")
         self.stderr.write(f"keys: {', '.join(taken.keys) or 'none'}")

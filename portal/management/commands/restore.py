@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from portal.backup import afterwards, restoring
+from portal.backup import afterwards, restore
 from portal.errors import BackupError, QuickstartError
 from weights.errors import WeightsError
 from weights.integrity import progress_bars
@@ -43,10 +43,10 @@ class Command(BaseCommand):
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
-        wish = restoring.Wish(options["blobs"], options["no_blobs"], options["incomplete"], sample)
-        tell = restoring.Tell(self._say, progress_bars.bar_once_begun)
+        wish = restore.Wish(options["blobs"], options["no_blobs"], options["incomplete"], sample)
+        tell = restore.Tell(self._say, progress_bars.bar_once_begun)
         try:
-            restored = restoring.restore(options["backup"], wish, tell)
+            restored = restore.restore(options["backup"], wish, tell)
             self._tell_what_is_next(restored)
         except (BackupError, QuickstartError, WeightsError, DatabaseError, OSError) as error:
             raise CommandError(" ".join(str(error).split())) from error
@@ -56,7 +56,7 @@ class Command(BaseCommand):
                 " what. Put good copies into the store, then run the same again"
             )
 
-    def _tell_what_is_next(self, restored: restoring.Restored) -> None:
+    def _tell_what_is_next(self, restored: restore.Restored) -> None:
         for line in ["", *afterwards.lines(restored)]:
             self._say(line)
 

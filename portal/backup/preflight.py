@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from portal.backup import mark
+from portal.backup import restore_marker
 from portal.errors import BackupError
 
 #: Events that nobody causes.
@@ -45,7 +45,7 @@ def contents(database: BaseDatabaseWrapper = connection) -> str:
 def demand_ours(database: BaseDatabaseWrapper = connection) -> None:
     """Refuse a database in which something else keeps tables. Raises BackupError."""
     ours = set(database.introspection.django_table_names(include_views=False))
-    ours |= {MigrationRecorder.Migration._meta.db_table, mark.TABLE}
+    ours |= {MigrationRecorder.Migration._meta.db_table, restore_marker.TABLE}
     if others := sorted(set(tables(database)) - ours):
         raise BackupError(
             f"the database holds tables that are not this portal's ({', '.join(others[:3])});"

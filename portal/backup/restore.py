@@ -14,12 +14,21 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.audit.models import AuditEvent
-from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
-from portal.backup.bars import Bar
-from portal.backup.bytes_back import Source
+from portal.backup import (
+    checks,
+    keys,
+    layout,
+    postgres,
+    preflight,
+    restore_blobs,
+    restore_marker,
+    sqlite,
+)
 from portal.backup.keys import Placed
 from portal.backup.layout import Statement
-from portal.backup.mark import Mark
+from portal.backup.progress import Bar
+from portal.backup.restore_blobs import Source
+from portal.backup.restore_marker import Mark
 from portal.errors import BackupError
 from portal.supervisor import install_lock
 from weights.storage import blob_storage
@@ -67,9 +76,11 @@ def restore(folder: Path, wish: Wish, tell: Tell) -> Restored:
         found = Mark(layout.identity(folder), statement.taken_at)
         goes_on = _goes_on(found)
         places = keys.places(folder / layout.KEYS)
-        source = bytes_back.source(folder, statement, wish.blobs, without=wish.without_blobs)
+        source = restore_blobs.source(folder, statement, wish.blobs, without=wish.without_blobs)
         if source is not None:
-            bytes_back.demand_fit(source, tell.bar, unread=not goes_on, incomplete=wish.incomplete)
+            restore_blobs.demand_fit(
+                source, tell.bar, unread=not goes_on, incomplete=wish.incomplete
+            )
 
         restored = Restored(statement.taken_at, keys.put_back(places))
         for placed in restored.keys:
@@ -109,7 +120,7 @@ def _demand_vendor(statement: Statement) -> None:
 
 def _goes_on(wanted: Mark) -> bool:
     """Whether this backup's database stands here already. Raises BackupError for another's."""
-    known, contents = mark.found(), emptiness.contents()
+    known, contents = restore_marker.found(), preflight.contents()
     if known is not None and known.backup == wanted.backup:
         return known.whole or bool(contents)
     if contents:
@@ -117,7 +128,7 @@ def _goes_on(wanted: Mark) -> bool:
         raise BackupError(
             f"the database is not empty ({contents}{of}); {_remedy()}, then run the same again"
         )
-    emptiness.demand_ours()
+    preflight.demand_ours()
     return False
 
 
@@ -141,7 +152,7 @@ def _restore_database(
         tell.say("database: restored")
     checks.bring_up(tell.say)
     with transaction.atomic():
-        if mark.claim_record():
+        if restore_marker.claim_record():
             details = {"taken_at": statement.taken_at, "backup": wanted.backup}
             AuditEvent.record("portal.restored", details=details)
 
@@ -150,11 +161,11 @@ def _finish(source: Source | None, wish: Wish, tell: Tell) -> list[str]:
     """Blobs and checks; what was found wrong."""
     failed = []
     if source is not None:
-        failed += bytes_back.copy(source, tell.say, tell.bar)
-        bytes_back.forget_marks()
+        failed += restore_blobs.copy(source, tell.say, tell.bar)
+        restore_blobs.forget_marks()
     failed += checks.audit(tell.say)
-    proof = bytes_back.prove(blob_storage(), tell.say, tell.bar, sample=wish.sample)
-    bytes_back.take_marks(proof, blob_storage())
+    proof = restore_blobs.prove(blob_storage(), tell.say, tell.bar, sample=wish.sample)
+    restore_blobs.take_marks(proof, blob_storage())
     if proof.faults:
         failed.append("the manifests")
     return failed

@@ -7,8 +7,8 @@ from pathlib import Path
 from django.db import transaction
 
 from portal.backup import layout
-from portal.backup.bars import Bar
 from portal.backup.layout import BlobLine, Statement
+from portal.backup.progress import Bar
 from portal.errors import BackupError
 from weights.manifests import checking
 from weights.manifests.checking import Proof

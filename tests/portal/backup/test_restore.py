@@ -22,13 +22,22 @@ from accounts.audit.merkle_log import sealer
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal.backup import bytes_back, checks, emptiness, keys, layout, mark, postgres, sqlite
+from portal.backup import (
+    checks,
+    keys,
+    layout,
+    postgres,
+    preflight,
+    restore_blobs,
+    restore_marker,
+    sqlite,
+)
 from portal.errors import BackupError
 from portal.settings import audit_record
 from portal.settings import data_dir as embedded
 from tests import factories, s3
 from tests.accounts.audit.merkle_log import rows
-from tests.portal.test_backup import PROGRAMS, blob_of, flip, taken
+from tests.portal.backup.test_backup import PROGRAMS, blob_of, flip, taken
 from weights.catalogue import opt_family
 from weights.integrity import progress_bars, scrub
 from weights.manifests import checking
@@ -47,10 +56,10 @@ def _programs_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The server's own programs; and a whole database for the next test."""
     monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
     yield
-    if "accounts_user" not in emptiness.tables():
+    if "accounts_user" not in preflight.tables():
         call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {mark.TABLE}")
+        cursor.execute(f"DROP TABLE IF EXISTS {restore_marker.TABLE}")
 
 
 @pytest.fixture
@@ -80,7 +89,7 @@ def lose(store: Path | None = None) -> None:
             Path(path).unlink(missing_ok=True)
     else:
         with connection.cursor() as cursor:
-            names = ", ".join(emptiness.tables())
+            names = ", ".join(preflight.tables())
             cursor.execute(f"DROP TABLE {names} CASCADE")
     if store is not None:
         shutil.rmtree(store)
@@ -90,8 +99,8 @@ def body(answer: Any) -> bytes:
     return b"".join(answer) if answer.streaming else bytes(answer.content)
 
 
-def source_of(backup: Path, named: str = "") -> bytes_back.Source:
-    found = bytes_back.source(backup, layout.read(backup), named, without=False)
+def source_of(backup: Path, named: str = "") -> restore_blobs.Source:
+    found = restore_blobs.source(backup, layout.read(backup), named, without=False)
     assert found is not None
     return found
 
@@ -113,7 +122,7 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     token = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
     client.force_login(applicant)
     before = body(Client().get(WEIGHTS, headers=token))
-    bytes_back.take_marks(checking.prove(blob_storage()), blob_storage())
+    restore_blobs.take_marks(checking.prove(blob_storage()), blob_storage())
     backup = taken(manage, folder)
     lose(store)
 
@@ -148,7 +157,7 @@ def test_a_restore_that_is_killed_again_and_again_comes_to_the_same_end(
         (keys, "put_back"),
         in_the_database,
         (checks, "bring_up"),
-        (mark, "claim_record"),
+        (restore_marker, "claim_record"),
         (migration, "copy"),
         (checks, "audit"),
     ):
@@ -212,10 +221,10 @@ def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
     target = store_at(settings.WEIGHTS_STORAGE)
     Blob.objects.update(mark="of a store that is gone", version="1", version_in=target.address)
     source = source_of(backup)
-    bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
-    assert bytes_back.copy(source, print, progress_bars.bar_once_begun) == []
-    bytes_back.forget_marks()
-    bytes_back.take_marks(checking.prove(target), target)
+    restore_blobs.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
+    assert restore_blobs.copy(source, print, progress_bars.bar_once_begun) == []
+    restore_blobs.forget_marks()
+    restore_blobs.take_marks(checking.prove(target), target)
     for blob in Blob.objects.all():
         assert len(blob.version_of(target.address)) > 1
         stored = target.look(blob.sha256)
@@ -237,7 +246,7 @@ def test_a_database_in_use_is_refused_with_what_it_holds(
 def test_another_backup_than_the_one_that_was_restored_is_refused(
     backup: Path, manage: Manage
 ) -> None:
-    mark.leave(mark.Mark("0" * 64, "2026-11-25T01:00:00+00:00", whole=True))
+    restore_marker.leave(restore_marker.Mark("0" * 64, "2026-11-25T01:00:00+00:00", whole=True))
     with pytest.raises(CommandError, match=r"restored from the backup of 2026-11-25T01"):
         manage("restore", str(backup))
 
@@ -246,18 +255,18 @@ def test_a_prepared_install_counts_as_empty_until_somebody_has_an_account(store:
     opt_family.load()
     audit_record.note("web")
     scrub.survey()
-    assert emptiness.contents() == ""
+    assert preflight.contents() == ""
     factories.person()
-    assert emptiness.contents().startswith("1 accounts")
+    assert preflight.contents().startswith("1 accounts")
 
 
 def test_a_database_with_tables_of_something_else_is_refused(db: None) -> None:
-    emptiness.demand_ours()
+    preflight.demand_ours()
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE ledgers_of_others (id integer)")
         try:
             with pytest.raises(BackupError, match="ledgers_of_others"):
-                emptiness.demand_ours()
+                preflight.demand_ours()
         finally:
             cursor.execute("DROP TABLE ledgers_of_others")
 
@@ -298,7 +307,9 @@ def test_a_store_with_other_bytes_under_a_name_is_refused(
     flip(path) if harm == "same size" else path.write_bytes(b"short")
     source = source_of(backup)
     with pytest.raises(BackupError, match=rf"other bytes under the name of blob {path.name}"):
-        bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
+        restore_blobs.demand_fit(
+            source, progress_bars.bar_once_begun, unread=True, incomplete=False
+        )
 
 
 @pytest.mark.one_database
@@ -309,9 +320,11 @@ def test_a_backup_that_lacks_blobs_is_refused_unless_the_rest_is_wanted(
     shutil.rmtree(store)
     source = source_of(backup)
     with pytest.raises(BackupError, match=r"lacks 1 of its blobs.*--incomplete"):
-        bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
-    bytes_back.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=True)
-    assert bytes_back.copy(source, print, progress_bars.bar_once_begun) == ["some blobs"]
+        restore_blobs.demand_fit(
+            source, progress_bars.bar_once_begun, unread=True, incomplete=False
+        )
+    restore_blobs.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=True)
+    assert restore_blobs.copy(source, print, progress_bars.bar_once_begun) == ["some blobs"]
     assert "blobs: copied 2" in capsys.readouterr().out
 
 
@@ -322,7 +335,7 @@ def test_a_store_without_any_of_the_blobs_is_no_source(
     shutil.rmtree(folder / "blobs")
     shutil.rmtree(store)
     with pytest.raises(BackupError, match=r"holds none of the backup's 3 blobs.*--no-blobs"):
-        bytes_back.demand_fit(
+        restore_blobs.demand_fit(
             source_of(backup), progress_bars.bar_once_begun, unread=True, incomplete=False
         )
 
@@ -344,7 +357,7 @@ def test_a_database_that_others_are_at_work_in_is_left_alone(
     vendor: Any = postgres if connection.vendor == "postgresql" else sqlite
     dump = backup / layout.read(backup).database
     with somebody_else(), pytest.raises(BackupError, match="stop web, worker and beat"):
-        vendor.restore(dump, mark.Mark("0" * 64, "now"))
+        vendor.restore(dump, restore_marker.Mark("0" * 64, "now"))
     assert Revision.objects.count() == 1
 
 
