@@ -66,7 +66,7 @@ def _storage(kind: str, folder: Path, running: ExitStack) -> dict[str, str]:
     if kind == "files":
         return {}
     sys.path.insert(0, str(install.ROOT))
-    from tests import s3
+    from tests.support.servers import s3
 
     os.environ |= {
         "AWS_ACCESS_KEY_ID": s3.ACCESS_KEY,
@@ -224,7 +224,7 @@ def _flip(*, hidden: bool) -> None:
     store, name = blob_storage(), Blob.objects.get().sha256
     path = store.local_path(name)
     if path is None:
-        from tests import s3
+        from tests.support.servers import s3
 
         key = store.prefix + blob_key(name)
         client = s3.Store(os.environ["S3_ENDPOINT_URL"]).client()

@@ -157,7 +157,7 @@ def behind_nginx(folder: Path, portal: int, sha256: str, size: int) -> Iterator[
 @contextmanager
 def on_s3(folder: Path, portal: int, sha256: str, size: int) -> Iterator[Sides | None]:
     """The portal's own CPU alone is counted: the store's is the same on both sides."""
-    from tests import s3
+    from tests.support.servers import s3
 
     address = f"s3://{s3.BUCKET}/bench"
     os.environ |= {

@@ -118,7 +118,7 @@ def whole_folder(folder: Path, one: Worker, two: Worker, size: int) -> None:
 
 
 def from_s3(folder: Path, running: ExitStack, size: int) -> None:
-    from tests import s3
+    from tests.support.servers import s3
 
     if not Path(sys.executable).with_name("weed").exists():
         not_measured("check, from S3", "SeaweedFS is not installed")

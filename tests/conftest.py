@@ -23,9 +23,11 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from portal.settings import environment as env
-from tests import databases, emptying, factories, live, s3, tools, trail
-from tests.front import Front, front
-from tests.live import Portal
+from tests.support import factories, tools
+from tests.support.database import databases, emptying, trail
+from tests.support.servers import live, s3
+from tests.support.servers.front import Front, front
+from tests.support.servers.live import Portal
 from weights.delivery import bodies, serving
 from weights.storage import blob_storage
 

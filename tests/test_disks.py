@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import disks
 from tests.conftest import MISSING
+from tests.support import disks
 
 pytestmark = pytest.mark.one_database
 

@@ -9,7 +9,8 @@ from accounts.audit.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import emptying, factories
+from tests.support import factories
+from tests.support.database import emptying
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,9 +15,9 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.addresses import addresses
-from tests.callers import (
+from tests.support import factories
+from tests.support.http.addresses import addresses
+from tests.support.http.callers import (
     CALLERS,
     FILES,
     PATH,
@@ -30,7 +30,7 @@ from tests.callers import (
     credentials,
     person,
 )
-from tests.routes import ROUTES, Route
+from tests.support.http.routes import ROUTES, Route
 from weights.publishing.models import File
 
 pytestmark = [pytest.mark.one_database, pytest.mark.slow]

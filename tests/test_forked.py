@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import forked, live
-from tests.live import ROOT, Portal
+from tests.support.servers import forked, live
+from tests.support.servers.live import ROOT, Portal
 
 pytestmark = [pytest.mark.one_database, pytest.mark.processes, pytest.mark.django_db]
 

@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.live import ROOT
+from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 

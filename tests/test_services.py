@@ -11,8 +11,9 @@ from django.db import connection
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories, s3
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers import s3
+from tests.support.servers.live import Portal
 from weights.storage import blob_storage
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import ROOT
+from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 

@@ -1,4 +1,4 @@
-"""The suite's own install; tests/services.py names its services in the environment."""
+"""The suite's own install; tests/support/servers/services.py names its services in the environment."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ WEIGHTS_STORAGE = "file:///dev/null/no-store-without-the-fixture"
 CELERY_BROKER_URL = environment.text("BROKER_URL")
 CACHES = caches(environment.text("CACHE_URL"))
 
-PASSWORD_HASHERS = ["tests.hashers.OneRoundHasher", *BASE_HASHERS]
+PASSWORD_HASHERS = ["tests.support.hashers.OneRoundHasher", *BASE_HASHERS]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

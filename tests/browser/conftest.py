@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests import tools
+from tests.support import tools
 
 HERE = Path(__file__).parent
 #: For a page to do what is expected of it: more than it takes on a busy machine.

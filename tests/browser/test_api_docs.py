@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request
 
-from tests.live import Portal
+from tests.support.servers.live import Portal
 from weights.api.api import api
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]

@@ -8,8 +8,8 @@ from playwright.sync_api import BrowserContext, Page
 
 from accounts.applications.models import Application
 from accounts.tiers.models import Tier
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 

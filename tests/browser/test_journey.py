@@ -22,9 +22,9 @@ from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.live import Portal
-from tests.services import wait_until
+from tests.support import factories
+from tests.support.servers.live import Portal
+from tests.support.servers.services import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 

@@ -19,9 +19,9 @@ from accounts.audit.merkle_log import heads, sealer
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.audit.merkle_log import keys
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 from weights.catalogue import opt_family
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink

@@ -19,8 +19,8 @@ from playwright.sync_api import BrowserContext, Frame, Page, expect
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 from weights.catalogue import opt_family
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]

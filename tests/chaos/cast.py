@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tests.install import Install
+from tests.support.servers.install import Install
 
 TIER = "opt-175b"
 OPEN, GATED = "chaos/open", "chaos/gated"
@@ -56,7 +56,7 @@ def make(applicants: int, holders: int) -> None:
 
 def _make(applicants: int, holders: int) -> None:
     from accounts.roles.permissions import Role
-    from tests import factories
+    from tests.support import factories
 
     tier = factories.tier(TIER)
     made: dict[str, list[tuple[str, str]]] = {
@@ -77,7 +77,7 @@ def _person(name: str, scope: str, holds: Any = None) -> tuple[str, str]:
     from allauth.account.models import EmailAddress
 
     from accounts.users.models import User
-    from tests import factories
+    from tests.support import factories
 
     address = f"{name}@example.org"
     user = User.objects.create_user(name, address)

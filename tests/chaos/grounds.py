@@ -12,8 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from tests import disks, s3
 from tests.chaos.trouble import Nuisance
+from tests.support import disks
+from tests.support.servers import s3
 
 #: Bytes of the disk that holds a whole install; a long run publishes some 200 MB.
 DISK = 1 << 30

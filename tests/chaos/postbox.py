@@ -12,7 +12,7 @@ from email import message_from_bytes, policy
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.services import free_port
+from tests.support.servers.services import free_port
 
 
 @dataclass(frozen=True)

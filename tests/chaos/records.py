@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.install import Install
+from tests.support.servers.install import Install
 
 
 def left_after(install: Install, seconds: float) -> dict[str, int]:

@@ -5,11 +5,11 @@ import re
 import time
 from typing import Any
 
-from tests import factories
 from tests.chaos.cast import GATED, TIER, Person
 from tests.chaos.downloads import fetch
 from tests.chaos.scene import Impatient, Job, NotNow, Scene, Verdict, bearer
-from tests.visitor import Visitor
+from tests.support import factories
+from tests.support.http.visitor import Visitor
 
 _ANSWERS = {key: said for key, said in factories.ANSWERS.items() if key != "licence_accept"}
 _MINE = {"draft", "returned"}

@@ -16,8 +16,8 @@ import requests
 
 from tests.chaos.cast import Cast
 from tests.chaos.postbox import Postbox
-from tests.install import Install
-from tests.live import ROOT
+from tests.support.servers.install import Install
+from tests.support.servers.live import ROOT
 
 T = TypeVar("T")
 #: Seconds after which an act that is only told to come again counts as never answered.

@@ -23,7 +23,6 @@ import numpy
 import pytest
 from safetensors.numpy import save
 
-from tests import disks
 from tests.chaos import cast, checks, postbox, records
 from tests.chaos.cast import GATED, OPEN, TIER
 from tests.chaos.downloads import Downloader, Revoker, Trespasser
@@ -33,8 +32,9 @@ from tests.chaos.review import Applicants, Reviewer
 from tests.chaos.scene import Job, Publication, Scene
 from tests.chaos.trouble import Monkey
 from tests.conftest import MISSING
-from tests.install import Install, made_in
-from tests.services import wait_until
+from tests.support import disks
+from tests.support.servers.install import Install, made_in
+from tests.support.servers.services import wait_until
 
 pytestmark = [
     pytest.mark.one_database,

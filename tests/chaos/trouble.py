@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.install import Install
+from tests.support.servers.install import Install
 
 #: Seconds that a process is spared after its start, at least. The supervisor counts a child that
 #: ends within ten as a false start and gives up after six in a row, which is another test's matter.

@@ -15,8 +15,8 @@ from huggingface_hub.errors import GatedRepoError
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.front import Front, ask
+from tests.support import factories
+from tests.support.servers.front import Front, ask
 from weights.delivery import links
 from weights.ledger.models import Download
 from weights.publishing.models import File

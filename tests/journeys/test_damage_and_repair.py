@@ -17,11 +17,12 @@ from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.users.models import User
-from tests import factories, s3
-from tests.damage import flip_unseen
-from tests.live import Portal
-from tests.services import wait_until
-from tests.visitor import Visitor
+from tests.support import factories
+from tests.support.damage import flip_unseen
+from tests.support.http.visitor import Visitor
+from tests.support.servers import s3
+from tests.support.servers.live import Portal
+from tests.support.servers.services import wait_until
 from weights.storage import blob_storage
 from weights.storage.models import Blob
 from weights.storage.protocol import blob_key

@@ -14,8 +14,8 @@ import pytest
 from accounts.grants.models import Grant
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 from weights.delivery import links
 
 pytestmark = [pytest.mark.one_database, pytest.mark.django_db(transaction=True)]

@@ -19,10 +19,10 @@ from pytest_django import Settings
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.front import ask
-from tests.live import Portal
-from tests.services import wait_until
+from tests.support import factories
+from tests.support.servers.front import ask
+from tests.support.servers.live import Portal
+from tests.support.servers.services import wait_until
 from weights.delivery import file_links
 from weights.gate.caller import session_caller
 

@@ -10,8 +10,8 @@ import pytest
 from huggingface_hub import HfFileSystem, snapshot_download
 
 from accounts.tiers.models import Tier
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 from weights.ledger.models import Download
 from weights.publishing import synthetic
 

@@ -14,8 +14,9 @@ from huggingface_hub import snapshot_download
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories, services
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers import services
+from tests.support.servers.live import Portal
 from weights.delivery import links
 from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing import synthetic

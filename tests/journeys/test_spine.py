@@ -17,10 +17,10 @@ from accounts.applications.questions import STEPS
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
-from tests import factories
-from tests.live import Portal
-from tests.services import wait_until
-from tests.visitor import Visitor
+from tests.support import factories
+from tests.support.http.visitor import Visitor
+from tests.support.servers.live import Portal
+from tests.support.servers.services import wait_until
 from weights.ledger.models import Download
 
 SHARDS = {

@@ -10,8 +10,8 @@ import pytest
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 from weights.publishing import synthetic
 
 pytestmark = pytest.mark.transformers

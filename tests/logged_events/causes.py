@@ -19,8 +19,8 @@ from accounts.roles.permissions import Role
 from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion
-from tests import factories
 from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
+from tests.support import factories
 from weights.delivery import file_links, links
 from weights.gate.caller import session_caller
 from weights.integrity import quarantine, verification

@@ -7,8 +7,8 @@ from django.test import Client
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.logged_events.world import REPO, World
+from tests.support import factories
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests import factories
 from tests.logged_events import causes
 from tests.logged_events.world import PATH, REPO, Cause, World
+from tests.support import factories
 from weights.delivery import file_links
 from weights.gate.caller import session_caller
 from weights.ledger.models import Download

@@ -11,9 +11,9 @@ import pytest
 from allauth.mfa.models import Authenticator
 
 from accounts.audit.models import AuditEvent
-from tests import factories
 from tests.logged_events import causes
 from tests.logged_events.world import NEW, NOTE, Cause, World
+from tests.support import factories
 
 pytestmark = [
     pytest.mark.django_db,

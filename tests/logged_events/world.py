@@ -10,7 +10,7 @@ from accounts.applications.models import Application
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 

@@ -14,7 +14,8 @@ from accounts.background.outages import DATABASE_AWAY
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.settings.base import database
-from tests import factories, live
+from tests.support import factories
+from tests.support.servers import live
 
 pytestmark = pytest.mark.one_database
 

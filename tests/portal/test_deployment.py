@@ -18,9 +18,10 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal import processes
 from portal.settings import validation
-from tests import factories, s3, services, tools
-from tests.front import NGINX, Front, ask
-from tests.live import ROOT
+from tests.support import factories, tools
+from tests.support.servers import s3, services
+from tests.support.servers.front import NGINX, Front, ask
+from tests.support.servers.live import ROOT
 from weights.delivery import links
 
 pytestmark = pytest.mark.one_database

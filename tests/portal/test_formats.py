@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

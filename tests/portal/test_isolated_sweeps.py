@@ -22,8 +22,9 @@ from accounts.privacy.models import DataExport
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.health import findings
-from tests import factories, services
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers import services
+from tests.support.servers.live import Portal
 from tests.weights.catalogue.test_front_matter import UNREADABLE
 from weights import tasks
 from weights.catalogue import contents, front_matter

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings import data_dir, environment
-from tests.live import ROOT
+from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 

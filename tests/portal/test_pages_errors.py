@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 
 from accounts.web.error_pages import ERRORS, error_page
 from portal import views
-from tests import factories
+from tests.support import factories
 from weights.catalogue import views as catalogue
 
 pytestmark = pytest.mark.one_database

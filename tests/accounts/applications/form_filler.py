@@ -10,7 +10,7 @@ from accounts.applications.models import Application
 from accounts.applications.questions import STEPS
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 ADDRESS = "/apply/opt-175b/"
 ABSTRACT = "We measure how outlier features of the residual stream grow with scale. " * 3

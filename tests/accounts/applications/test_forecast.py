@@ -14,7 +14,7 @@ from accounts.applications.models.form import FormVersion
 from accounts.review import working_days
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,9 @@ from accounts.applications.models.form import Question
 from accounts.applications.state_machine import Status
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.applications.documents.pdfs import HARMLESS
-from tests.hurry import at_once
+from tests.support import factories
+from tests.support.hurry import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 

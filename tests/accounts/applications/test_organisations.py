@@ -8,7 +8,7 @@ from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -15,7 +15,7 @@ from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.one_database
 

@@ -14,8 +14,8 @@ from accounts.privacy.erasure import erase
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.hurry import at_once
+from tests.support import factories
+from tests.support.hurry import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

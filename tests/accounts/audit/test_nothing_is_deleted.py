@@ -11,7 +11,7 @@ from accounts.audit.models import AuditEvent
 from accounts.grants.models import Grant
 from accounts.review.models.decision import Decision
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

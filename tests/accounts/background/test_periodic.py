@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.background import periodic
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.mail.models import OutgoingMail
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 

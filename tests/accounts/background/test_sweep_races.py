@@ -20,8 +20,8 @@ from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import crashes, factories
-from tests.hurry import at_once
+from tests.support import crashes, factories
+from tests.support.hurry import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 

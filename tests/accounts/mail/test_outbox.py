@@ -18,8 +18,8 @@ from accounts.mail.models import OutgoingMail
 from accounts.tasks import sweep
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import live
-from tests.services import free_port
+from tests.support.servers import live
+from tests.support.servers.services import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from accounts.review.models import Decision
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
 

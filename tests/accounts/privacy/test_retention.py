@@ -15,7 +15,7 @@ from accounts.privacy import retention
 from accounts.privacy.models import DataExport, HolderRecord
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.ledger import recording
 from weights.ledger.models import Download
 

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.rate_limits import buckets, counters, tallies
 from accounts.rate_limits.buckets import API_ANONYMOUS
-from tests.counters import away
+from tests.support.counters import away
 
 pytestmark = pytest.mark.one_database
 

@@ -10,7 +10,7 @@ from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import crashes, factories
+from tests.support import crashes, factories
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

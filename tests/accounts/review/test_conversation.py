@@ -9,7 +9,7 @@ from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ from accounts.review.models import ProfileLook
 from accounts.tiers import use_terms
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue.models import Checkpoint
 
 NOW = datetime(2031, 3, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ from accounts.review.evidence import profile_child, profiles
 from accounts.review.models import ProfileLook
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 Outcome = ProfileLook.Outcome
 

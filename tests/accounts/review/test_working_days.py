@@ -12,7 +12,7 @@ from pytest_django import Settings
 from accounts.review import working_days
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.one_database
 

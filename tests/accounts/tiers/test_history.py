@@ -18,7 +18,7 @@ from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier, TierChange
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import Script
 from weights.catalogue import checkpoint_tiers, opt_family
 from weights.catalogue.models import Checkpoint

@@ -15,7 +15,7 @@ from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import Script
 from weights import gate
 from weights.gate.caller import session_caller

@@ -11,7 +11,7 @@ from accounts.tiers import use_terms
 from accounts.tiers.models import Tier
 from accounts.tiers.use_terms import Weight
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 GRU, NRES = "DUO:0000042", use_terms.NO_RESTRICTION
 COMPANY = {"org_type": "industry_laboratory", "commercial": False, "noncommercial": True}

@@ -22,7 +22,7 @@ from accounts.tiers.models import Tier
 from accounts.transparency import counting, publication
 from accounts.transparency.counting import OUTCOMES, STATES, Counts, Row
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 # -- counted from records -----------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.one_database
 

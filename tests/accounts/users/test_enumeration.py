@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -11,7 +11,7 @@ from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

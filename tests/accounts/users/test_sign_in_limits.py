@@ -12,8 +12,8 @@ from accounts.mail.models import OutgoingMail
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 from accounts.users import throttling
-from tests import factories
-from tests.counters import away, spend
+from tests.support import factories
+from tests.support.counters import away, spend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

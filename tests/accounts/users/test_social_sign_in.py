@@ -13,10 +13,11 @@ from accounts.mail.models import OutgoingMail
 from accounts.users import orcid
 from accounts.users.models import User
 from portal.settings import environment
-from tests import factories, live
-from tests.live import Portal
-from tests.provider import CLIENT, SECRET, Provider, provider
-from tests.visitor import Visitor
+from tests.support import factories
+from tests.support.http.visitor import Visitor
+from tests.support.servers import live
+from tests.support.servers.live import Portal
+from tests.support.servers.provider import CLIENT, SECRET, Provider, provider
 from weights.storage.files import FileStorage
 
 pytestmark = pytest.mark.one_database

@@ -14,7 +14,7 @@ from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
 from accounts.users.services import create_account
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 

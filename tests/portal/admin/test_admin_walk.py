@@ -29,7 +29,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
 from weights.delivery.models import CheckpointLink

@@ -18,9 +18,11 @@ from pytest_django import Settings
 from accounts.audit.merkle_log import sealer
 from portal.backup import layout, postgres
 from portal.errors import BackupError
-from tests import factories, live, s3, services, trail
 from tests.accounts.audit.merkle_log import rows
-from tests.services import wait_until
+from tests.support import factories
+from tests.support.database import trail
+from tests.support.servers import live, s3, services
+from tests.support.servers.services import wait_until
 from weights.manifests.models import PublishedManifest
 from weights.publishing.models import Revision
 from weights.storage.models import Blob

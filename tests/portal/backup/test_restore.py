@@ -35,9 +35,10 @@ from portal.backup import (
 from portal.errors import BackupError
 from portal.settings import audit_record
 from portal.settings import data_dir as embedded
-from tests import factories, s3
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.backup.test_backup import PROGRAMS, blob_of, flip, taken
+from tests.support import factories
+from tests.support.servers import s3
 from weights.catalogue import opt_family
 from weights.integrity import progress_bars, scrub
 from weights.manifests import checking

@@ -26,8 +26,10 @@ from accounts.users.models import User
 from portal.backup import checks, postgres
 from portal.database_move import rows as moved_rows
 from portal.database_move import targets
-from tests import factories, live, trail
 from tests.accounts.audit.merkle_log import keys, rows
+from tests.support import factories
+from tests.support.database import trail
+from tests.support.servers import live
 from weights.publishing.models import Revision
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]

@@ -24,8 +24,8 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.health import findings
 from portal.supervisor.crash_reports import Notes, Trouble
-from tests import factories
 from tests.accounts.audit.merkle_log import keys
+from tests.support import factories
 from weights.integrity.models import StoreSurvey
 from weights.recalls.models import Recall
 from weights.storage.models import Blob

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from portal import health_check
-from tests.live import Portal
+from tests.support.servers.live import Portal
 
 pytestmark = pytest.mark.one_database
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights import gate
 from weights.delivery import links
 from weights.publishing.models import Revision

@@ -17,13 +17,13 @@ from django.db import transaction
 from django.urls import Resolver404, resolve
 
 from accounts.tiers.models import Tier
-from tests import factories
-from tests.addresses import addresses
-from tests.callers import FILES, REPO, Person, World, person
-from tests.fuzzing import ASKED
-from tests.live import Portal
-from tests.routes import ROUTES, Route
-from tests.wsgi import Answer, Stack
+from tests.support import factories
+from tests.support.http.addresses import addresses
+from tests.support.http.callers import FILES, REPO, Person, World, person
+from tests.support.http.fuzzing import ASKED
+from tests.support.http.routes import ROUTES, Route
+from tests.support.http.wsgi import Answer, Stack
+from tests.support.servers.live import Portal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -17,9 +17,9 @@ from accounts.rate_limits.buckets import Limit
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.middleware import rate_limits
-from tests import factories
-from tests.counters import away, spend
 from tests.portal.middleware.test_surface import ADDRESSES
+from tests.support import factories
+from tests.support.counters import away, spend
 from weights.delivery import file_links, links, signed_claims
 from weights.gate.caller import ANONYMOUS
 

@@ -12,8 +12,8 @@ from django.urls import Resolver404, resolve
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.routes import ROUTES, Route, one_spelling
+from tests.support import factories
+from tests.support.http.routes import ROUTES, Route, one_spelling
 from tests.weights.hub_api.test_nonsense import environ
 from weights.api.api import api
 

@@ -11,8 +11,8 @@ import pytest
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 
 pytestmark = pytest.mark.one_database
 

@@ -11,8 +11,8 @@ from urllib.request import urlopen
 import pytest
 
 from portal import processes
-from tests import services
-from tests.live import ROOT
+from tests.support.servers import services
+from tests.support.servers.live import ROOT
 
 pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 

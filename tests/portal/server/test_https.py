@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.live import ROOT
+from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 

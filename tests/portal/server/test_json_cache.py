@@ -22,7 +22,7 @@ from django.test import Client
 
 from accounts.applications import organisations
 from portal.server import json_cache
-from tests import factories
+from tests.support import factories
 from weights.catalogue import download_counts
 
 pytestmark = pytest.mark.one_database

@@ -15,10 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.server.normalize_headers import PlainHeads, plain_type
-from tests import factories
-from tests.front import Front
-from tests.fuzzing import examples
-from tests.live import Portal
+from tests.support import factories
+from tests.support.http.fuzzing import examples
+from tests.support.servers.front import Front
+from tests.support.servers.live import Portal
 
 pytestmark = pytest.mark.one_database
 

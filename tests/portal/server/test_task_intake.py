@@ -13,8 +13,8 @@ from celery import current_app
 
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
-from tests import live, services
-from tests.live import Portal
+from tests.support.servers import live, services
+from tests.support.servers.live import Portal
 
 pytestmark = pytest.mark.one_database
 

@@ -8,8 +8,8 @@ from accounts.audit.merkle_log.checking import Check
 from accounts.audit.models import AuditEvent
 from portal.settings import audit_record
 from tests.accounts.audit.merkle_log import rows
-from tests.live import Portal
-from tests.services import wait_until
+from tests.support.servers.live import Portal
+from tests.support.servers.services import wait_until
 
 
 def sealed_soon() -> None:

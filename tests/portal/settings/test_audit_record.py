@@ -11,7 +11,7 @@ from pytest_django import Settings
 from accounts.audit.models import AuditEvent
 from portal.settings import audit_record
 from tests.accounts.audit.merkle_log import keys
-from tests.hurry import at_once
+from tests.support.hurry import at_once
 
 pytestmark = pytest.mark.django_db
 

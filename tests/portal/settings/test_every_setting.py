@@ -11,7 +11,7 @@ import yaml
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings import environment
-from tests.live import ROOT
+from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 

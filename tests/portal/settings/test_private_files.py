@@ -11,9 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings import environment as env
 from portal.settings.private_files import refuse_readable
-from tests import live, proc, services
-from tests.install import FOREIGN
-from tests.live import ROOT
+from tests.support.servers import live, proc, services
+from tests.support.servers.install import FOREIGN
+from tests.support.servers.live import ROOT
 
 SECRETS = {"SECRET_KEY": services.SECRET_KEY, "LINK_KEYS": services.LINK_KEYS}
 

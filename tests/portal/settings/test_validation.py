@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings import environment as env
 from portal.settings import validation
-from tests.live import ROOT
+from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.install import Install, made_in
+from tests.support.servers.install import Install, made_in
 
 
 @pytest.fixture(scope="package")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import services
-from tests.documented_commands import Block, Shell, blocks, missing_lines, substituted
-from tests.install import Install
-from tests.live import ROOT
+from tests.support.documented_commands import Block, Shell, blocks, missing_lines, substituted
+from tests.support.servers import services
+from tests.support.servers.install import Install
+from tests.support.servers.live import ROOT
 
 pytestmark = [
     pytest.mark.one_database,

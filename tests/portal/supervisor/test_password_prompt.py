@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.install import Install
-from tests.live import ROOT
+from tests.support.servers.install import Install
+from tests.support.servers.live import ROOT
 
 pytestmark = [pytest.mark.one_database, pytest.mark.xdist_group("quickstart")]
 

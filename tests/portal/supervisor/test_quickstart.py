@@ -16,8 +16,8 @@ from redis import RedisError
 
 from accounts.roles.permissions import Role
 from portal.settings.data_dir import broker_url
-from tests import proc, services
-from tests.install import Install, made_in
+from tests.support.servers import proc, services
+from tests.support.servers.install import Install, made_in
 
 pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 #: They share one running install, so they belong into one process of the suite.

@@ -13,7 +13,8 @@ from portal.errors import QuickstartError
 from portal.supervisor import children
 from portal.supervisor.crash_reports import Notes, Trouble, read
 from portal.supervisor.supervisor import Supervisor
-from tests import disks, services
+from tests.support import disks
+from tests.support.servers import services
 
 pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 

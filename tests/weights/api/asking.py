@@ -6,7 +6,7 @@ from typing import Any
 from django.test import Client
 
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 ROOT = "/api/v1"
 

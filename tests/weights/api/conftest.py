@@ -6,7 +6,7 @@ import pytest
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.publishing.models import Revision
 
 

@@ -10,8 +10,8 @@ from accounts.applications.models import Application
 from accounts.applications.models.form import Question
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.applications.documents.pdfs import HARMLESS, HOSTILE
+from tests.support import factories
 from tests.weights.api.asking import ROOT, Script, told
 from tests.weights.api.test_applications import ANSWERS, save, submission, submit
 

@@ -10,7 +10,7 @@ from accounts.applications.questions import LABELS
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import ROOT, Script, told
 from weights.api.schemas import Answers
 

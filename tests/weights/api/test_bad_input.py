@@ -11,7 +11,7 @@ import pytest
 from accounts.applications.models import Application
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import Script, problem
 from weights.api.api import api
 from weights.delivery.models import CheckpointLink

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import Script
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from accounts.applications.questions import LABELS, ORG_TYPES, POSITIONS
-from tests.live import ROOT
+from tests.support.servers.live import ROOT
 from weights.api.code_meanings import MEANINGS
 from weights.api.schemas.people import Answers
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import Script
 from weights.ledger.models import Download
 from weights.publishing.models import Revision

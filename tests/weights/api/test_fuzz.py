@@ -27,9 +27,9 @@ from accounts.applications.models.form import Question
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.applications.documents.pdfs import HARMLESS
-from tests.fuzzing import examples
+from tests.support import factories
+from tests.support.http.fuzzing import examples
 from weights.delivery.models import CheckpointLink
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.slow]

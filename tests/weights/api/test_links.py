@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import ROOT, Script, told
 from weights.delivery import links
 from weights.delivery.models import CheckpointLink

@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import ROOT, Script, problem
 from weights.api.code_meanings import MEANINGS
 from weights.gate import Decision

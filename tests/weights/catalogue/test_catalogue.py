@@ -11,7 +11,7 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue import facts, opt_family
 from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.opt_family import entries as opt

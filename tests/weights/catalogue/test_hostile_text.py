@@ -26,7 +26,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web import sanitize
 from portal.middleware.log_lines import one_line
-from tests import factories
+from tests.support import factories
 from weights.errors import InvalidName
 from weights.integrity import verification
 from weights.publishing import intake, withdrawal

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.tiers.models import Tier
-from tests import factories
+from tests.support import factories
 from weights.catalogue import opt_family
 from weights.catalogue.models import Checkpoint
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue import opt_family
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import Revision

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue import download_counts
 from weights.ledger.models import Download
 from weights.publishing.models import File, Ref, Revision

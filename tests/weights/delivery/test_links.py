@@ -16,7 +16,7 @@ from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.byte_sizes import in_words
-from tests import factories
+from tests.support import factories
 from weights.delivery import file_links, links
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused

@@ -12,7 +12,7 @@ from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import Script
 from weights.delivery import links
 from weights.delivery.models import CheckpointLink

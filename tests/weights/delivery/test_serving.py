@@ -15,8 +15,8 @@ from pytest_django import Settings
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.services import wait_until
+from tests.support import factories
+from tests.support.servers.services import wait_until
 from weights.delivery import bodies
 from weights.delivery.bodies import RangedFile
 from weights.ledger.models import Download

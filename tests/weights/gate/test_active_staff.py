@@ -17,7 +17,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.publishing.models import Revision
 from weights.reports import desk
 from weights.reports.models import Report

@@ -17,7 +17,7 @@ from accounts.applications.models.form import FormVersion
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink

@@ -18,7 +18,7 @@ from accounts.api_tokens.models import ApiToken, Scope
 from accounts.errors import InvalidValue
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -24,7 +24,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink

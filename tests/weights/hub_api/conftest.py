@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from tests import factories, live
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers import live
+from tests.support.servers.live import Portal
 from weights.publishing.models import Revision
 from weights.storage.files import FileStorage
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 
 from accounts.tiers.models import Tier
-from tests import factories
+from tests.support import factories
 from weights.catalogue import contents
 from weights.publishing.models import Revision
 

@@ -20,8 +20,8 @@ from accounts.review.models import Decision
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 from weights.hub_api import access_requests
 from weights.publishing.models import Revision
 

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
 from weights.catalogue import download_counts
 from weights.catalogue.models import Checkpoint

@@ -29,8 +29,8 @@ from huggingface_hub.utils._pagination import paginate
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers.live import Portal
 from tests.weights.hub_api.conftest import LARGE, MODEL
 from weights.catalogue.contents import note
 from weights.ledger.models import Download

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tests import factories
+from tests.support import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
 from weights.catalogue import contents
 from weights.catalogue.contents import Contents

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from tests import factories
+from tests.support import factories
 
 pytestmark = pytest.mark.django_db
 

@@ -18,8 +18,8 @@ from pytest_django import Settings
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.fuzzing import examples
+from tests.support import factories
+from tests.support.http.fuzzing import examples
 from weights.delivery import links
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]

@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.api_tokens.models import ApiToken
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue.models import Checkpoint
 from weights.hub_api import page_cache
 from weights.publishing.models import File, Revision

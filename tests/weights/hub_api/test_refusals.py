@@ -12,7 +12,7 @@ from pytest_django import Settings
 from accounts.api_tokens.models import ApiToken
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import Revision
 from weights.storage.models import Blob

@@ -9,8 +9,9 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests import factories, services
-from tests.live import Portal
+from tests.support import factories
+from tests.support.servers import services
+from tests.support.servers.live import Portal
 from tests.weights.hub_api.conftest import LARGE
 from weights.ledger.models import Download
 from weights.publishing.models import Revision

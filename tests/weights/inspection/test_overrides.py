@@ -10,7 +10,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.permissions import Role
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.inspection import pickle_corpus
 from weights.inspection import overrides
 from weights.inspection.models import Inspection, InspectionOverride

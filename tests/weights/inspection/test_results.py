@@ -15,7 +15,7 @@ from accounts.audit.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import crashes, factories
+from tests.support import crashes, factories
 from tests.weights.inspection import pickle_corpus, zip_corpus
 from weights import tasks
 from weights.catalogue import checkpoint_tiers

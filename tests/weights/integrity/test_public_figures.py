@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tests import factories
+from tests.support import factories
 from weights.integrity import public_figures
 from weights.integrity.models import VerificationRun
 from weights.recalls.models import Recall

@@ -15,7 +15,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.permissions import Role
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue import contents
 from weights.delivery import signed_claims
 from weights.errors import PublishRefused

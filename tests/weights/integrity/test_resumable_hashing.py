@@ -16,8 +16,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from tests import factories
-from tests.damage import flip_unseen
+from tests.support import factories
+from tests.support.damage import flip_unseen
 from weights.integrity import resumable_sha256, verification
 from weights.integrity.models import HashProgress, VerificationRun
 from weights.integrity.resumable_sha256 import ResumableSha256

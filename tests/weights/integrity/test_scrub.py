@@ -12,10 +12,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
-from tests import factories, s3
-from tests.crashes import each_crash
-from tests.damage import flip_unseen
-from tests.hurry import at_once
+from tests.support import factories
+from tests.support.crashes import each_crash
+from tests.support.damage import flip_unseen
+from tests.support.hurry import at_once
+from tests.support.servers import s3
 from weights.integrity import scrub, verification
 from weights.integrity.models import ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
 from weights.integrity.scrub import command as by_hand

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
-from tests import factories
+from tests.support import factories
 from weights.catalogue.models import FileFacts
 from weights.integrity import suspension, verification
 from weights.integrity.scrub import survey

@@ -10,7 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
-from tests import factories
+from tests.support import factories
 from weights.errors import StorageUnavailable
 from weights.integrity import verification
 from weights.integrity.models import VerificationRun

@@ -13,7 +13,7 @@ from model_signing._signing.sign_ec_key import Verifier
 from model_signing._signing.sign_sigstore_pb import Signature
 from model_signing._signing.signing import dsse_payload_to_manifest
 
-from tests import tools
+from tests.support import tools
 from weights.manifests import openssf
 
 pytestmark = pytest.mark.one_database

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from accounts.audit.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
-from tests import factories, hurry
+from tests.support import factories, hurry
 from weights.errors import WeightsError
 from weights.manifests import listing, signatures
 from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest

@@ -15,7 +15,7 @@ from accounts.privacy.models import DataExport
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.ledger.models import Download
 from weights.privacy import export
 from weights.tasks import make_export

@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.catalogue.models import Checkpoint
 from weights.publishing import lint_findings
 from weights.publishing.models import Revision

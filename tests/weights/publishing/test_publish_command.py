@@ -17,8 +17,8 @@ from pytest_django import Settings
 
 from accounts.tiers.models import Tier
 from portal.supervisor import quickstart
-from tests import live, services
-from tests.live import Command, Portal
+from tests.support.servers import live, services
+from tests.support.servers.live import Command, Portal
 from weights.catalogue.models import Checkpoint
 from weights.integrity import progress_bars, verification
 from weights.integrity.models import VerificationRun

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from tests import s3
+from tests.support.servers import s3
 from weights.integrity import verification
 from weights.publishing import intake
 from weights.publishing.models import Revision

@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
-from tests import factories
+from tests.support import factories
 from weights.catalogue.models import Checkpoint
 from weights.errors import (
     InvalidName,

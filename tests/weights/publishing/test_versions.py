@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from portal import checks
 from portal.health import findings
-from tests import s3
+from tests.support.servers import s3
 from weights.integrity import scrub, verification
 from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.publishing import intake

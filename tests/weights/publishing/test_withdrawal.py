@@ -15,8 +15,8 @@ from accounts.errors import InvalidValue, NotAllowed
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.crashes import each_crash
+from tests.support import factories
+from tests.support.crashes import each_crash
 from weights.catalogue.models import Checkpoint
 from weights.delivery import signed_claims
 from weights.errors import PublishRefused, WithdrawalRefused

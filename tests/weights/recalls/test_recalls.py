@@ -18,9 +18,9 @@ from accounts.privacy import erasure
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
-from tests.crashes import each_crash
-from tests.hurry import at_once
+from tests.support import factories
+from tests.support.crashes import each_crash
+from tests.support.hurry import at_once
 from weights import recalls
 from weights.catalogue.models import Checkpoint
 from weights.integrity import quarantine, verification

@@ -18,7 +18,7 @@ from accounts.rate_limits.buckets import REPORTS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from tests.weights.api.asking import Script
 from weights.catalogue.models import Checkpoint, KnownIssue
 from weights.reports import desk, taking, triage

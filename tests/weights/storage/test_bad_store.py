@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.delivery import file_links
 from weights.errors import StorageUnavailable
 from weights.gate.caller import ANONYMOUS

@@ -22,7 +22,7 @@ from pytest_django import Settings
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.settings import environment
-from tests import factories
+from tests.support import factories
 from weights.delivery import file_links, links
 from weights.gate.caller import Caller
 from weights.ledger.models import Download

@@ -8,8 +8,9 @@ from pytest_django import Settings
 
 from accounts.audit.merkle_log import copies, heads, sealer
 from accounts.audit.models import HeadCopy
-from tests import factories, s3
 from tests.accounts.audit.merkle_log import keys, rows
+from tests.support import factories
+from tests.support.servers import s3
 from weights.storage import store_at
 from weights.storage.s3 import S3Storage
 

@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from accounts.users.models import User
-from tests import factories, live, s3, services
+from tests.support import factories
+from tests.support.servers import live, s3, services
 from weights.integrity import quarantine
 from weights.storage import migration, store_at
 from weights.storage.models import Blob

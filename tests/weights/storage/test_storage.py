@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from pytest_django import Settings
 
 from portal.settings import environment
-from tests import s3
+from tests.support.servers import s3
 from weights import storage
 from weights.errors import BlobMissing, BlobTooLarge, StorageFull, StorageUnavailable
 from weights.storage import BlobStorage, blob_storage

@@ -17,9 +17,9 @@ from accounts.errors import LimitReached
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.applications.documents.pdfs import HARMLESS, HOSTILE
 from tests.accounts.applications.form_filler import Filler
+from tests.support import factories
 
 pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 

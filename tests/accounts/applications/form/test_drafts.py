@@ -5,8 +5,8 @@ from django.test import Client
 
 from accounts.applications.state_machine import Status
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.applications.form_filler import ADDRESS, Filler
+from tests.support import factories
 
 pytestmark = pytest.mark.one_database
 

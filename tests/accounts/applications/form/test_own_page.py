@@ -7,8 +7,8 @@ from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.applications.form_filler import ADDRESS, PLAN, Filler
+from tests.support import factories
 
 pytestmark = pytest.mark.one_database
 

@@ -8,8 +8,8 @@ from accounts.grants.models import Grant
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.applications.form_filler import ADDRESS
+from tests.support import factories
 
 pytestmark = pytest.mark.one_database
 

@@ -14,9 +14,9 @@ from accounts.mail.models import OutgoingMail
 from accounts.tasks import verify_audit
 from portal.celery import app
 from portal.health import findings
-from tests import trail
 from tests.accounts.audit.merkle_log import rows
 from tests.accounts.audit.merkle_log.test_tampering import run
+from tests.support.database import trail
 
 pytestmark = pytest.mark.django_db
 

@@ -19,8 +19,9 @@ from accounts.audit.models import AuditEvent, HeadCopy, SignedHead
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
 from accounts.tasks import sign_head
-from tests import crashes, hurry, trail
 from tests.accounts.audit.merkle_log import keys, rows
+from tests.support import crashes, hurry
+from tests.support.database import trail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,8 +18,9 @@ from accounts.audit.merkle_log import heads, logs, merkle, own_proofs, proofs, s
 from accounts.audit.merkle_log.canonical import canonical
 from accounts.audit.models import AuditEvent, SealedNode, SignedHead
 from accounts.users.models import User
-from tests import factories, trail
 from tests.accounts.audit.merkle_log import keys, rows
+from tests.support import factories
+from tests.support.database import trail
 from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db

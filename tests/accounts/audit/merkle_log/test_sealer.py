@@ -13,9 +13,10 @@ from accounts.audit.merkle_log import sealer, waiting
 from accounts.audit.merkle_log.checking import Check
 from accounts.audit.merkle_log.sealer import Sealer
 from accounts.audit.models import AuditEvent, SealBatch, SealedRow
-from tests import crashes, hurry, trail
 from tests.accounts.audit.merkle_log import rows
-from tests.services import wait_until
+from tests.support import crashes, hurry
+from tests.support.database import trail
+from tests.support.servers.services import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

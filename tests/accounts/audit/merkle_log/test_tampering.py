@@ -9,8 +9,8 @@ from django.db import connection, models
 from accounts.audit.merkle_log import logs, sealer
 from accounts.audit.merkle_log.merkle import leaf_hash
 from accounts.audit.models import AuditEvent, SealBatch, SealedNode, SealedRow
-from tests import trail
 from tests.accounts.audit.merkle_log import rows
+from tests.support.database import trail
 from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.applications.models import Application
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
 from tests.accounts.review.desk.addresses import button_of, page_of
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests import services
+from tests.support.servers import services
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from accounts.applications.models import Application
 from accounts.mail.models import OutgoingMail
-from tests.callers import PATH, Person, World, file_query
-from tests.routes import Route, one_spelling
+from tests.support.http.callers import PATH, Person, World, file_query
+from tests.support.http.routes import Route, one_spelling
 
 
 def parameters(world: World, caller: Person) -> dict[str, list[str]]:

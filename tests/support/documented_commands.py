@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.install import Install
-from tests.live import ROOT
+from tests.support.servers.install import Install
+from tests.support.servers.live import ROOT
 
 #: Commands are indented or fenced as `sh`; a fence without a language right below shows the output.
 _BLOCK = re.compile(

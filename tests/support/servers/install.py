@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests import services
-from tests.live import ROOT
+from tests.support.servers import services
+from tests.support.servers.live import ROOT
 
 # Named by the suite for itself; an embedded install finds its own.
 FOREIGN = ("SECRET_KEY", "LINK_KEYS", "DATABASE_URL", "BROKER_URL", "CACHE_URL", "PUBLIC_URL")

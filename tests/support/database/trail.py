@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from accounts.audit import append_only
 from accounts.audit.merkle_log.logs import LOGS
-from tests.services import wait_until
+from tests.support.servers.services import wait_until
 
 
 @contextmanager

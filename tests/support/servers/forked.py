@@ -26,7 +26,7 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.utils.functional import empty
 
-from tests import services
+from tests.support.servers import services
 
 #: Names that no module reads while it is imported, except those of the settings.
 MAY_DIFFER = {

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
-from tests import services, tools
-from tests.live import ROOT, Portal
+from tests.support import tools
+from tests.support.servers import services
+from tests.support.servers.live import ROOT, Portal
 
 NGINX = ROOT / "deploy" / "nginx.conf"
 

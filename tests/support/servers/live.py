@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from django.db import connection
 
 from portal import processes
-from tests import forked, services
+from tests.support.servers import forked, services
 
 ROOT = Path(__file__).resolve().parents[1]
 #: The environment of the suite, before a test sets anything in it.

@@ -18,7 +18,7 @@ from accounts.grants.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests import factories
+from tests.support import factories
 from weights.delivery import signed_claims
 from weights.delivery.models import CheckpointLink
 from weights.publishing.models import File, Revision

@@ -10,7 +10,7 @@ from django.core.management.color import no_style
 from django.core.management.sql import emit_post_migrate_signal, sql_flush
 from django.db import connection
 
-from tests import trail
+from tests.support.database import trail
 
 #: What migrations fill, and a receiver of post_migrate fills anew.
 SEEDED = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
