@@ -35,7 +35,9 @@ def token_list(request: HttpRequest) -> HttpResponse:
         "tokens": ApiToken.objects.filter(user=user),
         "now": timezone.now(),
     }
-    return render(request, "accounts/token_list.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "accounts/api_tokens/token_list.html", context, status=422 if form.errors else 200
+    )
 
 
 @login_required

@@ -32,7 +32,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "head": heads.newest(),
         "page": page.get_page(request.GET.get("page")),
     }
-    return render(request, "accounts/audit.html", context)
+    return render(request, "accounts/audit/audit.html", context)
 
 
 @require_safe
@@ -72,7 +72,7 @@ def own_events(request: HttpRequest) -> HttpResponse:
         "head": head,
         "command": f"python3 check_proof.py '{head.vkey}' < proof.json" if head else "",
     }
-    return render(request, "accounts/own_events.html", context)
+    return render(request, "accounts/audit/own_events.html", context)
 
 
 @login_required
@@ -84,7 +84,7 @@ def own_proof(request: HttpRequest, log: str, row_id: int) -> HttpResponse:
     except KeyError as error:
         raise Http404(f"there is no log {log}") from error
     except own_proofs.NotYet:
-        return render(request, "accounts/proof_later.html", status=409)
+        return render(request, "accounts/audit/proof_later.html", status=409)
     if found is None:
         raise Http404(f"you have no {log} {row_id}")
     response = JsonResponse(found, json_dumps_params={"indent": 1, "ensure_ascii": False})

@@ -26,4 +26,4 @@ def grant_surrender(request: HttpRequest, public_id: UUID) -> HttpResponse:
             context["receipt"] = grant.surrender(by=user)
         except TransitionRefused:
             status = 409
-    return render(request, "accounts/grant_surrender.html", context, status=status)
+    return render(request, "accounts/grants/grant_surrender.html", context, status=status)

@@ -20,7 +20,7 @@ from accounts.web.current_user import signed_in
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept, for how long and why."""
     context = {"draft_days": settings.DRAFT_SILENCE_DAYS}
-    return render(request, "accounts/privacy.html", context)
+    return render(request, "accounts/privacy/privacy.html", context)
 
 
 @login_required
@@ -46,4 +46,4 @@ def account_erase(request: HttpRequest) -> HttpResponse:
         "grants": Grant.objects.live().filter(user=person).select_related("tier"),
         "open_ones": Application.objects.open().filter(applicant=person).select_related("tier"),
     }
-    return render(request, "accounts/account_erase.html", context, status=status)
+    return render(request, "accounts/privacy/account_erase.html", context, status=status)

@@ -13,7 +13,7 @@ from accounts.web.text_differences import changed_passages
 @require_safe
 def licence_list(request: HttpRequest) -> HttpResponse:
     licences = Licence.objects.prefetch_related("tiers", "versions").order_by("title")
-    return render(request, "accounts/licence_list.html", {"licences": licences})
+    return render(request, "accounts/tiers/licence_list.html", {"licences": licences})
 
 
 @require_safe
@@ -37,7 +37,7 @@ def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpRe
         "tiers": licence.tiers.order_by("name"),
         "text": to_html(wanted[0].text, top=2),
     }
-    return render(request, "accounts/licence_detail.html", context)
+    return render(request, "accounts/tiers/licence_detail.html", context)
 
 
 def _before(

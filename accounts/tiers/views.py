@@ -18,7 +18,7 @@ CHANGES_PAGE = 50
 @require_safe
 def tier_list(request: HttpRequest) -> HttpResponse:
     tiers = Tier.objects.select_related("licence").order_by("name")
-    return render(request, "accounts/tier_list.html", {"tiers": tiers})
+    return render(request, "accounts/tiers/tier_list.html", {"tiers": tiers})
 
 
 @require_safe
@@ -31,7 +31,7 @@ def tier_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "countries": excluded(tier).values(),
         "changes": Paginator(public_changes(tier), CHANGES_PAGE).get_page(request.GET.get("page")),
     }
-    return render(request, "accounts/tier_detail.html", context)
+    return render(request, "accounts/tiers/tier_detail.html", context)
 
 
 def public_changes(tier: Tier) -> QuerySet[TierChange]:

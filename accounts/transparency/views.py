@@ -13,4 +13,6 @@ def transparency_page(request: HttpRequest) -> HttpResponse:
     numbers = transparency.published()
     labels = dict(Reason.choices)
     reasons = [{**row, "label": labels.get(row["code"], row["code"])} for row in numbers["reasons"]]
-    return render(request, "accounts/transparency.html", {**numbers, "reasons": reasons})
+    return render(
+        request, "accounts/transparency/transparency.html", {**numbers, "reasons": reasons}
+    )

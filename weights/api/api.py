@@ -50,7 +50,7 @@ what is public needs none. Every error is `application/problem+json` (RFC 9457) 
 class Documentation(Swagger):
     """The documentation page, from this origin alone and without inline script."""
 
-    template = "weights/api_docs.html"
+    template = "weights/api/api_docs.html"
 
 
 class PortalApi(NinjaAPI):

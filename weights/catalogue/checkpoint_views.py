@@ -47,7 +47,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
         "recalls": notices.of_checkpoint(checkpoint),
     }
-    return render(request, "weights/checkpoint_detail.html", context)
+    return render(request, "weights/catalogue/checkpoint_detail.html", context)
 
 
 def _nothing_yet(checkpoint: Checkpoint) -> str:

@@ -83,7 +83,7 @@ def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
         "start": len(folder) + 1 if folder else 0,
         "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
     }
-    return render(request, "weights/file_list.html", context)
+    return render(request, "weights/catalogue/file_list.html", context)
 
 
 @require_safe
@@ -110,7 +110,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
         "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
-    return render(request, "weights/file_detail.html", context)
+    return render(request, "weights/catalogue/file_detail.html", context)
 
 
 def _progress(file: File) -> verification.Progress | None:

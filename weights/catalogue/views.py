@@ -43,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "newest": newest,
         "figures": _figures(visible),
     }
-    return render(request, "weights/home.html", context)
+    return render(request, "weights/catalogue/home.html", context)
 
 
 @require_safe
@@ -72,7 +72,7 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
         "held": held,
         "order": order if order in _ORDERS else "name",
     }
-    return render(request, "weights/checkpoint_list.html", context)
+    return render(request, "weights/catalogue/checkpoint_list.html", context)
 
 
 def _with_main(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:

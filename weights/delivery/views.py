@@ -109,7 +109,7 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
         **_commands(folder),
         "lists": [(name, kind.purpose) for name, kind in offered(folder).items()],
     }
-    return _private(render(request, "weights/link_folder.html", context))
+    return _private(render(request, "weights/delivery/link_folder.html", context))
 
 
 @_only_read
@@ -155,7 +155,7 @@ def _ended(request: HttpRequest, token: str, caller: Caller) -> HttpResponseBase
         return serving.refusal(request, caller, decision)
     link = links.expired_link(token) if code is Refusal.LINK_EXPIRED else caller.link
     context = {"code": code, "checkpoint": link.checkpoint if link else None, "link": link}
-    page = render(request, "weights/link_ended.html", context, status=decision.status)
+    page = render(request, "weights/delivery/link_ended.html", context, status=decision.status)
     page["X-Refusal-Code"] = code
     return _private(page)
 

@@ -27,7 +27,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
         "commands": _example(current),
         "verifiers": audit_keys.told(),
     }
-    return render(request, "weights/key_list.html", context)
+    return render(request, "weights/manifests/key_list.html", context)
 
 
 @require_safe

@@ -22,7 +22,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
         export.ask(person)
         return redirect("weights:export-list")
     mine = DataExport.objects.filter(user=person).defer("content")
-    return render(request, "weights/export_list.html", {"exports": mine})
+    return render(request, "weights/privacy/export_list.html", {"exports": mine})
 
 
 @login_required

@@ -21,14 +21,16 @@ PAGE = 30
 def recall_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(notices.readable(person(request)), PAGE).get_page(request.GET.get("page"))
     told = notices.noticed(page.object_list, person(request))
-    return render(request, "weights/recall_list.html", {"page": page, "notices": told})
+    return render(request, "weights/recalls/recall_list.html", {"page": page, "notices": told})
 
 
 @require_safe
 def recall_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     recall = get_object_or_404(notices.readable(person(request)), public_id=public_id)
     return render(
-        request, "weights/recall_detail.html", {"notice": notices.in_full(recall, person(request))}
+        request,
+        "weights/recalls/recall_detail.html",
+        {"notice": notices.in_full(recall, person(request))},
     )
 
 

@@ -28,7 +28,7 @@ def report_create(request: HttpRequest) -> HttpResponse:
         report = taking.take(**form.cleaned_data)
         return redirect(report)
     status = 422 if form.errors else 200
-    return render(request, "weights/report_form.html", {"form": form}, status=status)
+    return render(request, "weights/reports/report_form.html", {"form": form}, status=status)
 
 
 @never_cache
@@ -44,7 +44,7 @@ def report_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "issues": issues.select_related("checkpoint"),
         "kind": Kind(report.kind).label,
     }
-    response = render(request, "weights/report_detail.html", context)
+    response = render(request, "weights/reports/report_detail.html", context)
     response["X-Robots-Tag"] = "noindex"
     return response
 
@@ -54,4 +54,4 @@ def finding_list(request: HttpRequest) -> HttpResponse:
     """What was found out about the checkpoints here, newest first."""
     known = KnownIssue.objects.visible_to(person(request)).select_related("checkpoint")
     page = Paginator(known, FINDINGS_PAGE).get_page(request.GET.get("page"))
-    return render(request, "weights/finding_list.html", {"issues": page})
+    return render(request, "weights/catalogue/finding_list.html", {"issues": page})

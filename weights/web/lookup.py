@@ -108,6 +108,8 @@ def tombstone(request: HttpRequest, gone: gate.Decision) -> HttpResponse:
         "code": gone.code,
         "main": gate.find_revision(gone.checkpoint, "main"),
     }
-    page = render(request, "weights/revision_withdrawn.html", context, status=gone.status)
+    page = render(
+        request, "weights/publishing/revision_withdrawn.html", context, status=gone.status
+    )
     page["X-Refusal-Code"] = str(gone.code)
     return page

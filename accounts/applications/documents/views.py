@@ -90,7 +90,7 @@ def _show(
         "error": error,
         "back": address_of(application, filling.step_of(question)),
     }
-    return render(request, "accounts/document_add.html", context, status=status)
+    return render(request, "accounts/applications/document_add.html", context, status=status)
 
 
 @login_required

@@ -39,7 +39,7 @@ def application_list(request: HttpRequest) -> HttpResponse:
         "applications": mine.order_by("-created_at"),
         "tiers": Tier.objects.exclude(mode=AccessMode.OPEN),
     }
-    return render(request, "accounts/application_list.html", context)
+    return render(request, "accounts/applications/application_list.html", context)
 
 
 @login_required
@@ -62,7 +62,7 @@ def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         **_remarks(application, person),
         **_next_form(application, person),
     }
-    return render(request, "accounts/application_detail.html", context)
+    return render(request, "accounts/applications/application_detail.html", context)
 
 
 def _in_words(application: Application) -> list[Extra]:

@@ -135,7 +135,7 @@ def _show(
         "licence": sheet.licence,
         "may_adopt": services.may_adopt(application),
     }
-    return render(request, "accounts/application_review.html", context, status=status)
+    return render(request, "accounts/applications/application_review.html", context, status=status)
 
 
 def _parts(sheet: Filling) -> list[Section]:

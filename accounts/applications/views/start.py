@@ -77,7 +77,7 @@ def _start_page(
         "form": form,
         "answer_days": settings.ANSWER_DAYS,
     }
-    return render(request, "accounts/application_start.html", context, status=status)
+    return render(request, "accounts/applications/application_start.html", context, status=status)
 
 
 # -- other outcomes -------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
         "error": error,
     }
     status = 422 if error else 200
-    return render(request, "accounts/licence_accept.html", context, status=status)
+    return render(request, "accounts/tiers/licence_accept.html", context, status=status)
 
 
 def _refused(request: HttpRequest, tier: Tier, context: dict[str, Any]) -> HttpResponse:
@@ -121,4 +121,4 @@ def _refused(request: HttpRequest, tier: Tier, context: dict[str, Any]) -> HttpR
     told = sentence(error) if isinstance(error, AccountsError) else ""
     status = 200 if context["why"] in {"open", "held"} else 403
     context = {"tier": tier, "sentence": told, **context}
-    return render(request, "accounts/application_refused.html", context, status=status)
+    return render(request, "accounts/applications/application_refused.html", context, status=status)

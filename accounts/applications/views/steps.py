@@ -186,7 +186,7 @@ def _show(
     }
     if step == "terms":
         context |= _terms(filling)
-    return render(request, "accounts/application_form.html", context, status=status)
+    return render(request, "accounts/applications/application_form.html", context, status=status)
 
 
 def _asked(
