@@ -13,7 +13,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models are loaded only now.
-        from accounts.users import account_events, password_changes, reauthentication  # noqa: PLC0415
 
         # After django.contrib.auth's own receiver, which makes the permissions: it stands
         # first in INSTALLED_APPS, and receivers run in the order they were connected.

@@ -1,4 +1,4 @@
-"""The records of who may have what; one file a record."""
+"""The models of every capability; Django imports this module."""
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.documents.models import Attachment, AttachmentContent

@@ -1,11 +1,9 @@
-"""The staff's doors to what is published, stored, verified and fetched; one file a subject."""
+"""Registers the admin pages of every capability; Django imports this module."""
 
-from weights.catalogue import admin
-from weights.delivery import admin as fetched
-from weights.inspection import admin as inspections
-from weights.integrity import admin as stored
-from weights.integrity import survey_admin
-from weights.recalls import admin as recalls
-from weights.reports import admin as reports
-
-__all__ = ["fetched", "inspections", "published", "recalls", "reports", "stored", "surveys"]
+import weights.catalogue.admin
+import weights.delivery.admin
+import weights.inspection.admin
+import weights.integrity.admin
+import weights.integrity.survey_admin
+import weights.recalls.admin
+import weights.reports.admin  # noqa: F401

@@ -15,12 +15,12 @@ class WeightsConfig(AppConfig):
         from accounts import transparency  # noqa: PLC0415
         from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
         from accounts.review.evidence import hardware  # noqa: PLC0415
-        from weights import storage  # noqa: F401, PLC0415
-        from weights.catalogue import tier_sizes  # noqa: F401, PLC0415
+        from weights import storage  # noqa: PLC0415
+        from weights.catalogue import tier_sizes  # noqa: PLC0415
         from weights.delivery import receivers  # noqa: F401, PLC0415
-        from weights.integrity import public_figures  # noqa: F401, PLC0415
+        from weights.integrity import public_figures  # noqa: PLC0415
         from weights.ledger import recording  # noqa: PLC0415
-        from weights.storage import head_copies  # noqa: F401, PLC0415
+        from weights.storage import head_copies  # noqa: PLC0415
 
         storage.prepare()
         hardware.SOURCES.append(tier_sizes.of_tier)

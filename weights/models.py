@@ -1,4 +1,4 @@
-"""The records of what is published, stored, verified and fetched; one file a record."""
+"""The models of every capability; Django imports this module."""
 
 from weights.catalogue.models.checkpoint import Checkpoint
 from weights.catalogue.models.family import Family

@@ -28,7 +28,7 @@ from accounts.users import reauthentication, usernames
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
-# Groups follow accounts/roles/permissions.py; editing them by hand would be undone at the next migrate.
+# accounts/roles/permissions.py defines the groups; each migrate undoes an edit by hand.
 admin.site.unregister(Group)
 # These records hold secrets or what another site told of somebody, which no page shows.
 for _kind in (Authenticator, SocialApp, SocialToken, SocialAccount):

@@ -1,1 +1,1 @@
-"""Under the server processes: gunicorn's worker, header normalisation, Celery's consumer, the cache."""
+"""The server processes: gunicorn's worker, header normalisation, Celery's consumer, the cache."""

@@ -1,4 +1,4 @@
-"""The suite's own install; tests/support/servers/services.py names its services in the environment."""
+"""Settings of the test suite; tests/support/servers/services.py starts the services they name."""
 
 from typing import Any
 

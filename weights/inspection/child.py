@@ -94,7 +94,7 @@ def main() -> None:
     # Loaded before the first fork, so that no fork has to.
     for module in ("job", "fence"):
         importlib.import_module(f"weights.inspection.{module}")
-    importlib.import_module("weights.inspection.safetensors_file").library()
+    importlib.import_module("weights.inspection.formats.safetensors_file").library()
     importlib.import_module("numpy")  # which that library asks for when it opens a file
     gc.freeze()  # a collection in a fork would copy every page it looks at
     with socket.socket(fileno=int(sys.argv[1])) as control:

@@ -58,8 +58,8 @@ class Inspection(models.Model):
         default=False,
         help_text="Whether all that a loader runs was read: `imports` are all there are",
     )
-    #: The rules it was made by: `weights.inspection.formats.verdict.VERSION`, and which further imports
-    #: were allowed (a short hash; empty for none).
+    #: The rules that made it: `weights.inspection.formats.verdict.VERSION`, and a short hash of
+    #: the further imports that were allowed (empty for none).
     version = models.PositiveIntegerField()
     allowed = models.CharField(max_length=16, blank=True)
     made_at = models.DateTimeField(default=timezone.now)

@@ -86,7 +86,7 @@ def start_server(environment: Mapping[str, str]) -> None:
     _CONTEXT.set_forkserver_preload(["tests.preloaded"])
     names = {
         "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
     }
     with patch.dict(os.environ, {**environment, **names}, clear=True):
         forkserver.ensure_running()

@@ -17,7 +17,7 @@ from django.db import connection
 from portal import processes
 from tests.support.servers import forked, services
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 #: The environment of the suite, before a test sets anything in it.
 _OUTER = dict(os.environ)
 

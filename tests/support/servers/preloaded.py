@@ -1,4 +1,4 @@
-"""What the fork server of tests/support/servers/forked.py has imported before it forks: the portal, set up.
+"""Modules that the fork server (forked.py) imports before it forks: the portal, set up.
 
 Rendering, the database, the cache and the broker are left alone, since a child could not share
 their connections.
@@ -18,12 +18,6 @@ import kombu.transport.redis  # noqa: F401
 
 django.setup()
 
-import portal.celery  # noqa: E402
-import portal.server.chunked_bodies  # noqa: E402
-import portal.server.gunicorn_worker  # noqa: E402, F401
-import portal.server.normalize_headers  # noqa: E402
-import portal.settings.audit_record  # noqa: E402
-import portal.urls  # noqa: E402
 import tests.support.servers.forked  # noqa: E402, F401 - its functions are what a child runs first
 import weights.storage.s3  # noqa: E402, F401
 

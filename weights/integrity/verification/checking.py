@@ -53,8 +53,8 @@ def verify(
 
     A blob that another worker reads is left to it. An unreadable store is tried again later.
     `pace` is told the bytes of each step and may sleep, each time for less than a minute.
-    What lasts longer than a step of `weights.integrity.verification.hashing` is queued to go on, or left
-    to whoever sets the pace to come again; without `steps` it is done in one go.
+    A reading longer than one step of `hashing` is queued to go on, or left to the caller who sets
+    the pace; without `steps` it is done in one go.
     """
     reading = {"attempts": F("attempts") + 1, "state": _at_work(Blob.State.HASHING)}
     lease = claim(Blob.objects.awaiting_result(), blob_id, **reading)
