@@ -71,6 +71,7 @@ def _empty_cache() -> None:
 def _own_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Downloads that earlier tests did not read to their end hold no slot of this test's."""
     slots = bodies.Slots()
+    # The slots are a global of the process; those of this test are as real.
     monkeypatch.setattr(bodies, "slots", slots)
     monkeypatch.setattr(serving, "slots", slots)
 

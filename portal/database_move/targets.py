@@ -34,7 +34,7 @@ def opened(url: str) -> Iterator[Target]:
     """The target of this URL, known to Django as `ALIAS`. Raises ImproperlyConfigured."""
     if urlsplit(url).scheme not in _SCHEMES:
         raise MoveError("TARGET_URL is not a database URL; use postgres://… or sqlite:////path")
-    found = environment.database_at("TARGET_URL", url, "DATABASE_PASSWORD")
+    found = environment.database_at(url, "TARGET_URL", "DATABASE_PASSWORD")
     if _place(found) == _place(connection.settings_dict):
         raise MoveError("TARGET_URL is the database that this install uses already")
     try:

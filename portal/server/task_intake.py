@@ -23,7 +23,8 @@ MOST_BYTES = 4096
 _MOST_ID = 2**63 - 1
 #: Headers that a message of ours may set; it leaves all others, such as `eta`, empty.
 _TEXTS = ("id", "root_id", "parent_id", "origin", "lang", "argsrepr", "kwargsrepr")
-_CHECKED = {*_TEXTS, "task", "expires", "ignore_result"}
+#: Beat marks its messages by `celery_beat_task`, which changes nothing.
+_CHECKED = {*_TEXTS, "task", "expires", "ignore_result", "celery_beat_task"}
 
 
 class Refused(Exception):

@@ -133,11 +133,11 @@ def database(name: str, default: str, password: str) -> dict[str, Any]:
 
     A URL without a password has that of the variable `password`.
     """
-    return database_at(name, text(name, default), password)
+    return database_at(text(name, default), name, password)
 
 
-def database_at(name: str, value: str, password: str) -> dict[str, Any]:
-    """The same for a URL that came otherwise; `name` is what errors call it."""
+def database_at(value: str, name: str, password: str) -> dict[str, Any]:
+    """Django's database settings for the URL `value`; errors call it `name`."""
     try:
         settings: dict[str, Any] = environ.Env.db_url_config(value)
     except (ValueError, KeyError, environ.ImproperlyConfigured) as error:

@@ -161,6 +161,7 @@ def test_integers_are_counted_by_the_server() -> None:
 def test_a_value_that_is_too_long_is_not_cached_nor_read_whole(
     server: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # A shorter bound than four megabytes, which would be slow to fill.
     monkeypatch.setattr(json_cache, "MOST_BYTES", 100)
     json_cache._warn_once.cache_clear()
     cache.set("long", "short")

@@ -17,7 +17,7 @@ from accounts.mail.models import OutgoingMail
 from tests.support.servers import live, services
 from tests.support.servers.live import ROOT, Portal
 
-pytestmark = [pytest.mark.one_database, pytest.mark.requirement("CE-9")]
+pytestmark = pytest.mark.one_database
 
 #: What the processes of a portal do with queue and cache, in one of them.
 WORK = """
@@ -92,6 +92,7 @@ def environment(server: Server, folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.requirement("CE-9")
 @pytest.mark.django_db(transaction=True)
 def test_queue_and_cache_work_with_the_rights_of_their_users(
     server: Server, tmp_path: Path
@@ -156,6 +157,7 @@ QUEUE = "from accounts.background import queue_now; assert queue_now('accounts.d
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else value,
 )
+@pytest.mark.requirement("CE-9")
 def test_a_user_is_refused_what_is_not_its_work(
     user: str, command: tuple[str, ...], server: Server
 ) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from celery.beat import ScheduleEntry, Scheduler
+from django.utils import timezone
 
+from accounts.background.models import Heartbeat
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
 from tests.support.servers import live, services
@@ -130,3 +133,18 @@ def test_a_worker_drops_what_the_portal_did_not_send(worker: Portal, tmp_path: P
     assert len(lines) == len(messages) + 1
     assert "there is no grant 987654321" in lines[-1]
     assert worker.processes["worker"].poll() is None
+
+
+def test_a_worker_runs_what_beat_sends(worker: Portal) -> None:
+    scheduler = Scheduler(current_app, lazy=True)
+    begun = timezone.now()
+    for name, facts in current_app.conf.beat_schedule.items():
+        entry = ScheduleEntry(name, app=current_app, **facts)
+        scheduler.apply_async(entry, advance=False)
+    # One a task, the last thing each of them writes.
+    names = {"mail", "grants", "weights", "scrub", "clocks", "heads", "profiles", "tidy", "trail"}
+    beats = Heartbeat.objects.filter(at__gte=begun)
+    services.wait_until(
+        lambda: set(beats.values_list("name", flat=True)) == names, "the heartbeats"
+    )
+    assert "refused" not in worker.log("worker")

@@ -146,6 +146,9 @@ def _read_settings_anew() -> None:
     # Read when first asked for, and kept by both names.
     vars(connections).update(_settings=None)
     vars(connections).pop("settings", None)
+    for alias in connections:
+        with suppress(AttributeError):  # not opened, but made with the settings before
+            del connections[alias]
     with suppress(ImproperlyConfigured):  # for the program itself to meet and to tell
         for name, value in _values().items():
             if before.get(name, empty) != value and name != "DATABASES":

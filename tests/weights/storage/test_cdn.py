@@ -113,6 +113,7 @@ def test_the_policy_is_the_one_that_botocore_builds() -> None:
 def key_file(tmp_path: Path) -> Path:
     path = tmp_path / "cdn.pem"
     path.write_bytes(pem(P256))
+    path.chmod(0o600)
     return path
 
 
