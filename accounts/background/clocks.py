@@ -1,42 +1,36 @@
-"""What time alone brings about in the review: one file for each thing that is looked for.
+"""The periodic steps of the review: reminders, lapses, idle claims, retention.
 
-Every step finds its rows anew, takes each under its lock in a transaction of its own, and
-mails under a unique key. So it may run twice, by two workers at once, and be killed anywhere.
+Each step finds its rows again, locks each in a transaction of its own, and mails under a unique
+key. So it may run twice, in two workers at once, and be killed at any point.
 """
 
 from functools import partial
 
 from django.utils import timezone
 
-from accounts.background.clocks import (
-    claims,
-    consultations,
-    digest,
-    licences,
-    overdue,
-    retention,
-    silence,
-)
+from accounts.applications import inactivity
 from accounts.background.models import FailedItem
 from accounts.background.periodic import run_steps
-from accounts.privacy import retention as keeping
+from accounts.privacy import retention, retention_sweep
+from accounts.review import claims, consultations, digest, overdue
+from accounts.tiers import licence_notices
 
 STEPS = {
     "claims released": claims.release_idle,
-    "applications lapsed": silence.lapse_returned,
-    "applicants reminded": silence.remind_returned,
-    "drafts lapsed": silence.lapse_drafts,
-    "drafts warned of": silence.warn_of_drafts,
+    "applications lapsed": inactivity.lapse_returned,
+    "applicants reminded": inactivity.remind_returned,
+    "drafts lapsed": inactivity.lapse_drafts,
+    "drafts warned of": inactivity.warn_of_drafts,
     "overdue told": overdue.tell_leads,
     "colleagues reminded": consultations.remind,
     "digests sent": digest.send,
-    "new licences told": licences.announce,
-    "licence reminders": licences.remind,
-    "answers reduced": retention.reduce_answers,
-    "documents removed": keeping.remove_attachments,
-    "networks forgotten": keeping.forget_networks,
-    "exports removed": keeping.remove_exports,
-    "holders forgotten": keeping.remove_holder_records,
+    "new licences told": licence_notices.announce,
+    "licence reminders": licence_notices.remind,
+    "answers reduced": retention_sweep.reduce_answers,
+    "documents removed": retention.remove_attachments,
+    "networks forgotten": retention.forget_networks,
+    "exports removed": retention.remove_exports,
+    "holders forgotten": retention.remove_holder_records,
     "failures forgotten": FailedItem.objects.forget_abandoned,
 }
 

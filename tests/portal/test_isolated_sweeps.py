@@ -66,7 +66,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
     "scrub": (
         tasks.take_scrub_turn,
         {
-            "survey": "weights.integrity.scrub.survey.survey",
+            "survey": "weights.integrity.scrub.store_survey.survey",
             "reading": "weights.integrity.scrub.worker_turn.due",
         },
     ),

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from weights.catalogue.models import Checkpoint
 from weights.integrity.models import StoreFinding, VerificationRun
-from weights.integrity.scrub.survey import last_good
+from weights.integrity.scrub.store_survey import last_good
 from weights.publishing.models import File
 from weights.recalls.models import Recall
 from weights.storage.models import Blob, BlobQuerySet

@@ -11,9 +11,9 @@ from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks as sweeps
-from accounts.background.clocks import claims
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
+from accounts.review import claims
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks
 from accounts.tiers.models import Tier

@@ -12,12 +12,13 @@ import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
-from accounts.background.clocks import claims, silence
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
+from accounts.review import claims
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import crashes, factories
@@ -118,7 +119,7 @@ def test_a_late_answer_and_the_lapse_at_once_yield_one_of_them(
     def submit() -> None:
         Application.objects.get(pk=silent.pk).submit(by=applicant, licence_sha256=sha)
 
-    results = at_once(submit, lambda: silence.lapse_returned(timezone.now()))
+    results = at_once(submit, lambda: inactivity.lapse_returned(timezone.now()))
     silent.refresh_from_db()
     expected = {"submitted": ["done", "done"], "lapsed": ["bad_transition", "done"]}
     assert results == expected[silent.status]

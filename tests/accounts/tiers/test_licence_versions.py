@@ -8,10 +8,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.background.clocks import licences
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.tiers import services
+from accounts.tiers import licence_notices, services
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
@@ -56,8 +55,8 @@ def mails(kind: str) -> list[OutgoingMail]:
 def sweep(now: Any = None) -> None:
     """Twice, as two workers would."""
     for _ in range(2):
-        licences.announce(now or NOW())
-        licences.remind(now or NOW())
+        licence_notices.announce(now or NOW())
+        licence_notices.remind(now or NOW())
 
 
 # -- who is told ----------------------------------------------------------------------------------
@@ -127,8 +126,8 @@ def test_a_sweep_with_nothing_to_tell_asks_two_questions(
     new_text(grant.tier)
     sweep()
     with django_assert_num_queries(2):
-        licences.announce(NOW())
-        licences.remind(NOW())
+        licence_notices.announce(NOW())
+        licence_notices.remind(NOW())
 
 
 # -- what the gate says ---------------------------------------------------------------------------

@@ -31,12 +31,12 @@ OF_SEVERAL = {"cdn", "pair", "read_secrets", "database"}
 
 
 def variables() -> Iterator[str]:
-    """The first word of every call of a reader in `env`, of some readers all words."""
+    """The first word of every call of a reader in `environment`, of some readers all words."""
     for path in (ROOT / "portal").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(), str(path))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
                 of = call.func.value
-                if isinstance(of, ast.Name) and of.id == "env":
+                if isinstance(of, ast.Name) and of.id == "environment":
                     words = call.args if call.func.attr in OF_SEVERAL else call.args[:1]
                     yield from (str(word.value) for word in words if isinstance(word, ast.Constant))
 

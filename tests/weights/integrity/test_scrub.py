@@ -20,7 +20,7 @@ from tests.support.servers import s3
 from weights.integrity import scrub, verification
 from weights.integrity.models import ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
 from weights.integrity.scrub import command as by_hand
-from weights.integrity.scrub import survey, turns, worker_turn
+from weights.integrity.scrub import store_survey, turns, worker_turn
 from weights.publishing import intake
 from weights.recalls.models import Recall
 from weights.storage import blob_storage
@@ -105,7 +105,7 @@ def test_a_kill_at_any_statement_loses_no_reading(
     transactional_db: None, blobs: dict[str, Blob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A survey would be a second thing to be killed; it has a test of its own.
-    monkeypatch.setattr(survey, "is_due", lambda now: False)
+    monkeypatch.setattr(store_survey, "is_due", lambda now: False)
     age(blobs["a.bin"], 40)
     for _ in each_crash(lambda: scrub.work()):
         ScrubTurn.objects.update(leased_until=None)
@@ -125,7 +125,7 @@ def test_two_workers_read_each_blob_once(
 ) -> None:
     settings.SCRUB_AT_ONCE = 2
     # A survey would be read in a turn too.
-    monkeypatch.setattr(survey, "is_due", lambda now: False)
+    monkeypatch.setattr(store_survey, "is_due", lambda now: False)
     for blob in blobs.values():
         age(blob, 40)
     last = VerificationRun.objects.latest("pk").pk
@@ -287,7 +287,7 @@ def test_a_store_that_goes_between_two_surveys_costs_one_blob_its_place(
 def test_only_one_survey_runs_and_a_dead_one_gives_way(blobs: dict[str, Blob]) -> None:
     now = timezone.now()
     running = StoreSurvey.objects.create(
-        store=blob_storage().address, started_at=now, leased_until=now + survey.LEASE
+        store=blob_storage().address, started_at=now, leased_until=now + store_survey.LEASE
     )
     assert scrub.survey() is None
     StoreSurvey.objects.update(leased_until=now)
@@ -299,12 +299,12 @@ def test_it_is_looked_over_each_hour_and_sooner_after_trouble(
     db: None, store: Path, settings: Settings
 ) -> None:
     now = timezone.now()
-    assert survey.is_due(now)
+    assert store_survey.is_due(now)
     scrub.survey()
-    assert not survey.is_due(timezone.now())
-    assert survey.is_due(now + timedelta(hours=1, minutes=1))
+    assert not store_survey.is_due(timezone.now())
+    assert store_survey.is_due(now + timedelta(hours=1, minutes=1))
     StoreSurvey.objects.update(trouble="it did not answer")
-    assert survey.is_due(now + timedelta(minutes=11))
+    assert store_survey.is_due(now + timedelta(minutes=11))
 
 
 @pytest.mark.requirement("ST-9")

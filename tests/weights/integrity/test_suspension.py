@@ -13,7 +13,7 @@ from accounts.audit.models import AuditEvent
 from tests.support import factories
 from weights.catalogue.models import FileFacts
 from weights.integrity import suspension, verification
-from weights.integrity.scrub import survey
+from weights.integrity.scrub import store_survey
 from weights.integrity.verification.outcomes import REREADS
 from weights.publishing import intake
 from weights.recalls.models import Recall
@@ -172,7 +172,7 @@ def test_a_survey_has_a_touched_file_read_again_and_goes_on_serving_it(
     client: Client, blob: Blob
 ) -> None:
     on_disk(blob).chmod(0o400)
-    done = survey.survey()
+    done = store_survey.survey()
     assert done is not None
     assert done.changed == 0
     blob.refresh_from_db()
@@ -187,7 +187,7 @@ def test_the_mark_of_an_earlier_release_holds_until_the_next_reading(
     """It was the modification time alone; an upgrade reads nothing for it, and closes nothing."""
     new = blob.mark
     Blob.objects.update(mark=str(on_disk(blob).stat().st_mtime_ns))
-    survey.survey()
+    store_survey.survey()
     assert client.get(ADDRESS).status_code == 200
     blob.refresh_from_db()
     assert (blob.state, blob.check_due_at) == (Blob.State.VERIFIED, None)

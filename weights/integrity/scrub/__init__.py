@@ -5,7 +5,7 @@ the longest ago through `weights.verification`, at the pace of `turns`.
 """
 
 from weights.integrity.scrub.reading import due, late, oldest_first, read, read_to_the_end
-from weights.integrity.scrub.survey import findings, last_good, last_one, survey
+from weights.integrity.scrub.store_survey import findings, last_good, last_one, survey
 from weights.integrity.scrub.turns import Turn, taken
 from weights.integrity.scrub.worker_turn import work
 

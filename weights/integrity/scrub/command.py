@@ -13,7 +13,7 @@ from weights.integrity import verification
 from weights.integrity.models import StoreSurvey
 from weights.integrity.scrub import turns
 from weights.integrity.scrub.reading import due, is_unreadable, read, read_to_the_end
-from weights.integrity.scrub.survey import survey
+from weights.integrity.scrub.store_survey import survey
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob, BlobQuerySet
 

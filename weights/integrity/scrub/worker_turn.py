@@ -7,7 +7,7 @@ from functools import partial
 from django.utils import timezone
 
 from accounts.background.periodic import run_steps
-from weights.integrity.scrub import survey, turns
+from weights.integrity.scrub import store_survey, turns
 from weights.integrity.scrub.reading import due, is_unreadable, read, seems_lost
 
 #: Seconds of one turn; then the thread is free for other work until the clock's next stroke.
@@ -30,13 +30,13 @@ def work(worker: str = "") -> int:
 
 
 def _survey() -> None:
-    if survey.is_due(timezone.now()):
-        survey.survey()
+    if store_survey.is_due(timezone.now()):
+        store_survey.survey()
 
 
 def _in_trouble() -> bool:
     """Whether the store may be another one: then nothing of it is read, lest all be quarantined."""
-    last = survey.last_one()
+    last = store_survey.last_one()
     return last is not None and bool(last.trouble)
 
 
@@ -59,5 +59,5 @@ def _read(turn: turns.Turn, worker: str) -> int:
 
 def _store_is_lost() -> bool:
     """One blob is missing: see at once whether most are."""
-    survey.survey()
+    store_survey.survey()
     return _in_trouble()
