@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.selection import MODULES
+from tests.support.selection import MODULES
 
 pytestmark = pytest.mark.one_database
 

@@ -294,7 +294,7 @@ CELERY_EVENT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 # There are no results, so beat has none to clean up, and Celery's own tasks are refused.
 CELERY_RESULT_EXPIRES = None
-CELERY_WORKER_CONSUMER = "portal.task_intake:Consumer"
+CELERY_WORKER_CONSUMER = "portal.server.task_intake:Consumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -83,7 +83,7 @@ def start_server(environment: Mapping[str, str]) -> None:
     if _started_with:
         return
     _started_with.update(_fixed(environment))
-    _CONTEXT.set_forkserver_preload(["tests.preloaded"])
+    _CONTEXT.set_forkserver_preload(["tests.support.servers.preloaded"])
     names = {
         "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
         "PYTHONPATH": str(Path(__file__).parents[3]),
@@ -116,7 +116,9 @@ def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
 def _become(
     arguments: list[str], environment: dict[str, str], folder: str, files: tuple[str, str, str]
 ) -> None:
-    assert "tests.preloaded" in sys.modules, "the fork server could not import the portal"
+    assert "tests.support.servers.preloaded" in sys.modules, (
+        "the fork server could not import the portal"
+    )
     os.setsid()
     _open_standard_files(files)
     os.chdir(folder)

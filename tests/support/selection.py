@@ -17,7 +17,8 @@ FIXTURES = {"_collected_static", "open_browser", "s3_server", "start_front", "st
 #: Modules with which the tests of a file start processes.
 MODULES = {
     *("subprocess", "multiprocessing"),
-    *("tests.install", "tests.live", "tests.front", "tests.s3"),
+    *("tests.support.servers.install", "tests.support.servers.live"),
+    *("tests.support.servers.front", "tests.support.servers.s3"),
 }
 
 
