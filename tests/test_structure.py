@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,23 @@ def test_make_lists_its_targets() -> None:
     targets = ("run", "test", "test-transformers", "lint", "format", "bench")
     for target in (*targets, "security", "sbom", "requirements"):
         assert re.search(rf"^{target} +\w", done.stdout, flags=re.MULTILINE), target
+
+
+#: Modules of a folder beside `__init__.py`; a larger one holds two capabilities.
+MOST_MODULES, MOST_AT_A_ROOT = 14, 9
+
+
+@pytest.mark.parametrize("app", ["accounts", "weights", "portal"])
+def test_a_folder_holds_one_capability(app: str) -> None:
+    modules = Counter(
+        path.parent.relative_to(ROOT).as_posix()
+        for path in committed()
+        if path.suffix == ".py" and path.name != "__init__.py" and path.is_relative_to(ROOT / app)
+    )
+    assert modules.pop(app) <= MOST_AT_A_ROOT
+    counted = {
+        folder: count
+        for folder, count in modules.items()
+        if not folder.endswith(("/migrations", "/commands"))
+    }
+    assert {folder for folder, count in counted.items() if count > MOST_MODULES} == set()

@@ -13,8 +13,8 @@ from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.problems import Refused, code_of, step_after
 from weights.delivery.download_plan import download_plan
-from weights.delivery.known_files import places_of
 from weights.gate import Decision
+from weights.publishing.known_files import places_of
 from weights.publishing.models import File
 
 router = Router(tags=["Downloads"], auth=OptionalToken())
