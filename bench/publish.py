@@ -89,7 +89,7 @@ def publish(source: Path, install: Path, environment: dict[str, str], number: in
     for blobs in (install / "blobs").glob("[0-9a-f]*"):  # emptied: one that is gone is refused
         shutil.rmtree(blobs)
     code = (
-        "from pathlib import Path; from weights.publishing import publish;"
+        "from pathlib import Path; from weights.publishing.intake import publish;"
         f"publish(Path({str(source)!r}), 'bench/r{number}', tier='open')"
     )
     return timed([sys.executable, "manage.py", "shell", "-c", code], environment)

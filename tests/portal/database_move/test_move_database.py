@@ -152,7 +152,7 @@ def test_trail_head_tokens_links_sessions_and_manifests_are_good_on_sqlite_and_o
 
 NEW_ROWS = """
 from accounts.models import User
-from accounts.sealing import sealer
+from accounts.audit.merkle_log import sealer
 print(User.objects.create(username="new").pk, sealer.seal())
 User.objects.filter(username="new").delete()
 """

@@ -21,10 +21,10 @@ LAUNCHER = """
 import gc
 import sys
 from gunicorn.app.wsgiapp import run
-from portal import web_worker
+from portal.server import gunicorn_worker
 
-web_worker.HEAD_SECONDS = web_worker.BODY_SECONDS = 1
-web_worker.STALLED_SECONDS = 2  # a client that sleeps half a second may oversleep
+gunicorn_worker.HEAD_SECONDS = gunicorn_worker.BODY_SECONDS = 1
+gunicorn_worker.STALLED_SECONDS = 2  # a client that sleeps half a second may oversleep
 path = sys.argv.pop()
 
 def application(environ, start_response):

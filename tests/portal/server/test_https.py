@@ -21,7 +21,7 @@ from django.contrib.messages import success
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
-from portal.messages import MessageStorage
+from portal.middleware.message_storage import MessageStorage
 
 def remember(request):
     request.session["a"] = "b"

@@ -23,16 +23,17 @@ pytestmark = pytest.mark.one_database
 WORK = """
 import django; django.setup()
 from django.core.cache import cache
-from accounts import rate_limits, tallies
-from portal import celery_app, health
+from accounts.rate_limits import buckets, tallies
+from portal import celery_app
+from portal.health import findings
 cache.set("a", 1, 60); cache.set_many({"b": [1]}, 60); cache.add("c", "x", 60); cache.touch("c", 9)
 assert cache.incr("a") == 2 and cache.get_many(["a", "b"]) == {"a": 2, "b": [1]}
 assert cache.has_key("a") and cache.delete("a")
-assert rate_limits.take(rate_limits.REPORTS, "x").counted
-rate_limits.give_back(rate_limits.REPORTS, "x")
+assert buckets.take(buckets.REPORTS, "x").counted
+buckets.give_back(buckets.REPORTS, "x")
 tallies.add("t", "f"); assert tallies.take("t") == {"f": 1}
 assert any(celery_app.control.ping(timeout=2) for _ in range(20))
-assert health._broker().state == "ok", health._broker()
+assert findings._broker().state == "ok", findings._broker()
 celery_app.control.purge()
 """
 
@@ -119,7 +120,10 @@ def test_queue_and_cache_work_with_the_rights_of_their_users(
     assert "NOPERM" not in portal.log("worker")
 
 
-QUEUE = "from accounts.background import queue_now; assert queue_now('accounts.deliver_mail', {})"
+QUEUE = (
+    "from accounts.background.queueing import queue_now;"
+    " assert queue_now('accounts.deliver_mail', {})"
+)
 
 
 @pytest.mark.parametrize(
