@@ -12,7 +12,12 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and access"
 
     def ready(self) -> None:
-        # Models are loaded only now.
+        # Models are loaded only now; these modules connect receivers.
+        from accounts.users import (  # noqa: PLC0415
+            account_events,  # noqa: F401
+            password_changes,  # noqa: F401
+            reauthentication,  # noqa: F401
+        )
 
         # After django.contrib.auth's own receiver, which makes the permissions: it stands
         # first in INSTALLED_APPS, and receivers run in the order they were connected.
