@@ -18,6 +18,12 @@ import kombu.transport.redis  # noqa: F401
 
 django.setup()
 
+import portal.celery  # noqa: E402
+import portal.server.chunked_bodies  # noqa: E402
+import portal.server.gunicorn_worker  # noqa: E402
+import portal.server.normalize_headers  # noqa: E402
+import portal.settings.audit_record  # noqa: E402
+import portal.urls  # noqa: E402, F401
 import tests.support.servers.forked  # noqa: E402, F401 - its functions are what a child runs first
 import weights.storage.s3  # noqa: E402, F401
 
