@@ -115,7 +115,7 @@ def test_loading_again_changes_nothing() -> None:
     assert not opt_family.load()
     assert Checkpoint.objects.count() == 9
     assert LicenceVersion.objects.count() == Licence.objects.count() == 1
-    assert AuditEvent.objects.filter(action="opt_family.loaded").count() == 1
+    assert AuditEvent.objects.filter(action="catalogue.loaded").count() == 1
 
 
 @pytest.mark.django_db
