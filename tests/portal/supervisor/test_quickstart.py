@@ -118,7 +118,8 @@ def test_a_second_instance_on_the_same_folder_is_refused(running: Install) -> No
 
 def _worker_answers(install: Install) -> bool:
     try:
-        with Celery(broker=broker_url(install.data_dir)) as app:
+        # Not the current app of this process, to which later tests send their tasks.
+        with Celery(broker=broker_url(install.data_dir), set_as_current=False) as app:
             return bool(app.control.broadcast("ping", reply=True, timeout=1, limit=1))
     except (OperationalError, RedisError):  # no broker yet, or the one that was killed
         return False
