@@ -7,8 +7,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.api_tokens.forms import TokenForm
 from accounts.api_tokens.models import ApiToken, Scope
-from accounts.applications.forms import TokenForm
 from accounts.grants.models import Grant
 from accounts.users.models import User
 from accounts.web.current_user import signed_in

@@ -1,6 +1,5 @@
-"""What people type: an application, and a new token; one idea a file."""
+"""Forms of an application: the start, its questions, custom questions."""
 
-from accounts.api_tokens.forms import TokenForm
 from accounts.applications.forms.application import ABSTRACT_HELP, KEPT, ApplicationForm, excluded
 from accounts.applications.forms.start import CountryForm
 
@@ -9,6 +8,5 @@ __all__ = [
     "KEPT",
     "ApplicationForm",
     "CountryForm",
-    "TokenForm",
     "excluded",
 ]
