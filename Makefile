@@ -45,7 +45,7 @@ test-sqlite: $(VENV)/development.stamp tools  ## what touches the database, on S
 test-postgres: $(VENV)/development.stamp tools  ## everything, on PostgreSQL
 	TEST_DB=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
-test-fast: $(VENV)/development.stamp  ## a part of the suite within a minute: no browser, no server but the database
+test-fast: $(VENV)/development.stamp  ## a part of the suite in a good minute: no browser, no server but the database
 	TEST_DB=sqlite $(BIN)/python -m pytest -n $(FAST_WORKERS) -q -m fast $(TESTS)
 
 test-transformers: $(VENV)-transformers/stamp  ## load a checkpoint with transformers; installs torch, some GB
