@@ -33,6 +33,13 @@ COMMANDS = {"check", "dumpdata", "flush", "loaddata", "migrate"}
 #: What the Hub's client alone reads.
 OTHERS = {"HF_HUB_OFFLINE"}
 
+#: A page that code cites: docs/audit.md, docs/audit.md#heads, or a decision as docs/decisions/0006.
+CITED_PAGE = re.compile(r"\bdocs/((?:decisions/\d{4})|[a-z]+(?=\.md))(?:\.md)?(?:#([\w-]+))?")
+CITED_HEADING = re.compile(r"\"([^\"\n]+)\" in docs/([a-z]+)\.md")
+CITED_ROWS = re.compile(r"docs/requirements\.md,((?:\s(?:and\s)?[A-Z]{2}(?:-\d+)?\b)+)")
+#: A page without its folder, or a section of a text that is not in the tree.
+VAGUE_CITATION = re.compile(r"(?<![\w/-])[a-z-]+\.md(?:#| section|,? \d|, [A-Z]{2}\b)")
+
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -100,3 +107,37 @@ def _readers() -> Iterator[Path]:
     for path in FILES:
         if path.suffix == ".py" and path.is_relative_to(ROOT) and path != Path(__file__):
             yield path
+
+
+def _code() -> Iterator[tuple[Path, str]]:
+    """Every file of code that may cite a page, with its text."""
+    kinds = {".py", ".html", ".txt", ".toml", ".sh", ".yml", ".conf", ".js", ".css"}
+    for path in [*FILES, ROOT / "Makefile", ROOT / "pyproject.toml"]:
+        if path.suffix in kinds | {""} and path != Path(__file__):
+            yield path, path.read_text(encoding="utf-8")
+
+
+def test_pages_and_headings_that_code_cites_exist() -> None:
+    count = 0
+    for path, text in _code():
+        for name, anchor in CITED_PAGE.findall(text):
+            pattern = f"{name}-*.md" if name.startswith("decisions/") else f"{name}.md"
+            pages = list((ROOT / "docs").glob(pattern))
+            assert pages, (path, name)
+            assert not anchor or anchor in anchors(pages[0]), (path, name, anchor)
+            count += 1
+        for heading, name in CITED_HEADING.findall(text):
+            slug = heading.lower().replace(" ", "-")
+            assert slug in anchors(ROOT / "docs" / f"{name}.md"), (path, heading)
+        assert VAGUE_CITATION.findall(text) == [], path
+    assert count > 50
+
+
+def test_requirements_that_code_cites_exist() -> None:
+    page = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
+    ids = set(re.findall(r"^\| ([A-Z]{2}-\d+) \|", page, flags=re.MULTILINE))
+    letters = {name[:2] for name in ids}
+    for path, text in _code():
+        for cited in CITED_ROWS.findall(text):
+            names = set(re.findall(r"[A-Z]{2}(?:-\d+)?", cited))
+            assert names <= ids | letters, (path, names)

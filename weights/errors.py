@@ -76,7 +76,7 @@ class UnknownTier(WeightsError):
 
 
 class GateRefused(WeightsError):
-    """The gate said no; `code` is the refusal code of design.md section 3.
+    """The gate said no; `code` is a refusal code of docs/clients.md#what-a-refusal-means.
 
     `wait` is the seconds after which the same may be allowed, where that is known.
     """

@@ -1,6 +1,6 @@
 """The questions of the application form, version 1: plain Python, no records.
 
-application-workflow.md section 2. The form is built from its own fields; pages that only
+docs/api.md#applying lists them. The form is built from its own fields; pages that only
 show answers take labels and order from here.
 """
 

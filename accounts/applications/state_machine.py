@@ -1,6 +1,6 @@
 """The application's state machine as one table: plain Python, no records.
 
-application-workflow.md section 3. A state changes by one of these moves or not at all.
+docs/architecture.md describes the workflow. A state changes by one of these moves or not at all.
 """
 
 from dataclasses import dataclass

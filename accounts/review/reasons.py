@@ -1,6 +1,6 @@
 """Why an application is returned or rejected, or a grant ended: plain Python, no records.
 
-application-workflow.md section 7. Codes are stable; statistics count by them.
+docs/reviewing.md describes them. Codes are stable; statistics count by them.
 """
 
 import re

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Role(models.TextChoices):
-    """application-workflow.md section 4; the value is also the group's name."""
+    """Staff roles (docs/operating.md#people); the value is also the name of the group."""
 
     REVIEWER = "reviewer", "Reviewer"
     LEAD_REVIEWER = "lead-reviewer", "Lead reviewer"
@@ -19,7 +19,7 @@ DECIDERS = frozenset({Role.REVIEWER, Role.LEAD_REVIEWER})
 APPLICATION_READERS = DECIDERS | {Role.AUDITOR}
 #: Roles whose holders may end or give access outside a review.
 GRANT_KEEPERS = frozenset({Role.LEAD_REVIEWER})
-#: Roles that know of private checkpoints (design.md section 2).
+#: Roles that know of private checkpoints (docs/glossary.md).
 PRIVATE_READERS = frozenset({Role.RELEASE_OWNER, Role.AUDITOR, Role.ADMINISTRATOR})
 
 _VIEW_WORKFLOW = [

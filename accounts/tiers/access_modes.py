@@ -4,7 +4,7 @@ from django.db import models
 
 
 class AccessMode(models.TextChoices):
-    """What the bytes of a tier demand of a person (design.md section 2)."""
+    """The access modes of a tier (docs/glossary.md#who-may-have-it)."""
 
     OPEN = "open", "Open"
     CLICK_THROUGH = "click-through", "Click-through"

@@ -11,7 +11,7 @@ class SignInBackend(AuthenticationBackend):
     """By name or address, as allauth does it, with the same work for known and unknown ones.
 
     allauth hands an address on as a name too and would check a known one twice: the time of an
-    answer would then tell who has an account (security.md section 6).
+    answer would then tell who has an account (docs/requirements.md, AC-11).
     """
 
     def authenticate(self, request: Any, **credentials: Any) -> User | None:

@@ -1,6 +1,6 @@
 """What an operator must do after a restore: what happened since the backup is gone.
 
-Each line is one thing to do; docs/security.md, "A lost database", says more of each.
+Each line is one thing to do; docs/security.md#a-lost-database explains each.
 """
 
 from accounts.mail.models import OutgoingMail

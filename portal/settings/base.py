@@ -223,7 +223,7 @@ FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFiles"]
 # -- delivery ---------------------------------------------------------------------------
 
 WEIGHTS_STORAGE = ""  # each install sets it
-# A hard ceiling in seconds; a tier may ask for less (application-workflow.md section 1).
+# A hard ceiling in seconds; a tier may ask for less (docs/requirements.md, UR-1).
 FILE_LINK_LIFETIME_MOST = environment.seconds("FILE_LINK_LIFETIME_MOST", 3600, at_most=3600)
 CHECKPOINT_LINK_HOURS_MOST = 168
 # Downloads that may run at once in one web process; beyond it callers are asked to wait. Each

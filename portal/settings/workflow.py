@@ -1,4 +1,4 @@
-"""The review's bounds and clocks (application-workflow.md); days are whole days."""
+"""The review's bounds and clocks (docs/operating.md#environment); days are whole days."""
 
 from portal.settings import environment
 

@@ -1,4 +1,4 @@
-"""File links: one signed, expiring address for one file (security.md section 3)."""
+"""File links: one signed, expiring address for one file (docs/requirements.md, UR)."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -25,7 +25,7 @@ _LEAST = 15 * 60  # seconds
 def lifetime(size: int, tier_minutes: int) -> int:
     """What a file of `size` bytes takes at 1 MB/s, at least 15 and at most 60 minutes.
 
-    A tier that allows less than that has the last word (security.md section 3).
+    A tier may set a lower limit (docs/requirements.md, UR-1).
     """
     wanted = min(max(_LEAST, -(-size // _RATE)), settings.FILE_LINK_LIFETIME_MOST)
     return min(wanted, tier_minutes * 60)

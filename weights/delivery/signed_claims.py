@@ -1,4 +1,4 @@
-"""Signed, expiring claims: plain Python, no database (security.md section 3).
+"""Signed, expiring claims: plain Python, no database (docs/requirements.md, UR).
 
 Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* proves
 one file, one grant and one end; a *checkpoint token* names one link record and its end.

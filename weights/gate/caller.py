@@ -21,7 +21,7 @@ _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)")
 
 
 class Refusal(StrEnum):
-    """Why the gate says no; stable codes (design.md section 3)."""
+    """Why the gate says no; stable codes (docs/clients.md#what-a-refusal-means)."""
 
     LOGIN_REQUIRED = "login_required"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
@@ -91,7 +91,7 @@ class TokenClaim:
 def token_claim(authorization: str | None) -> Caller | TokenClaim:
     """What an `Authorization` header claims; ANONYMOUS when none was sent.
 
-    Only one `Bearer` header of the exact form is read (security.md section 2). Anything else
+    Only one `Bearer` header of the exact form is read (docs/requirements.md, TK-6). Anything else
     and slips in typing, which the checksum shows, are TOKEN_INVALID and cost no query.
     """
     if authorization is None:

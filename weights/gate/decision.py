@@ -40,7 +40,7 @@ class Decision:
 
     @property
     def status(self) -> int:
-        """The HTTP status of a refusal (design.md section 3); 200 when allowed."""
+        """The HTTP status of a refusal (docs/clients.md#what-a-refusal-means); 200 when allowed."""
         if self.allowed:
             return 200
         if self.missing is not None or self.code is Refusal.NOT_PUBLISHED:

@@ -9,7 +9,7 @@ from weights.gate.caller import Refusal
 from weights.gate.decision import Decision, Missing
 from weights.publishing.models import Revision
 
-#: The Hub's client knows an invalid token by exactly these words (hub-api.md section 0).
+#: The Hub's client recognises an invalid token by this exact text (docs/requirements.md, GT-8).
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
 _OF_CREDENTIALS: dict[Refusal, str] = {
     Refusal.TOKEN_INVALID: INVALID_CREDENTIALS,

@@ -1,4 +1,4 @@
-"""The Hub's routes by which staff see who asks for access, and decide it (hub-api.md 2.7).
+"""The Hub's routes for access requests: list and decide them (docs/clients.md#for-staff).
 
 Who may do what, and what it does, is `accounts.access_requests`; here it is read and told.
 """

@@ -1,4 +1,4 @@
-"""The Hub's listing and search of models (hub-api.md 2.3)."""
+"""The Hub's listing and search of models (docs/clients.md#the-hubs-client)."""
 
 import re
 from typing import Any

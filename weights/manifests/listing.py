@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-#: Bytes; above it a file is LFS whatever it holds (hub-api.md 1.3).
+#: Bytes; above it a file is LFS whatever it holds (docs/architecture.md#delivery).
 LFS_ABOVE = 10_000_000
 LFS_SUFFIXES = (
     ".safetensors",

@@ -94,7 +94,7 @@ class File(models.Model):
     revision = models.ForeignKey(Revision, models.PROTECT, related_name="files")
     path = models.CharField(max_length=1024)
     blob = models.ForeignKey("weights.Blob", models.PROTECT, related_name="files")
-    #: Whether the Hub's tree marks it LFS: its ETag is then the SHA-256 (hub-api.md 1.3).
+    #: The Hub's tree marks it LFS: the ETag is the SHA-256 (docs/requirements.md, RG-5).
     lfs = models.BooleanField()
     #: The git blob id of the file, or of its LFS pointer: 40 hex digits.
     git_oid = models.CharField(max_length=40)

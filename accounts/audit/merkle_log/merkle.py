@@ -138,7 +138,7 @@ def included(leaf: bytes, index: int, size: int, path: Iterable[bytes], root: by
 def consistent(
     first: int, second: int, first_root: bytes, second_root: bytes, path: Sequence[bytes]
 ) -> bool:
-    """Whether this path shows the second tree to go on from the first (section 2.1.4.2)."""
+    """Whether this path shows the second tree to go on from the first (RFC 9162, 2.1.4.2)."""
     if first == second:
         return not path and first_root == second_root
     if not 0 < first < second or not path:

@@ -26,7 +26,7 @@ def inclusion(index: int, size: int) -> list[bytes]:
 
 
 def consistency(first: int, second: int) -> list[bytes]:
-    """What shows the tree of `second` leaves to go on from that of `first` (section 2.1.4).
+    """Prove that the tree of `second` leaves extends that of `first` (RFC 9162, section 2.1.4).
 
     Raises NotSealed.
     """

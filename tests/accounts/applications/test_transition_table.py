@@ -1,6 +1,6 @@
-"""Every pair of state and action, tried by everyone: what section 3 allows happens, nothing else.
+"""Every pair of state and action, tried by everyone: only the transitions of the table happen.
 
-The table stands here once more, written from the specification and not from the code.
+The table is repeated here on purpose, written from the specification and not from the code.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Grants, decisions and the trail stay, whoever asks; and no secret is shown (security.md, AD)."""
+"""Nobody can delete grants, decisions and the trail or see secrets (docs/requirements.md, AD)."""
 
 from typing import Any
 

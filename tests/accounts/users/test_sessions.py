@@ -1,4 +1,4 @@
-"""Sessions and tokens end when their owner, or a new password, says so (security.md, TK and AC)."""
+"""Owners and a new password end sessions and tokens (docs/requirements.md, TK and AC)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every address does with methods, bodies, cookies and headers (security.md section 5)."""
+"""Methods, bodies, cookies and headers at every address (docs/requirements.md, HT and WB)."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""How work is handed out: late acknowledgement, one at a time, ids alone (security.md, CE)."""
+"""Celery settings: late acknowledgement, prefetch of one, ids only (docs/requirements.md, CE)."""
 
 import ast
 from pathlib import Path
@@ -9,7 +9,7 @@ from portal.celery import app
 
 pytestmark = pytest.mark.one_database
 
-#: Seconds that one step may last (security.md section 8).
+#: Seconds that one step may last (docs/requirements.md, CE-2).
 LONGEST_STEP = 600
 
 

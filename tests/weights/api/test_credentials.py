@@ -1,4 +1,4 @@
-"""A leaked token is ended by whoever found it, and nothing is told of it (security.md, TK)."""
+"""Anyone can revoke a leaked token and learns nothing about it (docs/requirements.md, TK-10)."""
 
 from typing import Any
 
