@@ -25,6 +25,7 @@ from portal.settings import environment
 from portal.supervisor import first_account, install_lock
 from portal.supervisor.crash_reports import Notes
 from portal.supervisor.preparation import prepare_data
+from portal.supervisor.reload import SourceWatcher
 from portal.supervisor.supervisor import Supervisor
 from weights.publishing.demo import demos_in_verification, demos_ready
 
@@ -34,6 +35,8 @@ READY_WITHIN = 120.0
 PORT_PATIENCE = 2.0
 #: Seconds between two looks at the verification of the demo checkpoints.
 DEMO_PAUSE = 1.0
+#: Seconds between two looks at the source files.
+RELOAD_PAUSE = 1.0
 _MANAGE = str(settings.BASE_DIR / "manage.py")
 _ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 
@@ -57,8 +60,11 @@ class Address:
         return f"http://{self.bind}"
 
 
-def run(address: Address, *, demo: bool, say: Callable[[str], None]) -> None:
-    """Run until asked to stop; QuickstartError when folder or port are taken, or a child fails."""
+def run(address: Address, *, demo: bool, say: Callable[[str], None], reload: bool = False) -> None:
+    """Run until asked to stop; with `reload`, restart the processes when sources change.
+
+    Raises QuickstartError when the folder or the port is taken, or a child keeps failing.
+    """
     data_dir: Path = settings.DATA_DIR
     with install_lock.held(data_dir):
         _demand_free(address)
@@ -73,6 +79,8 @@ def run(address: Address, *, demo: bool, say: Callable[[str], None]) -> None:
                 _greet(public_url, say)
                 if demo:
                     _announce_demos(supervisor, say)
+                if reload:
+                    _restart_on_changes(supervisor, say)
                 supervisor.watch()
         finally:
             supervisor.stop()
@@ -144,6 +152,21 @@ def _announce_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
 
     if supervisor.watch(until=_every(DEMO_PAUSE, look)) and ready:
         say(f"Demo checkpoints are ready: {', '.join(ready)}")
+
+
+def _restart_on_changes(supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    """Restart web, worker and beat whenever a source file changes, until asked to stop."""
+    watcher = SourceWatcher(settings.BASE_DIR)
+    changed: list[str] = []
+
+    def look() -> bool:
+        changed[:] = watcher.changed()
+        return bool(changed)
+
+    while supervisor.watch(until=_every(RELOAD_PAUSE, look)):
+        say(f"reload: {changed[0]}" + (f" and {len(changed) - 1} more" if changed[1:] else ""))
+        static_files.collect()
+        supervisor.restart("web", "worker", "beat")
 
 
 def _every(seconds: float, check: Callable[[], bool]) -> Callable[[], bool]:

@@ -75,14 +75,26 @@ class Supervisor:
         for child in self._children.values():
             child.settle()
 
+    def restart(self, *names: str) -> None:
+        """End these children, the last started first, and start them again in order."""
+        children = [child for child in self._children.values() if child.name in names]
+        for child in reversed(children):
+            self._end(child)
+        for child in children:
+            child.settle()
+            self._start_again(child)
+
     def stop(self) -> None:
         """End all children, the last started first, each within its own deadline."""
         for child in reversed(self._children.values()):
-            child.ask_to_end()
-            self._wait(child)
-            child.kill()
+            self._end(child)
             self._say(f"{child.name}: stopped")
         self._children.clear()
+
+    def _end(self, child: Child) -> None:
+        child.ask_to_end()
+        self._wait(child)
+        child.kill()
 
     def _look(self) -> None:
         for child in self._children.values():

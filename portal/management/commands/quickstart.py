@@ -21,6 +21,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-demo", action="store_true", help="publish no synthetic demo checkpoints"
         )
+        parser.add_argument(
+            "--reload", action="store_true", help="restart the processes when sources change"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not hasattr(settings, "DATA_DIR"):
@@ -35,6 +38,7 @@ class Command(BaseCommand):
                 quickstart.Address(options["host"], options["port"]),
                 demo=not options["no_demo"],
                 say=self._say,
+                reload=options["reload"],
             )
         except QuickstartError as error:
             raise CommandError(str(error)) from error

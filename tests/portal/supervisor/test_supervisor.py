@@ -1,5 +1,6 @@
 """The supervisor judges its children: what it starts again, and when it gives up."""
 
+import os
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 from portal.errors import QuickstartError
 from portal.supervisor import children
 from portal.supervisor.crash_reports import Notes, Trouble, read
+from portal.supervisor.reload import SourceWatcher
 from portal.supervisor.supervisor import Supervisor
 from tests.support import disks
 from tests.support.servers import services
@@ -188,3 +190,33 @@ def test_troubles_are_noted_while_the_disk_is_full(tmp_path: Path) -> None:
         told = [Trouble("broker", 9, 1795819523.5, "exit code 1")]
         notes.write(told)
         assert read(disk.folder) == told
+
+
+def test_a_restart_replaces_the_named_children_alone(
+    supervisor: Supervisor, said: list[str]
+) -> None:
+    supervisor.start("broker", SLEEPER)
+    supervisor.start("web", SLEEPER)
+    supervisor.restart("web")
+    started = [line.rpartition(" ") for line in said]
+    assert [line[0] for line in started] == [
+        "broker: started, process",
+        "web: started, process",
+        "web: started again, process",
+    ]
+    assert started[1][2] != started[2][2]
+
+
+def test_the_watcher_names_sources_that_were_written_added_or_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name in ("written.py", "removed.html", "untouched.css"):
+        (folder / name).write_text("")
+    watcher = SourceWatcher(tmp_path)
+    assert watcher.changed() == []
+    os.utime(folder / "written.py", ns=(1, 1))
+    (folder / "removed.html").unlink()
+    (folder / "added.txt").write_text("")
+    (folder / "compiled.pyc").write_text("")
+    assert watcher.changed() == ["weights/added.txt", "weights/removed.html", "weights/written.py"]
+    assert watcher.changed() == []
