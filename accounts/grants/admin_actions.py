@@ -15,7 +15,7 @@ from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
 from accounts.grants.models import Grant
 from accounts.grants.outstanding_links import Receipt
-from accounts.review.reasons import allowed_for
+from accounts.review.reasons import choices_for
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_KEEPERS
 from accounts.users import reauthentication
@@ -85,7 +85,7 @@ class RevokeForm(GrantActionForm):
 def _offer(form: forms.Form, action: str, *, empty: str) -> None:
     field = form.fields["code"]
     assert isinstance(field, forms.ChoiceField)
-    field.choices = [("", empty), *allowed_for(action)]
+    field.choices = [("", empty), *choices_for(action)]
 
 
 @dataclass(frozen=True)

@@ -246,11 +246,7 @@ def second_approval_wanted(application: "ApplicationRecord", first: "Decision") 
 def reviewers_of(tier: "Tier", roles: frozenset[Role] = GRANT_KEEPERS) -> list["User"]:
     """The people who hold one of these roles for the tier, by their account's age."""
     held = apps.get_model("accounts", "RoleAssignment").objects.filter(role__in=roles)
-    people = apps.get_model("accounts", "User").objects.filter(
-        is_active=True, is_staff=True, suspended_at=None
-    )
-    mine = held.filter(tier=None) | held.filter(tier=tier)
-    return list(people.filter(pk__in=mine.values("user")).order_by("pk"))
+    return list(held.for_tier(tier).active_staff().order_by("pk"))
 
 
 def _to_staff(

@@ -25,10 +25,7 @@ def send(now: datetime) -> int:
     today = working_days.day_of(now)
     if now.hour < settings.DIGEST_HOUR or not working_days.is_one(today):
         return 0
-    roles = RoleAssignment.objects.filter(role__in=DECIDERS)
-    people = User.objects.filter(
-        pk__in=roles.values("user"), is_active=True, is_staff=True, suspended_at=None
-    )
+    people = RoleAssignment.objects.filter(role__in=DECIDERS).active_staff()
     return each("digests sent", people, lambda person: _send_to(person, f"{person.pk}:{today}"))
 
 

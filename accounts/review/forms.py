@@ -1,30 +1,33 @@
-"""What a reviewer fills in for each button of the review page.
+"""The forms of the review page, one for each action.
 
-The three verdicts share one form on the page, so that a note typed for one is not lost when
-another is chosen: each class here reads its own part of what was posted.
+The three verdicts share one HTML form, so that a note typed for one verdict is not lost when
+another is chosen; each class reads its own fields of the POST data.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.applications.models import Application
 from accounts.errors import InvalidValue
 from accounts.review import checklist
 from accounts.review.models import ReasonText
-from accounts.review.reasons import NOTE_LEAST, allowed_for, demand_reasons
+from accounts.review.reasons import MIN_NOTE_LENGTH, choices_for, validate_reasons
 from accounts.review.working_days import day_of, end_of_day
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import DECIDERS
 
 if TYPE_CHECKING:
     from accounts.users.models import User
 
-LONGEST_DAYS = 3660
+MAX_DAYS = 3660
 CHECK, REMARK = "check_", "remark_"
 
 
 class ActionForm(forms.Form):
-    """A button, and what is filled in beside it."""
+    """The form of one action by the reviewer `by` on `application`."""
 
     def __init__(self, *args: Any, application: Application, by: "User", **kwargs: Any) -> None:
         self.application = application
@@ -32,12 +35,12 @@ class ActionForm(forms.Form):
         super().__init__(*args, **kwargs)
 
     def values(self) -> dict[str, Any]:
-        """What the model's method takes, once the form is valid."""
+        """The arguments of the action, once the form is valid."""
         return dict(self.cleaned_data)
 
 
 class NoForm(ActionForm):
-    """A button alone."""
+    """A button without fields."""
 
 
 def _text(label: str, rows: int = 2, **kwargs: Any) -> forms.CharField:
@@ -49,7 +52,7 @@ def _text(label: str, rows: int = 2, **kwargs: Any) -> forms.CharField:
 
 
 class VerdictForm(ActionForm):
-    """What every verdict has: a note to the applicant, one to staff, and the checklist."""
+    """A note to the applicant, a note to staff, and the checklist."""
 
     note = _text("Note to the applicant", rows=3, required=False)
     internal_note = _text("Note to staff", required=False)
@@ -65,68 +68,70 @@ class VerdictForm(ActionForm):
             )
 
     def values(self) -> dict[str, Any]:
-        """Fields that did not hold are left out, so that a preview can be made of the rest."""
-        said = self.cleaned_data
+        """Leaves invalid fields out, so that the rest can be previewed."""
+        cleaned = self.cleaned_data
         return {
-            "note": said.get("note", ""),
-            "internal_note": said.get("internal_note", ""),
+            "note": cleaned.get("note", ""),
+            "internal_note": cleaned.get("internal_note", ""),
             "checklist": {
-                key: said[CHECK + key] for key in checklist.QUESTIONS if said.get(CHECK + key)
+                key: answer for key in checklist.QUESTIONS if (answer := cleaned.get(CHECK + key))
             },
         }
 
 
 class ApproveForm(VerdictForm):
-    days = forms.IntegerField(label="Days of access", min_value=1, max_value=LONGEST_DAYS)
+    days = forms.IntegerField(label="Days of access", min_value=1, max_value=MAX_DAYS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["days"].initial = self.usual_days()
+        self.fields["days"].initial = self.default_days()
 
-    def usual_days(self) -> int:
-        """The tier's term, or what the first of two reviewers chose."""
+    def default_days(self) -> int:
+        """The days that the first of two reviewers chose, else the term of the tier."""
         first = self.application.first_approval
         if first is None or first.until is None:
             return self.application.tier.term_days
         return max(1, (day_of(first.until) - day_of(timezone.now())).days)
 
     def values(self) -> dict[str, Any]:
-        days = self.cleaned_data.get("days") or self.usual_days()
+        days = self.cleaned_data.get("days") or self.default_days()
         return {**super().values(), "until": end_of_day(days)}
 
 
 class _ReasonedForm(VerdictForm):
-    move = ""
+    verdict = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        words = ReasonText.objects.current()
-        self.fields[f"{self.move}_reasons"] = forms.MultipleChoiceField(
+        texts = ReasonText.objects.current()
+        self.fields[f"{self.verdict}_reasons"] = forms.MultipleChoiceField(
             label="Reasons",
-            choices=[(code, words[code][0]) for code, _ in allowed_for(self.move)],
+            choices=[(code, texts[code][0]) for code, _ in choices_for(self.verdict)],
             widget=forms.CheckboxSelectMultiple,
             error_messages={"required": "Choose at least one reason."},
         )
 
     def values(self) -> dict[str, Any]:
-        return {**super().values(), "reasons": self.cleaned_data.get(f"{self.move}_reasons", [])}
+        return {**super().values(), "reasons": self.cleaned_data.get(f"{self.verdict}_reasons", [])}
 
     def clean(self) -> dict[str, Any]:
-        """Say already beside the preview what the decision would be refused for."""
-        said = super().clean() or self.cleaned_data
+        """Report beside the preview what the decision would be refused for."""
+        cleaned = super().clean() or self.cleaned_data
         if not self.errors:
             try:
-                demand_reasons(self.move, said[f"{self.move}_reasons"], said.get("note", ""))
+                validate_reasons(
+                    self.verdict, cleaned[f"{self.verdict}_reasons"], cleaned.get("note", "")
+                )
             except InvalidValue as error:
                 text = str(error)
                 self.add_error(None, f"{text[:1].upper()}{text[1:]}.")
-        return said
+        return cleaned
 
 
 class ReturnForm(_ReasonedForm):
-    """Remarks stand beside the answers that they are about: a field each."""
+    """Has a field for a remark on each answer."""
 
-    move = "return"
+    verdict = "return"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -142,50 +147,64 @@ class ReturnForm(_ReasonedForm):
         return {**super().values(), "remarks": remarks}
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or self.cleaned_data
-        if not any(text for name, text in said.items() if name.startswith(REMARK)):
+        cleaned = super().clean() or self.cleaned_data
+        if not any(text for name, text in cleaned.items() if name.startswith(REMARK)):
             self.add_error(None, "Write at an answer what should change.")
-        return said
+        return cleaned
 
 
 class RejectForm(_ReasonedForm):
-    move = "reject"
+    verdict = "reject"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        least = NOTE_LEAST["reject"]
-        self.fields["note"] = _text("Note to the applicant", rows=3, min_length=least)
-        self.fields["note"].error_messages |= {
-            "required": f"The note to the applicant needs at least {least} characters.",
-            "min_length": f"The note to the applicant needs at least {least} characters.",
-        }
+        minimum = MIN_NOTE_LENGTH["reject"]
+        self.fields["note"] = _text("Note to the applicant", rows=3, min_length=minimum)
+        message = f"The note to the applicant needs at least {minimum} characters."
+        self.fields["note"].error_messages |= {"required": message, "min_length": message}
 
 
-# -- talk, and whose desk it is on --------------------------------------------------------
+# -- conversation and claims ------------------------------------------------------------
 
 
-class _PersonField(forms.ModelChoiceField):
+class PersonField(forms.ModelChoiceField):
     def label_from_instance(self, person: Any) -> str:
         return str(person.display_name)
 
 
-class AskForm(ActionForm):
-    colleague = _PersonField(queryset=None, empty_label="Choose a colleague")
+class _ReviewerForm(ActionForm):
+    """Offers the other people who may decide the application."""
+
+    person_field = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people: Any = self.fields[self.person_field]
+        people.queryset = self.reviewers()
+
+    def reviewers(self) -> QuerySet["User"]:
+        """Reviewers of the tier, without the applicant and people in conflict, by username."""
+        application = self.application
+        deciders = RoleAssignment.objects.filter(role__in=DECIDERS).for_tier(application.tier)
+        people = deciders.active_staff().exclude(pk=application.applicant_id)
+        people = people.exclude(pk__in=application.conflicts.values("reviewer"))
+        return people.order_by("username")
+
+
+class AskForm(_ReviewerForm):
+    person_field = "colleague"
+
+    colleague = PersonField(queryset=None, empty_label="Choose a colleague")
     question = _text("Question")
 
-    def __init__(self, *args: Any, colleagues: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        people: Any = self.fields["colleague"]
-        people.queryset = colleagues
+    def reviewers(self) -> QuerySet["User"]:
+        return super().reviewers().exclude(pk=self.by.pk)
 
 
-class AssignForm(ActionForm):
-    to = _PersonField(queryset=None, label="Reviewer", empty_label="Choose a reviewer")
+class AssignForm(_ReviewerForm):
+    person_field = "to"
 
-    def __init__(self, *args: Any, colleagues: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        people: Any = self.fields["to"]
-        people.queryset = colleagues
+    to = PersonField(queryset=None, label="Reviewer", empty_label="Choose a reviewer")
 
 
 class AnswerForm(ActionForm):

@@ -1,4 +1,4 @@
-"""The reviewers' queue: what stands out in it, and what comes next."""
+"""The reviewers' queue: saved filters, flags, ages, and the next application."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Flag(models.TextChoices):
-    """What a reviewer should see of an application before opening it."""
+    """A mark on an application in the list."""
 
     SECOND = "second", "second approval"
     QUESTION = "question", "open question"
@@ -32,7 +32,7 @@ class Flag(models.TextChoices):
 
 
 class Desk(models.TextChoices):
-    """The saved filters beside the queue."""
+    """The saved filters above the queue."""
 
     MINE = "mine", "Mine"
     UNCLAIMED = "unclaimed", "Unclaimed"
@@ -41,11 +41,11 @@ class Desk(models.TextChoices):
     ASKED = "asked", "Asked to me"
 
 
-def on_desk(desk: str, user: "User") -> Q:
-    """The condition of one saved filter, as this person's."""
+def desk_condition(desk: str, user: "User") -> Q:
+    """The condition of one saved filter for `user`."""
     today = working_days.day_of(timezone.now())
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)
-    asked = Consultation.objects.filter(
+    questions = Consultation.objects.filter(
         application=OuterRef("pk"), colleague=user, answered_at=None
     )
     conditions: dict[str, Callable[[], Q]] = {
@@ -58,55 +58,77 @@ def on_desk(desk: str, user: "User") -> Q:
             & ~Q(applicant=user)
             & Q(~Exists(conflicts))
         ),
-        Desk.ASKED: lambda: Q(status__in=OPEN_STATES) & Q(Exists(asked)),
+        Desk.ASKED: lambda: Q(status__in=OPEN_STATES) & Q(Exists(questions)),
     }
     return conditions[desk]()
 
 
-def counts(applications: "ApplicationQuerySet", user: "User") -> dict[str, int]:
-    """How many stand on each desk: one query."""
-    wanted = {desk: Count("pk", filter=on_desk(desk, user)) for desk in Desk.values}
-    counted: dict[str, int] = applications.aggregate(**wanted)
-    return counted
+def desk_counts(applications: "ApplicationQuerySet", user: "User") -> dict[str, int]:
+    """The number of applications of each saved filter, in one query."""
+    filters = {desk: Count("pk", filter=desk_condition(desk, user)) for desk in Desk.values}
+    counts: dict[str, int] = applications.aggregate(**filters)
+    return counts
 
 
-def with_facts(applications: "ApplicationQuerySet") -> "ApplicationQuerySet":
-    """Each with the answers last sent (`sent`) and a truth for each flag the database knows."""
+def awaiting_claimer(
+    applications: "models.QuerySet[Application]", user: "User"
+) -> "models.QuerySet[Application]":
+    """Claims of `user`, without those that wait for the approval of a second reviewer."""
+    claimed = applications.filter(desk_condition(Desk.MINE, user))
+    return claimed.exclude(first_approval__reviewer=user)
+
+
+def age_in_days(application: Application) -> int | None:
+    """Working days from the first submission to the decision, or to today; None for a draft."""
+    if application.submitted_at is None:
+        return None
+    end = application.decided_at or timezone.now()
+    return working_days.between(
+        working_days.day_of(application.submitted_at), working_days.day_of(end)
+    )
+
+
+def is_overdue(application: Application) -> bool:
+    today = working_days.day_of(timezone.now())
+    return application.is_waiting and application.due_on is not None and application.due_on < today
+
+
+def annotate_rows(applications: "ApplicationQuerySet") -> "ApplicationQuerySet":
+    """Annotate the last submitted answers as `sent`, and most flags as booleans."""
     newest = ApplicationSnapshot.objects.filter(application=OuterRef("pk")).order_by("-number")
     return applications.annotate(
         sent=Subquery(newest.values("answers")[:1]),
-        **{f"flag_{flag}": _truth(condition()) for flag, condition in _CONDITIONS.items()},
+        **{f"flag_{flag}": _boolean(condition()) for flag, condition in _CONDITIONS.items()},
     )
 
 
 def flags_of(application: Any) -> list[Flag]:
-    """The flags of a row of `with_facts`."""
-    found = [flag for flag in _CONDITIONS if getattr(application, f"flag_{flag}")]
+    """The flags of a row of `annotate_rows`."""
+    flags = [flag for flag in _CONDITIONS if getattr(application, f"flag_{flag}")]
     if is_free(str((application.sent or {}).get("work_email", ""))):
-        found.append(Flag.FREE_MAIL)
-    return found
+        flags.append(Flag.FREE_MAIL)
+    return flags
 
 
-def flagged(applications: "ApplicationQuerySet", flag: str) -> "ApplicationQuerySet":
-    """Those that carry this flag."""
+def with_flag(applications: "ApplicationQuerySet", flag: str) -> "ApplicationQuerySet":
+    """The applications with this flag."""
     if flag != Flag.FREE_MAIL:
         return applications.filter(_CONDITIONS[Flag(flag)]())
-    # Thousands of domains are no condition for a database: one more query reads the addresses.
+    # Thousands of domains do not fit into a condition; a second query reads the addresses.
     rows = applications.order_by().values_list("pk", "answers__work_email")
     return applications.filter(pk__in=[pk for pk, address in rows if is_free(address or "")])
 
 
-def next_for(user: "User", after: "Application | None" = None) -> "Application | None":
-    """The oldest unclaimed application that this person may decide.
+def next_application(user: "User", after: "Application | None" = None) -> "Application | None":
+    """The oldest unclaimed application that `user` may decide, or None.
 
-    Those that they returned themselves and that came back stand first, those that came back
-    to another reviewer last. With `after`, the next one behind it by age; after the last the
-    first comes again.
+    Resubmissions that `user` returned come first; resubmissions to other reviewers come last.
+    With `after`, the next one by age; after the newest it starts again.
     """
-    mine = Decision.objects.filter(application=OuterRef("pk"), reviewer=user)
+    own_decisions = Decision.objects.filter(application=OuterRef("pk"), reviewer=user)
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)
     waiting = (
-        Application.objects.filter(status=Status.SUBMITTED, tier__in=_decided_by(user))
+        Application.objects.filter(status=Status.SUBMITTED, tier__in=_decidable_tiers(user))
         .filter(~Exists(conflicts))
         .exclude(applicant=user)
     )
@@ -116,20 +138,20 @@ def next_for(user: "User", after: "Application | None" = None) -> "Application |
         later |= Q(submitted_at=after.submitted_at, pk__gt=after.pk)
         if following := waiting.filter(later).order_by("submitted_at", "pk").first():
             return following
-    theirs = _truth(Q(claimed_by__isnull=False) & ~Q(claimed_by=user))
-    ranked = waiting.annotate(known=Exists(mine), theirs=theirs)
-    return ranked.order_by("-known", "theirs", "submitted_at", "pk").first()
+    returned_by_other = _boolean(Q(claimed_by__isnull=False) & ~Q(claimed_by=user))
+    ranked = waiting.annotate(own=Exists(own_decisions), returned_by_other=returned_by_other)
+    return ranked.order_by("-own", "returned_by_other", "submitted_at", "pk").first()
 
 
-def _decided_by(user: "User") -> Any:
-    """The tiers of which this person decides applications."""
+def _decidable_tiers(user: "User") -> Any:
+    """The tiers whose applications `user` decides."""
     roles = RoleAssignment.objects.held(user, DECIDERS)
     if roles.filter(tier=None).exists():
         return Tier.objects.values("pk")
     return roles.values("tier")
 
 
-def _truth(condition: Q) -> Case:
+def _boolean(condition: Q) -> Case:
     return Case(
         When(condition, then=Value(True)),
         default=Value(False),

@@ -1,6 +1,6 @@
-"""Why an application is returned or rejected, or a grant ended: plain Python, no records.
+"""The reason codes of returns, rejections and ended grants. Plain Python, no database.
 
-docs/reviewing.md describes them. Codes are stable; statistics count by them.
+docs/reviewing.md describes them. Codes are stable, because statistics count by them.
 """
 
 import re
@@ -32,16 +32,16 @@ class Reason(models.TextChoices):
     UNSPECIFIED = "unspecified", "No reason was given"
 
 
-#: verdict -> the fewest characters of its note to the applicant.
-NOTE_LEAST = {"reject": 20}
-NOTE_LEAST_FOR_OTHER = 60
-#: How an application is quoted; a duplicate points to the other one so.
+#: verdict -> minimum length of its note to the applicant, in characters.
+MIN_NOTE_LENGTH = {"reject": 20}
+MIN_NOTE_LENGTH_OTHER = 60
+#: The reference of an application; the note of a duplicate must name one.
 REFERENCE = re.compile(r"\bA-\d{4}-\d{5,}\b")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a reason may be used for, the days to wait, and what the applicant can do."""
+    """The actions that a reason is for, the days to wait, and what the applicant can do."""
 
     actions: frozenset[str]
     waiting_days: int
@@ -81,8 +81,8 @@ RULES: dict[str, Rule] = {
 }
 
 
-def allowed_for(action: str) -> list[tuple[str, str]]:
-    """Choices (code, label) of the reasons that a person may give for `action`."""
+def choices_for(action: str) -> list[tuple[str, str]]:
+    """The form choices (code, label) of the reasons for `action`."""
     return [
         (code, Reason(code).label)
         for code, rule in RULES.items()
@@ -91,11 +91,11 @@ def allowed_for(action: str) -> list[tuple[str, str]]:
 
 
 def waiting_days(codes: Iterable[str]) -> int:
-    """The days to wait before applying again: the longest that one of the reasons asks for."""
+    """The days to wait before applying again: the longest of these reasons."""
     return max((RULES[code].waiting_days for code in codes if code in RULES), default=0)
 
 
-def demand_reasons(verdict: str, codes: list[str], note: str) -> None:
+def validate_reasons(verdict: str, codes: list[str], note: str) -> None:
     """Raise InvalidValue unless the reasons and the note fit the verdict."""
     if verdict == "approve":
         return
@@ -104,10 +104,10 @@ def demand_reasons(verdict: str, codes: list[str], note: str) -> None:
     for code in codes:
         if code not in RULES or verdict not in RULES[code].actions:
             raise InvalidValue(f"the reason {code!r} does not go with {verdict}")
-    if codes == [Reason.UNSPECIFIED]:  # set by the Hub's call, whose text may be empty
+    if codes == [Reason.UNSPECIFIED]:  # set by the Hub API, whose text may be empty
         return
-    least = NOTE_LEAST_FOR_OTHER if Reason.OTHER in codes else NOTE_LEAST.get(verdict, 0)
-    if len(note.strip()) < least:
-        raise InvalidValue(f"the note to the applicant needs at least {least} characters")
+    minimum = MIN_NOTE_LENGTH_OTHER if Reason.OTHER in codes else MIN_NOTE_LENGTH.get(verdict, 0)
+    if len(note.strip()) < minimum:
+        raise InvalidValue(f"the note to the applicant needs at least {minimum} characters")
     if Reason.DUPLICATE in codes and not REFERENCE.search(note):
         raise InvalidValue("name the other application in the note, such as A-2026-00042")

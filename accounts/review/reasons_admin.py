@@ -1,4 +1,4 @@
-"""The reason catalogue's words: a change adds a wording, and the history stays."""
+"""The admin of the reason catalogue; a change adds a text, and the history stays."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -9,64 +9,52 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.audit.models import AuditEvent
+from accounts.review import services
 from accounts.review.models import ReasonText
 from accounts.review.reasons import RULES
-from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import GRANT_KEEPERS
 from accounts.web.current_user import signed_in
 
 
-class WordingForm(forms.ModelForm):
+class ReasonTextForm(forms.ModelForm):
     class Meta:
         model = ReasonText
         fields = ["code", "label", "remedy"]
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or self.cleaned_data
-        words = (said.get("label"), said.get("remedy"))
-        if words == ReasonText.objects.current().get(said.get("code", "")):
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and ReasonText(**cleaned).is_in_force():
             raise ValidationError("These are the words in force already.")
-        return said
+        return cleaned
 
 
 @admin.register(ReasonText)
 class ReasonTextAdmin(ReadOnlyAdmin):
-    """Lead reviewers write; codes, and what they may be used for, stay as they are."""
+    """Lead reviewers add texts; the codes and their rules cannot be edited."""
 
-    form = WordingForm
+    form = ReasonTextForm
     list_display = ["code", "label", "remedy", "made_by", "made_at"]
     list_filter = ["code"]
     list_select_related = ["made_by"]
     ordering = ["-pk"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        by = signed_in(request)
-        leads = RoleAssignment.objects.held(by, GRANT_KEEPERS).exists()
-        return by.has_perm("accounts.add_reasontext") and leads
+        return services.may_change_reason_texts(signed_in(request))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The words in force stand above their history."""
-        extra = {"title": "Reasons", "words": words(), **(extra_context or {})}
+        """Shows the texts in force above their history."""
+        extra = {"title": "Reasons", "words": current_texts(), **(extra_context or {})}
         return super().changelist_view(request, extra)
 
     def save_model(
         self, request: HttpRequest, obj: ReasonText, form: forms.ModelForm, change: bool
     ) -> None:
-        obj.made_by = signed_in(request)
-        super().save_model(request, obj, form, change)
-        AuditEvent.record(
-            "reason_text.changed",
-            actor=obj.made_by,
-            target=obj,
-            details={"code": obj.code, "label": obj.label, "remedy": obj.remedy},
-        )
+        services.change_reason_text(obj, by=signed_in(request))
 
 
-def words() -> list[dict[str, Any]]:
-    """Each reason as it is said now, with what it is for and the query that words it anew."""
+def current_texts() -> list[dict[str, Any]]:
+    """Each reason with its current text, its rule, and the query string that prefills the form."""
     return [
         {
             "code": code,

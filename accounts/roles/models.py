@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 
@@ -19,11 +20,20 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
     def held(self, user: "User", roles: frozenset[Role]) -> "RoleQuerySet":
         return self.filter(user=user, role__in=roles)
 
+    def for_tier(self, tier: "Tier") -> "RoleQuerySet":
+        return self.filter(models.Q(tier=None) | models.Q(tier=tier))
+
+    def active_staff(self) -> "models.QuerySet[User]":
+        """The holders of these assignments whose accounts are active staff, not suspended."""
+        return get_user_model().objects.filter(
+            pk__in=self.values("user"), is_active=True, is_staff=True, suspended_at=None
+        )
+
     def covers(self, user: "User", roles: frozenset[Role], tier: "Tier") -> bool:
         """Whether `user` acts in one of `roles` for `tier`; being a superuser is no role."""
         if not acts_as_staff(user):
             return False
-        return self.held(user, roles).filter(models.Q(tier=None) | models.Q(tier=tier)).exists()
+        return self.held(user, roles).for_tier(tier).exists()
 
     @transaction.atomic
     def assign(

@@ -38,9 +38,8 @@ def triagers_of(report: Report) -> list[User]:
     """Everybody who may triage it, by their account's age."""
     held = RoleAssignment.objects.filter(role__in=TRIAGERS[report.kind])
     if report.checkpoint is not None:
-        held = held.filter(Q(tier=None) | Q(tier=report.checkpoint.tier_id))
-    people = User.objects.filter(is_active=True, is_staff=True, suspended_at=None)
-    return list(people.filter(pk__in=held.values("user")).order_by("pk"))
+        held = held.for_tier(report.checkpoint.tier)
+    return list(held.active_staff().order_by("pk"))
 
 
 def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:

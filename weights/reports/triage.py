@@ -178,9 +178,7 @@ def _become(
 
 def _owners_of(checkpoint: Checkpoint) -> QuerySet[User]:
     held = RoleAssignment.objects.filter(role=Role.RELEASE_OWNER)
-    mine = held.filter(tier=None) | held.filter(tier=checkpoint.tier_id)
-    people = User.objects.filter(is_active=True, is_staff=True, suspended_at=None)
-    return people.filter(pk__in=mine.values("user")).order_by("pk")
+    return held.for_tier(checkpoint.tier).active_staff().order_by("pk")
 
 
 def _revisions_path(checkpoint: Checkpoint) -> str:

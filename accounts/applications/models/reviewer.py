@@ -14,7 +14,7 @@ from accounts.grants.models import Grant
 from accounts.mail import messages
 from accounts.review import working_days
 from accounts.review.models.decision import Decision
-from accounts.review.reasons import demand_reasons
+from accounts.review.reasons import validate_reasons
 from accounts.signals import application_decided
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class ReviewerMoves(ApplicationRecord):
     def _decide(
         self, move: str, by: "User", verdict: Decision.Verdict, said: "_Said", **changes: Any
     ) -> Decision:
-        demand_reasons(verdict, said.reasons, said.note)
+        validate_reasons(verdict, said.reasons, said.note)
         snapshot = self.latest_snapshot
         if snapshot is None and self.kind != Kind.REOPENED:
             raise TransitionRefused(f"{self.reference} was never submitted")

@@ -1,8 +1,8 @@
-"""Applications in the admin: the queue, the review page, and what its buttons do.
+"""The reviewers' desk in the admin: the queue of applications and the review page.
 
-Each file is a door to the model's methods: `queue.py` lists, `page.py` shows one application,
-`decisions.py` runs its buttons, `preview.py` composes the mail first, `batch.py` acts on many,
-`export.py` writes the list as CSV. `site.py` registers them.
+`admin.py` has the views, `change_list.py` the queue, `review_page.py` the context of the page,
+`actions.py` its buttons, `access.py` the rights that decide which buttons are offered, `preview.py`
+the mails of a verdict, `batch.py` actions on several applications, `export.py` the CSV file.
 """
 
 from accounts.review.desk.admin import ApplicationAdmin

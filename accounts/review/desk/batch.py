@@ -1,6 +1,7 @@
-"""Lead reviewers act on several applications at once: each through its own method."""
+"""Admin actions of lead reviewers on several applications, confirmed on one page."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -11,149 +12,146 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Actor
-from accounts.errors import AccountsError, InvalidValue, NotAllowed
-from accounts.review.reasons import NOTE_LEAST, Reason, demand_reasons
+from accounts.errors import AccountsError, InvalidValue
+from accounts.review import services
+from accounts.review.forms import PersonField
+from accounts.review.reasons import MIN_NOTE_LENGTH, Reason, validate_reasons
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
-MOST = 200
+MAX_APPLICATIONS = 200
 
 
-class BatchForm(forms.Form):
-    """What is asked once for all of them."""
-
-
-class AssignBatchForm(BatchForm):
-    to: Any = forms.ModelChoiceField(
-        queryset=None, label="Reviewer", empty_label="Choose a reviewer"
-    )
+class AssignForm(forms.Form):
+    to = PersonField(queryset=None, label="Reviewer", empty_label="Choose a reviewer")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        held = RoleAssignment.objects.filter(role__in=DECIDERS)
         people: Any = self.fields["to"]
-        people.queryset = User.objects.filter(
-            pk__in=held.values("user"), is_active=True, is_staff=True, suspended_at=None
-        ).order_by("username")
-        people.label_from_instance = lambda person: person.display_name
+        reviewers = RoleAssignment.objects.filter(role__in=DECIDERS).active_staff()
+        people.queryset = reviewers.order_by("username")
 
 
-class RejectBatchForm(BatchForm):
+class RejectForm(forms.Form):
     reason = forms.ChoiceField(
         choices=[(str(code), str(code.label)) for code in (Reason.SPAM, Reason.DUPLICATE)]
     )
     note = forms.CharField(
         label="Note to each applicant",
-        min_length=NOTE_LEAST["reject"],
+        min_length=MIN_NOTE_LENGTH["reject"],
         widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}),
         help_text="Mailed as it stands. For a duplicate, name the other reference.",
     )
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean() or self.cleaned_data
+        cleaned = super().clean() or self.cleaned_data
         if not self.errors:
             try:
-                demand_reasons("reject", [said["reason"]], said["note"])
+                validate_reasons("reject", [cleaned["reason"]], cleaned["note"])
             except InvalidValue as error:
                 self.add_error("note", str(error))
-        return said
+        return cleaned
 
 
-def _assign(application: Application, by: User, said: dict[str, Any]) -> None:
-    application.assign(said["to"], by=by)
+@dataclass(frozen=True)
+class BatchAction:
+    """One entry in the menu of the list; `run` calls one service for each application."""
+
+    name: str
+    label: str
+    button: str
+    form: type[forms.Form]
+    run: Callable[[Application, User, dict[str, Any]], None]
 
 
-def _remind(application: Application, by: User, said: dict[str, Any]) -> None:
-    application.remind(by=by)
+BATCH_ACTIONS = (
+    BatchAction(
+        "assign_all",
+        "Assign to a reviewer",
+        "Assign",
+        AssignForm,
+        lambda application, by, values: application.assign(values["to"], by=by),
+    ),
+    BatchAction(
+        "remind_all",
+        "Remind the claimer",
+        "Remind the claimer",
+        forms.Form,
+        lambda application, by, values: application.remind(by=by),
+    ),
+    BatchAction(
+        "reject_all",
+        "Reject as spam or duplicate",
+        "Reject as spam or duplicate",
+        RejectForm,
+        lambda application, by, values: services.reject_as_lead(application, by=by, **values),
+    ),
+)
 
 
-def _reject(application: Application, by: User, said: dict[str, Any]) -> None:
-    if Actor.LEAD not in application.actors(by):
-        raise NotAllowed(f"you are no lead reviewer of {application.tier}")
-    application.reject(by=by, reasons=[said["reason"]], note=said["note"])
+def _admin_action(batch: BatchAction) -> Callable[..., HttpResponse | None]:
+    @admin.action(description=batch.label, permissions=["lead"])
+    def act(
+        model_admin: "BatchActions", request: HttpRequest, queryset: QuerySet
+    ) -> HttpResponse | None:
+        return model_admin.run_batch(batch, request, queryset)
 
-
-Step = Callable[[Application, User, dict[str, Any]], None]
-#: action -> (the button, its form, what happens to each)
-BATCHES: dict[str, tuple[str, type[BatchForm], Step]] = {
-    "assign_all": ("Assign", AssignBatchForm, _assign),
-    "remind_all": ("Remind the claimer", BatchForm, _remind),
-    "reject_all": ("Reject as spam or duplicate", RejectBatchForm, _reject),
-}
+    act.__name__ = batch.name  # Django names an action by its function
+    return act
 
 
 class BatchActions(admin.ModelAdmin):
-    actions = list(BATCHES)
+    actions = [_admin_action(batch) for batch in BATCH_ACTIONS]
 
     def has_lead_permission(self, request: HttpRequest) -> bool:
-        """Whether to offer them; each row asks again for its own tier."""
+        """Offers the actions; the services check the role for the tier of each application."""
         return request.user.has_perm("accounts.revoke_grant")
 
-    @admin.action(description="Assign to a reviewer", permissions=["lead"])
-    def assign_all(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._batch("assign_all", request, queryset)
-
-    @admin.action(description="Remind the claimer", permissions=["lead"])
-    def remind_all(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._batch("remind_all", request, queryset)
-
-    @admin.action(description="Reject as spam or duplicate", permissions=["lead"])
-    def reject_all(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._batch("reject_all", request, queryset)
-
-    def _batch(self, action: str, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        """List what is meant and ask; once confirmed, do it row by row."""
-        button, form_class, step = BATCHES[action]
-        chosen = list(queryset[: MOST + 1])
-        _demand_all_found(request, chosen)
-        if len(chosen) > MOST:
-            self.message_user(request, f"choose at most {MOST} at once", messages.ERROR)
+    def run_batch(
+        self, batch: BatchAction, request: HttpRequest, queryset: Any
+    ) -> HttpResponse | None:
+        """Show the confirmation page; once it is confirmed, run the action on each application."""
+        selected = list(queryset[: MAX_APPLICATIONS + 1])
+        _require_all_found(request, selected)
+        if len(selected) > MAX_APPLICATIONS:
+            message = f"choose at most {MAX_APPLICATIONS} at once"
+            self.message_user(request, message, messages.ERROR)
             return None
         confirmed = "confirmed" in request.POST
-        form = form_class(request.POST if confirmed else None)
+        form = batch.form(request.POST if confirmed else None)
         if not (confirmed and form.is_valid()):
             context = {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
-                "title": button,
+                "title": batch.button,
                 "form": form,
-                "button": button,
-                "applications": chosen,
-                "action": action,
+                "button": batch.button,
+                "applications": selected,
+                "action": batch.name,
                 "checkbox": ACTION_CHECKBOX_NAME,
                 "is_nav_sidebar_enabled": False,
             }
             return TemplateResponse(request, "admin/accounts/application/batch.html", context)
-        self._each(request, chosen, step, form.cleaned_data, button)
-        return None
-
-    def _each(
-        self,
-        request: HttpRequest,
-        chosen: list[Application],
-        step: Step,
-        said: dict[str, Any],
-        button: str,
-    ) -> None:
         done = []
-        for application in chosen:
+        for application in selected:
             try:
-                step(application, signed_in(request), said)
+                batch.run(application, signed_in(request), form.cleaned_data)
             except AccountsError as error:
-                text = f"{application.reference} was left as it is: {error}"
-                self.message_user(request, text, messages.ERROR)
+                message = f"{application.reference} was left as it is: {error}"
+                self.message_user(request, message, messages.ERROR)
             else:
                 done.append(application.reference)
         if done:
-            self.message_user(request, f"{button}: {', '.join(done)}", messages.SUCCESS)
+            message = f"{batch.button}: {', '.join(done)}"
+            self.message_user(request, message, messages.SUCCESS)
+        return None
 
 
-def _demand_all_found(request: HttpRequest, chosen: list[Application]) -> None:
-    """An application of another tier does not exist for this person, in a batch either."""
-    asked = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
+def _require_all_found(request: HttpRequest, selected: list[Application]) -> None:
+    """Raise Http404 if the selection names applications outside the tiers of the user."""
+    posted = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
     across = request.POST.get("select_across") == "1"
-    if not across and asked != {str(application.pk) for application in chosen}:
+    if not across and posted != {str(application.pk) for application in selected}:
         raise Http404("no such application among those of your tiers")

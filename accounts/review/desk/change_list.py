@@ -1,4 +1,4 @@
-"""The queue's filters, its search and its columns."""
+"""The filters, search and columns of the queue."""
 
 import re
 from functools import cached_property
@@ -22,26 +22,24 @@ from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 
 _REFERENCE = re.compile(r"(?:A-\d{4}-)?0*(\d{1,9})", re.IGNORECASE)
-#: Answers that the search looks at.
-#: Characters of an organisation's name that a row shows.
-ORGANISATION_SHOWN = 60
+#: Characters of the organisation's name in a row.
+ORGANISATION_LENGTH = 60
+#: Questions whose answers are searched.
 _SEARCHED = ("title", "full_name", "org_name", "work_email")
-
-
-#: An empty cell; a narrow screen leaves it out.
+#: An empty cell; narrow screens hide it.
 NONE = mark_safe('<span class="none">–</span>')  # nosec B308
 
 
 class MenuFilter(admin.SimpleListFilter):
-    """A filter of known values; any other is as if nothing had been chosen."""
+    """A filter with fixed values; an unknown value counts as no choice."""
 
     def value(self) -> str | None:
         value = super().value()
-        return value if value in {str(known) for known, _ in self.lookup_choices} else None
+        return value if value in {str(choice) for choice, _ in self.lookup_choices} else None
 
 
 class DeskFilter(MenuFilter):
-    """The saved filters: they stand above the list as links with counts."""
+    """The saved filters, shown above the list as links with counts."""
 
     title, parameter_name = "desk", "desk"
 
@@ -51,11 +49,11 @@ class DeskFilter(MenuFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if not self.value():
             return queryset
-        return queryset.filter(queue.on_desk(str(self.value()), signed_in(request)))
+        return queryset.filter(queue.desk_condition(str(self.value()), signed_in(request)))
 
 
 class StateFilter(MenuFilter):
-    """What waits for staff, unless another state, a saved filter or a search is asked for."""
+    """Shows applications that wait for staff, unless a state, saved filter or search is set."""
 
     title, parameter_name = "state", "state"
     unset = "Waiting for staff"
@@ -76,7 +74,7 @@ class StateFilter(MenuFilter):
 
 
 class TierFilter(MenuFilter):
-    """The tiers among what this person may read."""
+    """The tiers whose applications the user may read."""
 
     title, parameter_name = "tier", "tier"
 
@@ -90,10 +88,10 @@ class TierFilter(MenuFilter):
 
 
 class AgeFilter(MenuFilter):
-    """Working days since it was first sent."""
+    """Working days since the first submission."""
 
     title, parameter_name = "age", "age"
-    #: value -> (at least, below)
+    #: value -> (minimum, exclusive maximum) in working days
     BOUNDS = {"0-1": (0, 2), "2-4": (2, 5), "5-9": (5, 10), "10": (10, None)}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -107,14 +105,14 @@ class AgeFilter(MenuFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() not in self.BOUNDS:
             return queryset
-        least, below = self.BOUNDS[str(self.value())]
+        minimum, maximum = self.BOUNDS[str(self.value())]
         today = working_days.day_of(timezone.now())
-        if least:
-            sent_by = working_days.add(today, -least)
-            queryset = queryset.filter(submitted_at__date__lte=sent_by)
-        if below:
-            sent_after = working_days.add(today, -below)
-            queryset = queryset.filter(submitted_at__date__gt=sent_after)
+        if minimum:
+            newest = working_days.add(today, -minimum)
+            queryset = queryset.filter(submitted_at__date__lte=newest)
+        if maximum:
+            before = working_days.add(today, -maximum)
+            queryset = queryset.filter(submitted_at__date__gt=before)
         return queryset
 
 
@@ -125,7 +123,7 @@ class OverdueFilter(MenuFilter):
         return [("overdue", "Overdue"), ("intime", "In time")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        overdue = queue.on_desk(Desk.OVERDUE, signed_in(request))
+        overdue = queue.desk_condition(Desk.OVERDUE, signed_in(request))
         if self.value() == "overdue":
             return queryset.filter(overdue)
         return queryset.exclude(overdue) if self.value() == "intime" else queryset
@@ -154,7 +152,7 @@ class FlagFilter(MenuFilter):
         return [(value, str(label).capitalize()) for value, label in Flag.choices]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet:
-        return queue.flagged(queryset, str(self.value())) if self.value() else queryset
+        return queue.with_flag(queryset, str(self.value())) if self.value() else queryset
 
 
 class KindFilter(MenuFilter):
@@ -173,39 +171,39 @@ FILTERS: list[Any] = [
 ]
 
 
-def searched(queryset: "ApplicationQuerySet", words: str) -> QuerySet:
-    """Those whose reference, or whose title, name, organisation or address holds every word."""
-    for word in words.split():
-        queryset = queryset.filter(_holds(word))
+def search(queryset: "ApplicationQuerySet", query: str) -> QuerySet:
+    """Applications in which a reference, title, name, organisation or address has each word."""
+    for word in query.split():
+        queryset = queryset.filter(_contains(word))
     return queryset
 
 
-def _holds(word: str) -> Q:
-    sent = Q()
+def _contains(word: str) -> Q:
+    answers = Q()
     for key in _SEARCHED:
-        sent |= Q(**{f"answers__{key}__icontains": word})
-    found = (
+        answers |= Q(**{f"answers__{key}__icontains": word})
+    condition = (
         Q(applicant__username__icontains=word)
         | Q(applicant__email__icontains=word)
-        | Q(pk__in=ApplicationSnapshot.objects.filter(sent).values("application"))
+        | Q(pk__in=ApplicationSnapshot.objects.filter(answers).values("application"))
     )
     if reference := _REFERENCE.fullmatch(word):
-        found |= Q(pk=int(reference[1]))
-    return found
+        condition |= Q(pk=int(reference[1]))
+    return condition
 
 
 class Queue(ChangeList):
-    """The list as shown, and what stands above it."""
+    """The list, with the saved filters and menus above it."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet:
-        self.asked_by = signed_in(request)
+        self.user = signed_in(request)
         return super().get_queryset(request, *args, **kwargs)
 
     @cached_property
     def desks(self) -> list[dict[str, Any]]:
-        """The saved filters, each with its count and whether it is the one shown."""
+        """The saved filters as links, each with its count."""
         readable: Any = self.root_queryset
-        counted = queue.counts(readable.order_by(), self.asked_by)
+        counts = queue.desk_counts(readable.order_by(), self.user)
         chosen = self.params.get("desk")
         everything = {"label": "Queue", "query": "?", "count": None, "chosen": not chosen}
         return [
@@ -214,7 +212,7 @@ class Queue(ChangeList):
                 {
                     "label": label,
                     "query": f"?desk={desk}",
-                    "count": counted[desk],
+                    "count": counts[desk],
                     "chosen": desk == chosen,
                 }
                 for desk, label in Desk.choices
@@ -223,7 +221,7 @@ class Queue(ChangeList):
 
     @property
     def menus(self) -> list[dict[str, Any]]:
-        """The filters that are chosen from menus; the saved ones are links."""
+        """The filters that are menus."""
         specs: list[Any] = [one for one in self.filter_specs if not isinstance(one, DeskFilter)]
         return [
             {
@@ -236,21 +234,21 @@ class Queue(ChangeList):
         ]
 
     @property
-    def chosen(self) -> dict[str, str]:
-        """The filters in effect. What was searched for may name a person, so this says only
-        that there was a search."""
+    def active_filters(self) -> dict[str, str]:
+        """The filters in effect, by parameter. A search may name a person, so its text is left
+        out."""
         specs: list[Any] = self.filter_specs
         filters = {one.parameter_name: str(one.value()) for one in specs if one.value()}
         return filters | ({"q": "searched"} if self.query else {})
 
     @property
     def export_query(self) -> str:
-        """The filters as they are, for the address of the export."""
+        """The query string of the export, with the current filters."""
         return self.get_query_string(remove=["p", "o"])
 
 
 class Columns(admin.ModelAdmin):
-    """What a row says."""
+    """The columns of the list."""
 
     @admin.display(description="Reference", ordering="pk")
     def reference(self, application: Any) -> str:
@@ -258,15 +256,15 @@ class Columns(admin.ModelAdmin):
 
     @admin.display(description="Project")
     def project(self, application: Any) -> str:
-        return str(_sent(application, "title") or "–")
+        return str(_answer(application, "title") or "–")
 
     @admin.display(description="Applicant", ordering="applicant__username")
     def person(self, application: Any) -> str:
-        return str(_sent(application, "full_name") or application.applicant.display_name)
+        return str(_answer(application, "full_name") or application.applicant.display_name)
 
     @admin.display(description="Organisation")
     def organisation(self, application: Any) -> str:
-        return Truncator(str(_sent(application, "org_name") or "–")).chars(ORGANISATION_SHOWN)
+        return Truncator(str(_answer(application, "org_name") or "–")).chars(ORGANISATION_LENGTH)
 
     @admin.display(description="State", ordering="status")
     def state(self, application: Any) -> str:
@@ -278,14 +276,8 @@ class Columns(admin.ModelAdmin):
 
     @admin.display(description="Age", ordering="submitted_at")
     def age(self, application: Any) -> str:
-        """Working days since it was first sent, up to its decision."""
-        if application.submitted_at is None:
-            return "–"
-        end = application.decided_at or timezone.now()
-        days = working_days.between(
-            working_days.day_of(application.submitted_at), working_days.day_of(end)
-        )
-        return f"{days} day{'' if days == 1 else 's'}"
+        days = queue.age_in_days(application)
+        return "–" if days is None else f"{days} day{'' if days == 1 else 's'}"
 
     @admin.display(description="Due", ordering="due_on")
     def due(self, application: Any) -> str:
@@ -299,7 +291,7 @@ class Columns(admin.ModelAdmin):
 
     @admin.display(description="Claimer", ordering="claimed_by__username")
     def claimer(self, application: Any) -> str:
-        """Who has it on their desk; one that came back names who had it before."""
+        """The current reviewer, or the previous one of a resubmission."""
         if application.claimed_by is None:
             return NONE
         name = str(application.claimed_by.display_name)
@@ -307,9 +299,9 @@ class Columns(admin.ModelAdmin):
 
     @admin.display(description="Flags")
     def flags(self, application: Any) -> str:
-        found = [(flag.value, flag.label) for flag in queue.flags_of(application)]
-        return format_html_join(" ", '<span class="flag flag-{}">{}</span>', found) or NONE
+        flags = [(flag.value, flag.label) for flag in queue.flags_of(application)]
+        return format_html_join(" ", '<span class="flag flag-{}">{}</span>', flags) or NONE
 
 
-def _sent(application: Any, key: str) -> Any:
+def _answer(application: Any, key: str) -> Any:
     return (application.sent or {}).get(key)

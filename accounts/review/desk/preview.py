@@ -1,4 +1,4 @@
-"""The mails of a verdict before it is given: composed by the calls that will write them."""
+"""The mails of a verdict before it is given, composed by the functions that will send them."""
 
 import hashlib
 from typing import Any
@@ -9,29 +9,44 @@ from accounts.mail.outbox import Message
 from accounts.users.models import User
 
 
-def messages(
-    verdict: str, application: Application, by: User, said: dict[str, Any]
-) -> list[Message]:
-    """What leaves if `by` gives this verdict with these words; several when staff is told."""
-    match verdict:
-        case "approve" if is_first_of_two(application):
-            return emails.compose_second_approval(application, by)
-        case "approve":
-            note = application.note_of_approvals(said["note"])
-            return [emails.compose_approved(application, until=said["until"], note=note)]
-        case "return":
-            words = {name: said[name] for name in ("reasons", "remarks", "note")}
-            return [emails.compose_returned(application, **words)]
-        case _:
-            words = {name: said[name] for name in ("reasons", "note")}
-            return [emails.compose_rejected(application, **words)]
+def compose_approval(application: Application, by: User, values: dict[str, Any]) -> list[Message]:
+    """The mail to the applicant; for the first of two approvals, one to each other reviewer."""
+    if is_first_of_two(application):
+        return emails.compose_second_approval(application, by)
+    note = application.note_of_approvals(values["note"])
+    return [emails.compose_approved(application, until=values["until"], note=note)]
+
+
+def compose_return(application: Application, by: User, values: dict[str, Any]) -> list[Message]:
+    fields = {name: values[name] for name in ("reasons", "remarks", "note")}
+    return [emails.compose_returned(application, **fields)]
+
+
+def compose_rejection(application: Application, by: User, values: dict[str, Any]) -> list[Message]:
+    fields = {name: values[name] for name in ("reasons", "note")}
+    return [emails.compose_rejected(application, **fields)]
 
 
 def is_first_of_two(application: Application) -> bool:
+    """The tier asks for two approvals, and none was given yet."""
     return application.tier.approvals_needed > 1 and application.first_approval is None
 
 
-def digest(composed: list[Message]) -> str:
-    """Names exactly these mails: a decision that was previewed sends them or none."""
-    words = "\0".join(f"{one.to}\0{one.subject}\0{one.text}" for one in composed)
-    return hashlib.sha256(words.encode()).hexdigest()
+def digest(messages: list[Message]) -> str:
+    """SHA-256 in hex of the recipients, subjects and texts.
+
+    A reviewer who saw a preview decides with the same mails or not at all.
+    """
+    parts = "\0".join(f"{one.to}\0{one.subject}\0{one.text}" for one in messages)
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def summary(messages: list[Message], values: dict[str, Any]) -> dict[str, Any]:
+    """The first mail, all recipients, the digest, and the end of access."""
+    return {
+        "to": [message.to for message in messages],
+        "subject": messages[0].subject if messages else "",
+        "text": messages[0].text if messages else "",
+        "seen": digest(messages),
+        "until": values.get("until"),
+    }

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from accounts.applications.models import Application
     from accounts.users.models import User
 
-__all__ = ["Level", "Line", "strip"]
+__all__ = ["Level", "Line", "collect"]
 
 
-def strip(application: "Application", reviewer: "User") -> list[Line]:
-    """The lines that `reviewer` sees beside the application, in the order of the screen."""
+def collect(application: "Application", reviewer: "User") -> list[Line]:
+    """The lines of evidence for `reviewer`, in the order of the page."""
     return judge(gather(application, reviewer))

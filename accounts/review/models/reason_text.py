@@ -1,4 +1,4 @@
-"""The reason catalogue's words, which a lead reviewer may change; codes stay as they are."""
+"""The texts of the reason catalogue. Lead reviewers change them; the codes are fixed."""
 
 from django.conf import settings
 from django.db import models
@@ -9,15 +9,15 @@ from accounts.web.single_line_fields import OneLineFields
 
 class ReasonTextQuerySet(models.QuerySet["ReasonText"]):
     def current(self) -> dict[str, tuple[str, str]]:
-        """code -> (label, remedy): the newest of each, else the words shipped. One query."""
-        words = {str(code): (Reason(code).label, rule.remedy) for code, rule in RULES.items()}
+        """code -> (label, remedy): the newest text of each reason, else the default. One query."""
+        texts = {str(code): (Reason(code).label, rule.remedy) for code, rule in RULES.items()}
         for text in self.order_by("pk"):
-            words[text.code] = (text.label, text.remedy)
-        return words
+            texts[text.code] = (text.label, text.remedy)
+        return texts
 
 
 class ReasonText(OneLineFields):
-    """One wording; a change adds a row, so that the history shows who said what when."""
+    """One text of a reason; each change adds a row, so that the history is complete."""
 
     code = models.CharField(max_length=40, choices=Reason.choices)
     label = models.CharField(max_length=120, help_text="What was wrong, as the applicant reads it")
@@ -31,6 +31,10 @@ class ReasonText(OneLineFields):
 
     class Meta:
         ordering = ["code", "-pk"]
+
+    def is_in_force(self) -> bool:
+        """This label and remedy are the current ones of the code."""
+        return ReasonText.objects.current().get(self.code) == (self.label, self.remedy)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.label}"

@@ -236,7 +236,7 @@ def test_the_strip_knows_the_checkpoints_of_the_tier(
     Checkpoint.objects.create(name="unlisted", private=True, **facts)
     answers = {**factories.ANSWERS, "extra_hardware": [{"count": 8, "memory_gb": 80, "kind": "H"}]}
     application = factories.submitted(applicant, gated_tier, answers)
-    hardware = [one for one in evidence.strip(application, reviewer) if one.key == "hardware"]
+    hardware = [one for one in evidence.collect(application, reviewer) if one.key == "hardware"]
     assert [(one.label, one.fact) for one in hardware] == [
         ("opt-175b", "350 GB at 2 bytes: fits 8 × 80 GB")
     ]
@@ -265,7 +265,7 @@ def test_a_long_past_costs_no_further_queries(
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            evidence.strip(application, reviewer)
+            evidence.collect(application, reviewer)
         counted.append(len(queries))
     assert counted[0] == counted[1] <= 10
-    assert "2 rejected (spam)" in {one.fact for one in evidence.strip(application, reviewer)}
+    assert "2 rejected (spam)" in {one.fact for one in evidence.collect(application, reviewer)}

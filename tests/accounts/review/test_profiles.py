@@ -186,7 +186,7 @@ def application(applicant: User, gated_tier: Tier) -> Application:
 
 
 def line(application: Application, reviewer: User) -> tuple[str, str]:
-    lines = evidence.strip(application, reviewer)
+    lines = evidence.collect(application, reviewer)
     return next((one.level.value, one.fact) for one in lines if one.key == "profile")
 
 

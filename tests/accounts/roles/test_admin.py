@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.applications.models import Application
-from accounts.review.desk.review_page import FORMS
+from accounts.review.desk.actions import ACTIONS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -83,7 +83,7 @@ def test_other_roles_change_nothing(
     remark = application.remark("Which data?", by=reviewer, public=True)
     before = everything_of(application)
     client.force_login(factories.staff("staff", role))
-    for action in FORMS:
+    for action in ACTIONS:
         answer = client.post(button_of(application, action), _filled(remark.pk, reviewer.pk))
         assert answer.status_code == (302 if role == Role.AUDITOR else 403), action
         assert everything_of(application) == before, action
@@ -94,7 +94,7 @@ def test_a_reviewer_of_another_tier_presses_nothing(
 ) -> None:
     before = everything_of(application)
     client.force_login(factories.staff("elsewhere", Role.LEAD_REVIEWER, factories.tier("another")))
-    for action in FORMS:
+    for action in ACTIONS:
         answer = client.post(button_of(application, action), _filled(1, reviewer.pk))
         assert answer.status_code == 404, action
         assert everything_of(application) == before, action

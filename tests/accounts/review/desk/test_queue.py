@@ -214,7 +214,7 @@ def test_what_came_back_to_its_reviewer_is_next(
         application = factories.returned(factories.person(person), gated_tier, by)
         sha256 = factories.in_force(gated_tier).text_sha256
         application.submit(by=application.applicant, licence_sha256=sha256)
-    found = queue.next_for(reviewer)
+    found = queue.next_application(reviewer)
     assert found is not None
     assert found.applicant.username == "mine"
 

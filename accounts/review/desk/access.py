@@ -1,0 +1,66 @@
+"""The rights of one person over one application, as the review page offers them."""
+
+from dataclasses import dataclass
+
+from accounts.applications.models import Application
+from accounts.applications.state_machine import MOVES, Actor, Status
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.users.models import User
+
+
+@dataclass(frozen=True)
+class Access:
+    """The transitions that the state machine allows `user` on `application` now."""
+
+    application: Application
+    user: User
+    #: Holds the permission to review and a role for the tier, and is not in conflict.
+    reviews: bool
+    moves: frozenset[str]
+
+    @property
+    def is_own(self) -> bool:
+        return bool(self.application.applicant_id == self.user.pk)
+
+    def can_discuss(self) -> bool:
+        """Reviewers ask and remark while the application is open."""
+        return self.reviews and self.application.is_open
+
+    def can_decide(self, verdict: str) -> bool:
+        """The verdict is allowed now, or after the claim that a decision makes by itself."""
+        return verdict in self.moves or "claim" in self.moves
+
+    def can_approve(self) -> bool:
+        """As `can_decide`; the second of two approvals must come from another reviewer."""
+        first = self.application.first_approval
+        is_second_by_same = first is not None and first.reviewer_id == self.user.pk
+        return self.can_decide("approve") and not is_second_by_same
+
+    def can_reopen(self) -> bool:
+        """A lead reviewer reopens the applicant's newest application for the tier."""
+        application, tier = self.application, self.application.tier
+        of_tier = application.applicant.applications.filter(tier=tier)
+        newer = of_tier.filter(pk__gt=application.pk).exclude(status=Status.DRAFT)
+        return (
+            application.status in MOVES["reopen"].leaves
+            and application.applicant.erased_at is None
+            and not self.is_own
+            and self.user.has_perm("accounts.revoke_grant")
+            and RoleAssignment.objects.covers(self.user, GRANT_KEEPERS, tier)
+            and not newer.exists()
+            and not of_tier.open().exists()
+        )
+
+
+def access_of(application: Application, user: User) -> Access:
+    """Reads the state machine; without the permission to review nothing is allowed."""
+    if not user.has_perm("accounts.review_application"):
+        return Access(application, user, reviews=False, moves=frozenset())
+    actors = application.actors(user)
+    moves = frozenset(
+        name
+        for name, move in MOVES.items()
+        if application.status in move.leaves and actors & move.by
+    )
+    return Access(application, user, Actor.REVIEWER in actors, moves)

@@ -1,0 +1,50 @@
+"""Use cases of review that span records; pages and APIs call them."""
+
+from django.db import transaction
+
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Actor, Status
+from accounts.audit.models import AuditEvent
+from accounts.errors import AlreadyHeld, NotAllowed
+from accounts.review.models import Consultation, ReasonText
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.users.models import User
+
+
+def ask_colleague(
+    application: Application, colleague: User, question: str, *, by: User
+) -> Consultation:
+    """Ask another reviewer by mail; asking about an unclaimed application claims it."""
+    if application.status == Status.SUBMITTED:
+        application.claim(by=by)
+    return application.ask(colleague, question, by=by)
+
+
+def reject_as_lead(application: Application, *, by: User, reason: str, note: str) -> None:
+    """Reject for one reason; raises NotAllowed unless `by` is a lead reviewer of the tier."""
+    if Actor.LEAD not in application.actors(by):
+        raise NotAllowed(f"you are no lead reviewer of {application.tier}")
+    application.reject(by=by, reasons=[reason], note=note)
+
+
+def may_change_reason_texts(person: User) -> bool:
+    """Lead reviewers of any tier change the texts of the reason catalogue."""
+    leads = RoleAssignment.objects.held(person, GRANT_KEEPERS).exists()
+    return person.has_perm("accounts.add_reasontext") and leads
+
+
+@transaction.atomic
+def change_reason_text(text: ReasonText, *, by: User) -> None:
+    """Save a new text for a reason; the previous texts stay as history.
+
+    Raises NotAllowed unless `by` is a lead reviewer, AlreadyHeld for the text in force.
+    """
+    if not may_change_reason_texts(by):
+        raise NotAllowed("lead reviewers change the texts of reasons")
+    if text.is_in_force():
+        raise AlreadyHeld("these are the words in force already")
+    text.made_by = by
+    text.save()
+    details = {"code": text.code, "label": text.label, "remedy": text.remedy}
+    AuditEvent.record("reason_text.changed", actor=by, target=text, details=details)
