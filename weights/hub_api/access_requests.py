@@ -1,6 +1,6 @@
-"""The Hub's routes for access requests: list and decide them (docs/clients.md#for-staff).
+"""The Hub's routes by which staff list and decide access requests (docs/clients.md#for-staff).
 
-Who may do what, and what it does, is `accounts.access_requests`; here it is read and told.
+`accounts.review.access_requests` holds the rules; this module translates them to HTTP.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,8 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.api_tokens.models import Scope
@@ -25,132 +26,131 @@ from weights.errors import BadBody
 from weights.gate import Decision
 from weights.gate.caller import Caller, Refusal
 from weights.hub_api import payloads
-from weights.hub_api.errors import Refused
-from weights.hub_api.views import hub_view
+from weights.hub_api.decorators import View, hub_view
+from weights.hub_api.errors import RequestRefused
+from weights.hub_api.responses import json_response, next_link, number_param
 from weights.web import strict_json
 
-PAGE = 1000
-#: Every other refusal of the domain is 400.
+PAGE_SIZE = 1000
+#: Every other domain error is 400.
 _STATUS: dict[type[AccountsError], int] = {NotAllowed: 403, NotFound: 404}
 
-View = Callable[..., HttpResponseBase]
 
+def admin_view(*methods: str) -> Callable[[View], View]:
+    """Requires a token of scope `admin`; passes its owner and a gated checkpoint to the view.
 
-def administration(*methods: str) -> Callable[[View], View]:
-    """Demand the scope `admin`; give the view the token's owner and the gated checkpoint.
-
-    Refusals carry no `GatedRepo`: the client would send staff to the application form.
+    Refusals carry no `GatedRepo`: on that code the client tells staff to apply for access.
     """
 
     def decorate(view: View) -> View:
         @hub_view(*methods)
         @wraps(view)
-        def answer(
-            request: HttpRequest, caller: Caller, org: str, name: str, **names: str
+        def wrapper(
+            request: HttpRequest, caller: Caller, org: str, name: str, **params: str
         ) -> HttpResponseBase:
             if request.method == "POST" and request.content_type != "application/json":
-                sentence = "Send the body as application/json."
-                return serving.problem(415, "unsupported_media_type", sentence)
+                message = "Send the body as application/json."
+                return serving.problem(415, "unsupported_media_type", message)
             if caller.user is None or caller.token is None:
-                nobody = "Send a token to administer access requests."
-                return _refused(request, caller, Refusal.LOGIN_REQUIRED, nobody)
+                message = "Send a token to administer access requests."
+                return _refusal(request, caller, Refusal.LOGIN_REQUIRED, message)
             if Scope.ADMIN not in caller.token.scopes:
-                narrow = "This token lacks the scope admin; make one that has it."
-                return _refused(request, caller, Refusal.TOKEN_SCOPE, narrow)
+                message = "This token lacks the scope admin; make one that has it."
+                return _refusal(request, caller, Refusal.TOKEN_SCOPE, message)
             try:
-                _demand_second_factor(caller.user)
-                checkpoint = _gated(caller, f"{org}/{name}")
-                return view(request, caller.user, checkpoint, **names)
+                _require_second_factor(caller.user)
+                checkpoint = _gated_checkpoint(caller, f"{org}/{name}")
+                return view(request, caller.user, checkpoint, **params)
             except AccountsError as error:
                 return serving.problem(_STATUS.get(type(error), 400), error.code, str(error))
             except BadBody as error:
                 return serving.problem(400, error.code, str(error))
 
-        return answer
+        return wrapper
 
     return decorate
 
 
-def _refused(request: HttpRequest, caller: Caller, code: Refusal, message: str) -> HttpResponseBase:
+def _refusal(request: HttpRequest, caller: Caller, code: Refusal, message: str) -> HttpResponseBase:
     return serving.refusal(request, caller, Decision(code=code, message=message))
 
 
-def _demand_second_factor(person: User) -> None:
-    """A token is no way around what the admin asks of staff."""
-    if not second_factor.satisfied_by(person):
-        page = f"{settings.PUBLIC_URL}/accounts/2fa/"
+def _require_second_factor(user: User) -> None:
+    """The admin requires it of staff, so their tokens must not bypass it."""
+    if not second_factor.satisfied_by(user):
+        page = settings.PUBLIC_URL + reverse("mfa_index")
         raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
 
 
-def _gated(caller: Caller, repo_id: str) -> Checkpoint:
-    """The checkpoint of this name; one that the caller may not know of does not exist."""
+def _gated_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
+    """The gated checkpoint `repo_id`; RequestRefused if it is not visible to the caller."""
     decision = gate.may_read_about(caller, repo_id, timezone.now())
     if not decision.allowed or decision.checkpoint is None:
-        raise Refused(decision)
+        raise RequestRefused(decision)
     if not decision.checkpoint.tier.is_gated:
-        raise InvalidValue(f"{repo_id} is open to everybody: there is no access to decide on")
+        raise InvalidValue(f"{repo_id} is open to everybody: it has no access requests")
     return decision.checkpoint
 
 
-# -- the views ---------------------------------------------------------------------------
+# -- views -------------------------------------------------------------------------------
 
 
-@administration("GET", "HEAD")
-def listed(
-    request: HttpRequest, by: User, checkpoint: Checkpoint, standing: str
+@admin_view("GET", "HEAD")
+def access_request_list(
+    request: HttpRequest, staff: User, checkpoint: Checkpoint, standing: str
 ) -> HttpResponseBase:
-    """One list, a page at a time; a `Link` header names the next."""
-    after = _place(request.GET.get("cursor", ""))
+    """A page of one list; a `Link` header names the next page."""
+    after = number_param(request, "cursor", digits=18)
     found = access_requests.listed(
-        checkpoint.tier, Standing(standing), by=by, after=after, most=PAGE + 1
+        checkpoint.tier, Standing(standing), by=staff, after=after, most=PAGE_SIZE + 1
     )
-    response = _json([_told(one) for one in found[:PAGE]])
-    if len(found) > PAGE:
-        address = f"{settings.PUBLIC_URL}/api/models/{checkpoint}/user-access-request/{standing}"
-        response["Link"] = f'<{address}?cursor={found[PAGE - 1].place}>; rel="next"'
+    response = json_response([_access_request(one) for one in found[:PAGE_SIZE]])
+    if len(found) > PAGE_SIZE:
+        path = reverse("hub:access-requests", args=[checkpoint.org, checkpoint.name, standing])
+        response["Link"] = next_link(request, path, found[PAGE_SIZE - 1].place)
     return response
 
 
-@administration("POST")
-def handle(request: HttpRequest, by: User, checkpoint: Checkpoint) -> HttpResponseBase:
-    """Move one request to another list."""
-    body = _body(request)
+@admin_view("POST")
+def handle(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpResponseBase:
+    """Moves one request to another list."""
+    body = _json_object(request)
     username, request_id = _text(body, "user"), _text(body, "requestId")
     if bool(username) == bool(request_id):
         raise InvalidValue("name either the user or the requestId, not both")
     standing, reason = _standing(body), _text(body, "rejectionReason").strip()
     if reason and standing is not Standing.REJECTED:
-        raise InvalidValue("a rejectionReason goes with the status rejected alone")
+        raise InvalidValue("rejectionReason is valid only with the status rejected")
     tier = checkpoint.tier
-    found = access_requests.find(tier, by=by, username=username, request_id=request_id)
-    _move(found, tier, standing, by, reason)
-    return _json({})
+    found = access_requests.find(tier, by=staff, username=username, request_id=request_id)
+    _move(found, tier, standing, staff, reason)
+    return json_response({})
 
 
-@administration("POST")
-def grant(request: HttpRequest, by: User, checkpoint: Checkpoint) -> HttpResponseBase:
-    """Give access to somebody who need not have asked."""
-    username = _text(_body(request), "user")
+@admin_view("POST")
+def grant(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpResponseBase:
+    """Grants access to a user, whether or not they requested it."""
+    username = _text(_json_object(request), "user")
     if not username:
         raise InvalidValue("name the user to give access to")
-    access_requests.grant(checkpoint.tier, username, by=by)
-    return _json({})
+    access_requests.grant(checkpoint.tier, username, by=staff)
+    return json_response({})
 
 
-def _move(found: AccessRequest, tier: Tier, standing: Standing, by: User, reason: str) -> None:
+def _move(found: AccessRequest, tier: Tier, standing: Standing, staff: User, reason: str) -> None:
     if standing is Standing.ACCEPTED:
-        access_requests.accept(found, tier, by=by)
+        access_requests.accept(found, tier, by=staff)
     elif standing is Standing.REJECTED:
-        access_requests.reject(found, tier, by=by, reason=reason)
+        access_requests.reject(found, tier, by=staff, reason=reason)
     else:
-        access_requests.cancel(found, tier, by=by)
+        access_requests.cancel(found, tier, by=staff)
 
 
-# -- what is sent and told ---------------------------------------------------------------
+# -- bodies ------------------------------------------------------------------------------
 
 
-def _body(request: HttpRequest) -> dict[str, Any]:
-    """The object that was sent; raises BadBody for what is no JSON within its bounds."""
+def _json_object(request: HttpRequest) -> dict[str, Any]:
+    """The request's body; raises BadBody unless it is JSON within strict_json's bounds."""
     body = strict_json.read(request.body)
     if not isinstance(body, dict):
         raise InvalidValue("send a JSON object")
@@ -158,12 +158,12 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 def _text(body: dict[str, Any], key: str) -> str:
-    """A text; empty where none was sent."""
+    """The string under `key`; empty if it is missing or null."""
     text = body.get(key)
     if text is None:
         return ""
     if not isinstance(text, str):
-        raise InvalidValue(f"{key} must be a text")
+        raise InvalidValue(f"{key} must be a string")
     return text
 
 
@@ -174,11 +174,7 @@ def _standing(body: dict[str, Any]) -> Standing:
     return Standing(status)
 
 
-def _place(cursor: str) -> int:
-    return int(cursor) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 19 else 0
-
-
-def _told(one: AccessRequest) -> dict[str, Any]:
+def _access_request(one: AccessRequest) -> dict[str, Any]:
     return {
         "requestId": one.request_id,
         "status": one.standing.value,
@@ -190,9 +186,3 @@ def _told(one: AccessRequest) -> dict[str, Any]:
         },
         "fields": one.answers,
     }
-
-
-def _json(told: Any) -> JsonResponse:
-    response = JsonResponse(told, safe=False)
-    response["Cache-Control"] = "private, no-store"
-    return response

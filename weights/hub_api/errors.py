@@ -1,35 +1,36 @@
-"""The Hub's words for what went wrong; its clients choose their exception by them."""
+"""Refusals as the Hub's clients expect them: they choose their exception by `X-Error-Code`."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.gate.caller import Caller, Refusal
 from weights.web.http_headers import header_text
 
-_MISSING = {
+_CODES_OF_MISSING = {
     Missing.REPOSITORY: "RepoNotFound",
     Missing.REVISION: "RevisionNotFound",
     Missing.ENTRY: "EntryNotFound",
 }
-# An invalid token is known by its message; a code would make it another error.
-_BY_CODE = {
+# Clients recognise an invalid token by its message; with a code they raise another exception.
+_CODES = {
     Refusal.TOKEN_INVALID: "",
     Refusal.TOKEN_EXPIRED: "",
     Refusal.QUOTA: "",
     Refusal.NOT_PUBLISHED: "RepoNotFound",
     Refusal.WITHDRAWN: "RevisionNotFound",
 }
-# The exact words that the client wants of these say nothing of what to do.
-_OF_TOKENS = {
-    Refusal.TOKEN_INVALID: "The token sent is unknown here, as one of another hub would be",
+# The message that clients require for these codes does not say how to proceed.
+_TOKEN_WARNINGS = {
+    Refusal.TOKEN_INVALID: "The token sent is unknown here; it may belong to another hub",
     Refusal.TOKEN_EXPIRED: "The token sent has expired",
 }
 
 
-class Refused(Exception):
-    """Ends a view with the answer to this decision."""
+class RequestRefused(Exception):
+    """Ends a view; `hub_view` responds with the refusal that `decision` holds."""
 
     def __init__(self, decision: Decision) -> None:
         super().__init__(decision.message)
@@ -37,32 +38,32 @@ class Refused(Exception):
 
 
 def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
-    """The plain answer with `X-Error-Code`, and the commit in which an entry is missing.
+    """The portal's refusal with the Hub's `X-Error-Code`; for a missing entry, `X-Repo-Commit` too.
 
-    The `hf` tool shows none of our words for a refusal but those in `X-HF-Warning`, which it
-    and the library print once for each topic: the code is the topic.
+    `X-HF-Warning` carries the message as well: the `hf` tool shows no other part of a refusal.
+    Clients print it once per topic, and the topic is the refusal code.
     """
     response = serving.refusal(request, caller, decision)
     del response["X-Error-Code"]
     if error_code := _error_code(decision):
         response["X-Error-Code"] = error_code
     if decision.code is not None:
-        response["X-HF-Warning"] = f"{decision.code}; {header_text(_advice(decision))}"
+        response["X-HF-Warning"] = f"{decision.code}; {header_text(_warning(decision))}"
     if decision.missing is Missing.ENTRY and decision.revision is not None:
         response["X-Repo-Commit"] = decision.revision.sha
     return response
 
 
-def _advice(decision: Decision) -> str:
-    """What happened and where to go, for somebody who sees nothing else."""
-    happened = _OF_TOKENS.get(decision.code) if decision.code else None
-    if happened is None:
+def _warning(decision: Decision) -> str:
+    warning = _TOKEN_WARNINGS.get(decision.code) if decision.code else None
+    if warning is None:
         return decision.message
-    return f"{happened}. Unset HF_TOKEN, or make a token at {settings.PUBLIC_URL}/settings/tokens/"
+    tokens_page = settings.PUBLIC_URL + reverse("accounts:token-list")
+    return f"{warning}. Unset HF_TOKEN, or make a token at {tokens_page}"
 
 
 def _error_code(decision: Decision) -> str:
-    """Everything else is `GatedRepo`: the client hides a plain 403 behind a network error."""
+    """`GatedRepo` unless listed above: clients report a 403 without a code as a network error."""
     if decision.missing is not None:
-        return _MISSING[decision.missing]
-    return _BY_CODE.get(decision.code, "GatedRepo") if decision.code else ""
+        return _CODES_OF_MISSING[decision.missing]
+    return _CODES.get(decision.code, "GatedRepo") if decision.code else ""

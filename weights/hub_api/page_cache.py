@@ -1,6 +1,6 @@
-"""Answers about what never changes, kept ready in this process and bounded by their bytes.
+"""An LRU cache of rendered listing pages in this process, bounded by their bytes.
 
-Only what follows from a commit alone may be kept here, never whether somebody may see it.
+Cache only what a commit determines, never anything that depends on the caller's access.
 """
 
 from collections import OrderedDict
@@ -10,30 +10,30 @@ from typing import NamedTuple
 
 
 class Page(NamedTuple):
-    """A page of a listing as JSON, and whether another follows."""
+    """A rendered page: its JSON, and whether another page follows."""
 
     body: bytes
-    more: bool
+    has_next: bool
 
 
-class Kept:
-    """The pages asked for last, `most` bytes of them; one that takes a quarter is not kept."""
+class PageCache:
+    """At most `max_bytes` of pages; a page larger than a quarter of that is not cached."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.size = most, 0
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes, self.size = max_bytes, 0
         self._pages: OrderedDict[Hashable, Page] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Page]) -> Page:
-        """The page kept under `key`, else what `make` makes."""
+    def get_or_render(self, key: Hashable, render: Callable[[], Page]) -> Page:
+        """The page cached under `key`; renders and caches it first where there is none."""
         with self._lock:
             page = self._pages.get(key)
             if page is not None:
                 self._pages.move_to_end(key)
                 return page
-        page = make()
-        if len(page.body) * 4 <= self.most:
-            self._keep(key, page)
+        page = render()
+        if len(page.body) * 4 <= self.max_bytes:
+            self._store(key, page)
         return page
 
     def clear(self) -> None:
@@ -41,16 +41,16 @@ class Kept:
             self._pages.clear()
             self.size = 0
 
-    def _keep(self, key: Hashable, page: Page) -> None:
+    def _store(self, key: Hashable, page: Page) -> None:
         with self._lock:
-            if key in self._pages:  # another thread made it meanwhile
+            if key in self._pages:  # another thread rendered it meanwhile
                 return
             self._pages[key] = page
             self.size += len(page.body)
-            while self.size > self.most:
+            while self.size > self.max_bytes:
                 _, oldest = self._pages.popitem(last=False)
                 self.size -= len(oldest.body)
 
 
 #: A listing of 992 files takes about 0.3 MB.
-trees = Kept(most=32 * 1024 * 1024)
+tree_pages = PageCache(max_bytes=32 * 1024 * 1024)

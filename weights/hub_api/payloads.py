@@ -1,4 +1,4 @@
-"""The Hub's JSON, in the Hub's spellings."""
+"""JSON payloads with the Hub's property names."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,14 +21,14 @@ GATED: dict[AccessMode, str | bool] = {
 
 
 def date(moment: datetime) -> str:
-    """`2026-11-23T21:07:35.000Z`: the clients read no other form."""
+    """`2026-11-23T21:07:35.000Z`: clients parse no other form."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def model_info(found: Found, siblings: list[dict[str, Any]] | None) -> dict[str, Any]:
-    """Everything told of a model; `siblings` are left out where nobody asked for them."""
+    """All properties of a model; without `siblings`, its files are left out."""
     checkpoint, card = found.checkpoint, found.contents.card
-    told: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "id": checkpoint.repo_id,
         "modelId": checkpoint.repo_id,
         "author": checkpoint.org,
@@ -43,95 +43,92 @@ def model_info(found: Found, siblings: list[dict[str, Any]] | None) -> dict[str,
         "config": found.contents.config,
     }
     if found.revision is not None:
-        told |= _of_revision(found.revision)
+        payload |= {
+            "sha": found.revision.sha,
+            "lastModified": _published_at(found.revision),
+            "usedStorage": found.revision.total_bytes,
+        }
     if found.contents.total:
-        told["safetensors"] = {
+        payload["safetensors"] = {
             "parameters": found.contents.parameters,
             "total": found.contents.total,
         }
     if siblings is not None:
-        told["siblings"] = siblings
-    words = {name: card.get(name) for name in ("pipeline_tag", "library_name")}
-    return told | {name: word for name, word in words.items() if isinstance(word, str)}
+        payload["siblings"] = siblings
+    labels = {name: card.get(name) for name in ("pipeline_tag", "library_name")}
+    return payload | {name: label for name, label in labels.items() if isinstance(label, str)}
 
 
-def _of_revision(revision: Revision) -> dict[str, Any]:
-    return {
-        "sha": revision.sha,
-        "lastModified": date(revision.visible_at or revision.created_at),
-        "usedStorage": revision.total_bytes,
-    }
+def _published_at(revision: Revision) -> str:
+    return date(revision.visible_at or revision.created_at)
 
 
-def only(told: dict[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
-    """The id and the properties asked for, where there are such."""
-    names = {"id", *wanted}
-    return {name: value for name, value in told.items() if name in names}
+def select_properties(payload: dict[str, Any], properties: Iterable[str]) -> dict[str, Any]:
+    """The payload's `id` and those of `properties` that it has."""
+    names = {"id", *properties}
+    return {name: value for name, value in payload.items() if name in names}
 
 
 def siblings(listing: Listing, *, blobs: bool) -> list[dict[str, Any]]:
+    """Every file of a revision by name; with `blobs`, sizes and hashes too."""
     return [_sibling(entry, blobs=blobs) for entry in listing.files()]
 
 
 def _sibling(entry: Entry, *, blobs: bool) -> dict[str, Any]:
-    sibling: dict[str, Any] = {"rfilename": entry.path}
+    payload: dict[str, Any] = {"rfilename": entry.path}
     if blobs:
-        sibling |= {"size": entry.size, "blobId": entry.oid}
+        payload |= {"size": entry.size, "blobId": entry.oid}
         if entry.sha256:
-            sibling["lfs"] = {
-                "sha256": entry.sha256,
-                "size": entry.size,
-                "pointerSize": entry.pointer_size,
-            }
-    return sibling
+            payload["lfs"] = _lfs(entry, "sha256")
+    return payload
+
+
+def _lfs(entry: Entry, hash_name: str) -> dict[str, Any]:
+    return {hash_name: entry.sha256, "size": entry.size, "pointerSize": entry.pointer_size}
 
 
 def tree_entry(
     entry: Entry, last: Revision | None = None, inspection: Inspection | None = None
 ) -> dict[str, Any]:
-    """A file or folder; with `last`, the revision that changed it last, and what it was found."""
-    told: dict[str, Any] = {
+    """A file or folder; with `last`, the revision that changed it last and its inspection."""
+    payload: dict[str, Any] = {
         "type": "directory" if entry.is_folder else "file",
         "path": entry.path,
         "oid": entry.oid,
         "size": 0 if entry.is_folder else entry.size,
     }
     if last is not None:
-        told["lastCommit"] = {
+        payload["lastCommit"] = {
             "id": last.sha,
             "title": _title(last),
-            "date": date(last.visible_at or last.created_at),
+            "date": _published_at(last),
         }
         if not entry.is_folder:
-            told["securityFileStatus"] = security(inspection)
+            payload["securityFileStatus"] = file_security(inspection)
     if entry.sha256:
-        told["lfs"] = {
-            "oid": entry.sha256,
-            "size": entry.size,
-            "pointerSize": entry.pointer_size,
-        }
-    return told
+        payload["lfs"] = _lfs(entry, "oid")
+    return payload
 
 
-def security(inspection: Inspection | None) -> dict[str, Any]:
-    """The Hub's words for an inspection; no scanner for viruses runs here."""
+def file_security(inspection: Inspection | None) -> dict[str, Any]:
+    """A file's inspection as `securityFileStatus`; the portal runs no virus scanner."""
     status = security_level(inspection)
-    imports: dict[str, Any] | None = None
+    import_scan: dict[str, Any] | None = None
     if inspection is not None and inspection.family == kinds.PICKLE:
         allowed = status == "safe"
-        imports = {
-            "status": {"safe": "innocuous"}.get(status, status),
+        import_scan = {
+            "status": "innocuous" if allowed else status,
             "pickleImports": [_pickle_import(name, allowed=allowed) for name in inspection.imports],
         }
     return {
         "status": status,
         "avScan": {"status": "unscanned"},
-        "pickleImportScan": imports,
+        "pickleImportScan": import_scan,
     }
 
 
 def security_level(inspection: Inspection | None) -> str:
-    """`safe`, `unscanned`, `suspicious` for what two people let pass, or `unsafe`."""
+    """`safe`, `unscanned`, `unsafe`, or `suspicious` for a refusal that two owners overrode."""
     if inspection is None or inspection.outcome == Inspection.Outcome.NOT_INSPECTED:
         return "unscanned"
     if inspection.outcome == Inspection.Outcome.INSPECTED:
@@ -145,11 +142,11 @@ def _pickle_import(name: str, *, allowed: bool) -> dict[str, str]:
     return {"module": module, "name": attribute, "safety": safety}
 
 
-def repository_security(found: dict[str, Inspection], files: int) -> dict[str, Any]:
-    """All of a revision's inspections in short; `files` is how many it has."""
-    levels = {path: security_level(one) for path, one in sorted(found.items())}
+def repository_security(inspections: dict[str, Inspection], file_count: int) -> dict[str, Any]:
+    """Summary of a revision's inspections by path; `file_count` counts all of its files."""
+    levels = {path: security_level(one) for path, one in sorted(inspections.items())}
     return {
-        "scansDone": len(found) == files,
+        "scansDone": len(inspections) == file_count,
         "filesWithIssues": [
             {"path": path, "level": level}
             for path, level in levels.items()
@@ -158,32 +155,33 @@ def repository_security(found: dict[str, Inspection], files: int) -> dict[str, A
     }
 
 
-def refs(found: Iterable[Ref]) -> dict[str, list[dict[str, str]]]:
-    told: dict[str, list[dict[str, str]]] = {"branches": [], "tags": [], "converts": []}
-    for ref in found:
+def refs(rows: Iterable[Ref]) -> dict[str, list[dict[str, str]]]:
+    """Branches and tags; `converts` is always empty."""
+    payload: dict[str, list[dict[str, str]]] = {"branches": [], "tags": [], "converts": []}
+    for ref in rows:
         is_branch = ref.kind == Ref.Kind.BRANCH
-        told["branches" if is_branch else "tags"].append(
+        payload["branches" if is_branch else "tags"].append(
             {
                 "name": ref.name,
                 "ref": f"refs/{'heads' if is_branch else 'tags'}/{ref.name}",
                 "targetCommit": ref.revision.sha,
             }
         )
-    return told
+    return payload
 
 
 def commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
-    title, message = _title(revision), revision.message.partition("\n")[2]
-    told: dict[str, Any] = {
+    title, message = _title(revision), revision.message.partition("\n")[2].strip()
+    payload: dict[str, Any] = {
         "id": revision.sha,
         "authors": [{"user": revision.author.username}] if revision.author else [],
-        "date": date(revision.visible_at or revision.created_at),
+        "date": _published_at(revision),
         "title": title,
-        "message": message.strip(),
+        "message": message,
     }
     if formatted:
-        told["formatted"] = {"title": title, "message": told["message"]}
-    return told
+        payload["formatted"] = {"title": title, "message": message}
+    return payload
 
 
 def _title(revision: Revision) -> str:
@@ -202,11 +200,11 @@ def whoami(user: User, token: ApiToken) -> dict[str, Any]:
         "orgs": [],
         "auth": {
             "type": "access_token",
-            "accessToken": {"displayName": _label(token.name), "role": role},
+            "accessToken": {"displayName": _ini_section(token.name), "role": role},
         },
     }
 
 
-def _label(name: str) -> str:
-    """The client keeps tokens in an ini file under this name: no line breaks, no bracket."""
+def _ini_section(name: str) -> str:
+    """The token's name without line breaks and `]`: the client uses it as an INI section."""
     return "".join("_" if c == "]" or not c.isprintable() else c for c in name).strip() or "token"

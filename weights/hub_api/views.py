@@ -1,108 +1,54 @@
-"""The Hub's routes for reading: files by `resolve`, everything else as JSON."""
+"""The Hub's read routes: files by `resolve`, everything else as JSON."""
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from collections.abc import Sequence
+from urllib.parse import quote
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import Error as DatabaseFault
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    JsonResponse,
-    UnreadablePostError,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.api_tokens.models import Scope
-from accounts.background.outages import DATABASE_AWAY, in_a_line
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
-from accounts.web.sanitize import storable
 from weights import gate
 from weights.catalogue import contents, download_counts
 from weights.catalogue.models import Checkpoint
 from weights.catalogue.search import Found
 from weights.delivery import serving
 from weights.gate import Decision, Missing
-from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim
+from weights.gate.caller import Caller, Refusal, TokenClaim
 from weights.hub_api import page_cache, payloads
-from weights.hub_api.addresses import revision_and_path
-from weights.hub_api.authentication import by_token, claim, claim_or_session
-from weights.hub_api.errors import Refused, refusal
+from weights.hub_api.authentication import bearer_claim, bearer_claim_or_session
+from weights.hub_api.decorators import hub_view
+from weights.hub_api.errors import RequestRefused, refusal
 from weights.hub_api.listings import Entry, history, last_changes, listing
+from weights.hub_api.responses import (
+    expand_param,
+    is_true,
+    json_response,
+    next_link,
+    number_param,
+    page_response,
+)
+from weights.hub_api.revision_paths import split_revision_and_path
 from weights.inspection import results
 from weights.publishing.models import Ref, Revision
 
-PAGE, EXPANDED_PAGE = 1000, 50
+PAGE_SIZE, EXPANDED_PAGE_SIZE = 1000, 50
 _PUBLISHERS = frozenset({Role.RELEASE_OWNER})
-_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
-
-View = Callable[..., HttpResponseBase]
-Asker = TypeVar("Asker", Caller, Caller | TokenClaim)
-Item = TypeVar("Item")
+_FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
-def hub_view(
-    *methods: str, caller: Callable[[HttpRequest], Asker] = by_token
-) -> Callable[[View], View]:
-    """Read the caller, refuse invalid credentials and other methods, answer refusals.
-
-    Exempt from CSRF: a token is no ambient authority, and sessions write nothing here.
-    """
-
-    def decorate(view: View) -> View:
-        @csrf_exempt
-        @wraps(view)
-        def answer(request: HttpRequest, **names: str) -> HttpResponseBase:
-            if request.method not in methods:
-                return _wrong_method(methods)
-            who: Caller | TokenClaim = ANONYMOUS
-            try:
-                who = caller(request)
-                _demand_valid(who)
-                return view(request, who, **{key: storable(name) for key, name in names.items()})
-            except Refused as refused:
-                return refusal(request, refused.decision.caller, refused.decision)
-            except RequestDataTooBig:
-                return serving.problem(413, "body_too_large", "The body is larger than 1 MiB.")
-            except (SuspiciousOperation, UnreadablePostError):
-                return serving.problem(400, "bad_request", "The request's body cannot be read.")
-            except DatabaseFault as error:
-                serving.log.error(in_a_line(error), exc_info=not isinstance(error, DATABASE_AWAY))
-                return serving.problem(503, "database_unavailable", "Try again in a moment.")
-
-        return answer
-
-    return decorate
-
-
-def _demand_valid(caller: Caller | TokenClaim) -> None:
-    if isinstance(caller, Caller) and caller.problem is not None:
-        raise Refused(Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS))
-
-
-def _wrong_method(methods: Sequence[str]) -> HttpResponseBase:
-    response = serving.problem(405, "method_not_allowed", f"Use {' or '.join(methods)}.")
-    response["Allow"] = ", ".join(methods)
-    return response
-
-
-# -- files -------------------------------------------------------------------------------
-
-
-@hub_view("GET", "HEAD", caller=claim_or_session)
+@hub_view("GET", "HEAD", authenticate=bearer_claim_or_session)
 def resolve(
     request: HttpRequest, caller: Caller | TokenClaim, org: str, name: str, rest: str
 ) -> HttpResponseBase:
-    """A file's bytes, or the way to them."""
+    """A file's bytes, or a redirect to them."""
     repo_id = f"{org}/{name}"
     decision, revision, path = Decision(missing=Missing.REVISION), "", ""
-    for revision, path in revision_and_path(request, repo_id, rest, before=3):
+    for revision, path in split_revision_and_path(request, repo_id, rest, before=3):
         decision = gate.decide(caller, repo_id, revision, path, timezone.now())
         if decision.missing is not Missing.REVISION:
             break
@@ -126,59 +72,70 @@ def model_info(
 ) -> HttpResponseBase:
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
-    known = Found(checkpoint, found, contents.of_revision(found), download_counts.of(checkpoint.pk))
+    info = Found(checkpoint, found, contents.of_revision(found), download_counts.of(checkpoint.pk))
     files = payloads.siblings(listing(found), blobs=is_true(request.GET.get("blobs")))
-    told = payloads.model_info(known, files)
+    payload = payloads.model_info(info, files)
     if is_true(request.GET.get("securityStatus")):
-        seen = results.of_revision(found)
-        told["securityRepoStatus"] = payloads.repository_security(seen, found.file_count)
-    wanted = expanded(request)
-    return as_json(payloads.only(told, wanted) if wanted else told)
+        inspections = results.of_revision(found)
+        payload["securityRepoStatus"] = payloads.repository_security(inspections, found.file_count)
+    properties = expand_param(request)
+    return json_response(payloads.select_properties(payload, properties) if properties else payload)
 
 
-@hub_view("GET", "HEAD", caller=claim)
+@hub_view("GET", "HEAD", authenticate=bearer_claim)
 def tree(
     request: HttpRequest, caller: Caller | TokenClaim, org: str, name: str, rest: str
 ) -> HttpResponseBase:
-    """What a folder holds, a page at a time; the next page names the commit, not the branch."""
-    found, folder = _told_revision(request, caller, f"{org}/{name}", rest, before=5)
+    """A page of a folder's entries; the `Link` to the next one names the commit, not the branch."""
+    revision, folder = _revision_and_path(request, caller, f"{org}/{name}", rest, before=5)
     folder, recursive = folder.strip("/"), is_true(request.GET.get("recursive"))
-    start = _offset(request.GET.get("cursor", ""))
-    address = f"/api/models/{found.checkpoint}/tree/{found.sha}"
-    if folder:
-        address += f"/{quote(folder, safe='')}"
+    start = number_param(request, "cursor")
     if is_true(request.GET.get("expand")):
-        last = last_changes(found)
-        entries = _below(found, folder, recursive=recursive)
-        here = entries[start : start + EXPANDED_PAGE]
-        seen = results.of_paths(found, [entry.path for entry in here])
-        return _page(
-            request,
-            entries,
-            lambda entry: payloads.tree_entry(entry, last.get(entry.path), seen.get(entry.path)),
-            address,
-            EXPANDED_PAGE,
-        )
+        return _expanded_tree(request, revision, folder, recursive=recursive, start=start)
 
-    def make() -> page_cache.Page:
-        entries = _below(found, folder, recursive=recursive)
-        told = [payloads.tree_entry(entry) for entry in entries[start : start + PAGE]]
-        return page_cache.Page(as_json(told).content, start + PAGE < len(entries))
+    def render() -> page_cache.Page:
+        entries = _entries(revision, folder, recursive=recursive)
+        payload = [payloads.tree_entry(entry) for entry in entries[start : start + PAGE_SIZE]]
+        return page_cache.Page(json_response(payload).content, start + PAGE_SIZE < len(entries))
 
-    page = page_cache.trees.get((found.pk, found.sha, folder, recursive, start), make)
+    key = (revision.pk, revision.sha, folder, recursive, start)
+    page = page_cache.tree_pages.get_or_render(key, render)
     response = HttpResponse(page.body, content_type="application/json")
     response["Cache-Control"] = "private, no-store"
-    if page.more:
-        response["Link"] = _next(request, address, start + PAGE)
+    if page.has_next:
+        response["Link"] = next_link(request, _tree_path(revision, folder), start + PAGE_SIZE)
     return response
 
 
-def _below(found: Revision, folder: str, *, recursive: bool) -> Sequence[Entry]:
-    entries = listing(found).below(folder, recursive=recursive)
+def _expanded_tree(
+    request: HttpRequest, revision: Revision, folder: str, *, recursive: bool, start: int
+) -> HttpResponseBase:
+    """The page with the last commit and the inspection of each entry."""
+    last = last_changes(revision)
+    entries = _entries(revision, folder, recursive=recursive)
+    paths = [entry.path for entry in entries[start : start + EXPANDED_PAGE_SIZE]]
+    inspections = results.of_paths(revision, paths)
+    return page_response(
+        request,
+        entries,
+        lambda entry: payloads.tree_entry(entry, last.get(entry.path), inspections.get(entry.path)),
+        _tree_path(revision, folder),
+        EXPANDED_PAGE_SIZE,
+    )
+
+
+def _tree_path(revision: Revision, folder: str) -> str:
+    checkpoint = revision.checkpoint
+    path = reverse("hub:tree", args=[checkpoint.org, checkpoint.name, revision.sha])
+    return f"{path}/{quote(folder, safe='')}" if folder else path
+
+
+def _entries(revision: Revision, folder: str, *, recursive: bool) -> Sequence[Entry]:
+    entries = listing(revision).children(folder, recursive=recursive)
     if entries is None:
-        checkpoint = found.checkpoint
-        message = f"{checkpoint} has no folder {folder} in {found.sha}"
-        raise _missing(Missing.ENTRY, message, checkpoint, found)
+        checkpoint = revision.checkpoint
+        message = f"{checkpoint} has no folder {folder} in {revision.sha}"
+        raise _not_found(Missing.ENTRY, message, checkpoint, revision)
     return entries
 
 
@@ -186,193 +143,159 @@ def _below(found: Revision, folder: str, *, recursive: bool) -> Sequence[Entry]:
 def paths_info(
     request: HttpRequest, caller: Caller, org: str, name: str, revision: str
 ) -> HttpResponseBase:
-    """The named files and folders; names that lead nowhere are left out."""
-    if request.content_type not in _FORMS:
+    """The requested files and folders; unknown paths are left out."""
+    if request.content_type not in _FORM_TYPES:
         return serving.problem(415, "unsupported_media_type", "Send the paths as a form.")
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
-    known = listing(found).by_path
-    asked = dict.fromkeys(path.strip("/") for path in request.POST.getlist("paths"))
-    told = [path for path in asked if path in known]
+    by_path = listing(found).by_path
+    requested = dict.fromkeys(path.strip("/") for path in request.POST.getlist("paths"))
+    paths = [path for path in requested if path in by_path]
     if not is_true(request.POST.get("expand")):
-        return as_json([payloads.tree_entry(known[path]) for path in told])
-    last, seen = last_changes(found), results.of_paths(found, told)
-    return as_json(
-        [payloads.tree_entry(known[path], last.get(path), seen.get(path)) for path in told]
+        return json_response([payloads.tree_entry(by_path[path]) for path in paths])
+    last, inspections = last_changes(found), results.of_paths(found, paths)
+    return json_response(
+        [
+            payloads.tree_entry(by_path[path], last.get(path), inspections.get(path))
+            for path in paths
+        ]
     )
 
 
 @hub_view("GET", "HEAD")
 def refs(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
     checkpoint = _checkpoint(caller, f"{org}/{name}")
-    found = Ref.objects.filter(checkpoint=checkpoint, revision__state=Revision.State.VISIBLE)
-    told = payloads.refs(found.select_related("revision"))
+    visible = Ref.objects.filter(checkpoint=checkpoint, revision__state=Revision.State.VISIBLE)
+    payload = payloads.refs(visible.select_related("revision"))
     if request.GET.get("include_prs"):
-        told["pullRequests"] = []
-    return as_json(told)
+        payload["pullRequests"] = []
+    return json_response(payload)
 
 
 @hub_view("GET", "HEAD")
 def commits(
     request: HttpRequest, caller: Caller, org: str, name: str, revision: str
 ) -> HttpResponseBase:
-    """The revision and those before it, newest first."""
+    """The revision and its ancestors, newest first."""
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
-    formatted = "formatted" in expanded(request)
-    return _page(
+    formatted = "formatted" in expand_param(request)
+    return page_response(
         request,
         history(found),
         lambda one: payloads.commit(one, formatted=formatted),
-        f"/api/models/{checkpoint}/commits/{found.sha}",
-        PAGE,
+        reverse("hub:commits", args=[checkpoint.org, checkpoint.name, found.sha]),
+        PAGE_SIZE,
     )
 
 
 @hub_view("GET", "HEAD")
 def auth_check(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
-    """Whether the caller may fetch files here, without naming one."""
+    """`{}` if the caller may download the checkpoint's files, else the refusal."""
     decision = gate.may_read(caller, f"{org}/{name}", timezone.now())
     if not decision.allowed:
-        raise Refused(decision)
-    return as_json({})
+        raise RequestRefused(decision)
+    return json_response({})
 
 
 @hub_view("GET", "HEAD")
 def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
-    """Whether the caller may publish here: a release owner, with a token of scope `write`."""
+    """`{}` if the caller may publish: a release owner with a token of scope `write`."""
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     if caller.user is None or caller.token is None:
-        nobody = Decision(code=Refusal.LOGIN_REQUIRED, message="Send a token that may publish.")
-        return serving.refusal(request, caller, nobody)
+        message = "Send a token that may publish."
+        return serving.refusal(
+            request, caller, Decision(code=Refusal.LOGIN_REQUIRED, message=message)
+        )
     if Scope.WRITE not in caller.token.scopes:
         message = f"This token may not publish to {checkpoint}: it lacks the scope write."
-        narrow = Decision(code=Refusal.TOKEN_SCOPE, message=message)
-        return serving.refusal(request, caller, narrow)
+        return serving.refusal(request, caller, Decision(code=Refusal.TOKEN_SCOPE, message=message))
     if not RoleAssignment.objects.covers(caller.user, _PUBLISHERS, checkpoint.tier):
         return serving.problem(
             403, "not_allowed", f"Your roles do not let you publish {checkpoint}."
         )
-    return as_json({})
+    return json_response({})
 
 
 @hub_view("GET", "HEAD")
 def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     if caller.user is None or caller.token is None:
-        nobody = Decision(code=Refusal.LOGIN_REQUIRED, message="Send a token to learn whose it is.")
-        return serving.refusal(request, caller, nobody)
-    return as_json(payloads.whoami(caller.user, caller.token))
+        message = "Send a token to learn whose it is."
+        return serving.refusal(
+            request, caller, Decision(code=Refusal.LOGIN_REQUIRED, message=message)
+        )
+    return json_response(payloads.whoami(caller.user, caller.token))
 
 
-# -- addresses that lead nowhere ---------------------------------------------------------
+# -- URLs that name nothing --------------------------------------------------------------
 
 
-@hub_view("GET", "HEAD", "POST", "PUT", "DELETE", caller=by_token)
+@hub_view("GET", "HEAD", "POST", "PUT", "DELETE")
 def unknown_repository(request: HttpRequest, caller: Caller, name: str) -> HttpResponseBase:
-    """The short form of a name, without organisation, which no checkpoint here has."""
-    raise _missing(Missing.REPOSITORY, f"there is no checkpoint {name} here; names are ORG/NAME")
+    """404 for a name without an organisation: every checkpoint of the portal has one."""
+    raise _not_found(Missing.REPOSITORY, f"there is no checkpoint {name}; names are ORG/NAME")
 
 
-@hub_view("GET", "HEAD", "POST", "PUT", "DELETE", caller=by_token)
+@hub_view("GET", "HEAD", "POST", "PUT", "DELETE")
 def other_kind(request: HttpRequest, caller: Caller, kind: str, rest: str) -> HttpResponseBase:
-    """A data set or space: without the code the client blames the connection."""
-    raise _missing(Missing.REPOSITORY, f"there are no {kind} here, only models")
+    """404 for data sets and spaces; without its code the client reports a connection error."""
+    raise _not_found(Missing.REPOSITORY, f"this portal has no {kind}, only models")
 
 
 @csrf_exempt
 def browser_login(request: HttpRequest) -> HttpResponseBase:
-    """Where `hf auth login` without a token asks first; its error shows this sentence."""
-    page = f"{settings.PUBLIC_URL}/settings/tokens/"
-    message = f"There is no login by browser here. Make a token at {page} and give it by --token."
+    """404 for the first request of `hf auth login` without a token, which prints the message."""
+    page = settings.PUBLIC_URL + reverse("accounts:token-list")
+    message = f"This portal has no login by browser. Make a token at {page} and pass it by --token."
     return serving.problem(404, "not_found", message)
 
 
 @csrf_exempt
-def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponseBase:
-    """Everything under /api/ answers JSON, also what does not exist."""
-    return serving.problem(404, "not_found", "There is no such address in this API.")
+def unknown_url(request: HttpRequest, rest: str = "") -> HttpResponseBase:
+    """404 as JSON for everything else under /api/."""
+    return serving.problem(404, "not_found", "This API has no such URL.")
 
 
-# -- steps that the views share ----------------------------------------------------------
+# -- shared lookups ----------------------------------------------------------------------
 
 
 def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
-    """A checkpoint whose metadata this caller may read: any that is published and not hidden."""
+    """The checkpoint, if it is published and the caller may read its metadata."""
     decision = gate.may_read_about(caller, repo_id, timezone.now())
     if not decision.allowed or decision.checkpoint is None:
-        raise Refused(decision)
+        raise RequestRefused(decision)
     return decision.checkpoint
 
 
 def _revision(checkpoint: Checkpoint, name: str) -> Revision:
     found = gate.find_revision(checkpoint, name)
     if found is None:
-        if (gone := gate.withdrawn(checkpoint, name)) is not None:
-            raise Refused(gone)
-        raise _missing(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
+        if (withdrawn := gate.withdrawn(checkpoint, name)) is not None:
+            raise RequestRefused(withdrawn)
+        raise _not_found(Missing.REVISION, f"{checkpoint} has no revision {name}", checkpoint)
     return found
 
 
-def _told_revision(
+def _revision_and_path(
     request: HttpRequest, caller: Caller | TokenClaim, repo_id: str, rest: str, *, before: int
 ) -> tuple[Revision, str]:
-    """The revision that this caller may read about, and the path in it: one query for both."""
+    """The revision, if the caller may read its metadata, and the path in it: one query."""
     decision = Decision(missing=Missing.REVISION)
-    for name, path in revision_and_path(request, repo_id, rest, before=before):
+    for name, path in split_revision_and_path(request, repo_id, rest, before=before):
         decision = gate.find(caller, repo_id, name, timezone.now())
         if decision.allowed and decision.revision is not None:
             return decision.revision, path
         if decision.missing is not Missing.REVISION:
             break
-    raise Refused(decision)
+    raise RequestRefused(decision)
 
 
-def _missing(
-    what: Missing,
+def _not_found(
+    missing: Missing,
     message: str,
     checkpoint: Checkpoint | None = None,
     revision: Revision | None = None,
-) -> Refused:
-    return Refused(
-        Decision(missing=what, message=message, checkpoint=checkpoint, revision=revision)
+) -> RequestRefused:
+    return RequestRefused(
+        Decision(missing=missing, message=message, checkpoint=checkpoint, revision=revision)
     )
-
-
-def _page(
-    request: HttpRequest,
-    items: Sequence[Item],
-    told: Callable[[Item], dict[str, Any]],
-    address: str,
-    size: int,
-) -> HttpResponseBase:
-    """One page of `items`; a `Link` header names the next, with the query as it was sent."""
-    start = _offset(request.GET.get("cursor", ""))
-    response = as_json([told(item) for item in items[start : start + size]])
-    if start + size < len(items):
-        response["Link"] = _next(request, address, start + size)
-    return response
-
-
-def _next(request: HttpRequest, address: str, start: int) -> str:
-    query = [(k, v) for k, values in request.GET.lists() if k != "cursor" for v in values]
-    query.append(("cursor", str(start)))
-    return f'<{settings.PUBLIC_URL}{address}?{urlencode(query)}>; rel="next"'
-
-
-def _offset(cursor: str) -> int:
-    return int(cursor) if cursor.isascii() and cursor.isdecimal() and len(cursor) < 10 else 0
-
-
-def as_json(told: Any) -> JsonResponse:
-    response = JsonResponse(told, safe=False)
-    response["Cache-Control"] = "private, no-store"
-    return response
-
-
-def expanded(request: HttpRequest) -> list[str]:
-    """The properties asked for by `expand`, however the client spells a list."""
-    return request.GET.getlist("expand") + request.GET.getlist("expand[]")
-
-
-def is_true(value: str | None) -> bool:
-    return (value or "").lower() in {"true", "1"}

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from weights import gate
 from weights.delivery import serving
-from weights.hub_api.authentication import claim_or_session
+from weights.hub_api.authentication import bearer_claim_or_session
 from weights.manifests import signatures
 from weights.manifests.document import document_of, sums_of
 from weights.manifests.models import ManifestSignature
@@ -64,7 +64,7 @@ def _why_none(revision: Revision) -> str:
 
 
 def _found(request: HttpRequest, org: str, name: str, sha: str) -> gate.Decision:
-    return gate.find(claim_or_session(request), f"{org}/{name}", sha, timezone.now())
+    return gate.find(bearer_claim_or_session(request), f"{org}/{name}", sha, timezone.now())
 
 
 def _whole(decision: gate.Decision) -> Revision | None:

@@ -16,7 +16,7 @@ from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.gate.caller import session_caller
 from weights.gate.rules import SHA
-from weights.hub_api.addresses import revision_and_path
+from weights.hub_api.revision_paths import split_revision_and_path
 from weights.publishing.models import Revision
 
 
@@ -37,14 +37,14 @@ def revision_and_path_or_404(
     request: HttpRequest, checkpoint: Checkpoint, rest: str
 ) -> tuple[str, Revision, str]:
     """What `rest` names: the revision as written, the revision, and the path below it."""
-    readings = revision_and_path(request, checkpoint.repo_id, rest, before=3)
+    readings = split_revision_and_path(request, checkpoint.repo_id, rest, before=3)
     for written, path in readings:
         if (revision := gate.find_revision(checkpoint, written)) is not None:
             return written, revision, path
-    for written, _ in revision_and_path(request, checkpoint.repo_id, rest, before=3):
+    for written, _ in split_revision_and_path(request, checkpoint.repo_id, rest, before=3):
         if (gone := gate.withdrawn(checkpoint, written)) is not None:
             raise Withdrawn(gone)
-    for written, path in revision_and_path(request, checkpoint.repo_id, rest, before=3):
+    for written, path in split_revision_and_path(request, checkpoint.repo_id, rest, before=3):
         if (unshown := _unshown(person(request), checkpoint, written)) is not None:
             return written, unshown, path
     if not (entry := _may_read_about(request, checkpoint)).allowed:

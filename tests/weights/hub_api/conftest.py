@@ -36,7 +36,7 @@ def _portal(_collected_static: None, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def portal(transactional_db: None, _portal: Portal, settings: Settings) -> Portal:
-    """A web server on this test's database; what is published here lands in its store."""
+    """A web server on this test's database; publishes into its store."""
     settings.WEIGHTS_STORAGE = _portal.environment["WEIGHTS_STORAGE"]
     settings.PUBLIC_URL = _portal.url
     return _portal

@@ -1,4 +1,4 @@
-"""Checkpoints whose files tell something, and what the Hub's listing makes of them."""
+"""Checkpoints with cards and tensors, and requests to the list of models."""
 
 import json
 import struct
@@ -17,14 +17,14 @@ def card(**lines: Any) -> bytes:
 
 
 def tensors(**counts: int) -> bytes:
-    """A safetensors file with so many parameters of each type; its data left out."""
+    """A safetensors header with `counts` parameters by type, without the data."""
     header = {dtype: {"dtype": dtype, "shape": [n]} for dtype, n in counts.items()}
-    told = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
-    return struct.pack("<Q", len(told)) + told
+    payload = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
+    return struct.pack("<Q", len(payload)) + payload
 
 
 def publish(name: str, tier: Tier | None = None, **files: bytes) -> Revision:
-    """A checkpoint whose telling files were read, as verification leaves it."""
+    """A published checkpoint whose cards and headers were read, as after verification."""
     named = {path.replace("_DOT_", "."): content for path, content in files.items()}
     revision = factories.published(name, tier, named or {"README.md": b"# None\n"})
     contents.note(revision)

@@ -1,4 +1,4 @@
-"""Access requests, administered by the Hub's own client; and what it is refused."""
+"""Access requests administered by the Hub's own client, and their refusals."""
 
 import json
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def lead(gated: Revision, client_of: Callable[..., HfApi], lead_reviewer: User) 
 
 @pytest.fixture
 def opens(gated: Revision, client_of: Callable[..., HfApi], applicant: User) -> Callable[[], bool]:
-    """Whether the applicant's next request for the file is answered with it."""
+    """Returns a function that tries to download the file as the applicant."""
     api = client_of(applicant, "read-gated")
 
     def now() -> bool:
@@ -94,7 +94,7 @@ def status(call: Callable[..., Any], *facts: Any, **named: Any) -> int:
     return response.status_code
 
 
-# -- what the client does ---------------------------------------------------------------
+# -- the client's calls ----------------------------------------------------------------
 
 
 def test_a_request_is_listed_with_person_and_answers(
@@ -195,11 +195,11 @@ def test_a_plain_reviewer_lists_accepts_and_rejects(
     assert (where(api, one), where(api, other)) == (["accepted"], ["rejected"])
 
 
-# -- what it is refused -----------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------
 
 
 def calls(api: HfApi, name: str) -> list[int]:
-    """The refusals of everything that the client can ask."""
+    """The refusal status of every call that the client offers."""
     return [
         status(lambda: list(api.list_pending_access_requests(REPO))),
         status(lambda: list(api.list_accepted_access_requests(REPO))),
@@ -311,7 +311,7 @@ def test_an_open_checkpoint_has_no_requests(lead: HfApi, applicant: User) -> Non
     assert status(lambda: list(lead.list_pending_access_requests("acme/open"))) == 400
 
 
-# -- the wire ---------------------------------------------------------------------------
+# -- the wire --------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ def test_each_list_is_paged(
     standing: str,
 ) -> None:
     # A bound made small: five people make three pages.
-    monkeypatch.setattr(access_requests, "PAGE", 2)
+    monkeypatch.setattr(access_requests, "PAGE_SIZE", 2)
     people = [factories.person() for _ in range(5)]
     for user in people:
         application = factories.submitted(user, gated_tier)
@@ -371,7 +371,7 @@ def test_each_list_is_paged(
     ],
     ids=lambda body: str(body)[:60],
 )
-def test_a_body_that_says_nothing_is_a_bad_request(
+def test_an_incomplete_body_is_a_bad_request(
     client: Client,
     address: str,
     headers: dict[str, str],
@@ -425,11 +425,11 @@ def test_who_was_refused_or_let_in_meanwhile_is_not_moved_by_an_older_look(
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
     factories.approved(application, reviewer)
-    seen = domain.find(gated_tier, by=lead_reviewer, username=applicant.username)
+    found = domain.find(gated_tier, by=lead_reviewer, username=applicant.username)
     again = Application.objects.reopen(applicant, gated_tier, by=lead_reviewer)
     move = {"rejected": domain.reject, "pending": domain.cancel}[second]
     with pytest.raises(NotFound, match="decided a moment ago"):
-        move(seen, gated_tier, by=lead_reviewer)
+        move(found, gated_tier, by=lead_reviewer)
     again.refresh_from_db()
     assert again.status == "submitted"
 
@@ -459,7 +459,7 @@ def test_a_browser_session_is_no_token(client: Client, address: str, lead_review
 
 
 @pytest.mark.parametrize("repo_id", ["acme/hidden", "acme/absent", "absent"])
-def test_a_private_checkpoint_is_an_unknown_one(
+def test_a_private_checkpoint_looks_like_an_unknown_one(
     client: Client, address: str, headers: dict[str, str], gated_tier: Tier, repo_id: str
 ) -> None:
     factories.published("acme/hidden", gated_tier, {"w.bin": b"weights"}, private=True)

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.one_database
 
 
 def since(major: int) -> pytest.MarkDecorator:
-    """What clients before this version lack; `make test-clients` runs these tests with several."""
+    """Skips a test on older clients; `make test-clients` runs these tests with several versions."""
     lacks = int(huggingface_hub.__version__.partition(".")[0]) < major
     return pytest.mark.skipif(lacks, reason=f"huggingface_hub {major} brought it")
 
@@ -78,7 +78,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return found
 
 
-# -- downloads -----------------------------------------------------------------------------
+# -- downloads -------------------------------------------------------------------------
 
 
 def test_a_snapshot_with_eight_workers_is_the_checkpoint(
@@ -143,7 +143,7 @@ def test_the_command_line_downloads_a_whole_checkpoint(
     assert contents(tmp_path / "here") == MODEL
 
 
-def test_the_command_line_downloads_one_file_and_tells_what_there_is(
+def test_the_command_line_downloads_one_file_and_names_the_user(
     portal: Portal, nested: Revision, tmp_path: Path, applicant: User
 ) -> None:
     token = factories.token(applicant)
@@ -164,7 +164,7 @@ def test_the_command_line_lists_files_and_shows_the_card(
 
 
 @since(1)
-def test_the_command_line_tells_sizes_without_downloading(
+def test_the_command_line_shows_sizes_without_downloading(
     portal: Portal, nested: Revision, tmp_path: Path
 ) -> None:
     done = hf(portal, tmp_path, "download", "acme/nested", "--dry-run", "--include", "*.bin")
@@ -172,7 +172,7 @@ def test_the_command_line_tells_sizes_without_downloading(
     assert not Download.objects.filter(outcome=Download.Outcome.SERVED).exists()
 
 
-def test_a_token_is_kept_by_the_login(
+def test_login_stores_the_token(
     portal: Portal, gated: Revision, gated_tier: Tier, applicant: User, tmp_path: Path
 ) -> None:
     factories.grant(applicant, gated_tier)
@@ -225,7 +225,7 @@ def hf(
     )
 
 
-# -- errors --------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------
 
 
 def test_each_error_raises_the_clients_own_class(
@@ -274,7 +274,7 @@ def test_a_gated_file_needs_token_scope_and_grant(
         download("acme/gated", "w.bin", token=token)
 
 
-def test_a_suspended_person_is_not_told_to_check_the_connection(
+def test_a_suspended_user_gets_no_connection_error(
     gated: Revision, gated_tier: Tier, applicant: User, download: Callable[..., Path]
 ) -> None:
     factories.grant(applicant, gated_tier)
@@ -300,15 +300,15 @@ def test_the_gate_can_be_probed(
 
 
 def test_whoami_names_the_tokens_owner(api: HfApi, applicant: User) -> None:
-    told = api.whoami(token=factories.token(applicant, "write"))
-    assert (told["name"], told["orgs"]) == ("applicant", [])
-    assert told["auth"]["accessToken"]["role"] == "write"
-    # Old clients raise the error of the library below them here.
+    payload = api.whoami(token=factories.token(applicant, "write"))
+    assert (payload["name"], payload["orgs"]) == ("applicant", [])
+    assert payload["auth"]["accessToken"]["role"] == "write"
+    # Old clients raise the error of their HTTP library.
     with pytest.raises(Exception, match="Invalid user token"):
         api.whoami(token="wb_" + "0" * 46)
 
 
-# What staff type, in a process of its own: old clients read the endpoint only at import here.
+# Runs in its own process: old clients read the endpoint only at import.
 DECIDE = """
 import sys
 from huggingface_hub import HfApi
@@ -350,7 +350,7 @@ def test_staff_decide_access_requests_by_the_client(
     assert done.stdout.splitlines() == [str([name]) for name in expected], done.stderr
 
 
-# -- reading about -------------------------------------------------------------------------
+# -- reading about ---------------------------------------------------------------------
 
 
 def test_the_client_reads_everything_about_a_checkpoint(api: HfApi, nested: Revision) -> None:
@@ -399,10 +399,14 @@ def test_the_client_finds_models_page_by_page(api: HfApi, portal: Portal, tmp_pa
 
 def test_metadata_of_a_file_is_what_the_head_says(portal: Portal, nested: Revision) -> None:
     url = hf_hub_url("acme/nested", "large.bin", endpoint=portal.url)
-    told = get_hf_file_metadata(url, endpoint=portal.url, token=False)
+    payload = get_hf_file_metadata(url, endpoint=portal.url, token=False)
     file = nested.files.get(path="large.bin")
-    assert (told.commit_hash, told.etag, told.size) == (nested.sha, file.sha256, len(LARGE))
-    assert told.xet_file_data is None
+    assert (payload.commit_hash, payload.etag, payload.size) == (
+        nested.sha,
+        file.sha256,
+        len(LARGE),
+    )
+    assert payload.xet_file_data is None
 
 
 def test_a_long_listing_is_followed_to_its_end(api: HfApi, portal: Portal) -> None:
@@ -422,7 +426,7 @@ def test_hashes_of_a_download_agree_with_the_listing(
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-# -- the client's file system --------------------------------------------------------------
+# -- the client's file system ----------------------------------------------------------
 
 
 def test_the_file_system_lists_seeks_and_reads(portal: Portal, nested: Revision) -> None:
@@ -458,5 +462,5 @@ def test_a_safetensors_header_is_read_without_the_weights(portal: Portal) -> Non
     header = b'{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
     content = len(header).to_bytes(8, "little") + header + b"\0" * 8
     factories.published("acme/safe", files={"model.safetensors": content})
-    told = HfApi(endpoint=portal.url, token=False).get_safetensors_metadata("acme/safe")
-    assert told.parameter_count == {"F32": 2}
+    payload = HfApi(endpoint=portal.url, token=False).get_safetensors_metadata("acme/safe")
+    assert payload.parameter_count == {"F32": 2}

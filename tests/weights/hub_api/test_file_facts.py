@@ -1,4 +1,4 @@
-"""What a checkpoint's own files say of it: its card, its configuration, its tensors."""
+"""Facts read from a checkpoint's files: its card, its configuration, its tensors."""
 
 import json
 import struct
@@ -23,7 +23,7 @@ from weights.storage.models import Blob
 pytestmark = pytest.mark.django_db
 
 
-def told_of(client: Client, repo_id: str) -> Any:
+def safetensors_of(client: Client, repo_id: str) -> Any:
     return client.get(f"/api/models/{repo_id}").json().get("safetensors")
 
 
@@ -36,22 +36,22 @@ def test_shards_are_added_up_and_one_file_wins_over_them(client: Client, store: 
     }
     contents.note(factories.published("acme/shards", files=shards))
     counts = {"parameters": {"F16": 120, "F32": 3}, "total": 123}
-    assert told_of(client, "acme/shards") == counts
+    assert safetensors_of(client, "acme/shards") == counts
     whole = shards | {"model.safetensors": tensors(F16=120)}
     contents.note(factories.published("acme/both", files=whole))
-    assert told_of(client, "acme/both") == {"parameters": {"F16": 120}, "total": 120}
+    assert safetensors_of(client, "acme/both") == {"parameters": {"F16": 120}, "total": 120}
 
 
-def test_half_known_shards_are_not_told(client: Client, store: Path) -> None:
+def test_incomplete_shards_are_not_counted(client: Client, store: Path) -> None:
     shards = {
         f"model-0000{number}-of-00006.safetensors": tensors(F16=number) for number in range(1, 7)
     }
     revision = factories.published("acme/half", files=shards)
-    assert told_of(client, "acme/half") is None  # too many to be read while one waits
+    assert safetensors_of(client, "acme/half") is None  # too many to be read during a request
     contents.note(revision)
-    assert told_of(client, "acme/half") == {"parameters": {"F16": 21}, "total": 21}
+    assert safetensors_of(client, "acme/half") == {"parameters": {"F16": 21}, "total": 21}
     FileFacts.objects.filter(facts={"F16": 3}).update(facts={})
-    assert told_of(client, "acme/half") is None
+    assert safetensors_of(client, "acme/half") is None
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,15 @@ def test_half_known_shards_are_not_told(client: Client, store: Path) -> None:
     ],
     ids=range(15),
 )
-def test_what_is_no_header_tells_nothing(client: Client, store: Path, content: bytes) -> None:
+def test_an_invalid_header_yields_no_facts(client: Client, store: Path, content: bytes) -> None:
     contents.note(factories.published("acme/odd", files={"model.safetensors": content}))
-    assert told_of(client, "acme/odd") is None
+    assert safetensors_of(client, "acme/odd") is None
     assert FileFacts.objects.get().facts == {}
 
 
-def test_a_hostile_card_and_configuration_are_kept_harmless(client: Client, store: Path) -> None:
+def test_a_hostile_card_and_configuration_are_stored_harmlessly(
+    client: Client, store: Path
+) -> None:
     hostile = b'---\ntags: ["a\\0b", "x\\ny", "' + b"t" * 300 + b'"]\nn: 0x' + b"f" * 99
     revision = factories.published(
         "acme/odd",
@@ -96,22 +98,22 @@ def test_a_hostile_card_and_configuration_are_kept_harmless(client: Client, stor
         },
     )
     contents.note(revision)
-    (told,) = models(client, "?cardData=true&config=true&full=true")
-    assert told["cardData"]["n"] == "0x" + "f" * 99
-    assert "\0" not in json.dumps(told)
+    (payload,) = models(client, "?cardData=true&config=true&full=true")
+    assert payload["cardData"]["n"] == "0x" + "f" * 99
+    assert "\0" not in json.dumps(payload)
     assert ids(client, "?filter=x%20y") == ["acme/odd"]
 
 
 def test_a_large_header_is_read_whole(client: Client, store: Path) -> None:
     many = {f"layer.{n}.weight": {"dtype": "F32", "shape": [2, 2]} for n in range(5000)}
-    told = json.dumps(many).encode()
-    assert len(told) > 200_000
+    payload = json.dumps(many).encode()
+    assert len(payload) > 200_000
     contents.note(
         factories.published(
-            "acme/large", files={"model.safetensors": struct.pack("<Q", len(told)) + told}
+            "acme/large", files={"model.safetensors": struct.pack("<Q", len(payload)) + payload}
         )
     )
-    assert told_of(client, "acme/large") == {"parameters": {"F32": 20_000}, "total": 20_000}
+    assert safetensors_of(client, "acme/large") == {"parameters": {"F32": 20_000}, "total": 20_000}
 
 
 def test_each_content_is_read_once(
@@ -158,7 +160,7 @@ def test_a_store_that_fails_delays_facts_but_no_revision(
         # A store that answers nothing, at once; test_bad_store.py waits for a real one.
         patch.setattr(type(blob_storage()), "excerpt", broken)
         make_visible_anew()
-        assert told_of(client, "acme/late") is None
+        assert safetensors_of(client, "acme/late") is None
         assert ids(client) == ["acme/late"]
     assert ids(client, "?filter=late") == []
     lost = factories.published("acme/lost", files={"README.md": card(tags=["lost"])})

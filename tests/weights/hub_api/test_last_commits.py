@@ -23,9 +23,9 @@ def test_each_entry_names_the_revision_that_changed_it_last(
     second = factories.published("acme/line", files={"a": b"1", "b/c": b"2", "d/e": b"1"})
     third = factories.published("acme/line", files={"a": b"1", "b/c": b"2", "d/f": b"1"})
     with django_assert_max_num_queries(6):
-        told = last_commits(client, "acme/line")
+        payload = last_commits(client, "acme/line")
     expected = {"a": first, "b": second, "b/c": second, "d": third, "d/f": third}
-    assert told == {path: revision.sha for path, revision in expected.items()}
+    assert payload == {path: revision.sha for path, revision in expected.items()}
     assert last_commits(client, "acme/line", "/b") == {"b/c": second.sha}
     form = {"paths": ["a", "b"], "expand": "true"}
     posted = client.post("/api/models/acme/line/paths-info/main", form).json()

@@ -1,4 +1,4 @@
-"""Trees, sizes, ids, pages and front matter as the clients read them."""
+"""Trees, sizes, ids, pages and front matter as clients read them."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ def paths(entries: list[dict[str, object]]) -> list[object]:
     return [entry["path"] for entry in entries]
 
 
-# -- trees -------------------------------------------------------------------------------
+# -- trees -----------------------------------------------------------------------------
 
 
 def test_a_folder_lists_what_it_holds_at_once(client: Client, nested: Revision) -> None:
@@ -87,7 +87,7 @@ def test_a_recursive_listing_holds_folders_and_files(client: Client, nested: Rev
 
 
 def test_ids_are_those_that_git_gives(client: Client, nested: Revision, tmp_path: Path) -> None:
-    told = {entry["path"]: entry["oid"] for entry in tree(client, "?recursive=true")}
+    payload = {entry["path"]: entry["oid"] for entry in tree(client, "?recursive=true")}
     repository = tmp_path / "repository"
     for path, content in NESTED.items():
         target = repository / path
@@ -100,7 +100,7 @@ def test_ids_are_those_that_git_gives(client: Client, nested: Revision, tmp_path
     top = git("write-tree", within=repository)
     listed = git("ls-tree", "-r", "-t", "-z", top, within=repository)
     by_git = {line.split("\t")[1]: line.split()[2] for line in listed.split("\0") if line}
-    assert told == by_git
+    assert payload == by_git
 
 
 def _pointer(content: bytes) -> bytes:
@@ -138,18 +138,18 @@ def test_large_files_tell_their_hash_and_pointer(client: Client, nested: Revisio
 def test_a_long_listing_comes_in_pages_that_name_the_commit(
     client: Client, many: Revision, settings: Settings
 ) -> None:
-    url, seen, sizes = "/api/models/acme/many/tree/main?recursive=true&expand=true", [], []
+    url, listed, sizes = "/api/models/acme/many/tree/main?recursive=true&expand=true", [], []
     while url:
         response = client.get(url)
         page = response.json()
-        seen += paths(page)
+        listed += paths(page)
         sizes.append(len(page))
         link = response.headers.get("Link", "")
         url = link.removeprefix("<").removesuffix('>; rel="next"')
         if url:
             assert url.startswith(f"{settings.PUBLIC_URL}/api/models/acme/many/tree/{many.sha}?")
             url = url.removeprefix(settings.PUBLIC_URL)
-    assert seen == sorted(file.path for file in many.files.all())
+    assert listed == sorted(file.path for file in many.files.all())
     assert sizes == [50] * 19 + [42]
 
 
@@ -163,10 +163,12 @@ def test_a_forged_cursor_is_harmless(client: Client, nested: Revision, cursor: s
     assert response.status_code == 200
 
 
-# -- paths -------------------------------------------------------------------------------
+# -- paths -----------------------------------------------------------------------------
 
 
-def test_named_paths_are_told_and_unknown_ones_left_out(client: Client, nested: Revision) -> None:
+def test_paths_info_has_requested_paths_and_omits_unknown_ones(
+    client: Client, nested: Revision
+) -> None:
     response = client.post(
         "/api/models/acme/nested/paths-info/main",
         "paths=a&paths=nope&paths=a%2Fb.txt&paths=a&expand=false",
@@ -178,37 +180,37 @@ def test_named_paths_are_told_and_unknown_ones_left_out(client: Client, nested: 
     ]
 
 
-# -- the model ---------------------------------------------------------------------------
+# -- the model -------------------------------------------------------------------------
 
 
 def test_the_model_tells_its_files_and_dates(client: Client, nested: Revision) -> None:
-    told = client.get("/api/models/acme/nested").json()
-    assert told["id"] == told["modelId"] == "acme/nested"
-    assert told["sha"] == nested.sha
-    assert told["siblings"] == [{"rfilename": path} for path in sorted(NESTED)]
+    payload = client.get("/api/models/acme/nested").json()
+    assert payload["id"] == payload["modelId"] == "acme/nested"
+    assert payload["sha"] == nested.sha
+    assert payload["siblings"] == [{"rfilename": path} for path in sorted(NESTED)]
     for name in ("lastModified", "createdAt"):
-        assert told[name].endswith("Z")
-        assert "+" not in told[name]
-    assert told["gated"] is False
-    assert told["usedStorage"] == sum(len(content) for content in NESTED.values())
+        assert payload[name].endswith("Z")
+        assert "+" not in payload[name]
+    assert payload["gated"] is False
+    assert payload["usedStorage"] == sum(len(content) for content in NESTED.values())
 
 
 def test_blobs_adds_sizes_and_hashes(client: Client, nested: Revision) -> None:
-    told = client.get("/api/models/acme/nested?blobs=true").json()
-    by_name = {sibling["rfilename"]: sibling for sibling in told["siblings"]}
+    payload = client.get("/api/models/acme/nested?blobs=true").json()
+    by_name = {sibling["rfilename"]: sibling for sibling in payload["siblings"]}
     assert by_name["a.txt"]["size"] == 2
     assert len(by_name["a.txt"]["blobId"]) == 40
     assert set(by_name["a-b/x.bin"]["lfs"]) == {"sha256", "size", "pointerSize"}
 
 
-@pytest.mark.parametrize(("mode", "told"), [("reviewed", "manual"), ("click-through", "auto")])
-def test_a_gate_is_told_in_the_hubs_words(
-    client: Client, store: Path, gated_tier: Tier, mode: str, told: str
+@pytest.mark.parametrize(("mode", "gated"), [("reviewed", "manual"), ("click-through", "auto")])
+def test_the_access_mode_is_named_as_the_hub_names_it(
+    client: Client, store: Path, gated_tier: Tier, mode: str, gated: str
 ) -> None:
     gated_tier.mode = mode
     gated_tier.save()
     factories.published("acme/gated", gated_tier)
-    assert client.get("/api/models/acme/gated").json()["gated"] == told
+    assert client.get("/api/models/acme/gated").json()["gated"] == gated
 
 
 def test_the_card_s_front_matter_becomes_data_and_tags(
@@ -219,12 +221,12 @@ def test_the_card_s_front_matter_becomes_data_and_tags(
         "pipeline_tag: text-generation\nlibrary_name: transformers\n---\n# Card\n"
     )
     factories.published("acme/carded", files={"README.md": card.encode()})
-    told = client.get("/api/models/acme/carded").json()
-    assert told["cardData"]["released"] == "2022-05-03"
-    assert told["pipeline_tag"] == "text-generation"
-    assert told["library_name"] == "transformers"
+    payload = client.get("/api/models/acme/carded").json()
+    assert payload["cardData"]["released"] == "2022-05-03"
+    assert payload["pipeline_tag"] == "text-generation"
+    assert payload["library_name"] == "transformers"
     expected = {"opt", "synthetic", "transformers", "text-generation", "en", "de", "license:mit"}
-    assert set(told["tags"]) == expected
+    assert set(payload["tags"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -249,7 +251,7 @@ def test_a_card_that_cannot_be_read_breaks_nothing(
     json.loads(response.content, parse_constant=pytest.fail)
 
 
-# -- refs and commits --------------------------------------------------------------------
+# -- refs and commits ------------------------------------------------------------------
 
 
 def test_refs_name_branches_and_tags_of_visible_revisions(client: Client, nested: Revision) -> None:
@@ -257,8 +259,8 @@ def test_refs_name_branches_and_tags_of_visible_revisions(client: Client, nested
     Ref.objects.create(checkpoint=checkpoint, name="v1", kind=Ref.Kind.TAG, revision=nested)
     hidden = checkpoint.revisions.create(sha="f" * 40, manifest_sha256="0" * 64, parent=nested)
     Ref.objects.create(checkpoint=checkpoint, name="next", revision=hidden)
-    told = client.get("/api/models/acme/nested/refs?include_prs=1").json()
-    assert told == {
+    payload = client.get("/api/models/acme/nested/refs?include_prs=1").json()
+    assert payload == {
         "branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": nested.sha}],
         "tags": [{"name": "v1", "ref": "refs/tags/v1", "targetCommit": nested.sha}],
         "converts": [],
@@ -266,7 +268,7 @@ def test_refs_name_branches_and_tags_of_visible_revisions(client: Client, nested
     }
 
 
-def test_commits_are_told_newest_first_without_hidden_ones(
+def test_commits_are_newest_first_without_hidden_ones(
     client: Client, nested: Revision, release_owner: User
 ) -> None:
     Revision.objects.filter(pk=nested.pk).update(
@@ -274,18 +276,18 @@ def test_commits_are_told_newest_first_without_hidden_ones(
     )
     second = factories.published("acme/nested", files={"a.txt": b"changed"})
     second.checkpoint.revisions.create(sha="f" * 40, manifest_sha256="0" * 64, parent=second)
-    told = client.get("/api/models/acme/nested/commits/main?expand[]=formatted").json()
-    assert [one["id"] for one in told] == [second.sha, nested.sha]
-    assert told[1]["title"] == "Correct shard 7"
-    assert told[1]["message"] == "It was cut short."
-    assert told[1]["authors"] == [{"user": "owner"}]
-    assert told[1]["formatted"]["title"] == "Correct shard 7"
-    assert told[1]["date"].endswith("Z")
+    payload = client.get("/api/models/acme/nested/commits/main?expand[]=formatted").json()
+    assert [one["id"] for one in payload] == [second.sha, nested.sha]
+    assert payload[1]["title"] == "Correct shard 7"
+    assert payload[1]["message"] == "It was cut short."
+    assert payload[1]["authors"] == [{"user": "owner"}]
+    assert payload[1]["formatted"]["title"] == "Correct shard 7"
+    assert payload[1]["date"].endswith("Z")
     older = client.get(f"/api/models/acme/nested/commits/{nested.sha}").json()
     assert [one["id"] for one in older] == [nested.sha]
 
 
-# -- revisions whose names hold a slash --------------------------------------------------
+# -- revisions whose names hold a slash ------------------------------------------------
 
 
 @pytest.fixture
@@ -299,9 +301,9 @@ def slashed(nested: Revision) -> Revision:
     return second
 
 
-def target(url: str, *, kept: bool) -> dict[str, Any]:
-    """What gunicorn adds to the request and some other servers don't: the target as sent."""
-    return {"RAW_URI": url} if kept else {}
+def target(url: str, *, raw: bool) -> dict[str, Any]:
+    """The raw request target, which gunicorn adds to the request and some servers do not."""
+    return {"RAW_URI": url} if raw else {}
 
 
 @pytest.mark.parametrize("raw", [True, False])
@@ -310,10 +312,10 @@ def test_an_encoded_slash_belongs_to_the_revision(
     client: Client, slashed: Revision, name: str, raw: bool
 ) -> None:
     url = f"/acme/nested/resolve/{name}/a/b.txt"
-    response = client.get(url, **target(url, kept=raw))
+    response = client.get(url, **target(url, raw=raw))
     assert b"".join(response) == b"on the branch\n"
     url = f"/api/models/acme/nested/tree/{name}/a"
-    listed = client.get(url, **target(url, kept=raw)).json()
+    listed = client.get(url, **target(url, raw=raw)).json()
     assert paths(listed) == ["a/b.txt"]
 
 
@@ -322,7 +324,7 @@ def test_a_plain_slash_is_understood_where_such_a_ref_exists(
     client: Client, slashed: Revision, raw: bool
 ) -> None:
     url = "/acme/nested/resolve/refs/heads/feature/x/a/b.txt"
-    response = client.get(url, **target(url, kept=raw))
+    response = client.get(url, **target(url, raw=raw))
     assert b"".join(response) == b"on the branch\n"
 
 
@@ -331,20 +333,20 @@ def test_an_encoded_address_can_name_a_path_that_a_longer_ref_would_hide(
 ) -> None:
     url = "/acme/nested/resolve/feature/x/a/b.txt"
     assert client.get(url, RAW_URI=url)["X-Error-Code"] == "EntryNotFound"
-    assert client.get(url).status_code == 200  # no target kept: the longest ref is taken
+    assert client.get(url).status_code == 200  # no raw target: the longest ref is taken
 
 
 @pytest.mark.parametrize(
     "raw", ["/elsewhere", "http://other/acme/nested/resolve/main/a.txt", "*", "//x/y"]
 )
-def test_a_request_target_that_does_not_fit_is_not_believed(
+def test_a_request_target_that_does_not_match_the_path_is_ignored(
     client: Client, nested: Revision, raw: str
 ) -> None:
     response = client.get("/acme/nested/resolve/main/a.txt", RAW_URI=raw)
     assert b"".join(response) == b"a\n"
 
 
-# -- how much is asked of the database ---------------------------------------------------
+# -- number of queries -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -365,7 +367,7 @@ def test_a_page_of_metadata_costs_the_same_for_any_number_of_files(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for repo_id in ("acme/many", "acme/nested"):
-        client.get(f"/api/models/{repo_id}{rest}")  # the first caller reads what is then kept
+        client.get(f"/api/models/{repo_id}{rest}")  # the first caller fills the cache
         with django_assert_max_num_queries(queries):
             assert client.get(f"/api/models/{repo_id}{rest}").status_code == 200
 

@@ -107,7 +107,7 @@ def link(store: object, applicant: User, gated_tier: Tier, settings: Settings) -
 
 
 def environ(method: str, address: bytes, query: str, body: bytes, **facts: str) -> dict[str, Any]:
-    """What gunicorn makes of a request: the path decoded once, bytes spelt as Latin-1."""
+    """The WSGI environ that gunicorn builds: the path decoded once, bytes as Latin-1."""
     made: dict[str, Any] = RequestFactory().get("/").environ
     made |= {
         "REQUEST_METHOD": method,
@@ -132,7 +132,7 @@ def environ(method: str, address: bytes, query: str, body: bytes, **facts: str) 
     kind=st.sampled_from(VALUES),
     body=st.sampled_from(BODIES),
 )
-def test_nonsense_is_refused_in_few_words_and_never_breaks(
+def test_nonsense_gets_a_short_refusal_and_never_a_server_error(
     link: bytes,
     method: str,
     address: bytes,
@@ -144,21 +144,21 @@ def test_nonsense_is_refused_in_few_words_and_never_breaks(
     holds_link = b"LINK" in address
     address = b"/" + address.replace(b"LINK", link)
     facts = {f"HTTP_{name}": value for name, value in headers.items()}
-    asked = environ(method, address, query, body, CONTENT_TYPE=kind, **facts)
-    response = ClientHandler(enforce_csrf_checks=True)(asked)
-    told = b"".join(response)
+    request_environ = environ(method, address, query, body, CONTENT_TYPE=kind, **facts)
+    response = ClientHandler(enforce_csrf_checks=True)(request_environ)
+    payload = b"".join(response)
     assert response.status_code < 500
-    assert holds_link or SECRET[:20] not in told
+    assert holds_link or SECRET[:20] not in payload
     if response.status_code >= 400:
-        assert_short(response, told, address)
+        assert_short(response, payload, address)
 
 
-def assert_short(response: Any, told: bytes, address: bytes) -> None:
+def assert_short(response: Any, payload: bytes, address: bytes) -> None:
     """JSON with a code for scripts; elsewhere a page whose header has it."""
-    if told and response["Content-Type"].startswith(("application/json", "application/problem")):
-        assert json.loads(told)["code"]
-        assert len(told) < 20_000
-    elif told:
+    if payload and response["Content-Type"].startswith(("application/json", "application/problem")):
+        assert json.loads(payload)["code"]
+        assert len(payload) < 20_000
+    elif payload:
         assert response.status_code == 416 or response["X-Error-Code"] or response["X-Refusal-Code"]
-    if unquote_to_bytes(address).startswith(b"/api/") and told:
+    if unquote_to_bytes(address).startswith(b"/api/") and payload:
         assert "json" in response["Content-Type"]

@@ -1,4 +1,4 @@
-"""How many statements the routes that scripts ask by the thousand cost, over HTTP and warm."""
+"""Number of SQL statements of the routes that scripts call most, over HTTP and warm."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,10 +22,10 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    page_cache.trees.clear()
+def _empty_page_cache() -> Iterator[None]:
+    page_cache.tree_pages.clear()
     yield
-    page_cache.trees.clear()
+    page_cache.tree_pages.clear()
 
 
 @pytest.fixture
@@ -42,15 +42,15 @@ def gated(gated_tier: Tier, store: object) -> Revision:
 
 @pytest.fixture
 def ask(client: Client, gated: Revision, applicant: User, gated_tier: Tier) -> Ask:
-    """Asks as somebody entitled, with the request target that gunicorn keeps."""
+    """Sends requests of an entitled user, with the raw request target as gunicorn does."""
     factories.grant(applicant, gated_tier)
     headers = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
 
-    def send(method: str, path: str, *, known: bool = True) -> Any:
+    def send(method: str, path: str, *, authenticated: bool = True) -> Any:
         call = getattr(client, method)
-        return call(path, headers=headers if known else {}, RAW_URI=path)
+        return call(path, headers=headers if authenticated else {}, RAW_URI=path)
 
-    send("head", FILE)  # the first use of a token in a minute is noted
+    send("head", FILE)  # the first use of a token in a minute writes a row
     return send
 
 
@@ -58,7 +58,7 @@ def test_a_head_of_a_file_is_one_statement(ask: Ask, django_assert_num_queries: 
     with django_assert_num_queries(1):
         assert ask("head", FILE).status_code == 200
     with django_assert_num_queries(1):
-        assert ask("head", FILE, known=False).status_code == 401
+        assert ask("head", FILE, authenticated=False).status_code == 401
 
 
 def test_a_get_writes_the_ledger_and_no_more(ask: Ask, django_assert_num_queries: Ask) -> None:
@@ -77,10 +77,10 @@ def test_a_listing_of_992_files_is_one_statement(
     assert warm.content == first.content
     assert len(warm.json()) == 992
     with django_assert_num_queries(1):
-        assert ask("get", TREE + query, known=False).content == first.content
+        assert ask("get", TREE + query, authenticated=False).content == first.content
 
 
-def test_what_is_kept_of_a_listing_opens_it_to_nobody(ask: Ask, gated: Revision) -> None:
+def test_a_cached_listing_is_still_subject_to_access_checks(ask: Ask, gated: Revision) -> None:
     assert ask("get", TREE).status_code == 200
     Checkpoint.objects.update(private=True)
     assert ask("get", TREE).status_code == 404
@@ -88,28 +88,28 @@ def test_what_is_kept_of_a_listing_opens_it_to_nobody(ask: Ask, gated: Revision)
     ApiToken.objects.update(revoked_at=gated.created_at)
     assert ask("get", TREE).status_code == 401
     Revision.objects.update(state=Revision.State.WITHDRAWN)
-    assert ask("get", TREE, known=False).status_code == 410
+    assert ask("get", TREE, authenticated=False).status_code == 410
 
 
-def test_kept_listings_are_bounded_by_their_bytes() -> None:
-    store = page_cache.Kept(most=100)
-    made: list[int] = []
+def test_cached_listings_are_bounded_by_their_bytes() -> None:
+    cache = page_cache.PageCache(max_bytes=100)
+    rendered: list[int] = []
 
     def page(number: int, size: int = 20) -> page_cache.Page:
-        def make() -> page_cache.Page:
-            made.append(number)
-            return page_cache.Page(b"x" * size, more=False)
+        def render() -> page_cache.Page:
+            rendered.append(number)
+            return page_cache.Page(b"x" * size, has_next=False)
 
-        return store.get(number, make)
+        return cache.get_or_render(number, render)
 
     for number in range(8):
         page(number)
-    assert store.size == 100
+    assert cache.size == 100
     page(7)
     page(3)
-    assert made == list(range(8))
+    assert rendered == list(range(8))
     page(0)
-    assert made[-1] == 0
+    assert rendered[-1] == 0
     page(99, size=26)  # more than a quarter of all
     page(99, size=26)
-    assert made[-2:] == [99, 99]
+    assert rendered[-2:] == [99, 99]

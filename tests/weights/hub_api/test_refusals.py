@@ -1,4 +1,4 @@
-"""The table of answers by situation and credential, as headers and as JSON."""
+"""Responses by situation and credential: status, headers and JSON."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -48,13 +48,13 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def told(response: Any) -> tuple[int, str | None, str | None]:
-    """Status, the Hub's error code and our own."""
+def codes(response: Any) -> tuple[int, str | None, str | None]:
+    """The status, the Hub's error code and the portal's refusal code."""
     headers = response.headers
     return response.status_code, headers.get("X-Error-Code"), headers.get("X-Refusal-Code")
 
 
-# -- invalid credentials -----------------------------------------------------------------
+# -- invalid credentials ---------------------------------------------------------------
 
 
 @pytest.mark.requirement("GT-8")
@@ -71,7 +71,7 @@ def told(response: Any) -> tuple[int, str | None, str | None]:
     ],
 )
 @pytest.mark.parametrize("target", ["open", "gated", "missing", "api", "whoami"])
-def test_an_invalid_token_is_told_in_the_exact_words_everywhere(
+def test_an_invalid_token_gets_the_exact_message_everywhere(
     client: Client, open_checkpoint: str, gated: str, header: str, target: str
 ) -> None:
     url = {
@@ -82,7 +82,7 @@ def test_an_invalid_token_is_told_in_the_exact_words_everywhere(
         "whoami": "/api/whoami-v2",
     }[target]
     response = client.get(url, headers={"Authorization": header})
-    assert told(response) == (401, None, "token_invalid")
+    assert codes(response) == (401, None, "token_invalid")
     assert response["X-Error-Message"] == INVALID
     assert response["WWW-Authenticate"].startswith("Bearer")
     assert response.json() == {"error": INVALID, "code": "token_invalid"}
@@ -94,7 +94,7 @@ def test_two_authorization_headers_are_refused(
 ) -> None:
     one = f"Bearer {factories.token(applicant)}"
     joined = {"Authorization": f"{one},{one}"}
-    assert told(client.get(resolve(open_checkpoint), headers=joined))[0] == 401
+    assert codes(client.get(resolve(open_checkpoint), headers=joined))[0] == 401
 
 
 def test_an_expired_token_is_invalid_with_its_own_code(
@@ -103,7 +103,7 @@ def test_an_expired_token_is_invalid_with_its_own_code(
     token = factories.token(applicant)
     ApiToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     response = client.get(resolve(open_checkpoint), headers=bearer(token))
-    assert told(response) == (401, None, "token_expired")
+    assert codes(response) == (401, None, "token_expired")
     assert response["X-Error-Message"] == INVALID
 
 
@@ -114,7 +114,7 @@ def test_a_token_never_makes_an_open_read_fail(
     assert (response.status_code, b"".join(response)) == (200, b"weights")
 
 
-# -- the gate ----------------------------------------------------------------------------
+# -- the gate --------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("GT-4")
@@ -127,19 +127,19 @@ def test_strangers_learn_nothing_of_gated_files(
     response = getattr(client, method)(
         resolve(gated, path, revision), headers={"Range": "bytes=0-0", "If-None-Match": "*"}
     )
-    assert told(response) == (401, "GatedRepo", "login_required")
+    assert codes(response) == (401, "GatedRepo", "login_required")
     assert "/apply/opt-175b/" in response["X-Error-Message"]
     assert not {"ETag", "X-Linked-Size", "X-Repo-Commit", "Content-Range"} & set(response.headers)
 
 
-def test_someone_without_access_is_told_where_to_apply(
+def test_a_user_without_access_learns_where_to_apply(
     client: Client, gated: str, applicant: User
 ) -> None:
     token = bearer(factories.token(applicant, "read-gated"))
     response = client.get(resolve(gated), headers=token)
-    assert told(response) == (403, "GatedRepo", "no_application")
+    assert codes(response) == (403, "GatedRepo", "no_application")
     assert "/apply/opt-175b/" in response.json()["error"]
-    assert told(client.get(api(gated, "/auth-check"), headers=token)) == (
+    assert codes(client.get(api(gated, "/auth-check"), headers=token)) == (
         403,
         "GatedRepo",
         "no_application",
@@ -151,7 +151,7 @@ def test_the_commonest_trap_is_named(
 ) -> None:
     factories.grant(applicant, gated_tier)
     response = client.get(resolve(gated), headers=bearer(factories.token(applicant)))
-    assert told(response) == (403, "GatedRepo", "token_scope")
+    assert codes(response) == (403, "GatedRepo", "token_scope")
     assert "/settings/tokens/" in response["X-Error-Message"]
 
 
@@ -164,7 +164,7 @@ def test_the_entitled_get_through_every_door(
     assert client.head(resolve(gated), headers=token).status_code == 200
     assert client.get(api(gated, "/auth-check"), headers=token).status_code == 200
     missing = client.get(resolve(gated, "no-such-file"), headers=token)
-    assert told(missing) == (404, "EntryNotFound", None)
+    assert codes(missing) == (404, "EntryNotFound", None)
     assert len(missing["X-Repo-Commit"]) == 40
 
 
@@ -176,7 +176,7 @@ def test_a_revoked_grant_closes_the_next_request(
     token = bearer(factories.token(applicant, "read-gated"))
     assert client.head(resolve(gated), headers=token).status_code == 200
     grant.revoke(by=None, reason="misuse")
-    assert told(client.head(resolve(gated), headers=token)) == (403, "GatedRepo", "revoked")
+    assert codes(client.head(resolve(gated), headers=token)) == (403, "GatedRepo", "revoked")
 
 
 def test_a_quarantined_file_is_refused_to_the_entitled(
@@ -184,7 +184,7 @@ def test_a_quarantined_file_is_refused_to_the_entitled(
 ) -> None:
     Blob.objects.update(state=Blob.State.QUARANTINED)
     response = client.get(resolve(open_checkpoint))
-    assert told(response) == (403, "GatedRepo", "file_quarantined")
+    assert codes(response) == (403, "GatedRepo", "file_quarantined")
 
 
 @pytest.mark.parametrize("rest", METADATA)
@@ -199,7 +199,7 @@ def test_a_browser_session_opens_files_but_not_the_api(
     factories.grant(applicant, gated_tier)
     client.force_login(applicant)
     assert b"".join(client.get(resolve(gated))) == b"weights"
-    assert told(client.get(api(gated, "/auth-check"))) == (401, "GatedRepo", "login_required")
+    assert codes(client.get(api(gated, "/auth-check"))) == (401, "GatedRepo", "login_required")
     assert client.get("/api/whoami-v2").status_code == 401
 
 
@@ -212,7 +212,7 @@ def test_a_token_outranks_the_session_beside_it(
     assert client.get(resolve(gated), headers=token).status_code == 403
 
 
-# -- what does not exist -----------------------------------------------------------------
+# -- what does not exist ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -234,45 +234,49 @@ def test_a_token_outranks_the_session_beside_it(
         f"/{'o' * 300}/{'n' * 300}/resolve/main/x",
     ],
 )
-def test_an_unknown_repository_is_told_so(client: Client, db: None, url: str) -> None:
+def test_an_unknown_repository_has_its_own_code(client: Client, db: None, url: str) -> None:
     response = client.get(url)
-    assert told(response) == (404, "RepoNotFound", None)
+    assert codes(response) == (404, "RepoNotFound", None)
     assert response.json()["error"]
 
 
 @pytest.mark.parametrize(
     "rest", ["/tree/nope", "/revision/nope", "/commits/nope", f"/revision/{'0' * 40}", "/tree/%00"]
 )
-def test_an_unknown_revision_is_told_so(client: Client, open_checkpoint: str, rest: str) -> None:
-    assert told(client.get(api(open_checkpoint, rest))) == (404, "RevisionNotFound", None)
+def test_an_unknown_revision_has_its_own_code(
+    client: Client, open_checkpoint: str, rest: str
+) -> None:
+    assert codes(client.get(api(open_checkpoint, rest))) == (404, "RevisionNotFound", None)
 
 
-def test_an_unknown_revision_of_a_file_is_told_so(client: Client, open_checkpoint: str) -> None:
+def test_an_unknown_revision_of_a_file_has_its_own_code(
+    client: Client, open_checkpoint: str
+) -> None:
     response = client.head(resolve(open_checkpoint, revision="nope"))
-    assert told(response) == (404, "RevisionNotFound", None)
+    assert codes(response) == (404, "RevisionNotFound", None)
 
 
 @pytest.mark.parametrize(
     "path", ["nope", "W.BIN", "w.bin/", "./w.bin", "a/../w.bin", "%00", "w.bin%0a", "%f0%9f%92%a9"]
 )
-def test_an_unknown_path_is_told_so_with_the_commit(
+def test_an_unknown_path_has_its_own_code_and_the_commit(
     client: Client, open_checkpoint: str, path: str
 ) -> None:
     response = client.get(resolve(open_checkpoint, path))
-    assert told(response) == (404, "EntryNotFound", None)
+    assert codes(response) == (404, "EntryNotFound", None)
     assert len(response["X-Repo-Commit"]) == 40
     assert response["X-Error-Message"].isascii()
 
 
 def test_an_unknown_folder_is_an_unknown_entry(client: Client, open_checkpoint: str) -> None:
     response = client.get(api(open_checkpoint, "/tree/main/additional_chat_templates"))
-    assert told(response) == (404, "EntryNotFound", None)
+    assert codes(response) == (404, "EntryNotFound", None)
 
 
 def test_a_catalogue_entry_without_bytes_is_not_published(client: Client, open_tier: Tier) -> None:
     Checkpoint.objects.create(org="facebook", name="opt-175b-copy", tier=open_tier)
     for url in (resolve("facebook/opt-175b-copy"), api("facebook/opt-175b-copy")):
-        assert told(client.get(url)) == (404, "RepoNotFound", "not_published")
+        assert codes(client.get(url)) == (404, "RepoNotFound", "not_published")
 
 
 DOORS = [
@@ -317,7 +321,7 @@ def test_every_route_says_that_the_first_files_are_being_verified(
 
 
 @pytest.mark.requirement("GT-3")
-def test_a_private_one_that_is_being_verified_is_exactly_an_unknown_one(
+def test_a_private_one_that_is_being_verified_looks_exactly_like_an_unknown_one(
     client: Client, open_tier: Tier
 ) -> None:
     _await_verification("acme/hidden", open_tier, private=True)
@@ -345,7 +349,7 @@ def _await_verification(repo_id: str, tier: Tier, **facts: Any) -> None:
 @pytest.mark.requirement("GT-3")
 @pytest.mark.parametrize("hidden", ["private", "embargo_until"])
 @pytest.mark.parametrize(("method", "door"), DOORS)
-def test_a_private_checkpoint_is_exactly_an_unknown_one(
+def test_a_private_checkpoint_looks_exactly_like_an_unknown_one(
     client: Client, store: Path, applicant: User, method: str, door: str, hidden: str
 ) -> None:
     value: Any = True if hidden == "private" else timezone.now() + timedelta(days=1)
@@ -372,7 +376,7 @@ def test_those_who_may_know_of_a_private_checkpoint_read_it(
     assert client.get(api("acme/hidden"), headers=token).json()["private"] is True
 
 
-# -- the surface -------------------------------------------------------------------------
+# -- the surface -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -380,7 +384,7 @@ def test_those_who_may_know_of_a_private_checkpoint_read_it(
     ["/api", "/api/", "/api/nothing", "/api/agent-harnesses", "/api/models/acme/open/discussions"],
 )
 @pytest.mark.parametrize("method", ["get", "head", "post", "put", "delete", "patch"])
-def test_every_unknown_address_of_the_api_is_json(
+def test_every_unknown_url_of_the_api_gets_json(
     client: Client, open_checkpoint: str, url: str, method: str
 ) -> None:
     response = getattr(client, method)(url)
@@ -433,10 +437,10 @@ def test_a_header_sentence_is_plain_ascii_and_the_body_keeps_the_letters(
 def test_a_data_set_is_missing_and_not_the_connection(
     client: Client, open_checkpoint: str, url: str
 ) -> None:
-    assert told(client.head(url)) == (404, "RepoNotFound", None)
+    assert codes(client.head(url)) == (404, "RepoNotFound", None)
 
 
-# -- what the hf tool prints ---------------------------------------------------------------
+# -- what the hf tool prints -----------------------------------------------------------
 
 
 def warned(response: Any) -> str:
@@ -456,7 +460,7 @@ def test_a_refusal_carries_the_next_step_as_a_warning(
     assert "X-HF-Warning" not in client.head(resolve(gated, "absent"), headers=token)
 
 
-def test_a_token_of_another_hub_is_told_apart_from_an_expired_one(
+def test_the_warning_distinguishes_a_foreign_token_from_an_expired_one(
     client: Client, open_checkpoint: str, applicant: User, settings: Settings
 ) -> None:
     settings.PUBLIC_URL = "https://weights.example.org"
@@ -477,25 +481,25 @@ def test_a_login_by_browser_is_sent_to_the_tokens(settings: Settings) -> None:
     assert "--token" in response.json()["error"]
 
 
-# -- may the caller publish? ---------------------------------------------------------------
+# -- may the caller publish? -----------------------------------------------------------
 
 
 def test_only_a_release_owner_with_the_scope_may_write(
     client: Client, open_checkpoint: str, release_owner: User, applicant: User
 ) -> None:
     url = api(open_checkpoint, "/auth-check/write")
-    assert told(client.get(url)) == (401, "login_required", "login_required")
+    assert codes(client.get(url)) == (401, "login_required", "login_required")
     reads = bearer(factories.token(release_owner))
-    assert told(client.get(url, headers=reads)) == (403, "token_scope", "token_scope")
+    assert codes(client.get(url, headers=reads)) == (403, "token_scope", "token_scope")
     nobody = bearer(factories.token(applicant, "write"))
     assert client.get(url, headers=nobody).json()["code"] == "not_allowed"
     owner = bearer(factories.token(release_owner, "write"))
     assert client.get(url, headers=owner).status_code == 200
     absent = client.get(api("acme/absent", "/auth-check/write"), headers=owner)
-    assert told(absent) == (404, "RepoNotFound", None)
+    assert codes(absent) == (404, "RepoNotFound", None)
 
 
-# -- what is not offered -------------------------------------------------------------------
+# -- what is not offered ---------------------------------------------------------------
 
 
 @pytest.mark.requirement("HT-8")

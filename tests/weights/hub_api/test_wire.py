@@ -24,7 +24,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def ask(portal: Portal, path: str, *headers: str, method: str = "GET") -> Answer:
-    """One request as it is written here, header lines and all; the whole answer as received."""
+    """Sends one request with exactly these header lines; returns the whole response."""
     where = urlsplit(portal.url)
     assert where.hostname
     assert where.port
@@ -126,7 +126,7 @@ def test_an_encoded_slash_survives_the_web_server(portal: Portal) -> None:
     assert ask(portal, path)[2] == SMALL
 
 
-# -- real downloaders ----------------------------------------------------------------------
+# -- real downloaders ------------------------------------------------------------------
 
 
 def fetch(*command: str, within: Path) -> None:
@@ -161,15 +161,15 @@ def test_a_downloader_gets_equal_bytes(
     assert (tmp_path / "large.bin").read_bytes() == LARGE
 
 
-@pytest.mark.parametrize("kept", [1, 10_000_000, len(LARGE) - 1, len(LARGE)])
+@pytest.mark.parametrize("partial", [1, 10_000_000, len(LARGE) - 1, len(LARGE)])
 @pytest.mark.parametrize("download", [with_curl, with_wget])
 def test_a_cut_download_is_resumed(
-    portal: Portal, nested: Revision, tmp_path: Path, download: Download_, kept: int
+    portal: Portal, nested: Revision, tmp_path: Path, download: Download_, partial: int
 ) -> None:
-    (tmp_path / "large.bin").write_bytes(LARGE[:kept])
+    (tmp_path / "large.bin").write_bytes(LARGE[:partial])
     download(f"{portal.url}/acme/nested/resolve/main/large.bin", tmp_path)
     assert (tmp_path / "large.bin").read_bytes() == LARGE
-    assert set(Download.objects.values_list("start", flat=True)) <= {kept}
+    assert set(Download.objects.values_list("start", flat=True)) <= {partial}
 
 
 def test_eight_connections_ask_for_eight_parts(

@@ -20,7 +20,7 @@ from tests.support import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
 from weights.catalogue import download_counts
 from weights.catalogue.models import Checkpoint
-from weights.hub_api import catalog
+from weights.hub_api import model_list
 from weights.ledger.models import Download
 from weights.publishing.models import Ref, Revision
 from weights.storage.models import Blob
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shelf(db: None, store: Path, gated_tier: Tier) -> dict[str, Revision]:
-    """Three checkpoints that differ in all that one can ask for."""
+    """Three checkpoints that differ in everything that can be filtered."""
     opt = card(tags=["opt", "Text"], pipeline_tag="text-generation", license="other", language="en")
     bert = card(tags=["bert"], pipeline_tag="fill-mask", library_name="transformers")
     return {
@@ -44,7 +44,7 @@ def bearer(user: User, *scopes: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {factories.token(user, *scopes)}"}
 
 
-# -- which ---------------------------------------------------------------------------------
+# -- filters ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def bearer(user: User, *scopes: str) -> dict[str, str]:
         ("?author=acme&filter=opt&gated=false&pipeline_tag=text-generation", {"opt"}),
     ],
 )
-def test_each_filter_finds_what_it_says(
+def test_each_filter_finds_the_matching_checkpoints(
     client: Client, shelf: dict[str, Revision], query: str, found: set[str]
 ) -> None:
     assert set(ids(client, query)) == {shelf[name].checkpoint.repo_id for name in found}
 
 
-def test_only_what_is_published_and_may_be_known_of_is_listed(
+def test_only_published_and_visible_checkpoints_are_listed(
     client: Client, store: Path, applicant: User, open_tier: Tier
 ) -> None:
     publish("acme/seen")
@@ -113,7 +113,7 @@ def test_the_card_that_main_points_at_is_searched_and_no_other(
     assert "renamed" not in str(models(client))
 
 
-# -- in which order, how many --------------------------------------------------------------
+# -- order and pages -------------------------------------------------------------------
 
 
 def test_every_order_begins_with_the_most(client: Client, shelf: dict[str, Revision]) -> None:
@@ -184,13 +184,13 @@ def test_one_caller_revision_and_day_are_one_download(
 def test_a_count_that_took_long_is_remembered(
     shelf: dict[str, Revision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: list[tuple[Any, ...]] = []
+    cached: list[tuple[Any, ...]] = []
     with monkeypatch.context() as patch:
         # Half a second of counting, which rows that slow would take longer to make.
         patch.setattr("weights.catalogue.download_counts.time", Ticks(0.0, 0.5))
-        patch.setattr(cache, "set", lambda *asked: kept.append(asked))
+        patch.setattr(cache, "set", lambda *args: cached.append(args))
         assert download_counts.of(shelf["opt"].checkpoint_id) == 0
-    assert kept == [("download-counts", {}, 50)]
+    assert cached == [("download-counts", {}, 50)]
     cache.set("download-counts", {shelf["opt"].checkpoint_id: 7}, 50)
     assert download_counts.of(shelf["opt"].checkpoint_id) == 7
 
@@ -222,18 +222,18 @@ def test_every_model_is_on_one_page_while_others_come(
 ) -> None:
     settings.PUBLIC_URL = "https://weights.example.org"
     expected = ids(client, f"?sort={sort}")
-    seen, query = [], f"?sort={sort}&limit=1&filter="
+    found, query = [], f"?sort={sort}&limit=1&filter="
     while query:
         response = client.get(f"/api/models{query}")
-        seen += [model["id"] for model in response.json()]
+        found += [model["id"] for model in response.json()]
         link = response.headers.get("Link", "")
-        if len(seen) == 1:
+        if len(found) == 1:
             publish("acme/newcomer")
         query = link.partition("/api/models")[2].partition(">")[0]
         assert not link or link.startswith("<https://weights.example.org/api/models?sort=")
         assert not link or link.endswith('; rel="next"')
-    assert [name for name in seen if name != "acme/newcomer"] == expected
-    assert len(seen) == len(set(seen))
+    assert [name for name in found if name != "acme/newcomer"] == expected
+    assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", ":", "1:x", "9" * 40 + ":1", "\u0661:\u0661", "%00"])
@@ -254,26 +254,26 @@ def test_a_page_with_files_is_shorter(
     client: Client, shelf: dict[str, Revision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: three checkpoints are more than it.
-    monkeypatch.setattr(catalog, "FULL_PAGE", 2)
+    monkeypatch.setattr(model_list, "FULL_PAGE_SIZE", 2)
     assert len(ids(client, "?full=true")) == len(ids(client, "?expand=siblings")) == 2
     assert len(ids(client, "?expand=tags")) == 3
 
 
-# -- what is told --------------------------------------------------------------------------
+# -- the payload -----------------------------------------------------------------------
 
 
-def test_a_line_tells_what_the_hub_tells(client: Client, shelf: dict[str, Revision]) -> None:
-    told = {model["id"]: model for model in models(client)}
-    opt = told["acme/opt-small"]
+def test_an_entry_has_the_properties_of_the_hub(client: Client, shelf: dict[str, Revision]) -> None:
+    by_id = {model["id"]: model for model in models(client)}
+    opt = by_id["acme/opt-small"]
     assert opt["tags"] == ["opt", "Text", "text-generation", "en", "license:other"]
     assert (opt["pipeline_tag"], opt["author"], opt["gated"]) == ("text-generation", "acme", False)
     assert (opt["sha"], opt["private"], opt["likes"]) == (shelf["opt"].sha, False, 0)
     assert opt["lastModified"].endswith("Z")
     assert not {"siblings", "cardData", "config", "safetensors"} & set(opt)
-    assert told["other/OPT-big"]["gated"] == "manual"
+    assert by_id["other/OPT-big"]["gated"] == "manual"
 
 
-def test_more_is_told_to_those_who_ask(client: Client, store: Path) -> None:
+def test_optional_properties_are_sent_on_request(client: Client, store: Path) -> None:
     config = {"model_type": "opt", "architectures": ["OPTForCausalLM"], "secret": "x"}
     publish(
         "acme/m",
@@ -297,9 +297,9 @@ def test_a_checkpoint_without_main_is_listed_without_a_revision(
     client: Client, shelf: dict[str, Revision]
 ) -> None:
     Ref.objects.filter(checkpoint=shelf["opt"].checkpoint).delete()
-    told = {model["id"]: model for model in models(client, "?full=true")}["acme/opt-small"]
-    assert "sha" not in told
-    assert told["siblings"] == []
+    payload = {model["id"]: model for model in models(client, "?full=true")}["acme/opt-small"]
+    assert "sha" not in payload
+    assert payload["siblings"] == []
 
 
 def test_a_listing_costs_the_same_for_one_and_for_many(

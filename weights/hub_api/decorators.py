@@ -1,0 +1,68 @@
+"""The decorator of every Hub view: methods, authentication and error responses."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TypeVar
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.background.outages import DATABASE_AWAY, in_a_line
+from accounts.web.sanitize import storable
+from weights import gate
+from weights.delivery import serving
+from weights.gate import Decision
+from weights.gate.caller import Caller, TokenClaim
+from weights.hub_api.authentication import bearer_caller
+from weights.hub_api.errors import RequestRefused, refusal
+
+View = Callable[..., HttpResponseBase]
+Credential = TypeVar("Credential", Caller, Caller | TokenClaim)
+
+
+def hub_view(
+    *methods: str, authenticate: Callable[[HttpRequest], Credential] = bearer_caller
+) -> Callable[[View], View]:
+    """Authenticates the caller and turns bad methods, credentials and bodies into responses.
+
+    The view receives `request`, the caller and the URL's parameters. It is exempt from CSRF
+    checks: browsers never send tokens by themselves, and sessions write nothing here.
+    """
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def wrapper(request: HttpRequest, **params: str) -> HttpResponseBase:
+            if request.method not in methods:
+                return _method_not_allowed(methods)
+            try:
+                caller = authenticate(request)
+                _require_valid(caller)
+                cleaned = {name: storable(value) for name, value in params.items()}
+                return view(request, caller, **cleaned)
+            except RequestRefused as refused:
+                return refusal(request, refused.decision.caller, refused.decision)
+            except RequestDataTooBig:
+                return serving.problem(413, "body_too_large", "The body is larger than 1 MiB.")
+            except (SuspiciousOperation, UnreadablePostError):
+                return serving.problem(400, "bad_request", "The request's body cannot be read.")
+            except DatabaseError as error:
+                serving.log.error(in_a_line(error), exc_info=not isinstance(error, DATABASE_AWAY))
+                return serving.problem(503, "database_unavailable", "Try again in a moment.")
+
+        return wrapper
+
+    return decorate
+
+
+def _require_valid(caller: Caller | TokenClaim) -> None:
+    if isinstance(caller, Caller) and caller.problem is not None:
+        raise RequestRefused(Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS))
+
+
+def _method_not_allowed(methods: Sequence[str]) -> HttpResponseBase:
+    response = serving.problem(405, "method_not_allowed", f"Use {' or '.join(methods)}.")
+    response["Allow"] = ", ".join(methods)
+    return response

@@ -1,0 +1,102 @@
+"""The Hub's list and search of models (docs/clients.md#the-hubs-client)."""
+
+import re
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+from accounts.web.sanitize import storable
+from weights.catalogue import search
+from weights.catalogue.search import Found, Order, Search
+from weights.gate.caller import Caller
+from weights.hub_api import payloads
+from weights.hub_api.decorators import hub_view
+from weights.hub_api.listings import paths_of
+from weights.hub_api.responses import (
+    expand_param,
+    is_true,
+    json_response,
+    next_link,
+    number_param,
+)
+
+PAGE_SIZE = 1000
+#: For lists that include each model's files, of which there may be many.
+FULL_PAGE_SIZE = 100
+#: Properties that are sent only if the query parameter of the same name asks for them.
+_OPTIONAL = {"cardData", "config"}
+#: Properties that are sent only on `expand`, as on the Hub.
+_EXPAND_ONLY = {"safetensors", "usedStorage"}
+#: The portal has no likes, and ranks trends by downloads.
+_ORDERS = {
+    "createdAt": Order.CREATED,
+    "lastModified": Order.MODIFIED,
+    "downloads": Order.DOWNLOADS,
+    "trendingScore": Order.DOWNLOADS,
+    "likes": Order.NAME,
+}
+_BOUND = re.compile(r"(min|max):(\d{1,15}(?:\.\d{1,6})?)([KMBT]?)", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+@hub_view("GET", "HEAD")
+def model_list(request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    """Published checkpoints visible to the caller; a `Link` header names the next page."""
+    properties = expand_param(request)
+    full = "siblings" in properties if properties else is_true(request.GET.get("full"))
+    limit = number_param(request, "limit") or PAGE_SIZE
+    page = search.page(
+        _search(request),
+        caller.user,
+        after=request.GET.get("cursor", ""),
+        most=min(limit, FULL_PAGE_SIZE if full else PAGE_SIZE),
+    )
+    paths = paths_of([one.revision for one in page.found if one.revision]) if full else None
+    response = json_response([_model(request, one, properties, paths) for one in page.found])
+    if page.after:
+        response["Link"] = next_link(request, reverse("hub:model-list"), page.after)
+    return response
+
+
+def _search(request: HttpRequest) -> Search:
+    query = request.GET
+    least, most = _parameter_bounds(query.get("num_parameters", ""))
+    gated = query.get("gated", "").lower()
+    return Search(
+        text=storable(query.get("search", "")),
+        org=storable(query.get("author", "")),
+        tags=[storable(tag) for tag in query.getlist("filter") if tag.strip()],
+        pipeline_tag=storable(query.get("pipeline_tag", "")),
+        gated={"true": True, "false": False}.get(gated),
+        least_parameters=least,
+        most_parameters=most,
+        order=_ORDERS.get(query.get("sort", ""), Order.DOWNLOADS),
+    )
+
+
+def _parameter_bounds(text: str) -> tuple[int | None, int | None]:
+    """Parses `min:6B,max:128B` into two numbers; ignores malformed parts."""
+    bounds: dict[str, int] = {}
+    for part in text.split(","):
+        if (match := _BOUND.fullmatch(part.strip())) is not None:
+            bounds[match[1].lower()] = int(float(match[2]) * _UNITS[match[3].upper()])
+    return bounds.get("min"), bounds.get("max")
+
+
+def _model(
+    request: HttpRequest,
+    found: Found,
+    properties: list[str],
+    paths: dict[int, list[str]] | None,
+) -> dict[str, Any]:
+    siblings = None
+    if paths is not None:
+        own_paths = paths.get(found.revision.pk, []) if found.revision else []
+        siblings = [{"rfilename": path} for path in own_paths]
+    payload = payloads.model_info(found, siblings)
+    if properties:
+        return payloads.select_properties(payload, properties)
+    requested = {name for name in _OPTIONAL if is_true(request.GET.get(name))}
+    omitted = (_EXPAND_ONLY | _OPTIONAL) - requested
+    return {name: value for name, value in payload.items() if name not in omitted}
