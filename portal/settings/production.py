@@ -24,7 +24,7 @@ CACHES = caches(environment.redis("CACHE_URL", None, "CACHE_PASSWORD"))
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.server.stylesheets.CompressedStorage"},
 }
 
 if PUBLIC_URL.startswith("https://"):

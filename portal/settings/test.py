@@ -26,6 +26,6 @@ CACHES = caches(environment.text("CACHE_URL"))
 PASSWORD_HASHERS = ["tests.support.hashers.OneRoundHasher", *BASE_HASHERS]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.server.stylesheets.BundledStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
