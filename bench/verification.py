@@ -9,34 +9,29 @@ rounds; each case prints one line with the median of the per-round ratios.
 - from S3: the same GET by the same client, its bytes thrown away. Half the size.
 - a folder of eight files, twice the size in all, by two workers: `model_signing verify` of the
   folder, with all the threads it likes; as the command, and without the time it takes to start.
-- what is read again after a kill -9 in the middle of 4 GiB, as the kernel counts it.
 
 A check is `verification.verify`: lease, read, hash, rows and audit event. Workers are processes
 of their own that have started up before the clock does.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.support import install
-from bench.support.blobs import MIB, Stored, cold, stored, warm, write, zeros
-from bench.support.report import Round, difference, line, not_measured
+from bench.support.blobs import MIB, Stored, cold, stored, warm, write
+from bench.support.report import Round, line, not_measured
 from bench.support.workers import Done, Worker, sign, together, worker
 
 ROUNDS = 5
 GB = 1e9
 FOLDER_FILES = 8
-KILLED_BLOB = 4 * 1024**3
-KILLED_AT = 7 * KILLED_BLOB // 8
 
 
 def main(size: int) -> None:
@@ -49,7 +44,6 @@ def main(size: int) -> None:
         several(one, two, [first, second], size)
         whole_folder(folder, one, two, 2 * size)
         from_s3(folder, running, size // 2)
-        read_again(folder)
         install.close()
 
 
@@ -150,40 +144,6 @@ def from_s3(folder: Path, running: ExitStack, size: int) -> None:
     told("check, from S3", ours, "the same GET without hashing", base, size)
 
 
-def read_again(folder: Path) -> None:
-    """Kill a worker at seven eighths of a sparse blob, and count what both of them read."""
-    from django.db import connections
-
-    from weights.integrity import verification
-    from weights.storage.models import Blob
-
-    blob = zeros(KILLED_BLOB)
-    connections.close_all()
-    flag = folder / "there"
-    child = os.fork()
-    if child == 0:
-        verification.verify(blob.pk, pace=stops_at(KILLED_AT, flag))
-        os._exit(0)
-    while not flag.exists():
-        time.sleep(0.05)
-    first = kernel_count(child)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    Blob.objects.update(leased_until=None)  # as if its three minutes had passed
-    before = kernel_count(os.getpid())
-    verification.verify(blob.pk)
-    second = kernel_count(os.getpid()) - before
-    blob.refresh_from_db()
-    assert blob.state == Blob.State.VERIFIED
-    again = Round((first + second) / MIB, 0.0)
-    difference(
-        f"read again after kill -9 at {KILLED_AT >> 20} of {KILLED_BLOB >> 20} MiB",
-        "MiB",
-        [again],
-        [Round(KILLED_BLOB / MIB, 0.0)],
-    )
-
-
 def told(label: str, ours: list[Done], base_label: str, base: list[Done], size: int) -> None:
     def rounds(found: list[Done]) -> list[Round]:
         return [Round(size / 1e6 / one.wall, one.cpu / size * GB) for one in found]
@@ -207,26 +167,6 @@ def ran(command: list[str]) -> Done:
         raise SystemExit(f"{command[0]} failed")
     wall = time.perf_counter() - began
     return Done(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
-
-
-def stops_at(size: int, flag: Path) -> Callable[[int], None]:
-    done = 0
-
-    def pace(count: int) -> None:
-        nonlocal done
-        done += count
-        if done >= size:
-            time.sleep(0.5)
-            flag.touch()
-            time.sleep(600)
-
-    return pace
-
-
-def kernel_count(process: int) -> int:
-    """Bytes that a process has read by any call."""
-    lines = Path(f"/proc/{process}/io").read_text().splitlines()
-    return int(next(one for one in lines if one.startswith("rchar")).split()[1])
 
 
 if __name__ == "__main__":

@@ -37,11 +37,11 @@ PLAIN = [
     "weights/inspection/formats/torch_zip.py",
     "weights/inspection/formats/verdict.py",
     "weights/storage/macs.py",
+    "weights/storage/state_machine.py",
     "weights/manifests/listing.py",
     "weights/catalogue/names.py",
     "weights/delivery/ranges.py",
     "weights/storage/read_ahead.py",
-    "weights/integrity/resumable_sha256.py",
     "weights/delivery/signed_claims.py",
     "weights/web/strict_json.py",
 ]

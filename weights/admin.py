@@ -4,6 +4,5 @@ import weights.catalogue.admin
 import weights.delivery.admin
 import weights.inspection.admin
 import weights.integrity.admin
-import weights.integrity.survey_admin
 import weights.recalls.admin
 import weights.reports.admin  # noqa: F401

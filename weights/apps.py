@@ -18,14 +18,14 @@ class WeightsConfig(AppConfig):
         from weights import storage  # noqa: PLC0415
         from weights.catalogue import tier_sizes  # noqa: PLC0415
         from weights.delivery import receivers  # noqa: F401, PLC0415
-        from weights.integrity import public_figures  # noqa: PLC0415
+        from weights.integrity import public_statistics  # noqa: PLC0415
         from weights.ledger import recording  # noqa: PLC0415
         from weights.storage import head_copies  # noqa: PLC0415
 
         storage.prepare()
         hardware.SOURCES.append(tier_sizes.of_tier)
-        transparency.TABLES.update(public_figures.TABLES)
-        transparency.SOURCES.append(public_figures.tables)
+        transparency.TABLES.update(public_statistics.TABLES)
+        transparency.SOURCES.append(public_statistics.tables)
         logs.LOGS.append(recording.DOWNLOADS)
         copies.WRITERS["s3"] = head_copies.put
         restore = append_only.after_migrate("weights", "0008_sealed_ledger", recording.PROTECTED)

@@ -52,7 +52,7 @@ class StorageFull(WeightsError):
 
 
 class BlobTooLarge(WeightsError):
-    """More bytes than the store keeps under one name."""
+    """More bytes than the store keeps, or a check reads, under one name."""
 
     code = "blob_too_large"
 

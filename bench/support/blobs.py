@@ -4,7 +4,7 @@ import hashlib
 import os
 import random
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 MIB = 1024**2
 
@@ -40,22 +40,6 @@ def write(path: Path, number: int, size: int) -> str:
             stream.write(piece)
         os.fsync(stream.fileno())
     return digest.hexdigest()
-
-
-def zeros(size: int) -> Any:
-    """A sparse blob."""
-    from weights.storage import blob_storage
-    from weights.storage.models import Blob
-
-    digest, block = hashlib.sha256(), bytes(MIB)
-    for _ in range(size // MIB):
-        digest.update(block)
-    path = blob_storage().local_path(digest.hexdigest())
-    assert path is not None
-    path.parent.mkdir(parents=True)
-    path.touch()
-    os.truncate(path, size)
-    return Blob.objects.create(sha256=digest.hexdigest(), size=size)
 
 
 def warm(path: Path) -> None:

@@ -141,12 +141,11 @@ def checks(arguments: list[str]) -> Callable[[list[int]], None]:
     setup()
     from django.utils import timezone
 
-    from weights.integrity import resumable_sha256, verification
+    from weights.integrity import verification
     from weights.storage import blob_storage
     from weights.storage.models import Blob
 
     blob_storage()
-    resumable_sha256.layout()
     Blob.objects.exists()
 
     def act(blobs: list[int]) -> None:

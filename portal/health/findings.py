@@ -28,7 +28,7 @@ from portal.checks import NOT_VERSIONED
 from portal.supervisor import crash_reports
 from weights.delivery.models import CheckpointLink
 from weights.errors import StorageUnavailable
-from weights.integrity import scrub
+from weights.integrity import scrub, verification
 from weights.integrity.scrub import command
 from weights.manifests.models import ManifestSignature
 from weights.publishing.models import Revision
@@ -115,8 +115,9 @@ def _verification(now: datetime) -> list[Line]:
         waiting=Count("pk", filter=Q(state__in=UNVERIFIED)),
         oldest=Min("created_at", filter=Q(state__in=UNVERIFIED)),
         quarantined=Count("pk", filter=Q(state=Blob.State.QUARANTINED)),
+        shown=Count("pk", filter=Q(pk__in=command.quarantined().values("pk"))),
     )
-    shown = command.quarantined().count()
+    shown = found["shown"]
     page = reverse("admin:weights_blob_changelist")
     waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
     text = f"{found['waiting']}"
@@ -130,7 +131,21 @@ def _verification(now: datetime) -> list[Line]:
             f"{shown} published; {found['quarantined'] - shown} never shown",
             f"{page}?state__exact=quarantined",
         ),
+        _interrupted_checks(page),
     ]
+
+
+def _interrupted_checks(page: str) -> Line:
+    """Blobs whose checks were stopped or killed again and again; each starts over."""
+    name, interrupted = "Interrupted checks", verification.interrupted_blobs()
+    if not interrupted:
+        return Line(name, "ok", "none", page)
+    shown = ", ".join(
+        f"{sha256} ({count} in a row)"
+        for sha256, count in sorted(interrupted.items())[:ITEMS_SHOWN]
+    )
+    text = f"{len(interrupted)}: {shown}; each starts over, so let a worker run until one has ended"
+    return Line(name, "alarm", text, page)
 
 
 def _outbox(now: datetime) -> list[Line]:

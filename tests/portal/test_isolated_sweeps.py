@@ -29,7 +29,7 @@ from tests.weights.catalogue.test_front_matter import UNREADABLE
 from weights import tasks
 from weights.catalogue import contents, front_matter
 from weights.catalogue.models import FileFacts
-from weights.integrity.verification import inspecting
+from weights.integrity.verification import inspect_blob
 from weights.integrity.verification.outcomes import TRIES
 from weights.ledger.models import Download
 from weights.privacy import export
@@ -250,10 +250,10 @@ def test_a_blob_whose_check_fails_backs_off_and_ends_with_a_reason(
     two: tuple[Revision, Revision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blob = two[0].files.get().blob
-    poisoned = fails_for(inspecting.look, lambda lease, *_: lease.blob == blob)
+    poisoned = fails_for(inspect_blob.run, lambda lease, *_: lease.row == blob)
     with monkeypatch.context() as patch:
         # No file is known at which the check itself fails; the next one will be a fault of ours.
-        patch.setattr(inspecting, "look", poisoned)
+        patch.setattr(inspect_blob, "run", poisoned)
         verify_both()
         assert states(two) == ["pending", "visible"]
         blob.refresh_from_db()

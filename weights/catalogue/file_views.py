@@ -113,7 +113,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
     return render(request, "weights/catalogue/file_detail.html", context)
 
 
-def _progress(file: File) -> verification.Progress | None:
+def _progress(file: File) -> verification.ReadProgress | None:
     """How far a check is that lasts long enough to be watched."""
     return verification.progress_of(file.blob) if file.size > PREVIEW_LARGEST else None
 

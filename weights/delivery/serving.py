@@ -117,10 +117,10 @@ def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResp
     log.error("%s of %s cannot be given: %s", file.sha256, file.path, error)
     message = "The store of this file does not answer; try again in a moment."
     if isinstance(error, BlobChanged):
-        suspension.close(file.blob, str(error))
+        suspension.suspend_blob(file.blob, str(error))
         message = "This file is being checked again before anybody gets it; try again in a moment."
     elif isinstance(error, BlobMissing):
-        suspension.ask(file.blob)
+        suspension.request_check(file.blob)
     return problem(503, "storage_unavailable", message, request)
 
 

@@ -14,11 +14,11 @@ from weights.catalogue.models import Checkpoint
 from weights.inspection import overrides
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import reasons
-from weights.integrity.admin_actions import ByHand, act, why
+from weights.integrity.admin_actions import RecordAction, act, reason_field
 from weights.storage.models import Blob
 
 
-class AskForm(ByHand):
+class AskForm(RecordAction):
     name, title, button, done = "ask", "Ask for an override", "Ask", "asked for"
     warning = (
         "A file that was refused can harm whoever loads it. If you have looked at what it imports "
@@ -26,32 +26,32 @@ class AskForm(ByHand):
         "given out."
     )
 
-    why = why(reasons.INTERNAL, "Why")
+    why = reason_field(reasons.INTERNAL, "Why")
 
-    def carry_out(self, record: Inspection, by: User) -> None:
+    def apply(self, record: Inspection, by: User) -> None:
         overrides.ask(record, by=by, **self.cleaned_data)
 
 
-class GrantForm(ByHand):
+class GrantForm(RecordAction):
     name, title, button, done = "grant", "Let refused files pass", "Let them pass", "let pass"
     warning = (
         "Look at the refusal, the imports and the reason for yourself. The bytes are read afresh "
         "and then given out under the names that were refused; pages say that staff let them pass."
     )
 
-    why = why(reasons.INTERNAL, "Why")
+    why = reason_field(reasons.INTERNAL, "Why")
 
-    def carry_out(self, record: InspectionOverride, by: User) -> None:
+    def apply(self, record: InspectionOverride, by: User) -> None:
         overrides.grant(record, by=by, **self.cleaned_data)
 
 
-class DeclineForm(ByHand):
+class DeclineForm(RecordAction):
     name, title, button, done = "decline", "Decline overrides", "Decline", "declined"
     warning = "The files stay refused. An override of them may be asked for again."
 
-    why = why(reasons.INTERNAL, "Why")
+    why = reason_field(reasons.INTERNAL, "Why")
 
-    def carry_out(self, record: InspectionOverride, by: User) -> None:
+    def apply(self, record: InspectionOverride, by: User) -> None:
         overrides.decline(record, by=by, **self.cleaned_data)
 
 

@@ -21,7 +21,7 @@ from weights.storage.models import Blob
 def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
     """Ask for an override; raises TransitionRefused unless there is a refusal without one."""
     quarantine.demand_owner(inspection.blob, by)
-    why = reasons.stated(why, reasons.INTERNAL)
+    why = reasons.checked(why, reasons.INTERNAL)
     standing = Inspection.objects.select_for_update().get(pk=inspection.pk)
     if standing.outcome != Inspection.Outcome.REFUSED:
         raise TransitionRefused(f"{standing}: there is no refusal to override")
@@ -45,7 +45,7 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
 def grant(override: InspectionOverride, why: str, *, by: User) -> None:
     """Agree, as somebody else than whoever asked; a fresh check then puts the bytes back."""
     quarantine.demand_owner(override.inspection.blob, by)
-    why = reasons.stated(why, reasons.INTERNAL)
+    why = reasons.checked(why, reasons.INTERNAL)
     locked = _open(override)
     if locked.asked_by_id in {by.pk, None}:
         raise NotAllowed("whoever asks for an override cannot grant it; a second person must")
@@ -61,7 +61,7 @@ def grant(override: InspectionOverride, why: str, *, by: User) -> None:
 def decline(override: InspectionOverride, why: str, *, by: User) -> None:
     """Do without it; it may be asked for again."""
     quarantine.demand_owner(override.inspection.blob, by)
-    why = reasons.stated(why, reasons.INTERNAL)
+    why = reasons.checked(why, reasons.INTERNAL)
     locked = _open(override)
     _tell("inspection.override_declined", locked, by, why)
     locked.delete()

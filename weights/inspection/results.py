@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from weights.catalogue.models import Checkpoint
 from weights.inspection import kinds
 from weights.inspection.models import Inspection
-from weights.integrity.verification.inspecting import not_looked_at
+from weights.integrity.verification.inspect_blob import uninspected_files
 from weights.publishing.models import File, Revision
 
 
@@ -61,7 +61,7 @@ def standing(checkpoint: Checkpoint) -> Standing:
     files = File.objects.filter(
         revision__checkpoint=checkpoint, revision__state=Revision.State.VISIBLE
     )
-    waiting = not_looked_at(files)
+    waiting = uninspected_files(files)
     rows = Inspection.objects.filter(blob__in=files.values("blob"))
     found = {(one.blob_id, one.family): one.outcome for one in rows}
     names = files.exclude(pk__in=waiting).values_list("blob_id", "path")

@@ -1,15 +1,16 @@
-"""The staff's view of the bytes and how they were verified; what is done to them by hand."""
+"""Blobs, their checks, and surveys of the store in the admin."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.web.current_user import signed_in
 from weights.inspection.admin import InspectionInline, OfBytesOfOwnTiers
 from weights.integrity import verification
 from weights.integrity.admin_actions import LiftForm, QuarantineForm, act
-from weights.integrity.models import VerificationRun
+from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.storage.models import Blob
 
 
@@ -19,7 +20,7 @@ class RunInline(admin.TabularInline):
     can_delete = False
     max_num = 0
     fields = (
-        *("started_at", "finished_at", "result", "progress", "started_from", "bytes_read"),
+        *("started_at", "finished_at", "result", "progress", "bytes_read"),
         *("seconds", "worker", "detail"),
     )
     readonly_fields = fields
@@ -70,3 +71,21 @@ class VerificationRunAdmin(OfBytesOfOwnTiers):
     @admin.display(description="MB/s")
     def megabytes_a_second(self, run: VerificationRun) -> str:
         return f"{run.rate / 1e6:.0f}"
+
+
+@admin.register(StoreSurvey)
+class StoreSurveyAdmin(ReadOnlyAdmin):
+    list_display = [
+        *("started_at", "finished_at", "stored", "stored_bytes"),
+        *("changed", "missing", "overlaid", "orphaned", "trouble", "store"),
+    ]
+    date_hierarchy = "started_at"
+
+
+@admin.register(StoreFinding)
+class StoreFindingAdmin(ReadOnlyAdmin):
+    """Findings of the last survey. Orphans are removed by hand, if at all."""
+
+    list_display = ["key", "kind", "size", "first_seen_at", "last_seen_at"]
+    list_filter = ["kind"]
+    search_fields = ["key"]

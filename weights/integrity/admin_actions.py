@@ -1,4 +1,4 @@
-"""What is done to bytes by hand: withdraw, quarantine, lift; each asked first, with a reason."""
+"""Admin actions on bytes and revisions: withdraw, quarantine, lift. Each asks first."""
 
 from typing import Any, ClassVar
 
@@ -18,21 +18,22 @@ from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 
-class ByHand(confirmation.AskedAction):
-    """What one move asks; `carry_out` makes it for each record chosen, `done` tells of it."""
+class RecordAction(confirmation.AskedAction):
+    """A form that asks before `apply` is called for each chosen record; `done` is the report."""
 
     done: ClassVar[str]
 
-    def carry_out(self, record: Any, by: User) -> None:
+    def apply(self, record: Any, by: User) -> None:
         raise NotImplementedError
 
 
-def why(readers: str, label: str | None = None) -> forms.CharField:
-    told = readers.capitalize()
-    return confirmation.text(told, least=reasons.LEAST, most=reasons.MOST, label=label)
+def reason_field(readers: str, label: str | None = None) -> forms.CharField:
+    """A field for a reason, with those who read it as its help text."""
+    hint = readers.capitalize()
+    return confirmation.text(hint, least=reasons.LEAST, most=reasons.MOST, label=label)
 
 
-def recall_tick() -> forms.BooleanField:
+def recall_field() -> forms.BooleanField:
     return forms.BooleanField(
         label="Call it back",
         required=False,
@@ -40,7 +41,7 @@ def recall_tick() -> forms.BooleanField:
     )
 
 
-class WithdrawForm(ByHand):
+class WithdrawForm(RecordAction):
     name, title, button, done = "withdraw", "Withdraw revisions", "Withdraw", "withdrawn"
     warning = (
         "From the next request on its files are given to nobody, by any link, and its pages say "
@@ -48,35 +49,35 @@ class WithdrawForm(ByHand):
         "notice. This is for good: publish changed files as a new revision instead."
     )
 
-    reason = why(reasons.PUBLIC)
-    recall = recall_tick()
+    reason = reason_field(reasons.PUBLIC)
+    recall = recall_field()
 
-    def carry_out(self, record: Revision, by: User) -> None:
+    def apply(self, record: Revision, by: User) -> None:
         withdrawal.withdraw(record, by=by, **self.cleaned_data)
 
 
-class QuarantineForm(ByHand):
+class QuarantineForm(RecordAction):
     name, title, button, done = "quarantine", "Quarantine by hand", "Quarantine", "quarantined"
     warning = (
         "From the next request on these bytes are given to nobody, wherever they are used. They "
         "stay so, whatever checks find, until somebody lifts it here."
     )
 
-    reason = why(reasons.PUBLIC)
-    recall = recall_tick()
+    reason = reason_field(reasons.PUBLIC)
+    recall = recall_field()
 
-    def carry_out(self, record: Blob, by: User) -> None:
+    def apply(self, record: Blob, by: User) -> None:
         quarantine.hold(record, by=by, **self.cleaned_data)
 
 
-class LiftForm(ByHand):
+class LiftForm(RecordAction):
     name, title, button, done = "lift", "Lift a quarantine", "Verify, and lift if whole", "queued"
     warning = (
         "The bytes are read afresh. If they are what their name says they are served again, and "
         "an open recall of them is closed as repaired; if not they stay where they are."
     )
 
-    def carry_out(self, record: Blob, by: User) -> None:
+    def apply(self, record: Blob, by: User) -> None:
         quarantine.lift(record, by=by)
 
 
@@ -84,22 +85,22 @@ def act(
     model_admin: admin.ModelAdmin,
     request: HttpRequest,
     queryset: models.QuerySet[Any],
-    kind: type[ByHand],
+    kind: type[RecordAction],
 ) -> HttpResponse | None:
-    """Show the page that asks; once it is answered, do it and go back to the list."""
+    """Show the page that asks; once it is answered, apply the action and return to the list."""
     form = confirmation.answered(kind, request)
     if not form.is_valid():
         return confirmation.page(model_admin, request, form, queryset)
     for record in queryset:
-        _carry_out(model_admin, request, form, record)
+        _apply(model_admin, request, form, record)
     return None
 
 
-def _carry_out(
-    model_admin: admin.ModelAdmin, request: HttpRequest, form: ByHand, record: Any
+def _apply(
+    model_admin: admin.ModelAdmin, request: HttpRequest, form: RecordAction, record: Any
 ) -> None:
     try:
-        form.carry_out(record, signed_in(request))
+        form.apply(record, signed_in(request))
     except (AccountsError, WeightsError) as error:
         model_admin.message_user(request, f"{record}: nothing was done: {error}.", messages.ERROR)
     else:

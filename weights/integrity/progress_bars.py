@@ -1,4 +1,4 @@
-"""Bars on stderr for commands that take their time; stdout stays for the answer."""
+"""Progress bars on stderr for long commands; stdout stays for the result."""
 
 import sys
 import time
@@ -11,58 +11,58 @@ from tqdm import tqdm
 
 from accounts.background.outages import BROKER_AWAY
 from weights.integrity import verification
-from weights.integrity.verification import Standing
+from weights.integrity.verification import VerificationProgress
 from weights.publishing.models import Revision
 
-#: Seconds between two looks at the rows.
+#: Seconds between two queries of the progress.
 POLL = 0.5
-#: Seconds without a step forward after which the workers are asked for a sign of life.
+#: Seconds without progress after which the workers are pinged.
 PATIENCE = 10.0
 
 
 class NoWorker(Exception):
-    """No worker answers, so that waiting would not end."""
+    """No worker answers, so waiting would not end."""
 
 
 def bar(total: int, what: str) -> "tqdm[NoReturn]":
-    """A progress bar in bytes; redrawn seldom where nobody watches it."""
-    pace = 0.1 if sys.stderr.isatty() else 10.0
+    """A progress bar in bytes; redrawn seldom where stderr is no terminal."""
+    pause = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(
-        total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr, mininterval=pace
+        total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr, mininterval=pause
     )
 
 
 @contextmanager
-def bar_once_begun(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A function that advances a bar, which appears with its first call and not before."""
-    with ExitStack() as shown:
+def lazy_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function that advances a bar, which appears with the first call."""
+    with ExitStack() as stack:
         bars: list[tqdm[NoReturn]] = []
 
         def advance(count: int) -> None:
             if not bars:
-                bars.append(shown.enter_context(bar(total, what)))
+                bars.append(stack.enter_context(bar(total, what)))
             bars[0].update(count)
 
         yield advance
 
 
-def wait_for_checks(revisions: Iterable[Revision]) -> Standing:
+def wait_for_checks(revisions: Iterable[Revision]) -> VerificationProgress:
     """Show the verification of these revisions until it has ended; raises NoWorker."""
     watched = list(revisions)
-    standing = verification.standing(watched)
-    last_step = time.monotonic()
-    with bar(standing.bytes_all, "Verifying") as shown:
-        while standing.waiting:
+    progress = verification.progress_of_revisions(watched)
+    changed_at = time.monotonic()
+    with bar(progress.bytes_all, "Verifying") as shown:
+        while progress.waiting:
             time.sleep(POLL)
-            before, standing = standing, verification.standing(watched)
-            shown.update(standing.bytes_done - shown.n)
-            if standing != before:
-                last_step = time.monotonic()
-            elif time.monotonic() - last_step > PATIENCE:
+            before, progress = progress, verification.progress_of_revisions(watched)
+            shown.update(progress.bytes_done - shown.n)
+            if progress != before:
+                changed_at = time.monotonic()
+            elif time.monotonic() - changed_at > PATIENCE:
                 demand_worker()
-                last_step = time.monotonic()
-        shown.update(standing.bytes_done - shown.n)
-    return standing
+                changed_at = time.monotonic()
+        shown.update(progress.bytes_done - shown.n)
+    return progress
 
 
 def demand_worker() -> None:

@@ -1,4 +1,4 @@
-"""Take bytes out of every door by hand, and let a fresh check put them back."""
+"""Quarantine bytes on a release owner's word, and lift it by a fresh check."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,22 +20,26 @@ OWNERS = frozenset({Role.RELEASE_OWNER})
 
 @transaction.atomic
 def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
-    """Quarantine a blob until somebody lifts it; with `recall`, mail everybody who fetched it.
+    """Quarantine a blob until an owner lifts it; with `recall`, mail everybody who fetched it.
 
-    No check of its bytes lifts it by itself: they may be just what their name says and still
-    be wrong. Raises NotAllowed, InvalidValue and TransitionRefused.
+    No check lifts it: the bytes may be what their name says and still be wrong. Raises
+    NotAllowed, InvalidValue and TransitionRefused.
     """
     demand_owner(blob, by)
-    reason = reasons.stated(reason, reasons.PUBLIC)
+    reason = reasons.checked(reason, reasons.PUBLIC)
     locked = Blob.objects.select_for_update().get(pk=blob.pk)
     if locked.held:
         raise TransitionRefused(f"{blob} is held in quarantine already")
-    locked.state, locked.held, locked.quarantine_reason = Blob.State.QUARANTINED, True, reason
-    # A check that runs loses its lease, and so its word.
-    locked.leased_until = locked.check_due_at = None
-    locked.save()
-    details = {"sha256": locked.sha256, "reason": reason, "by_hand": True}
-    AuditEvent.record("blob.quarantined", actor=by, target=locked, details=details)
+    # A check that runs loses its lease, so its result does not count.
+    locked.transition(
+        "hold",
+        actor=by,
+        details={"reason": reason, "by_hand": True},
+        held=True,
+        quarantine_reason=reason,
+        leased_until=None,
+        check_due_at=None,
+    )
     fail_revisions(locked, reason)
     if recall:
         recalls.open_by_owner(locked, reason, by=by)
@@ -43,7 +47,10 @@ def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
 
 @transaction.atomic
 def lift(blob: Blob, *, by: User) -> None:
-    """Ask for a fresh check, which puts the bytes back if it finds them whole, and only then."""
+    """Request a fresh check, which alone verifies the blob again.
+
+    Raises NotAllowed and TransitionRefused.
+    """
     demand_owner(blob, by)
     quarantined = Blob.objects.filter(pk=blob.pk, state=Blob.State.QUARANTINED)
     if not quarantined.update(held=False, check_due_at=timezone.now(), attempts=0):
@@ -53,7 +60,7 @@ def lift(blob: Blob, *, by: User) -> None:
 
 
 def demand_owner(blob: Blob, by: User) -> None:
-    """It takes a release owner of every tier where the bytes are used."""
+    """Raise NotAllowed unless `by` is release owner of every tier where the bytes are used."""
     for tier in Tier.objects.filter(checkpoints__revisions__files__blob=blob).distinct():
         if not RoleAssignment.objects.covers(by, OWNERS, tier):
             raise NotAllowed(f"{blob} is used in the tier {tier}, whose release owner you are not")

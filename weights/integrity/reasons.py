@@ -1,15 +1,16 @@
-"""Reasons that staff give for what they do to bytes by hand: how long, and who reads them."""
+"""The reasons that staff give for quarantines and withdrawals."""
 
 from accounts.errors import InvalidValue
 
 #: Characters.
 LEAST, MOST = 5, 500
+#: Who reads a reason, as forms and errors say.
 PUBLIC = "everybody reads it"
 INTERNAL = "staff and auditors read it"
 
 
-def stated(reason: str, readers: str) -> str:
-    """The reason without blanks around it; raises InvalidValue where it is too short or long."""
+def checked(reason: str, readers: str) -> str:
+    """The reason without surrounding blanks; raises InvalidValue if it is too short or long."""
     reason = reason.strip()
     if not LEAST <= len(reason) <= MOST:
         raise InvalidValue(f"say why in {LEAST} to {MOST} characters; {readers}")

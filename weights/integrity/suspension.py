@@ -1,7 +1,7 @@
-"""Bytes that may no longer be what was verified: closed at once where they were written to.
+"""Stop serving bytes that may have changed since they were verified, until a check has read them.
 
-The check that follows finds out; its result opens them again or puts them into quarantine.
-A file of which only the ctime changed (chmod, a hard link of a backup) is served meanwhile.
+Bytes that were written to are suspended at once. A file of which only the ctime changed (chmod, a
+hard link of a backup) is served on while it is read again.
 """
 
 import logging
@@ -9,8 +9,8 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
+from accounts.errors import TransitionRefused
 from weights.errors import BlobChanged, BlobMissing
 from weights.storage import BlobStorage, Stored
 from weights.storage.models import Blob
@@ -21,37 +21,40 @@ TASK = "weights.verify_blob"
 
 
 def demand_unchanged(found: Stored | None, blob: Blob, storage: BlobStorage) -> None:
-    """Raise BlobMissing or BlobChanged unless the store's word is that of the last good check.
+    """Raise BlobMissing or BlobChanged unless the store holds what the last good check read.
 
-    Where only the ctime differs it queues a check and raises nothing.
+    Where only the ctime differs it requests a check and raises nothing.
     """
     if found is None:
         raise BlobMissing(f"the store holds no blob {blob.sha256}")
-    if why := blob.change(found, storage.address):
-        raise BlobChanged(why)
+    if reason := blob.change(found, storage.address):
+        raise BlobChanged(reason)
     if blob.is_touched(found, storage.address):
-        ask(blob)
+        request_check(blob)
 
 
 @transaction.atomic
-def close(blob: Blob, why: str) -> bool:
-    """Give a verified blob to nobody until it was read anew; False if that was done before."""
-    verified = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED)
-    now = timezone.now()
-    if not verified.update(state=Blob.State.HASHING, check_due_at=now, attempts=0):
+def suspend_blob(blob: Blob, reason: str) -> bool:
+    """Stop serving a verified blob until it was read again.
+
+    Returns False for a blob in any other state, which is not served anyway.
+    """
+    try:
+        blob.transition(
+            "suspend", details={"reason": reason}, check_due_at=timezone.now(), attempts=0
+        )
+    except TransitionRefused:
         return False
-    details = {"sha256": blob.sha256, "reason": why}
-    AuditEvent.record("blob.suspected", target=blob, result="failed", details=details)
-    log.error("%s is read anew before anybody gets it: %s", blob, why)
+    log.error("%s is read again before anybody gets it: %s", blob, reason)
     queue_after_commit(TASK, blob.pk)
     return True
 
 
 @transaction.atomic
-def ask(blob: Blob) -> bool:
+def request_check(blob: Blob) -> bool:
     """Queue a check of a verified blob, which is served meanwhile; False if one is due already.
 
-    Of one that seems lost it finds out whether a disk is only away.
+    Of a blob that seems lost the check finds out whether a disk is only away.
     """
     quiet = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED, check_due_at=None)
     if not quiet.update(check_due_at=timezone.now(), attempts=0):

@@ -21,7 +21,7 @@ from accounts.users.models import User
 from accounts.web.sanitize import lines
 from weights.catalogue import checkpoint_tiers, names
 from weights.catalogue.models import Checkpoint
-from weights.errors import PublishRefused, SourceUnusable, UnknownTier
+from weights.errors import BlobTooLarge, PublishRefused, SourceUnusable, UnknownTier
 from weights.integrity import verification
 from weights.manifests import listing
 from weights.publishing import lint, lint_findings, refs
@@ -33,6 +33,8 @@ from weights.storage import BlobStorage, blob_storage
 from weights.storage.models import Blob, IntakeNote
 
 BATCH = 500
+#: Bytes. A check reads a file in one go, and one that is stopped or killed starts over.
+LARGEST_FILE = 500 * 10**9
 # Within one tick of the filesystem's clock a second write would leave the same times.
 _CLOCK_TICK = timedelta(milliseconds=50)
 
@@ -97,6 +99,7 @@ def publish(
     )
     _demand_fit(order)
     sources = scan(directory)
+    _demand_readable_sizes(sources)
     linted = lint_findings.of_sources(sources)
     if not order.accept_findings:
         lint_findings.demand_no_errors(linted)
@@ -154,6 +157,17 @@ def _demand_same(checkpoint: Checkpoint, order: Order) -> None:
         )
     if order.private and not checkpoint.private:
         raise PublishRefused(f"{checkpoint} is listed already; make it private in the admin")
+
+
+def _demand_readable_sizes(sources: list[Source]) -> None:
+    """Raise BlobTooLarge for a file that takes too long to check in one go."""
+    for source in sources:
+        if source.size > LARGEST_FILE:
+            raise BlobTooLarge(
+                f"{source.path} has {source.size} bytes, and a file may have {LARGEST_FILE} (500"
+                " GB), because each check reads it in one go; save the checkpoint in smaller"
+                " shards (save_pretrained with max_shard_size, or split) and publish those"
+            )
 
 
 # -- bytes ------------------------------------------------------------------------------
@@ -302,7 +316,7 @@ def _record_blobs(taken: list[Taken]) -> None:
         )
     for one in taken:
         if one.repaired:
-            verification.begin_again(one.digest.sha256)
+            verification.verify_replaced(one.digest.sha256)
 
 
 def _revision(

@@ -32,7 +32,7 @@ def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool =
     """
     if by is not None and not RoleAssignment.objects.covers(by, OWNERS, revision.checkpoint.tier):
         raise NotAllowed(f"you are no release owner of {revision.checkpoint}")
-    reason = reasons.stated(reason, reasons.PUBLIC)
+    reason = reasons.checked(reason, reasons.PUBLIC)
     with transaction.atomic():
         # The lock under which revisions become visible: none does so while this one goes.
         Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)

@@ -18,6 +18,6 @@ def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
         # Looked at after reading: what is written until then is seen.
         suspension.demand_unchanged(storage.look(blob.sha256, version), blob, storage)
     except BlobChanged as error:
-        suspension.close(blob, str(error))
+        suspension.suspend_blob(blob, str(error))
         raise
     return content

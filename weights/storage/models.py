@@ -1,83 +1,88 @@
 """Bytes, stored once under their SHA-256."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
+from accounts.errors import TransitionRefused
+from weights.storage.state_machine import TRANSITIONS, UNVERIFIED
+from weights.storage.state_machine import State as BlobState
+
 if TYPE_CHECKING:
+    from accounts.users.models import User
     from weights.storage import BlobStorage, Stored
+
+__all__ = ["UNVERIFIED", "Blob", "BlobQuerySet", "IntakeNote", "unleased"]
+
+
+def unleased(now: datetime) -> models.Q:
+    """Rows with a `leased_until` that no worker holds now."""
+    return models.Q(leased_until=None) | models.Q(leased_until__lte=now)
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
     def due_for_check(self, now: datetime) -> "BlobQuerySet":
         """Blobs that a worker should read now and that none is reading."""
         waiting = models.Q(state__in=UNVERIFIED, check_due_at=None)
-        free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
-        return self.filter(free, waiting | models.Q(check_due_at__lte=now))
+        return self.filter(unleased(now), waiting | models.Q(check_due_at__lte=now))
 
     def awaiting_inspection(self) -> "BlobQuerySet":
-        """Blobs with whole bytes, some name of which is still to be looked at.
+        """Blobs whose bytes are good and whose format is to be inspected, by some of their names.
 
-        One whose bytes are to be read is looked at in the same pass.
+        A blob whose bytes are to be read is inspected in the same check.
         """
         return self.filter(inspect_due_at__isnull=False, check_due_at=None).exclude(
             state__in=UNVERIFIED
         )
 
     def due_for_inspection(self, now: datetime) -> "BlobQuerySet":
-        free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
-        return self.awaiting_inspection().filter(free, inspect_due_at__lte=now)
+        return self.awaiting_inspection().filter(unleased(now), inspect_due_at__lte=now)
 
     def awaiting_result(self) -> "BlobQuerySet":
-        """Blobs whose check is asked for and has not come to a result."""
+        """Blobs whose check is requested and has no result yet."""
         return self.filter(models.Q(state__in=UNVERIFIED) | models.Q(check_due_at__isnull=False))
 
     def idle(self, now: datetime) -> "BlobQuerySet":
-        """Blobs that no check is asked for, and that nobody reads."""
-        free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
-        return self.filter(free, check_due_at=None)
+        """Blobs that no worker reads and no check is requested of."""
+        return self.filter(unleased(now), check_due_at=None)
 
     def unverified(self) -> "BlobQuerySet":
-        """Blobs whose first check is still to be done or to be finished."""
+        """Blobs whose first check has not ended."""
         return self.filter(state__in=UNVERIFIED)
 
 
 class Blob(models.Model):
     """Bytes named by their SHA-256. Only verified blobs are ever served."""
 
-    class State(models.TextChoices):
-        UPLOADED = "uploaded", "Stored, waiting for its check"
-        HASHING = "hashing", "Being read"
-        SCANNING = "scanning", "Its format is being inspected"
-        VERIFIED = "verified", "Verified"
-        QUARANTINED = "quarantined", "Quarantined"
+    State = BlobState
 
     sha256 = models.CharField(max_length=64, unique=True)
     size = models.BigIntegerField(help_text="Bytes")
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     quarantine_reason = models.CharField(max_length=500, blank=True)
-    #: Quarantined by hand: no check lifts it, only `weights.integrity.quarantine.lift`.
+    #: Quarantined by a release owner: no check lifts it, only `weights.integrity.quarantine.lift`.
     held = models.BooleanField(default=False)
-    #: How often in a row its bytes were found wrong since they last proved good.
+    #: Checks in a row that found its bytes wrong since they were last found good.
     doubts = models.PositiveSmallIntegerField(default=0)
-    #: A worker's claim on it; past this another may take over.
+    #: End of the lease of the worker that reads or inspects it (`weights.integrity.lease`).
     leased_until = models.DateTimeField(null=True, blank=True)
-    #: When the sweep next queues it; None once its check has come to a result.
+    #: When the sweep next queues a check; None once the check has a result.
     check_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    #: When the sweep next sends it to an inspection of its names, its bytes being known as whole;
-    #: None once all of them were looked at.
+    #: When the sweep next queues an inspection of good bytes; None once all names are inspected.
     inspect_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    #: Checks that were begun since one last had a result.
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
-    #: The version that the last good check read: a signed address is bound to it. Empty where
+    #: The version that the last good check read: signed addresses are bound to it. Empty where
     #: the store keeps no versions.
     version = models.CharField(max_length=1024, blank=True)
-    #: The store's mark of what that check read: another one means that somebody wrote to it.
+    #: The store's mark of what that check read; the mark changes when somebody writes to it.
     mark = models.CharField(max_length=200, blank=True)
-    #: The store that both are of.
+    #: The address of the store that `version` and `mark` are of.
     version_in = models.CharField(max_length=1024, blank=True)
 
     objects = BlobQuerySet.as_manager()
@@ -97,16 +102,47 @@ class Blob(models.Model):
     def __str__(self) -> str:
         return f"{self.sha256[:12]}… ({self.size} bytes)"
 
+    @transaction.atomic
+    def transition(
+        self,
+        name: str,
+        *,
+        actor: "User | None" = None,
+        details: dict[str, Any] | None = None,
+        **changes: object,
+    ) -> None:
+        """Apply one row of TRANSITIONS, write `changes`, and record the event of the row.
+
+        Raises TransitionRefused where the blob is in none of the states that the row leaves.
+        """
+        row = TRANSITIONS[name]
+        changes["state"] = row.target
+        leaving = Blob.objects.filter(pk=self.pk, state__in=row.sources)
+        if not leaving.update(**changes):
+            raise TransitionRefused(f"{self} cannot {name} from its state")
+        for field, value in changes.items():
+            setattr(self, field, value)
+        if row.event:
+            details = {"sha256": self.sha256, **(details or {})}
+            AuditEvent.record(
+                row.event, actor=actor, target=self, result=row.result, details=details
+            )
+
+    @property
+    def was_good(self) -> bool:
+        """Whether its last check, or the one before a doubt, found it good."""
+        return self.last_verified_at is not None and self.state != BlobState.QUARANTINED
+
     def version_of(self, store: str) -> str:
-        """The version that was verified in this store; empty where none is known."""
+        """The version that was verified in the store of this address; empty for none."""
         return self.version if self.version_in == store else ""
 
     def served_version(self, storage: "BlobStorage") -> str:
-        """The version that people are sent to; empty where it is whatever stands there."""
+        """The version that is served; empty where the store serves whatever is newest."""
         return self.version_of(storage.address) if storage.binds_versions else ""
 
     def change(self, found: "Stored", store: str) -> str:
-        """What shows that it was written to since it was verified, as a sentence; else empty."""
+        """The evidence, as a sentence, that it was written to since it was verified; or ""."""
         if found.size != self.size:
             return f"it has {found.size} bytes in the store instead of {self.size}"
         if self.mark and self.version_in == store and found.written_since(self.mark):
@@ -120,11 +156,8 @@ class Blob(models.Model):
         return self.version_in == store and found.touched_since(self.mark)
 
 
-UNVERIFIED = (Blob.State.UPLOADED, Blob.State.HASHING, Blob.State.SCANNING)
-
-
 class IntakeNote(models.Model):
-    """What a source file hashed to, so that the same publish again need not read it again.
+    """The digests of a source file, so that publishing it again need not read it again.
 
     Device, inode, size and both times together name one state of one file: any write
     changes the change time, which nobody can set back.

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         wish = take.Wish(options["blobs"], options["no_blobs"], options["no_keys"])
         total = 0 if wish.without_blobs else checking.bytes_to_read(None)
         try:
-            with progress_bars.bar_once_begun(total, "Copying") as advance:
+            with progress_bars.lazy_bar(total, "Copying") as advance:
                 taken = take.take(options["folder"], timezone.now(), wish, advance)
         except (BackupError, WeightsError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error

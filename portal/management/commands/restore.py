@@ -44,7 +44,7 @@ class Command(BaseCommand):
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         wish = restore.Wish(options["blobs"], options["no_blobs"], options["incomplete"], sample)
-        tell = restore.Tell(self._say, progress_bars.bar_once_begun)
+        tell = restore.Tell(self._say, progress_bars.lazy_bar)
         try:
             restored = restore.restore(options["backup"], wish, tell)
             self._tell_what_is_next(restored)

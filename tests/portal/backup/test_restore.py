@@ -222,8 +222,8 @@ def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
     target = store_at(settings.WEIGHTS_STORAGE)
     Blob.objects.update(mark="of a store that is gone", version="1", version_in=target.address)
     source = source_of(backup)
-    restore_blobs.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=False)
-    assert restore_blobs.copy(source, print, progress_bars.bar_once_begun) == []
+    restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=False)
+    assert restore_blobs.copy(source, print, progress_bars.lazy_bar) == []
     restore_blobs.forget_marks()
     restore_blobs.take_marks(checking.prove(target), target)
     for blob in Blob.objects.all():
@@ -308,9 +308,7 @@ def test_a_store_with_other_bytes_under_a_name_is_refused(
     flip(path) if harm == "same size" else path.write_bytes(b"short")
     source = source_of(backup)
     with pytest.raises(BackupError, match=rf"other bytes under the name of blob {path.name}"):
-        restore_blobs.demand_fit(
-            source, progress_bars.bar_once_begun, unread=True, incomplete=False
-        )
+        restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=False)
 
 
 @pytest.mark.one_database
@@ -321,11 +319,9 @@ def test_a_backup_that_lacks_blobs_is_refused_unless_the_rest_is_wanted(
     shutil.rmtree(store)
     source = source_of(backup)
     with pytest.raises(BackupError, match=r"lacks 1 of its blobs.*--incomplete"):
-        restore_blobs.demand_fit(
-            source, progress_bars.bar_once_begun, unread=True, incomplete=False
-        )
-    restore_blobs.demand_fit(source, progress_bars.bar_once_begun, unread=True, incomplete=True)
-    assert restore_blobs.copy(source, print, progress_bars.bar_once_begun) == ["some blobs"]
+        restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=False)
+    restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=True)
+    assert restore_blobs.copy(source, print, progress_bars.lazy_bar) == ["some blobs"]
     assert "blobs: copied 2" in capsys.readouterr().out
 
 
@@ -337,7 +333,7 @@ def test_a_store_without_any_of_the_blobs_is_no_source(
     shutil.rmtree(store)
     with pytest.raises(BackupError, match=r"holds none of the backup's 3 blobs.*--no-blobs"):
         restore_blobs.demand_fit(
-            source_of(backup), progress_bars.bar_once_begun, unread=True, incomplete=False
+            source_of(backup), progress_bars.lazy_bar, unread=True, incomplete=False
         )
 
 

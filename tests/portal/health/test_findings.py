@@ -26,7 +26,7 @@ from portal.health import findings
 from portal.supervisor.crash_reports import Notes, Trouble
 from tests.accounts.audit.merkle_log import keys
 from tests.support import factories
-from weights.integrity.models import StoreSurvey
+from weights.integrity.models import StoreSurvey, VerificationRun
 from weights.recalls.models import Recall
 from weights.storage.models import Blob
 from weights.tasks import sweep as weights_sweep
@@ -125,6 +125,22 @@ def test_mails_and_blobs_that_wait_or_failed_are_told(store: Path) -> None:
     assert found["Mails that failed"] == ("alarm", "1")
     assert found["Blobs to verify"] == ("late", "1")
     assert found["Blobs in quarantine"] == ("alarm", "3")
+
+
+@pytest.mark.requirement("ST-5")
+def test_a_blob_is_named_after_three_interrupted_checks_until_one_has_a_result() -> None:
+    name, result = "Interrupted checks", VerificationRun.Result
+    blob = Blob.objects.create(sha256="a" * 64, size=1)
+    for kind in (result.ABANDONED, result.VERIFIED, result.ABANDONED, result.ABANDONED):
+        VerificationRun.objects.create(blob=blob, result=kind)
+    assert (_line(name).state, _line(name).text) == ("ok", "none")
+    VerificationRun.objects.create(blob=blob, result=result.ABANDONED)
+    assert _line(name).state == "alarm"
+    assert _line(name).text.startswith(f"1: {blob.sha256} (3 in a row); each starts over")
+    VerificationRun.objects.create(blob=blob, result=result.RUNNING)
+    assert _line(name).state == "alarm"
+    VerificationRun.objects.create(blob=blob, result=result.UNREADABLE)
+    assert _line(name).state == "ok"
 
 
 def test_rows_that_nobody_seals_are_late_and_then_an_alarm() -> None:

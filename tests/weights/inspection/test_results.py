@@ -25,7 +25,7 @@ from weights.inspection import kinds, results, runner
 from weights.inspection.formats import allowed, verdict
 from weights.inspection.models import Inspection
 from weights.integrity import verification
-from weights.integrity.verification import inspecting, queueing
+from weights.integrity.verification import inspect_blob, queueing
 from weights.publishing import intake
 from weights.publishing.models import File, Revision
 from weights.storage.files import FileStorage
@@ -192,8 +192,8 @@ def test_the_same_bytes_under_another_name_are_looked_at_as_that(publish: Publis
     first.refresh_from_db()
     assert first.state == Revision.State.VISIBLE
     assert blob_of(first, "notes.txt").state == Blob.State.VERIFIED
-    assert verification.standing([second]).failures[0][0] == "acme/second/weights.pkl"
-    assert verification.standing([first]).failures == []
+    assert verification.progress_of_revisions([second]).failures[0][0] == "acme/second/weights.pkl"
+    assert verification.progress_of_revisions([first]).failures == []
 
 
 def test_a_revision_of_known_files_alone_is_visible_at_once(publish: Publish) -> None:
@@ -211,7 +211,7 @@ def test_in_st_results_of_an_older_inspector_are_made_again_without_reading_all(
     revision = publish(model_pt=GOOD, readme_md=b"# A model\n")
     assert verification.ask_outdated_again() == 0
     # The next release of the rules.
-    monkeypatch.setattr(inspecting, "VERSION", verdict.VERSION + 1)
+    monkeypatch.setattr(inspect_blob, "VERSION", verdict.VERSION + 1)
     monkeypatch.setattr(queueing, "VERSION", verdict.VERSION + 1)
     assert verification.ask_outdated_again() == 2
     runs = blob_of(revision, "model.pt").runs.count()
@@ -226,7 +226,7 @@ def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_c
 ) -> None:
     with monkeypatch.context() as before:  # the rules of the release before
         before.setattr(kinds, "_PICKLE_NAMES", kinds._PICKLE_NAMES - {"joblib"})
-        before.setattr(inspecting, "VERSION", verdict.VERSION - 1)
+        before.setattr(inspect_blob, "VERSION", verdict.VERSION - 1)
         revision = publish(model_joblib=RUNS, b_joblib=pickle_corpus.state(1), c_json=b"{}")
     assert revision.state == Revision.State.VISIBLE
     assert set(Inspection.objects.values_list("family", flat=True)) == {"other"}

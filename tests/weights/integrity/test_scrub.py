@@ -17,7 +17,7 @@ from tests.support.crashes import each_crash
 from tests.support.damage import flip_unseen
 from tests.support.hurry import at_once
 from tests.support.servers import s3
-from weights.integrity import scrub, verification
+from weights.integrity import lease, scrub, verification
 from weights.integrity.models import ScrubTurn, StoreFinding, StoreSurvey, VerificationRun
 from weights.integrity.scrub import command as by_hand
 from weights.integrity.scrub import store_survey, turns, worker_turn
@@ -178,15 +178,15 @@ def test_a_real_read_takes_as_long_as_the_rate_says(
 def test_a_turn_of_a_dead_worker_is_free_again_and_the_old_holder_notices(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A bound made small: 20 s in earnest.
-    monkeypatch.setattr(turns, "SIGN_OF_LIFE", 0.0)
+    # A bound made small: 5 s in earnest.
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.0)
     with turns.taken() as dead:
         assert dead is not None
         ScrubTurn.objects.update(leased_until=timezone.now())
         with turns.taken() as heir:
             assert heir is not None
-            dead.alive()
-            heir.alive()
+            dead.keep_alive()
+            heir.keep_alive()
             assert (dead.lost, heir.lost) == (True, False)
 
 
@@ -287,7 +287,7 @@ def test_a_store_that_goes_between_two_surveys_costs_one_blob_its_place(
 def test_only_one_survey_runs_and_a_dead_one_gives_way(blobs: dict[str, Blob]) -> None:
     now = timezone.now()
     running = StoreSurvey.objects.create(
-        store=blob_storage().address, started_at=now, leased_until=now + store_survey.LEASE
+        store=blob_storage().address, started_at=now, leased_until=now + lease.LENGTH
     )
     assert scrub.survey() is None
     StoreSurvey.objects.update(leased_until=now)

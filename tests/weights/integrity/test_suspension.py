@@ -238,11 +238,11 @@ def test_no_page_shows_what_was_written_over_a_verified_text(
 
 
 def test_only_verified_bytes_are_closed_and_only_once(blob: Blob) -> None:
-    assert suspension.close(blob, "a test says so")
-    assert not suspension.close(blob, "a test says so")
+    assert suspension.suspend_blob(blob, "a test says so")
+    assert not suspension.suspend_blob(blob, "a test says so")
     Blob.objects.update(state=Blob.State.QUARANTINED)
-    assert not suspension.close(blob, "a test says so")
-    assert not suspension.ask(blob)
+    assert not suspension.suspend_blob(blob, "a test says so")
+    assert not suspension.request_check(blob)
     assert AuditEvent.objects.filter(action="blob.suspected").count() == 1
 
 

@@ -12,10 +12,9 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from tests.support import factories
 from weights.errors import StorageUnavailable
-from weights.integrity import verification
+from weights.integrity import lease, verification
 from weights.integrity.models import VerificationRun
-from weights.integrity.verification import checking, leases, queueing
-from weights.integrity.verification.leases import LEASE
+from weights.integrity.verification import check_blob, queueing
 from weights.integrity.verification.outcomes import REREADS, TRIES
 from weights.publishing import intake
 from weights.publishing.models import Revision
@@ -170,6 +169,7 @@ def test_publishing_a_good_copy_again_heals_the_same_revision(
     flip(on_disk(shard))
     verify_all()
     assert intake.publish(folder, "acme/model", tier="open") == revision
+    assert AuditEvent.objects.about(shard).filter(action="blob.replaced").count() == 1
     verify_all()
     revision.refresh_from_db()
     assert (revision.state, revision.state_reason) == (Revision.State.VISIBLE, "")
@@ -207,7 +207,7 @@ def test_damage_found_later_quarantines_the_file_and_keeps_the_revision(
 
 
 def test_a_blob_under_lease_is_left_to_its_worker(shard: Blob) -> None:
-    Blob.objects.filter(pk=shard.pk).update(leased_until=timezone.now() + LEASE)
+    Blob.objects.filter(pk=shard.pk).update(leased_until=timezone.now() + lease.LENGTH)
     verification.verify(shard.pk)
     assert not shard.runs.exists()
     assert shard not in Blob.objects.due_for_check(timezone.now())
@@ -217,9 +217,9 @@ def test_a_blob_under_lease_is_left_to_its_worker(shard: Blob) -> None:
 def test_a_blob_of_a_dead_worker_is_taken_over_when_its_lease_has_run_out(shard: Blob) -> None:
     dead = VerificationRun.objects.create(blob=shard, worker="dead")
     Blob.objects.filter(pk=shard.pk).update(
-        leased_until=timezone.now() + LEASE, state=Blob.State.HASHING
+        leased_until=timezone.now() + lease.LENGTH, state=Blob.State.HASHING
     )
-    with after(LEASE + timedelta(minutes=10)):
+    with after(lease.LENGTH + timedelta(minutes=10)):
         assert shard in Blob.objects.due_for_check(timezone.now())
         verification.verify(shard.pk)
     dead.refresh_from_db()
@@ -235,7 +235,7 @@ def test_the_result_of_a_worker_that_lost_its_lease_does_not_count(
     read = FileStorage.open
 
     def slow(self: FileStorage, sha256: str, **where: Any) -> BinaryIO:
-        Blob.objects.filter(sha256=sha256).update(leased_until=timezone.now() + 2 * LEASE)
+        Blob.objects.filter(sha256=sha256).update(leased_until=timezone.now() + 2 * lease.LENGTH)
         return read(self, sha256, **where)
 
     flip(on_disk(shard))
@@ -251,7 +251,7 @@ def test_a_long_read_renews_its_lease_and_shows_how_far_it_is(
     shard: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Bounds made small: a sign of life at each buffer, of which there are several.
-    monkeypatch.setattr(leases, "SIGN_OF_LIFE", 0.0)
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.0)
     monkeypatch.setattr(read_ahead, "BUFFER", 1000)
     seen: list[int] = []
     save = VerificationRun.save
@@ -305,7 +305,7 @@ def test_after_eight_tries_the_revision_says_why_it_is_not_there(
     assert revision.state == Revision.State.FAILED
     assert "could not be read" in revision.state_reason
     assert shard.check_due_at is not None  # the sweep goes on trying
-    assert verification.standing([revision]).counts["unreadable"] == 1
+    assert verification.progress_of_revisions([revision]).counts["unreadable"] == 1
 
 
 @pytest.mark.requirement("CE-5")
@@ -375,7 +375,7 @@ def test_the_sweep_settles_a_revision_that_a_crash_left_complete(
 ) -> None:
     with monkeypatch.context() as patch:
         # A kill between the last check and what it settles.
-        patch.setattr(checking, "settle_each", lambda revisions: None)
+        patch.setattr(check_blob, "settle_each", lambda revisions: None)
         verify_all()
     revision.refresh_from_db()
     assert revision.state == Revision.State.PENDING

@@ -21,6 +21,7 @@ from accounts.tiers.models import Tier
 from tests.support import factories
 from weights.catalogue.models import Checkpoint
 from weights.errors import (
+    BlobTooLarge,
     InvalidName,
     PublishRefused,
     SourceChanged,
@@ -261,6 +262,19 @@ def test_lost_bytes_are_stored_again(folder: Path, store: Path) -> None:
 # -- what is refused ----------------------------------------------------------------------
 
 
+@pytest.mark.requirement("ST-5")
+def test_a_file_that_no_check_could_read_in_one_go_is_refused_before_a_byte_is_copied(
+    folder: Path, store: Path
+) -> None:
+    shard = folder / "weights" / "model.safetensors"
+    os.truncate(shard, intake.LARGEST_FILE + 1)
+    with pytest.raises(BlobTooLarge, match="smaller shards") as refused:
+        publish(folder)
+    assert "weights/model.safetensors has 500000000001 bytes" in str(refused.value)
+    assert not Checkpoint.objects.exists()
+    assert not any(path.is_file() for path in store.rglob("*"))
+
+
 def assert_refused(error: type[Exception], words: str, *arguments: Any, **options: Any) -> None:
     with pytest.raises(error, match=words):
         publish(*arguments, **options)
@@ -436,7 +450,7 @@ def test_a_publication_while_the_disk_is_away_is_refused_and_condemns_nothing(
         publish(folder)
     assert Revision.objects.count() == 1
     blob = Blob.objects.earliest("pk")
-    suspension.ask(blob)
+    suspension.request_check(blob)
     for _ in range(1 + REREADS):
         verification.verify(blob.pk)
     blob.refresh_from_db()

@@ -1,4 +1,4 @@
-"""The records of integrity."""
+"""Records of checks, scrubs and surveys."""
 
 from weights.integrity.models.hash_progress import HashProgress
 from weights.integrity.models.scrub import ScrubTurn, StoreFinding, StoreSurvey

@@ -1,4 +1,4 @@
-"""The scrub as a command runs it: all turns that are free, every doubt read to its end."""
+"""`manage.py scrub`: all free turns at once, and every doubted blob read to its end."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,26 +18,28 @@ from weights.publishing.models import File, Revision
 from weights.storage.models import Blob, BlobQuerySet
 
 WORKER = "manage.py scrub"
-#: Seconds that others are waited for: a worker gives its turn back within a minute.
+#: Seconds to wait for a turn or a survey of another process.
 PATIENCE = 90.0
 
 
-def look_over() -> StoreSurvey:
-    """A survey of now; raises StorageUnavailable when nothing can be concluded from it."""
-    found = _waited(survey, "another survey goes on for long")
-    if found.trouble:
-        raise StorageUnavailable(f"the store is not read: {found.trouble}")
-    return found
+def survey_now() -> StoreSurvey:
+    """Survey the store; raises StorageUnavailable when nothing can be concluded from it."""
+    end = time.monotonic() + PATIENCE
+    while (ended := survey()) is None:
+        _wait_until(end, "another survey takes long")
+    if ended.trouble:
+        raise StorageUnavailable(f"the store is not read: {ended.trouble}")
+    return ended
 
 
-def wanted(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]:
-    """Ids of what to read, the oldest first: what is due, or all, and what is in doubt already."""
-    known = Blob.objects.exclude(last_verified_at=None)
-    asked = known.exclude(check_due_at=None).exclude(state=Blob.State.QUARANTINED)
+def ids_to_read(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]:
+    """Ids of the blobs to read, the oldest first: due ones, or all, and those in doubt."""
+    read_before = Blob.objects.exclude(last_verified_at=None)
+    in_doubt = read_before.exclude(check_due_at=None).exclude(state=Blob.State.QUARANTINED)
     chosen = due(timezone.now())
     if everything or checkpoint is not None:
         chosen = BlobQuerySet(Blob).filter(state=Blob.State.VERIFIED)
-    both = Blob.objects.filter(models.Q(pk__in=chosen.values("pk")) | models.Q(pk__in=asked))
+    both = Blob.objects.filter(models.Q(pk__in=chosen.values("pk")) | models.Q(pk__in=in_doubt))
     if checkpoint is not None:
         both = both.filter(files__revision__checkpoint=checkpoint).distinct()
     oldest = both.order_by(models.F("last_verified_at").asc(nulls_first=True), "pk")
@@ -45,22 +47,21 @@ def wanted(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]:
 
 
 def quarantined(checkpoint: Checkpoint | None = None) -> BlobQuerySet:
-    """Bytes in quarantine that a visible revision is made of, of one checkpoint or of all.
+    """Quarantined blobs of visible revisions, of one checkpoint or of all.
 
-    What was refused before anybody was given it is no damage of the store.
+    Bytes that were refused before anybody was served them are no damage of the store.
     """
-    shown = Revision.objects.visible()
+    visible = Revision.objects.visible()
     if checkpoint is not None:
-        shown = shown.filter(checkpoint=checkpoint)
-    return BlobQuerySet(Blob).filter(
-        state=Blob.State.QUARANTINED, pk__in=File.objects.filter(revision__in=shown).values("blob")
-    )
+        visible = visible.filter(checkpoint=checkpoint)
+    used = File.objects.filter(revision__in=visible).values("blob")
+    return BlobQuerySet(Blob).filter(state=Blob.State.QUARANTINED, pk__in=used)
 
 
 def read_all(ids: list[int], advance: Callable[[int], object]) -> Iterator[tuple[Blob, str]]:
-    """Read these blobs; each with what came of it: verified, quarantined, unreadable, waiting.
+    """Read these blobs, and yield each with verified, quarantined, unreadable or waiting.
 
-    `advance` is told the bytes of each step. Waits for a turn; raises StorageUnavailable.
+    `advance` is called with the bytes of each step. Waits for a turn; raises StorageUnavailable.
     """
     with _turn() as turn:
 
@@ -74,8 +75,8 @@ def read_all(ids: list[int], advance: Callable[[int], object]) -> Iterator[tuple
 
 
 def _read(blob: Blob, pace: Callable[[int], None]) -> str:
-    if not read(blob, pace, WORKER, steps=False):
-        verification.verify(blob.pk, worker=WORKER, pace=pace, steps=False)
+    if not read(blob, pace, WORKER):
+        verification.verify(blob.pk, worker=WORKER, pace=pace)
     read_to_the_end(blob, WORKER)
     if is_unreadable(blob):
         return "unreadable"
@@ -92,15 +93,11 @@ def _turn() -> Iterator[turns.Turn]:
             if turn is not None:
                 yield turn
                 return
-        if time.monotonic() > end:
-            raise StorageUnavailable("another scrub reads for long; run the same again later")
-        time.sleep(1)
+        _wait_until(end, "another scrub reads for long")
 
 
-def _waited(act: Callable[[], StoreSurvey | None], otherwise: str) -> StoreSurvey:
-    end = time.monotonic() + PATIENCE
-    while (found := act()) is None:
-        if time.monotonic() > end:
-            raise StorageUnavailable(f"{otherwise}; run the same again later")
-        time.sleep(1)
-    return found
+def _wait_until(end: float, otherwise: str) -> None:
+    """Sleep for a second; raises StorageUnavailable after `end`, in seconds of the clock."""
+    if time.monotonic() > end:
+        raise StorageUnavailable(f"{otherwise}; run the same again later")
+    time.sleep(1)

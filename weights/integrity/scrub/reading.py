@@ -1,4 +1,4 @@
-"""Read again what was read the longest ago, at the pace of one's turn."""
+"""Read again the blobs that were read the longest ago, at the pace of a turn."""
 
 import time
 from collections.abc import Callable
@@ -14,24 +14,19 @@ from weights.storage.models import Blob, BlobQuerySet
 
 Result = VerificationRun.Result
 
-#: Reading begins so much before the end of the period, so that it ends within it.
-BEGIN_AT = 0.9
+#: The part of SCRUB_DAYS after which a blob is due, so that its read ends within the period.
+DUE_AFTER = 0.9
 
 
 def due(now: datetime) -> BlobQuerySet:
-    """Verified blobs whose last reading is long ago, the oldest first."""
-    since = now - BEGIN_AT * timedelta(days=settings.SCRUB_DAYS)
-    return oldest_first(now).filter(_read_before(since))
-
-
-def oldest_first(now: datetime) -> BlobQuerySet:
-    """Every blob that may be read again now, and that no check is asked for."""
-    verified = Blob.objects.idle(now).filter(state=Blob.State.VERIFIED)
-    return verified.order_by(models.F("last_verified_at").asc(nulls_first=True), "pk")
+    """Idle verified blobs that were last read long ago, the oldest first."""
+    since = now - DUE_AFTER * timedelta(days=settings.SCRUB_DAYS)
+    idle = Blob.objects.idle(now).filter(_read_before(since), state=Blob.State.VERIFIED)
+    return idle.order_by(models.F("last_verified_at").asc(nulls_first=True), "pk")
 
 
 def late(now: datetime) -> BlobQuerySet:
-    """Verified blobs that nobody has read for longer than the period."""
+    """Verified blobs that were not read for longer than the period."""
     since = now - timedelta(days=settings.SCRUB_DAYS)
     return Blob.objects.filter(_read_before(since), state=Blob.State.VERIFIED)
 
@@ -40,20 +35,19 @@ def _read_before(moment: datetime) -> models.Q:
     return models.Q(last_verified_at=None) | models.Q(last_verified_at__lt=moment)
 
 
-def read(blob: Blob, pace: Callable[[int], None], worker: str = "", *, steps: bool = True) -> bool:
-    """Check one blob at this pace; False where somebody else does already.
+def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
+    """Check one blob at this pace. Returns False where somebody else checks it.
 
-    With `steps` a large one is read for some minutes, and from there on in the next turn. A kill
-    leaves it asked for, so that the sweep has it done.
+    A killed check stays requested, so the sweep queues it.
     """
     if not verification.claim_fresh_check(blob.pk):
         return False
-    verification.verify(blob.pk, worker=worker, pace=pace, steps=steps)
+    verification.verify(blob.pk, worker=worker, pace=pace)
     return True
 
 
 def is_unreadable(blob: Blob) -> bool:
-    """Whether its last check met a store that gave no answer: no verdict, tried again later."""
+    """Whether the store did not answer its last check, which is tried again later."""
     return _last_result(blob) == Result.UNREADABLE
 
 
@@ -69,9 +63,9 @@ def _last_result(blob: Blob) -> str:
 
 
 def read_to_the_end(blob: Blob, worker: str = "", patience: float = 200.0) -> None:
-    """Read a blob that is in doubt until it is good or in quarantine, or cannot be read.
+    """Read a doubted blob until it is verified or quarantined, or cannot be read.
 
-    A worker that reads it meanwhile is waited for, at most `patience` seconds.
+    Waits up to `patience` seconds for another worker that reads it.
     """
     end = time.monotonic() + patience
     while time.monotonic() < end:

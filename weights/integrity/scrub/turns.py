@@ -1,75 +1,69 @@
-"""Whose turn it is to read, and how fast: any number of workers, one rate for all of them.
+"""Turns to read, with one rate for any number of workers.
 
-There are `SCRUB_AT_ONCE` turns, each with its share of the rate; a worker leases one, so two
-never read faster together than one may. Other work finds its threads free meanwhile.
+There are `SCRUB_AT_ONCE` turns, each with its share of `SCRUB_BYTES_PER_SECOND`. A worker leases
+one, so all together read no faster than the rate.
 """
 
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 from django.conf import settings
-from django.db import models
-from django.utils import timezone
 
+from weights.integrity import lease, shutdown
+from weights.integrity.lease import Lease, LeaseLost
 from weights.integrity.models import ScrubTurn
-
-#: How long a holder may be silent before another takes the turn.
-LEASE = timedelta(minutes=3)
-#: Seconds between two signs of life.
-SIGN_OF_LIFE = 20.0
 
 
 class Turn:
-    """One or more turns that somebody holds; tells how fast to go on."""
+    """One or more leased turns, and the rate that they allow in bytes per second."""
 
-    def __init__(self, holder: str, count: int, sleep: Callable[[float], None]) -> None:
-        self.rate = settings.SCRUB_BYTES_PER_SECOND * count / settings.SCRUB_AT_ONCE
+    def __init__(self, leases: list[Lease[ScrubTurn]], sleep: Callable[[float], None]) -> None:
+        self.rate = settings.SCRUB_BYTES_PER_SECOND * len(leases) / settings.SCRUB_AT_ONCE
         self.lost = False
-        self._holder = holder
+        self._leases = leases
         self._sleep = sleep
-        self._paid_until = self._last_sign = time.monotonic()
+        self._paid_until = time.monotonic()
 
     def passed(self, count: int) -> None:
-        """So many bytes were read: sleep until as many may go by, and stay alive."""
+        """Sleep until `count` more bytes may have been read; raises Stopped if a turn is lost."""
         now = time.monotonic()
         self._paid_until = max(self._paid_until, now) + count / self.rate
-        self.alive()
+        self.keep_alive()
+        if self.lost:
+            raise shutdown.Stopped
         if self._paid_until > now:
             self._sleep(self._paid_until - now)
 
-    def alive(self) -> None:
-        """Renew the lease now and then; `lost` once another has taken the turn."""
-        if time.monotonic() < self._last_sign + SIGN_OF_LIFE:
-            return
-        self._last_sign = time.monotonic()
-        held = ScrubTurn.objects.filter(holder=self._holder)
-        self.lost = not held.update(leased_until=timezone.now() + LEASE)
+    def keep_alive(self) -> None:
+        """Renew the leases that are due; `lost` is set once another worker has one of them."""
+        try:
+            for one in self._leases:
+                one.renew_if_due()
+        except LeaseLost:
+            self.lost = True
 
 
 @contextmanager
 def taken(
-    most: int | None = None, sleep: Callable[[float], None] = time.sleep
+    most: int | None = None, sleep: Callable[[float], None] = shutdown.sleep
 ) -> Iterator[Turn | None]:
-    """Hold up to `most` free turns (all of them if None); None when there is none."""
-    holder = uuid.uuid4().hex
-    count = _take(holder, settings.SCRUB_AT_ONCE if most is None else most)
+    """Lease up to `most` free turns (all of them if None); yields None if none is free."""
+    leases = _acquire(settings.SCRUB_AT_ONCE if most is None else most)
     try:
-        yield Turn(holder, count, sleep) if count else None
+        yield Turn(leases, sleep) if leases else None
     finally:
-        ScrubTurn.objects.filter(holder=holder).update(holder="", leased_until=None)
+        for one in leases:
+            one.release()
 
 
-def _take(holder: str, most: int) -> int:
-    now = timezone.now()
-    free = models.Q(leased_until=None) | models.Q(leased_until__lte=now)
-    count = 0
+def _acquire(most: int) -> list[Lease[ScrubTurn]]:
+    leases: list[Lease[ScrubTurn]] = []
     for number in range(1, settings.SCRUB_AT_ONCE + 1):
-        if count == most:
+        if len(leases) == most:
             break
-        ScrubTurn.objects.get_or_create(number=number)
-        turn = ScrubTurn.objects.filter(free, number=number)
-        count += turn.update(holder=holder, leased_until=now + LEASE)
-    return count
+        turn, _ = ScrubTurn.objects.get_or_create(number=number)
+        leased = lease.acquire(ScrubTurn.objects.all(), turn.pk)
+        if leased is not None:
+            leases.append(leased)
+    return leases

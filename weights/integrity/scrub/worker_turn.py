@@ -1,4 +1,4 @@
-"""A worker's turn: look over the store when that is due, then read for a while."""
+"""A worker's turn: survey the store when that is due, then read for a while."""
 
 import time
 from collections.abc import Callable
@@ -7,17 +7,18 @@ from functools import partial
 from django.utils import timezone
 
 from accounts.background.periodic import run_steps
+from weights.integrity import shutdown
 from weights.integrity.scrub import store_survey, turns
 from weights.integrity.scrub.reading import due, is_unreadable, read, seems_lost
 
-#: Seconds of one turn; then the thread is free for other work until the clock's next stroke.
+#: Seconds after which a turn begins no other blob, so that its thread is free for other work.
 TURN = 50.0
 
 
 def work(worker: str = "") -> int:
-    """Take a turn, if one is free; the number of blobs read.
+    """Take a turn if one is free. Returns the number of blobs read.
 
-    A store that gives no answer ends the turn: nothing is concluded, and the next one tries.
+    A store that does not answer ends the turn; the next one tries again.
     """
     with turns.taken(1) as turn:
         if turn is None:
@@ -35,7 +36,7 @@ def _survey() -> None:
 
 
 def _in_trouble() -> bool:
-    """Whether the store may be another one: then nothing of it is read, lest all be quarantined."""
+    """Whether the store may be another one: reading it could quarantine every blob."""
     last = store_survey.last_one()
     return last is not None and bool(last.trouble)
 
@@ -45,7 +46,7 @@ def _read(turn: turns.Turn, worker: str) -> int:
         return 0
     end = time.monotonic() + TURN
     count = 0
-    while time.monotonic() < end and not turn.lost:
+    while time.monotonic() < end and not turn.lost and not shutdown.is_requested():
         blob = due(timezone.now()).first()
         if blob is None:
             break
@@ -58,6 +59,6 @@ def _read(turn: turns.Turn, worker: str) -> int:
 
 
 def _store_is_lost() -> bool:
-    """One blob is missing: see at once whether most are."""
+    """Survey the store at once: one blob is missing, and most may be."""
     store_survey.survey()
     return _in_trouble()

@@ -1,47 +1,49 @@
-"""Re-read every blob from the store and inspect its format; a revision is visible once all passed.
+"""Read every new blob back from the store, inspect its format, and make good revisions visible.
 
-The rows are the memory. A blob is due while its check has no result; a worker leases the
-row, and its result counts only while the lease is its own. So a check may be queued twice,
-run late or be killed at any instant, and the end is the same.
+All state is in rows. A blob is due while its check has no result; a worker leases the row, and
+its result counts only while the lease is its own. So a check may be queued twice, run late or
+be killed at any instant, and the end is the same.
 """
 
-from weights.integrity.verification.checking import inspect, verify
+from weights.integrity.verification.check_blob import inspect, verify
 from weights.integrity.verification.outcomes import fail_revisions
 from weights.integrity.verification.publication import settle
 from weights.integrity.verification.queueing import (
     ask_again,
     ask_outdated_again,
-    begin_again,
     claim_fresh_check,
     inspect_strictly,
     queue,
     queue_after_commit,
     sweep,
+    verify_replaced,
 )
 from weights.integrity.verification.verification_progress import (
-    Progress,
-    Standing,
+    ReadProgress,
+    VerificationProgress,
+    interrupted_blobs,
     progress_of,
+    progress_of_revisions,
     revisions_to_verify,
-    standing,
 )
 
 __all__ = [
-    "Progress",
-    "Standing",
+    "ReadProgress",
+    "VerificationProgress",
     "ask_again",
     "ask_outdated_again",
-    "begin_again",
     "claim_fresh_check",
     "fail_revisions",
     "inspect",
     "inspect_strictly",
+    "interrupted_blobs",
     "progress_of",
+    "progress_of_revisions",
     "queue",
     "queue_after_commit",
     "revisions_to_verify",
     "settle",
-    "standing",
     "sweep",
     "verify",
+    "verify_replaced",
 ]

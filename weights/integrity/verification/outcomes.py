@@ -1,4 +1,4 @@
-"""What becomes of a blob, and of revisions that wait for it, when a pass has ended."""
+"""Record the result of a check: the blob's state, and the revisions that wait for it."""
 
 import logging
 from datetime import timedelta
@@ -10,193 +10,171 @@ from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from weights import recalls
 from weights.inspection.models import Inspection
-from weights.integrity.models import HashProgress, VerificationRun
-from weights.integrity.verification import inspecting
-from weights.integrity.verification.hashing import SAVED_EACH
-from weights.integrity.verification.inspecting import Look
-from weights.integrity.verification.leases import Lease
-from weights.integrity.verification.reading import Finding
+from weights.integrity.lease import Lease
+from weights.integrity.models import VerificationRun
+from weights.integrity.verification import inspect_blob
+from weights.integrity.verification.hash_blob import Finding
+from weights.integrity.verification.inspect_blob import NamedVerdict
+from weights.integrity.verification.refusals import refusal_reason
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 
 log = logging.getLogger(__name__)
 
 Result = VerificationRun.Result
-#: What a second look may find otherwise.
-_MAY_ERR = {Result.MISMATCH, Result.MISSING}
-
-#: Tries at an unreadable store before its revisions are said to have failed; the sweep goes on.
+TASK = "weights.verify_blob"
+#: Checks without a result after which waiting revisions fail; the sweep goes on trying.
 TRIES = 8
 RETRY_AT_MOST = timedelta(hours=1)
 INSPECT_AGAIN = timedelta(minutes=5)
-#: A blob that was good before is read so often again before it counts as bad: memory, cables
-#: and caches err too. It is given to nobody meanwhile.
+#: Bytes that were good are read this often again before they count as bad, since memory, cables
+#: and caches err too. Nobody gets them meanwhile.
 REREADS = 3
+#: The fields of a blob whose check has ended.
+_ENDED: dict[str, object] = {"leased_until": None, "check_due_at": None, "inspect_due_at": None}
+_GOOD: dict[str, object] = {"attempts": 0, "doubts": 0}
 
 
 @transaction.atomic
 def conclude(
-    lease: Lease, run: VerificationRun, finding: Finding, looks: list[Look], *, seconds: float
+    lease: Lease[Blob],
+    run: VerificationRun,
+    finding: Finding,
+    verdicts: list[NamedVerdict],
+    *,
+    seconds: float,
 ) -> None:
-    """Results, state and audit event together, if the lease still holds."""
-    locked = lease.locked()
-    run.result = finding.result
-    run.found_sha256 = finding.sha256
-    run.bytes_read, run.started_from = finding.bytes_read, finding.started_from
-    run.detail = finding.reason[:500]
-    run.seconds = seconds
-    run.finished_at = timezone.now()
+    """Store run, verdicts, state and audit event together; raises LeaseLost."""
+    blob = lease.lock()
+    run.result, run.detail = finding.result, finding.reason[:500]
+    run.found_sha256, run.bytes_read = finding.sha256, finding.bytes_read
+    run.seconds, run.finished_at = seconds, timezone.now()
     run.save()
-    if finding.result != Result.UNREADABLE and (finding.started_from or locked.size > SAVED_EACH):
-        HashProgress.objects.filter(blob=locked).delete()
     if finding.result == Result.VERIFIED:
-        locked.version, locked.mark = finding.version, finding.mark
-        locked.version_in = finding.version_in
-        inspecting.keep(locked, looks)
-        _weigh(locked)
+        inspect_blob.save(blob, verdicts)
+        _accept_bytes(blob, finding)
     elif finding.result == Result.UNREADABLE:
-        _try_later(locked, finding.reason)
-    elif finding.result in _MAY_ERR and _was_good(locked) and locked.doubts < REREADS:
-        _doubt(locked, finding.reason)
+        _retry_later(blob, finding.reason)
+    elif blob.was_good and blob.doubts < REREADS:
+        _doubt(blob, finding.reason)
     else:
-        _quarantine(locked, finding)
+        _quarantine(blob, finding)
 
 
 @transaction.atomic
-def hand_on(
-    lease: Lease, run: VerificationRun, *, seconds: float, queued: bool, detail: str = ""
-) -> None:
-    """End a step whose time was up; the next one is queued, and found by the sweep if lost.
+def start_over(lease: Lease[Blob], *, paced: bool) -> None:
+    """Have a stopped check begun again by another worker.
 
-    Unless `queued`, a good blob is left as it was before: whoever reads at a pace comes again.
+    A paced one of a verified blob was the scrub's own idea, which comes back to it at its pace.
     """
-    locked = lease.locked()
-    VerificationRun.objects.filter(pk=run.pk).update(
-        result=Result.HANDED_ON, detail=detail, seconds=seconds, finished_at=timezone.now()
-    )
-    locked.leased_until = None
-    locked.attempts = 0
-    if queued or locked.state != Blob.State.VERIFIED:
-        locked.check_due_at = timezone.now()
-        queue_after_commit("weights.verify_blob", locked.pk)
-    else:
-        locked.check_due_at = None
-    locked.save()
+    blob = lease.row
+    if paced and blob.state == Blob.State.VERIFIED:
+        lease.release(attempts=0, check_due_at=None)
+        return
+    lease.release(attempts=0, check_due_at=timezone.now())
+    queue_after_commit(TASK, blob.pk)
 
 
 @transaction.atomic
-def told_by_no_worker(lease: Lease) -> None:
-    """Say of a blob that its checks end without a result, as where each one kills its worker.
+def fail_without_result(lease: Lease[Blob]) -> None:
+    """Fail the revisions of a blob whose checks end without a result, as if each kills its worker.
 
-    It is tried on, once an hour: what killed the workers may have been something else.
+    It is tried once an hour from now on: something else may have killed the workers.
     """
     lease.renew(check_due_at=timezone.now() + RETRY_AT_MOST)
-    log.error("%s: %d checks of it had no result", lease.blob, lease.blob.attempts - 1)
-    fail_revisions(lease.blob, "its checks end without a result; see the log of the workers")
+    log.error("%s: %d checks of it had no result", lease.row, lease.row.attempts - 1)
+    fail_revisions(lease.row, "its checks end without a result; see the log of the workers")
 
 
 @transaction.atomic
-def conclude_inspection(lease: Lease, looks: list[Look]) -> None:
-    """The same for a look at the names of bytes that nobody read whole again."""
-    locked = lease.locked()
-    inspecting.keep(locked, looks)
-    inspecting.drop_outdated(locked)
-    locked.leased_until = locked.inspect_due_at = None
-    reason = inspecting.closing_reason(locked)
-    if locked.held or bool(reason) == (locked.state == Blob.State.QUARANTINED):
-        locked.save()
-    elif reason:
-        _refuse(locked, reason)
-    else:  # no longer refused: a whole check puts it back
-        locked.check_due_at = timezone.now()
-        locked.save()
-        queue_after_commit("weights.verify_blob", locked.pk)
-
-
-def inspect_later(lease: Lease, reason: str) -> None:
-    """The store did not answer: the sweep asks for the look once more."""
-    log.warning("%s is not inspected yet: %s", lease.blob, reason)
-    held = Blob.objects.filter(pk=lease.blob.pk, leased_until=lease.until)
-    held.update(leased_until=None, inspect_due_at=timezone.now() + INSPECT_AGAIN)
-
-
-def _weigh(blob: Blob) -> None:
-    """Bytes that are what their name says: held, refused for what they are, or good."""
-    reason = inspecting.closing_reason(blob)
-    if blob.held:
-        _keep_held(blob)
-    elif reason:
+def conclude_inspection(lease: Lease[Blob], verdicts: list[NamedVerdict]) -> None:
+    """Store the verdicts on a blob whose bytes were not read again; raises LeaseLost."""
+    blob = lease.lock()
+    inspect_blob.save(blob, verdicts)
+    inspect_blob.delete_outdated(blob)
+    reason = refusal_reason(blob)
+    is_quarantined = blob.state == Blob.State.QUARANTINED
+    if reason and not is_quarantined and not blob.held:
         _refuse(blob, reason)
-    else:
-        _accept(blob)
+        return
+    changes: dict[str, object] = {"leased_until": None, "inspect_due_at": None}
+    if is_quarantined and not reason and not blob.held:  # a whole check lifts the refusal
+        changes["check_due_at"] = timezone.now()
+        queue_after_commit(TASK, blob.pk)
+    _update(blob, **changes)
 
 
-def _refuse(blob: Blob, reason: str) -> None:
-    """Whole bytes that would do harm where they are loaded: given to nobody.
+def inspect_later(lease: Lease[Blob], reason: str) -> None:
+    """Have the sweep request the inspection again: the store did not answer."""
+    log.warning("%s is not inspected yet: %s", lease.row, reason)
+    lease.release(inspect_due_at=timezone.now() + INSPECT_AGAIN)
 
-    Whoever fetched them is not told: rules that grew stricter say nothing of these bytes' past.
-    The owner who judges them harmful calls them back (`weights.integrity.quarantine.hold`).
-    """
-    blob.state = Blob.State.QUARANTINED
-    blob.quarantine_reason = reason[:500]
-    blob.leased_until = blob.check_due_at = blob.inspect_due_at = None
-    blob.attempts = blob.doubts = 0
-    blob.save()
-    refusing = Inspection.objects.refusing().filter(blob=blob)
-    details = {
-        "sha256": blob.sha256,
-        "reason": reason,
-        "imports": {one.family: one.imports for one in refusing if one.imports},
+
+def _accept_bytes(blob: Blob, finding: Finding) -> None:
+    """Verify a blob of good bytes, unless it is held or refused for its format."""
+    read: dict[str, object] = {
+        "version": finding.version,
+        "mark": finding.mark,
+        "version_in": finding.version_in,
     }
-    AuditEvent.record("blob.refused", target=blob, result="failed", details=details)
+    reason = refusal_reason(blob)
+    if blob.held:
+        _update(blob, leased_until=None, check_due_at=None, attempts=0, **read)
+    elif reason:
+        _refuse(blob, reason, **read)
+    else:
+        _verify(blob, **read)
+
+
+def _refuse(blob: Blob, reason: str, **read: object) -> None:
+    """Quarantine good bytes that would do harm where they are loaded.
+
+    Nobody who fetched them is notified: stricter rules prove nothing about the past. An owner
+    who judges them harmful recalls them (`weights.integrity.quarantine.hold`).
+    """
+    refusing = Inspection.objects.refusing().filter(blob=blob)
+    imports = {one.family: one.imports for one in refusing if one.imports}
+    details = {"reason": reason, "imports": imports}
+    blob.transition(
+        "refuse", details=details, quarantine_reason=reason[:500], **_ENDED, **_GOOD, **read
+    )
     log.error("%s refused: %s", blob, reason)
     fail_revisions(blob, reason)
 
 
-def _accept(blob: Blob) -> None:
-    blob.state = Blob.State.VERIFIED
-    blob.quarantine_reason = ""
-    blob.last_verified_at = timezone.now()
-    blob.leased_until = blob.check_due_at = blob.inspect_due_at = None
-    blob.attempts = blob.doubts = 0
-    blob.save()
+def _verify(blob: Blob, **read: object) -> None:
     formats = dict(Inspection.objects.filter(blob=blob).values_list("kind", "outcome"))
-    details = {"sha256": blob.sha256, "formats": formats}
-    AuditEvent.record("blob.verified", target=blob, details=details)
+    blob.transition(
+        "verify",
+        details={"formats": formats},
+        quarantine_reason="",
+        last_verified_at=timezone.now(),
+        **_ENDED,
+        **_GOOD,
+        **read,
+    )
     recalls.proved_good(blob)
 
 
-def _keep_held(blob: Blob) -> None:
-    """Its bytes are what their name says, and somebody still has a reason against them."""
-    blob.leased_until = blob.check_due_at = None
-    blob.attempts = 0
-    blob.save()
-
-
-def _was_good(blob: Blob) -> bool:
-    return blob.last_verified_at is not None and blob.state != Blob.State.QUARANTINED
-
-
 def _doubt(blob: Blob, reason: str) -> None:
-    """Serve it to nobody, and read it once more at once."""
-    blob.state = Blob.State.HASHING
-    blob.doubts += 1
-    blob.leased_until = None
-    blob.check_due_at = timezone.now()
-    blob.attempts = 0
-    blob.save()
-    details = {"sha256": blob.sha256, "reason": reason, "time": blob.doubts}
-    AuditEvent.record("blob.doubted", target=blob, result="failed", details=details)
+    """Stop serving a blob that seems bad, and read it again at once."""
+    doubts = blob.doubts + 1
+    blob.transition(
+        "doubt",
+        details={"reason": reason, "time": doubts},
+        doubts=doubts,
+        leased_until=None,
+        check_due_at=timezone.now(),
+        attempts=0,
+    )
     log.error("%s may be damaged, read again: %s", blob, reason)
-    queue_after_commit("weights.verify_blob", blob.pk)
+    queue_after_commit(TASK, blob.pk)
 
 
-def _try_later(blob: Blob, reason: str) -> None:
-    """The sweep tries again, ever more seldom; after some tries the revisions say why."""
+def _retry_later(blob: Blob, reason: str) -> None:
+    """Have the sweep try again with exponential backoff; after TRIES revisions say why."""
     wait = min(timedelta(seconds=5 * 2**blob.attempts), RETRY_AT_MOST)
-    blob.leased_until = None
-    blob.check_due_at = timezone.now() + wait
-    blob.save()
+    _update(blob, leased_until=None, check_due_at=timezone.now() + wait)
     log.warning("%s: %s; try %s, next in %s", blob, reason, blob.attempts, wait)
     if blob.attempts >= TRIES:
         fail_revisions(blob, reason)
@@ -204,29 +182,33 @@ def _try_later(blob: Blob, reason: str) -> None:
 
 def _quarantine(blob: Blob, finding: Finding) -> None:
     reason = finding.reason if not blob.held else blob.quarantine_reason
-    gave_out_bad_bytes = _was_good(blob) and finding.result != Result.MISSING
-    blob.state = Blob.State.QUARANTINED
-    blob.quarantine_reason = reason[:500]
-    blob.leased_until = blob.check_due_at = blob.inspect_due_at = None
-    blob.save()
-    details = {"sha256": blob.sha256, "reason": reason}
-    AuditEvent.record("blob.quarantined", target=blob, result="failed", details=details)
+    served_bad_bytes = blob.was_good and finding.result != Result.MISSING
+    blob.transition(
+        "quarantine", details={"reason": reason}, quarantine_reason=reason[:500], **_ENDED
+    )
     log.error("%s quarantined: %s", blob, reason)
     fail_revisions(blob, reason)
-    if gave_out_bad_bytes:
+    if served_bad_bytes:
         recalls.open_by_check(blob, reason)
 
 
+def _update(blob: Blob, **changes: object) -> None:
+    """Write fields of a locked blob; its state changes by a transition alone."""
+    Blob.objects.filter(pk=blob.pk).update(**changes)
+    for field, value in changes.items():
+        setattr(blob, field, value)
+
+
 def fail_revisions(blob: Blob, reason: str) -> None:
-    """Revisions that wait for this blob say why they stay invisible."""
+    """Fail the revisions that wait for this blob, each with the file and the reason."""
     files = File.objects.filter(blob=blob, revision__state=Revision.State.PENDING)
     for file in files.select_related("revision").order_by("revision", "path"):
         fail(file.revision, f"{file.path}: {reason}")
 
 
-def fail(revision: Revision, why: str) -> None:
-    """Note why a revision stays invisible; the first reason stands, and is told once."""
-    waiting = Revision.objects.filter(pk=revision.pk, state=Revision.State.PENDING)
-    if waiting.update(state=Revision.State.FAILED, state_reason=why[:500]):
-        details = {"sha": revision.sha, "reason": why}
+def fail(revision: Revision, reason: str) -> None:
+    """Fail a pending revision; the first reason stands, and is recorded once."""
+    pending = Revision.objects.filter(pk=revision.pk, state=Revision.State.PENDING)
+    if pending.update(state=Revision.State.FAILED, state_reason=reason[:500]):
+        details = {"sha": revision.sha, "reason": reason}
         AuditEvent.record("revision.failed", target=revision, result="failed", details=details)

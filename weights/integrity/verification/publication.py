@@ -1,4 +1,4 @@
-"""A revision becomes visible once all of its blobs are verified, and all of its names passed."""
+"""Make a revision visible once all of its blobs are verified and all of its names accepted."""
 
 from django.db import models, transaction
 from django.db.models.functions import Coalesce
@@ -10,8 +10,8 @@ from accounts.background.queueing import queue_after_commit
 from weights import recalls
 from weights.catalogue import contents
 from weights.catalogue.models import Checkpoint
-from weights.integrity.verification import inspecting
 from weights.integrity.verification.outcomes import fail
+from weights.integrity.verification.refusals import Obstacle, obstacle
 from weights.publishing import refs
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
@@ -23,36 +23,36 @@ def settle_each(revisions: "models.QuerySet[Revision]") -> None:
 
 
 def settle(revision: Revision) -> bool:
-    """Make a revision visible if all its files passed; whether it is visible now.
+    """Make a revision visible if all its files passed. Returns whether it is visible now.
 
-    One with a file that is refused fails. Names that nobody has looked at are sent to be.
+    A revision with a refused file fails. Names without an inspection are queued for one.
     """
     if revision.state == Revision.State.VISIBLE:
         return True
     if revision.files.exclude(blob__state=Blob.State.VERIFIED).exists():
         return False
-    obstacle = inspecting.obstacle(revision)
-    if obstacle is not None:
-        _stop(revision, obstacle)
+    found = obstacle(revision)
+    if found is not None:
+        _stop(revision, found)
         return False
     contents.note(revision)
     return _show(revision)
 
 
 @transaction.atomic
-def _stop(revision: Revision, obstacle: inspecting.Obstacle) -> None:
-    if obstacle.reason:
-        fail(revision, obstacle.reason)
+def _stop(revision: Revision, found: Obstacle) -> None:
+    if found.reason:
+        fail(revision, found.reason)
         revision.refresh_from_db(fields=["state", "state_reason"])
         return
-    unseen = Blob.objects.filter(pk__in=obstacle.unseen, inspect_due_at=None)
-    unseen.update(inspect_due_at=timezone.now())
+    uninspected = Blob.objects.filter(pk__in=found.uninspected, inspect_due_at=None)
+    uninspected.update(inspect_due_at=timezone.now())
 
 
 @transaction.atomic
 def _show(revision: Revision) -> bool:
     checkpoint = Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)
-    if not _are_still_good(revision):
+    if not _lock_verified_blobs(revision):
         return False
     now = timezone.now()
     waiting = Revision.objects.awaiting_verification().filter(pk=revision.pk)
@@ -69,10 +69,10 @@ def _show(revision: Revision) -> bool:
     return revision.state == Revision.State.VISIBLE
 
 
-def _are_still_good(revision: Revision) -> bool:
-    """Whether its blobs are verified as this transaction ends, too: none changes before that.
+def _lock_verified_blobs(revision: Revision) -> bool:
+    """Lock the blobs until the transaction ends. Returns whether all are still verified.
 
-    One may have been held, doubted or refused since they were asked.
+    One may have been held, doubted or refused since they were first looked at.
     """
     used = revision.files.order_by().values("blob")
     blobs = Blob.objects.select_for_update().filter(pk__in=used).order_by("pk")

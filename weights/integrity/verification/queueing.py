@@ -1,4 +1,4 @@
-"""Which blobs are sent to the workers, and when again."""
+"""Choose the blobs that are sent to the workers, and when they are sent again."""
 
 from datetime import timedelta
 
@@ -11,109 +11,104 @@ from accounts.background.queueing import queue_now
 from weights.catalogue.models import Checkpoint
 from weights.inspection.formats.verdict import VERSION
 from weights.inspection.models import Inspection
-from weights.integrity.models import HashProgress
-from weights.integrity.verification.inspecting import allowed_mark, not_looked_at, unseen_of
+from weights.integrity.verification.inspect_blob import allowed_imports_mark, uninspected_files
 from weights.integrity.verification.publication import settle_each
+from weights.integrity.verification.refusals import uninspected_blobs
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 
-#: A queued blob is queued again after this, should its message be lost.
-QUEUED_FOR = timedelta(seconds=settings.VERIFICATION_QUEUED)
-QUEUED_AT_ONCE = 500
+#: A queued blob is queued again after this, in case its message was lost.
+QUEUE_AGAIN = timedelta(seconds=settings.VERIFICATION_QUEUED)
+BATCH = 500
 
 
 def queue_after_commit(revision: Revision) -> None:
-    """Queue what is to be checked of a revision, the largest first, once it is recorded."""
-    transaction.on_commit(lambda: _queue_of(revision))
+    """Queue the blobs of a revision, the largest first, once the transaction has committed."""
+    transaction.on_commit(lambda: _queue_blobs_of(revision))
 
 
-def _queue_of(revision: Revision) -> None:
+def _queue_blobs_of(revision: Revision) -> None:
     blobs = Blob.objects.filter(files__revision=revision).distinct()
     queue(blobs.unverified())
-    unseen = Blob.objects.filter(pk__in=unseen_of(revision), state=Blob.State.VERIFIED)
-    unseen.filter(inspect_due_at=None).update(inspect_due_at=timezone.now())
+    verified = Blob.objects.filter(state=Blob.State.VERIFIED, inspect_due_at=None)
+    verified.filter(pk__in=uninspected_blobs(revision)).update(inspect_due_at=timezone.now())
     _queue_inspections(blobs.due_for_inspection(timezone.now()))
 
 
 def ask_again(blobs: "models.QuerySet[Blob]") -> None:
-    """Queue a fresh check of these blobs, whatever is known of them."""
+    """Queue a fresh check of these blobs, whatever their last one found."""
     now = timezone.now()
-    HashProgress.objects.filter(blob__in=blobs.values("pk")).delete()
     Blob.objects.filter(pk__in=blobs.values("pk")).update(check_due_at=now, attempts=0)
     queue(blobs)
 
 
 def claim_fresh_check(blob_id: int) -> bool:
-    """Ask for a fresh check of an idle blob without queueing it: who asks will do it now.
+    """Request a fresh check of an idle blob, which the caller is about to make.
 
-    Should that fail, the sweep has it done. False if it was asked for already.
+    Should the caller fail, the sweep queues it. Returns False for a blob that is not idle.
     """
     now = timezone.now()
     idle = Blob.objects.idle(now).filter(pk=blob_id)
-    return bool(idle.update(check_due_at=now + QUEUED_FOR, attempts=0))
+    return bool(idle.update(check_due_at=now + QUEUE_AGAIN, attempts=0))
 
 
-def queue(blobs: "models.QuerySet[Blob]") -> int:
-    """Send blobs to the workers; the number sent. Without a broker they wait for the sweep."""
+def queue(blobs: "models.QuerySet[Blob]") -> None:
+    """Send blobs to the workers, the largest first. Without a broker they wait for the sweep."""
+    sent = _send("weights.verify_blob", blobs.order_by("-size", "pk"))
+    again = timezone.now() + QUEUE_AGAIN
+    for start in range(0, len(sent), BATCH):
+        # A check that has ended meanwhile stays ended.
+        batch = Blob.objects.awaiting_result().filter(pk__in=sent[start : start + BATCH])
+        batch.update(check_due_at=again)
+
+
+def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
+    """Send a batch of blobs to be inspected. Without a broker they wait for the sweep."""
+    blobs = ready("weights.inspect_blob", blobs).order_by("pk")[:BATCH]
+    sent = _send("weights.inspect_blob", blobs)
+    again = timezone.now() + QUEUE_AGAIN
+    Blob.objects.awaiting_inspection().filter(pk__in=sent).update(inspect_due_at=again)
+
+
+def _send(task: str, blobs: "models.QuerySet[Blob]") -> list[int]:
+    """Queue `task` for each of these blobs; the ids that were sent before the broker failed."""
     sent: list[int] = []
-    for blob_id in blobs.order_by("-size", "pk").values_list("pk", flat=True):
-        if not queue_now("weights.verify_blob", blob_id):
+    for blob_id in blobs.values_list("pk", flat=True):
+        if not queue_now(task, blob_id):
             break
         sent.append(blob_id)
-    _note_queued(sent)
-    return len(sent)
-
-
-def _note_queued(blob_ids: list[int]) -> None:
-    """Keep the sweep from sending these again soon; a check that is done already stays done."""
-    again = timezone.now() + QUEUED_FOR
-    for start in range(0, len(blob_ids), QUEUED_AT_ONCE):
-        batch = blob_ids[start : start + QUEUED_AT_ONCE]
-        Blob.objects.awaiting_result().filter(pk__in=batch).update(check_due_at=again)
+    return sent
 
 
 def sweep() -> None:
     """Queue what is due or was lost, and settle revisions whose blobs are all good."""
     due = Blob.objects.due_for_check(timezone.now()).order_by("-size", "pk")
-    blob_ids = list(due.values_list("pk", flat=True)[:QUEUED_AT_ONCE])
-    queue(Blob.objects.filter(pk__in=blob_ids))
+    queue(Blob.objects.filter(pk__in=list(due.values_list("pk", flat=True)[:BATCH])))
     _queue_inspections(Blob.objects.due_for_inspection(timezone.now()))
     settle_each(Revision.objects.awaiting_verification())
 
 
-def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
-    """Send blobs to be looked at; as with `queue`, they are not sent again soon."""
-    sent: list[int] = []
-    blobs = ready("weights.inspect_blob", blobs)
-    for blob_id in blobs.order_by("pk").values_list("pk", flat=True)[:QUEUED_AT_ONCE]:
-        if not queue_now("weights.inspect_blob", blob_id):
-            break
-        sent.append(blob_id)
-    again = timezone.now() + QUEUED_FOR
-    Blob.objects.awaiting_inspection().filter(pk__in=sent).update(inspect_due_at=again)
-
-
 def ask_outdated_again() -> int:
-    """Have every result looked at anew that older rules made; the number of blobs asked for."""
-    rows = Inspection.objects.outdated(VERSION, allowed_mark())
+    """Request an inspection of each blob with a verdict by older rules; the number of blobs."""
+    outdated = Inspection.objects.outdated(VERSION, allowed_imports_mark())
     refused = Inspection.objects.filter(outcome=Inspection.Outcome.REFUSED).values("blob")
-    good = models.Q(state=Blob.State.VERIFIED)
-    closed = models.Q(state=Blob.State.QUARANTINED, held=False, pk__in=refused)
-    blobs = Blob.objects.filter(good | closed, pk__in=rows.values("blob"), inspect_due_at=None)
-    return blobs.update(inspect_due_at=timezone.now())
+    verified = models.Q(state=Blob.State.VERIFIED)
+    refused_alone = models.Q(state=Blob.State.QUARANTINED, held=False, pk__in=refused)
+    blobs = Blob.objects.filter(verified | refused_alone, pk__in=outdated.values("blob"))
+    return blobs.filter(inspect_due_at=None).update(inspect_due_at=timezone.now())
 
 
 def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
-    """Have files looked at that present rules have not, where the tier takes inspected ones only.
+    """Request an inspection of uninspected files where the tier takes inspected ones only.
 
     Call it in the transaction that moves a checkpoint into such a tier, and now and then for
-    tiers that became so. They are asked for at once and sent after commit; the number of blobs.
+    tiers that became so. Blobs are sent after commit. Returns the number of blobs.
     """
     files = File.objects.filter(
         revision__checkpoint__in=checkpoints.filter(tier__inspected_only=True),
         revision__state__in=[Revision.State.PENDING, Revision.State.VISIBLE],
     )
-    wanted = set(not_looked_at(files).values())
+    wanted = set(uninspected_files(files).values())
     blobs = Blob.objects.filter(pk__in=wanted, state=Blob.State.VERIFIED, inspect_due_at=None)
     ids = list(blobs.values_list("pk", flat=True))
     Blob.objects.filter(pk__in=ids).update(inspect_due_at=timezone.now())
@@ -121,18 +116,19 @@ def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
     return len(ids)
 
 
-def begin_again(sha256: str) -> None:
-    """Good bytes were put in the place of lost or bad ones: they are to be proved anew.
+def verify_replaced(sha256: str) -> None:
+    """Request a first check of a blob whose lost or bad bytes were replaced by good ones.
 
-    Whatever version was verified before is bound no longer: the newest one is read.
+    The newest version is read: whatever version was verified before is forgotten.
     """
-    Blob.objects.filter(sha256=sha256, held=False).update(
-        state=Blob.State.UPLOADED,
-        quarantine_reason="",
-        version="",
-        mark="",
-        version_in="",
-        leased_until=None,
-        attempts=0,
-        check_due_at=timezone.now(),
-    )
+    for blob in Blob.objects.filter(sha256=sha256, held=False):
+        blob.transition(
+            "replace",
+            quarantine_reason="",
+            version="",
+            mark="",
+            version_in="",
+            leased_until=None,
+            attempts=0,
+            check_due_at=timezone.now(),
+        )

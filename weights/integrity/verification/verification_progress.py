@@ -1,9 +1,10 @@
-"""How far a check is, as pages and commands tell it."""
+"""Progress of checks, for pages and commands."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from weights.catalogue.models import Checkpoint
 from weights.inspection.kinds import family
@@ -14,11 +15,13 @@ from weights.publishing.models import File, Revision
 from weights.storage.models import UNVERIFIED, Blob
 
 Result = VerificationRun.Result
+#: Interrupted checks in a row after which the health page names the blob.
+INTERRUPTIONS = 3
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How far the check of some revisions is; sizes in bytes, failures as (file, reason)."""
+class VerificationProgress:
+    """Progress of the checks of some revisions; sizes in bytes, failures as (file, reason)."""
 
     counts: dict[str, int]
     bytes_done: int
@@ -32,8 +35,8 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far the reading of one blob is, in bytes."""
+class ReadProgress:
+    """Bytes of one blob that were read, of all."""
 
     done: int
     all: int
@@ -43,38 +46,48 @@ class Progress:
         return 100 * self.done // self.all if self.all else 100
 
 
-def progress_of(blob: Blob) -> Progress | None:
-    """How far the check of this blob is; None while nobody reads it."""
+def progress_of(blob: Blob) -> ReadProgress | None:
+    """The progress of the check that runs; None while none does."""
     run = blob.runs.filter(result=Result.RUNNING).first()
-    return Progress(run.started_from + run.bytes_read, blob.size) if run else None
+    return ReadProgress(run.bytes_read, blob.size) if run else None
 
 
-def standing(revisions: Iterable[Revision]) -> Standing:
-    """Counts by result over the blobs of these revisions, and what failed."""
+def interrupted_blobs() -> dict[str, int]:
+    """Blobs whose last INTERRUPTIONS checks were stopped or killed: the number by SHA-256.
+
+    Each of these checks began at the first byte.
+    """
+    runs = VerificationRun.objects.filter(blob__held=False).order_by()
+    ended = runs.filter(blob=models.OuterRef("blob")).exclude(
+        result__in=[Result.RUNNING, Result.ABANDONED]
+    )
+    last = models.Subquery(ended.order_by("-pk").values("pk")[:1])
+    interrupted = runs.filter(result=Result.ABANDONED, pk__gt=Coalesce(last, 0))
+    counts = interrupted.values_list("blob__sha256").annotate(count=models.Count("pk"))
+    return dict(counts.filter(count__gte=INTERRUPTIONS))
+
+
+def progress_of_revisions(revisions: Iterable[Revision]) -> VerificationProgress:
+    """Count the blobs of these revisions by result, and list what failed."""
     ids = [revision.pk for revision in revisions]
     blobs = Blob.objects.filter(files__revision__in=ids).distinct()
     counts = {"verified": 0, "quarantined": 0, "unreadable": 0, "waiting": 0}
     done = everything = 0
     reasons: dict[int, str] = {}
     for blob in blobs:
-        word = _word(blob)
-        counts[word] += 1
+        result = _result(blob)
+        counts[result] += 1
         everything += blob.size
-        done += blob.size if word != "waiting" else 0
-        if word in {"quarantined", "unreadable"}:
+        done += blob.size if result != "waiting" else 0
+        if result in {"quarantined", "unreadable"}:
             reasons[blob.pk] = blob.quarantine_reason or _last_detail(blob)
     running = VerificationRun.objects.filter(result=Result.RUNNING, blob__in=blobs.values("pk"))
-    done += (
-        running.aggregate(read=models.Sum(models.F("started_from") + models.F("bytes_read")))[
-            "read"
-        ]
-        or 0
-    )
+    done += running.aggregate(read=models.Sum("bytes_read"))["read"] or 0
     failures = _failures(ids, reasons) + _refused_names(ids, reasons)
-    return Standing(counts, done, everything, failures)
+    return VerificationProgress(counts, done, everything, failures)
 
 
-def _word(blob: Blob) -> str:
+def _result(blob: Blob) -> str:
     if blob.check_due_at is not None and 0 < TRIES <= blob.attempts:
         return "unreadable"
     if blob.check_due_at is not None or blob.state in UNVERIFIED or blob.inspect_due_at is not None:
@@ -89,35 +102,37 @@ def _last_detail(blob: Blob) -> str:
 
 def _failures(revision_ids: list[int], reasons: dict[int, str]) -> list[tuple[str, str]]:
     files = File.objects.filter(revision__in=revision_ids, blob__in=reasons)
-    named = files.select_related("revision__checkpoint").order_by("revision", "path")
-    return [
-        (f"{file.revision.checkpoint.repo_id}/{file.path}", reasons[file.blob_id]) for file in named
-    ]
+    ordered = files.select_related("revision__checkpoint").order_by("revision", "path")
+    return [(_address(file), reasons[file.blob_id]) for file in ordered]
 
 
-def _refused_names(revision_ids: list[int], told: dict[int, str]) -> list[tuple[str, str]]:
-    """Files that are refused as what their names say, though their bytes are given elsewhere."""
+def _refused_names(revision_ids: list[int], failed: dict[int, str]) -> list[tuple[str, str]]:
+    """Files whose names are refused, though their bytes are served under other names."""
     refusing = Inspection.objects.refusing().filter(blob__files__revision__in=revision_ids)
     reasons = {
-        (one.blob_id, one.family): one.refusal for one in refusing.exclude(blob__in=told).distinct()
+        (one.blob_id, one.family): one.refusal
+        for one in refusing.exclude(blob__in=failed).distinct()
     }
     if not reasons:
         return []
     files = File.objects.filter(
         revision__in=revision_ids, blob__in={blob_id for blob_id, _ in reasons}
     )
-    found = []
-    for file in files.select_related("revision__checkpoint").order_by("revision", "path"):
-        reason = reasons.get((file.blob_id, family(file.path)))
-        if reason:
-            found.append((f"{file.revision.checkpoint.repo_id}/{file.path}", reason))
-    return found
+    return [
+        (_address(file), reasons[file.blob_id, family(file.path)])
+        for file in files.select_related("revision__checkpoint").order_by("revision", "path")
+        if (file.blob_id, family(file.path)) in reasons
+    ]
+
+
+def _address(file: File) -> str:
+    return f"{file.revision.checkpoint.repo_id}/{file.path}"
 
 
 def revisions_to_verify(checkpoint: Checkpoint | None) -> "models.QuerySet[Revision]":
-    """What is visible or on its way, of one checkpoint or of all.
+    """Revisions that are visible or on their way, of one checkpoint or of all.
 
-    A failed revision counts until a later one of its branch took its place.
+    A failed revision counts until a later one of its branch is visible.
     """
     revisions = Revision.objects.exclude(state=Revision.State.WITHDRAWN)
     if checkpoint is not None:

@@ -56,5 +56,5 @@ def _move(source: str, target: str, *, trust_size: bool) -> Moved:
         raise CommandError(f"both are {old.address}; name the store to copy to as the second")
     new.set_up()
     total = migration.to_move().aggregate(size=models.Sum("size"))["size"] or 0
-    with progress_bars.bar_once_begun(total, "Copying") as advance:
+    with progress_bars.lazy_bar(total, "Copying") as advance:
         return migration.move(old, new, advance, trust_size=trust_size)

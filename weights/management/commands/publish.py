@@ -52,7 +52,7 @@ class Command(BaseCommand):
         chosen = {key: options[key] for key in self._CHOICES}
         try:
             total = sum(source.size for source in scan(directory))
-            with progress_bars.bar_once_begun(total, "Storing") as advance:
+            with progress_bars.lazy_bar(total, "Storing") as advance:
                 return intake.publish(directory, repo_id, progress=advance, **chosen)
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error

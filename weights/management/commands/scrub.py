@@ -46,12 +46,12 @@ class Command(BaseCommand):
 
     def _scrub(self, checkpoint: Checkpoint | None, everything: bool) -> int:
         """Survey, reading, counts; the number of blobs that something is wrong with."""
-        survey = command.look_over()
-        ids = command.wanted(checkpoint, everything=everything)
+        survey = command.survey_now()
+        ids = command.ids_to_read(checkpoint, everything=everything)
         total = Blob.objects.filter(pk__in=ids).aggregate(size=models.Sum("size"))["size"] or 0
         results: Counter[str] = Counter()
         bad: set[str] = set()
-        with progress_bars.bar_once_begun(total, "Scrubbing") as advance:
+        with progress_bars.lazy_bar(total, "Scrubbing") as advance:
             for blob, result in command.read_all(ids, advance):
                 results[result] += 1
                 if result != Blob.State.VERIFIED:

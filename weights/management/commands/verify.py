@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from weights.integrity import progress_bars, verification
-from weights.integrity.verification import Standing
+from weights.integrity.verification import VerificationProgress
 from weights.management import named
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
@@ -23,12 +23,12 @@ class Command(BaseCommand):
         repo_id = options["repo_id"]
         checkpoint = named.checkpoint(repo_id) if repo_id else None
         revisions = list(verification.revisions_to_verify(checkpoint))
-        known = verification.standing(revisions)
+        known = verification.progress_of_revisions(revisions)
         verification.ask_again(Blob.objects.filter(files__revision__in=revisions).distinct())
-        standing = self._wait(revisions) if options["wait"] else known
-        self._print(standing)
+        progress = self._wait(revisions) if options["wait"] else known
+        self._print(progress)
 
-    def _wait(self, revisions: list[Revision]) -> Standing:
+    def _wait(self, revisions: list[Revision]) -> VerificationProgress:
         try:
             return progress_bars.wait_for_checks(revisions)
         except progress_bars.NoWorker as error:
@@ -36,13 +36,13 @@ class Command(BaseCommand):
                 f"{error}; the check is asked for and will be done once a worker runs"
             ) from error
 
-    def _print(self, standing: Standing) -> None:
-        for result, count in standing.counts.items():
+    def _print(self, progress: VerificationProgress) -> None:
+        for result, count in progress.counts.items():
             if count or result == "verified":
                 self.stdout.write(f"{result} {count}")
-        for path, reason in standing.failures:
+        for path, reason in progress.failures:
             self.stderr.write(f"{path}: {reason}")
-        if standing.failures:
+        if progress.failures:
             raise CommandError(
-                f"{len(standing.failures)} files failed; publish good copies of them again"
+                f"{len(progress.failures)} files failed; publish good copies of them again"
             )

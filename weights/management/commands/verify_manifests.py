@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         try:
             store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
-            with progress_bars.bar_once_begun(checking.bytes_to_read(sample), "Reading") as advance:
+            with progress_bars.lazy_bar(checking.bytes_to_read(sample), "Reading") as advance:
                 proof = checking.prove(store, sample=sample, progress=advance)
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support import factories
-from weights.integrity import public_figures
+from weights.integrity import public_statistics
 from weights.integrity.models import VerificationRun
 from weights.recalls.models import Recall
 from weights.storage.models import Blob
@@ -78,7 +78,7 @@ def test_page_json_and_csv_say_the_same(client: Client) -> None:
     revision = factories.published("acme/model", files={"a.bin": b"a" * 10})
     checked(revision.files.get().blob, "verified", 10)
     now = told(client)
-    for table, columns in public_figures.TABLES.items():
+    for table, columns in public_statistics.TABLES.items():
         text = client.get(f"/api/v1/transparency/{table}.csv").text
         [row] = csv.DictReader(io.StringIO(text))
         assert tuple(row) == columns
@@ -101,4 +101,4 @@ def test_it_costs_the_same_number_of_queries_however_many_files_there_are(
     for number in range(3):
         factories.published(f"acme/model-{number}")
         with django_assert_num_queries(7):
-            public_figures.tables()
+            public_statistics.tables()

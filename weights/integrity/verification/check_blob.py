@@ -1,0 +1,125 @@
+"""One check of one blob: lease it, hash it, inspect its format, record the result."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from weights.errors import BlobMissing, StorageUnavailable
+from weights.integrity.lease import Lease, LeaseLost, acquire
+from weights.integrity.models import VerificationRun
+from weights.integrity.shutdown import Stopped
+from weights.integrity.verification import inspect_blob, outcomes
+from weights.integrity.verification.hash_blob import (
+    Finding,
+    Reading,
+    failed,
+    hash_blob,
+    unreadable,
+)
+from weights.integrity.verification.inspect_blob import NamedVerdict
+from weights.integrity.verification.publication import settle_each
+from weights.publishing.models import Revision
+from weights.storage import BlobStorage, blob_storage
+from weights.storage.models import UNVERIFIED, Blob
+
+log = logging.getLogger(__name__)
+
+Result = VerificationRun.Result
+
+
+def verify(
+    blob_id: int,
+    *,
+    storage: BlobStorage | None = None,
+    worker: str = "",
+    pace: Callable[[int], None] | None = None,
+) -> None:
+    """Check a blob that awaits a result, and record it. Does nothing for any other blob.
+
+    A blob that another worker has leased is left to it, so a task may be delivered twice.
+    `pace` is called with the number of bytes of each step and may sleep. An unreadable store
+    is tried again later. A check that is stopped or killed starts over.
+    """
+    lease = acquire(Blob.objects.awaiting_result(), blob_id, attempts=F("attempts") + 1)
+    if lease is None:
+        return
+    if lease.row.attempts > outcomes.TRIES:
+        outcomes.fail_without_result(lease)
+    run = _begin_run(lease.row, worker)
+    started = time.monotonic()
+    try:
+        reading = Reading(lease, run, pace)
+        finding, verdicts = _check(reading, storage or blob_storage())
+        outcomes.conclude(lease, run, finding, verdicts, seconds=time.monotonic() - started)
+    except LeaseLost:
+        _abandon(VerificationRun.objects.filter(pk=run.pk))
+        return
+    except Stopped:
+        _abandon(VerificationRun.objects.filter(pk=run.pk))
+        outcomes.start_over(lease, paced=pace is not None)
+        return
+    except Exception as error:  # a fault of our own: this blob backs off, the others go on
+        log.exception("the check of %s failed", lease.row)
+        outcomes.conclude(lease, run, failed(error), [], seconds=time.monotonic() - started)
+    _settle_revisions(lease.row)
+
+
+def inspect(blob_id: int, *, storage: BlobStorage | None = None) -> None:
+    """Inspect the format of a blob whose bytes are good; doing it twice is harmless."""
+    lease = acquire(Blob.objects.awaiting_inspection(), blob_id)
+    if lease is None:
+        return
+    store = storage or blob_storage()
+    try:
+        verdicts = inspect_blob.run(lease, store, lease.row.served_version(store))
+        outcomes.conclude_inspection(lease, verdicts)
+    except LeaseLost:
+        return
+    except (BlobMissing, StorageUnavailable, OSError) as error:
+        outcomes.inspect_later(lease, str(error))
+        return
+    _settle_revisions(lease.row)
+
+
+def _check(reading: Reading, storage: BlobStorage) -> tuple[Finding, list[NamedVerdict]]:
+    """Compare the bytes with their name, and inspect them where they are good."""
+    lease = reading.lease
+    _begin_step(lease, "hash")
+    finding = hash_blob(reading, storage)
+    if finding.result != Result.VERIFIED:
+        return finding, []
+    _begin_step(lease, "inspect")
+    try:
+        return finding, inspect_blob.run(lease, storage, finding.version, again=True)
+    except (BlobMissing, StorageUnavailable, OSError) as error:
+        return unreadable(error), []
+
+
+@transaction.atomic
+def _begin_step(lease: Lease[Blob], transition: str) -> None:
+    """Show the step that a blob is at which was never good; any other keeps its state."""
+    blob = lease.lock()
+    if blob.state in UNVERIFIED:
+        blob.transition(transition)
+
+
+def _begin_run(blob: Blob, worker: str) -> VerificationRun:
+    """Record the start of a read; one that has no end yet was its worker's last."""
+    _abandon(blob.runs.filter(result=Result.RUNNING))
+    return VerificationRun.objects.create(
+        blob=blob, worker=worker or f"{socket.gethostname()}:{os.getpid()}"
+    )
+
+
+def _abandon(runs: "QuerySet[VerificationRun]") -> None:
+    runs.update(result=Result.ABANDONED, finished_at=timezone.now())
+
+
+def _settle_revisions(blob: Blob) -> None:
+    settle_each(Revision.objects.awaiting_verification().filter(files__blob=blob).distinct())

@@ -1,0 +1,136 @@
+"""Inspect what the bytes of a blob are, and store the verdicts.
+
+Loaders go by a file's name, so a blob is inspected once for each family of names that it has.
+An inspection is made again when the inspector's rules have grown.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.web.sanitize import one_line
+from weights.errors import StorageUnavailable
+from weights.inspection import kinds, runner
+from weights.inspection.formats.verdict import VERSION, Verdict
+from weights.inspection.models import REASON_MOST, Inspection
+from weights.integrity.lease import Lease
+from weights.integrity.verification.refusals import name_families
+from weights.publishing.models import File
+from weights.storage import BlobStorage
+from weights.storage.models import Blob
+
+#: Fields that a later inspection of the same blob and family may change.
+_UPDATED = ["outcome", "kind", "reason", "imports", "tensors", "read_to_end"]
+_UPDATED += ["version", "allowed", "made_at"]
+
+
+@dataclass(frozen=True)
+class NamedVerdict:
+    """What the bytes are under this family of names."""
+
+    family: str
+    verdict: Verdict
+
+
+class StoredSource:
+    """A blob in the store with random access; reading it renews the lease."""
+
+    def __init__(self, lease: Lease[Blob], storage: BlobStorage, version: str) -> None:
+        self.size = lease.row.size
+        self._lease, self._storage, self._version = lease, storage, version
+
+    def read(self, start: int, length: int) -> bytes:
+        """Return `length` bytes from `start`, fewer at the end. Raises what the store raises."""
+        self._lease.renew_if_due()
+        length = max(0, min(length, self.size - start))
+        if not length:
+            return b""
+        content = self._storage.read(self._lease.row.sha256, start, length, self._version)
+        if len(content) != length:
+            raise StorageUnavailable(f"the store gave {len(content)} of {length} bytes")
+        return content
+
+
+def run(
+    lease: Lease[Blob], storage: BlobStorage, version: str = "", *, again: bool = False
+) -> list[NamedVerdict]:
+    """Inspect the blob under each family of its names that has no verdict by the present rules.
+
+    With `again` refused families are inspected once more: their verdict may be of damaged
+    bytes, and these were just found good. Raises what the store raises, and LeaseLost.
+    """
+    source = StoredSource(lease, storage, version)
+    extra = settings.PICKLE_IMPORTS
+    wanted = name_families(lease.row) - _inspected_families(lease.row, again=again)
+    return [
+        NamedVerdict(family, runner.inspect(source, family, extra=extra))
+        for family in sorted(wanted)
+    ]
+
+
+def save(blob: Blob, verdicts: list[NamedVerdict]) -> None:
+    """Store the verdicts, in the transaction that stores their consequences."""
+    now, mark = timezone.now(), allowed_imports_mark()
+    Inspection.objects.bulk_create(
+        [_inspection(blob, one, mark, now) for one in verdicts],
+        update_conflicts=True,
+        unique_fields=["blob", "family"],
+        update_fields=_UPDATED,
+    )
+
+
+def delete_outdated(blob: Blob) -> None:
+    """Delete verdicts by old rules under names that no file has any more.
+
+    Nothing would replace them, so the hourly task would request them again for ever.
+    """
+    outdated = Inspection.objects.filter(blob=blob).outdated(VERSION, allowed_imports_mark())
+    outdated.exclude(family__in=name_families(blob)).delete()
+
+
+def _inspection(blob: Blob, named: NamedVerdict, mark: str, now: datetime) -> Inspection:
+    verdict = named.verdict
+    return Inspection(
+        blob=blob,
+        family=named.family,
+        outcome=verdict.outcome,
+        kind=verdict.kind,
+        reason=one_line(verdict.reason)[:REASON_MOST],
+        imports=[one_line(name) for name in verdict.imports],
+        tensors=verdict.tensors,
+        read_to_end=verdict.read_to_end,
+        version=VERSION,
+        allowed=mark,
+        made_at=now,
+    )
+
+
+def allowed_imports_mark() -> str:
+    """A hash of the imports that are allowed beside the standard ones; empty for none."""
+    extra = sorted(settings.PICKLE_IMPORTS)
+    return sha256("\n".join(extra).encode()).hexdigest()[:16] if extra else ""
+
+
+def _inspected_families(blob: Blob, *, again: bool) -> set[str]:
+    """Families of names with a verdict that stands."""
+    rows = Inspection.objects.filter(blob=blob)
+    if again:
+        rows = rows.exclude(outcome=Inspection.Outcome.REFUSED)
+    outdated = rows.outdated(VERSION, allowed_imports_mark()).values("pk")
+    return set(rows.exclude(pk__in=outdated).values_list("family", flat=True))
+
+
+def uninspected_files(files: "models.QuerySet[File]") -> dict[int, int]:
+    """Of these files, the ones whose names have no verdict by the present rules: two queries.
+
+    Returns the id of the blob by the id of the file.
+    """
+    rows = Inspection.objects.filter(blob__in=files.values("blob"))
+    outdated = rows.outdated(VERSION, allowed_imports_mark()).values("pk")
+    inspected = set(rows.exclude(pk__in=outdated).values_list("blob_id", "family"))
+    names = files.values_list("pk", "blob_id", "path")
+    return {pk: blob for pk, blob, path in names if (blob, kinds.family(path)) not in inspected}

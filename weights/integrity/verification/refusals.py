@@ -1,0 +1,77 @@
+"""What the inspections of blobs mean for the blobs and for the revisions that use them."""
+
+from dataclasses import dataclass
+
+from weights.inspection import kinds
+from weights.inspection.models import Inspection
+from weights.publishing.models import File, Revision
+from weights.storage.models import Blob
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a revision of good bytes stays invisible; without a `reason` it awaits inspections."""
+
+    reason: str = ""
+    #: Ids of blobs, a name of which was never inspected.
+    uninspected: frozenset[int] = frozenset()
+
+
+def name_families(blob: Blob) -> set[str]:
+    """The families of names that files of the blob have, withdrawn revisions left out."""
+    files = File.objects.filter(blob=blob).exclude(revision__state=Revision.State.WITHDRAWN)
+    paths = files.order_by().values_list("path", flat=True).distinct()
+    return {kinds.family(path) for path in paths}
+
+
+def refusal_reason(blob: Blob) -> str:
+    """Why the blob is quarantined for its format; empty where it may be served by some name.
+
+    A name under which good bytes are refused stops the revision that gives it, not those that
+    use another name. Where a visible revision has the refused name, the blob is refused.
+    """
+    refusing = {one.family: one for one in Inspection.objects.refusing().filter(blob=blob)}
+    families = name_families(blob) if refusing else set()
+    refused = families & set(refusing)
+    if not refused:
+        return ""
+    if families - refused and not _is_visible_as(blob, refused):
+        return ""
+    return refusing[min(refused)].refusal
+
+
+def _is_visible_as(blob: Blob, families: set[str]) -> bool:
+    visible = File.objects.filter(blob=blob, revision__state=Revision.State.VISIBLE)
+    paths = visible.order_by().values_list("path", flat=True).distinct()
+    return any(kinds.family(path) in families for path in paths)
+
+
+def uninspected_blobs(revision: Revision) -> frozenset[int]:
+    """Ids of the blobs of a revision, a name of which was never inspected."""
+    inspections = _by_name(revision)
+    names = revision.files.values_list("path", "blob_id")
+    return frozenset(blob for path, blob in names if (blob, kinds.family(path)) not in inspections)
+
+
+def obstacle(revision: Revision) -> Obstacle | None:
+    """What keeps a revision of good bytes from being visible, if anything: three queries."""
+    inspections = _by_name(revision)
+    rows = Inspection.objects.filter(blob__in=revision.files.values("blob"))
+    refusing = set(rows.refusing().values_list("pk", flat=True))
+    uninspected = set()
+    tier = revision.checkpoint.tier
+    for path, blob_id in revision.files.values_list("path", "blob_id"):
+        inspection = inspections.get((blob_id, kinds.family(path)))
+        if inspection is None:
+            uninspected.add(blob_id)
+        elif inspection.pk in refusing:
+            return Obstacle(f"{path}: {inspection.refusal}")
+        elif tier.inspected_only and inspection.outcome == Inspection.Outcome.NOT_INSPECTED:
+            reason = f"the tier {tier} takes inspected formats only, and {inspection.kind} is none"
+            return Obstacle(f"{path}: {reason}")
+    return Obstacle(uninspected=frozenset(uninspected)) if uninspected else None
+
+
+def _by_name(revision: Revision) -> dict[tuple[int, str], Inspection]:
+    rows = Inspection.objects.filter(blob__in=revision.files.values("blob"))
+    return {(one.blob_id, one.family): one for one in rows}

@@ -1,0 +1,68 @@
+"""The states of a blob and the transitions between them: plain Python, no records.
+
+`Blob.transition` applies one row of the table, and nothing else changes the state of a blob.
+"""
+
+from dataclasses import dataclass
+
+from django.db import models
+
+
+class State(models.TextChoices):
+    UPLOADED = "uploaded", "Stored, waiting for its check"
+    HASHING = "hashing", "Being read"
+    SCANNING = "scanning", "Its format is being inspected"
+    VERIFIED = "verified", "Verified"
+    QUARANTINED = "quarantined", "Quarantined"
+
+
+#: Blobs without a result that lets them be served or quarantined.
+UNVERIFIED = (State.UPLOADED, State.HASHING, State.SCANNING)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The states that it leaves, the one that it reaches, and its audit event.
+
+    Steps within one check have no event of their own: the check ends with one.
+    """
+
+    sources: frozenset[State]
+    target: State
+    event: str = ""
+    result: str = "ok"
+
+
+_U, _H, _S, _V, _Q = (
+    State.UPLOADED,
+    State.HASHING,
+    State.SCANNING,
+    State.VERIFIED,
+    State.QUARANTINED,
+)
+
+
+def _row(sources: set[State], target: State, event: str = "", result: str = "ok") -> Transition:
+    return Transition(frozenset(sources), target, event, result)
+
+
+TRANSITIONS: dict[str, Transition] = {
+    # A worker reads bytes that were never good, also after another worker was killed.
+    "hash": _row({_U, _H, _S}, _H),
+    # The bytes are what their name says; their format is next.
+    "inspect": _row({_H}, _S),
+    # The check passed.
+    "verify": _row({_H, _S, _V, _Q}, _V, "blob.verified"),
+    # Bytes that were good differ from their name, or are lost: they are read again.
+    "doubt": _row({_H, _S, _V}, _H, "blob.doubted", "failed"),
+    # Somebody wrote to verified bytes: nobody gets them until they are read again.
+    "suspend": _row({_V}, _H, "blob.suspected", "failed"),
+    # The bytes differ from their name, or are lost.
+    "quarantine": _row({_H, _S, _V, _Q}, _Q, "blob.quarantined", "failed"),
+    # The bytes are what their name says, and would do harm where they are loaded.
+    "refuse": _row({_H, _S, _V, _Q}, _Q, "blob.refused", "failed"),
+    # A release owner quarantines them.
+    "hold": _row({_U, _H, _S, _V, _Q}, _Q, "blob.quarantined"),
+    # A publication wrote good bytes over lost or bad ones.
+    "replace": _row({_U, _H, _S, _V, _Q}, _U, "blob.replaced"),
+}
