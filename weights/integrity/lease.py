@@ -2,7 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -56,7 +56,7 @@ class Lease(Generic[R]):
         """End the lease, and write `changes` to the row, unless another worker took it over."""
         self._own().update(leased_until=None, **changes)
 
-    def _own(self) -> "models.QuerySet[Any]":
+    def _own(self) -> "models.QuerySet[R]":
         rows = type(self.row)._default_manager
         return rows.filter(pk=self.row.pk, leased_until=self._until)
 

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -31,8 +32,8 @@ INSPECT_AGAIN = timedelta(minutes=5)
 #: and caches err too. Nobody gets them meanwhile.
 REREADS = 3
 #: The fields of a blob whose check has ended.
-_ENDED: dict[str, object] = {"leased_until": None, "check_due_at": None, "inspect_due_at": None}
-_GOOD: dict[str, object] = {"attempts": 0, "doubts": 0}
+_ENDED: dict[str, Any] = {"leased_until": None, "check_due_at": None, "inspect_due_at": None}
+_GOOD: dict[str, Any] = {"attempts": 0, "doubts": 0}
 
 
 @transaction.atomic
@@ -112,7 +113,7 @@ def inspect_later(lease: Lease[Blob], reason: str) -> None:
 
 def _accept_bytes(blob: Blob, finding: Finding) -> None:
     """Verify a blob of good bytes, unless it is held or refused for its format."""
-    read: dict[str, object] = {
+    read: dict[str, Any] = {
         "version": finding.version,
         "mark": finding.mark,
         "version_in": finding.version_in,
@@ -126,7 +127,7 @@ def _accept_bytes(blob: Blob, finding: Finding) -> None:
         _verify(blob, **read)
 
 
-def _refuse(blob: Blob, reason: str, **read: object) -> None:
+def _refuse(blob: Blob, reason: str, **read: Any) -> None:
     """Quarantine good bytes that would do harm where they are loaded.
 
     Nobody who fetched them is notified: stricter rules prove nothing about the past. An owner
@@ -142,7 +143,7 @@ def _refuse(blob: Blob, reason: str, **read: object) -> None:
     fail_revisions(blob, reason)
 
 
-def _verify(blob: Blob, **read: object) -> None:
+def _verify(blob: Blob, **read: Any) -> None:
     formats = dict(Inspection.objects.filter(blob=blob).values_list("kind", "outcome"))
     blob.transition(
         "verify",
