@@ -26,6 +26,8 @@ from pathlib import Path
 
 from support import install, servers
 
+from accounts.grants import lifecycle
+
 ROUNDS = 15
 MEGABYTE = 10**6
 REPO, NAME = "bench/gated", "weights.bin"
@@ -113,7 +115,7 @@ def refusals(kind: str, ask: _Client) -> None:
     state = Grant.State
 
     def revoke() -> None:
-        Grant.objects.get(pk=grant.pk).revoke(by=None, reason="a benchmark revokes it")
+        lifecycle.revoke(Grant.objects.get(pk=grant.pk), by=None, reason="a benchmark revokes it")
 
     def give_back() -> None:
         Grant.objects.filter(pk=grant.pk).update(state=state.ACTIVE, ended_at=None)

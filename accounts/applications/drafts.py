@@ -16,17 +16,18 @@ from accounts.applications.forms import KEPT, ApplicationForm
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS, STEPS, readable, step_keys
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import submission
 from accounts.background.locks import take_turn
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused
 from accounts.review.models import Remark
-from accounts.tiers import use_terms
+from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion
 from accounts.users import orcid
 from accounts.users.models import User
 
 #: The page that lists every answer; it holds no question, but remarks about the whole.
 REVIEW = "review"
-_WEIGHED = {use_terms.Weight.AGAINST, use_terms.Weight.DOUBT}
+_WEIGHED = {precheck.Weight.AGAINST, precheck.Weight.DOUBT}
 #: Times that a save is tried again when another step was saved at the same moment.
 _TRIES = 3
 
@@ -176,9 +177,9 @@ class Filling:
     # -- what a reader should know -----------------------------------------------------
 
     @cached_property
-    def findings(self) -> list[use_terms.Finding]:
+    def findings(self) -> list[precheck.Finding]:
         """What the tier's terms of use say of these answers."""
-        return use_terms.precheck(self.application.tier, self.application.answers)
+        return precheck.precheck(self.application.tier, self.application.answers)
 
     def notes_on(self, key: str) -> list[str]:
         """What the terms of use say of one answer."""
@@ -244,12 +245,12 @@ def _keep(filling: Filling, step: str, typed: dict[str, Any]) -> None:
     application, by = filling.application, filling.person
     said = {remark.pk: typed.pop(answer_name(remark), "") for remark in filling.remarks_on(step)}
     if said:
-        application.answer_remarks(said, by=by)
+        submission.answer_remarks(application, said, by=by)
     replaced = {*filling.keys(step), *(["licence_sha256"] if step == "terms" else [])}
     others = {key: value for key, value in application.answers.items() if key not in replaced}
     if others | typed != application.answers or application.answers_version == 0:
         version = application.answers_version
-        application.save_answers(others | typed, by=by, seen_version=version)
+        submission.save_answers(application, others | typed, by=by, seen_version=version)
 
 
 @transaction.atomic
@@ -281,8 +282,8 @@ def submit(
     for key, found in filling.documents.items():
         sent[key] = [_told(document) for document in found]
     if sent != application.answers:
-        application.save_answers(sent, by=by, seen_version=seen_version)
-    application.submit(by=by, licence_sha256=str(sent["licence_sha256"]))
+        submission.save_answers(application, sent, by=by, seen_version=seen_version)
+    submission.submit(application, by=by, licence_sha256=str(sent["licence_sha256"]))
 
 
 def _as_it_is(application: Application) -> str:

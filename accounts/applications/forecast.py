@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from accounts.applications.models import Application
-from accounts.applications.models.record import Kind
 from accounts.review import working_days
 from accounts.tiers.models import Tier
 
@@ -45,7 +44,7 @@ class Outlook:
 def forecast(tier: Tier) -> Forecast | None:
     """None under 20 answers: then only the target is shown. One query."""
     answered = Application.objects.filter(
-        tier=tier, kind=Kind.NEW, answered_at__isnull=False, submitted_at__isnull=False
+        tier=tier, kind=Application.Kind.NEW, answered_at__isnull=False, submitted_at__isnull=False
     ).order_by("-answered_at")
     moments = answered.values_list("submitted_at", "answered_at")[:COUNTED]
     return of_days(

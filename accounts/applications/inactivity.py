@@ -1,73 +1,91 @@
-"""Drafts and returned applications of which nothing is heard: remind, then end.
+"""Drafts and returned applications that their applicant leaves untouched: remind, then lapse.
 
-Whatever the applicant saves breaks the silence.
+Anything the applicant saves restarts the count of days.
 """
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db.models.functions import Greatest
+from django.utils import timezone
 
 from accounts.applications.models import Application, ApplicationQuerySet
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow.audited import transition
 from accounts.background.one_by_one import one_by_one
 from accounts.mail import messages
 
-#: Days of silence after the return at which the applicant is first reminded.
+#: Days after the return at which the applicant is first reminded.
 FIRST_REMINDER = 7
-#: How many days before the end the last reminder leaves.
+#: The last reminder is sent this long before the application lapses.
 WARNING = timedelta(days=7)
 
 
-def lapse_returned(now: datetime) -> int:
-    silent = _returned(now, settings.RETURN_SILENCE_DAYS)
+@transition
+def lapse(application: Application) -> None:
+    """End an application that its applicant left; a draft's answers and documents are erased."""
+    was_draft = application.status == Status.DRAFT
+    changes: dict[str, Any] = {"answers": {}} if was_draft else {}
+    application.transition("lapse", by=None, decided_at=timezone.now(), **changes)
+    if was_draft:
+        application.attachments.all().delete()
+    messages.application_lapsed(application, was_draft=was_draft)
 
-    def lapse(application: Application) -> bool:
-        application.lapse()
+
+def lapse_returned(now: datetime) -> int:
+    """Lapse returned applications untouched for RETURN_SILENCE_DAYS. Returns how many."""
+
+    def act(application: Application) -> bool:
+        lapse(application)
         return True
 
-    return one_by_one("applications lapsed", silent, lapse)
+    return one_by_one("applications lapsed", _returned(now, settings.RETURN_SILENCE_DAYS), act)
 
 
 def remind_returned(now: datetime) -> int:
-    """On day 7, and 7 days before the end; after a pause of the sweeps only the later one."""
+    """Send the reminders of day 7 and of 7 days before the end. Returns how many.
+
+    After a pause of the sweeps only the later one is sent.
+    """
     acted = 0
     last = settings.RETURN_SILENCE_DAYS - WARNING.days
     for day, before in ((last, settings.RETURN_SILENCE_DAYS), (FIRST_REMINDER, last)):
         if 0 < day < before:
-            silent = _returned(now, day, less_than=before)
+            idle = _returned(now, day, less_than=before)
             acted += one_by_one(
-                "applicants reminded", silent, partial(messages.return_reminder, day=day)
+                "applicants reminded", idle, partial(messages.return_reminder, day=day)
             )
     return acted
 
 
 def lapse_drafts(now: datetime) -> int:
-    """Drafts silent for DRAFT_SILENCE_DAYS, if their owner was warned a week before.
+    """Lapse drafts untouched for DRAFT_SILENCE_DAYS whose owner was warned a week before.
 
-    What is erased cannot come back: after a time without sweeps the warning comes first.
+    Erased answers cannot be restored, so after a pause of the sweeps the warning comes first.
     """
-    silent = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS))
+    idle = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS))
 
-    def lapse(draft: Application) -> bool:
+    def act(draft: Application) -> bool:
         warned_at = messages.draft_warned_at(draft)
         if warned_at is None or warned_at > now - WARNING:
             return False
-        draft.lapse()
+        lapse(draft)
         return True
 
-    return one_by_one("drafts lapsed", silent, lapse)
+    return one_by_one("drafts lapsed", idle, act)
 
 
 def warn_of_drafts(now: datetime) -> int:
-    silent = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS) + WARNING)
+    """Warn owners a week before their draft lapses. Returns how many."""
+    idle = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS) + WARNING)
     warn = partial(messages.draft_warning, ends=now + WARNING)
-    return one_by_one("drafts warned of", silent, warn)
+    return one_by_one("drafts warned of", idle, warn)
 
 
 def _returned(now: datetime, days: int, *, less_than: int | None = None) -> ApplicationQuerySet:
-    """Returned ones of which nothing was heard for `days`, but not for `less_than` yet."""
+    """Returned applications untouched for `days`, but not yet for `less_than`."""
     returned = Application.objects.filter(status=Status.RETURNED)
     quiet = returned.annotate(quiet_since=Greatest("returned_at", "saved_at")).filter(
         quiet_since__lte=now - timedelta(days=days)

@@ -8,12 +8,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.applications.models.eligibility import refuse_to_apply
 from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import submission
+from accounts.applications.workflow.eligibility import refuse_to_apply
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.grants.queries import live_grant
 from accounts.review.working_days import end_of_day
@@ -58,11 +60,11 @@ def begin(user: User, tier: Tier, *, country: str = "") -> Application:
     """
     if tier.access_mode is not AccessMode.REVIEWED:
         raise InvalidValue(f"access to {tier} takes no application; see its checkpoints' pages")
-    draft = Application.objects.start(user, tier)
+    draft = submission.start(user, tier)
     known = {"full_name": user.get_full_name(), "country": country}
     given = {key: value for key, value in known.items() if value}
     if given and draft.answers_version == 0 and not draft.answers:
-        draft.save_answers(given, by=user, seen_version=0)
+        submission.save_answers(draft, given, by=user, seen_version=0)
     return draft
 
 
@@ -93,7 +95,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     if tier.access_mode is not AccessMode.CLICK_THROUGH:
         raise InvalidValue(f"access to {tier} takes an application")
     refuse_to_apply(user, tier)
-    given = Grant.objects.give(
+    given = lifecycle.give(
         user,
         tier,
         licence_version=version,

@@ -1,6 +1,7 @@
-"""The application's state machine as one table: plain Python, no records.
+"""The state machine of applications as one table: plain Python, no models.
 
-docs/architecture.md describes the workflow. A state changes by one of these moves or not at all.
+docs/architecture.md describes the workflow. A state changes by one of these
+transitions or not at all.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """Where an application stands."""
+    """The state of an application."""
 
     DRAFT = "draft", "Draft"
     SUBMITTED = "submitted", "Submitted"
@@ -24,18 +25,18 @@ class Status(models.TextChoices):
 
 #: At most one of these per applicant and tier.
 OPEN_STATES = frozenset({Status.SUBMITTED, Status.IN_REVIEW, Status.RETURNED})
-#: What staff have on their desk: the clock of the first decision runs.
+#: Applications that wait for staff; the clock of the first decision runs.
 WAITING_STATES = frozenset({Status.SUBMITTED, Status.IN_REVIEW})
-#: What the applicant may still change.
+#: The applicant may still change the answers.
 EDITABLE_STATES = frozenset({Status.DRAFT, Status.RETURNED})
-#: Nothing leads out of these.
+#: No transition leaves these, but `reopen` and `copy` start a new application from them.
 TERMINAL_STATES = frozenset(
     {Status.APPROVED, Status.REJECTED, Status.WITHDRAWN, Status.LAPSED},
 )
 
 
 class Actor(StrEnum):
-    """What a person is to one application; somebody can be several at once."""
+    """What a person is to one application; one person can be several at once."""
 
     MEMBER = "member"
     APPLICANT = "applicant"
@@ -46,15 +47,15 @@ class Actor(StrEnum):
     #: A reviewer other than the first approver, while a second approval is awaited.
     SECOND = "second approver"
     LEAD = "lead reviewer"
-    #: Sweeps: nobody's hand.
+    #: Sweeps, on behalf of no person.
     SYSTEM = "system"
 
 
 @dataclass(frozen=True)
-class Move:
-    """One action: the states it leaves, the state it reaches, and who may make it.
+class Transition:
+    """The states that a transition leaves, the state it reaches, and who may make it.
 
-    `begins` marks a move that leaves its application as it is and makes a new one.
+    `begins` marks one that leaves its application as it is and creates a new one.
     """
 
     leaves: frozenset[Status]
@@ -63,29 +64,33 @@ class Move:
     begins: bool = False
 
 
-def _move(leaves: set[Status], reaches: Status, *by: Actor, begins: bool = False) -> Move:
-    return Move(frozenset(leaves), reaches, frozenset(by), begins)
+def _transition(
+    leaves: set[Status], reaches: Status, *by: Actor, begins: bool = False
+) -> Transition:
+    return Transition(frozenset(leaves), reaches, frozenset(by), begins)
 
 
-MOVES: dict[str, Move] = {
-    "start": _move(set(), Status.DRAFT, Actor.MEMBER, begins=True),
-    "submit": _move({Status.DRAFT}, Status.SUBMITTED, Actor.APPLICANT),
-    "claim": _move({Status.SUBMITTED}, Status.IN_REVIEW, Actor.REVIEWER),
-    "assign": _move({Status.SUBMITTED, Status.IN_REVIEW}, Status.IN_REVIEW, Actor.LEAD),
-    "release": _move({Status.IN_REVIEW}, Status.SUBMITTED, Actor.CLAIMER, Actor.SYSTEM),
-    "withdraw": _move({Status.SUBMITTED, Status.IN_REVIEW}, Status.WITHDRAWN, Actor.APPLICANT),
-    "return": _move({Status.IN_REVIEW}, Status.RETURNED, Actor.CLAIMER),
-    "resubmit": _move({Status.RETURNED}, Status.SUBMITTED, Actor.APPLICANT),
-    "lapse": _move({Status.DRAFT, Status.RETURNED}, Status.LAPSED, Actor.SYSTEM),
-    # On a tier that asks for two approvals the first one stays in review.
-    "approve_first": _move({Status.IN_REVIEW}, Status.IN_REVIEW, Actor.CLAIMER),
-    "approve": _move({Status.IN_REVIEW}, Status.APPROVED, Actor.CLAIMER, Actor.SECOND),
-    "reject": _move({Status.IN_REVIEW}, Status.REJECTED, Actor.CLAIMER, Actor.SECOND),
-    "reopen": _move(
+TRANSITIONS: dict[str, Transition] = {
+    "start": _transition(set(), Status.DRAFT, Actor.MEMBER, begins=True),
+    "submit": _transition({Status.DRAFT}, Status.SUBMITTED, Actor.APPLICANT),
+    "claim": _transition({Status.SUBMITTED}, Status.IN_REVIEW, Actor.REVIEWER),
+    "assign": _transition({Status.SUBMITTED, Status.IN_REVIEW}, Status.IN_REVIEW, Actor.LEAD),
+    "release": _transition({Status.IN_REVIEW}, Status.SUBMITTED, Actor.CLAIMER, Actor.SYSTEM),
+    "withdraw": _transition(
+        {Status.SUBMITTED, Status.IN_REVIEW}, Status.WITHDRAWN, Actor.APPLICANT
+    ),
+    "return": _transition({Status.IN_REVIEW}, Status.RETURNED, Actor.CLAIMER),
+    "resubmit": _transition({Status.RETURNED}, Status.SUBMITTED, Actor.APPLICANT),
+    "lapse": _transition({Status.DRAFT, Status.RETURNED}, Status.LAPSED, Actor.SYSTEM),
+    # On a tier that needs two approvals the first one leaves the application in review.
+    "approve_first": _transition({Status.IN_REVIEW}, Status.IN_REVIEW, Actor.CLAIMER),
+    "approve": _transition({Status.IN_REVIEW}, Status.APPROVED, Actor.CLAIMER, Actor.SECOND),
+    "reject": _transition({Status.IN_REVIEW}, Status.REJECTED, Actor.CLAIMER, Actor.SECOND),
+    "reopen": _transition(
         {Status.APPROVED, Status.REJECTED, Status.WITHDRAWN},
         Status.SUBMITTED,
         Actor.LEAD,
         begins=True,
     ),
-    "copy": _move(set(TERMINAL_STATES), Status.DRAFT, Actor.APPLICANT, begins=True),
+    "copy": _transition(set(TERMINAL_STATES), Status.DRAFT, Actor.APPLICANT, begins=True),
 }

@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.grants.outstanding_links import Receipt
 from accounts.review.reasons import choices_for
@@ -53,7 +54,7 @@ class SuspendForm(GrantActionForm):
         _offer(self, "suspend", empty="The text alone")
 
     def carry_out(self, grant: Grant, by: User) -> Receipt:
-        return grant.suspend(by=by, **self.cleaned_data)
+        return lifecycle.suspend(grant, by=by, **self.cleaned_data)
 
 
 class ResumeForm(GrantActionForm):
@@ -61,7 +62,7 @@ class ResumeForm(GrantActionForm):
     warning = "Tokens and links of the holder open the tier again, until the end of the grant."
 
     def carry_out(self, grant: Grant, by: User) -> None:
-        grant.resume(by=by)
+        lifecycle.resume(grant, by=by)
 
 
 class RevokeForm(GrantActionForm):
@@ -79,7 +80,7 @@ class RevokeForm(GrantActionForm):
         _offer(self, "revoke", empty="Choose one")
 
     def carry_out(self, grant: Grant, by: User) -> Receipt:
-        return grant.revoke(by=by, **self.cleaned_data)
+        return lifecycle.revoke(grant, by=by, **self.cleaned_data)
 
 
 def _offer(form: forms.Form, action: str, *, empty: str) -> None:

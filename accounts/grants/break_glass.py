@@ -4,6 +4,7 @@ from django.db import transaction
 
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail import messages
 from accounts.review.working_days import end_of_day
@@ -35,7 +36,7 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
     version = tier.licence.in_force()
     if version is None:
         raise InvalidValue(f"the licence {tier.licence} has no version in force; add one first")
-    grant = Grant.objects.give(
+    grant = lifecycle.give(
         user,
         tier,
         licence_version=version,
@@ -60,7 +61,7 @@ def take_away(user: User, tier: Tier, *, reason: str, by: User | None = None) ->
     if grant is None:
         raise AlreadyHeld(f"{user} holds no grant for {tier.slug}; there is nothing to revoke")
     if grant.state != Grant.State.REVOKED:
-        grant.revoke(by=by, reason=reason)
+        lifecycle.revoke(grant, by=by, reason=reason)
     return grant
 
 

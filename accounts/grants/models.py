@@ -1,4 +1,4 @@
-"""The live right of one person to one tier."""
+"""Grants: the right of one person to one tier."""
 
 import uuid
 from collections.abc import Iterable
@@ -6,18 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 
-from accounts.audit.models.event import AuditEvent
-from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
-from accounts.grants import outstanding_links
-from accounts.grants.outstanding_links import Receipt
-from accounts.mail import messages
-from accounts.review.reasons import RULES
+from accounts.errors import TransitionRefused
 from accounts.roles.active_staff import acts_as_staff
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import APPLICATION_READERS, GRANT_KEEPERS
+from accounts.roles.permissions import APPLICATION_READERS
 
 if TYPE_CHECKING:
     from accounts.tiers.models import LicenceVersion, Tier
@@ -41,67 +36,13 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         return self.all() if None in held else self.filter(tier__in=held)
 
     def due_to_expire(self, now: datetime) -> "GrantQuerySet":
-        """Grants whose end has passed and that are not marked as expired."""
+        """Grants whose end has passed and that are not marked as expired yet."""
         return self.unended().filter(expires_at__lte=now).select_related("user", "tier")
 
     def due_to_resume(self, now: datetime) -> "GrantQuerySet":
-        """Grants whose suspension has a set end that has passed."""
-        held = self.filter(state=Grant.State.SUSPENDED, expires_at__gt=now)
-        return held.filter(suspended_until__lte=now).select_related("user", "tier")
-
-    def expire_due(self, now: datetime | None = None) -> int:
-        """Mark grants whose end has passed, and tell their holders; the gate does not wait."""
-        now = now or timezone.now()
-        return sum(grant.expire(now) for grant in self.due_to_expire(now))
-
-    @transaction.atomic
-    def give(
-        self,
-        user: "User",
-        tier: "Tier",
-        *,
-        licence_version: "LicenceVersion",
-        until: datetime,
-        origin: str,
-        by: "User | None",
-        reason: str = "",
-        application: models.Model | None = None,
-    ) -> "Grant":
-        """Make the grant and its audit event.
-
-        Raises AlreadyHeld when a live one exists, InvalidValue when `until` has passed.
-        """
-        now = timezone.now()
-        if until <= now:
-            raise InvalidValue(f"a grant must end in the future, not at {until:%Y-%m-%d %H:%M} UTC")
-        self.filter(user=user, tier=tier).expire_due(now)
-        if self.unended().filter(user=user, tier=tier).exists():
-            raise AlreadyHeld(f"{user} already holds a grant for {tier.slug}; revoke it first")
-        grant = self.create(
-            user=user,
-            tier=tier,
-            licence_version=licence_version,
-            starts_at=now,
-            expires_at=until,
-            origin=origin,
-            reason=reason,
-            made_by=by,
-            application=application,
-        )
-        AuditEvent.record(
-            "grant.given",
-            actor=by,
-            target=grant,
-            details={
-                "tier": tier.slug,
-                "holder": str(user.public_id),
-                "origin": origin,
-                "until": until.isoformat(),
-                "licence": licence_version.text_sha256,
-                "reason": reason,
-            },
-        )
-        return grant
+        """Suspended grants whose suspension was to end by now."""
+        suspended = self.filter(state=Grant.State.SUSPENDED, expires_at__gt=now)
+        return suspended.filter(suspended_until__lte=now).select_related("user", "tier")
 
 
 class Grant(models.Model):
@@ -219,127 +160,12 @@ class Grant(models.Model):
         stood = [text for text in texts if text.effective_at <= since]
         return came + sorted(stood, key=lambda text: text.effective_at)[-1:]
 
-    # -- moves: each guarded, audited and told -------------------------------------------
+    def transition(self, allowed: GrantQuerySet, **changes: Any) -> None:
+        """Apply `changes` if the row is still in `allowed`: of two concurrent changes one wins.
 
-    @transaction.atomic
-    def suspend(
-        self, *, by: "User | None", reason: str, until: datetime | None = None, code: str = ""
-    ) -> Receipt:
-        """Close the tier for now; `until` resumes it by itself, else somebody does.
-
-        `reason` is a text for the holder. Raises NotAllowed unless `by` keeps grants of the
-        tier, TransitionRefused when it is not active, InvalidValue for an `until` that has
-        passed and a code that suspends none.
+        The only code that changes a state. Raises TransitionRefused.
         """
-        now = timezone.now()
-        self._demand_keeper(by)
-        _demand_code("suspend", code, reason)
-        if until is not None and until <= now:
-            raise InvalidValue("a suspension ends in the future, or when somebody resumes it")
-        changes = {
-            "state": self.State.SUSPENDED,
-            "suspended_at": now,
-            "suspended_until": until,
-            "suspension_reason": reason,
-        }
-        self._move(Grant.objects.live(now), changes)
-        receipt = outstanding_links.of(self, now)
-        until_said = until.isoformat() if until else None
-        details = {"reason": reason, "code": code, "until": until_said, **receipt.counts}
-        event = self._note("grant.suspended", by, details)
-        messages.access_suspended(self, event, receipt)
-        return receipt
-
-    @transaction.atomic
-    def resume(self, *, by: "User | None") -> None:
-        """End a suspension; the grant keeps its end.
-
-        Raises NotAllowed, to its holder too, and TransitionRefused.
-        """
-        self._demand_keeper(by)
-        if by is not None and by.pk == self.user_id:
-            raise NotAllowed("nobody resumes their own access; ask another lead reviewer")
-        self._resume(Grant.objects.all(), by)
-
-    @transaction.atomic
-    def resume_by_itself(self, now: datetime) -> bool:
-        """End a suspension whose end has passed; whether it still had to."""
-        try:
-            self._resume(Grant.objects.filter(suspended_until__lte=now), None)
-        except TransitionRefused:
-            return False
-        return True
-
-    @transaction.atomic
-    def revoke(
-        self, *, by: "User | None", reason: str, code: str = "", told: bool = False
-    ) -> Receipt:
-        """End this grant for good; the next look of the gate refuses.
-
-        `code` is one of the reason catalogue, `reason` a text for the holder; `told` says that
-        another mail tells them. Raises NotAllowed unless `by` keeps grants of the tier,
-        TransitionRefused when it has ended already, InvalidValue for a code that ends none.
-        """
-        now = timezone.now()
-        self._demand_keeper(by)
-        _demand_code("revoke", code, reason)
-        changes = {
-            "state": self.State.REVOKED,
-            "ended_at": now,
-            "end_reason": reason,
-            "end_code": code,
-        }
-        self._move(Grant.objects.unended(), changes)
-        receipt = outstanding_links.of(self, now)
-        event = self._note("grant.revoked", by, {"reason": reason, "code": code, **receipt.counts})
-        if not told:
-            messages.access_revoked(self, event, receipt)
-        return receipt
-
-    @transaction.atomic
-    def surrender(self, *, by: "User") -> Receipt:
-        """Give it back: its holder's own move, while nothing suspends it.
-
-        Raises NotAllowed to others, TransitionRefused when it is not active.
-        """
-        now = timezone.now()
-        if by.pk != self.user_id:
-            raise NotAllowed("only its holder gives a grant back")
-        changes = {"state": self.State.SURRENDERED, "ended_at": now}
-        self._move(Grant.objects.live(now), changes)
-        receipt = outstanding_links.of(self, now)
-        event = self._note("grant.surrendered", by, receipt.counts)
-        messages.access_surrendered(self, event, receipt)
-        return receipt
-
-    @transaction.atomic
-    def expire(self, now: datetime) -> bool:
-        """Mark it ended where its end has passed, and say so; whether it still had to."""
-        due = Grant.objects.unended().filter(expires_at__lte=now)
-        try:
-            self._move(due, {"state": self.State.EXPIRED, "ended_at": self.expires_at})
-        except TransitionRefused:
-            return False
-        AuditEvent.record("grant.expired", target=self)
-        messages.access_ended(self)
-        return True
-
-    @transaction.atomic
-    def remind(self, days: int) -> bool:
-        """Say that it ends within so many days, unless that was said; whether it had to."""
-        unsaid = models.Q(reminded_days=None) | models.Q(reminded_days__gt=days)
-        live = Grant.objects.live().filter(unsaid, pk=self.pk)
-        if not live.update(reminded_days=days):
-            return False
-        self.reminded_days = days
-        messages.access_ending(self, days)
-        return True
-
-    # -- how a move is made -----------------------------------------------------------------
-
-    def _move(self, movable: GrantQuerySet, changes: dict[str, Any]) -> None:
-        """Change the row if it is still movable; the guard lets one of two hurried moves win."""
-        if not movable.filter(pk=self.pk).update(**changes):
+        if not allowed.filter(pk=self.pk).update(**changes):
             self.refresh_from_db(fields=["state", "expires_at"])
             raise TransitionRefused(
                 f"this grant is {self.get_state_display().lower()}"
@@ -347,30 +173,3 @@ class Grant(models.Model):
             )
         for field, value in changes.items():
             setattr(self, field, value)
-
-    def _resume(self, movable: GrantQuerySet, by: "User | None") -> None:
-        held = movable.filter(state=self.State.SUSPENDED, expires_at__gt=timezone.now())
-        changes = {
-            "state": self.State.ACTIVE,
-            "suspended_at": None,
-            "suspended_until": None,
-            "suspension_reason": "",
-        }
-        self._move(held, changes)
-        messages.access_resumed(self, self._note("grant.resumed", by, {}))
-
-    def _note(self, action: str, by: "User | None", details: dict[str, Any]) -> AuditEvent:
-        details = {"tier": self.tier.slug, "holder": str(self.user.public_id), **details}
-        return AuditEvent.record(action, actor=by, target=self, details=details)
-
-    def _demand_keeper(self, by: "User | None") -> None:
-        """A person ends access of the tiers they keep; a command and a sweep act for nobody."""
-        if by is not None and not RoleAssignment.objects.covers(by, GRANT_KEEPERS, self.tier):
-            raise NotAllowed(f"you are no lead reviewer of {self.tier}")
-
-
-def _demand_code(action: str, code: str, reason: str) -> None:
-    if code and (code not in RULES or action not in RULES[code].actions):
-        raise InvalidValue(f"the reason {code!r} does not go with {action}")
-    if not reason.strip():
-        raise InvalidValue("give a reason; the holder reads it")

@@ -1,41 +1,20 @@
-"""What a closed grant leaves open, and until when: told to whoever closed it.
-
-Other apps hand out the addresses, so they are asked by the signal `addresses_asked`, in the
-transaction that closes the grant.
-"""
+"""The receipt of a closed grant: which issued addresses still work, and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
-from accounts.signals import addresses_asked
-
-if TYPE_CHECKING:
-    from accounts.grants.models import Grant
+from accounts.grants.models import Grant
+from accounts.release_interface import Address, releases
 
 #: Addresses that a mail or a page lists; the rest is counted.
 LISTED = 20
 
 
 @dataclass(frozen=True)
-class Address:
-    """One address that was given on a grant; `name` is what it opens, never the address.
-
-    `asks` says that it asks the gate at every use, so that it is refused from now on; any
-    other works until `ends_at`.
-    """
-
-    name: str
-    ends_at: datetime
-    asks: bool
-
-
-@dataclass(frozen=True)
 class Receipt:
-    """The addresses that a grant had given when it was closed.
+    """The addresses issued on a grant, as of the time `at` when it was closed.
 
-    `bound` is when the last storage address that was given before has died, whether or not it
-    is listed.
+    `bound` is when the last storage address issued before has expired, listed or not.
     """
 
     at: datetime
@@ -45,12 +24,12 @@ class Receipt:
     @property
     def alive(self) -> list[Address]:
         """Those that still work, the longest-lived first."""
-        return [one for one in self.addresses if not one.asks]
+        return [address for address in self.addresses if not address.asks]
 
     @property
     def refused(self) -> list[Address]:
         """Those that are refused from now on."""
-        return [one for one in self.addresses if one.asks]
+        return [address for address in self.addresses if address.asks]
 
     @property
     def listed(self) -> list[Address]:
@@ -62,7 +41,7 @@ class Receipt:
 
     @property
     def counts(self) -> dict[str, object]:
-        """For the audit trail: how many, and the last second."""
+        """Details for the audit trail: numbers of addresses, and when the last one expires."""
         return {
             "alive": len(self.alive),
             "refused": len(self.refused),
@@ -70,10 +49,8 @@ class Receipt:
         }
 
 
-def of(grant: "Grant", now: datetime) -> Receipt:
-    """Ask every app what it has given on this grant."""
-    answers: list[tuple[Any, Any]] = addresses_asked.send(type(grant), grant=grant, now=now)
-    given: list[Address] = [address for _, addresses in answers for address in addresses]
-    found = [address for address in given if address.ends_at > now]
-    found.sort(key=lambda one: one.ends_at, reverse=True)
-    return Receipt(now, now + timedelta(minutes=grant.tier.file_link_minutes), tuple(found))
+def receipt_of(grant: Grant, now: datetime) -> Receipt:
+    """Return the receipt of `grant` at `now`."""
+    issued = [one for one in releases().addresses_of(grant, now) if one.ends_at > now]
+    issued.sort(key=lambda address: address.ends_at, reverse=True)
+    return Receipt(now, now + timedelta(minutes=grant.tier.file_link_minutes), tuple(issued))

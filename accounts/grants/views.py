@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import TransitionRefused
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.web.current_user import signed_in
 
@@ -23,7 +24,7 @@ def grant_surrender(request: HttpRequest, public_id: UUID) -> HttpResponse:
     status = 200
     if request.method == "POST":
         try:
-            context["receipt"] = grant.surrender(by=user)
+            context["receipt"] = lifecycle.surrender(grant, by=user)
         except TransitionRefused:
             status = 409
     return render(request, "accounts/grants/grant_surrender.html", context, status=status)

@@ -15,17 +15,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
+from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.applications.state_machine import EDITABLE_STATES, WAITING_STATES
+from accounts.applications.workflow import submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import retention
 from accounts.privacy.models import DataExport, HolderRecord
 from accounts.privacy.retention import GRANTS_KEPT, REMOVED
-from accounts.signals import person_erased
+from accounts.release_interface import releases
 from accounts.users.models import User
 
 REASON = "the account was erased"
@@ -49,7 +52,7 @@ def erase(person: User, *, by: User) -> None:
     _keep_what_the_licence_asks(person)
     _end_applications(person)
     _end_rights(person)
-    person_erased.send(User, person=person)
+    releases().forget_person(person)
     for application in person.applications.all():
         retention.reduce(application)
     _forget_messages(person)
@@ -80,20 +83,20 @@ def _keep_what_the_licence_asks(person: User) -> None:
 def _end_applications(person: User) -> None:
     for application in Application.objects.filter(applicant=person):
         if application.status in WAITING_STATES:
-            application.withdraw(by=person, reason=REASON)
+            submission.withdraw(application, by=person, reason=REASON)
         elif application.status in EDITABLE_STATES:
-            application.lapse()
+            inactivity.lapse(application)
 
 
 def _end_rights(person: User) -> None:
     now = timezone.now()
     for grant in Grant.objects.unended().filter(user=person):
         if grant.expires_at <= now:
-            grant.expire(now)
+            lifecycle.expire(grant, now)
         elif grant.is_live:
-            grant.surrender(by=person)
+            lifecycle.surrender(grant, by=person)
         else:  # a suspended one is not its holder's to give back
-            grant.revoke(by=None, reason=REASON)
+            lifecycle.revoke(grant, by=None, reason=REASON)
     for token in ApiToken.objects.filter(user=person):
         token.revoke(by=person)
     ApiToken.objects.filter(user=person).update(name=REMOVED, last_used_network="")

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce, Greatest
 
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import decisions
 from accounts.background.locks import take_turn
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, NotFound
 from accounts.grants import break_glass
@@ -244,8 +245,8 @@ def accept(request: AccessRequest, tier: Tier, *, by: User) -> Grant | None:
     _refuse_same(request, Standing.ACCEPTED)
     _demand_unmoved(request, tier)
     if request.standing is Standing.REJECTED:
-        return Application.objects.reopen(request.user, tier, by=by).approve(by=by)
-    return _open_application(request, tier).approve(by=by)
+        return decisions.approve(decisions.reopen(request.user, tier, by=by), by=by)
+    return decisions.approve(_open_application(request, tier), by=by)
 
 
 @transaction.atomic
@@ -265,7 +266,7 @@ def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") ->
     else:
         waiting = _open_application(request, tier)
     if waiting is not None:
-        waiting.reject(by=by, reasons=[Reason.UNSPECIFIED.value], note=reason)
+        decisions.reject(waiting, by=by, reasons=[Reason.UNSPECIFIED.value], note=reason)
 
 
 @transaction.atomic
@@ -277,7 +278,7 @@ def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
     if _open_ones(request, tier).exists():  # access was given beside the queue
         break_glass.take_away(request.user, tier, reason=Reason.UNSPECIFIED.value, by=by)
     else:
-        Application.objects.reopen(request.user, tier, by=by)
+        decisions.reopen(request.user, tier, by=by)
 
 
 def grant(tier: Tier, username: str, *, by: User) -> Grant:

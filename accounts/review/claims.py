@@ -6,6 +6,7 @@ from django.conf import settings
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import claims
 from accounts.background.one_by_one import one_by_one
 from accounts.review import working_days
 
@@ -21,7 +22,7 @@ def release_idle(now: datetime) -> int:
         worked_at = application.worked_at
         if worked_at is None or working_days.later(worked_at, days) > now:
             return False
-        application.release_idle()
+        claims.release_idle(application)
         return True
 
     claimed = claimed.select_related("claimed_by", "tier")

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Actor, Status
+from accounts.applications.workflow import claims, conversation, decisions
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, NotAllowed
 from accounts.review.models import Consultation, ReasonText
@@ -17,15 +18,15 @@ def ask_colleague(
 ) -> Consultation:
     """Ask another reviewer by mail; asking about an unclaimed application claims it."""
     if application.status == Status.SUBMITTED:
-        application.claim(by=by)
-    return application.ask(colleague, question, by=by)
+        claims.claim(application, by=by)
+    return conversation.ask(application, colleague, question, by=by)
 
 
 def reject_as_lead(application: Application, *, by: User, reason: str, note: str) -> None:
     """Reject for one reason; raises NotAllowed unless `by` is a lead reviewer of the tier."""
     if Actor.LEAD not in application.actors(by):
         raise NotAllowed(f"you are no lead reviewer of {application.tier}")
-    application.reject(by=by, reasons=[reason], note=note)
+    decisions.reject(application, by=by, reasons=[reason], note=note)
 
 
 def may_change_reason_texts(person: User) -> bool:

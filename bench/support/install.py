@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from accounts.grants import lifecycle
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -80,7 +82,7 @@ def entitled(count: int) -> list[str]:
         address = f"p{number}@example.org"
         user = User.objects.create(username=f"p{number}", email=address)
         EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
-        Grant.objects.give(
+        lifecycle.give(
             user,
             tier,
             licence_version=version,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from accounts.applications.models import Application
+from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from tests.support import factories
 from tests.support.servers.live import Portal
@@ -20,7 +20,7 @@ TYPED = "Outlier features, typed before signing in again"
 def url(store: Path, gated_tier: Tier, start_portal: Callable[..., Portal]) -> str:
     """The page of a draft's step on a running portal."""
     grace = factories.person("grace")
-    draft = Application.objects.start(grace, gated_tier)
+    draft = submission.start(grace, gated_tier)
     return f"{start_portal().url}/applications/{draft.public_id}/form/project/"
 
 

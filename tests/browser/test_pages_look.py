@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.workflow import decisions
 from accounts.audit.merkle_log import heads, sealer
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -152,7 +153,8 @@ def site(
     _rows(holder, tier)
     application = factories.submitted(other, tier, {"title": LONG_TITLE, "org_name": "大学"})
     reviewer = factories.staff("reviewer", Role.REVIEWER)
-    application.return_for_changes(
+    decisions.return_for_changes(
+        application,
         by=reviewer,
         reasons=["incomplete"],
         note="Say more. " * 40,

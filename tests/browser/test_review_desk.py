@@ -16,6 +16,7 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, Frame, Page, expect
 
+from accounts.applications.workflow import submission
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -81,8 +82,12 @@ def desk(store: Path, start_portal: Callable[..., Portal]) -> Desk:
 def _send_again(applicant: User, tier: Tier) -> None:
     application = applicant.applications.get()
     answers = application.answers | {"abstract": application.answers["abstract"] + " By probes."}
-    application.save_answers(answers, by=applicant, seen_version=application.answers_version)
-    application.submit(by=applicant, licence_sha256=factories.in_force(tier).text_sha256)
+    submission.save_answers(
+        application, answers, by=applicant, seen_version=application.answers_version
+    )
+    submission.submit(
+        application, by=applicant, licence_sha256=factories.in_force(tier).text_sha256
+    )
 
 
 def _session(user: User) -> str:

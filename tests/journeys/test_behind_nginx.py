@@ -13,6 +13,7 @@ import pytest
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import GatedRepoError
 
+from accounts.grants import lifecycle
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -193,7 +194,7 @@ def test_the_gate_stands_before_every_byte_that_nginx_sends(
     status, headers, body = front.get(f"{folder}model.safetensors", Range="bytes=1-3")
     assert (status, body) == (206, CONTENT[1:4])
     assert headers["Cache-Control"] == "private, no-store"
-    grant.revoke(by=None, reason="over")
+    lifecycle.revoke(grant, by=None, reason="over")
     for address in (path, f"{folder}model.safetensors"):
         assert front.get(address, Range="bytes=1-3", **bearer)[0] == 403
 

@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
@@ -192,7 +193,7 @@ def test_an_ended_link_says_how_to_renew_and_a_new_one_goes_on(
     script: Path, tmp_path: Path, grant: Grant, applicant: User, gated_tier: Tier
 ) -> None:
     out = tmp_path / "out"
-    grant.revoke(by=None, reason="the test ends it")
+    lifecycle.revoke(grant, by=None, reason="the test ends it")
     refused = _run(script, out)
     assert refused.returncode == 3
     assert "REFUSED (403)" in refused.stderr

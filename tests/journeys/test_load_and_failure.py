@@ -17,6 +17,7 @@ from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 from pytest_django import Settings
 
+from accounts.grants import lifecycle
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -145,7 +146,7 @@ def test_a_running_transfer_outlives_its_right_and_a_resumed_one_is_refused(
         assert "get a new one" in told["X-Error-Message"]
         assert _resumed(by_token, bearer)[0] == 206, "the right itself has not ended"
 
-        grant.revoke(by=None, reason="it leaked")
+        lifecycle.revoke(grant, by=None, reason="it leaked")
         status, told, body = _resumed(by_token, bearer)
         assert (status, told["X-Refusal-Code"]) == (403, "revoked")
         assert LARGE[:50] not in body

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications import services as applications
-from accounts.applications.models import Application
-from accounts.grants import break_glass
+from accounts.applications.workflow import decisions
+from accounts.grants import break_glass, lifecycle
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import erasure
@@ -132,11 +132,11 @@ def uses_token_at_the_gate(world: World) -> None:
 
 
 def approves(world: World) -> None:
-    world.submitted().approve(by=world.reviewer)
+    decisions.approve(world.submitted(), by=world.reviewer)
 
 
 def rejects(world: World) -> None:
-    world.submitted().reject(by=world.reviewer, reasons=["purpose_unclear"], note=NOTE)
+    decisions.reject(world.submitted(), by=world.reviewer, reasons=["purpose_unclear"], note=NOTE)
 
 
 def returns(world: World) -> None:
@@ -145,7 +145,7 @@ def returns(world: World) -> None:
 
 def reopens(world: World) -> None:
     rejects(world)
-    Application.objects.reopen(world.applicant, world.tier, by=world.lead, reason="An appeal.")
+    decisions.reopen(world.applicant, world.tier, by=world.lead, reason="An appeal.")
 
 
 def clicks_through(world: World) -> None:
@@ -156,11 +156,11 @@ def clicks_through(world: World) -> None:
 
 def expires(world: World) -> None:
     factories.expired_grant(world.applicant, world.tier)
-    Grant.objects.expire_due()
+    lifecycle.expire_due(Grant.objects.all())
 
 
 def revokes(world: World) -> None:
-    world.granted().revoke(by=world.lead, reason="It was shared.")
+    lifecycle.revoke(world.granted(), by=world.lead, reason="It was shared.")
 
 
 def gives_outside_a_review(world: World) -> None:

@@ -16,6 +16,7 @@ from accounts.applications.documents.models import Attachment
 from accounts.audit.merkle_log import sealer
 from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.models import DataExport
@@ -314,7 +315,8 @@ def test_a_grant_that_cannot_end_stops_no_other(
         factories.expired_grant(person, gated_tier) for person in (applicant, other_person)
     )
     # No grant is known that cannot end; the next one will be a fault of ours.
-    monkeypatch.setattr(Grant, "expire", fails_for(Grant.expire, lambda one, *_: one == poison))
+    expire = fails_for(lifecycle.expire, lambda one, *_: one == poison)
+    monkeypatch.setattr(lifecycle, "expire", expire)
     accounts_tasks.sweep()
     good.refresh_from_db()
     assert good.state == Grant.State.EXPIRED

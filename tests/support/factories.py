@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
+from accounts.applications.workflow import decisions, submission
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
@@ -112,31 +114,34 @@ def in_force(tier: Tier) -> LicenceVersion:
 
 def submitted(applicant: User, tier: Tier, answers: dict[str, Any] | None = None) -> Application:
     """An application that waits for a reviewer."""
-    application = Application.objects.start(applicant, tier)
-    application.save_answers(answers or ANSWERS, by=applicant, seen_version=0)
-    application.submit(by=applicant, licence_sha256=in_force(tier).text_sha256)
+    application = submission.start(applicant, tier)
+    submission.save_answers(application, answers or ANSWERS, by=applicant, seen_version=0)
+    submission.submit(application, by=applicant, licence_sha256=in_force(tier).text_sha256)
     return application
 
 
 def returned(applicant: User, tier: Tier, reviewer: User) -> Application:
     """An application that waits for its applicant."""
     application = submitted(applicant, tier)
-    application.return_for_changes(
-        by=reviewer, reasons=["purpose_unclear"], remarks={"abstract": "Name the method."}
+    decisions.return_for_changes(
+        application,
+        by=reviewer,
+        reasons=["purpose_unclear"],
+        remarks={"abstract": "Name the method."},
     )
     return application
 
 
 def approved(application: Application, reviewer: User, **said: Any) -> Grant:
     """The grant that one reviewer's approval gave."""
-    grant = application.approve(by=reviewer, **said)
+    grant = decisions.approve(application, by=reviewer, **said)
     assert grant is not None
     return grant
 
 
 def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
     """A right given outside a review."""
-    return Grant.objects.give(
+    return lifecycle.give(
         user,
         tier,
         licence_version=in_force(tier),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.grants.models import Grant
-from accounts.grants.outstanding_links import Address
+from accounts.release_interface import Address
 from weights.delivery.file_links import lifetime
 from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download

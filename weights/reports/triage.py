@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.grants.outstanding_links import Receipt
 from accounts.mail import outbox
@@ -85,7 +86,7 @@ def suspend(
     """Suspend somebody's access because of it; takes a lead reviewer of the grant's tier."""
     _demand(report, by)
     code = Reason.LEAK if report.kind == Kind.LEAK else ""
-    receipt = grant.suspend(by=by, reason=reason, until=until, code=code)
+    receipt = lifecycle.suspend(grant, by=by, reason=reason, until=until, code=code)
     # The grant's id: a name would stay here when the account is erased.
     details = f"grant {grant.public_id}, {grant.tier.slug}"
     _act(report, Deed.SUSPENDED, by, "Thank you. We took action.", details)

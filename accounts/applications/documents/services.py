@@ -41,7 +41,7 @@ def attach(
     Raises NotFound, TransitionRefused, InvalidValue for what is no harmless PDF of 1 byte to
     10 MiB, and LimitReached beyond two documents or thirty uploads an hour.
     """
-    application.demand("submit", by)
+    application.require("submit", by)
     question_of(application, question)
     _demand_editable(application)
     if not 0 < len(content) <= MOST_BYTES:
@@ -84,7 +84,7 @@ def remove(attachment: Attachment, *, by: User) -> None:
     One that was never sent is erased; one that reviewers may have read stays for them.
     """
     application = _locked(attachment.application_id, by)
-    application.demand("submit", by)
+    application.require("submit", by)
     _record("application.document_removed", attachment, by)
     if _was_sent(application, attachment):
         attachment.removed_at = timezone.now()

@@ -13,10 +13,11 @@ from accounts.applications import forecast, timeline
 from accounts.applications.custom_questions import Extra, Kind
 from accounts.applications.drafts import Filling, answer_name
 from accounts.applications.models import Application
-from accounts.applications.models.eligibility import may_apply_from
 from accounts.applications.questions import answered
 from accounts.applications.state_machine import Status
 from accounts.applications.views.common import address_of, own, sentence
+from accounts.applications.workflow import submission
+from accounts.applications.workflow.eligibility import may_apply_from
 from accounts.errors import AccountsError, LimitReached
 from accounts.mail import outbox
 from accounts.rate_limits import buckets
@@ -123,7 +124,7 @@ def application_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
     application = own(request, public_id)
     try:
         reason = request.POST.get("reason", "")[:500]
-        application.withdraw(by=signed_in(request), reason=reason)
+        submission.withdraw(application, by=signed_in(request), reason=reason)
         messages.success(request, f"{application.reference} is withdrawn.")
     except AccountsError as error:
         messages.error(request, sentence(error))
@@ -136,7 +137,7 @@ def application_copy(request: HttpRequest, public_id: str) -> HttpResponse:
     """A new draft with the answers of one that has ended."""
     application = own(request, public_id)
     try:
-        draft = application.copy_as_new(by=signed_in(request))
+        draft = submission.copy_as_new(application, by=signed_in(request))
     except AccountsError as error:
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", application.public_id)
@@ -171,7 +172,7 @@ def application_answer(request: HttpRequest, public_id: str) -> HttpResponse:
         if answer_name(remark) in request.POST
     }
     try:
-        application.answer_remarks(said, by=signed_in(request))
+        submission.answer_remarks(application, said, by=signed_in(request))
         messages.success(request, "Your answer is kept; the reviewer reads it with the rest.")
     except AccountsError as error:
         messages.error(request, sentence(error))

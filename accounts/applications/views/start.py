@@ -11,12 +11,12 @@ from django.views.decorators.http import require_http_methods
 from accounts.applications import services
 from accounts.applications.drafts import Filling
 from accounts.applications.forms import CountryForm, excluded
-from accounts.applications.models.eligibility import refuse_to_apply
 from accounts.applications.models.form import FormVersion
 from accounts.applications.questions import ASKED_OF_ALL
 from accounts.applications.views.common import address_of, sentence
+from accounts.applications.workflow.eligibility import refuse_to_apply
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
-from accounts.tiers import use_terms
+from accounts.tiers import precheck
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
@@ -73,7 +73,7 @@ def _start_page(
         "tier": tier,
         "questions": [*ASKED_OF_ALL, *(extra["label"] for extra in extras)],
         "blocked": excluded(tier).values(),
-        "findings": use_terms.before(tier),
+        "findings": precheck.notices(tier),
         "form": form,
         "answer_days": settings.ANSWER_DAYS,
     }

@@ -23,10 +23,11 @@ from accounts.applications.models import Application
 from accounts.applications.questions import CONDITIONS, LABELS, STEPS
 from accounts.applications.views.common import address_of, own, sentence
 from accounts.applications.views.interrupted import refusal, signed_out, taken_up
+from accounts.applications.workflow import submission
 from accounts.errors import AccountsError, StaleAnswers
 from accounts.review.models import Remark
 from accounts.tiers.models import LicenceVersion
-from accounts.tiers.use_terms import Weight
+from accounts.tiers.precheck import Weight
 from accounts.web import text_differences
 from accounts.web.current_user import signed_in
 from accounts.web.markdown import to_html
@@ -95,7 +96,7 @@ def application_adopt(request: HttpRequest, public_id: str) -> HttpResponse:
     """Take the tier's questions as they stand now into a draft."""
     application = own(request, public_id)
     try:
-        application.adopt_questions(by=signed_in(request))
+        submission.adopt_questions(application, by=signed_in(request))
     except AccountsError as error:
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", application.public_id)

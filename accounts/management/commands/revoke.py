@@ -6,8 +6,8 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.errors import AccountsError
-from accounts.grants import outstanding_links
 from accounts.grants.break_glass import take_away
+from accounts.grants.outstanding_links import receipt_of
 from accounts.management.people import find_tier, find_user
 
 
@@ -28,6 +28,6 @@ class Command(BaseCommand):
             grant = take_away(user, tier, reason=options["reason"])
         except AccountsError as error:
             raise CommandError(str(error)) from error
-        for one in outstanding_links.of(grant, timezone.now()).alive:
+        for one in receipt_of(grant, timezone.now()).alive:
             self.stderr.write(f"works until {one.ends_at:%Y-%m-%d %H:%M:%S} UTC: {one.name}")
         self.stdout.write(str(grant.public_id))

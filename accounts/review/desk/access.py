@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import MOVES, Actor, Status
+from accounts.applications.state_machine import TRANSITIONS, Actor, Status
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_KEEPERS
 from accounts.users.models import User
@@ -43,7 +43,7 @@ class Access:
         of_tier = application.applicant.applications.filter(tier=tier)
         newer = of_tier.filter(pk__gt=application.pk).exclude(status=Status.DRAFT)
         return (
-            application.status in MOVES["reopen"].leaves
+            application.status in TRANSITIONS["reopen"].leaves
             and application.applicant.erased_at is None
             and not self.is_own
             and self.user.has_perm("accounts.revoke_grant")
@@ -60,7 +60,7 @@ def access_of(application: Application, user: User) -> Access:
     actors = application.actors(user)
     moves = frozenset(
         name
-        for name, move in MOVES.items()
+        for name, move in TRANSITIONS.items()
         if application.status in move.leaves and actors & move.by
     )
     return Access(application, user, Actor.REVIEWER in actors, moves)

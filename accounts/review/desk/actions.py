@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims, conversation, decisions
 from accounts.errors import AccountsError, NotAllowed, NotFound
 from accounts.mail.models import OutgoingMail
 from accounts.mail.outbox import Message
@@ -106,7 +107,7 @@ def offered(access: Access) -> dict[str, Action]:
 
 
 def _approve(application: Application, by: User, values: Values) -> Outcome:
-    grant = application.approve(by=by, **values)
+    grant = decisions.approve(application, by=by, **values)
     if grant is None:
         return Outcome("approved by you; it waits for a second reviewer", application)
     message = f"approved until {grant.expires_at:%d %B %Y}; the applicant is told"
@@ -114,18 +115,18 @@ def _approve(application: Application, by: User, values: Values) -> Outcome:
 
 
 def _return(application: Application, by: User, values: Values) -> Outcome:
-    application.return_for_changes(by=by, **values)
+    decisions.return_for_changes(application, by=by, **values)
     return Outcome("returned to the applicant", application)
 
 
 def _reject(application: Application, by: User, values: Values) -> Outcome:
-    application.reject(by=by, **values)
+    decisions.reject(application, by=by, **values)
     return Outcome("rejected; the applicant is told why", application)
 
 
 def _reopen(application: Application, by: User, values: Values) -> Outcome:
     applicant, tier = application.applicant, application.tier
-    reopened = Application.objects.reopen(applicant, tier, by=by, **values)
+    reopened = decisions.reopen(applicant, tier, by=by, **values)
     message = f"reopened as {reopened.reference}; what access there was has ended"
     return Outcome(message, reopened)
 
@@ -134,22 +135,22 @@ def _reopen(application: Application, by: User, values: Values) -> Outcome:
 
 
 def _claim(application: Application, by: User, values: Values) -> Outcome:
-    application.claim(by=by)
+    claims.claim(application, by=by)
     return Outcome("claimed: nobody else can decide it now", application)
 
 
 def _release(application: Application, by: User, values: Values) -> Outcome:
-    application.release(by=by)
+    claims.release(application, by=by)
     return Outcome("released to the queue", application)
 
 
 def _assign(application: Application, by: User, values: Values) -> Outcome:
-    application.assign(values["to"], by=by)
+    claims.assign(application, values["to"], by=by)
     return Outcome(f"now on the desk of {values['to'].display_name}", application)
 
 
 def _declare_conflict(application: Application, by: User, values: Values) -> Outcome:
-    application.declare_conflict(by=by, reason=values["reason"])
+    claims.declare_conflict(application, by=by, reason=values["reason"])
     return Outcome("your conflict of interest is noted; somebody else decides", application)
 
 
@@ -164,26 +165,26 @@ def _ask(application: Application, by: User, values: Values) -> Outcome:
 
 def _answer(application: Application, by: User, values: Values) -> Outcome:
     consultation = _get(application.consultations.all(), "question", pk=values["asked"])
-    application.answer_question(consultation, values["text"], by=by)
+    conversation.answer_question(application, consultation, values["text"], by=by)
     return Outcome("answered", application)
 
 
 def _remark(application: Application, by: User, values: Values) -> Outcome:
     public: bool = values["public"]
-    application.remark(values["text"], by=by, field=values["field"], public=public)
+    conversation.remark(application, values["text"], by=by, field=values["field"], public=public)
     message = "remarked; the applicant is told" if public else "remarked for staff"
     return Outcome(message, application)
 
 
 def _settle(application: Application, by: User, values: Values) -> Outcome:
     remark = _get(application.remarks.all(), "remark", pk=values["remark"])
-    application.settle(remark, by=by, done=values["done"])
+    conversation.settle(application, remark, by=by, done=values["done"])
     return Outcome("ticked off" if values["done"] else "open again", application)
 
 
 def _send_mail_again(application: Application, by: User, values: Values) -> Outcome:
     mail = _get(OutgoingMail.objects.all(), "mail", public_id=values["mail"])
-    application.send_mail_again(mail, by=by)
+    conversation.send_mail_again(application, mail, by=by)
     return Outcome(f"the mail to {mail.to} is on its way once more", application)
 
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims
 from accounts.errors import AccountsError, InvalidValue
 from accounts.review import services
 from accounts.review.forms import PersonField
@@ -72,14 +73,14 @@ BATCH_ACTIONS = (
         "Assign to a reviewer",
         "Assign",
         AssignForm,
-        lambda application, by, values: application.assign(values["to"], by=by),
+        lambda application, by, values: claims.assign(application, values["to"], by=by),
     ),
     BatchAction(
         "remind_all",
         "Remind the claimer",
         "Remind the claimer",
         forms.Form,
-        lambda application, by, values: application.remind(by=by),
+        lambda application, by, values: claims.remind(application, by=by),
     ),
     BatchAction(
         "reject_all",

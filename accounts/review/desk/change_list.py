@@ -14,7 +14,6 @@ from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 
 from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
-from accounts.applications.models.record import Kind
 from accounts.applications.state_machine import OPEN_STATES, WAITING_STATES, Status
 from accounts.review import queue, working_days
 from accounts.review.queue import Desk, Flag
@@ -159,7 +158,7 @@ class KindFilter(MenuFilter):
     title, parameter_name = "kind", "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(value), str(label)) for value, label in Kind.choices]
+        return [(str(value), str(label)) for value, label in Application.Kind.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(kind=self.value()) if self.value() else queryset

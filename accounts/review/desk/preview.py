@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import decisions
 from accounts.mail import messages as emails
 from accounts.mail.outbox import Message
 from accounts.users.models import User
@@ -13,7 +14,7 @@ def compose_approval(application: Application, by: User, values: dict[str, Any])
     """The mail to the applicant; for the first of two approvals, one to each other reviewer."""
     if is_first_of_two(application):
         return emails.compose_second_approval(application, by)
-    note = application.note_of_approvals(values["note"])
+    note = decisions.joined_notes(application, values["note"])
     return [emails.compose_approved(application, until=values["until"], note=note)]
 
 

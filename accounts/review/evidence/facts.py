@@ -15,9 +15,9 @@ from accounts.grants.models import Grant
 from accounts.review.evidence.hardware import Size, sizes_of
 from accounts.review.models import Conflict, Decision, ProfileLook
 from accounts.review.reasons import Reason
-from accounts.tiers import use_terms
+from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion
-from accounts.tiers.use_terms import Finding
+from accounts.tiers.precheck import Finding
 from accounts.users import orcid
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         in_force=application.tier.licence.in_force(),
         reviewer_addresses=addresses.get(reviewer.pk, []),
         conflict=_conflict(application, reviewer),
-        findings=use_terms.precheck(application.tier, snapshot.answers if snapshot else {}),
+        findings=precheck.precheck(application.tier, snapshot.answers if snapshot else {}),
         sizes=sizes_of(application.tier),
         now=timezone.now(),
     )

@@ -15,7 +15,7 @@ from accounts.review.evidence.facts import Facts
 from accounts.review.evidence.hardware import Machines, Size, named_in
 from accounts.review.evidence.line import Level, Line
 from accounts.review.models import ProfileLook
-from accounts.tiers.use_terms import Weight
+from accounts.tiers.precheck import Weight
 
 #: An account older than this has not been made for this application.
 SETTLED = timedelta(days=30)

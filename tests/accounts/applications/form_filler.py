@@ -8,6 +8,7 @@ from django.test import Client
 
 from accounts.applications.models import Application
 from accounts.applications.questions import STEPS
+from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -89,10 +90,10 @@ class Filler:
     def jot(self, **changes: Any) -> None:
         """Have every answer kept at once, past the pages; some changed, or left out by None."""
         person = User.objects.get(email=self.answers["work_email"])
-        draft = Application.objects.start(person, self.tier)
+        draft = submission.start(person, self.tier)
         given = {key: True if value == "on" else value for key, value in self.answers.items()}
         kept = {key: value for key, value in (given | changes).items() if value is not None}
-        draft.save_answers(kept, by=person, seen_version=draft.answers_version)
+        submission.save_answers(draft, kept, by=person, seen_version=draft.answers_version)
 
     def submit(self) -> Any:
         page = self.page("review")

@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.applications import forecast
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion
+from accounts.applications.workflow import claims, decisions, submission
 from accounts.review import working_days
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -79,20 +80,20 @@ def test_a_return_is_the_first_answer_and_a_first_of_two_approvals_is_none(
     gated_tier.save()
     with time_machine.travel("2027-03-01 10:00Z", tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
-        application.approve(by=reviewer)
+        decisions.approve(application, by=reviewer)
         assert application.answered_at is None
         clock.move_to("2027-03-02 10:00Z")
-        application.release(by=reviewer)
-        application.return_for_changes(
-            by=lead_reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
+        claims.release(application, by=reviewer)
+        decisions.return_for_changes(
+            application, by=lead_reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
         )
         told = application.answered_at
         assert told == timezone.now()
         clock.move_to("2027-03-03 10:00Z")
         sha = factories.in_force(gated_tier).text_sha256
-        application.submit(by=applicant, licence_sha256=sha)
-        application.approve(by=reviewer)
-        application.approve(by=lead_reviewer)
+        submission.submit(application, by=applicant, licence_sha256=sha)
+        decisions.approve(application, by=reviewer)
+        decisions.approve(application, by=lead_reviewer)
     application.refresh_from_db()
     assert application.answered_at == told
 
@@ -102,9 +103,9 @@ def test_the_outlook_counts_those_before_it_by_first_submission(
 ) -> None:
     first, second, third = (factories.submitted(factories.person(), gated_tier) for _ in range(3))
     factories.submitted(factories.person(), factories.tier("elsewhere"))
-    first.claim(by=reviewer)
+    claims.claim(first, by=reviewer)
     assert [forecast.outlook(one).ahead for one in (first, second, third)] == [0, 1, 2]
-    first.approve(by=reviewer)
+    decisions.approve(first, by=reviewer)
     assert forecast.outlook(third).ahead == 1
     assert forecast.outlook(first) == forecast.Outlook(None, None, None, None)
 
@@ -118,12 +119,12 @@ def test_what_was_returned_keeps_its_place_and_its_own_clock(
     before = forecast.outlook(application)
     assert before.forecast is not None
     assert before.done_by is not None
-    application.return_for_changes(
-        by=reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
+    decisions.return_for_changes(
+        application, by=reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
     )
     assert forecast.outlook(application).ahead is None
     sha = factories.in_force(gated_tier).text_sha256
-    application.submit(by=applicant, licence_sha256=sha)
+    submission.submit(application, by=applicant, licence_sha256=sha)
     after = forecast.outlook(application)
     assert (after.ahead, after.forecast, after.due_on) == (0, None, application.due_on)
 

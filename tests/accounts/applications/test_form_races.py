@@ -11,6 +11,7 @@ from accounts.applications.drafts import Filling
 from accounts.applications.models import Application
 from accounts.applications.models.form import Question
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.applications.documents.pdfs import HARMLESS
@@ -23,10 +24,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 @pytest.fixture
 def draft(applicant: User, gated_tier: Tier) -> Application:
     Question.objects.create(tier=gated_tier, key="approval", label="Approval", kind="file")
-    draft = Application.objects.start(applicant, gated_tier)
+    draft = submission.start(applicant, gated_tier)
     sha256 = factories.in_force(gated_tier).text_sha256
     answers = factories.ANSWERS | {"licence_sha256": sha256}
-    draft.save_answers(answers, by=applicant, seen_version=0)
+    submission.save_answers(draft, answers, by=applicant, seen_version=0)
     return draft
 
 

@@ -6,6 +6,7 @@ from django.core.cache import cache
 from accounts.applications import organisations
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def approved(tier: Tier, name: str, person: User | None = None) -> None:
-    application = Application.objects.start(person or factories.person(), tier)
+    application = submission.start(person or factories.person(), tier)
     Application.objects.filter(pk=application.pk).update(
         status=Status.APPROVED, answers={"org_name": name}
     )

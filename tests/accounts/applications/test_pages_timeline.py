@@ -9,8 +9,11 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from django.utils import timezone
 
+from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import claims, conversation, decisions, submission
+from accounts.grants import lifecycle
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
@@ -64,7 +67,9 @@ def test_after_a_return_the_day_is_that_of_the_next_answer(
     window: Client, applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     again = factories.returned(applicant, gated_tier, reviewer)
-    again.submit(by=applicant, licence_sha256=factories.in_force(gated_tier).text_sha256)
+    submission.submit(
+        again, by=applicant, licence_sha256=factories.in_force(gated_tier).text_sha256
+    )
     assert "The next answer is meant to come by" in page_of(window, again)
 
 
@@ -79,14 +84,14 @@ def test_with_enough_answers_behind_it_tells_what_to_expect(
     # A bound made small: as many people as in earnest would take a while.
     monkeypatch.setattr("accounts.applications.forecast.LEAST", 4)
     for _ in range(4):
-        factories.submitted(factories.person(), gated_tier).approve(by=reviewer)
+        decisions.approve(factories.submitted(factories.person(), gated_tier), by=reviewer)
     assert "Of the last 4 applications, half had an answer within" in page_of(window, application)
 
 
 def test_a_draft_and_a_returned_application_tell_when_they_lapse(
     window: Client, applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
-    draft = Application.objects.start(applicant, factories.tier())
+    draft = submission.start(applicant, factories.tier())
     day = timezone.now() + timedelta(days=portal_settings.DRAFT_SILENCE_DAYS)
     assert f"{day.day} {day:%B %Y}" in page_of(window, draft)
     returned = factories.returned(applicant, gated_tier, reviewer)
@@ -103,7 +108,7 @@ def test_what_an_applicant_saves_moves_the_day_on_which_it_lapses(
     application = factories.returned(applicant, gated_tier, reviewer)
     application.returned_at = timezone.now() - timedelta(days=20)
     application.save(update_fields=["returned_at"])
-    application.save_answers({}, by=applicant, seen_version=application.answers_version)
+    submission.save_answers(application, {}, by=applicant, seen_version=application.answers_version)
     day = timezone.now() + timedelta(days=portal_settings.RETURN_SILENCE_DAYS)
     assert f"Answer by <strong>{day.day} {day:%B %Y}</strong>" in page_of(window, application)
     messages.return_reminder(application, day=7)
@@ -115,7 +120,7 @@ def test_a_lapsed_application_says_that_nothing_was_decided(
     window: Client, applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     application = factories.returned(applicant, gated_tier, reviewer)
-    application.lapse()
+    inactivity.lapse(application)
     page = page_of(window, application)
     assert "Nothing was decided against you" in page
     assert "Copy as a new application" in page
@@ -124,9 +129,9 @@ def test_a_lapsed_application_says_that_nothing_was_decided(
 def test_the_page_opens_in_as_many_queries_however_much_happened(
     window: Client, application: Application, reviewer: User, django_assert_max_num_queries: Any
 ) -> None:
-    application.claim(by=reviewer)
+    claims.claim(application, by=reviewer)
     for number in range(5):
-        application.remark(f"Remark {number}", by=reviewer, public=True)
+        conversation.remark(application, f"Remark {number}", by=reviewer, public=True)
     with django_assert_max_num_queries(16):
         page_of(window, application)
 
@@ -134,7 +139,7 @@ def test_the_page_opens_in_as_many_queries_however_much_happened(
 def test_the_list_says_what_comes_next_for_each(
     window: Client, application: Application, applicant: User, reviewer: User
 ) -> None:
-    Application.objects.start(applicant, factories.tier())
+    submission.start(applicant, factories.tier())
     other = factories.tier()
     factories.returned(applicant, other, reviewer)
     page = window.get("/applications/").text
@@ -225,7 +230,7 @@ def test_what_is_on_its_way_or_not_kept_is_not_sent_again(
 def test_mails_of_others_are_not_sent_by_an_applicant(
     window: Client, application: Application, reviewer: User, lead_reviewer: User
 ) -> None:
-    application.assign(reviewer, by=lead_reviewer)
+    claims.assign(application, reviewer, by=lead_reviewer)
     to_staff = OutgoingMail.objects.get(kind="application_assigned")
     other = factories.submitted(factories.person(), application.tier)
     for mail in (to_staff, mail_of(other)):
@@ -236,7 +241,7 @@ def test_mails_of_others_are_not_sent_by_an_applicant(
 def test_mails_to_staff_stand_on_no_applicants_page(
     window: Client, application: Application, reviewer: User, lead_reviewer: User
 ) -> None:
-    application.assign(reviewer, by=lead_reviewer)
+    claims.assign(application, reviewer, by=lead_reviewer)
     page = page_of(window, application)
     assert reviewer.email not in page
     assert lead_reviewer.username not in page
@@ -248,8 +253,8 @@ def test_mails_to_staff_stand_on_no_applicants_page(
 def test_a_remark_in_between_is_answered_on_the_page(
     window: Client, application: Application, reviewer: User
 ) -> None:
-    remark = application.remark("Is the cluster shared?", by=reviewer, public=True)
-    hidden = application.remark("Looks odd to me.", by=reviewer)
+    remark = conversation.remark(application, "Is the cluster shared?", by=reviewer, public=True)
+    hidden = conversation.remark(application, "Looks odd to me.", by=reviewer)
     page = page_of(window, application)
     assert "Is the cluster shared?" in page
     assert "Looks odd to me." not in page
@@ -264,8 +269,8 @@ def test_a_remark_in_between_is_answered_on_the_page(
 def test_a_decided_application_takes_no_more_answers(
     window: Client, application: Application, reviewer: User
 ) -> None:
-    remark = application.remark("Is the cluster shared?", by=reviewer, public=True)
-    application.approve(by=reviewer)
+    remark = conversation.remark(application, "Is the cluster shared?", by=reviewer, public=True)
+    decisions.approve(application, by=reviewer)
     act(window, application, "answers", **{f"answer_{remark.pk}": "Too late"})
     remark.refresh_from_db()
     assert remark.answer == ""
@@ -279,11 +284,11 @@ def test_a_first_approval_of_two_is_no_approval_to_its_applicant(
 ) -> None:
     tier = factories.tier("two", approvals_needed=2)
     application = factories.submitted(applicant, tier)
-    application.approve(by=reviewer, note="Please cite the paper.")
+    decisions.approve(application, by=reviewer, note="Please cite the paper.")
     page = page_of(window, application)
     assert "Approved," not in page
     assert "Please cite the paper." not in page
-    application.approve(by=lead_reviewer, note="And good luck.")
+    decisions.approve(application, by=lead_reviewer, note="And good luck.")
     page = page_of(window, application)
     assert page.count("Approved,") == 1
     assert "Please cite the paper.<br><br>And good luck." in page
@@ -295,8 +300,8 @@ def test_a_first_approval_that_came_to_nothing_is_not_told(
     window: Client, applicant: User, reviewer: User, lead_reviewer: User
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
-    application.approve(by=reviewer)
-    application.reject(by=lead_reviewer, reasons=["spam"], note=SPAM)
+    decisions.approve(application, by=reviewer)
+    decisions.reject(application, by=lead_reviewer, reasons=["spam"], note=SPAM)
     page = page_of(window, application)
     assert "Rejected," in page
     assert "Approved," not in page
@@ -306,11 +311,11 @@ def test_the_page_says_when_access_is_on_hold_and_when_it_was_revoked(
     window: Client, application: Application, reviewer: User
 ) -> None:
     grant = factories.approved(application, reviewer)
-    grant.suspend(by=None, reason="A look is needed.")
+    lifecycle.suspend(grant, by=None, reason="A look is needed.")
     page = page_of(window, application)
     assert "That access is on hold" in page
     assert "Copy as a new application" not in page
-    grant.revoke(by=None, reason="It was <passed> on.", code="prior_breach")
+    lifecycle.revoke(grant, by=None, reason="It was <passed> on.", code="prior_breach")
     page = page_of(window, application)
     assert "That access was revoked" in page
     assert "It was &lt;passed&gt; on." in page
@@ -325,7 +330,7 @@ def test_the_page_says_when_access_is_on_hold_and_when_it_was_revoked(
 def test_access_given_back_leaves_a_copy_to_be_made(
     window: Client, application: Application, reviewer: User, applicant: User
 ) -> None:
-    factories.approved(application, reviewer).surrender(by=applicant)
+    lifecycle.surrender(factories.approved(application, reviewer), by=applicant)
     page = page_of(window, application)
     assert "You gave that access back" in page
     assert "Copy as a new application" in page
@@ -337,7 +342,7 @@ def test_access_given_back_leaves_a_copy_to_be_made(
 def test_a_withdrawn_application_is_copied_with_its_answers(
     window: Client, application: Application, applicant: User
 ) -> None:
-    application.withdraw(by=applicant)
+    submission.withdraw(application, by=applicant)
     page = act(window, application, "copy").text
     draft = Application.objects.latest("pk")
     assert (draft.status, draft.predecessor) == (Status.DRAFT, application)
@@ -349,7 +354,7 @@ def test_a_withdrawn_application_is_copied_with_its_answers(
 def test_after_a_rejection_the_days_to_wait_are_told_and_kept(
     window: Client, application: Application, reviewer: User, applicant: User
 ) -> None:
-    application.reject(by=reviewer, reasons=["spam"], note=SPAM)
+    decisions.reject(application, by=reviewer, reasons=["spam"], note=SPAM)
     until = timezone.now() + timedelta(days=90)
     page = page_of(window, application)
     assert f"{until.day} {until:%B %Y}" in page

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims, decisions, submission
 from accounts.audit.models import AuditEvent
-from accounts.grants import break_glass, expiry
+from accounts.grants import break_glass, expiry, lifecycle
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.erasure import erase
@@ -27,9 +28,12 @@ def test_two_reviewers_deciding_at_once_yield_one_decision(
     people = [factories.staff(name, Role.REVIEWER) for name in ("first", "second")]
     note = "The plan does not say who can read the weights."
     results = at_once(
-        lambda: Application.objects.get(pk=application.pk).approve(by=people[0]),
-        lambda: Application.objects.get(pk=application.pk).reject(
-            by=people[1], reasons=["purpose_unclear"], note=note
+        lambda: decisions.approve(Application.objects.get(pk=application.pk), by=people[0]),
+        lambda: decisions.reject(
+            Application.objects.get(pk=application.pk),
+            by=people[1],
+            reasons=["purpose_unclear"],
+            note=note,
         ),
     )
     assert results.count("done") == 1
@@ -44,8 +48,8 @@ def test_a_withdrawal_and_an_approval_at_once_yield_one_of_them(
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
     results = at_once(
-        lambda: Application.objects.get(pk=application.pk).withdraw(by=applicant),
-        lambda: Application.objects.get(pk=application.pk).approve(by=reviewer),
+        lambda: submission.withdraw(Application.objects.get(pk=application.pk), by=applicant),
+        lambda: decisions.approve(Application.objects.get(pk=application.pk), by=reviewer),
     )
     assert results.count("done") == 1
     application.refresh_from_db()
@@ -60,7 +64,7 @@ def test_an_erasure_and_an_approval_at_once_leave_no_access(
     application = factories.submitted(applicant, gated_tier)
     results = at_once(
         lambda: erase(User.objects.get(pk=applicant.pk), by=applicant),
-        lambda: Application.objects.get(pk=application.pk).approve(by=reviewer),
+        lambda: decisions.approve(Application.objects.get(pk=application.pk), by=reviewer),
     )
     assert "done" in results
     applicant.refresh_from_db()
@@ -75,12 +79,12 @@ _VERDICTS = ["application_approved", "application_rejected"]
 def test_one_draft_submitted_twice_at_once_is_submitted_once(
     applicant: User, gated_tier: Tier
 ) -> None:
-    draft = Application.objects.start(applicant, gated_tier)
-    draft.save_answers(factories.ANSWERS, by=applicant, seen_version=0)
+    draft = submission.start(applicant, gated_tier)
+    submission.save_answers(draft, factories.ANSWERS, by=applicant, seen_version=0)
     sha = factories.in_force(gated_tier).text_sha256
 
     def submit() -> None:
-        Application.objects.get(pk=draft.pk).submit(by=applicant, licence_sha256=sha)
+        submission.submit(Application.objects.get(pk=draft.pk), by=applicant, licence_sha256=sha)
 
     assert at_once(submit, submit).count("done") == 1
     assert draft.snapshots.count() == 1
@@ -100,7 +104,7 @@ def test_the_same_break_glass_grant_given_twice_at_once_is_one_grant(
 
 def test_two_starts_at_once_make_one_draft(applicant: User, gated_tier: Tier) -> None:
     def start() -> None:
-        Application.objects.start(applicant, gated_tier)
+        submission.start(applicant, gated_tier)
 
     assert at_once(start, start, start) == ["done"] * 3
     assert Application.objects.count() == 1
@@ -111,7 +115,7 @@ def test_two_reviewers_claiming_at_once_yield_one_claim(applicant: User, gated_t
     people = [factories.staff(name, Role.REVIEWER) for name in ("first", "second", "third")]
 
     def claim(person: User) -> None:
-        Application.objects.get(pk=application.pk).claim(by=person)
+        claims.claim(Application.objects.get(pk=application.pk), by=person)
 
     results = at_once(*(lambda person=person: claim(person) for person in people))
     assert results.count("done") == 1
@@ -128,10 +132,10 @@ def test_two_second_approvals_at_once_give_one_grant(applicant: User, gated_tier
     gated_tier.save()
     application = factories.submitted(applicant, gated_tier)
     first, *others = [factories.staff(name, Role.REVIEWER) for name in ("one", "two", "three")]
-    assert application.approve(by=first) is None
+    assert decisions.approve(application, by=first) is None
 
     def approve(person: User) -> None:
-        Application.objects.get(pk=application.pk).approve(by=person)
+        decisions.approve(Application.objects.get(pk=application.pk), by=person)
 
     results = at_once(*(lambda person=person: approve(person) for person in others))
     assert results.count("done") == 1
@@ -147,8 +151,8 @@ def test_one_grant_closed_by_two_at_once_is_closed_once(applicant: User, gated_t
         return Grant.objects.get(pk=grant.pk)
 
     results = at_once(
-        lambda: mine().revoke(by=leads[0], reason="it leaked", code="leak"),
-        lambda: mine().surrender(by=applicant),
+        lambda: lifecycle.revoke(mine(), by=leads[0], reason="it leaked", code="leak"),
+        lambda: lifecycle.surrender(mine(), by=applicant),
     )
     assert results.count("done") == 1
     grant.refresh_from_db()

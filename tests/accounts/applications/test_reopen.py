@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
 from accounts.grants.models import Grant
@@ -26,12 +27,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def approved(applicant: User, gated_tier: Tier, reviewer: User) -> Application:
     application = factories.submitted(applicant, gated_tier)
-    application.approve(by=reviewer)
+    decisions.approve(application, by=reviewer)
     return application
 
 
 def reopen(application: Application, by: User, reason: str = "") -> Application:
-    return Application.objects.reopen(application.applicant, application.tier, by=by, reason=reason)
+    return decisions.reopen(application.applicant, application.tier, by=by, reason=reason)
 
 
 # -- who may ----------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def test_a_lead_reviewer_of_this_tier_alone_reopens(approved: Application) -> No
 def test_nobody_reopens_their_own(gated_tier: Tier, lead_reviewer: User) -> None:
     factories.grant(lead_reviewer, gated_tier)
     with pytest.raises(NotAllowed, match="their own"):
-        Application.objects.reopen(lead_reviewer, gated_tier, by=lead_reviewer)
+        decisions.reopen(lead_reviewer, gated_tier, by=lead_reviewer)
 
 
 # -- what it does -----------------------------------------------------------------------
@@ -130,8 +131,10 @@ def test_a_rejected_one_is_reopened_and_approved(
     applicant: User, gated_tier: Tier, reviewer: User, lead_reviewer: User
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
-    application.reject(by=reviewer, reasons=["purpose_unclear"], note="Say which question and how.")
-    reopen(application, lead_reviewer).approve(by=reviewer)
+    decisions.reject(
+        application, by=reviewer, reasons=["purpose_unclear"], note="Say which question and how."
+    )
+    decisions.approve(reopen(application, lead_reviewer), by=reviewer)
     assert gated_tier in tiers_open_to(applicant)
 
 
@@ -139,7 +142,7 @@ def test_a_grant_without_an_application_is_reopened_without_answers(
     applicant: User, gated_tier: Tier, lead_reviewer: User
 ) -> None:
     factories.grant(applicant, gated_tier)
-    reopened = Application.objects.reopen(applicant, gated_tier, by=lead_reviewer)
+    reopened = decisions.reopen(applicant, gated_tier, by=lead_reviewer)
     assert (reopened.predecessor, reopened.latest_snapshot) == (None, None)
     assert gated_tier not in tiers_open_to(applicant)
     grant = factories.approved(reopened, lead_reviewer)
@@ -155,7 +158,7 @@ def test_one_open_application_still_holds(approved: Application, lead_reviewer: 
     with pytest.raises(AlreadyHeld, match=reopened.reference):
         reopen(approved, lead_reviewer)
     with pytest.raises(AlreadyHeld):
-        Application.objects.start(approved.applicant, approved.tier)
+        submission.start(approved.applicant, approved.tier)
     with pytest.raises(IntegrityError), transaction.atomic():
         Application.objects.create(
             applicant=approved.applicant, tier=approved.tier, status=Status.SUBMITTED
@@ -167,12 +170,12 @@ def test_there_must_be_something_to_reopen(
     applicant: User, gated_tier: Tier, lead_reviewer: User
 ) -> None:
     with pytest.raises(TransitionRefused, match="neither applied"):
-        Application.objects.reopen(applicant, gated_tier, by=lead_reviewer)
+        decisions.reopen(applicant, gated_tier, by=lead_reviewer)
 
 
 def test_a_tier_without_reviews_has_nothing_to_reopen(applicant: User, lead_reviewer: User) -> None:
     tier = factories.tier("click", AccessMode.CLICK_THROUGH)
     factories.grant(applicant, tier)
     with pytest.raises(TransitionRefused, match="revoke the grant"):
-        Application.objects.reopen(applicant, tier, by=lead_reviewer)
+        decisions.reopen(applicant, tier, by=lead_reviewer)
     assert tier in tiers_open_to(applicant)

@@ -10,8 +10,10 @@ import pytest
 import time_machine
 from django.db import transaction
 
+from accounts.applications import inactivity
 from accounts.applications.models import Application
-from accounts.applications.state_machine import MOVES, OPEN_STATES, Status
+from accounts.applications.state_machine import OPEN_STATES, TRANSITIONS, Status
+from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
 from accounts.grants.models import Grant
@@ -107,22 +109,24 @@ def cast(applicant: User, gated_tier: Tier) -> Cast:
 def led_to(status: Status, cast: Cast, tier: Tier) -> Application:
     """An application in this state, by moves of its own; in review it is the claimer's."""
     if status in {S.DRAFT, S.LAPSED}:
-        application = Application.objects.start(cast["applicant"], tier)
+        application = submission.start(cast["applicant"], tier)
         if status == S.LAPSED:
-            application.lapse()
+            inactivity.lapse(application)
         return application
     application = factories.submitted(cast["applicant"], tier)
     by = cast["claimer"]
     lead: dict[Status, Callable[[], object]] = {
         S.SUBMITTED: lambda: None,
-        S.IN_REVIEW: lambda: application.claim(by=by),
-        S.RETURNED: lambda: application.return_for_changes(
-            by=by, reasons=["incomplete"], remarks=REMARKS
+        S.IN_REVIEW: lambda: claims.claim(application, by=by),
+        S.RETURNED: lambda: decisions.return_for_changes(
+            application, by=by, reasons=["incomplete"], remarks=REMARKS
         ),
-        S.APPROVED: lambda: application.approve(by=by),
+        S.APPROVED: lambda: decisions.approve(application, by=by),
         # `incomplete` cannot reject; this reason asks for no days of waiting.
-        S.REJECTED: lambda: application.reject(by=by, reasons=["purpose_unclear"], note=NOTE),
-        S.WITHDRAWN: lambda: application.withdraw(by=cast["applicant"]),
+        S.REJECTED: lambda: decisions.reject(
+            application, by=by, reasons=["purpose_unclear"], note=NOTE
+        ),
+        S.WITHDRAWN: lambda: submission.withdraw(application, by=cast["applicant"]),
     }
     lead[status]()
     return application
@@ -132,22 +136,20 @@ def attempt(action: str, application: Application, by: User, cast: Cast) -> obje
     tier = application.tier
     licence = factories.in_force(tier).text_sha256
     acts: dict[str, Callable[[], object]] = {
-        "submit": lambda: application.submit(by=by, licence_sha256=licence),
-        "claim": lambda: application.claim(by=by),
-        "assign": lambda: application.assign(cast["reviewer"], by=by),
-        "release": lambda: application.release(by=by),
-        "release_idle": application.release_idle,
-        "withdraw": lambda: application.withdraw(by=by),
-        "return": lambda: application.return_for_changes(
-            by=by, reasons=["incomplete"], remarks=REMARKS
+        "submit": lambda: submission.submit(application, by=by, licence_sha256=licence),
+        "claim": lambda: claims.claim(application, by=by),
+        "assign": lambda: claims.assign(application, cast["reviewer"], by=by),
+        "release": lambda: claims.release(application, by=by),
+        "release_idle": lambda: claims.release_idle(application),
+        "withdraw": lambda: submission.withdraw(application, by=by),
+        "return": lambda: decisions.return_for_changes(
+            application, by=by, reasons=["incomplete"], remarks=REMARKS
         ),
-        "lapse": application.lapse,
-        "approve": lambda: application.approve(by=by),
-        "reject": lambda: application.reject(by=by, reasons=["spam"], note=NOTE),
-        "reopen": lambda: Application.objects.reopen(
-            application.applicant, application.tier, by=by
-        ),
-        "copy": lambda: application.copy_as_new(by=by),
+        "lapse": lambda: inactivity.lapse(application),
+        "approve": lambda: decisions.approve(application, by=by),
+        "reject": lambda: decisions.reject(application, by=by, reasons=["spam"], note=NOTE),
+        "reopen": lambda: decisions.reopen(application.applicant, application.tier, by=by),
+        "copy": lambda: submission.copy_as_new(application, by=by),
     }
     return acts[action]()
 
@@ -218,13 +220,13 @@ def _facts(application: Application) -> tuple[object, ...]:
 
 def test_the_table_of_the_code_has_no_move_that_is_not_tried_here() -> None:
     tried = {*ACTIONS, "start", "resubmit", "approve_first"}
-    assert set(MOVES) == tried - {"release_idle"}
+    assert set(TRANSITIONS) == tried - {"release_idle"}
 
 
 def test_a_refused_move_leaves_an_audit_row_with_its_code(cast: Cast, gated_tier: Tier) -> None:
     application = led_to(S.APPROVED, cast, gated_tier)
     with pytest.raises(AccountsError):
-        application.withdraw(by=cast["applicant"])
+        submission.withdraw(application, by=cast["applicant"])
     row = AuditEvent.objects.about(application).latest("pk")
     assert (row.action, row.result) == ("application.withdraw", "bad_transition")
     assert row.actor_name == cast["applicant"].username
@@ -243,7 +245,7 @@ def strict_tier(gated_tier: Tier) -> Tier:
 @pytest.fixture
 def once_approved(cast: Cast, strict_tier: Tier) -> Application:
     application = factories.submitted(cast["applicant"], strict_tier)
-    assert application.approve(by=cast["claimer"]) is None
+    assert decisions.approve(application, by=cast["claimer"]) is None
     return application
 
 
@@ -258,7 +260,7 @@ def test_a_first_approval_of_two_gives_nothing_yet(once_approved: Application, c
 def test_the_second_approval_is_another_persons(once_approved: Application, cast: Cast) -> None:
     for who in ("claimer", "applicant", "stranger", "elsewhere", "owner", "auditor", "superuser"):
         with pytest.raises(AccountsError):
-            once_approved.approve(by=cast[who])
+            decisions.approve(once_approved, by=cast[who])
     assert not Grant.objects.exists()
     grant = factories.approved(once_approved, cast["reviewer"])
     assert grant.is_live
@@ -270,7 +272,7 @@ def test_the_second_approval_is_another_persons(once_approved: Application, cast
 def test_after_a_first_approval_the_claimer_and_the_others_may_still_reject(
     who: str, once_approved: Application, cast: Cast
 ) -> None:
-    once_approved.reject(by=cast[who], reasons=["commercial_use"], note=NOTE)
+    decisions.reject(once_approved, by=cast[who], reasons=["commercial_use"], note=NOTE)
     assert once_approved.status == S.REJECTED
     assert not Grant.objects.exists()
 
@@ -284,7 +286,7 @@ def test_a_first_approval_ends_with_the_claim_it_was_made_under(
     assert once_approved.first_approval is None
     if move == "return":
         attempt("submit", once_approved, cast["applicant"], cast)
-    assert once_approved.approve(by=cast["reviewer"]) is None  # again the first of two
+    assert decisions.approve(once_approved, by=cast["reviewer"]) is None  # again the first of two
 
 
 def test_the_second_approver_may_shorten_the_term(once_approved: Application, cast: Cast) -> None:
@@ -301,7 +303,7 @@ def test_who_declared_a_conflict_decides_nothing_and_loses_the_claim(
     cast: Cast, gated_tier: Tier
 ) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)
-    application.declare_conflict(by=cast["claimer"], reason="we share a grant")
+    claims.declare_conflict(application, by=cast["claimer"], reason="we share a grant")
     assert application.status == S.SUBMITTED
     for action in ("claim", "approve", "reject", "return"):
         with pytest.raises(AccountsError, match="conflict"):
@@ -313,22 +315,24 @@ def test_a_lead_puts_it_on_the_desk_of_who_may_review_it_alone(
 ) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)
     with pytest.raises(AccountsError, match="may not review"):
-        application.assign(cast["elsewhere"], by=cast["lead"])
-    application.assign(cast["reviewer"], by=cast["lead"])
+        claims.assign(application, cast["elsewhere"], by=cast["lead"])
+    claims.assign(application, cast["reviewer"], by=cast["lead"])
     assert application.claimed_by == cast["reviewer"]
     assert OutgoingMail.objects.filter(kind="application_assigned").count() == 1
     with pytest.raises(AccountsError, match="has claimed"):
-        application.approve(by=cast["claimer"])
+        decisions.approve(application, by=cast["claimer"])
 
 
 def test_a_return_says_at_a_field_what_should_change(cast: Cast, gated_tier: Tier) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)
     for remarks in ({}, {"abstract": "  "}, {"no_such_field": "x"}):
         with pytest.raises(AccountsError):
-            application.return_for_changes(
-                by=cast["claimer"], reasons=["incomplete"], remarks=remarks
+            decisions.return_for_changes(
+                application, by=cast["claimer"], reasons=["incomplete"], remarks=remarks
             )
-    application.return_for_changes(by=cast["claimer"], reasons=["incomplete"], remarks=REMARKS)
+    decisions.return_for_changes(
+        application, by=cast["claimer"], reasons=["incomplete"], remarks=REMARKS
+    )
     assert application.remarks.get().is_public
     mail = OutgoingMail.objects.get(kind="application_returned")
     assert REMARKS["abstract"] in mail.text
@@ -337,9 +341,9 @@ def test_a_return_says_at_a_field_what_should_change(cast: Cast, gated_tier: Tie
 def test_a_remark_for_staff_is_mailed_to_nobody(cast: Cast, gated_tier: Tier) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)
     before = OutgoingMail.objects.count()
-    application.remark("I know this group.", by=cast["reviewer"])
+    conversation.remark(application, "I know this group.", by=cast["reviewer"])
     assert OutgoingMail.objects.count() == before
-    application.remark("It needs 8 × 80 GB.", by=cast["claimer"], public=True)
+    conversation.remark(application, "It needs 8 × 80 GB.", by=cast["claimer"], public=True)
     told = OutgoingMail.objects.get(kind="remark_made")
     assert told.recipient == cast["applicant"]
 
@@ -348,7 +352,7 @@ def test_a_colleague_is_asked_by_mail_without_the_answers_of_the_form(
     cast: Cast, gated_tier: Tier
 ) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)
-    application.ask(cast["lead"], "Do you know them?", by=cast["claimer"])
+    conversation.ask(application, cast["lead"], "Do you know them?", by=cast["claimer"])
     mail = OutgoingMail.objects.get(kind="colleague_asked")
     assert mail.recipient == cast["lead"]
     assert application.answers["abstract"] not in mail.text
@@ -375,16 +379,16 @@ def test_the_days_of_a_reason_pass_before_the_next_application(
     cast: Cast, gated_tier: Tier
 ) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)
-    application.reject(by=cast["claimer"], reasons=["commercial_use"], note=NOTE)
+    decisions.reject(application, by=cast["claimer"], reasons=["commercial_use"], note=NOTE)
     with pytest.raises(AccountsError, match="again from"):
-        application.copy_as_new(by=cast["applicant"])
+        submission.copy_as_new(application, by=cast["applicant"])
     with pytest.raises(AccountsError, match="again from"):
-        Application.objects.start(cast["applicant"], gated_tier)
+        submission.start(cast["applicant"], gated_tier)
 
 
 def test_a_copy_carries_the_answers_but_not_the_acceptance(cast: Cast, gated_tier: Tier) -> None:
     application = led_to(S.REJECTED, cast, gated_tier)
-    copy = application.copy_as_new(by=cast["applicant"])
+    copy = submission.copy_as_new(application, by=cast["applicant"])
     assert copy.predecessor == application
     assert copy.answers["title"] == application.answers["title"]
     assert "licence_accept" not in copy.answers

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import claims, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import (
     AlreadyHeld,
@@ -40,15 +41,15 @@ def _in(application: Application, status: Status, reviewer: User) -> Application
     applicant = application.applicant
     lead: dict[Status, Callable[[], object]] = {
         Status.SUBMITTED: lambda: None,
-        Status.IN_REVIEW: lambda: application.claim(by=reviewer),
-        Status.RETURNED: lambda: application.return_for_changes(
-            by=reviewer, reasons=["purpose_unclear"], remarks=REMARKS
+        Status.IN_REVIEW: lambda: claims.claim(application, by=reviewer),
+        Status.RETURNED: lambda: decisions.return_for_changes(
+            application, by=reviewer, reasons=["purpose_unclear"], remarks=REMARKS
         ),
-        Status.APPROVED: lambda: application.approve(by=reviewer),
-        Status.REJECTED: lambda: application.reject(
-            by=reviewer, reasons=["purpose_unclear"], note=NOTE
+        Status.APPROVED: lambda: decisions.approve(application, by=reviewer),
+        Status.REJECTED: lambda: decisions.reject(
+            application, by=reviewer, reasons=["purpose_unclear"], note=NOTE
         ),
-        Status.WITHDRAWN: lambda: application.withdraw(by=applicant),
+        Status.WITHDRAWN: lambda: submission.withdraw(application, by=applicant),
     }
     lead[status]()
     return application
@@ -58,16 +59,16 @@ def _move(name: str, application: Application, reviewer: User) -> None:
     licence = factories.in_force(application.tier).text_sha256
     by = application.applicant
     moves: dict[str, Callable[[], object]] = {
-        "submit": lambda: application.submit(by=by, licence_sha256=licence),
-        "resubmit": lambda: application.submit(by=by, licence_sha256=licence),
-        "withdraw": lambda: application.withdraw(by=by),
-        "claim": lambda: application.claim(by=reviewer),
-        "release": lambda: application.release(by=reviewer),
-        "approve": lambda: application.approve(by=reviewer),
-        "return": lambda: application.return_for_changes(
-            by=reviewer, reasons=["incomplete"], remarks=REMARKS
+        "submit": lambda: submission.submit(application, by=by, licence_sha256=licence),
+        "resubmit": lambda: submission.submit(application, by=by, licence_sha256=licence),
+        "withdraw": lambda: submission.withdraw(application, by=by),
+        "claim": lambda: claims.claim(application, by=reviewer),
+        "release": lambda: claims.release(application, by=reviewer),
+        "approve": lambda: decisions.approve(application, by=reviewer),
+        "return": lambda: decisions.return_for_changes(
+            application, by=reviewer, reasons=["incomplete"], remarks=REMARKS
         ),
-        "reject": lambda: application.reject(by=reviewer, reasons=["spam"], note=NOTE),
+        "reject": lambda: decisions.reject(application, by=reviewer, reasons=["spam"], note=NOTE),
     }
     moves[name]()
 
@@ -88,7 +89,7 @@ def test_an_approval_gives_a_grant_for_the_tiers_term_under_the_licence_accepted
 def test_a_decision_leaves_its_verdict_its_event_and_one_mail(
     application: Application, reviewer: User
 ) -> None:
-    application.reject(by=reviewer, reasons=["plan_insufficient"], note=NOTE)
+    decisions.reject(application, by=reviewer, reasons=["plan_insufficient"], note=NOTE)
     decision = application.decisions.get()
     assert (decision.verdict, decision.reviewer, decision.note) == ("reject", reviewer, NOTE)
     assert AuditEvent.objects.about(application).filter(action="application.reject").count() == 1
@@ -102,40 +103,40 @@ def test_nobody_decides_their_own_application(gated_tier: Tier) -> None:
     own = factories.staff("own", Role.REVIEWER)
     application = factories.submitted(own, gated_tier)
     with pytest.raises(NotAllowed, match="own application"):
-        application.approve(by=own)
+        decisions.approve(application, by=own)
     assert not Grant.objects.exists()
 
 
 def test_a_reviewer_of_another_tier_decides_nothing_here(application: Application) -> None:
     elsewhere = factories.staff("elsewhere", Role.REVIEWER, factories.tier("other-tier"))
     with pytest.raises(NotAllowed, match="no reviewer role"):
-        application.approve(by=elsewhere)
+        decisions.approve(application, by=elsewhere)
     assert application not in Application.objects.readable_by(elsewhere)
 
 
 def test_a_superuser_without_a_role_decides_nothing(application: Application) -> None:
     root = User.objects.create_superuser("toor", "toor@example.org", "x")
     with pytest.raises(NotAllowed):
-        application.approve(by=root)
+        decisions.approve(application, by=root)
     assert not Application.objects.readable_by(root).exists()
 
 
 def test_a_claimed_application_is_decided_by_its_claimer_alone(
     application: Application, reviewer: User
 ) -> None:
-    application.claim(by=reviewer)
+    claims.claim(application, by=reviewer)
     second = factories.staff("second", Role.REVIEWER)
     with pytest.raises(NotAllowed, match="claimed"):
-        application.approve(by=second)
+        decisions.approve(application, by=second)
 
 
 def test_of_two_stale_decisions_the_first_one_stands(
     application: Application, reviewer: User
 ) -> None:
     stale = Application.objects.get(pk=application.pk)
-    application.approve(by=reviewer)
+    decisions.approve(application, by=reviewer)
     with pytest.raises(TransitionRefused):
-        stale.reject(by=reviewer, reasons=["spam"], note=NOTE)
+        decisions.reject(stale, by=reviewer, reasons=["spam"], note=NOTE)
     assert Grant.objects.filter(user=application.applicant).count() == 1
     assert not OutgoingMail.objects.filter(kind="application_rejected").exists()
 
@@ -154,7 +155,7 @@ def test_a_rejection_needs_a_fitting_reason_and_a_note_long_enough(
     reasons: list[str], note: str, application: Application, reviewer: User
 ) -> None:
     with pytest.raises(InvalidValue):
-        application.reject(by=reviewer, reasons=reasons, note=note)
+        decisions.reject(application, by=reviewer, reasons=reasons, note=note)
     application.refresh_from_db()
     assert application.status == Status.SUBMITTED
 
@@ -162,9 +163,9 @@ def test_a_rejection_needs_a_fitting_reason_and_a_note_long_enough(
 def test_a_licence_that_changed_since_it_was_read_is_not_accepted(
     applicant: User, gated_tier: Tier
 ) -> None:
-    draft = Application.objects.start(applicant, gated_tier)
+    draft = submission.start(applicant, gated_tier)
     with pytest.raises(LicenceChanged):
-        draft.submit(by=applicant, licence_sha256="0" * 64)
+        submission.submit(draft, by=applicant, licence_sha256="0" * 64)
     draft.refresh_from_db()
     assert draft.status == Status.DRAFT
 
@@ -173,7 +174,7 @@ def test_a_second_application_for_the_same_tier_is_refused_while_one_is_open(
     application: Application, applicant: User, gated_tier: Tier
 ) -> None:
     with pytest.raises(AlreadyHeld, match=application.reference):
-        Application.objects.start(applicant, gated_tier)
+        submission.start(applicant, gated_tier)
     with pytest.raises(IntegrityError), transaction.atomic():
         Application.objects.create(
             applicant=applicant, tier=gated_tier, status=Status.SUBMITTED, form=application.form
@@ -185,40 +186,40 @@ def test_an_application_for_a_tier_already_held_is_refused(
 ) -> None:
     factories.grant(applicant, gated_tier)
     with pytest.raises(AlreadyHeld, match="already hold"):
-        Application.objects.start(applicant, gated_tier)
+        submission.start(applicant, gated_tier)
 
 
 def test_starting_again_finds_the_draft_instead_of_making_another(
     applicant: User, gated_tier: Tier
 ) -> None:
-    first = Application.objects.start(applicant, gated_tier)
-    assert Application.objects.start(applicant, gated_tier) == first
+    first = submission.start(applicant, gated_tier)
+    assert submission.start(applicant, gated_tier) == first
 
 
 def test_an_unconfirmed_address_may_not_apply(gated_tier: Tier) -> None:
     with pytest.raises(NotAllowed, match="confirm"):
-        Application.objects.start(factories.person(confirmed=False), gated_tier)
+        submission.start(factories.person(confirmed=False), gated_tier)
 
 
 def test_a_stale_save_is_refused_and_changes_nothing(applicant: User, gated_tier: Tier) -> None:
-    draft = Application.objects.start(applicant, gated_tier)
-    draft.save_answers({"title": "Newer"}, by=applicant, seen_version=0)
+    draft = submission.start(applicant, gated_tier)
+    submission.save_answers(draft, {"title": "Newer"}, by=applicant, seen_version=0)
     with pytest.raises(TransitionRefused, match="another window"):
-        draft.save_answers({"title": "Older"}, by=applicant, seen_version=0)
+        submission.save_answers(draft, {"title": "Older"}, by=applicant, seen_version=0)
     draft.refresh_from_db()
     assert draft.answers == {"title": "Newer"}
 
 
 def test_only_so_many_applications_are_sent_in_a_day(applicant: User) -> None:
     for _ in range(3):
-        factories.submitted(applicant, factories.tier()).withdraw(by=applicant)
+        submission.withdraw(factories.submitted(applicant, factories.tier()), by=applicant)
     with pytest.raises(LimitReached, match="a day"):
         factories.submitted(applicant, factories.tier())
 
 
 def test_a_rolled_back_decision_sends_nothing(application: Application, reviewer: User) -> None:
     with transaction.atomic():
-        application.approve(by=reviewer)
+        decisions.approve(application, by=reviewer)
         transaction.set_rollback(True)
     assert not OutgoingMail.objects.filter(kind="application_approved").exists()
     assert not Grant.objects.exists()
@@ -230,7 +231,8 @@ def test_a_resubmission_keeps_its_place_and_freezes_a_second_snapshot(
 ) -> None:
     first = application.submitted_at
     _in(application, Status.RETURNED, reviewer)
-    application.save_answers(
+    submission.save_answers(
+        application,
         {**application.answers, "title": "Sharper title"},
         by=application.applicant,
         seen_version=application.answers_version,

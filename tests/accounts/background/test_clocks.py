@@ -9,11 +9,12 @@ from pytest_django import Settings
 
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks as sweeps
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
-from accounts.review import claims
+from accounts.review.claims import release_idle
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks
 from accounts.tiers.models import Tier
@@ -47,7 +48,7 @@ def test_a_claim_ends_after_two_working_days_without_work(
 ) -> None:
     with time_machine.travel("2027-02-05 16:00Z", tick=False) as clock:  # a Friday
         application = factories.submitted(applicant, gated_tier)
-        application.claim(by=reviewer)
+        claims.claim(application, by=reviewer)
         assert _days_on(clock, 3.9).get("claims released") is None  # Tuesday, 13:36
         assert _days_on(clock, 0.1)["claims released"] == 1
     application.refresh_from_db()
@@ -59,9 +60,9 @@ def test_a_claim_ends_after_two_working_days_without_work(
 def test_work_on_a_claim_keeps_it(applicant: User, gated_tier: Tier, reviewer: User) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
-        application.claim(by=reviewer)
+        claims.claim(application, by=reviewer)
         clock.shift(timedelta(days=1))
-        application.remark("I asked the group.", by=reviewer)
+        conversation.remark(application, "I asked the group.", by=reviewer)
         assert "claims released" not in _days_on(clock, 1)
         assert _days_on(clock, 1)["claims released"] == 1
 
@@ -72,7 +73,7 @@ def test_a_first_approval_that_waits_for_another_is_not_taken_back(
     gated_tier.approvals_needed = 2
     gated_tier.save()
     with time_machine.travel(MONDAY, tick=False) as clock:
-        factories.submitted(applicant, gated_tier).approve(by=reviewer)
+        decisions.approve(factories.submitted(applicant, gated_tier), by=reviewer)
         assert "claims released" not in _days_on(clock, 30)
 
 
@@ -82,7 +83,7 @@ def test_the_same_reviewer_is_told_each_time_a_claim_of_theirs_ends(
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
         for _ in range(2):
-            Application.objects.get(pk=application.pk).claim(by=reviewer)
+            claims.claim(Application.objects.get(pk=application.pk), by=reviewer)
             _days_on(clock, 7)
     assert _mails("claim_ended") == ["reviewer", "reviewer"]
 
@@ -115,7 +116,7 @@ def test_whatever_the_applicant_saves_breaks_the_silence(
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.returned(applicant, gated_tier, reviewer)
         clock.shift(timedelta(days=20))
-        application.save_answers(factories.ANSWERS, by=applicant, seen_version=1)
+        submission.save_answers(application, factories.ANSWERS, by=applicant, seen_version=1)
         assert "applications lapsed" not in _days_on(clock, 29)
         assert _days_on(clock, 1)["applications lapsed"] == 1
 
@@ -130,8 +131,8 @@ def test_after_a_time_without_sweeps_only_the_later_reminder_leaves(
 
 
 def _draft(applicant: User, tier: Tier) -> Application:
-    draft = Application.objects.start(applicant, tier)
-    draft.save_answers(factories.ANSWERS, by=applicant, seen_version=0)
+    draft = submission.start(applicant, tier)
+    submission.save_answers(draft, factories.ANSWERS, by=applicant, seen_version=0)
     Attachment.objects.create(
         application=draft,
         question="q",
@@ -174,7 +175,7 @@ def test_a_draft_that_was_saved_again_is_warned_of_again(applicant: User, gated_
     with time_machine.travel(MONDAY, tick=False) as clock:
         draft = _draft(applicant, gated_tier)
         _days_on(clock, 85)
-        draft.save_answers(factories.ANSWERS, by=applicant, seen_version=1)
+        submission.save_answers(draft, factories.ANSWERS, by=applicant, seen_version=1)
         assert _days_on(clock, 20) == {}
         assert _days_on(clock, 63) == {"drafts warned of": 1}
 
@@ -207,8 +208,8 @@ def test_a_colleague_is_reminded_once_while_the_application_waits(
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
-        application.claim(by=reviewer)
-        application.ask(lead_reviewer, "Do you know them?", by=reviewer)
+        claims.claim(application, by=reviewer)
+        conversation.ask(application, lead_reviewer, "Do you know them?", by=reviewer)
         assert "colleagues reminded" not in _days_on(clock, 1)
         assert _days_on(clock, 1)["colleagues reminded"] == 1
         assert "colleagues reminded" not in _days_on(clock, 5)
@@ -245,7 +246,7 @@ def test_a_digest_is_silent_about_ones_own_application_and_conflicts(
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(reviewer, gated_tier)
-        application.declare_conflict(by=lead_reviewer, reason="we share a grant")
+        claims.declare_conflict(application, by=lead_reviewer, reason="we share a grant")
         assert _days_on(clock, 1) == {}
 
 
@@ -255,12 +256,12 @@ def test_what_was_sent_again_is_new_again(
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
         _days_on(clock, 0)
-        application.return_for_changes(
-            by=reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
+        decisions.return_for_changes(
+            application, by=reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
         )
         assert "digests sent" not in _days_on(clock, 1)
         sha = factories.in_force(gated_tier).text_sha256
-        application.submit(by=applicant, licence_sha256=sha)
+        submission.submit(application, by=applicant, licence_sha256=sha)
         assert _days_on(clock, 1)["digests sent"] == 1
 
 
@@ -270,21 +271,21 @@ def test_what_was_sent_again_is_new_again(
 def test_one_row_that_cannot_be_settled_stops_no_other(
     gated_tier: Tier, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = Application.release_idle
+    release = claims.release_idle
     with time_machine.travel(MONDAY, tick=False) as clock:
         broken, sound = (factories.submitted(factories.person(), gated_tier) for _ in range(2))
         for application in (broken, sound):
-            application.claim(by=reviewer)
+            claims.claim(application, by=reviewer)
 
-        def fail_once(self: Application) -> None:
-            if self.pk == broken.pk:
+        def fail_once(application: Application) -> None:
+            if application.pk == broken.pk:
                 raise ValueError("a row that cannot be settled")
-            release(self)
+            release(application)
 
         # No row is known that cannot be settled; the next one will be a fault of ours.
-        monkeypatch.setattr(Application, "release_idle", fail_once)
+        monkeypatch.setattr(claims, "release_idle", fail_once)
         clock.shift(timedelta(days=9))
-        assert claims.release_idle(timezone.now()) == 1
+        assert release_idle(timezone.now()) == 1
     sound.refresh_from_db()
     assert sound.status == "submitted"
 

@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from accounts.applications import inactivity
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.review import claims
+from accounts.review.claims import release_idle
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import crashes, factories
@@ -40,7 +41,7 @@ def _wednesday() -> Iterator[None]:
 def idle(applicant: User, gated_tier: Tier, reviewer: User) -> Application:
     """An application whose claim should end now."""
     application = factories.submitted(applicant, gated_tier)
-    application.claim(by=reviewer)
+    claims.claim(application, by=reviewer)
     Application.objects.filter(pk=application.pk).update(worked_at=NOW - timedelta(days=7))
     return Application.objects.get(pk=application.pk)
 
@@ -83,7 +84,9 @@ def test_a_sweep_leaves_a_claim_that_its_reviewer_is_working_on_this_instant(
 
     def work() -> None:
         with transaction.atomic():
-            Application.objects.get(pk=idle.pk).remark("I asked the group.", by=reviewer)
+            conversation.remark(
+                Application.objects.get(pk=idle.pk), "I asked the group.", by=reviewer
+            )
             begun.set()
             assert swept.wait(20)
         connection.close()
@@ -91,21 +94,21 @@ def test_a_sweep_leaves_a_claim_that_its_reviewer_is_working_on_this_instant(
     working = Thread(target=work)
     working.start()
     assert begun.wait(20)
-    assert claims.release_idle(timezone.now()) == 0
+    assert release_idle(timezone.now()) == 0
     swept.set()
     working.join()
     idle.refresh_from_db()
     assert (idle.claimed_by, idle.worked_at) == (reviewer, NOW)
-    assert claims.release_idle(timezone.now()) == 0
+    assert release_idle(timezone.now()) == 0
 
 
 def test_a_decision_and_the_end_of_its_claim_at_once_yield_one_of_them(
     idle: Application, reviewer: User
 ) -> None:
     def approve() -> None:
-        Application.objects.get(pk=idle.pk).approve(by=reviewer)
+        decisions.approve(Application.objects.get(pk=idle.pk), by=reviewer)
 
-    at_once(approve, lambda: claims.release_idle(timezone.now()))
+    at_once(approve, lambda: release_idle(timezone.now()))
     idle.refresh_from_db()
     assert Grant.objects.filter(application=idle).exists() == (idle.status == "approved")
     assert idle.status in {"approved", "submitted"}
@@ -117,7 +120,7 @@ def test_a_late_answer_and_the_lapse_at_once_yield_one_of_them(
     sha = factories.in_force(gated_tier).text_sha256
 
     def submit() -> None:
-        Application.objects.get(pk=silent.pk).submit(by=applicant, licence_sha256=sha)
+        submission.submit(Application.objects.get(pk=silent.pk), by=applicant, licence_sha256=sha)
 
     results = at_once(submit, lambda: inactivity.lapse_returned(timezone.now()))
     silent.refresh_from_db()

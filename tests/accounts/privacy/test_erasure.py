@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims, conversation, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.grants.models import Grant
@@ -46,15 +47,15 @@ def zenobia(gated_tier: Tier, reviewer: User, store: Path) -> User:
     a link, a download, a document, remarks and mails."""
     person = factories.person("zenobia", email="zenobia@desert.example", first_name="Zenobia")
     approved = factories.submitted(person, gated_tier, ANSWERS)
-    approved.remark("Palmyra again?", by=reviewer)
+    conversation.remark(approved, "Palmyra again?", by=reviewer)
     grant = factories.approved(approved, reviewer, note="Mind the aqueduct.")
     returned = factories.returned(person, factories.tier("second"), reviewer)
     Application.objects.filter(pk=returned.pk).update(answers=ANSWERS)
     returned.snapshots.update(answers=ANSWERS)
     withdrawn = factories.submitted(person, factories.tier("third"), ANSWERS)
-    withdrawn.withdraw(by=person, reason="The aqueduct broke.")
-    draft = Application.objects.start(person, factories.tier("fourth"))
-    draft.save_answers(ANSWERS, by=person, seen_version=0)
+    submission.withdraw(withdrawn, by=person, reason="The aqueduct broke.")
+    draft = submission.start(person, factories.tier("fourth"))
+    submission.save_answers(draft, ANSWERS, by=person, seen_version=0)
     document = Attachment.objects.create(
         application=approved,
         question="extra_plan",
@@ -206,12 +207,12 @@ def test_the_trail_shows_names_that_it_does_not_hold(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
-    application.claim(by=reviewer)
+    claims.claim(application, by=reviewer)
     claimed = AuditEvent.objects.get(action="application.claim")
     assert claimed.actor_name == "reviewer"
     assert "actor_name" not in {field.name for field in AuditEvent._meta.get_fields()}
     found = Role.LEAD_REVIEWER
     lead = factories.staff("lead", found)
-    application.assign(lead, by=lead)
+    claims.assign(application, lead, by=lead)
     assigned = AuditEvent.objects.get(action="application.assign")
     assert assigned.details == {"to": str(lead.public_id)}

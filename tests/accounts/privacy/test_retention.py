@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
+from accounts.applications.workflow import conversation, decisions
 from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.mail.models import OutgoingMail
@@ -35,9 +36,9 @@ def _document(application: Application, by: User) -> Attachment:
 
 def _rejected(applicant: User, tier: Tier, reviewer: User) -> Application:
     application = factories.submitted(applicant, tier)
-    application.remark("I know this group.", by=reviewer)
-    application.reject(
-        by=reviewer, reasons=["purpose_unclear"], note=NOTE, internal_note="Doubtful."
+    conversation.remark(application, "I know this group.", by=reviewer)
+    decisions.reject(
+        application, by=reviewer, reasons=["purpose_unclear"], note=NOTE, internal_note="Doubtful."
     )
     return application
 
@@ -71,7 +72,7 @@ def test_the_answers_behind_an_access_stay(
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(applicant, gated_tier)
-        application.approve(by=reviewer)
+        decisions.approve(application, by=reviewer)
         clock.shift(timedelta(days=800))
         clocks.run()
     application.refresh_from_db()
@@ -87,7 +88,7 @@ def test_documents_go_90_days_after_the_decision_and_not_before_there_is_one(
         waiting = factories.submitted(factories.person(), gated_tier)
         _document(decided, applicant)
         kept = _document(waiting, applicant)
-        decided.approve(by=reviewer)
+        decisions.approve(decided, by=reviewer)
         clock.shift(timedelta(days=89))
         assert clocks.run()["documents removed"] == 0
         clock.shift(timedelta(days=1))

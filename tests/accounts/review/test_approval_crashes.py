@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import decisions
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
 from accounts.grants.models import Grant
@@ -38,7 +39,7 @@ def test_an_approval_killed_between_any_two_statements_is_whole_or_nothing(
     application = factories.submitted(applicant, gated_tier)
 
     def approve() -> None:
-        Application.objects.get(pk=application.pk).approve(by=reviewer)
+        decisions.approve(Application.objects.get(pk=application.pk), by=reviewer)
 
     kills = 0
     for kills in crashes.each_crash(approve):  # noqa: B007 - the last one counts
@@ -57,7 +58,7 @@ def test_a_reopening_killed_anywhere_leaves_neither_two_rights_nor_none(
     grant = factories.approved(factories.submitted(applicant, gated_tier), reviewer)
 
     def reopen() -> None:
-        Application.objects.reopen(applicant, gated_tier, by=lead_reviewer)
+        decisions.reopen(applicant, gated_tier, by=lead_reviewer)
 
     for _ in crashes.each_crash(reopen):
         grant.refresh_from_db()
@@ -91,11 +92,11 @@ def test_a_rolled_back_approval_mails_nobody_and_queues_nothing(
     application = factories.submitted(applicant, gated_tier)
     mails, queued[:] = OutgoingMail.objects.count(), []
     with transaction.atomic():
-        application.approve(by=reviewer)
+        decisions.approve(application, by=reviewer)
         transaction.set_rollback(True)
     assert OutgoingMail.objects.count() == mails
     assert queued == []
     application = Application.objects.get(pk=application.pk)
-    application.approve(by=reviewer)
+    decisions.approve(application, by=reviewer)
     assert OutgoingMail.objects.count() == mails + 1
     assert queued.count("accounts.deliver_mail") == 1

@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims, conversation
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail.models import OutgoingMail
@@ -27,24 +28,24 @@ def colleague() -> User:
 def test_who_was_asked_answers_once_and_the_asker_is_mailed(
     application: Application, reviewer: User, colleague: User
 ) -> None:
-    asked = application.ask(colleague, "Do you know this group?", by=reviewer)
+    asked = conversation.ask(application, colleague, "Do you know this group?", by=reviewer)
     with pytest.raises(InvalidValue):
-        application.answer_question(asked, " ", by=colleague)
-    application.answer_question(asked, "Yes, well.", by=colleague)
+        conversation.answer_question(application, asked, " ", by=colleague)
+    conversation.answer_question(application, asked, "Yes, well.", by=colleague)
     asked.refresh_from_db()
     assert (asked.answer, asked.answered_at is not None) == ("Yes, well.", True)
     mail = OutgoingMail.objects.get(kind="colleague_answered")
     assert (mail.recipient, "Yes, well." in mail.text) == (reviewer, False)
     with pytest.raises(TransitionRefused):
-        application.answer_question(asked, "No.", by=colleague)
+        conversation.answer_question(application, asked, "No.", by=colleague)
 
 
 def test_nobody_answers_for_another(
     application: Application, reviewer: User, colleague: User, lead_reviewer: User
 ) -> None:
-    asked = application.ask(colleague, "Do you know this group?", by=reviewer)
+    asked = conversation.ask(application, colleague, "Do you know this group?", by=reviewer)
     with pytest.raises(NotAllowed):
-        application.answer_question(asked, "Yes.", by=lead_reviewer)
+        conversation.answer_question(application, asked, "Yes.", by=lead_reviewer)
     refused = AuditEvent.objects.get(action="application.answer_question")
     assert (refused.result, refused.actor_name) == ("not_allowed", "lead")
 
@@ -52,13 +53,15 @@ def test_nobody_answers_for_another(
 def test_a_remark_is_ticked_off_and_the_tick_can_be_taken_back(
     application: Application, reviewer: User
 ) -> None:
-    remark = application.remark("Which method?", by=reviewer, field="abstract", public=True)
-    application.settle(remark, by=reviewer)
-    application.settle(remark, by=reviewer)
+    remark = conversation.remark(
+        application, "Which method?", by=reviewer, field="abstract", public=True
+    )
+    conversation.settle(application, remark, by=reviewer)
+    conversation.settle(application, remark, by=reviewer)
     remark.refresh_from_db()
     assert (remark.settled_by, remark.settled_at is not None) == (reviewer, True)
     assert AuditEvent.objects.filter(action="application.settle").count() == 1
-    application.settle(remark, by=reviewer, done=False)
+    conversation.settle(application, remark, by=reviewer, done=False)
     remark.refresh_from_db()
     assert (remark.settled_by, remark.settled_at) == (None, None)
 
@@ -67,11 +70,11 @@ def test_a_claimer_is_reminded_once_a_day_by_a_lead(
     application: Application, reviewer: User, lead_reviewer: User
 ) -> None:
     with pytest.raises(TransitionRefused):
-        application.remind(by=lead_reviewer)
-    application.claim(by=reviewer)
+        claims.remind(application, by=lead_reviewer)
+    claims.claim(application, by=reviewer)
     with pytest.raises(NotAllowed):
-        application.remind(by=reviewer)
-    application.remind(by=lead_reviewer)
+        claims.remind(application, by=reviewer)
+    claims.remind(application, by=lead_reviewer)
     with pytest.raises(AlreadyHeld):
-        application.remind(by=lead_reviewer)
+        claims.remind(application, by=lead_reviewer)
     assert OutgoingMail.objects.get(kind="claimer_reminded").recipient == reviewer

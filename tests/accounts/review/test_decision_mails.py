@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import decisions, submission
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.mail.outbox import Message
@@ -35,7 +36,7 @@ def written(kind: str) -> list[Message]:
 
 def test_an_approval_mails_what_was_composed(application: Application, reviewer: User) -> None:
     composed = messages.compose_approved(application, until=UNTIL, note=NOTE)
-    application.approve(by=reviewer, until=UNTIL, note=NOTE)
+    decisions.approve(application, by=reviewer, until=UNTIL, note=NOTE)
     assert written("application_approved") == [composed]
     assert "28 February 2031, 23:59 UTC" in composed.text
     assert NOTE in composed.text
@@ -45,7 +46,7 @@ def test_a_rejection_mails_what_was_composed(application: Application, reviewer:
     ReasonText.objects.create(code="spam", label="No research here", remedy="Ask a colleague.")
     reasons, note = ["spam", "duplicate"], f"{NOTE} See A-2026-00007."
     composed = messages.compose_rejected(application, reasons=reasons, note=note)
-    application.reject(by=reviewer, reasons=reasons, note=note)
+    decisions.reject(application, by=reviewer, reasons=reasons, note=note)
     assert written("application_rejected") == [composed]
     assert "No research here. Ask a colleague." in composed.text
     again = timezone.now() + timedelta(days=90)
@@ -57,7 +58,7 @@ def test_a_return_mails_what_was_composed(application: Application, reviewer: Us
     remarks["storage_plan"] += "\nAnd who deletes it?"
     said: dict[str, Any] = {"reasons": ["purpose_unclear"], "remarks": remarks, "note": NOTE}
     composed = messages.compose_returned(application, **said)
-    application.return_for_changes(by=reviewer, **said)
+    decisions.return_for_changes(application, by=reviewer, **said)
     assert written("application_returned") == [composed]
     assert "Which method?" in composed.text
     assert "Project title" not in composed.text
@@ -73,7 +74,7 @@ def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
     application = factories.submitted(applicant, tier)
     factories.staff("elsewhere", Role.REVIEWER, factories.tier("another"))
     composed = messages.compose_second_approval(application, reviewer)
-    application.approve(by=reviewer)
+    decisions.approve(application, by=reviewer)
     assert written("second_approval_wanted") == composed
     assert [message.recipient for message in composed] == [lead_reviewer]
     assert written("application_approved") == []
@@ -106,7 +107,7 @@ def test_a_receipt_of_changes_says_that_the_place_is_kept(
 ) -> None:
     application = factories.returned(applicant, gated_tier, reviewer)
     sha256 = factories.in_force(gated_tier).text_sha256
-    application.submit(by=applicant, licence_sha256=sha256)
+    submission.submit(application, by=applicant, licence_sha256=sha256)
     again = written("application_received")[1]
     assert "again, with your changes; it kept its place in the queue" in again.text
     assert "five" not in again.text

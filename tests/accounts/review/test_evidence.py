@@ -9,6 +9,8 @@ from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.applications.workflow import claims, decisions
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.review import evidence
 from accounts.review.evidence import domains
@@ -17,7 +19,7 @@ from accounts.review.evidence.hardware import Machines, Size, named_in
 from accounts.review.evidence.line import Level
 from accounts.review.evidence.lines import judge
 from accounts.review.models import ProfileLook
-from accounts.tiers import use_terms
+from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -153,7 +155,7 @@ def test_access_on_hold_is_told_beside_what_was_taken(
     gated_tier: Tier, applicant: User, lead_reviewer: User
 ) -> None:
     grant = factories.grant(applicant, factories.tier("elsewhere"))
-    grant.suspend(by=lead_reviewer, reason="We look into a report.")
+    lifecycle.suspend(grant, by=lead_reviewer, reason="We look into a report.")
     application = factories.submitted(applicant, gated_tier)
     assert gather(application, lead_reviewer).breaches == ["on hold"]
 
@@ -178,7 +180,7 @@ def test_the_tiers_codes_of_use_speak_for_themselves() -> None:
     said = {"org_type": "industry_laboratory", "commercial": True}
     found = [
         (one.level.value, one.label, one.fact)
-        for one in judge(replace(GOOD, findings=use_terms.precheck(tier, said)))
+        for one in judge(replace(GOOD, findings=precheck.precheck(tier, said)))
         if one.key == "terms"
     ]
     assert found == [
@@ -222,8 +224,11 @@ def crowd(applicant: User, gated_tier: Tier, reviewer: User) -> None:
     for number in range(2):
         EmailAddress.objects.create(user=applicant, email=f"a{number}@uni.example", verified=True)
         other = factories.tier(f"another-{number}")
-        factories.submitted(applicant, other).reject(
-            by=reviewer, reasons=["spam"], note="This is no research application."
+        decisions.reject(
+            factories.submitted(applicant, other),
+            by=reviewer,
+            reasons=["spam"],
+            note="This is no research application.",
         )
 
 
@@ -247,9 +252,9 @@ def test_a_declared_conflict_and_a_breach_are_found(
     applicant: User, reviewer: User, gated_tier: Tier
 ) -> None:
     grant = factories.grant(applicant, factories.tier("left"))
-    grant.revoke(by=None, reason="passed on", code="leak")
+    lifecycle.revoke(grant, by=None, reason="passed on", code="leak")
     application = factories.submitted(applicant, gated_tier)
-    application.declare_conflict(by=reviewer, reason="we wrote a paper")
+    claims.declare_conflict(application, by=reviewer, reason="we wrote a paper")
     facts = gather(application, reviewer)
     assert (facts.conflict, facts.breaches) == ("we wrote a paper", ["leak"])
     assert Grant.objects.get(pk=grant.pk).state == "revoked"

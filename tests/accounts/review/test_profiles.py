@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import submission
 from accounts.privacy import retention
 from accounts.review import evidence
 from accounts.review.evidence import profile_child, profiles
@@ -236,7 +237,7 @@ def test_only_what_waits_for_staff_and_names_a_profile_is_due(
     without = {**factories.ANSWERS, "profile_url": ""}
     factories.submitted(factories.person(), gated_tier, answers=without)
     assert [one.application for one in profiles.due(timezone.now())] == [application]
-    application.withdraw(by=application.applicant)
+    submission.withdraw(application, by=application.applicant)
     assert not profiles.due(timezone.now()).exists()
 
 

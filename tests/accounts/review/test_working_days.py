@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from pytest_django import Settings
 
+from accounts.applications.workflow import decisions, submission
 from accounts.review import working_days
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -122,14 +123,18 @@ def test_the_clock_of_an_application_rests_over_each_return(
         application = factories.submitted(applicant, gated_tier)
         assert str(application.due_on) == "2028-03-03"
         clock.move_to("2028-02-29 00:30Z")  # a Tuesday, two working days on
-        application.return_for_changes(by=reviewer, reasons=["incomplete"], remarks=remarks)
+        decisions.return_for_changes(
+            application, by=reviewer, reasons=["incomplete"], remarks=remarks
+        )
         assert (application.due_on, application.days_left) == (None, 3)
         clock.move_to("2028-04-13 09:00Z")  # Thursday before Easter
-        application.submit(by=applicant, licence_sha256=sha)
+        submission.submit(application, by=applicant, licence_sha256=sha)
         assert str(application.due_on) == "2028-04-20"  # Friday and Monday are free
         clock.move_to("2028-04-24 09:00Z")  # two working days late
-        application.return_for_changes(by=reviewer, reasons=["incomplete"], remarks=remarks)
+        decisions.return_for_changes(
+            application, by=reviewer, reasons=["incomplete"], remarks=remarks
+        )
         assert application.days_left == -2
         clock.move_to("2028-05-02 09:00Z")  # the day after Labour Day
-        application.submit(by=applicant, licence_sha256=sha)
+        submission.submit(application, by=applicant, licence_sha256=sha)
         assert str(application.due_on) == "2028-04-27"  # overdue at once

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import conversation, decisions
 from accounts.review.desk.actions import ACTIONS
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -80,7 +81,7 @@ def test_an_application_of_another_tier_does_not_exist(
 def test_other_roles_change_nothing(
     role: Role, client: Client, application: Application, reviewer: User
 ) -> None:
-    remark = application.remark("Which data?", by=reviewer, public=True)
+    remark = conversation.remark(application, "Which data?", by=reviewer, public=True)
     before = everything_of(application)
     client.force_login(factories.staff("staff", role))
     for action in ACTIONS:
@@ -130,8 +131,8 @@ def test_ones_own_application_has_no_buttons(client: Client, gated_tier: Tier) -
 def test_an_auditor_reads_internal_words_and_finds_no_button(
     client: Client, application: Application, reviewer: User, auditor: User
 ) -> None:
-    application.remark("Their supervisor wrote to us.", by=reviewer)
-    application.approve(by=reviewer, internal_note="seen at a workshop")
+    conversation.remark(application, "Their supervisor wrote to us.", by=reviewer)
+    decisions.approve(application, by=reviewer, internal_note="seen at a workshop")
     client.force_login(auditor)
     shown = opened(client, "change", application)
     assert "Their supervisor wrote to us." in shown.text

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.errors import InvalidValue
-from accounts.tiers import use_terms
+from accounts.tiers import precheck, use_terms
 from accounts.tiers.models import Tier
-from accounts.tiers.use_terms import Weight
+from accounts.tiers.precheck import Weight
 from accounts.users.models import User
 from tests.support import factories
 
@@ -23,7 +23,7 @@ def terms(*codes: str, **facts: Any) -> Tier:
 
 
 def told(tier: Tier, **answers: Any) -> list[tuple[str, Weight]]:
-    return [(found.code, found.weight) for found in use_terms.precheck(tier, answers)]
+    return [(found.code, found.weight) for found in precheck.precheck(tier, answers)]
 
 
 # -- which codes ------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def test_every_term_names_its_page_in_the_ontology() -> None:
 
 def test_a_company_is_told_before_it_fills_in_a_form_for_the_not_for_profit() -> None:
     tier = terms(use_terms.NOT_FOR_PROFIT_NON_COMMERCIAL)
-    (found,) = use_terms.precheck(tier, {"org_type": "industry_laboratory"})
+    (found,) = precheck.precheck(tier, {"org_type": "industry_laboratory"})
     assert (found.weight, found.field) == (Weight.AGAINST, "org_type")
     assert "not-for-profit organisations only" in found.text
     assert told(tier, org_type="university", commercial=False) == []
@@ -102,10 +102,10 @@ def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answer
     tier = terms(
         use_terms.ETHICS_APPROVAL, use_terms.TIME_LIMIT, use_terms.NOT_FOR_PROFIT, term_days=90
     )
-    found = use_terms.precheck(tier, {"org_type": "industry_laboratory"})
+    found = precheck.precheck(tier, {"org_type": "industry_laboratory"})
     assert [one.weight for one in found] == [Weight.AGAINST, Weight.DUTY, Weight.DUTY]
     assert "90 days" in found[1].text
-    assert [one.weight for one in use_terms.precheck(tier, {})] == [Weight.DUTY, Weight.DUTY]
+    assert [one.weight for one in precheck.precheck(tier, {})] == [Weight.DUTY, Weight.DUTY]
 
 
 @pytest.mark.parametrize("yes", [True, "yes"])

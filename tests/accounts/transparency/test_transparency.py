@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import transparency
+from accounts.applications.workflow import decisions, submission
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.transparency import counting, publication
@@ -31,18 +32,18 @@ def _ended(tier: Tier, reviewer: User, outcome: str, *, returned: bool = False) 
     applicant = factories.person()
     application = factories.submitted(applicant, tier)
     if returned:
-        application.return_for_changes(
-            by=reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
+        decisions.return_for_changes(
+            application, by=reviewer, reasons=["incomplete"], remarks={"abstract": "Say more."}
         )
         sha = factories.in_force(tier).text_sha256
-        application.submit(by=applicant, licence_sha256=sha)
+        submission.submit(application, by=applicant, licence_sha256=sha)
     if outcome == "approved":
-        application.approve(by=reviewer)
+        decisions.approve(application, by=reviewer)
     elif outcome == "rejected":
         note = "The plan does not say who can read the weights."
-        application.reject(by=reviewer, reasons=["spam", "commercial_use"], note=note)
+        decisions.reject(application, by=reviewer, reasons=["spam", "commercial_use"], note=note)
     elif outcome == "withdrawn":
-        application.withdraw(by=applicant)
+        submission.withdraw(application, by=applicant)
 
 
 def _two_months(tier: Tier, reviewer: User) -> time_machine.travel:
@@ -58,7 +59,7 @@ def _two_months(tier: Tier, reviewer: User) -> time_machine.travel:
         waiting = [factories.submitted(factories.person(), tier) for _ in range(5)]
         clock.move_to("2027-03-04 10:00Z")
         for application in waiting:
-            application.approve(by=reviewer)
+            decisions.approve(application, by=reviewer)
         Grant.objects.filter(application=waiting[0]).update(state="revoked")
         for _ in range(6):
             factories.submitted(factories.person(), tier)

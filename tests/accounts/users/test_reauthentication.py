@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
+from accounts.applications.workflow import claims
 from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
@@ -159,7 +160,7 @@ def test_an_application_is_approved_only_within_a_sitting(
     client: Client, reviewer: User, applicant: User, gated_tier: Tier, clock: Any
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
-    application.claim(by=reviewer)
+    claims.claim(application, by=reviewer)
     client.force_login(reviewer)
     page = f"/admin/accounts/application/{application.pk}/decide/approve/"
     clock.shift(timedelta(hours=2, minutes=1))

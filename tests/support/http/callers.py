@@ -14,6 +14,8 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.utils import timezone
 
+from accounts.applications.workflow import claims, decisions
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -78,8 +80,10 @@ def make_pending(user: User, tier: Tier) -> None:
 def make_rejected(user: User, tier: Tier) -> None:
     application = factories.submitted(user, tier)
     reviewer = factories.staff(factories.word(), Role.REVIEWER)
-    application.claim(by=reviewer)
-    application.reject(by=reviewer, reasons=["purpose_unclear"], note="Say which question and how.")
+    claims.claim(application, by=reviewer)
+    decisions.reject(
+        application, by=reviewer, reasons=["purpose_unclear"], note="Say which question and how."
+    )
 
 
 def make_expired(user: User, tier: Tier) -> None:
@@ -87,7 +91,7 @@ def make_expired(user: User, tier: Tier) -> None:
 
 
 def make_revoked(user: User, tier: Tier) -> None:
-    factories.grant(user, tier).revoke(by=None, reason="leak")
+    lifecycle.revoke(factories.grant(user, tier), by=None, reason="leak")
 
 
 MAKE: dict[str, Callable[[User, Tier], object]] = {

@@ -8,6 +8,7 @@ from django.test import Client
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
 from accounts.applications.models.form import Question
+from accounts.applications.workflow import decisions
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.applications.documents.pdfs import HARMLESS, HOSTILE
@@ -70,8 +71,11 @@ def test_what_is_told_of_the_answers_can_be_saved_again(
     save(script, draft, ANSWERS | EXTRA)
     told(send(script, draft), 201)
     submit(script, draft)
-    Application.objects.get().return_for_changes(
-        by=reviewer, reasons=["incomplete"], remarks={"extra_funding": "Which one?"}
+    decisions.return_for_changes(
+        Application.objects.get(),
+        by=reviewer,
+        reasons=["incomplete"],
+        remarks={"extra_funding": "Which one?"},
     )
     returned = script.get(draft)
     again = save(script, draft, returned["answers"], returned["version"])

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
+from accounts.applications.workflow import claims, decisions
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -71,8 +72,8 @@ def test_an_application_goes_from_draft_to_review(
     snapshot = application.latest_snapshot
     assert snapshot is not None
     assert snapshot.answers["title"] == ANSWERS["title"]
-    application.claim(by=reviewer)
-    application.approve(by=reviewer)
+    claims.claim(application, by=reviewer)
+    decisions.approve(application, by=reviewer)
     approved = script.get(draft)
     assert (approved["status"], approved["decisions"][0]["verdict"]) == ("approved", "approve")
     assert [one["tier"] for one in script.get("/applications")] == [approved["tier"]]
@@ -84,8 +85,9 @@ def test_a_returned_application_tells_why_and_is_sent_again(
 ) -> None:
     save(script, draft)
     application = Application.objects.get(public_id=submit(script, draft)["id"])
-    application.claim(by=reviewer)
-    application.return_for_changes(
+    claims.claim(application, by=reviewer)
+    decisions.return_for_changes(
+        application,
         by=reviewer,
         reasons=["purpose_unclear"],
         note="Which question do you ask?",

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from accounts.applications.models import Application
+from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -37,7 +37,7 @@ def script(store: Path, applicant: User, gated_tier: Tier) -> Script:
     CheckpointLink.objects.create(
         holder=applicant, checkpoint=revision.checkpoint, cause=CheckpointLink.Cause.REQUEST
     )
-    Application.objects.start(applicant, factories.tier())
+    submission.start(applicant, factories.tier())
     return Script(applicant, "read-gated")
 
 

@@ -22,8 +22,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from accounts.applications.documents import services
-from accounts.applications.models import Application
 from accounts.applications.models.form import Question
+from accounts.applications.workflow import submission
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -92,7 +92,7 @@ def world(
     )
     other = factories.tier("other")
     Question.objects.create(tier=other, key="approval", label="Approval", kind="file")
-    draft = Application.objects.start(user, other)
+    draft = submission.start(user, other)
     document = services.attach(draft, "extra_approval", "a.pdf", HARMLESS["a blank page"], by=user)
     application = request.getfixturevalue("application")  # not before the settings are changed
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)

@@ -9,6 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.applications.workflow import decisions
+from accounts.grants import lifecycle
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -77,13 +79,13 @@ def test_the_checklist_follows_the_application(
     assert "Apply for access" in text(client, "/acme/gated")
     application = factories.submitted(applicant, gated_tier)
     assert "Application in review" in text(client, "/acme/gated")
-    application.approve(by=reviewer)
+    decisions.approve(application, by=reviewer)
     page = text(client, "/acme/gated")
     assert "Access granted" in page
     assert "Token with the scope read-gated" in page
     factories.token(applicant, "read-gated")
     assert "Token for scripts" in text(client, "/acme/gated")
-    applicant.grants.get().revoke(by=None, reason="a test")
+    lifecycle.revoke(applicant.grants.get(), by=None, reason="a test")
     assert "Access was revoked" in text(client, "/acme/gated")
 
 

@@ -11,7 +11,9 @@ from django.core.management import CommandError
 from django.test import Client
 from django.utils import timezone
 
+from accounts.applications.workflow import decisions
 from accounts.audit.models import AuditEvent
+from accounts.grants import lifecycle
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -220,7 +222,7 @@ def test_a_file_link_is_asked_for_its_form_its_signature_its_end_and_then_its_ri
     client: Client, signed: str, applicant: User
 ) -> None:
     """Each of these is broken before the last, and the first that is broken is told."""
-    applicant.grants.get().revoke(by=None, reason="leak")
+    lifecycle.revoke(applicant.grants.get(), by=None, reason="leak")
     assert _refused(client, signed) == (403, "revoked")
     with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
         assert _refused(client, signed) == (410, "link_expired")
@@ -284,7 +286,7 @@ def test_a_right_that_ended_before_the_task_ran_ends_the_link_as_failed(
 ) -> None:
     grant = factories.grant(applicant, gated_tier)
     link = links.request_link(applicant, revision.checkpoint)
-    grant.revoke(by=None, reason="meanwhile")
+    lifecycle.revoke(grant, by=None, reason="meanwhile")
     links.issue(link.pk)
     link.refresh_from_db()
     assert (link.state, link.id_digest) == ("failed", None)
@@ -316,7 +318,7 @@ def test_a_revision_that_was_withdrawn_ends_what_waits_and_makes_no_more_links(
 def test_the_sweep_makes_the_link_that_a_crash_kept_from_being_made(
     applicant: User, reviewer: User, gated_tier: Tier, revision: Revision
 ) -> None:
-    factories.submitted(applicant, gated_tier).approve(by=reviewer)
+    decisions.approve(factories.submitted(applicant, gated_tier), by=reviewer)
     assert not CheckpointLink.objects.exists()
     links.sweep()
     links.sweep()

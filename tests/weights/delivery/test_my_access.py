@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
+from accounts.grants import lifecycle
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -112,7 +113,7 @@ def test_a_link_of_whom_access_was_taken_is_not_told_as_one_that_opens(
     issued(applicant, gated)
     client.force_login(applicant)
     assert "Mailed" in text(client)
-    grant.suspend(by=lead_reviewer, reason="We look into a report.")
+    lifecycle.suspend(grant, by=lead_reviewer, reason="We look into a report.")
     page = text(client)
     assert "Opens nothing" in page
     assert "Mailed" not in page

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
@@ -43,14 +44,14 @@ def test_a_suspension_closes_tokens_and_links_on_files_at_once(
     link = "/d/" + link.rpartition("/d/")[2] + PATH
     assert fetched(client, token) == (200, "")
     assert client.get(link).status_code == 200
-    receipt = grant.suspend(by=lead_reviewer, reason="we look into it")
+    receipt = lifecycle.suspend(grant, by=lead_reviewer, reason="we look into it")
     assert [one.name for one in receipt.refused] == [f"checkpoint link to {REPO}"]
     assert receipt.alive == []
     assert fetched(client, token) == (403, "suspended")
     assert client.get(link).headers["X-Refusal-Code"] == "suspended"
-    grant.resume(by=lead_reviewer)
+    lifecycle.resume(grant, by=lead_reviewer)
     assert client.get(link).status_code == 200
-    grant.revoke(by=lead_reviewer, reason="it leaked", code="leak")
+    lifecycle.revoke(grant, by=lead_reviewer, reason="it leaked", code="leak")
     assert fetched(client, token) == (403, "revoked")
     assert client.get(link).headers["X-Refusal-Code"] == "revoked"
 
@@ -67,7 +68,7 @@ def test_the_receipt_lists_a_storage_address_with_its_last_second(
     assert given.status_code == 302
     assert "X-Amz-Expires=120" in given["Location"]
     before = timezone.now()
-    receipt = grant.revoke(by=lead_reviewer, reason="it leaked", code="leak")
+    receipt = lifecycle.revoke(grant, by=lead_reviewer, reason="it leaked", code="leak")
     (alive,) = receipt.alive
     assert alive.name == f"{REPO}/{PATH}"
     assert before < alive.ends_at <= receipt.bound <= timezone.now() + timedelta(seconds=120)
@@ -112,7 +113,7 @@ def test_a_link_that_waited_for_a_grant_that_closed_is_never_issued(
 ) -> None:
     checkpoint = factories.published(REPO, grant.tier).checkpoint
     link = links.request_link(grant.user, checkpoint)
-    grant.suspend(by=lead_reviewer, reason="we look into it")
+    lifecycle.suspend(grant, by=lead_reviewer, reason="we look into it")
     links.issue(link.pk)
     link.refresh_from_db()
     assert link.state == CheckpointLink.State.FAILED

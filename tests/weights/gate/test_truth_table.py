@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import Status
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
@@ -551,7 +552,7 @@ def test_a_dead_link_opens_nothing_not_even_an_open_tier(
 @pytest.mark.requirement("UR-13")
 def test_a_link_dies_with_its_grant_though_its_holder_got_another(world: World) -> None:
     caller = link_caller(world)
-    Grant.objects.get(user=world.person).revoke(by=None, reason="leak")
+    lifecycle.revoke(Grant.objects.get(user=world.person), by=None, reason="leak")
     factories.grant(world.person, world.tier)
     assert world.decide().allowed
     assert told(world.decide(caller)) == ("revoked", 403)

@@ -12,6 +12,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from huggingface_hub.hf_api import AccessRequest
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import decisions, submission
 from accounts.errors import NotFound
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
@@ -101,7 +102,7 @@ def test_a_request_is_listed_with_person_and_answers(
     lead: HfApi, applicant: User, gated_tier: Tier
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
-    Application.objects.start(factories.person(), gated_tier)  # a draft is no request
+    submission.start(factories.person(), gated_tier)  # a draft is no request
     (one,) = lead.list_pending_access_requests(REPO)
     assert (one.username, one.fullname) == (applicant.username, applicant.display_name)
     assert (one.email, one.request_id) == (applicant.email, str(application.public_id))
@@ -341,9 +342,9 @@ def test_each_list_is_paged(
     for user in people:
         application = factories.submitted(user, gated_tier)
         if standing == "accepted":
-            application.approve(by=reviewer)
+            decisions.approve(application, by=reviewer)
         if standing == "rejected":
-            application.reject(by=reviewer, reasons=["unspecified"], note="")
+            decisions.reject(application, by=reviewer, reasons=["unspecified"], note="")
     url, pages = f"{address}/{standing}", []
     while url:
         response = client.get(url, headers=headers)
@@ -426,7 +427,7 @@ def test_who_was_refused_or_let_in_meanwhile_is_not_moved_by_an_older_look(
     application = factories.submitted(applicant, gated_tier)
     factories.approved(application, reviewer)
     found = domain.find(gated_tier, by=lead_reviewer, username=applicant.username)
-    again = Application.objects.reopen(applicant, gated_tier, by=lead_reviewer)
+    again = decisions.reopen(applicant, gated_tier, by=lead_reviewer)
     move = {"rejected": domain.reject, "pending": domain.cancel}[second]
     with pytest.raises(NotFound, match="decided a moment ago"):
         move(found, gated_tier, by=lead_reviewer)

@@ -27,6 +27,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._pagination import paginate
 
+from accounts.grants import lifecycle
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -269,7 +270,7 @@ def test_a_gated_file_needs_token_scope_and_grant(
     assert download("acme/gated", "w.bin", token=token).read_bytes() == b"weights"
     with pytest.raises(GatedRepoError, match="read-gated"):
         download("acme/gated", "w.bin", token=factories.token(applicant))
-    grant.revoke(by=None, reason="misuse")
+    lifecycle.revoke(grant, by=None, reason="misuse")
     with pytest.raises(GatedRepoError, match="revoked"):
         download("acme/gated", "w.bin", token=token)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.api_tokens.models import ApiToken
+from accounts.grants import lifecycle
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
@@ -175,7 +176,7 @@ def test_a_revoked_grant_closes_the_next_request(
     grant = factories.grant(applicant, gated_tier)
     token = bearer(factories.token(applicant, "read-gated"))
     assert client.head(resolve(gated), headers=token).status_code == 200
-    grant.revoke(by=None, reason="misuse")
+    lifecycle.revoke(grant, by=None, reason="misuse")
     assert codes(client.head(resolve(gated), headers=token)) == (403, "GatedRepo", "revoked")
 
 

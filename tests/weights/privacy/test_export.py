@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.applications.documents.models import Attachment, AttachmentContent
+from accounts.applications.workflow import conversation, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.privacy.models import DataExport
 from accounts.roles.permissions import Role
@@ -38,10 +39,10 @@ def test_the_archive_holds_all_that_is_kept_and_no_secret_and_no_name_of_staff(
 ) -> None:
     reviewer = factories.staff("quillon", Role.REVIEWER)
     application = factories.returned(applicant, gated_tier, reviewer)
-    application.remark("Between us: doubtful.", by=reviewer)
+    conversation.remark(application, "Between us: doubtful.", by=reviewer)
     sha = factories.in_force(gated_tier).text_sha256
-    application.submit(by=applicant, licence_sha256=sha)
-    application.approve(by=reviewer, internal_note="Between us: fine.", note="Welcome.")
+    submission.submit(application, by=applicant, licence_sha256=sha)
+    decisions.approve(application, by=reviewer, internal_note="Between us: fine.", note="Welcome.")
     document = Attachment.objects.create(
         application=application,
         question="q",

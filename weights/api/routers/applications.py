@@ -16,6 +16,7 @@ from accounts.applications.history import events_of
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import submission
 from accounts.errors import AlreadyHeld, InvalidAnswers
 from accounts.grants.models import Grant
 from accounts.grants.queries import live_grant
@@ -153,7 +154,9 @@ def answers_save(
     _refuse_unknown(told, form.extras)
     accepted = {key: application.answers[key] for key in _TERMS if key in application.answers}
     typed = form.typed(told, [key for key in told if key in form.fields])
-    application.save_answers(typed | accepted, by=person(request), seen_version=sent.seen_version)
+    submission.save_answers(
+        application, typed | accepted, by=person(request), seen_version=sent.seen_version
+    )
     return _detail(request, application)
 
 
@@ -200,7 +203,7 @@ def application_withdraw(
 ) -> schemas.ApplicationDetail:
     """One that waits for its answer; a later one begins anew."""
     application = _own(request, public_id)
-    application.withdraw(by=person(request), reason=sent.reason if sent else "")
+    submission.withdraw(application, by=person(request), reason=sent.reason if sent else "")
     return _detail(request, application)
 
 
@@ -213,7 +216,7 @@ def application_copy(
     request: ApiRequest, response: HttpResponse, public_id: UUID
 ) -> responses.Status[schemas.ApplicationDetail]:
     """The answers last sent, to change and submit. 429 while days of waiting are left."""
-    draft = _own(request, public_id).copy_as_new(by=person(request))
+    draft = submission.copy_as_new(_own(request, public_id), by=person(request))
     response["Location"] = schemas.address(f"{ROOT}/applications/{draft.public_id}")
     return responses.Status(201, _detail(request, draft))
 
@@ -226,7 +229,7 @@ def application_copy(
 def application_adopt(request: ApiRequest, public_id: UUID) -> schemas.ApplicationDetail:
     """For a draft whose `questions_outdated` is true; every answer is kept."""
     application = _own(request, public_id)
-    application.adopt_questions(by=person(request))
+    submission.adopt_questions(application, by=person(request))
     return _detail(request, application)
 
 
@@ -242,7 +245,7 @@ def remark_answer(
     application = _own(request, public_id)
     if number > _LARGEST or not application.remarks.filter(pk=number, is_public=True).exists():
         raise Refused("remark_not_found", f"{application.reference} has no remark {number}.")
-    application.answer_remarks({number: sent.answer}, by=person(request))
+    submission.answer_remarks(application, {number: sent.answer}, by=person(request))
     return _detail(request, application)
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from ninja import Router
 
+from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from weights.api import schemas
 from weights.api.answers import answers
@@ -29,4 +30,4 @@ def grant_surrender(request: ApiRequest, public_id: UUID) -> schemas.ReceiptTold
     grant = mine.filter(public_id=public_id).first()
     if grant is None:
         raise Refused("grant_not_found", f"You have no grant {public_id}.")
-    return schemas.ReceiptTold.of(grant.surrender(by=me))
+    return schemas.ReceiptTold.of(lifecycle.surrender(grant, by=me))

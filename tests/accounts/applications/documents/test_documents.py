@@ -7,11 +7,13 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from accounts.applications import inactivity
 from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
 from accounts.applications.models.form import Question
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import decisions
 from accounts.audit.models import AuditEvent
 from accounts.errors import LimitReached
 from accounts.roles.permissions import Role
@@ -222,8 +224,11 @@ def test_a_document_that_reviewers_may_have_read_stays_for_them(
 ) -> None:
     remove(filler.client, kept)  # submitted: nothing changes
     assert Attachment.objects.get().removed_at is None
-    Application.objects.get().return_for_changes(
-        by=reviewer, reasons=["incomplete"], remarks={"extra_approval": "It has no date."}
+    decisions.return_for_changes(
+        Application.objects.get(),
+        by=reviewer,
+        reasons=["incomplete"],
+        remarks={"extra_approval": "It has no date."},
     )
     remove(filler.client, kept)
     assert read(applicant, kept).status_code == 404
@@ -233,7 +238,7 @@ def test_a_document_that_reviewers_may_have_read_stays_for_them(
 
 def test_documents_go_with_the_draft_that_lapses(filler: Filler) -> None:
     send(filler)
-    filler.application.lapse()
+    inactivity.lapse(filler.application)
     assert not AttachmentContent.objects.exists()
 
 

@@ -5,6 +5,7 @@ from django.test import Client
 
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
+from accounts.applications.workflow import decisions
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.applications.form_filler import ADDRESS, PLAN, Filler
@@ -17,7 +18,8 @@ def test_its_page_tells_what_happened_but_no_internal_note(
     signed_in: Client, gated_tier: Tier, applicant: User, reviewer: User
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
-    application.reject(
+    decisions.reject(
+        application,
         by=reviewer,
         reasons=["commercial_use"],
         note="The results feed a paid product, it seems.",
@@ -38,7 +40,8 @@ def test_a_returned_application_is_changed_and_submitted_again(
     filler.fill()
     filler.submit()
     application = filler.application
-    application.return_for_changes(
+    decisions.return_for_changes(
+        application,
         by=reviewer,
         reasons=["incomplete"],
         note="Name the cluster.",

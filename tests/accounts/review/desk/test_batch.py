@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims
 from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -59,7 +60,7 @@ def test_rejected_as_spam_each_applicant_is_told(desk: Client, three: list[Appli
 def test_what_fails_is_named_and_the_rest_is_done(
     desk: Client, three: list[Application], reviewer: User
 ) -> None:
-    three[1].claim(by=reviewer)
+    claims.claim(three[1], by=reviewer)
     said = {"confirmed": "1", "reason": "duplicate", "note": f"{NOTE} See A-2026-00001."}
     page = batch(desk, "reject_all", three, **said)
     assert f"{three[1].reference} was left as it is: reviewer has claimed" in page.text
@@ -82,7 +83,7 @@ def test_assigned_they_stand_on_one_desk(
 def test_claimers_are_reminded_and_the_unclaimed_are_named(
     desk: Client, three: list[Application], reviewer: User
 ) -> None:
-    three[0].claim(by=reviewer)
+    claims.claim(three[0], by=reviewer)
     page = batch(desk, "remind_all", three, confirmed="1")
     assert OutgoingMail.objects.filter(kind="claimer_reminded").count() == 1
     assert f"nobody has {three[1].reference}" in page.text

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.applications.documents import services
 from accounts.applications.models import Application
+from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.mail.models import OutgoingMail
 from accounts.review.models import Decision, ReasonText
 from accounts.roles.permissions import Role
@@ -190,7 +191,7 @@ def test_after_a_decision_the_next_oldest_unclaimed_opens(
 def test_after_the_last_unclaimed_one_stands_what_is_on_ones_own_desk(
     desk: Client, application: Application, gated_tier: Tier, reviewer: User
 ) -> None:
-    factories.submitted(factories.person(), gated_tier).claim(by=reviewer)
+    claims.claim(factories.submitted(factories.person(), gated_tier), by=reviewer)
     done = desk.post(button_of(application, "approve"), SAID["approve"], follow=True)
     assert "Nothing else is unclaimed; on your own desk: 1." in done.text
     assert done.redirect_chain[0][0].endswith("?desk=mine")
@@ -291,7 +292,7 @@ def test_a_remark_of_another_application_is_not_ticked_off(
     desk: Client, application: Application, gated_tier: Tier, reviewer: User
 ) -> None:
     other = factories.submitted(factories.person(), gated_tier)
-    remark = other.remark("Which data?", by=reviewer, public=True)
+    remark = conversation.remark(other, "Which data?", by=reviewer, public=True)
     shown = press(desk, application, "settle", remark=remark.pk, done="on")
     assert "There is no such remark" in shown.text
     remark.refresh_from_db()
@@ -325,15 +326,17 @@ def test_a_claim_by_script_says_whether_it_succeeded(
 def test_changed_passages_of_a_resubmission_are_marked(
     desk: Client, application: Application, reviewer: User
 ) -> None:
-    application.return_for_changes(
-        by=reviewer, reasons=["purpose_unclear"], remarks={"abstract": "Which model?"}
+    decisions.return_for_changes(
+        application, by=reviewer, reasons=["purpose_unclear"], remarks={"abstract": "Which model?"}
     )
     answers = application.answers
     changed = answers | {"abstract": answers["abstract"].replace("eight bits", "<four> bits")}
     applicant = application.applicant
-    application.save_answers(changed, by=applicant, seen_version=application.answers_version)
+    submission.save_answers(
+        application, changed, by=applicant, seen_version=application.answers_version
+    )
     sha256 = factories.in_force(application.tier).text_sha256
-    application.submit(by=applicant, licence_sha256=sha256)
+    submission.submit(application, by=applicant, licence_sha256=sha256)
     shown = desk.get(page_of(application)).text
     assert "<del>eight </del><ins>&lt;four&gt; </ins>" in shown
     assert shown.count('class="answer-mark"') == 1
@@ -343,7 +346,7 @@ def test_documents_that_were_sent_are_linked_and_others_are_not(
     desk: Client, applicant: User, gated_tier: Tier
 ) -> None:
     gated_tier.questions.create(key="approval", label="Ethics approval", kind="file")
-    application = Application.objects.start(applicant, gated_tier)
+    application = submission.start(applicant, gated_tier)
     sent, unsent = (
         services.attach(application, "extra_approval", name, content, by=applicant)
         for name, content in zip(
@@ -352,9 +355,9 @@ def test_documents_that_were_sent_are_linked_and_others_are_not(
     )
     named = [{"id": str(sent.public_id), "name": sent.name, "sha256": sent.sha256}]
     answers = factories.ANSWERS | {"extra_approval": named}
-    application.save_answers(answers, by=applicant, seen_version=0)
+    submission.save_answers(application, answers, by=applicant, seen_version=0)
     sha256 = factories.in_force(gated_tier).text_sha256
-    application.submit(by=applicant, licence_sha256=sha256)
+    submission.submit(application, by=applicant, licence_sha256=sha256)
     shown = desk.get(page_of(application)).text
     address = reverse("accounts:document", args=[sent.public_id])
     assert f'href="{address}"' in shown

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.applications.workflow import claims
 from accounts.audit.models import AuditEvent
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -35,7 +36,7 @@ def test_rows_are_those_of_the_filter_with_formulas_guarded(
         "org_name": "大學",
     }
     shown = factories.submitted(factories.person(), gated_tier, answers)
-    factories.submitted(factories.person(), gated_tier).claim(by=reviewer)
+    claims.claim(factories.submitted(factories.person(), gated_tier), by=reviewer)
     client.force_login(reviewer)
     found = rows(client, claimer="nobody")
     assert [row["reference"] for row in found] == [shown.reference]

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.applications.models import Application, ApplicationSnapshot
+from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.review import queue, working_days
 from accounts.review.queue import Desk, Flag
 from accounts.roles.permissions import Role
@@ -51,7 +52,7 @@ def aged(application: Application, days: int) -> Application:
 def test_it_shows_what_waits_the_oldest_first(desk: Client, gated_tier: Tier) -> None:
     younger, older = aged(asked(gated_tier), 1), aged(asked(gated_tier), 4)
     decided = asked(gated_tier)
-    decided.withdraw(by=decided.applicant)
+    submission.withdraw(decided, by=decided.applicant)
     page = desk.get(LIST)
     shown = [one.reference for one in page.context["cl"].result_list]
     assert shown == [older.reference, younger.reference]
@@ -60,7 +61,7 @@ def test_it_shows_what_waits_the_oldest_first(desk: Client, gated_tier: Tier) ->
 
 def test_states_and_tiers_narrow_it(desk: Client, gated_tier: Tier) -> None:
     here, there = asked(gated_tier), asked(factories.tier("another"))
-    there.withdraw(by=there.applicant)
+    submission.withdraw(there, by=there.applicant)
     assert listed(desk, state="withdrawn") == {there.reference}
     assert listed(desk, state="all") == {here.reference, there.reference}
     assert listed(desk, state="all", tier="another") == {there.reference}
@@ -82,8 +83,8 @@ def test_claimers_narrow_it(
     desk: Client, gated_tier: Tier, reviewer: User, lead_reviewer: User
 ) -> None:
     free, mine, theirs = (asked(gated_tier) for _ in range(3))
-    mine.claim(by=reviewer)
-    theirs.claim(by=lead_reviewer)
+    claims.claim(mine, by=reviewer)
+    claims.claim(theirs, by=lead_reviewer)
     assert listed(desk, claimer="me") == {mine.reference}
     assert listed(desk, claimer="nobody") == {free.reference}
     assert listed(desk, claimer="others") == {theirs.reference}
@@ -96,12 +97,14 @@ def test_flags_and_kinds_narrow_it(
     free = asked(gated_tier, work_email="a@gmail.com")
     commercial = asked(gated_tier, commercial=True)
     question = asked(gated_tier)
-    question.ask(lead_reviewer, "Do you know them?", by=reviewer)
+    conversation.ask(question, lead_reviewer, "Do you know them?", by=reviewer)
     again = factories.returned(factories.person(), gated_tier, reviewer)
-    again.submit(by=again.applicant, licence_sha256=factories.in_force(gated_tier).text_sha256)
+    submission.submit(
+        again, by=again.applicant, licence_sha256=factories.in_force(gated_tier).text_sha256
+    )
     before = asked(gated_tier)
-    before.withdraw(by=before.applicant)
-    reopened = Application.objects.reopen(before.applicant, gated_tier, by=lead_reviewer)
+    submission.withdraw(before, by=before.applicant)
+    reopened = decisions.reopen(before.applicant, gated_tier, by=lead_reviewer)
     assert listed(desk, flag=Flag.FREE_MAIL) == {free.reference}
     assert listed(desk, flag=Flag.COMMERCIAL) == {commercial.reference}
     assert listed(desk, flag=Flag.QUESTION) == {question.reference}
@@ -116,10 +119,10 @@ def test_saved_filters_list_what_their_counts_say(
 ) -> None:
     tier = factories.tier("two", approvals_needed=2)
     free, mine, second, own_first, ask = (asked(tier) for _ in range(5))
-    mine.claim(by=reviewer)
-    second.approve(by=lead_reviewer)
-    own_first.approve(by=reviewer)
-    ask.ask(reviewer, "Do you know them?", by=lead_reviewer)
+    claims.claim(mine, by=reviewer)
+    decisions.approve(second, by=lead_reviewer)
+    decisions.approve(own_first, by=reviewer)
+    conversation.ask(ask, reviewer, "Do you know them?", by=lead_reviewer)
     aged(free, 9)
     page = desk.get(LIST)
     counted = {one["query"]: one["count"] for one in page.context["cl"].desks}
@@ -156,7 +159,7 @@ def test_it_is_searched_by_reference_name_address_and_title(
 
 def test_a_search_finds_what_is_decided_too(desk: Client, gated_tier: Tier) -> None:
     decided = asked(gated_tier)
-    decided.withdraw(by=decided.applicant)
+    submission.withdraw(decided, by=decided.applicant)
     assert listed(desk) == set()
     assert listed(desk, q=decided.reference) == {decided.reference}
 
@@ -179,12 +182,12 @@ def test_markup_and_answers_not_yet_sent_stay_out_of_it(
     desk: Client, gated_tier: Tier, reviewer: User
 ) -> None:
     application = asked(gated_tier, title="<b>bold</b> title of a project")
-    application.return_for_changes(
-        by=reviewer, reasons=["incomplete"], remarks={"title": "Say more."}
+    decisions.return_for_changes(
+        application, by=reviewer, reasons=["incomplete"], remarks={"title": "Say more."}
     )
     answers = {**factories.ANSWERS, "title": "not sent yet"}
-    application.save_answers(
-        answers, by=application.applicant, seen_version=application.answers_version
+    submission.save_answers(
+        application, answers, by=application.applicant, seen_version=application.answers_version
     )
     page = desk.get(LIST, {"state": "returned"}).text
     assert "&lt;b&gt;bold" in page
@@ -198,8 +201,8 @@ def test_next_opens_the_oldest_that_one_may_decide(
     conflict, claimed, oldest, later = (asked(gated_tier) for _ in range(4))
     for days, one in enumerate([later, oldest, claimed, conflict, own], start=1):
         aged(one, days)
-    conflict.declare_conflict(by=reviewer, reason="we share an office")
-    claimed.claim(by=factories.staff("colleague", Role.REVIEWER))
+    claims.declare_conflict(conflict, by=reviewer, reason="we share an office")
+    claims.claim(claimed, by=factories.staff("colleague", Role.REVIEWER))
     address = reverse("admin:accounts_application_next")
     assert desk.get(address).headers["Location"] == page_of(oldest)
     assert desk.get(address, {"after": oldest.pk}).headers["Location"] == page_of(later)
@@ -213,7 +216,7 @@ def test_what_came_back_to_its_reviewer_is_next(
     for person, by in (("mine", reviewer), ("theirs", lead_reviewer)):
         application = factories.returned(factories.person(person), gated_tier, by)
         sha256 = factories.in_force(gated_tier).text_sha256
-        application.submit(by=application.applicant, licence_sha256=sha256)
+        submission.submit(application, by=application.applicant, licence_sha256=sha256)
     found = queue.next_application(reviewer)
     assert found is not None
     assert found.applicant.username == "mine"
@@ -228,7 +231,7 @@ def test_two_thousand_applications_cost_as_many_queries_as_two(
     desk: Client, gated_tier: Tier, reviewer: User
 ) -> None:
     first = asked(gated_tier)
-    asked(gated_tier).claim(by=reviewer)
+    claims.claim(asked(gated_tier), by=reviewer)
     few = queries(desk)
     crowd(first, 2000)
     many = queries(desk)

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import decisions
 from accounts.grants.queries import tiers_open_to
 from accounts.mail.models import OutgoingMail
 from accounts.roles.permissions import Role
@@ -20,7 +21,7 @@ REASON = {"reopen-reason": "the affiliation ended"}
 @pytest.fixture
 def approved(applicant: User, gated_tier: Tier, reviewer: User) -> Application:
     application = factories.submitted(applicant, gated_tier)
-    application.approve(by=reviewer)
+    decisions.approve(application, by=reviewer)
     return application
 
 
@@ -89,7 +90,7 @@ def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
     own = factories.submitted(lead_reviewer, gated_tier)
     client.force_login(factories.staff("second", Role.LEAD_REVIEWER))
     assert not is_offered(client, own)
-    own.approve(by=reviewer)
+    decisions.approve(own, by=reviewer)
     assert is_offered(client, own)
     client.force_login(lead_reviewer)
     assert not is_offered(client, own)
@@ -103,6 +104,6 @@ def test_only_the_last_word_is_reopened(
 ) -> None:
     desk.post(button_of(approved, "reopen"), REASON)
     last = Application.objects.open().get()
-    last.approve(by=reviewer)
+    decisions.approve(last, by=reviewer)
     assert not is_offered(desk, approved)
     assert is_offered(desk, last)

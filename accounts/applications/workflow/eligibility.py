@@ -1,36 +1,35 @@
-"""What keeps a person from applying for a tier now, if anything does."""
+"""Rules on who may apply for a tier now."""
 
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from django.apps import apps
 from django.utils import timezone
 
-from accounts.applications.state_machine import OPEN_STATES, Status
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed
 from accounts.grants.models import Grant
+from accounts.review.models import Decision
 from accounts.review.reasons import waiting_days
-
-if TYPE_CHECKING:
-    from accounts.tiers.models import Tier
-    from accounts.users.models import User
+from accounts.tiers.models import Tier
+from accounts.users.models import User
 
 
-def refuse_to_apply(applicant: "User", tier: "Tier") -> None:
-    """Raise what keeps this person from applying for this tier now: NotAllowed, AlreadyHeld
-    or LimitReached, each with the next step."""
+def refuse_to_apply(applicant: User, tier: Tier) -> None:
+    """Refuse a person who may not apply for this tier now.
+
+    Raises NotAllowed, AlreadyHeld or LimitReached, each with the next step.
+    """
     if applicant.suspended_at is not None or not applicant.is_active:
         raise NotAllowed("your account is suspended; write to the portal's staff")
     if not applicant.has_confirmed_address:
         raise NotAllowed("confirm your e-mail address first; see your account page")
     if Grant.objects.unended().filter(user=applicant, tier=tier).live().exists():
         raise AlreadyHeld(f"you already hold access to {tier}; see My access")
-    held = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.SUSPENDED)
-    if held.filter(expires_at__gt=timezone.now()).exists():
+    suspended = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.SUSPENDED)
+    if suspended.filter(expires_at__gt=timezone.now()).exists():
         raise NotAllowed(f"your access to {tier} is on hold; see My access")
-    mine = apps.get_model("accounts", "Application").objects.filter(applicant=applicant, tier=tier)
-    if open_one := mine.filter(status__in=OPEN_STATES).first():
+    if open_one := Application.objects.open().filter(applicant=applicant, tier=tier).first():
         raise AlreadyHeld(f"your application {open_one.reference} for {tier} is open already")
     until = may_apply_from(applicant, tier)
     now = timezone.now()
@@ -41,17 +40,20 @@ def refuse_to_apply(applicant: "User", tier: "Tier") -> None:
         )
 
 
-def may_apply_from(applicant: "User", tier: "Tier") -> datetime | None:
-    """The moment from which a new application is taken: the longest wait that a rejection
-    or a revocation of this tier asked for."""
-    decisions = apps.get_model("accounts", "Decision").objects.filter(
+def may_apply_from(applicant: User, tier: Tier) -> datetime | None:
+    """Return when a new application is accepted again.
+
+    That is the longest waiting period of the rejections and revocations of this tier; None where
+    there was none.
+    """
+    decisions = Decision.objects.filter(
         application__applicant=applicant,
         application__tier=tier,
         application__status=Status.REJECTED,
     )
     waits = [
         one.created_at + timedelta(days=waiting_days(one.reasons))
-        for one in decisions.filter(verdict="reject")
+        for one in decisions.filter(verdict=Decision.Verdict.REJECT)
         if waiting_days(one.reasons)
     ]
     revoked = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.REVOKED)

@@ -1,0 +1,250 @@
+"""The application: its fields, who may do what to it, and the one method that changes its state."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.applications.models.snapshot import ApplicationSnapshot
+from accounts.applications.state_machine import (
+    EDITABLE_STATES,
+    OPEN_STATES,
+    TERMINAL_STATES,
+    TRANSITIONS,
+    WAITING_STATES,
+    Actor,
+    Status,
+)
+from accounts.audit.models.event import AuditEvent
+from accounts.errors import NotAllowed, TransitionRefused
+from accounts.review import working_days
+from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
+from accounts.users.models import User
+
+#: Transitions guarded by the current claim and first approval: others may have changed either.
+_BY_CLAIM = frozenset({"release", "return", "approve_first", "approve", "reject"})
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    def open(self) -> "ApplicationQuerySet":
+        return self.filter(status__in=OPEN_STATES)
+
+    def waiting(self) -> "ApplicationQuerySet":
+        """Applications that wait for staff, the longest waiting first."""
+        return self.filter(status__in=WAITING_STATES).order_by("submitted_at", "pk")
+
+    def overdue(self) -> "ApplicationQuerySet":
+        """Applications that wait beyond the day by which a first decision was due."""
+        return self.waiting().filter(due_on__lt=working_days.day_of(timezone.now()))
+
+    def readable_by(self, user: User) -> "ApplicationQuerySet":
+        """Applications this person may read as staff: those of the tiers of their roles."""
+        return self._of_tiers(user, APPLICATION_READERS)
+
+    def decidable_by(self, user: User) -> "ApplicationQuerySet":
+        """Applications this person could decide: not their own, and none in conflict."""
+        readable = self._of_tiers(user, DECIDERS)
+        return readable.exclude(applicant=user).exclude(conflicts__reviewer=user)
+
+    def _of_tiers(self, user: User, roles: frozenset[Role]) -> "ApplicationQuerySet":
+        if not acts_as_staff(user):
+            return self.none()
+        assigned = RoleAssignment.objects.held(user, roles)
+        held = list(assigned.values_list("tier_id", flat=True))
+        visible = self.exclude(status=Status.DRAFT)
+        if None in held:
+            return visible
+        return visible.filter(tier__in=held)
+
+
+class Application(models.Model):
+    """One request of one person for one reviewed tier. Applications are history, grants rights."""
+
+    class Kind(models.TextChoices):
+        NEW = "new", "New"
+        REOPENED = "reopened", "Reopened by staff"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    applicant = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="applications"
+    )
+    tier = models.ForeignKey("accounts.Tier", models.PROTECT, related_name="applications")
+    #: The questions that it answers; a draft keeps those it was started with.
+    form = models.ForeignKey("accounts.FormVersion", models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.NEW)
+    predecessor = models.ForeignKey(
+        "accounts.Application", models.PROTECT, null=True, blank=True, related_name="successors"
+    )
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.DRAFT)
+    answers = models.JSONField(default=dict, blank=True)
+    answers_version = models.PositiveIntegerField(default=0)
+    saved_at = models.DateTimeField(default=timezone.now, help_text="Answers last kept")
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    #: When its claimer last did anything with it; an idle claim ends.
+    worked_at = models.DateTimeField(null=True, blank=True)
+    #: The approval that waits for a second one, on a tier that asks for two.
+    first_approval = models.ForeignKey(
+        "accounts.Decision", models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    submitted_at = models.DateTimeField(null=True, blank=True, help_text="First submission")
+    returned_at = models.DateTimeField(null=True, blank=True)
+    #: When staff first answered: returned it, approved it or rejected it.
+    answered_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    #: In the applicant's words; erased with the answers.
+    withdrawn_because = models.TextField(blank=True)
+    #: When the answers were reduced to reason, dates, tier and country.
+    reduced_at = models.DateTimeField(null=True, blank=True)
+    #: The day by which a first decision is due; none while the clock rests.
+    due_on = models.DateField(null=True, blank=True)
+    #: Working days left when it was returned; negative when it was overdue.
+    days_left = models.SmallIntegerField(null=True, blank=True)
+
+    objects = ApplicationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["submitted_at", "pk"]
+        permissions = [("review_application", "Can claim and decide applications")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["applicant", "tier"],
+                condition=models.Q(status__in=["submitted", "in_review", "returned"]),
+                name="one_open_application_per_tier",
+            ),
+            models.UniqueConstraint(
+                fields=["applicant", "tier"],
+                condition=models.Q(status="draft"),
+                name="one_draft_per_tier",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "submitted_at"], name="application_queue"),
+            models.Index(fields=["status", "due_on"], name="application_due"),
+            models.Index(fields=["tier", "answered_at"], name="application_answers"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """What a person quotes: `A-2026-00042`."""
+        year = (self.created_at or timezone.now()).year
+        return f"A-{year}-{self.pk:05d}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATES
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for staff, not for the applicant."""
+        return self.status in WAITING_STATES
+
+    @property
+    def last_heard_at(self) -> datetime:
+        """When it was returned or last saved, whichever is later."""
+        return max(self.returned_at or self.saved_at, self.saved_at)
+
+    @property
+    def is_editable(self) -> bool:
+        return self.status in EDITABLE_STATES
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL_STATES
+
+    @property
+    def latest_snapshot(self) -> ApplicationSnapshot | None:
+        return self.snapshots.order_by("-number").first()
+
+    def actors(self, by: User | None) -> frozenset[Actor]:
+        """Return what `by` is to this application; None stands for the system, such as a sweep."""
+        if by is None:
+            return frozenset({Actor.SYSTEM})
+        if by.pk == self.applicant_id:
+            return frozenset({Actor.MEMBER, Actor.APPLICANT})
+        found = {Actor.MEMBER}
+        if RoleAssignment.objects.covers(by, DECIDERS, self.tier) and not self.is_in_conflict(by):
+            found.add(Actor.REVIEWER)
+            if self.status == Status.IN_REVIEW and self.claimed_by_id == by.pk:
+                found.add(Actor.CLAIMER)
+            if self.first_approval is not None and self.first_approval.reviewer_id != by.pk:
+                found.add(Actor.SECOND)
+        if RoleAssignment.objects.covers(by, GRANT_KEEPERS, self.tier):
+            found.add(Actor.LEAD)
+        return frozenset(found)
+
+    def require(self, name: str, by: User | None) -> None:
+        """Raise NotAllowed, with the reason, unless `by` may make this transition."""
+        allowed = TRANSITIONS[name].by
+        if self.actors(by) & allowed:
+            return
+        raise NotAllowed(self._refusal(name, by))
+
+    def _refusal(self, name: str, by: User | None) -> str:
+        allowed = TRANSITIONS[name].by
+        if by is None:
+            return f"the system may not {name} an application"
+        if allowed <= {Actor.APPLICANT, Actor.MEMBER}:
+            return "only the applicant may do that"
+        if by.pk == self.applicant_id:
+            return "nobody decides their own application"
+        if allowed == {Actor.LEAD}:
+            return f"you are no lead reviewer of {self.tier}"
+        if not RoleAssignment.objects.covers(by, DECIDERS, self.tier):
+            return f"you hold no reviewer role for {self.tier}"
+        if self.is_in_conflict(by):
+            return f"you declared a conflict of interest in {self.reference}"
+        if self.claimed_by is None:
+            return f"claim {self.reference} first"
+        return f"{self.claimed_by} has claimed {self.reference}"
+
+    def may_review(self, person: User) -> bool:
+        """Whether this person could claim it, now or once it is free."""
+        return Actor.REVIEWER in self.actors(person)
+
+    def require_reviewer(self, by: User) -> None:
+        """Raise NotAllowed, with the reason, unless `by` may review it."""
+        if not self.may_review(by):
+            raise NotAllowed(self._refusal("claim", by))
+
+    def require_open(self) -> None:
+        """Raise TransitionRefused once it is closed."""
+        if not self.is_open:
+            raise TransitionRefused(f"{self.reference} is {Status(self.status).label.lower()}")
+
+    def is_in_conflict(self, by: User) -> bool:
+        """Whether `by` declared a conflict of interest."""
+        return self.conflicts.filter(reviewer=by).exists()
+
+    def transition(
+        self, name: str, *, by: User | None, details: dict[str, Any] | None = None, **changes: Any
+    ) -> None:
+        """Make one transition of the table: of two concurrent ones the guarded update lets one win.
+
+        The only code that changes a state. Raises TransitionRefused.
+        """
+        leaves, reaches = TRANSITIONS[name].leaves, TRANSITIONS[name].reaches
+        allowed = Application.objects.filter(pk=self.pk, status__in=leaves)
+        if name in _BY_CLAIM:
+            allowed = allowed.filter(
+                claimed_by=self.claimed_by_id, first_approval=self.first_approval_id
+            )
+        if not allowed.update(status=reaches, **changes):
+            self.refresh_from_db()
+            now, verb = Status(self.status).label.lower(), name.replace("_", " ")
+            raise TransitionRefused(f"{self.reference} is {now}: it cannot {verb} from there")
+        self.status = reaches
+        for field, value in changes.items():
+            setattr(self, field, value)
+        AuditEvent.record(f"application.{name}", actor=by, target=self, details=details)

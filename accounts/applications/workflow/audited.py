@@ -1,0 +1,41 @@
+"""The decorator of every transition of an application."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from django.db import transaction
+
+from accounts.applications.models import Application
+from accounts.audit.models import AuditEvent
+from accounts.errors import NotAllowed, TransitionRefused
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def transition(
+    function: Callable[Concatenate[Application, P], R],
+) -> Callable[Concatenate[Application, P], R]:
+    """Run a function of an application in a transaction; a refused one leaves only an audit event.
+
+    The event is written after the rollback, under the function's name. It is lost where a caller
+    rolls back a transaction around this one.
+    """
+
+    @wraps(function)
+    def run(application: Application, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with transaction.atomic():
+                return function(application, *args, **kwargs)
+        except (TransitionRefused, NotAllowed) as error:
+            AuditEvent.record(
+                f"application.{function.__name__}",
+                actor=kwargs.get("by"),  # type: ignore[arg-type]
+                target=application,
+                result=error.code,
+                details={"status": application.status},
+            )
+            raise
+
+    return run  # type: ignore[return-value]

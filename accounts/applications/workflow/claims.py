@@ -1,0 +1,85 @@
+"""Which reviewer works on an application: claim, assign, release, conflicts of interest."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Actor, Status
+from accounts.applications.workflow.audited import transition
+from accounts.audit.models import AuditEvent
+from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.mail import messages
+from accounts.review import working_days
+from accounts.review.models import Conflict
+from accounts.users.models import User
+
+_UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "worked_at": None}
+
+
+@transition
+def claim(application: Application, *, by: User) -> None:
+    """Take it for review, so that no two people work on it."""
+    application.require("claim", by)
+    application.transition("claim", by=by, **_claimed_by(by))
+
+
+@transition
+def assign(application: Application, to: User, *, by: User) -> None:
+    """Give it to a reviewer, even if another has claimed it; only a lead reviewer may."""
+    application.require("assign", by)
+    if not application.may_review(to):
+        raise InvalidValue(f"{to} may not review {application.reference}")
+    details = {"to": str(to.public_id)}
+    application.transition("assign", by=by, details=details, **_claimed_by(to))
+    messages.application_assigned(application, to, by)
+
+
+@transition
+def release(application: Application, *, by: User) -> None:
+    """Return it to the queue; the claimer's own first approval is dropped."""
+    application.require("release", by)
+    application.transition("release", by=by, first_approval=None, **_UNCLAIMED)
+
+
+@transition
+def release_idle(application: Application) -> None:
+    """Return an idle claim to the queue; a first approval stays."""
+    claimer, claimed_at = application.claimed_by, application.claimed_at
+    application.transition("release", by=None, details={"idle": True}, **_UNCLAIMED)
+    if claimer is not None:
+        messages.claim_ended(application, claimer, claimed_at)
+
+
+@transition
+def declare_conflict(application: Application, *, by: User, reason: str) -> Conflict:
+    """Exclude oneself from deciding it and end one's own claim. Repeating it changes nothing."""
+    if not application.may_review(by) and not application.is_in_conflict(by):
+        raise NotAllowed(f"you hold no reviewer role for {application.tier}")
+    if application.status == Status.IN_REVIEW and application.claimed_by_id == by.pk:
+        release(application, by=by)
+    conflict, created = application.conflicts.get_or_create(
+        reviewer=by, defaults={"reason": reason}
+    )
+    if created:
+        AuditEvent.record("application.conflict", actor=by, target=application)
+    return conflict
+
+
+@transition
+def remind(application: Application, *, by: User) -> None:
+    """Mail the claimer to go on, at most once a day; only a lead reviewer may."""
+    if Actor.LEAD not in application.actors(by):
+        raise NotAllowed(f"you are no lead reviewer of {application.tier}")
+    claimer = application.claimed_by
+    if claimer is None or not application.is_waiting:
+        raise TransitionRefused(f"nobody has {application.reference} on their desk")
+    if not messages.claimer_reminded(application, by, working_days.day_of(timezone.now())):
+        raise AlreadyHeld(f"{claimer} was reminded of {application.reference} today")
+    details = {"claimer": str(claimer.public_id)}
+    AuditEvent.record("application.remind", actor=by, target=application, details=details)
+
+
+def _claimed_by(person: User) -> dict[str, Any]:
+    now = timezone.now()
+    return {"claimed_by": person, "claimed_at": now, "worked_at": now, "first_approval": None}

@@ -1,0 +1,268 @@
+"""What reviewers decide: approve, reject, return for changes; a lead reviewer reopens."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.applications.models import Application
+from accounts.applications.models.form import FormVersion
+from accounts.applications.state_machine import TRANSITIONS, Status
+from accounts.applications.workflow import claims
+from accounts.applications.workflow.audited import transition
+from accounts.applications.workflow.conversation import add_remark
+from accounts.audit.models import AuditEvent
+from accounts.background.locks import take_turn
+from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants import lifecycle
+from accounts.grants.models import Grant
+from accounts.mail import messages
+from accounts.release_interface import releases
+from accounts.review import working_days
+from accounts.review.models import Decision
+from accounts.review.reasons import validate_reasons
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.tiers.access_modes import AccessMode
+from accounts.tiers.models import LicenceVersion, Tier
+from accounts.users.models import User
+
+REOPENED_REASON = "the application was reopened"
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """The reviewer's part of a Decision."""
+
+    reasons: list[str]
+    note: str
+    internal_note: str
+    checklist: dict[str, str] = field(default_factory=dict)
+    until: datetime | None = None
+
+
+@transition
+def approve(
+    application: Application,
+    *,
+    by: User,
+    until: datetime | None = None,
+    note: str = "",
+    internal_note: str = "",
+    checklist: dict[str, str] | None = None,
+) -> Grant | None:
+    """Give the applicant a grant until `until`, by default for the tier's term.
+
+    Claims it first where needed. On a tier that needs two approvals the first one returns None: the
+    application waits for another reviewer, who may change the term.
+    """
+    _claim_or_require(application, by, "approve")
+    first = application.first_approval
+    if until is None:
+        until = first.until if first is not None else None
+        until = until or working_days.end_of_day(application.tier.term_days)
+    note = joined_notes(application, note)
+    verdict = _Verdict([], note, internal_note, checklist or {}, until)
+    if application.tier.approvals_needed > 1 and first is None:
+        _approve_first(application, by, verdict)
+        return None
+    if first is not None and first.reviewer_id == by.pk:
+        raise NotAllowed(f"{application.reference} waits for the approval of another reviewer")
+    decision = _decide(
+        application, "approve", by, Decision.Verdict.APPROVE, verdict, decided_at=timezone.now()
+    )
+    grant = lifecycle.give(
+        application.applicant,
+        application.tier,
+        licence_version=_accepted_licence(application),
+        until=until,
+        origin=Grant.Origin.APPLICATION,
+        by=by,
+        application=application,
+    )
+    messages.application_approved(application, decision)
+    releases().issue_links(grant)
+    return grant
+
+
+def joined_notes(application: Application, note: str) -> str:
+    """Return the applicant's note of an approval: the first reviewer's text, then this one."""
+    first = application.first_approval.note if application.first_approval else ""
+    return "\n\n".join(text for text in (first, note) if text)
+
+
+@transition
+def reject(
+    application: Application,
+    *,
+    by: User,
+    reasons: list[str],
+    note: str,
+    internal_note: str = "",
+    checklist: dict[str, str] | None = None,
+) -> Decision:
+    """Refuse with at least one reason code and a note of at least 20 characters.
+
+    Claims it first where needed.
+    """
+    _claim_or_require(application, by, "reject")
+    held = Grant.objects.live().filter(user=application.applicant, tier=application.tier)
+    if application.is_waiting and held.exists():
+        raise AlreadyHeld(
+            f"{application.applicant} holds access to {application.tier}; revoke it first"
+        )
+    verdict = _Verdict(reasons, note, internal_note, checklist or {})
+    now = timezone.now()
+    decision = _decide(application, "reject", by, Decision.Verdict.REJECT, verdict, decided_at=now)
+    messages.application_rejected(application, decision)
+    return decision
+
+
+@transition
+def return_for_changes(
+    application: Application,
+    *,
+    by: User,
+    reasons: list[str],
+    remarks: dict[str, str],
+    note: str = "",
+    internal_note: str = "",
+    checklist: dict[str, str] | None = None,
+) -> Decision:
+    """Ask the applicant for changes; the clock stops meanwhile.
+
+    `remarks` maps a field to what should change there; at least one is needed.
+    """
+    _claim_or_require(application, by, "return")
+    if not any(text.strip() for text in remarks.values()):
+        raise InvalidValue("say at a field what should change; at least one remark is needed")
+    now = timezone.now()
+    clock: dict[str, Any] = {"returned_at": now, "due_on": None, "first_approval": None}
+    if application.due_on is not None:
+        clock["days_left"] = working_days.between(working_days.day_of(now), application.due_on)
+    verdict = _Verdict(reasons, note, internal_note, checklist or {})
+    decision = _decide(application, "return", by, Decision.Verdict.RETURN, verdict, **clock)
+    for name, text in remarks.items():
+        if text.strip():
+            add_remark(application, text, by=by, field=name, public=True, decision=decision)
+    messages.application_returned(application, decision, remarks)
+    return decision
+
+
+@transaction.atomic
+def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Application:
+    """Queue a decided application again, and revoke the access that came of it.
+
+    The new application carries the last snapshot of its predecessor, or none where access was given
+    without an application. Raises NotAllowed unless `by` is a lead reviewer of the tier,
+    AlreadyHeld while an application is open, TransitionRefused when there is nothing to reopen.
+    """
+    if tier.access_mode is not AccessMode.REVIEWED:
+        raise TransitionRefused(f"nobody applies for {tier}; revoke the grant instead")
+    if by.pk == applicant.pk:
+        raise NotAllowed("nobody decides their own application")
+    if not RoleAssignment.objects.covers(by, GRANT_KEEPERS, tier):
+        raise NotAllowed(f"you are no lead reviewer of {tier}")
+    take_turn(applicant)
+    applicant.refresh_from_db(fields=["erased_at"])
+    if applicant.erased_at is not None:
+        raise TransitionRefused("this account was erased; nobody is left to decide about")
+    own = Application.objects.filter(applicant=applicant, tier=tier)
+    if open_one := own.open().first():
+        raise AlreadyHeld(f"{open_one.reference} is open already")
+    decided = own.filter(status__in=TRANSITIONS["reopen"].leaves)
+    before = decided.order_by("-submitted_at", "-pk").first()
+    if before is None and not Grant.objects.filter(user=applicant, tier=tier).exists():
+        raise TransitionRefused(f"{applicant} has neither applied for {tier} nor held it")
+    ended = _end_access(applicant, tier, by=by, reason=reason or REOPENED_REASON)
+    reopened = _successor(applicant, tier, before)
+    details = {"predecessor": before.reference if before else "", "reason": reason}
+    AuditEvent.record("application.reopen", actor=by, target=reopened, details=details)
+    messages.application_reopened(reopened, ended)
+    return reopened
+
+
+def _approve_first(application: Application, by: User, verdict: _Verdict) -> None:
+    decision = _decide(application, "approve_first", by, Decision.Verdict.APPROVE, verdict)
+    application.first_approval = decision
+    application.save(update_fields=["first_approval"])
+    messages.second_approval_wanted(application, decision)
+
+
+def _claim_or_require(application: Application, by: User, name: str) -> None:
+    """Claim a submitted application; otherwise refuse whoever may not make this transition."""
+    application.refresh_from_db()
+    if application.status == Status.SUBMITTED:
+        claims.claim(application, by=by)
+    elif application.status == Status.IN_REVIEW:
+        application.require(name, by)
+    else:
+        application.require_reviewer(by)
+
+
+def _decide(
+    application: Application,
+    name: str,
+    by: User,
+    kind: Decision.Verdict,
+    verdict: _Verdict,
+    **changes: Any,
+) -> Decision:
+    validate_reasons(kind, verdict.reasons, verdict.note)
+    snapshot = application.latest_snapshot
+    if snapshot is None and application.kind != Application.Kind.REOPENED:
+        raise TransitionRefused(f"{application.reference} was never submitted")
+    if application.status == Status.IN_REVIEW and "decided_at" in changes:
+        changes["due_on"] = None
+    if application.answered_at is None and name != "approve_first":
+        changes["answered_at"] = timezone.now()
+    application.transition(name, by=by, details={"reasons": verdict.reasons}, **changes)
+    return application.decisions.create(
+        snapshot=snapshot, reviewer=by, verdict=kind, **vars(verdict)
+    )
+
+
+def _accepted_licence(application: Application) -> LicenceVersion:
+    """The accepted text; the one in force where access was first given without an application."""
+    snapshot = application.latest_snapshot
+    if snapshot is not None:
+        return snapshot.licence_version
+    version = application.tier.licence.in_force()
+    if version is None:
+        raise InvalidValue(f"the licence {application.tier.licence} has no version in force")
+    return version
+
+
+def _successor(applicant: User, tier: Tier, before: Application | None) -> Application:
+    """Create a submitted application with the last snapshot of its predecessor."""
+    snapshot = before.latest_snapshot if before else None
+    now = timezone.now()
+    successor = Application.objects.create(
+        applicant=applicant,
+        tier=tier,
+        kind=Application.Kind.REOPENED,
+        predecessor=before,
+        form=before.form if before else FormVersion.objects.current(tier),
+        status=Status.SUBMITTED,
+        answers=snapshot.answers if snapshot else {},
+        submitted_at=now,
+        due_on=working_days.add(working_days.day_of(now), settings.ANSWER_DAYS),
+    )
+    if snapshot is not None:
+        successor.snapshots.create(
+            number=1, answers=snapshot.answers, licence_version=snapshot.licence_version
+        )
+    return successor
+
+
+def _end_access(applicant: User, tier: Tier, *, by: User, reason: str) -> Grant | None:
+    """Revoke the person's grant of the tier. Returns it, or None where there was none."""
+    grants = Grant.objects.filter(user=applicant, tier=tier)
+    lifecycle.expire_due(grants)
+    grant = grants.unended().first()
+    if grant is not None:
+        lifecycle.revoke(grant, by=by, reason=reason, notify=False)
+    return grant

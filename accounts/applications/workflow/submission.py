@@ -1,0 +1,198 @@
+"""What the applicant does: start a draft, save answers, submit, withdraw, copy."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.applications.models import Application, ApplicationSnapshot
+from accounts.applications.models.form import FormVersion
+from accounts.applications.state_machine import EDITABLE_STATES, Status
+from accounts.applications.workflow.audited import transition
+from accounts.applications.workflow.eligibility import refuse_to_apply, seconds_until
+from accounts.audit.models import AuditEvent
+from accounts.background.locks import take_turn
+from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
+from accounts.mail import messages
+from accounts.review import working_days
+from accounts.tiers.models import LicenceVersion, Tier
+from accounts.users.models import User
+
+
+@transaction.atomic
+def start(applicant: User, tier: Tier, *, predecessor: Application | None = None) -> Application:
+    """Return the applicant's draft for `tier`; creates it if there is none.
+
+    A new draft copies the answers last submitted in `predecessor`, without the acceptance of the
+    licence. Raises AlreadyHeld, NotAllowed or LimitReached, each with the next step.
+    """
+    take_turn(applicant)
+    refuse_to_apply(applicant, tier)
+    drafts = Application.objects.filter(applicant=applicant, status=Status.DRAFT)
+    if draft := drafts.filter(tier=tier).first():
+        return draft
+    if drafts.count() >= settings.OPEN_DRAFTS:
+        raise LimitReached(f"at most {settings.OPEN_DRAFTS} drafts may be open; finish one first")
+    form = FormVersion.objects.current(tier)
+    answers = form.mapped(_answers_to_copy(predecessor)) if predecessor else {}
+    application = Application.objects.create(
+        applicant=applicant, tier=tier, form=form, predecessor=predecessor, answers=answers
+    )
+    details = {"predecessor": predecessor.reference} if predecessor else {}
+    AuditEvent.record("application.start", actor=applicant, target=application, details=details)
+    return application
+
+
+@transaction.atomic
+def save_answers(
+    application: Application, answers: dict[str, Any], *, by: User, seen_version: int
+) -> None:
+    """Store the answers, valid or not, of a draft or a returned application.
+
+    Raises TransitionRefused elsewhere, and when another window saved since `seen_version`.
+    """
+    application.require("submit", by)
+    now = timezone.now()
+    editable = Application.objects.filter(
+        pk=application.pk, status__in=EDITABLE_STATES, answers_version=seen_version
+    )
+    if not editable.update(answers=answers, answers_version=seen_version + 1, saved_at=now):
+        application.refresh_from_db()
+        if application.is_editable:
+            raise TransitionRefused(
+                "this application was changed in another window; reload the page to see it"
+            )
+        raise TransitionRefused(f"{application.reference} is {_state(application)}")
+    application.answers, application.saved_at = answers, now
+    application.answers_version = seen_version + 1
+
+
+@transaction.atomic
+def answer_remarks(application: Application, answers: dict[int, str], *, by: User) -> None:
+    """Store the applicant's answers to public remarks: primary key of the remark -> text.
+
+    Raises TransitionRefused once the application is closed.
+    """
+    application.require("submit", by)
+    application.require_open()
+    now = timezone.now()
+    for remark in application.remarks.filter(pk__in=answers, is_public=True):
+        text = answers[remark.pk].strip()
+        if remark.answer != text:
+            remark.answer, remark.answered_at = text, now if text else None
+            remark.save(update_fields=["answer", "answered_at"])
+
+
+@transaction.atomic
+def adopt_questions(application: Application, *, by: User) -> None:
+    """Give a draft the tier's current questions.
+
+    Every answer is kept; one to a dropped question is shown to its writer and not submitted.
+    Raises TransitionRefused for anything but a draft.
+    """
+    application.require("submit", by)
+    form = FormVersion.objects.current(application.tier)
+    drafts = Application.objects.filter(pk=application.pk, status=Status.DRAFT)
+    if not drafts.update(form=form, saved_at=timezone.now()):
+        raise TransitionRefused(f"{application.reference} is no draft; its questions stay")
+    application.form = form
+    details = {"form": form.number}
+    AuditEvent.record("application.adopt", actor=by, target=application, details=details)
+
+
+@transition
+def submit(application: Application, *, by: User, licence_sha256: str) -> ApplicationSnapshot:
+    """Submit a draft, or a returned application again; the answers are frozen as a snapshot.
+
+    Raises LicenceChanged when the text that was read is no longer in force, LimitReached past the
+    daily limit, AlreadyHeld when another window was quicker.
+    """
+    name = "resubmit" if application.status == Status.RETURNED else "submit"
+    application.require(name, by)
+    take_turn(by)
+    if name == "submit":
+        refuse_to_apply(by, application.tier)
+        _refuse_past_daily_limit(by)
+    version = _text_in_force(application.tier, licence_sha256)
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            application.transition(
+                name,
+                by=by,
+                submitted_at=application.submitted_at or now,
+                returned_at=None,
+                due_on=_due_on(application, working_days.day_of(now)),
+                days_left=None,
+            )
+    except IntegrityError as error:
+        message = f"another application of yours for {application.tier} is open"
+        raise AlreadyHeld(message) from error
+    snapshot = application.snapshots.create(
+        number=application.snapshots.count() + 1,
+        answers=application.answers,
+        licence_version=version,
+    )
+    details = {"version": version.version, "sha256": version.text_sha256}
+    AuditEvent.record("licence.accepted", actor=by, target=application, details=details)
+    messages.application_received(application)
+    return snapshot
+
+
+@transition
+def withdraw(application: Application, *, by: User, reason: str = "") -> None:
+    """Take the application back for good."""
+    application.require("withdraw", by)
+    now = timezone.now()
+    application.transition("withdraw", by=by, withdrawn_because=reason, decided_at=now, due_on=None)
+    messages.application_withdrawn(application)
+
+
+@transaction.atomic
+def copy_as_new(application: Application, *, by: User) -> Application:
+    """Start a new draft with the answers last submitted in this closed application.
+
+    Raises NotAllowed to others, TransitionRefused while this one is open, and what `start` raises.
+    """
+    application.require("copy", by)
+    if not application.is_terminal:
+        raise TransitionRefused(f"{application.reference} is still open; there is nothing to copy")
+    return start(by, application.tier, predecessor=application)
+
+
+def _state(application: Application) -> str:
+    return Status(application.status).label.lower()
+
+
+def _answers_to_copy(application: Application) -> dict[str, object]:
+    """The answers last submitted, without the acceptance, which must be given again."""
+    snapshot = application.latest_snapshot
+    answers = snapshot.answers if snapshot else application.answers
+    return {key: answers[key] for key in answers if key not in {"licence_accept", "licence_sha256"}}
+
+
+def _text_in_force(tier: Tier, licence_sha256: str) -> LicenceVersion:
+    version = tier.licence.in_force()
+    if version is None or version.text_sha256 != licence_sha256:
+        raise LicenceChanged("the licence has changed since you read it; read the new text")
+    return version
+
+
+def _due_on(application: Application, today: date) -> date:
+    """The clock starts with the first submission, and resumes where a return stopped it."""
+    left = settings.ANSWER_DAYS if application.days_left is None else application.days_left
+    return working_days.add(today, left)
+
+
+def _refuse_past_daily_limit(by: User) -> None:
+    limit, since = settings.SUBMISSIONS_A_DAY, timezone.now() - timedelta(days=1)
+    own = Application.objects.filter(applicant=by).exclude(kind=Application.Kind.REOPENED)
+    sent = own.filter(submitted_at__gte=since).order_by("-submitted_at")
+    times: list[datetime] = [
+        at for at in sent.values_list("submitted_at", flat=True)[:limit] if at is not None
+    ]
+    if len(times) == limit:
+        message = f"at most {limit} applications a day; try tomorrow"
+        raise LimitReached(message, wait=seconds_until(times[-1], since))

@@ -1,0 +1,236 @@
+"""Give and end grants. Each change is guarded, audited and mailed in one transaction."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.applications.models import Application
+from accounts.audit.models import AuditEvent
+from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants.models import Grant, GrantQuerySet
+from accounts.grants.outstanding_links import Receipt, receipt_of
+from accounts.mail import messages
+from accounts.review.reasons import RULES
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.tiers.models import LicenceVersion, Tier
+from accounts.users.models import User
+
+_State = Grant.State
+
+
+@transaction.atomic
+def give(
+    user: User,
+    tier: Tier,
+    *,
+    licence_version: LicenceVersion,
+    until: datetime,
+    origin: str,
+    by: User | None,
+    reason: str = "",
+    application: Application | None = None,
+) -> Grant:
+    """Create the grant and its audit event.
+
+    Raises AlreadyHeld when another one has not ended, InvalidValue when `until` has passed.
+    """
+    now = timezone.now()
+    if until <= now:
+        raise InvalidValue(f"a grant must end in the future, not at {until:%Y-%m-%d %H:%M} UTC")
+    others = Grant.objects.filter(user=user, tier=tier)
+    expire_due(others, now)
+    if others.unended().exists():
+        raise AlreadyHeld(f"{user} already holds a grant for {tier.slug}; revoke it first")
+    grant = Grant.objects.create(
+        user=user,
+        tier=tier,
+        licence_version=licence_version,
+        starts_at=now,
+        expires_at=until,
+        origin=origin,
+        reason=reason,
+        made_by=by,
+        application=application,
+    )
+    details = {
+        "origin": origin,
+        "until": until.isoformat(),
+        "licence": licence_version.text_sha256,
+        "reason": reason,
+    }
+    _record("given", grant, by, details)
+    return grant
+
+
+@transaction.atomic
+def suspend(
+    grant: Grant,
+    *,
+    by: User | None,
+    reason: str,
+    until: datetime | None = None,
+    code: str = "",
+) -> Receipt:
+    """Close the tier until `until`, or until somebody resumes the grant.
+
+    `reason` is a text for the holder. Raises NotAllowed unless `by` may end grants of the tier,
+    TransitionRefused unless the grant is active, InvalidValue for an `until` that has passed and
+    for a code that is not one of suspension.
+    """
+    now = timezone.now()
+    _require_lead(grant, by)
+    _require_reason("suspend", code, reason)
+    if until is not None and until <= now:
+        raise InvalidValue("a suspension ends in the future, or when somebody resumes it")
+    grant.transition(
+        Grant.objects.live(now),
+        state=_State.SUSPENDED,
+        suspended_at=now,
+        suspended_until=until,
+        suspension_reason=reason,
+    )
+    details = {"reason": reason, "code": code, "until": until.isoformat() if until else None}
+    return _close("suspended", grant, by, now, details, messages.access_suspended)
+
+
+@transaction.atomic
+def resume(grant: Grant, *, by: User | None) -> None:
+    """End a suspension; the end of the grant stays as it was.
+
+    Raises NotAllowed unless `by` may end grants of the tier, and to the holder; TransitionRefused
+    unless the grant is suspended.
+    """
+    _require_lead(grant, by)
+    if by is not None and by.pk == grant.user_id:
+        raise NotAllowed("nobody resumes their own access; ask another lead reviewer")
+    _resume(grant, Grant.objects.all(), by)
+
+
+@transaction.atomic
+def resume_due(grant: Grant, now: datetime) -> bool:
+    """Resume a grant whose suspension was to end by `now`. Returns whether it was resumed."""
+    try:
+        _resume(grant, Grant.objects.filter(suspended_until__lte=now), None)
+    except TransitionRefused:
+        return False
+    return True
+
+
+@transaction.atomic
+def revoke(
+    grant: Grant, *, by: User | None, reason: str, code: str = "", notify: bool = True
+) -> Receipt:
+    """End the grant for good; the gate refuses the next request.
+
+    `code` is one of the reason catalogue, `reason` a text for the holder; with `notify` false the
+    caller mails the holder. Raises NotAllowed unless `by` may end grants of the tier,
+    TransitionRefused when it has ended already, InvalidValue for a code that is not one of
+    revocation.
+    """
+    now = timezone.now()
+    _require_lead(grant, by)
+    _require_reason("revoke", code, reason)
+    grant.transition(
+        Grant.objects.unended(),
+        state=_State.REVOKED,
+        ended_at=now,
+        end_reason=reason,
+        end_code=code,
+    )
+    details = {"reason": reason, "code": code}
+    mail = messages.access_revoked if notify else None
+    return _close("revoked", grant, by, now, details, mail)
+
+
+@transaction.atomic
+def surrender(grant: Grant, *, by: User) -> Receipt:
+    """Give the grant back, which its holder may do while it is not suspended.
+
+    Raises NotAllowed to others, TransitionRefused unless the grant is active.
+    """
+    now = timezone.now()
+    if by.pk != grant.user_id:
+        raise NotAllowed("only its holder gives a grant back")
+    grant.transition(Grant.objects.live(now), state=_State.SURRENDERED, ended_at=now)
+    return _close("surrendered", grant, by, now, {}, messages.access_surrendered)
+
+
+def expire_due(grants: GrantQuerySet, now: datetime | None = None) -> int:
+    """Expire those of `grants` whose end has passed. Returns how many; the gate does not wait."""
+    now = now or timezone.now()
+    return sum(expire(grant, now) for grant in grants.due_to_expire(now))
+
+
+@transaction.atomic
+def expire(grant: Grant, now: datetime) -> bool:
+    """Mark a grant whose end has passed as expired, and mail its holder. Returns whether it was."""
+    due = Grant.objects.unended().filter(expires_at__lte=now)
+    try:
+        grant.transition(due, state=_State.EXPIRED, ended_at=grant.expires_at)
+    except TransitionRefused:
+        return False
+    AuditEvent.record("grant.expired", target=grant)
+    messages.access_ended(grant)
+    return True
+
+
+@transaction.atomic
+def remind(grant: Grant, days: int) -> bool:
+    """Send the `days` expiry reminder once. Returns whether it was sent."""
+    unsent = Q(reminded_days=None) | Q(reminded_days__gt=days)
+    live = Grant.objects.live().filter(unsent, pk=grant.pk)
+    if not live.update(reminded_days=days):
+        return False
+    grant.reminded_days = days
+    messages.access_ending(grant, days)
+    return True
+
+
+def _resume(grant: Grant, allowed: GrantQuerySet, by: User | None) -> None:
+    grant.transition(
+        allowed.filter(state=_State.SUSPENDED, expires_at__gt=timezone.now()),
+        state=_State.ACTIVE,
+        suspended_at=None,
+        suspended_until=None,
+        suspension_reason="",
+    )
+    messages.access_resumed(grant, _record("resumed", grant, by, {}))
+
+
+def _close(
+    action: str,
+    grant: Grant,
+    by: User | None,
+    now: datetime,
+    details: dict[str, Any],
+    mail: Callable[[Grant, AuditEvent, Receipt], None] | None,
+) -> Receipt:
+    """Record that access was closed, and mail its receipt."""
+    receipt = receipt_of(grant, now)
+    event = _record(action, grant, by, {**details, **receipt.counts})
+    if mail is not None:
+        mail(grant, event, receipt)
+    return receipt
+
+
+def _record(action: str, grant: Grant, by: User | None, details: dict[str, Any]) -> AuditEvent:
+    details = {"tier": grant.tier.slug, "holder": str(grant.user.public_id), **details}
+    return AuditEvent.record(f"grant.{action}", actor=by, target=grant, details=details)
+
+
+def _require_lead(grant: Grant, by: User | None) -> None:
+    """Refuse a person who is no lead reviewer of the tier; commands and sweeps act for nobody."""
+    if by is not None and not RoleAssignment.objects.covers(by, GRANT_KEEPERS, grant.tier):
+        raise NotAllowed(f"you are no lead reviewer of {grant.tier}")
+
+
+def _require_reason(action: str, code: str, reason: str) -> None:
+    if code and (code not in RULES or action not in RULES[code].actions):
+        raise InvalidValue(f"the reason {code!r} does not go with {action}")
+    if not reason.strip():
+        raise InvalidValue("give a reason; the holder reads it")

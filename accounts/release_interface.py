@@ -1,0 +1,55 @@
+"""The interface through which `accounts` calls the app that releases checkpoints.
+
+`accounts` must not import that app. The app implements `ReleaseInterface` and registers one
+instance in its `AppConfig.ready`. Every call runs in the caller's transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from accounts.grants.models import Grant
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+
+
+@dataclass(frozen=True)
+class Address:
+    """One download address issued on a grant; `name` is what it opens, never the address itself.
+
+    `asks` marks an address that asks the gate at every use and stops with the grant; any other
+    works until `ends_at`.
+    """
+
+    name: str
+    ends_at: datetime
+    asks: bool
+
+
+class ReleaseInterface(Protocol):
+    """What `accounts` asks of the app that releases checkpoints."""
+
+    def checkpoints_of(self, tier: Tier) -> list[str]:
+        """Return the ids (`org/name`) of the checkpoints that this tier opens, sorted."""
+
+    def addresses_of(self, grant: Grant, now: datetime) -> list[Address]:
+        """Return the addresses issued on this grant that may still be in use."""
+
+    def issue_links(self, grant: Grant) -> None:
+        """Queue the links of a new grant after commit; a periodic sweep finds those not queued."""
+
+    def forget_person(self, person: User) -> None:
+        """End the links of an erased person and remove their network addresses from the ledger."""
+
+
+_registered: list[ReleaseInterface] = []
+
+
+def register(implementation: ReleaseInterface) -> None:
+    """Make this the implementation that `accounts` calls."""
+    _registered[:] = [implementation]
+
+
+def releases() -> ReleaseInterface:
+    """Return the registered implementation; raises IndexError before any app registers one."""
+    return _registered[0]

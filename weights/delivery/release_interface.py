@@ -1,0 +1,32 @@
+"""The implementation of the interface through which `accounts` asks about checkpoints and links."""
+
+from datetime import datetime
+
+from accounts.background.queueing import queue_after_commit
+from accounts.grants.models import Grant
+from accounts.release_interface import Address
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+from weights.delivery import links, outstanding_links
+from weights.delivery.models import CheckpointLink
+from weights.ledger.models import Download
+
+
+class DeliveryReleases:
+    """See `accounts.release_interface.ReleaseInterface`."""
+
+    def checkpoints_of(self, tier: Tier) -> list[str]:
+        return sorted(checkpoint.repo_id for checkpoint in links.offered(tier))
+
+    def addresses_of(self, grant: Grant, now: datetime) -> list[Address]:
+        return outstanding_links.on_grant(grant, now)
+
+    def issue_links(self, grant: Grant) -> None:
+        queue_after_commit("weights.issue_links_of_grant", grant.pk)
+
+    def forget_person(self, person: User) -> None:
+        mine = CheckpointLink.objects.filter(holder=person)
+        for link in mine.filter(revoked_at=None):
+            links.revoke_link(link, by=person)
+        mine.update(plan=[])
+        Download.objects.filter(user_id=person.pk).exclude(network="").update(network="")
