@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.background.outages import DATABASE_AWAY
 from accounts.users import throttling
-from accounts.web.error_pages import error_page
+from accounts.web.error_pages import HOME, error_page
 
 #: A copy of security.txt that somebody kept is to be asked for anew after this (less than a year).
 SECURITY_TXT_LIFE = timedelta(days=90)
@@ -81,9 +81,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         403,
         code="csrf_failed",
         title="This form is no longer valid",
-        message="The page was open for too long, or your browser keeps no cookies. "
+        message="The page was open for too long, or your browser blocks cookies. "
         "Go back, reload the page and send it again.",
-        steps=[("Go to the start", "/")],
+        steps=[HOME],
     )
 
 

@@ -3,76 +3,86 @@
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.urls import reverse_lazy
+from django.utils.functional import Promise
 
-#: status -> title, sentence, code, next steps as (text, address).
-ERRORS: dict[int, tuple[str, str, str, list[tuple[str, str]]]] = {
+#: A link to go on with: its text and its address.
+NextStep = tuple[str, str | Promise]
+
+HOME: NextStep = ("Go to the home page", reverse_lazy("weights:home"))
+_CATALOGUE: NextStep = ("Browse the catalogue", reverse_lazy("weights:checkpoint-list"))
+_ACCESS: NextStep = ("My access", reverse_lazy("weights:access"))
+_SIGN_IN: NextStep = ("Sign in", reverse_lazy("account_login"))
+
+#: status -> title, sentence, code, next steps.
+ERRORS: dict[int, tuple[str, str, str, list[NextStep]]] = {
     400: (
-        "That request could not be read",
-        "Something in the address or the form was not as this portal expects it. "
+        "We could not read that request",
+        "The address or the form contains something that this portal does not understand. "
         "Go back, reload the page and try again.",
         "bad_request",
-        [("Go to the start", "/")],
+        [HOME],
     ),
     401: (
         "Sign in first",
-        "What stands here is given to people who are known and allowed.",
+        "You need to sign in to see this page.",
         "login_required",
-        [("Sign in", "/accounts/login/"), ("Catalogue", "/models")],
+        [_SIGN_IN, _CATALOGUE],
     ),
     403: (
-        "You may not open this",
-        "Your account has no right to it. If you expected one, see what you hold.",
+        "You do not have access to this page",
+        "Your account may not open it. If you expected access, check when yours ends.",
         "forbidden",
-        [("My access", "/access/"), ("Catalogue", "/models")],
+        [_ACCESS, _CATALOGUE],
     ),
     404: (
-        "Nothing is here",
-        "No page has this address. It may have been mistyped, or what stood here is gone.",
+        "Page not found",
+        "No page has this address. It may be mistyped, or the page was removed.",
         "not_found",
-        [("Search the catalogue", "/models"), ("Go to the start", "/")],
+        [_CATALOGUE, HOME],
     ),
     405: (
-        "This address does not take that",
-        "What was sent is not answered here. Open the page anew and use its buttons.",
+        "Method not allowed",
+        "This address does not accept that kind of request. Open the page again and use a button.",
         "method_not_allowed",
-        [("Go to the start", "/"), ("Catalogue", "/models")],
+        [HOME, _CATALOGUE],
     ),
     410: (
-        "This is gone",
-        "What stood at this address was here and has ended for good.",
+        "This page is gone",
+        "What was at this address has been removed for good.",
         "gone",
-        [("My access", "/access/"), ("Catalogue", "/models")],
+        [_ACCESS, _CATALOGUE],
     ),
     413: (
-        "That is too much for one form",
-        "A form may hold one megabyte in all, and nothing of this one was taken. Go back, shorten "
-        "the longest text and send it again.",
+        "The form is too large",
+        "A form may hold one megabyte in total, so nothing was saved. Go back, shorten the longest "
+        "text and send it again.",
         "body_too_large",
-        [("Go to the start", "/")],
+        [HOME],
     ),
     415: (
-        "That form of body is not taken",
-        "Send it as this address asks for it, and not compressed.",
+        "Unsupported media type",
+        "Send the body in the format that this address expects, without compression.",
         "unsupported_media_type",
-        [("Go to the start", "/")],
+        [HOME],
     ),
     429: (
         "Too many requests",
-        "This was asked for more often than the limit allows. Wait a few minutes, then try again.",
+        "You have reached the limit for this request. Wait a few minutes, then try again.",
         "rate_limited",
-        [("Go to the start", "/")],
+        [HOME],
     ),
     500: (
-        "Something failed on our side",
-        "The error was noted. Nothing that you typed was accepted; try again in a moment.",
+        "Something went wrong on our side",
+        "The error was logged, and nothing that you entered was saved. Try again in a moment.",
         "internal_error",
-        [("Go to the start", "/")],
+        [HOME],
     ),
     503: (
-        "Not available right now",
-        "A part of the portal does not answer. It usually takes a minute; try again then.",
+        "Temporarily unavailable",
+        "Part of the portal does not respond. Try again in a minute.",
         "unavailable",
-        [("Go to the start", "/")],
+        [HOME],
     ),
 }
 
@@ -87,7 +97,7 @@ def error_page(
     code: str = "",
     title: str = "",
     message: str = "",
-    steps: list[tuple[str, str]] | None = None,
+    steps: list[NextStep] | None = None,
     wait: int = 0,
     without_records: bool = False,
 ) -> HttpResponse:

@@ -42,14 +42,14 @@ def test_try_again_later_says_when(rf: RequestFactory, db: None, status: int) ->
 def test_an_unknown_address_is_404_with_the_portals_page(client: Client, db: None) -> None:
     answer = client.get("/no/such/page/at/all")
     assert answer.status_code == 404
-    assert b"Nothing is here" in answer.content
+    assert b"Page not found" in answer.content
 
 
 def test_an_address_that_is_only_posted_to_is_no_blank_page(client: Client, db: None) -> None:
     client.force_login(factories.person())
     answer = client.get(f"/access/revoke/{uuid4()}/")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
-    assert "does not take that" in answer.text
+    assert "Method not allowed" in answer.text
 
 
 @pytest.mark.parametrize(

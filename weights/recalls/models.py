@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from weights.catalogue.models.checkpoint import Checkpoint
@@ -94,7 +95,7 @@ class Recall(models.Model):
         return f"Recall of {self.revision or self.blob}"
 
     def get_absolute_url(self) -> str:
-        return f"/recalls/{self.public_id}/"
+        return reverse("weights:recall-detail", args=[self.public_id])
 
     @property
     def changed_at(self) -> datetime:

@@ -4,6 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from weights.reports.kinds import Deed, Kind, State
@@ -44,7 +45,7 @@ class Report(models.Model):
         return self.reference
 
     def get_absolute_url(self) -> str:
-        return f"/report/{self.public_id}/"
+        return reverse("weights:report-detail", args=[self.public_id])
 
     @property
     def reference(self) -> str:

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from django import template
+from django.urls import reverse
 
 from accounts.web.byte_sizes import in_words
 from weights.catalogue.models import Checkpoint
@@ -53,6 +54,12 @@ def below(path: str, start: int) -> str:
     return path[start:]
 
 
+@register.filter
+def checkpoint_address(repo_id: str) -> str:
+    """The page of the checkpoint `ORG/NAME`."""
+    return reverse("weights:checkpoint-detail", args=repo_id.split("/"))
+
+
 @register.simple_tag
 def file_address(checkpoint: Checkpoint, written: str, path: str) -> str:
     """The page of one file; `written` is the revision as the reader named it."""
@@ -70,4 +77,5 @@ def download_address(checkpoint: Checkpoint, written: str, path: str) -> str:
 
 
 def _address(checkpoint: Checkpoint, kind: str, written: str, path: str) -> str:
-    return f"/{checkpoint.repo_id}/{kind}/{quote(written, safe='')}/{quote(path)}"
+    page = checkpoint.get_absolute_url()
+    return f"{page}/{kind}/{quote(written, safe='')}/{quote(path)}"

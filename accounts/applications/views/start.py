@@ -93,9 +93,9 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
             sha256 = request.POST.get("licence_sha256", "")
             services.accept_licence(user, tier, licence_sha256=sha256)
             messages.success(request, f"You have accepted the licence of {tier}.")
-            return redirect("/access/")
+            return redirect("weights:access")
         except AlreadyHeld:
-            return redirect("/access/")
+            return redirect("weights:access")
         except AccountsError as refused:
             error = sentence(refused)
     standing = services.standing(user, tier)

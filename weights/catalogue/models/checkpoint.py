@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.grants.queries import tiers_open_to
@@ -105,7 +106,7 @@ class Checkpoint(OneLineFields):
             raise ValidationError({"facts": str(error)}) from error
 
     def get_absolute_url(self) -> str:
-        return f"/{self.repo_id}"
+        return reverse("weights:checkpoint-detail", args=[self.org, self.name])
 
     @property
     def repo_id(self) -> str:
