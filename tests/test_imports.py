@@ -1,9 +1,13 @@
-"""Imports point one way, and what is plain stays plain."""
+"""Imports point one way, form no cycle, and models import no services."""
 
 import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 
 pytestmark = pytest.mark.one_database
 
@@ -47,18 +51,47 @@ PLAIN = [
 ]
 
 
-def imported_modules(source: Path) -> set[str]:
-    """Every module that the file names in an import, in full."""
-    modules = set()
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            modules |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
-    return modules
+#: Module of ours -> its file; migrations only import what they must.
+MODULES = {
+    ".".join(path.with_suffix("").parts).removesuffix(".__init__"): path
+    for app in OURS
+    for path in Path(app).rglob("*.py")
+    if "migrations" not in path.parts
+}
 
 
-def packages(modules: set[str]) -> set[str]:
+@cache
+def imported_modules(source: Path, *, typing: bool = True) -> frozenset[str]:
+    """Every module that the file imports, anywhere in it, or names to `get_model`.
+
+    Without `typing` the imports under TYPE_CHECKING are left out.
+    """
+    modules = set[str]()
+    for node in _nodes(ast.parse(source.read_text(encoding="utf-8")), typing=typing):
+        match node:
+            case ast.Import(names):
+                modules |= {name.name for name in names}
+            case ast.ImportFrom(module=str(module), names=names):
+                full = [f"{module}.{name.name}" for name in names]
+                modules |= {name if name in MODULES else module for name in full}
+            case ast.Call(
+                func=ast.Attribute(attr="get_model"),
+                args=[ast.Constant(str(label)), ast.Constant(str(name))],
+            ):
+                modules.add(apps.get_model(label, name).__module__)
+    return frozenset(modules)
+
+
+def _nodes(tree: ast.AST, *, typing: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        match node:
+            case ast.If(test=ast.Name("TYPE_CHECKING")) if not typing:
+                continue
+        yield node
+        yield from _nodes(node, typing=typing)
+
+
+def packages(modules: Iterable[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
@@ -66,6 +99,38 @@ def packages(modules: set[str]) -> set[str]:
 def test_apps_import_only_in_the_agreed_direction(app: str) -> None:
     for source in Path(app).rglob("*.py"):
         assert packages(imported_modules(source)) & OURS <= MAY_IMPORT[app], source
+
+
+def test_no_modules_import_each_other_in_a_cycle() -> None:
+    """Imports under TYPE_CHECKING, inside functions and by `get_model` count."""
+    graph = {name: imported_modules(path) & MODULES.keys() for name, path in MODULES.items()}
+    graph["weights.storage.s3.upload"] -= {"weights.storage.s3.store"}
+    cycle: list[str] = []
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle = error.args[1]
+    assert cycle == []
+
+
+def test_models_import_models_queries_and_helpers_that_load_no_model() -> None:
+    """So that services, mails, views and tasks stand above models."""
+    graph = {
+        name: imported_modules(path, typing=False) & MODULES.keys()
+        for name, path in MODULES.items()
+    }
+
+    def is_model(module: str) -> bool:
+        return bool({"models", "queries"} & set(module.split(".")))
+
+    def loaded(module: str) -> set[str]:
+        return {module}.union(*map(loaded, graph[module]))
+
+    for module in filter(is_model, MODULES):
+        for imported in graph[module]:
+            assert is_model(imported) or not any(map(is_model, loaded(imported))), (
+                f"{module} imports {imported}"
+            )
 
 
 @pytest.mark.parametrize("path", PLAIN)
@@ -99,7 +164,7 @@ def test_a_portal_that_stores_files_loads_no_boto3() -> None:
 
 def test_the_gate_is_asked_by_the_doors_and_never_imports_one() -> None:
     doors = {"api", "delivery", "hub_api", "publishing"}
-    imported = set().union(*map(imported_modules, Path("weights/gate").glob("*.py")))
+    imported = frozenset().union(*map(imported_modules, Path("weights/gate").glob("*.py")))
     for module in imported:
         parts = module.split(".")
         assert parts[-1] not in {"admin", "tasks", "urls", "views"}, module
