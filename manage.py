@@ -9,24 +9,24 @@ import sys
 def main() -> None:
     """Use the embedded install (`make run`) unless the environment names other settings."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
-    gc.disable()  # what is loaded from here on stays; starting is a tenth faster
+    gc.disable()  # what is imported now is never freed; starting is a tenth faster
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
-        settings.INSTALLED_APPS  # noqa: B018 - read now, so that what is wrong is said in a line
+        settings.INSTALLED_APPS  # noqa: B018 - loads the settings, to report an error in one line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
     from accounts.background.outages import DATABASE_AWAY, in_a_line
-    from portal.supervisor import unmigrated
+    from portal.databases import readiness
 
     try:
-        why_not = unmigrated.why_not(sys.argv[1] if len(sys.argv) > 1 else "help")
+        refusal = readiness.refusal(sys.argv[1] if len(sys.argv) > 1 else "help")
         gc.freeze()
         gc.enable()
-        if why_not:
-            sys.exit(why_not)
+        if refusal:
+            sys.exit(refusal)
         execute_from_command_line(sys.argv)
     except DATABASE_AWAY as error:
         sys.exit(f"{in_a_line(error)}; run the same again once it does")

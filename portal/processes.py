@@ -1,7 +1,7 @@
-"""The portal's long-running processes and their arguments, in one place.
+"""The commands of the portal's long-running processes.
 
-`make run` supervises these commands and the containers run them one each
-(`python -m portal.processes web`), so that what is tested is what is deployed.
+`make run` supervises them, and each container runs one (`python -m portal.processes web`), so
+both run the same commands.
 """
 
 import os
@@ -11,18 +11,19 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.background.outages import DATABASE_AWAY
+from portal.databases import state
 from portal.settings import environment
 
-_HERE = str(Path(__file__).resolve().parents[1])
+_ROOT = str(Path(__file__).resolve().parents[1])
 
 
 def web(bind: str, *, workers: int | None = None, threads: int | None = None) -> list[str]:
     """The web server, listening on `bind` (`host:port`).
 
-    Processes and threads of each are those of `WEB_WORKERS` and `WEB_THREADS` unless given.
-
-    Many threads, because every download and every half-sent request holds one; `web_worker`
-    says for how long.
+    `workers` processes with `threads` threads each, by default WEB_WORKERS and WEB_THREADS. Every
+    download and every half-sent request holds a thread; `portal.server.gunicorn_worker` limits
+    for how long.
     """
     workers = workers or environment.whole("WEB_WORKERS", 2, at_least=1, at_most=64)
     threads = threads or environment.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
@@ -30,55 +31,65 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
         *("--bind", bind, "--worker-class", "portal.server.gunicorn_worker.WebWorker"),
         *("--workers", str(workers), "--threads", str(threads)),
-        # As much as nginx takes: a path of 1024 bytes, three characters each, fits twice.
+        # As long as nginx accepts: a path of 1024 characters, percent-encoded, fits twice.
         *("--limit-request-line", "8190"),
-        # The control socket would stand in the home folder of whoever started it.
+        # gunicorn would create the control socket in the user's home folder.
         *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),
     ]
 
 
 def worker() -> list[str]:
     """The Celery worker; threads need half the memory of child processes."""
-    tasks_at_once = environment.whole("WORKER_THREADS", 2, at_least=1, at_most=64)
+    threads = environment.whole("WORKER_THREADS", 2, at_least=1, at_most=64)
     return [
-        *(*_celery(), "worker", "--pool", "threads", "--concurrency", str(tasks_at_once)),
+        *(*_celery(), "worker", "--pool", "threads", "--concurrency", str(threads)),
         *("--without-mingle", "--without-gossip", "--loglevel", "warning"),
     ]
 
 
 def beat(schedule: Path) -> list[str]:
-    """The clock. One runs beside any number of workers and keeps its state in `schedule`.
+    """Celery beat, with its state in the file `schedule`; one runs beside any number of workers.
 
-    It is a process of its own: one that a worker forks outlives a killed worker.
+    Not `worker --beat`: the process that it forks outlives a killed worker.
     """
     return [*_celery(), "beat", "--schedule", str(schedule), "--pidfile=", "--loglevel", "warning"]
 
 
 def broker(program: Path, socket: Path, folder: Path) -> list[str]:
-    """The embedded broker, on a unix socket alone, keeping its queue in `folder`."""
+    """The embedded broker, on a unix socket alone, with its queue in `folder`."""
     return [
         *(str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"),
         *("--dir", str(folder), "--appendonly", "yes", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
-        # It remarks on the kernel's settings at every start: for a file, not for the terminal.
+        # It logs remarks on kernel settings at every start: keep them off the terminal.
         *("--logfile", str(folder / "broker.log")),
     ]
 
 
 def main(arguments: list[str]) -> None:
-    """Become the process that `arguments` names: web, worker or beat."""
-    os.chdir(_HERE)
+    """Replace this process by the one that `arguments` names: web, worker or beat."""
+    os.chdir(_ROOT)
     try:
-        command = _named(arguments)
-        settings.INSTALLED_APPS  # noqa: B018 - read now, so that what is wrong is said in a line
+        command = _command(arguments)
+        settings.INSTALLED_APPS  # noqa: B018 - loads the settings, to report an error in one line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
+    if _is_unfinished_move():
+        sys.exit(state.UNFINISHED_MOVE)
     os.execv(command[0], command)
 
 
-def _named(arguments: list[str]) -> list[str]:
+def _is_unfinished_move() -> bool:
+    """Whether the database must not be used yet; a database that is away stops no start."""
+    try:
+        return state.is_unfinished_move()
+    except DATABASE_AWAY:
+        return False
+
+
+def _command(arguments: list[str]) -> list[str]:
     bind = environment.text("BIND", "0.0.0.0:8000")
-    schedule = environment.folder("BEAT_SCHEDULE", "/tmp/beat")  # noqa: S108 - one a container
+    schedule = environment.folder("BEAT_SCHEDULE", "/tmp/beat")  # noqa: S108 - one per container
     commands = {"web": web(bind), "worker": worker(), "beat": beat(schedule)}
     if len(arguments) != 1 or arguments[0] not in commands:
         sys.exit(f"usage: python -m portal.processes {'|'.join(commands)}")
@@ -86,7 +97,7 @@ def _named(arguments: list[str]) -> list[str]:
 
 
 def _celery() -> list[str]:
-    # Its warning about root is about pickled tasks, which this portal refuses (JSON alone).
+    # Celery warns about root because of pickled tasks; this portal accepts JSON alone.
     quiet = ("-W", "ignore:You're running the worker with superuser")
     return [sys.executable, *quiet, "-m", "celery", "--app", "portal", "--quiet"]
 

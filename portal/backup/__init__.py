@@ -1,6 +1,6 @@
-"""Backups of the whole portal, and the drill that proves one.
+"""Backup of a whole portal, the drill that proves a backup, and the restore.
 
-`taking.py` makes one, `drill.py` restores it into a scratch place and has it checked. The
-database is dumped by its own tools (`sqlite.py`, `postgres.py`), blobs are copied into a store
-beside it, keys into files that their owner alone reads. `layout.py` says what lies where.
+`create.py` makes a backup, `drill.py` restores it into a scratch place and checks it, `restore.py`
+restores it into an empty install. `layout.py` defines the files, `keys.py` handles the keys;
+`portal.databases` dumps and restores the database.
 """

@@ -1,171 +1,289 @@
-"""Bring a portal back from a backup, into an empty install.
+"""Restore a portal from a backup into an empty install.
 
-Everything that can be refused is refused before a thing is touched. Then come the keys, the
-database in one step, what a newer version adds to it, and the blobs one by one; each is left
-alone where it stands already, so the same again goes on wherever a run was broken off.
+All refusals come first. Then the keys, the database in one step, the migrations of a newer
+version, and the blobs one by one. Each step skips what is done already, so the same command
+continues an interrupted run.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.audit.models import AuditEvent
-from portal.backup import (
-    checks,
-    keys,
-    layout,
-    postgres,
-    preflight,
-    restore_blobs,
-    restore_marker,
-    sqlite,
-)
-from portal.backup.keys import Placed
-from portal.backup.layout import Statement
-from portal.backup.progress import Bar
-from portal.backup.restore_blobs import Source
-from portal.backup.restore_marker import Mark
+from accounts.mail.models import OutgoingMail
+from portal.backup import keys, layout
+from portal.backup.keys import RestoredKey
+from portal.backup.layout import Index
+from portal.databases import checks, postgres, sqlite, state
+from portal.databases.dumps import BlobLine
+from portal.databases.state import RestoreMark
 from portal.errors import BackupError
 from portal.supervisor import install_lock
-from weights.storage import blob_storage
+from weights.integrity import progress_bars
+from weights.manifests import checking
+from weights.manifests.checking import Proof
+from weights.storage import BlobStorage, blob_storage, migration, store_at
+from weights.storage.hashing import holds
+from weights.storage.migration import Wanted
+from weights.storage.models import Blob
 
-VENDORS = {"postgresql": postgres, "sqlite": sqlite}
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wish:
-    """How to restore; `blobs` is where they are if not where the backup says."""
+class Options:
+    """`blobs` is the address of the backup's blobs, if they were moved."""
 
     blobs: str = ""
     without_blobs: bool = False
-    #: Restore what is left of a backup that lacks some of its blobs.
+    #: Restore a backup that lacks some of its blobs.
     incomplete: bool = False
-    #: Read so many blobs at the end instead of all.
+    #: How many blobs to read at the end, drawn at random, instead of all.
     sample: int | None = None
 
 
 @dataclass
 class Restored:
-    """A portal that is back; `failed` names what its checks found wrong."""
+    """A restored portal; `failed` names the checks that failed."""
 
     taken_at: str
-    keys: list[Placed] = field(default_factory=list)
+    keys: list[RestoredKey] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Tell:
-    """Where lines go, and a bar for so many bytes of what is named."""
+def restore(folder: Path, options: Options, say: Say) -> Restored:
+    """Restore the backup in `folder`.
 
-    say: Callable[[str], None]
-    bar: Bar
-
-
-def restore(folder: Path, wish: Wish, tell: Tell) -> Restored:
-    """Raises BackupError, QuickstartError, and what database and stores raise."""
-    with alone():
-        statement = layout.read(folder)
-        tell.say(
-            f"backup: {statement.server}, taken {statement.taken_at}, every file as it was written"
-        )
-        _demand_vendor(statement)
-        found = Mark(layout.identity(folder), statement.taken_at)
-        goes_on = _goes_on(found)
-        places = keys.places(folder / layout.KEYS)
-        source = restore_blobs.source(folder, statement, wish.blobs, without=wish.without_blobs)
+    Raises BackupError, QuickstartError while the install runs, and the errors of database and
+    stores.
+    """
+    with install_lock.held_if_embedded():
+        index = layout.read(folder)
+        say(index.summary())
+        _check_vendor(index)
+        mark = RestoreMark(layout.identity(folder), index.taken_at)
+        continues = _continues(mark)
+        keys.check(folder / layout.KEYS)
+        source = None if options.without_blobs else blob_source(folder, index, options.blobs)
         if source is not None:
-            restore_blobs.demand_fit(
-                source, tell.bar, unread=not goes_on, incomplete=wish.incomplete
-            )
+            check_stores(source, read=not continues, incomplete=options.incomplete)
 
-        restored = Restored(statement.taken_at, keys.put_back(places))
-        for placed in restored.keys:
-            tell.say(f"keys: {placed.name} {placed.outcome}")
-        _restore_database(folder / statement.database, statement, found, goes_on, tell)
-        restored.failed = _finish(source, wish, tell)
+        restored = Restored(index.taken_at, keys.restore(folder / layout.KEYS))
+        for key in restored.keys:
+            say(f"keys: {key.name} {key.outcome}")
+        if continues:
+            say("database: restored before")
+        else:
+            vendor = postgres if index.vendor == "postgresql" else sqlite
+            vendor.restore(folder / index.database, mark)
+            say("database: restored")
+        checks.apply_migrations(say)
+        record(mark)
+        restored.failed = _finish(source, options, say)
         return restored
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Keep the portal of an embedded install from running meanwhile."""
-    if hasattr(settings, "EMBEDDED_BROKER"):
-        with install_lock.held(settings.DATA_DIR):
-            yield
-    else:
-        yield
+# -- refusals -------------------------------------------------------------------------------
 
 
-# -- what is refused ------------------------------------------------------------------------
-
-
-def _demand_vendor(statement: Statement) -> None:
-    if statement.vendor == connection.vendor:
+def _check_vendor(index: Index) -> None:
+    if index.vendor == connection.vendor:
         return
-    here = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
+    ours = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
     remedy = (
         "set DATABASE_URL=postgres://… to an empty database"
-        if statement.vendor == "postgresql"
+        if index.vendor == "postgresql"
         else "restore with DATABASE_URL=sqlite:////path/to/new.sqlite3, then run manage.py"
         " move_database postgres://… (docs/operating.md)"
     )
     raise BackupError(
-        f"the backup is of {statement.server}, and the database of DATABASE_URL is {here}; {remedy}"
+        f"the backup is of {index.server}, and the database of DATABASE_URL is {ours}; {remedy}"
     )
 
 
-def _goes_on(wanted: Mark) -> bool:
-    """Whether this backup's database stands here already. Raises BackupError for another's."""
-    known, contents = restore_marker.found(), preflight.contents()
-    if known is not None and known.backup == wanted.backup:
-        return known.whole or bool(contents)
-    if contents:
-        of = f", restored from the backup of {known.taken_at}" if known else ""
-        raise BackupError(
-            f"the database is not empty ({contents}{of}); {_remedy()}, then run the same again"
+def _continues(wanted: RestoreMark) -> bool:
+    """Whether an earlier run restored this database. Raises BackupError if it is in use."""
+    existing, in_use = state.restore_mark(), state.rows_in_use()
+    if existing is not None and existing.backup == wanted.backup:
+        return bool(in_use)
+    if in_use:
+        origin = f", restored from the backup of {existing.taken_at}" if existing else ""
+        name = connection.settings_dict["NAME"]
+        remedy = (
+            "make an empty one (createdb) and name it as DATABASE_URL"
+            if connection.vendor == "postgresql"
+            else f"move {name} away, or name another as DATABASE_URL"
         )
-    preflight.demand_ours()
+        raise BackupError(
+            f"the database is not empty ({in_use}{origin}); {remedy}, then run the same again"
+        )
+    state.refuse_foreign_tables()
     return False
 
 
-def _remedy() -> str:
-    name = connection.settings_dict["NAME"]
-    if connection.vendor == "postgresql":
-        return "make an empty one (createdb) and name it as DATABASE_URL"
-    return f"move {name} away, or name another as DATABASE_URL"
+@dataclass(frozen=True)
+class BlobSource:
+    """The store of a backup's blobs, their list, and those that the backup never had."""
+
+    store: BlobStorage
+    blobs: list[BlobLine]
+    damaged: frozenset[str]
 
 
-# -- what is done ---------------------------------------------------------------------------
+def blob_source(folder: Path, index: Index, moved_to: str) -> BlobSource | None:
+    """Where to copy blobs from; None if the portal's store has them. Raises BackupError."""
+    target = blob_storage()
+    store = store_at(layout.blob_address(folder, index, moved_to))
+    if store.address == target.address:
+        if moved_to or index.blobs == layout.BESIDE:
+            raise BackupError(
+                f"WEIGHTS_STORAGE is {target.address}, where the backup's own blobs are; name"
+                " another store, so that the backup stays one"
+            )
+        return None
+    damaged = frozenset(line.partition(":")[0] for line in index.damaged)
+    return BlobSource(store, list(layout.blob_list(folder)), damaged)
 
 
-def _restore_database(
-    dump: Path, statement: Statement, wanted: Mark, goes_on: bool, tell: Tell
-) -> None:
-    if goes_on:
-        tell.say("database: restored before")
-    else:
-        VENDORS[statement.vendor].restore(dump, wanted)
-        tell.say("database: restored")
-    checks.bring_up(tell.say)
-    with transaction.atomic():
-        if restore_marker.claim_record():
-            details = {"taken_at": statement.taken_at, "backup": wanted.backup}
-            AuditEvent.record("portal.restored", details=details)
+def check_stores(source: BlobSource, *, read: bool, incomplete: bool) -> None:
+    """Refuse a target with other bytes under a blob's name, and a source that lacks blobs.
+
+    `read` hashes the blobs that the target has, and not only compares sizes. Raises BackupError.
+    """
+    target = blob_storage()
+    existing = [blob for blob in source.blobs if target.size(blob.sha256) is not None]
+    total = sum(blob.size for blob in existing) if read else 0
+    with progress_bars.lazy_bar(total, "Reading") as advance:
+        for blob in existing:
+            if not holds(target, blob.sha256, blob.size, advance if read else None):
+                raise BackupError(
+                    f"{target.address} holds other bytes under the name of blob {blob.sha256};"
+                    " name an empty store as WEIGHTS_STORAGE, or remove that one, then run the"
+                    " same again"
+                )
+    if not incomplete:
+        _check_complete(source, {blob.sha256 for blob in existing})
 
 
-def _finish(source: Source | None, wish: Wish, tell: Tell) -> list[str]:
-    """Blobs and checks; what was found wrong."""
+def _check_complete(source: BlobSource, existing: set[str]) -> None:
+    wanted = [blob for blob in source.blobs if blob.sha256 not in existing | source.damaged]
+    missing = [blob for blob in wanted if source.store.size(blob.sha256) != blob.size]
+    if len(missing) == len(wanted) > 0:
+        raise BackupError(
+            f"{source.store.address} holds none of the backup's {len(wanted)} blobs; name the store"
+            " that does by --blobs, or leave them out by --no-blobs where the portal's own still"
+            " stands"
+        )
+    if missing:
+        raise BackupError(
+            f"the backup is damaged: {source.store.address} lacks {len(missing)} of its blobs, such"
+            f" as {missing[0].sha256}; name a store that has them by --blobs, or restore the rest"
+            " by --incomplete"
+        )
+
+
+# -- after the database ---------------------------------------------------------------------
+
+
+@transaction.atomic
+def record(mark: RestoreMark) -> None:
+    """Record the restore in the audit trail, once."""
+    events = AuditEvent.objects.filter(action="portal.restored")
+    if not events.filter(details__backup=mark.backup).exists():
+        AuditEvent.record("portal.restored", details=mark._asdict())
+
+
+def _finish(source: BlobSource | None, options: Options, say: Say) -> list[str]:
+    """Copy the blobs and run the checks; returns what failed."""
     failed = []
     if source is not None:
-        failed += restore_blobs.copy(source, tell.say, tell.bar)
-        restore_blobs.forget_marks()
-    failed += checks.audit(tell.say)
-    proof = restore_blobs.prove(blob_storage(), tell.say, tell.bar, sample=wish.sample)
-    restore_blobs.take_marks(proof, blob_storage())
+        failed += copy_blobs(source, say)
+        forget_marks()
+    failed += checks.check_audit_trail(say)
+    total = checking.bytes_to_read(options.sample)
+    with progress_bars.lazy_bar(total, "Reading") as advance:
+        proof = checking.prove(blob_storage(), sample=options.sample, progress=advance)
+    for line in [*proof.lines(), *(f"  {fault}" for fault in proof.faults)]:
+        say(line)
+    take_marks(proof, blob_storage())
     if proof.faults:
         failed.append("the manifests")
     return failed
+
+
+def copy_blobs(source: BlobSource, say: Say) -> list[str]:
+    """Copy the blobs that the portal's store lacks, each checked by its hash; returns failures.
+
+    `check_stores` has checked those that it has.
+    """
+    wanted = [blob for blob in source.blobs if blob.sha256 not in source.damaged]
+    target = blob_storage()
+    target.set_up()
+    with progress_bars.lazy_bar(sum(blob.size for blob in wanted), "Copying") as advance:
+        listed = (Wanted(blob.sha256, blob.size) for blob in wanted)
+        moved = migration.move_listed(listed, source.store, target, advance, trust_size=True)
+    say(
+        f"blobs: copied {moved.copied} ({moved.copied_bytes} bytes), present {moved.present},"
+        f" failed {len(moved.failures)}"
+    )
+    if source.damaged:
+        say(f"blobs: {len(source.damaged)} were damaged before the backup and are not in it")
+    for sha256, reason in moved.failures:
+        say(f"  {sha256}: {reason}")
+    return ["some blobs"] if moved.failures or source.damaged else []
+
+
+def forget_marks() -> None:
+    """Clear the lost store's marks and versions, which do not hold for the restored files.
+
+    With them every blob would count as changed. Without a mark a blob is judged by its size.
+    """
+    Blob.objects.exclude(mark="", version="").update(mark="", version="", version_in="")
+
+
+@transaction.atomic
+def take_marks(proof: Proof, store: BlobStorage) -> None:
+    """Store the marks and versions of the blobs that were just read and are good."""
+    for good in proof.good:
+        Blob.objects.filter(pk=good.blob_id).update(
+            mark=good.mark, version=good.version, version_in=store.address
+        )
+
+
+# -- what is left to the operator -----------------------------------------------------------
+
+
+def next_steps(restored: Restored) -> list[str]:
+    """Instructions for the operator, most urgent first (docs/security.md#a-lost-database)."""
+    lines = [
+        f"This is the portal of {restored.taken_at}. Before anybody is let in:",
+        *(f"- {key.remedy}." for key in restored.keys if key.remedy),
+    ]
+    if not restored.keys:
+        lines.append(
+            "- The backup has no keys: put your own where the install looks for them before it"
+            " starts, or new ones are made, and sessions and links end."
+        )
+    lines += [
+        "- Whoever was revoked, suspended or erased since has access again: take it from mails and"
+        " logs, and repeat it first (manage.py revoke NAME TIER --reason …).",
+        "- Tokens, links, passwords and sessions that were ended since are good again: end them."
+        " Those that were made since are gone.",
+        "- Revisions that were withdrawn and files that were quarantined since are given out again:"
+        " withdraw and quarantine them.",
+        "- Applications, decisions and grants since are gone: tell whom they concern.",
+    ]
+    if queued := OutgoingMail.objects.filter(state=OutgoingMail.State.QUEUED).count():
+        lines.append(
+            f"- {queued} mails were waiting to leave and may have left since; they leave as soon as"
+            " a worker runs: start without EMAIL_URL to look at them first (Admin, Outgoing mails)."
+        )
+    return [
+        *lines,
+        "- Heads of the trail that were signed since cover rows that are lost: say so where they"
+        " are read.",
+        "Then start it, and publish again what was published since; stored bytes are not copied"
+        " twice.",
+    ]

@@ -1,1 +1,1 @@
-"""Move the portal's rows to another database, SQLite or PostgreSQL (docs/operating.md)."""
+"""`move_database`: copy an install to another database, SQLite or PostgreSQL."""

@@ -1,76 +1,111 @@
-"""Move all rows to another database, and prove there that nothing was lost on the way.
+"""Move all rows to another database and check them there (docs/operating.md).
 
-A move that is broken off leaves the source as it was; the same again starts over.
+An interrupted move leaves the source as it was; the same command starts over.
 """
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
-from django.conf import settings
+from celery import current_app
 from django.core.management.color import no_style
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
 
-from portal.backup import checks, restore
-from portal.database_move import rows, sequences, source, targets
+from accounts.background.outages import BROKER_AWAY
+from portal.database_move import rows, targets
 from portal.database_move.targets import ALIAS, Target
+from portal.databases import checks, postgres, state
 from portal.errors import MoveError
-from portal.supervisor.children import tie_to_parent
+from portal.supervisor import install_lock
 from weights.storage import blob_storage
 
 Say = Callable[[str], None]
+_STOP = "stop web, worker and beat, then run the same again"
 
 
 def move(url: str, say: Say, *, sample: int | None = None) -> None:
-    """Raises MoveError, BackupError, QuickstartError, and what databases and stores raise.
+    """Move the settings' database to `url`.
 
-    `sample` reads so many blobs for the proof of the manifests instead of all.
+    `sample` is how many blobs the check of the manifests reads instead of all. Raises MoveError,
+    BackupError, QuickstartError, and the errors of databases and stores.
     """
-    with restore.alone(), targets.opened(url) as target:
-        source.demand_no_worker()
-        with source.frozen():
+    with install_lock.held_if_embedded(), targets.opened(url) as target:
+        _refuse_running_worker()
+        with _frozen_source():
             target.begin()
             _migrate(target)
             _copy(say)
-            _prove(target, sample, say)
+            _check(target, sample, say)
             target.put_to_use()
 
 
+# -- the source -----------------------------------------------------------------------------
+
+
+def _refuse_running_worker() -> None:
+    try:
+        replies = current_app.control.ping(timeout=2.0, limit=1)
+    except BROKER_AWAY:
+        return  # a worker does not run for long without its broker
+    if replies:
+        raise MoveError(f"worker {next(iter(replies[0]))} is running; {_STOP}")
+
+
+@contextmanager
+def _frozen_source() -> Iterator[None]:
+    """Read one state of the source in a transaction that blocks every writer.
+
+    On SQLite the settings begin each transaction as a writer (BEGIN IMMEDIATE). Raises MoveError.
+    """
+    if connection.vendor == "postgresql":
+        postgres.demand_no_other_connections(connection)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(transaction.atomic())
+            if connection.vendor == "postgresql":
+                _lock_tables()
+        except OperationalError as error:
+            reason = " ".join(str(error).split())
+            raise MoveError(f"somebody writes to the database ({reason}); {_STOP}") from error
+        yield
+
+
+def _lock_tables() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        # The first statement after the locks takes the snapshot.
+        names = ", ".join(map(connection.ops.quote_name, state.tables()))
+        cursor.execute(f"LOCK TABLE {names} IN SHARE MODE")
+
+
+# -- the target -----------------------------------------------------------------------------
+
+
 def _migrate(target: Target) -> None:
-    """In a process of its own: data migrations know no database but that of the settings."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DATABASE_URL": target.url},
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=tie_to_parent(),
-    )
+    """Create the tables in a process of its own: data migrations use the settings' database."""
+    done = checks.run_on(target.url, "manage.py", "migrate", "--no-input", "--verbosity", "0")
     if done.returncode:
-        lines = done.stderr.split("\n")
-        why = next((line for line in reversed(lines) if line.strip()), "no reason given")
-        raise MoveError(f"the tables of the target cannot be made: {why.strip()}")
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1] if lines else "no reason given"
+        raise MoveError(f"the tables of the target cannot be made: {reason}")
 
 
 def _copy(say: Say) -> None:
-    """All or nothing. Raises MoveError."""
+    """Copy all tables or none. Raises MoveError."""
     with transaction.atomic(using=ALIAS):
-        _empty()
+        _remove_migrated_rows()
         for model in rows.tables():
-            count = rows.copy_or_name(model, ALIAS)
-            sequences.carry_over(model, DEFAULT_DB_ALIAS, ALIAS)
+            count = rows.copy_table(model, ALIAS)
             say(f"{model._meta.db_table}: {count} rows")
         try:
             connections[ALIAS].check_constraints()
         except IntegrityError as error:
-            why = " ".join(str(error).split())
-            raise MoveError(f"a row of the source names one that is not there: {why}") from error
+            reason = " ".join(str(error).split())
+            raise MoveError(f"a row of the source names one that is not there: {reason}") from error
 
 
-def _empty() -> None:
-    """Remove what `migrate` wrote: the source has these rows with ids of its own."""
+def _remove_migrated_rows() -> None:
+    """Remove the rows that `migrate` created: the source has them under its own ids."""
     target = connections[ALIAS]
     names = [model._meta.db_table for model in rows.tables()]
     with target.cursor() as cursor:
@@ -78,7 +113,7 @@ def _empty() -> None:
             cursor.execute(statement)
 
 
-def _prove(target: Target, sample: int | None, say: Say) -> None:
+def _check(target: Target, sample: int | None, say: Say) -> None:
     say("checking the audit trail and the manifests on the target")
     failed = checks.failures(target.url, blob_storage().address, sample, say)
     if failed:

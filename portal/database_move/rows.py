@@ -1,4 +1,4 @@
-"""Copy a table's rows as they are, read each back and compare it."""
+"""Copy a table's rows and its sequence, read each row back and compare it."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -6,11 +6,12 @@ from typing import Any
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, Error, connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Cast, Length
 
 from portal.errors import MoveError
 
-#: Rows and bytes that are held in memory at once, at most.
+#: The most rows and bytes in memory at once.
 ROWS_AT_ONCE, BYTES_AT_ONCE = 500, 16_000_000
 
 Model = type[models.Model]
@@ -18,46 +19,50 @@ Rows = list[models.Model]
 
 
 def tables() -> list[Model]:
-    """Every model with a table of its own, those behind many-to-many fields too."""
+    """Every model with a table of its own, including those behind many-to-many fields."""
     found = apps.get_models(include_auto_created=True)
     return [model for model in found if model._meta.managed and not model._meta.proxy]
 
 
-def of(model: Model, database: str = DEFAULT_DB_ALIAS) -> "models.QuerySet[Any]":
-    """All rows, without what the model's own manager or ordering adds or leaves out."""
+def all_rows(model: Model, database: str = DEFAULT_DB_ALIAS) -> "models.QuerySet[Any]":
+    """All rows by primary key, bypassing the model's manager and ordering."""
     return models.QuerySet(model, using=database).order_by("pk")
 
 
-def copy(model: Model, target: str) -> int:
-    """Copy every row to the database of this alias; the number. Raises MoveError."""
+def copy_table(model: Model, target: str) -> int:
+    """Copy every row and the sequence to the database with the alias `target`.
+
+    Returns the number of rows. Raises MoveError, with the row that the target refused.
+    """
     count = 0
-    for batch in _batches(model, _rows_at_once(model, target)):
+    for batch in _batches(model, _batch_size(model, target)):
         _insert(model, batch, target)
         _compare(model, batch, target)
         count += len(batch)
-    if (written := of(model, target).count()) != count:
+    if (written := all_rows(model, target).count()) != count:
         raise MoveError(f"{model._meta.db_table}: {count} rows were read and {written} written")
+    _copy_sequence(model, target)
     return count
 
 
-def _batches(model: Model, most: int) -> Iterator[Rows]:
-    rows = of(model).iterator(chunk_size=most)
-    while batch := list(islice(rows, most)):
+def _batches(model: Model, size: int) -> Iterator[Rows]:
+    rows = all_rows(model).iterator(chunk_size=size)
+    while batch := list(islice(rows, size)):
         yield batch
 
 
-def _rows_at_once(model: Model, target: str) -> int:
-    """Fewer where the longest row is long, and no more than one INSERT takes."""
+def _batch_size(model: Model, target: str) -> int:
+    """Rows per batch: within BYTES_AT_ONCE for the longest row, and within one INSERT."""
     lengths = [_length(field) for field in _fields(model)]
     sizes = {f"length_{n}": models.Max(each) for n, each in enumerate(lengths) if each is not None}
-    longest = sum(size or 0 for size in of(model).aggregate(**sizes).values())
+    longest = sum(size or 0 for size in all_rows(model).aggregate(**sizes).values())
     fits = max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (longest + 1)))
     most = connections[target].ops.bulk_batch_size(_fields(model), [None] * fits)
     return min(fits, most)
 
 
 def _length(field: "models.Field[Any, Any]") -> Length | None:
-    """The length of a column that has no bound."""
+    """The length of an unbounded column; None for other columns."""
     if isinstance(field, models.JSONField):
         return Length(Cast(field.name, models.TextField()))
     is_long = isinstance(field, models.TextField | models.BinaryField) and not field.max_length
@@ -75,46 +80,33 @@ def _insert(model: Model, batch: Rows, target: str) -> None:
     try:
         _write(model, batch, target)
     except (Error, ValueError) as error:
-        raise _Refused(model, batch, error) from error
+        rows = f"{model._meta.db_table}, rows {batch[0].pk} to {batch[-1].pk}: {_one_line(error)}"
+        raise MoveError(_refused_row(model, batch, target) or rows) from error
 
 
 def _write(model: Model, batch: Rows, target: str) -> None:
-    """`raw` keeps fields such as `auto_now` from being filled anew; bulk_create has no such way."""
-    of(model, target)._insert(batch, fields=_fields(model), using=target, raw=True)  # type: ignore[attr-defined]
+    """Insert rows as they are: `raw` leaves `auto_now` fields alone, which bulk_create cannot.
+
+    The savepoint keeps the transaction usable after an error.
+    """
+    with transaction.atomic(using=target):
+        rows: Any = all_rows(model, target)
+        rows._insert(batch, fields=_fields(model), using=target, raw=True)
 
 
-class _Refused(MoveError):
-    """Rows that the target did not take, of which `reason` finds the one."""
-
-    def __init__(self, model: Model, batch: Rows, error: Exception) -> None:
-        super().__init__(_one_line(error))
-        self.model, self.batch = model, batch
-
-
-def copy_or_name(model: Model, target: str) -> int:
-    """As `copy`, with an error that names the row. Raises MoveError."""
-    try:
-        with transaction.atomic(using=target):
-            return copy(model, target)
-    except _Refused as error:
-        raise MoveError(_culprit(error, target)) from error
-
-
-def _culprit(refused: _Refused, target: str) -> str:
-    """The first row that the target does not take when it comes alone, and why."""
-    table = refused.model._meta.db_table
-    for row in refused.batch:
+def _refused_row(model: Model, batch: Rows, target: str) -> str:
+    """The first row that the target refuses by itself, with the reason; empty if it takes each."""
+    table = model._meta.db_table
+    for row in batch:
         try:
-            with transaction.atomic(using=target):
-                _write(refused.model, [row], target)
+            _write(model, [row], target)
         except (Error, ValueError) as error:
             return f"{table}, row {row.pk}{_column_with_nul(row)}: {_one_line(error)}"
-    first, last = refused.batch[0].pk, refused.batch[-1].pk
-    return f"{table}, rows {first} to {last}: {refused}"
+    return ""
 
 
 def _column_with_nul(row: models.Model) -> str:
-    """PostgreSQL holds no NUL in text; in JSON it is an escape."""
+    """The column with a NUL in its text, which PostgreSQL refuses; in JSON it is an escape."""
     for field in _fields(type(row)):
         value = getattr(row, field.attname)
         if not isinstance(value, bytes | memoryview) and _has_nul(value):
@@ -134,12 +126,9 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-# -- comparing ------------------------------------------------------------------------------
-
-
 def _compare(model: Model, batch: Rows, target: str) -> None:
-    """Raises MoveError with the first row and column that came out differently."""
-    written = of(model, target).in_bulk([row.pk for row in batch])
+    """Raise MoveError with the first row and column that the target returns differently."""
+    written = all_rows(model, target).in_bulk([row.pk for row in batch])
     for row in batch:
         for field in _fields(model):
             if _value(row, field) != _value(written.get(row.pk), field):
@@ -149,3 +138,49 @@ def _compare(model: Model, batch: Rows, target: str) -> None:
 
 def _value(row: models.Model | None, field: "models.Field[Any, Any]") -> Any:
     return getattr(row, field.attname, None)
+
+
+# -- sequences ------------------------------------------------------------------------------
+
+
+def _copy_sequence(model: Model, target: str) -> None:
+    """Continue the target's ids after the last id that the source assigned.
+
+    Django's `sqlsequencereset` takes the highest id that is left, so the id of a deleted row
+    could be assigned again. Trail and ledger name people by id: an erased person's downloads
+    would be ascribed to the next one.
+    """
+    if model._meta.auto_field is None:
+        return
+    table, column = model._meta.db_table, str(model._meta.auto_field.column)
+    highest = all_rows(model).aggregate(most=models.Max("pk"))["most"] or 0
+    last = max(highest, _last_id(connections[DEFAULT_DB_ALIAS], table, column))
+    if last:
+        _set_last_id(connections[target], table, column, last)
+
+
+def _last_id(database: BaseDatabaseWrapper, table: str, column: str) -> int:
+    """The last id that was assigned; 0 if none was."""
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute(
+                "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, %s)::regclass)",
+                [database.ops.quote_name(table), column],
+            )
+        else:
+            cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        row = cursor.fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def _set_last_id(database: BaseDatabaseWrapper, table: str, column: str, last: int) -> None:
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence(%s, %s), %s)",
+                [database.ops.quote_name(table), column, last],
+            )
+            return
+        cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [last, table])
+        if not cursor.rowcount:
+            cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, last])

@@ -1,4 +1,4 @@
-"""The database that rows are moved to: emptied before, put to use only once all is proved."""
+"""The target of a move: emptied first, and usable only after all checks passed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,93 +9,92 @@ from urllib.parse import urlsplit
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from portal.backup import layout, postgres, preflight, sqlite
-from portal.database_move import unfinished
+from portal.databases import postgres, sqlite, state
 from portal.errors import MoveError
-from portal.settings import environment
+from portal.settings import environment, private_files
 
-#: Under which Django knows the target during a move.
+#: Django's alias of the target during a move.
 ALIAS = "move_target"
 _SCHEMES = {"sqlite", "postgres", "postgresql"}
 
 
 class Target(Protocol):
-    #: What DATABASE_URL is to be for the processes that prepare and check it.
+    #: The DATABASE_URL for the processes that migrate and check the target.
     url: str
 
     def begin(self) -> None:
-        """Refuse what is in use, and empty the rest. Raises MoveError and BackupError."""
+        """Empty the target. Raises MoveError and BackupError for one in use."""
 
     def put_to_use(self) -> None: ...
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Target]:
-    """The target of this URL, known to Django as `ALIAS`. Raises ImproperlyConfigured."""
+    """Connect the target as `ALIAS`. Raises MoveError and ImproperlyConfigured."""
     if urlsplit(url).scheme not in _SCHEMES:
         raise MoveError("TARGET_URL is not a database URL; use postgres://… or sqlite:////path")
-    found = environment.database_at(url, "TARGET_URL", "DATABASE_PASSWORD")
-    if _place(found) == _place(connection.settings_dict):
+    database = environment.database_at(url, "TARGET_URL", "DATABASE_PASSWORD")
+    if _location(database) == _location(connection.settings_dict):
         raise MoveError("TARGET_URL is the database that this install uses already")
     try:
-        if found["ENGINE"].endswith("sqlite3"):
-            yield SqliteTarget(Path(found["NAME"]).absolute())
+        if database["ENGINE"].endswith("sqlite3"):
+            yield SqliteTarget(Path(database["NAME"]).absolute())
         else:
-            introduce(found)
+            _add_connection(database)
             yield PostgresTarget(url)
     finally:
-        disconnect()
+        _remove_connection()
 
 
-def _place(found: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(found.get(part) or "") for part in ("ENGINE", "HOST", "PORT", "NAME"))
+def _location(database: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(database.get(part) or "") for part in ("ENGINE", "HOST", "PORT", "NAME"))
 
 
-def introduce(found: dict[str, Any]) -> None:
-    complete = connections.configure_settings({DEFAULT_DB_ALIAS: found})
+def _add_connection(database: dict[str, Any]) -> None:
+    complete = connections.configure_settings({DEFAULT_DB_ALIAS: database})
     connections.settings[ALIAS] = complete[DEFAULT_DB_ALIAS]
 
 
-def disconnect() -> None:
+def _remove_connection() -> None:
     if ALIAS in connections.settings:
         connections[ALIAS].close()
         del connections[ALIAS]
         del connections.settings[ALIAS]
 
 
-def _demand_empty(target: BaseDatabaseWrapper) -> None:
-    if contents := preflight.contents(target):
+def _refuse_used(target: BaseDatabaseWrapper) -> None:
+    if in_use := state.rows_in_use(target):
         raise MoveError(
-            f"the target is not empty ({contents}): make an empty database and name it as"
+            f"the target is not empty ({in_use}): make an empty database and name it as"
             " TARGET_URL; nothing was changed"
         )
-    preflight.demand_ours(target)
+    state.refuse_foreign_tables(target)
 
 
 class PostgresTarget:
-    """Marked as unfinished until all is proved."""
+    """A database that is marked as unfinished until all checks passed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def begin(self) -> None:
         target = connections[ALIAS]
-        postgres.demand_alone(target)
+        postgres.demand_no_other_connections(target)
         target.connect()
-        if not unfinished.is_marked(target):
-            _demand_empty(target)
+        if not state.is_unfinished_move(target):
+            _refuse_used(target)
         with transaction.atomic(using=ALIAS):
             postgres.drop_tables(target)
-            unfinished.mark(target)
+            state.mark_unfinished_move(target)
 
     def put_to_use(self) -> None:
-        connections[ALIAS].close()  # it may have stood idle for long
+        connections[ALIAS].close()  # the server may have closed it during the checks
         connections[ALIAS].connect()
-        unfinished.unmark(connections[ALIAS])
+        state.clear_unfinished_move(connections[ALIAS])
 
 
 class SqliteTarget:
-    """Written beside its name, which it gets by a rename once all is proved."""
+    """A file that is written beside its name and renamed after all checks passed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -105,24 +104,20 @@ class SqliteTarget:
     def begin(self) -> None:
         if self._path.exists():
             _open(self._path)
-            _demand_empty(connections[ALIAS])
-            disconnect()
-        for suffix in ("", "-journal", "-wal", "-shm"):  # of a move that did not end
+            _refuse_used(connections[ALIAS])
+            _remove_connection()
+        for suffix in ("", "-journal", "-wal", "-shm"):  # of an interrupted move
             Path(f"{self._part}{suffix}").unlink(missing_ok=True)
-        layout.write(self._part, b"")  # for its owner alone, before a byte is in it
+        private_files.write_new(self._part, b"")
         _open(self._part)
 
     def put_to_use(self) -> None:
-        disconnect()
-        sqlite.leave_nothing_beside(self._part)
-        sqlite.leave_nothing_beside(self._path)
-        layout.settle(self._part)
-        self._part.replace(self._path)
-        layout.settle(self._path.parent)
+        _remove_connection()
+        sqlite.put_in_place(self._part, self._path)
 
 
 def _open(path: Path) -> None:
     options = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
     engine = "django.db.backends.sqlite3"
-    introduce({"ENGINE": engine, "NAME": str(path), "OPTIONS": options})
+    _add_connection({"ENGINE": engine, "NAME": str(path), "OPTIONS": options})
     connections[ALIAS].connect()

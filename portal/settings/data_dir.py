@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from portal.settings import environment
-from portal.settings.private_files import make_private, refuse_readable
+from portal.settings.private_files import make_private, refuse_readable, write_new
 
 # sun_path of a unix socket holds 108 bytes on Linux and 104 on macOS (unix(7)).
 _SOCKET_PATH_MOST = 100
@@ -108,18 +108,15 @@ def _new_keys() -> str:
 
 
 def write_once(path: Path, text: str) -> None:
-    """Write whole or not at all, over nothing; when two first starts race, the first one's stays.
+    """Create a file of mode 0600, whole or not at all; an existing file stays as it is.
 
-    Its owner alone may read it.
+    Of two processes that start for the first time at once, one creates the file.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    write_new(part, text)
     try:
-        os.link(name, path)
+        os.link(part, path)
     except FileExistsError:
         pass
     finally:
-        Path(name).unlink()
+        part.unlink()

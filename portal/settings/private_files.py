@@ -1,4 +1,4 @@
-"""Files for the portal's user alone: the umask of every process, and key files that others read."""
+"""Files of the portal's user alone: umask, modes, durable writing, and refusal of exposed keys."""
 
 import os
 import stat
@@ -12,12 +12,31 @@ _OTHERS = 0o007
 
 
 def set_umask() -> None:
-    """Let nobody else read what this process and its children write."""
+    """Make files of this process and its children readable by their owner alone."""
     os.umask(UMASK)
 
 
+def write_new(path: Path, content: str | bytes) -> None:
+    """Create a file of mode 0600, durably. Raises FileExistsError if it exists."""
+    data = content.encode() if isinstance(content, str) else content
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(path: Path) -> None:
+    """Flush a file that another program wrote, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def make_private(path: Path) -> None:
-    """Take every right of others from a file or folder that has one, if it is there."""
+    """Remove the rights of group and others from a file or folder, if it exists."""
     with suppress(FileNotFoundError):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & UMASK:
@@ -27,24 +46,24 @@ def make_private(path: Path) -> None:
 def refuse_readable(name: str, path: Path) -> None:
     """Raise ImproperlyConfigured for a secret that other users may read or change.
 
-    Its group may read it: whoever shares a key with a group says so by 640.
+    Its group may read it (mode 640). A missing file passes: its reader reports it.
     """
-    with suppress(FileNotFoundError):  # whoever reads it says so
-        if path.stat().st_mode & _OTHERS and not _is_of_the_container(path):
+    with suppress(FileNotFoundError):
+        if path.stat().st_mode & _OTHERS and not _is_container_secret(path):
             raise ImproperlyConfigured(f"{name}: {path} may be read by everybody; chmod 600 {path}")
 
 
-def _is_of_the_container(path: Path) -> bool:
-    """Whether a container runtime mounted it: a tmpfs that this process cannot write to.
+def _is_container_secret(path: Path) -> bool:
+    """Whether a container runtime mounted the file: on a read-only tmpfs.
 
-    Docker Swarm and Kubernetes mount secrets so, readable by every user of the one container.
+    Docker Swarm and Kubernetes mount secrets readable by every user of the one container.
     """
     read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     return read_only and _file_system(path) == "tmpfs"
 
 
 def _file_system(path: Path) -> str:
-    """The type of the file system, such as `ext4`; empty where Linux does not tell."""
+    """The type of the path's file system, such as `ext4`; empty where /proc does not list it."""
     device = path.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""One process at a time runs an embedded install, or brings one back from a backup."""
+"""A lock on an embedded install: one process at a time runs, restores or moves it."""
 
 import fcntl
 import os
@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.conf import settings
+
 from portal.errors import QuickstartError
 
 
 @contextmanager
 def held(data_dir: Path) -> Iterator[None]:
-    """Hold the folder for this process alone; the kernel lets go of it even after a kill.
+    """Lock the folder; the kernel releases the lock even of a killed process.
 
-    Raises QuickstartError, with the process that holds it.
+    Raises QuickstartError, with the id of the process that holds the lock.
     """
     with (data_dir / "run" / "quickstart.lock").open("a+") as file:
         try:
@@ -27,4 +29,14 @@ def held(data_dir: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
+        yield
+
+
+@contextmanager
+def held_if_embedded() -> Iterator[None]:
+    """Keep `make run` from starting meanwhile; does nothing for an install of many machines."""
+    if hasattr(settings, "EMBEDDED_BROKER"):
+        with held(settings.DATA_DIR):
+            yield
+    else:
         yield

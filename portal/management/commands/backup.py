@@ -1,4 +1,4 @@
-"""`manage.py backup`: database, blobs and keys into a folder."""
+"""`manage.py backup`: copy database, blobs and keys into a folder."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
-from portal.backup import take
+from portal.backup.create import Created, Options, create
 from portal.errors import BackupError
 from weights.errors import WeightsError
 from weights.integrity import progress_bars
@@ -18,48 +18,48 @@ from weights.manifests import checking
 class Command(BaseCommand):
     help = (
         "Back up database, blobs and keys while the portal runs, into a folder named by the time"
-        " below FOLDER. Blobs are kept once for all backups there; prints the folder's name."
+        " below FOLDER. All backups there share their blobs. Prints the folder's name."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", metavar="FOLDER", type=Path)
-        where = parser.add_mutually_exclusive_group()
-        where.add_argument(
+        store = parser.add_mutually_exclusive_group()
+        store.add_argument(
             "--blobs",
             metavar="ADDRESS",
             default="",
             help="copy blobs to this store (file:///folder, s3://bucket/prefix), not FOLDER/blobs",
         )
-        where.add_argument(
-            "--no-blobs", action="store_true", help="list them only: the store has its own copies"
+        store.add_argument(
+            "--no-blobs", action="store_true", help="only list blobs: the store has its own copies"
         )
         parser.add_argument(
-            "--no-keys", action="store_true", help="keys are kept elsewhere, apart from the rest"
+            "--no-keys", action="store_true", help="leave out the keys, which you keep elsewhere"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wish = take.Wish(options["blobs"], options["no_blobs"], options["no_keys"])
-        total = 0 if wish.without_blobs else checking.bytes_to_read(None)
+        what = Options(options["blobs"], options["no_blobs"], options["no_keys"])
+        total = 0 if what.without_blobs else checking.bytes_to_read(None)
         try:
             with progress_bars.lazy_bar(total, "Copying") as advance:
-                taken = take.take(options["folder"], timezone.now(), wish, advance)
+                created = create(options["folder"], timezone.now(), what, advance)
         except (BackupError, WeightsError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error
-        self._tell(taken)
-        self.stdout.write(str(taken.folder))
-        if taken.damaged:
+        self._print_counts(created)
+        self.stdout.write(str(created.folder))
+        if created.damaged:
             raise CommandError(
-                f"{len(taken.damaged)} blobs could not be copied, and the rest is whole; publish"
+                f"{len(created.damaged)} blobs could not be copied, and the rest is whole; publish"
                 " good copies of their files, then take another backup"
             )
 
-    def _tell(self, taken: take.Taken) -> None:
-        """Counts on stderr; stdout stays for the folder."""
-        self.stderr.write(f"database: {taken.database_bytes} bytes")
-        self.stderr.write(f"keys: {', '.join(taken.keys) or 'none'}")
+    def _print_counts(self, created: Created) -> None:
+        """Print to stderr: stdout has the folder alone."""
+        self.stderr.write(f"database: {created.database_bytes} bytes")
+        self.stderr.write(f"keys: {', '.join(created.keys) or 'none'}")
         self.stderr.write(
-            f"blobs: {taken.blobs}, copied {taken.copied} ({taken.copied_bytes} bytes),"
-            f" present {taken.present}, damaged {len(taken.damaged)}"
+            f"blobs: {created.blobs}, copied {created.copied} ({created.copied_bytes} bytes),"
+            f" present {created.present}, damaged {len(created.damaged)}"
         )
-        for line in taken.damaged:
+        for line in created.damaged:
             self.stderr.write(line)

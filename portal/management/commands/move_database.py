@@ -1,4 +1,4 @@
-"""`manage.py move_database`: all rows to another database, SQLite or PostgreSQL."""
+"""`manage.py move_database`: copy all rows to another database, SQLite or PostgreSQL."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -15,8 +15,8 @@ from weights.errors import WeightsError
 class Command(BaseCommand):
     help = (
         "Copy every row of this install's database to the empty database TARGET_URL and check the"
-        " audit trail and the manifests there. Stop web, worker and beat before. A move that was"
-        " broken off starts over when it is run again."
+        " audit trail and the manifests there. Stop web, worker and beat first. An interrupted move"
+        " starts over when it is run again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         try:
-            move(options["target"], self._say, sample=sample)
+            move(options["target"], self._print, sample=sample)
         except KeyboardInterrupt as error:
             raise CommandError(
                 "stopped: the target must not be used, and the source is as it was; run the same"
@@ -51,6 +51,6 @@ class Command(BaseCommand):
             " portal; do not start it on the old database again."
         )
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.stderr.write(line)
         self.stderr.flush()

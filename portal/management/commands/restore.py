@@ -1,4 +1,4 @@
-"""`manage.py restore`: a whole portal back from a backup, into an empty install."""
+"""`manage.py restore`: restore a whole portal from a backup into an empty install."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -7,28 +7,27 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from portal.backup import afterwards, restore
+from portal.backup.restore import Options, next_steps, restore
 from portal.errors import BackupError, QuickstartError
 from weights.errors import WeightsError
-from weights.integrity import progress_bars
 
 
 class Command(BaseCommand):
     help = (
-        "Bring the portal back from BACKUP into an empty install: keys, database and blobs, each"
-        " proved, then every check. Nothing that stands is overwritten; run it again to go on."
+        "Restore keys, database and blobs of BACKUP into an empty install, then run every check."
+        " Overwrites nothing; run it again to continue."
     )
-    # The database is not there yet; migrate runs the checks that matter.
+    # The database does not exist yet; migrate runs the checks that matter.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("backup", metavar="BACKUP", type=Path, help="FOLDER/<time>")
-        where = parser.add_mutually_exclusive_group()
-        where.add_argument(
+        store = parser.add_mutually_exclusive_group()
+        store.add_argument(
             "--blobs", metavar="ADDRESS", default="", help="where the blobs are now, if moved"
         )
-        where.add_argument(
-            "--no-blobs", action="store_true", help="copy none: the portal's store still stands"
+        store.add_argument(
+            "--no-blobs", action="store_true", help="copy none: the portal's store still exists"
         )
         parser.add_argument(
             "--incomplete",
@@ -43,11 +42,11 @@ class Command(BaseCommand):
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
-        wish = restore.Wish(options["blobs"], options["no_blobs"], options["incomplete"], sample)
-        tell = restore.Tell(self._say, progress_bars.lazy_bar)
+        what = Options(options["blobs"], options["no_blobs"], options["incomplete"], sample)
         try:
-            restored = restore.restore(options["backup"], wish, tell)
-            self._tell_what_is_next(restored)
+            restored = restore(options["backup"], what, self._print)
+            for line in ["", *next_steps(restored)]:
+                self._print(line)
         except (BackupError, QuickstartError, WeightsError, DatabaseError, OSError) as error:
             raise CommandError(" ".join(str(error).split())) from error
         if restored.failed:
@@ -56,10 +55,6 @@ class Command(BaseCommand):
                 " what. Put good copies into the store, then run the same again"
             )
 
-    def _tell_what_is_next(self, restored: restore.Restored) -> None:
-        for line in ["", *afterwards.lines(restored)]:
-            self._say(line)
-
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()

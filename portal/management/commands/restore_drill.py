@@ -1,4 +1,4 @@
-"""`manage.py restore_drill`: would this backup bring the portal back?"""
+"""`manage.py restore_drill`: prove that a backup restores the portal."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -15,7 +15,7 @@ from weights.errors import WeightsError
 class Command(BaseCommand):
     help = (
         "Restore BACKUP into a scratch place and check it: every file's hash, migrations, the"
-        " sealed trail, and every manifest against the stored bytes. Exit 1 on any difference."
+        " audit trail, and every manifest against the stored bytes. Exit 1 on any difference."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             "--blobs", metavar="ADDRESS", default="", help="where the blobs are now, if moved"
         )
         parser.add_argument(
-            "--scratch", type=Path, metavar="FOLDER", help="where to restore; else the usual /tmp"
+            "--scratch", type=Path, metavar="FOLDER", help="where to restore, instead of /tmp"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         try:
             drill.run(
                 options["backup"],
-                self._say,
+                self._print,
                 sample=sample,
                 blobs=options["blobs"],
                 scratch=options["scratch"],
@@ -46,6 +46,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write("The backup restores the portal.")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()

@@ -13,10 +13,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
+from psycopg.conninfo import conninfo_to_dict
 from pytest_django import Settings
 
 from accounts.audit.merkle_log import sealer
-from portal.backup import layout, postgres
+from portal.backup import create, layout
+from portal.databases import postgres
 from portal.errors import BackupError
 from tests.accounts.audit.merkle_log import rows
 from tests.support import factories
@@ -220,11 +222,11 @@ def test_a_database_that_cannot_be_restored_is_refused_and_leaves_nothing(
 ) -> None:
     """Damage from before it was hashed: the tool that reads it is what finds it."""
     backup = taken(manage, folder)
-    statement = layout.read(backup)
-    dump = backup / statement.database
+    index = layout.read(backup)
+    dump = backup / index.database
     dump.write_bytes(dump.read_bytes()[:4000])
     told = json.loads((backup / "backup.json").read_text())
-    told["members"][0] = asdict(layout.measured(backup, dump))
+    told["members"][0] = asdict(layout.member(backup, dump))
     (backup / "backup.json").write_text(json.dumps(told))
     refused = drill(backup, capsys)[1]
     assert "no whole database" in refused or "pg_restore failed" in refused
@@ -367,9 +369,7 @@ def test_a_folder_that_others_may_look_into_is_refused(
 def test_two_backups_into_one_folder_do_not_meet(
     release: Revision, folder: Path, manage: Manage
 ) -> None:
-    from portal.backup import places
-
-    with places.held(folder), pytest.raises(CommandError, match="is running"):
+    with create.locked(folder), pytest.raises(CommandError, match="is running"):
         taken(manage, folder)
 
 
@@ -424,16 +424,20 @@ def test_a_missing_program_is_named_with_its_package(
 def test_no_password_stands_in_the_arguments_of_a_program(
     release: Revision, folder: Path, monkeypatch: pytest.MonkeyPatch, manage: Manage
 ) -> None:
-    seen: list[tuple[list[str], dict[str, str]]] = []
+    commands: list[list[str]] = []
+    passwords: list[tuple[str, int]] = []
     run = postgres._run
 
-    def noted(command: list[str], environment: dict[str, str]) -> None:
-        seen.append((command, environment))
-        run(command, environment)
+    def noted(command: list[str]) -> None:
+        commands.append(command)
+        file = Path(conninfo_to_dict(command[-1].removeprefix("--dbname="))["passfile"])
+        passwords.append((file.read_text(), stat.S_IMODE(file.stat().st_mode)))
+        run(command)
 
-    # The real program still runs; its arguments are noted on the way.
+    # The real program still runs; its arguments and its password file are noted on the way.
     monkeypatch.setattr(postgres, "_run", noted)
-    monkeypatch.setitem(connection.settings_dict, "PASSWORD", "very-secret")
+    monkeypatch.setitem(connection.settings_dict, "PASSWORD", "very:secret")
     taken(manage, folder)
-    assert not any("very-secret" in word for command, _ in seen for word in command)
-    assert all(environment["PGPASSWORD"] == "very-secret" for _, environment in seen)
+    assert commands
+    assert not any("secret" in word for command in commands for word in command)
+    assert passwords == [("*:*:*:*:very\\:secret\n", 0o600)]

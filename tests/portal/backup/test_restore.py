@@ -22,25 +22,16 @@ from accounts.audit.merkle_log import sealer
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal.backup import (
-    checks,
-    keys,
-    layout,
-    postgres,
-    preflight,
-    restore_blobs,
-    restore_marker,
-    sqlite,
-)
+from portal.backup import keys, layout, restore
+from portal.databases import checks, postgres, sqlite, state
 from portal.errors import BackupError
-from portal.settings import audit_record
-from portal.settings import data_dir as embedded
+from portal.settings import audit_record, data_dir
 from tests.accounts.audit.merkle_log import rows
 from tests.portal.backup.test_backup import PROGRAMS, blob_of, flip, taken
 from tests.support import factories
 from tests.support.servers import s3
 from weights.catalogue import opt_family
-from weights.integrity import progress_bars, scrub
+from weights.integrity import scrub
 from weights.manifests import checking
 from weights.publishing.models import Revision
 from weights.storage import blob_storage, migration, store_at
@@ -57,10 +48,10 @@ def _programs_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The server's own programs; and a whole database for the next test."""
     monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
     yield
-    if "accounts_user" not in preflight.tables():
+    if "accounts_user" not in state.tables():
         call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {restore_marker.TABLE}")
+        cursor.execute(f"DROP TABLE IF EXISTS {state.RESTORE_TABLE}")
 
 
 @pytest.fixture
@@ -90,7 +81,7 @@ def lose(store: Path | None = None) -> None:
             Path(path).unlink(missing_ok=True)
     else:
         with connection.cursor() as cursor:
-            names = ", ".join(preflight.tables())
+            names = ", ".join(state.tables())
             cursor.execute(f"DROP TABLE {names} CASCADE")
     if store is not None:
         shutil.rmtree(store)
@@ -100,8 +91,8 @@ def body(answer: Any) -> bytes:
     return b"".join(answer) if answer.streaming else bytes(answer.content)
 
 
-def source_of(backup: Path, named: str = "") -> restore_blobs.Source:
-    found = restore_blobs.source(backup, layout.read(backup), named, without=False)
+def source_of(backup: Path, named: str = "") -> restore.BlobSource:
+    found = restore.blob_source(backup, layout.read(backup), named)
     assert found is not None
     return found
 
@@ -123,7 +114,7 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     token = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
     client.force_login(applicant)
     before = body(Client().get(WEIGHTS, headers=token))
-    restore_blobs.take_marks(checking.prove(blob_storage()), blob_storage())
+    restore.take_marks(checking.prove(blob_storage()), blob_storage())
     backup = taken(manage, folder)
     lose(store)
 
@@ -151,16 +142,16 @@ def test_a_restore_that_is_killed_again_and_again_comes_to_the_same_end(
         if connection.vendor == "postgresql"
         else (
             sqlite,
-            "leave_nothing_beside",
+            "remove_write_ahead_log",
         )
     )
     for place in (
-        (keys, "put_back"),
+        (keys, "restore"),
         in_the_database,
-        (checks, "bring_up"),
-        (restore_marker, "claim_record"),
+        (checks, "apply_migrations"),
+        (restore, "record"),
         (migration, "copy"),
-        (checks, "audit"),
+        (checks, "check_audit_trail"),
     ):
         killed_at(*place, backup)
     assert "differences: 0" in manage("restore", str(backup))
@@ -222,10 +213,10 @@ def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
     target = store_at(settings.WEIGHTS_STORAGE)
     Blob.objects.update(mark="of a store that is gone", version="1", version_in=target.address)
     source = source_of(backup)
-    restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=False)
-    assert restore_blobs.copy(source, print, progress_bars.lazy_bar) == []
-    restore_blobs.forget_marks()
-    restore_blobs.take_marks(checking.prove(target), target)
+    restore.check_stores(source, read=True, incomplete=False)
+    assert restore.copy_blobs(source, print) == []
+    restore.forget_marks()
+    restore.take_marks(checking.prove(target), target)
     for blob in Blob.objects.all():
         assert len(blob.version_of(target.address)) > 1
         stored = target.look(blob.sha256)
@@ -247,7 +238,7 @@ def test_a_database_in_use_is_refused_with_what_it_holds(
 def test_another_backup_than_the_one_that_was_restored_is_refused(
     backup: Path, manage: Manage
 ) -> None:
-    restore_marker.leave(restore_marker.Mark("0" * 64, "2026-11-25T01:00:00+00:00", whole=True))
+    state.write_restore_mark(state.RestoreMark("0" * 64, "2026-11-25T01:00:00+00:00"))
     with pytest.raises(CommandError, match=r"restored from the backup of 2026-11-25T01"):
         manage("restore", str(backup))
 
@@ -256,18 +247,18 @@ def test_a_prepared_install_counts_as_empty_until_somebody_has_an_account(store:
     opt_family.load()
     audit_record.note("web")
     scrub.survey()
-    assert preflight.contents() == ""
+    assert state.rows_in_use() == ""
     factories.person()
-    assert preflight.contents().startswith("1 accounts")
+    assert state.rows_in_use().startswith("1 accounts")
 
 
 def test_a_database_with_tables_of_something_else_is_refused(db: None) -> None:
-    preflight.demand_ours()
+    state.refuse_foreign_tables()
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE ledgers_of_others (id integer)")
         try:
             with pytest.raises(BackupError, match="ledgers_of_others"):
-                preflight.demand_ours()
+                state.refuse_foreign_tables()
         finally:
             cursor.execute("DROP TABLE ledgers_of_others")
 
@@ -308,7 +299,7 @@ def test_a_store_with_other_bytes_under_a_name_is_refused(
     flip(path) if harm == "same size" else path.write_bytes(b"short")
     source = source_of(backup)
     with pytest.raises(BackupError, match=rf"other bytes under the name of blob {path.name}"):
-        restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=False)
+        restore.check_stores(source, read=True, incomplete=False)
 
 
 @pytest.mark.one_database
@@ -319,9 +310,9 @@ def test_a_backup_that_lacks_blobs_is_refused_unless_the_rest_is_wanted(
     shutil.rmtree(store)
     source = source_of(backup)
     with pytest.raises(BackupError, match=r"lacks 1 of its blobs.*--incomplete"):
-        restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=False)
-    restore_blobs.demand_fit(source, progress_bars.lazy_bar, unread=True, incomplete=True)
-    assert restore_blobs.copy(source, print, progress_bars.lazy_bar) == ["some blobs"]
+        restore.check_stores(source, read=True, incomplete=False)
+    restore.check_stores(source, read=True, incomplete=True)
+    assert restore.copy_blobs(source, print) == ["some blobs"]
     assert "blobs: copied 2" in capsys.readouterr().out
 
 
@@ -332,9 +323,7 @@ def test_a_store_without_any_of_the_blobs_is_no_source(
     shutil.rmtree(folder / "blobs")
     shutil.rmtree(store)
     with pytest.raises(BackupError, match=r"holds none of the backup's 3 blobs.*--no-blobs"):
-        restore_blobs.demand_fit(
-            source_of(backup), progress_bars.lazy_bar, unread=True, incomplete=False
-        )
+        restore.check_stores(source_of(backup), read=True, incomplete=False)
 
 
 @pytest.mark.one_database
@@ -354,7 +343,7 @@ def test_a_database_that_others_are_at_work_in_is_left_alone(
     vendor: Any = postgres if connection.vendor == "postgresql" else sqlite
     dump = backup / layout.read(backup).database
     with somebody_else(), pytest.raises(BackupError, match="stop web, worker and beat"):
-        vendor.restore(dump, restore_marker.Mark("0" * 64, "now"))
+        vendor.restore(dump, state.RestoreMark("0" * 64, "now"))
     assert Revision.objects.count() == 1
 
 
@@ -376,7 +365,7 @@ def test_a_backup_of_a_newer_version_is_known_by_its_migrations(db: None) -> Non
     later = MigrationRecorder.Migration.objects.create(app="accounts", name="9999_later")
     try:
         with pytest.raises(BackupError, match=r"newer version .* accounts\.9999_later"):
-            checks.bring_up(print)
+            checks.apply_migrations(print)
     finally:
         later.delete()
 
@@ -387,13 +376,13 @@ def test_a_backup_of_a_newer_version_is_known_by_its_migrations(db: None) -> Non
 @pytest.fixture
 def install(tmp_path: Path, settings: Settings) -> Path:
     """An embedded install's folder with keys in it."""
-    data_dir = tmp_path / "install"
-    data_dir.mkdir()
-    settings.DATA_DIR = data_dir
+    folder = tmp_path / "install"
+    folder.mkdir()
+    settings.DATA_DIR = folder
     lines = f"SECRET_KEY={settings.SECRET_KEY}\nLINK_KEYS={os.environ['LINK_KEYS']}\n"
-    embedded.write_once(embedded.keys_file(data_dir), f"{lines}MAIL_FROM=lab@example.org\n")
-    settings.MANIFEST_KEY_FILE = str(embedded.manifest_key_file(data_dir))
-    return data_dir
+    data_dir.write_once(data_dir.keys_file(folder), f"{lines}MAIL_FROM=lab@example.org\n")
+    settings.MANIFEST_KEY_FILE = str(data_dir.manifest_key_file(folder))
+    return folder
 
 
 @pytest.mark.one_database
@@ -411,7 +400,7 @@ def test_keys_go_back_where_they_are_missing_and_over_no_other(
     assert (install / "keys.env").read_text() == (kept / "keys.env").read_text()
 
     (install / "manifest-key.pem").unlink()
-    other = embedded.manifest_key_file(install).read_text()
+    other = data_dir.manifest_key_file(install).read_text()
     settings.SECRET_KEY = "another one that is long enough and made of many letters"
     said = outcomes(kept)
     assert "is another key here, which is kept" in said["MANIFEST_KEY_FILE"]
@@ -420,7 +409,7 @@ def test_keys_go_back_where_they_are_missing_and_over_no_other(
 
 
 def outcomes(kept: Path) -> dict[str, str]:
-    return {placed.name: placed.outcome for placed in keys.put_back(keys.places(kept))}
+    return {placed.name: placed.outcome for placed in keys.restore(kept)}
 
 
 @pytest.mark.one_database
@@ -429,7 +418,7 @@ def test_an_operator_is_told_of_settings_that_come_back_with_the_keys(
 ) -> None:
     keys.write(tmp_path / "keys")
     (install / "keys.env").unlink()
-    placed = keys.put_back(keys.places(tmp_path / "keys"))[0]
+    placed = keys.restore(tmp_path / "keys")[0]
     assert "also sets MAIL_FROM" in placed.remedy
 
 
@@ -439,7 +428,7 @@ def test_a_place_that_cannot_be_written_is_named(install: Path, tmp_path: Path) 
     shutil.rmtree(install)
     install.write_text("in the way")
     with pytest.raises(BackupError, match=r"put .*keys\.env there by hand"):
-        keys.put_back(keys.places(tmp_path / "keys"))
+        keys.restore(tmp_path / "keys")
 
 
 @pytest.mark.one_database
@@ -448,11 +437,11 @@ def test_no_key_is_made_before_a_restore_which_brings_them(
 ) -> None:
     # The suite's own command line names no command of the portal.
     monkeypatch.setattr("sys.argv", ["manage.py", "restore", "/backup"])
-    embedded.prepare(tmp_path)
-    assert not embedded.manifest_key_file(tmp_path).exists()
-    assert not embedded.audit_key_file(tmp_path).exists()
-    assert not embedded.keys_file(tmp_path).exists()
+    data_dir.prepare(tmp_path)
+    assert not data_dir.manifest_key_file(tmp_path).exists()
+    assert not data_dir.audit_key_file(tmp_path).exists()
+    assert not data_dir.keys_file(tmp_path).exists()
     # The suite's own command line names no command of the portal.
     monkeypatch.setattr("sys.argv", ["manage.py", "check"])
-    embedded.prepare(tmp_path)
-    assert embedded.keys_file(tmp_path).exists()
+    data_dir.prepare(tmp_path)
+    assert data_dir.keys_file(tmp_path).exists()

@@ -23,9 +23,9 @@ from accounts.audit.merkle_log import heads, sealer
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal.backup import checks, postgres
 from portal.database_move import rows as moved_rows
 from portal.database_move import targets
+from portal.databases import checks, postgres
 from tests.accounts.audit.merkle_log import keys, rows
 from tests.support import factories
 from tests.support.database import trail
@@ -172,7 +172,7 @@ def test_a_move_that_is_killed_again_and_again_starts_over_and_the_target_is_not
 ) -> None:
     url = request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url")
     target = targets.SqliteTarget if kind == "sqlite" else targets.PostgresTarget
-    killed_at(moved_rows, "copy_or_name", url, call=20)
+    killed_at(moved_rows, "copy_table", url, call=20)
     killed_at(checks, "failures", url)
     killed_at(target, "put_to_use", url)
     if kind == "sqlite":
@@ -213,7 +213,7 @@ def test_ctrl_c_ends_it_in_a_line_and_leaves_the_source_in_use(
         raise KeyboardInterrupt
 
     # The terminal's signal at a moment that no test could meet from outside.
-    monkeypatch.setattr(moved_rows, "copy_or_name", interrupted)
+    monkeypatch.setattr(moved_rows, "copy_table", interrupted)
     with pytest.raises(CommandError, match=r"^stopped: .* start over$") as stopped:
         call_command("move_database", sqlite_url)
     assert stopped.value.returncode == 130

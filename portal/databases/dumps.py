@@ -1,0 +1,20 @@
+"""What a dump of a database consists of."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class BlobLine(NamedTuple):
+    """A blob that a dumped database names; `size` in bytes."""
+
+    sha256: str
+    size: int
+
+
+class Dump(NamedTuple):
+    """A dumped database and its list of blobs."""
+
+    path: Path
+    blobs: list[BlobLine]
+    #: The server that wrote it, such as `PostgreSQL 17`.
+    server: str

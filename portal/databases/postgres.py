@@ -1,0 +1,203 @@
+"""PostgreSQL: dump with pg_dump, restore with pg_restore, of the server's version or newer."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from django.db import connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from portal.databases import state
+from portal.databases.dumps import BlobLine, Dump
+from portal.databases.state import RestoreMark
+from portal.errors import BackupError
+from portal.settings import environment, private_files
+from portal.supervisor.children import tie_to_parent
+from weights.manifests import checking
+
+#: Connection parameters that libpq knows and that may stand in a program's arguments, which
+#: every user of the machine can list. The others that Django passes are psycopg's.
+_PUBLIC = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()} - {
+    *("password", "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"),
+    "client_encoding",
+}
+#: Restore the whole dump or nothing, owned by the connecting user.
+_ATOMICALLY = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+#: Seconds that processes which were just stopped may take to close their connections.
+_PATIENCE = 5.0
+#: Where Debian's packages install the programs of each version.
+_DEBIAN = Path("/usr/lib/postgresql")
+_OTHER_CONNECTIONS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+AND backend_type = 'client backend'
+"""
+
+
+def dump(folder: Path) -> Dump:
+    """Dump one snapshot of the database into `folder`, in pg_dump's custom format; durable."""
+    path = folder / "database.dump"
+    program = _program("pg_dump")
+    private_files.write_new(
+        path, b""
+    )  # created readable by its owner alone, before pg_dump fills it
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The list of blobs and the dump read the same snapshot.
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT pg_export_snapshot()")
+        (snapshot,) = cursor.fetchone()
+        blobs = [BlobLine(*row) for row in checking.to_prove().values_list("sha256", "size")]
+        flags = (
+            *("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"),
+            *(f"--exclude-table={state.RESTORE_TABLE}", f"--file={path}"),
+        )
+        with _connection_string() as database:
+            _run([program, *flags, f"--dbname={database}"])
+    private_files.sync(path)
+    return Dump(path, blobs, f"PostgreSQL {_server_version()}")
+
+
+@contextmanager
+def restored(dump: Path, scratch: Path, name: str) -> Iterator[str]:
+    """Restore into a new database `name` on the portal's own server; yields its DATABASE_URL.
+
+    Drops the database at the end. Raises BackupError where the user may not create databases.
+    """
+    program = _program("pg_restore")
+    database = sql.Identifier(name)
+    _execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(database))
+    try:
+        with _connection_string(dbname=name) as target:
+            _run([program, *_ATOMICALLY, f"--dbname={target}", str(dump)])
+        yield environment.database_named("DATABASE_URL", name)
+    finally:
+        _execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+
+
+def restore(dump: Path, mark: RestoreMark) -> None:
+    """Replace the tables of the settings' database by the dump, in two transactions.
+
+    The first drops the tables and writes the mark, so a run killed in between starts over.
+    Raises BackupError while other processes are connected.
+    """
+    program = _program("pg_restore")
+    connections.close_all()
+    demand_no_other_connections(connection)
+    with transaction.atomic():
+        drop_tables(connection)
+        state.write_restore_mark(mark)
+    # --clean replaces what is not a table, such as the triggers' functions.
+    flags = (*_ATOMICALLY, "--clean", "--if-exists")
+    with _connection_string() as database:
+        _run([program, *flags, f"--dbname={database}", str(dump)])
+
+
+def drop_tables(database: BaseDatabaseWrapper) -> None:
+    names = ", ".join(map(database.ops.quote_name, state.tables(database)))
+    if names:
+        with database.cursor() as cursor:
+            cursor.execute(f"DROP TABLE {names} CASCADE")
+
+
+def demand_no_other_connections(database: BaseDatabaseWrapper) -> None:
+    """Raise BackupError while other processes are connected as the same user."""
+    database.close()
+    if database.settings_dict["OPTIONS"].get("pool"):
+        database.close_pool()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + _PATIENCE
+    with psycopg.connect(**database.get_connection_params()) as ours:
+        while others := next(ours.execute(_OTHER_CONNECTIONS))[0]:
+            if time.monotonic() > deadline:
+                raise BackupError(
+                    f"{others} other connections use the database; stop web, worker and beat (and"
+                    " a pg_restore that is left of a killed run), then run the same again"
+                )
+            time.sleep(0.2)
+
+
+def _execute(statement: sql.Composed) -> None:
+    """Run a statement that no transaction may contain."""
+    try:
+        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as server:
+            server.execute(statement)
+    except psycopg.Error as error:
+        raise BackupError(" ".join(str(error).split())) from error
+
+
+# -- PostgreSQL's programs ------------------------------------------------------------------
+
+
+@contextmanager
+def _connection_string(**changes: str) -> Iterator[str]:
+    """The settings' connection in libpq's form, with `changes`.
+
+    A password stands in a file of mode 0600 that exists only meanwhile: arguments and environment
+    of a process are easier to read.
+    """
+    known = connection.get_connection_params()
+    parameters = {name: str(known[name]) for name in _PUBLIC & known.keys() if known[name]}
+    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
+        if password := known.get("password"):
+            escaped = password.replace("\\", r"\\").replace(":", r"\:")
+            parameters["passfile"] = f"{folder}/pgpass"
+            private_files.write_new(Path(folder) / "pgpass", f"*:*:*:*:{escaped}\n")
+        yield make_conninfo(**parameters | changes)
+
+
+def _program(name: str) -> str:
+    """The path of the first program `name` of the server's version or newer.
+
+    pg_dump refuses a newer server, and a machine may have several versions installed. Raises
+    BackupError, with the package to install.
+    """
+    wanted = _server_version()
+    path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    older = set()
+    for folder in (*path, *sorted(_DEBIAN.glob("*/bin"), reverse=True)):
+        if version := _program_version(folder / name):
+            if version >= wanted:
+                return str(folder / name)
+            older.add(str(version))
+    found = f"only {', '.join(sorted(older))} was found" if older else "none was found"
+    raise BackupError(
+        f"{name} of PostgreSQL {wanted} is needed, and {found};"
+        f" install postgresql-client-{wanted}, or put its folder on PATH"
+    )
+
+
+def _server_version() -> int:
+    """The server's major version."""
+    return int(connection.pg_version) // 10000  # type: ignore[attr-defined]
+
+
+def _program_version(program: Path) -> int | None:
+    """The program's major version; None if it cannot be run."""
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    version = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
+    return int(version[1]) if version else None
+
+
+def _run(command: list[str]) -> None:
+    """Run one of PostgreSQL's programs. Raises BackupError with its message in one line."""
+    done = subprocess.run(
+        command,
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=tie_to_parent(),  # it ends when this process is killed
+    )
+    if done.returncode:
+        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise BackupError(f"{Path(command[0]).name} failed: {reason}")
