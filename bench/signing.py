@@ -60,7 +60,7 @@ def sides() -> tuple[Case, dict[str, Case]]:
         return [
             store.signer.client.generate_presigned_url(
                 "get_object",
-                Params={**store.at(sha256), "ResponseContentDisposition": disposition(name)},
+                Params={**store.location(sha256), "ResponseContentDisposition": disposition(name)},
                 ExpiresIn=900,
             )
             for name, sha256 in files

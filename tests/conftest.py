@@ -211,7 +211,7 @@ def store(tmp_path: Path, settings: Settings) -> Path:
     folder = tmp_path / "blobs"
     folder.mkdir()
     settings.WEIGHTS_STORAGE = f"file://{folder}"
-    blob_storage().set_up()
+    blob_storage().create()
     return folder
 
 

@@ -40,7 +40,7 @@ PLAIN = [
     "weights/inspection/formats/torch_legacy.py",
     "weights/inspection/formats/torch_zip.py",
     "weights/inspection/formats/verdict.py",
-    "weights/storage/macs.py",
+    "weights/storage/hmac_sha256.py",
     "weights/storage/state_machine.py",
     "weights/manifests/listing.py",
     "weights/catalogue/names.py",

@@ -22,7 +22,7 @@ def stored(folder: Path, number: int, size: int) -> Stored:
 
     made = folder / "made"
     sha256 = write(made, number, size)
-    blob_storage().set_up()
+    blob_storage().create()
     path = blob_storage().local_path(sha256)
     assert path is not None
     path.parent.mkdir(parents=True)

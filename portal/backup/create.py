@@ -23,7 +23,7 @@ from portal.databases.dumps import BlobLine, Dump
 from portal.errors import BackupError
 from portal.settings import private_files
 from weights.storage import BlobStorage, blob_storage, migration, store_at
-from weights.storage.migration import Wanted
+from weights.storage.migration import BlobToCopy
 from weights.storage.models import Blob
 
 #: Uploads older than this in the backup's store were abandoned by a killed run.
@@ -137,7 +137,7 @@ def _target(folder: Path, options: Options) -> BlobStorage | None:
     target = store_at(options.blobs or f"file://{folder}/blobs")
     if target.address == blob_storage().address:
         raise BackupError(f"{target.address} is the portal's own store; name another for --blobs")
-    target.set_up()
+    target.create()
     target.sweep(ABANDONED_UPLOAD)
     return target
 
@@ -175,16 +175,16 @@ def _copy_blobs(
     source = blob_storage()
     wanted = (_wanted(blob, source) for blob in blobs)
     # A blob of an earlier backup got its name by its hash; `restore_drill` reads all of them.
-    moved = migration.move_listed(wanted, source, target, progress, trust_size=True)
+    moved = migration.copy_listed(wanted, source, target, progress, trust_size=True)
     created.copied, created.copied_bytes = moved.copied, moved.copied_bytes
     created.present = moved.present
     created.damaged = [f"{sha256}: {reason}" for sha256, reason in moved.failures]
 
 
-def _wanted(blob: BlobLine, source: BlobStorage) -> Wanted:
+def _wanted(blob: BlobLine, source: BlobStorage) -> BlobToCopy:
     """The blob in the version that the portal serves."""
     row = Blob.objects.filter(sha256=blob.sha256).first()
-    return Wanted(blob.sha256, blob.size, row.served_version(source) if row else "")
+    return BlobToCopy(blob.sha256, blob.size, row.served_version(source) if row else "")
 
 
 def _index(

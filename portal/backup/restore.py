@@ -26,7 +26,7 @@ from weights.manifests import checking
 from weights.manifests.checking import Proof
 from weights.storage import BlobStorage, blob_storage, migration, store_at
 from weights.storage.hashing import holds
-from weights.storage.migration import Wanted
+from weights.storage.migration import BlobToCopy
 from weights.storage.models import Blob
 
 Say = Callable[[str], None]
@@ -220,10 +220,10 @@ def copy_blobs(source: BlobSource, say: Say) -> list[str]:
     """
     wanted = [blob for blob in source.blobs if blob.sha256 not in source.damaged]
     target = blob_storage()
-    target.set_up()
+    target.create()
     with progress_bars.lazy_bar(sum(blob.size for blob in wanted), "Copying") as advance:
-        listed = (Wanted(blob.sha256, blob.size) for blob in wanted)
-        moved = migration.move_listed(listed, source.store, target, advance, trust_size=True)
+        listed = (BlobToCopy(blob.sha256, blob.size) for blob in wanted)
+        moved = migration.copy_listed(listed, source.store, target, advance, trust_size=True)
     say(
         f"blobs: copied {moved.copied} ({moved.copied_bytes} bytes), present {moved.present},"
         f" failed {len(moved.failures)}"

@@ -14,7 +14,7 @@ def flip_unseen(blob: Blob, place: int = -1) -> None:
     path = blob_storage().local_path(blob.sha256)
     assert path is not None
     _flip(path, place)
-    found = blob_storage().look(blob.sha256)
+    found = blob_storage().stat(blob.sha256)
     assert found is not None
     Blob.objects.filter(pk=blob.pk).exclude(mark="").update(mark=found.mark)
 

@@ -26,7 +26,7 @@ from weights.integrity import suspension
 from weights.ledger import recording
 from weights.ledger.models import Download
 from weights.publishing.models import File
-from weights.storage import BlobStorage, Stored, blob_storage
+from weights.storage import BlobStorage, StoredObject, blob_storage
 from weights.storage.protocol import blob_key
 from weights.web.http_headers import disposition, header_text
 
@@ -165,7 +165,7 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
 def _head(storage: BlobStorage, file: File) -> HttpResponse:
     """What a GET would say. In a local store the file is looked at first, so that both agree."""
     if storage.is_local:
-        suspension.demand_unchanged(storage.look(file.sha256), file.blob, storage)
+        suspension.demand_unchanged(storage.stat(file.sha256), file.blob, storage)
     response = HttpResponse(content_type="application/octet-stream")
     response["Content-Length"] = str(file.size)
     return response
@@ -199,7 +199,7 @@ def _send(
     asked: Plan,
 ) -> HttpResponseBase:
     if settings.ACCEL_LOCATION and not _server_would_misread(request):
-        suspension.demand_unchanged(storage.look(file.sha256), file.blob, storage)
+        suspension.demand_unchanged(storage.stat(file.sha256), file.blob, storage)
         _record(caller, decision, file, Download.Outcome.SERVED, asked)
         return _handed_over(file)
     release = slots.take(asked.length, request.META.get("gunicorn.socket"))
@@ -246,7 +246,7 @@ def _opened(storage: BlobStorage, file: File) -> BinaryIO:
     """The open blob; one that was changed is refused before its length is promised."""
     stream = storage.open(file.sha256)
     try:
-        found: Stored = stream.stored  # type: ignore[attr-defined]
+        found: StoredObject = stream.stored  # type: ignore[attr-defined]
         suspension.demand_unchanged(found, file.blob, storage)
     except BaseException:
         stream.close()

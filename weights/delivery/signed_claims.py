@@ -12,7 +12,7 @@ from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from dataclasses import dataclass
 
-from weights.storage.macs import Mac
+from weights.storage.hmac_sha256 import HmacSha256
 
 Ring = dict[str, bytes]
 
@@ -79,7 +79,7 @@ class FileSigner:
 
     def __init__(self, ring: Ring, grant: str) -> None:
         key_id = next(iter(ring))
-        self._mac = Mac(ring[key_id], _file_head(key_id))
+        self._mac = HmacSha256(ring[key_id], _file_head(key_id))
         self._grant = f"\n{grant}\n"
         self._middle = f"&k={key_id}.{grant}&s="
 

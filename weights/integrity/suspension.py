@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import TransitionRefused
 from weights.errors import BlobChanged, BlobMissing
-from weights.storage import BlobStorage, Stored
+from weights.storage import BlobStorage, StoredObject
 from weights.storage.models import Blob
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 TASK = "weights.verify_blob"
 
 
-def demand_unchanged(found: Stored | None, blob: Blob, storage: BlobStorage) -> None:
+def demand_unchanged(found: StoredObject | None, blob: Blob, storage: BlobStorage) -> None:
     """Raise BlobMissing or BlobChanged unless the store holds what the last good check read.
 
     Where only the ctime differs it requests a check and raises nothing.

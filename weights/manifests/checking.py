@@ -147,7 +147,7 @@ def _blob_faults(
     blob: Blob, store: BlobStorage, proof: Proof, wanted: bool, progress: Callable[[int], None]
 ) -> Iterator[str]:
     version = blob.served_version(store)
-    stands = store.look(blob.sha256, version)
+    stands = store.stat(blob.sha256, version)
     if stands is None:
         proof.missing += 1
         yield f"{described(blob)}: missing"
@@ -172,7 +172,7 @@ def _read(
 ) -> tuple[str, Good]:
     """The hash of its bytes, and how it stood there before the first of them was read."""
     with store.open(blob.sha256, version=version) as stream:
-        stream.wait_a_tick()  # type: ignore[attr-defined]
+        stream.wait_past_ctime()  # type: ignore[attr-defined]
         good = Good(blob.pk, stream.stored.mark, getattr(stream, "version", ""))  # type: ignore[attr-defined]
         return sha256_of(stream, progress), good
 

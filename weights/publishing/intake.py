@@ -123,7 +123,7 @@ def _store() -> BlobStorage:
     """
     storage = blob_storage()
     if not Blob.objects.exists():
-        storage.set_up()
+        storage.create()
     return storage
 
 
@@ -205,7 +205,7 @@ def _noted(source: Source, storage: BlobStorage, *, md5_wanted: bool) -> Taken |
     ).first()
     if note is None or (md5_wanted and not note.md5):
         return None
-    found = storage.look(note.sha256)
+    found = storage.stat(note.sha256)
     if found is None or found.size != source.size:
         return None
     blob = Blob.objects.filter(sha256=note.sha256).first()
@@ -231,7 +231,7 @@ def _copy_in(
         digest = digester.result()
         blob = Blob.objects.filter(sha256=digest.sha256).first()
         state = blob.state if blob else None
-        found = storage.look(digest.sha256)
+        found = storage.stat(digest.sha256)
         whole = blob is not None and found is not None and not blob.change(found, storage.address)
         # Bytes that were verified stay; any others give way to these, which are surely good.
         if not (whole and state == Blob.State.VERIFIED):

@@ -1,4 +1,4 @@
-"""Where blobs live: one protocol, as files of a folder or as objects of an S3 bucket."""
+"""The store of the blobs: one interface, as files of a folder or as objects of an S3 bucket."""
 
 import re
 from functools import lru_cache
@@ -12,23 +12,20 @@ from django.conf import settings
 from weights.errors import InvalidAddress
 from weights.storage.cdn import Cdn
 from weights.storage.files import FileStorage
-from weights.storage.protocol import BlobStorage, Stored, Upload
+from weights.storage.protocol import BlobStorage, StoredObject, Upload
 
 if TYPE_CHECKING:
     from weights.storage.s3.checksums import Checksums
 
-__all__ = ["BlobStorage", "Stored", "Upload", "blob_storage", "prepare", "store_at"]
+__all__ = ["BlobStorage", "StoredObject", "Upload", "blob_storage", "prepare", "store_at"]
 
-#: Imported where it is needed: boto3 takes 20 MB and a sixth of a second of each process.
+#: Imported on demand: boto3 takes 20 MB and a sixth of a second of each process.
 _S3 = "weights.storage.s3"
 _ADDRESS = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
 
 
 def prepare() -> None:
-    """Import what the store of the settings needs, before processes fork and requests wait.
-
-    A store of files is shut to other users.
-    """
+    """Import what the store needs, before processes fork; shut a local store to other users."""
     if urlsplit(settings.WEIGHTS_STORAGE).scheme == "s3":
         import_module(_S3)
     else:
@@ -36,7 +33,7 @@ def prepare() -> None:
 
 
 def blob_storage() -> BlobStorage:
-    """The store that `WEIGHTS_STORAGE` names; one for the life of the process."""
+    """The store of `WEIGHTS_STORAGE`; one for the life of the process."""
     return store_at(settings.WEIGHTS_STORAGE)
 
 
@@ -66,11 +63,11 @@ def _store(
     cdn: tuple[str, str, str],
     session: tuple[tuple[str, str], ...],
 ) -> BlobStorage:
-    where = urlsplit(address)
-    if where.scheme == "s3":
+    parts = urlsplit(address)
+    if parts.scheme == "s3":
         store: BlobStorage = import_module(_S3).S3Storage(
-            where.netloc,
-            where.path.strip("/"),
+            parts.netloc,
+            parts.path.strip("/"),
             endpoint=endpoint,
             public_endpoint=public_endpoint,
             checksums=checksums,
@@ -78,4 +75,4 @@ def _store(
             session=dict(session),
         )
         return store
-    return FileStorage(Path(unquote(where.path)))
+    return FileStorage(Path(unquote(parts.path)))

@@ -1,7 +1,7 @@
-"""Addresses of a CDN in front of the bucket, signed as CloudFront reads them. Plain Python.
+"""Signed URLs of a CDN in front of the bucket, in CloudFront's form. Plain Python.
 
-Each address opens one blob until a given minute (a canned policy). Why it is not one policy
-for a whole revision: docs/decisions/0004-one-cdn-signature-for-each-file.md.
+Each URL opens one blob until its minute (a canned policy). Why it is not one policy for a
+whole revision: docs/decisions/0004-one-cdn-signature-for-each-file.md.
 """
 
 import json
@@ -17,41 +17,41 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 _MINUTE = 60
-#: The CDN's base64: these three have a meaning of their own in a query.
+#: The CDN's base64 replaces three characters that are special in a query.
 _ALPHABET = bytes.maketrans(b"+=/", b"-_~")
 
 SigningKey = EllipticCurvePrivateKey | RSAPrivateKey
 
 
 class Cdn:
-    """Signs for one origin under the CDN's own name of the key."""
+    """Signs for one origin; `key_id` is the CDN's name of the key."""
 
     def __init__(self, origin: str, key_id: str, key: SigningKey) -> None:
         self._origin = origin
         self._key_id = key_id
         self._key = key
-        # Signing costs a hundred times what looking up does, and within a minute a
-        # popular file's address is the same for everybody.
-        self._made = lru_cache(maxsize=8192)(self._make)
+        # Signing costs a hundred times a look-up, and within a minute everybody gets the same URL
+        # of a file.
+        self._cached_url = lru_cache(maxsize=8192)(self._signed_url)
 
     @classmethod
     def of_file(cls, origin: str, key_id: str, path: str) -> "Cdn":
-        """With the private key of a PEM file, which the settings have looked at."""
+        """With the private key of a PEM file, which the settings have validated."""
         key = load_pem_private_key(Path(path).read_bytes(), password=None)
         assert isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey)
         return cls(origin, key_id, key)
 
     def url(self, path: str, disposition: str, now: int, seconds: int) -> str:
-        """The address of one quoted path until `now + seconds`, or up to a minute less.
+        """The URL of one quoted path, valid until `now + seconds`, or up to a minute less.
 
-        The name to save under is part of what is signed.
+        The signature covers `disposition`, the name to save under.
         """
         ends = now + seconds
         if seconds > 2 * _MINUTE:
             ends -= ends % _MINUTE
-        return self._made(path, disposition, ends)
+        return self._cached_url(path, disposition, ends)
 
-    def _make(self, path: str, disposition: str, ends: int) -> str:
+    def _signed_url(self, path: str, disposition: str, ends: int) -> str:
         saved_as = quote(disposition, safe="-._~")
         resource = f"{self._origin}/{path}?response-content-disposition={saved_as}"
         signature = _base64(self.sign(policy(resource, ends)))
@@ -67,7 +67,7 @@ class Cdn:
 
 
 def policy(resource: str, ends: int) -> bytes:
-    """What is signed: a resource, exactly so written, and its end in Unix seconds."""
+    """The signed policy: a resource, exactly as it is requested, and its end in Unix seconds."""
     condition = {"DateLessThan": {"AWS:EpochTime": ends}}
     statement = {"Statement": [{"Resource": resource, "Condition": condition}]}
     return json.dumps(statement, separators=(",", ":")).encode()

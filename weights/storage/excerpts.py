@@ -1,4 +1,4 @@
-"""The beginning of a stored file, for what pages and listings show of it themselves."""
+"""The beginning of a stored file, for pages and listings that show it."""
 
 from weights.errors import BlobChanged
 from weights.integrity import suspension
@@ -7,16 +7,16 @@ from weights.storage.models import Blob
 
 
 def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
-    """The first `most` bytes, as long as they are those that were verified.
+    """Return the first `most` bytes of a blob that is unchanged since it was verified.
 
-    Raises BlobChanged for a blob that was written to, which is then closed and read anew;
-    BlobMissing and StorageUnavailable as the store does.
+    Raises BlobChanged for a blob that was written to, which is suspended, and what the store
+    raises.
     """
     version = blob.served_version(storage)
     content = storage.excerpt(blob.sha256, most, version)
     try:
-        # Looked at after reading: what is written until then is seen.
-        suspension.demand_unchanged(storage.look(blob.sha256, version), blob, storage)
+        # After reading, so that every write before it shows.
+        suspension.demand_unchanged(storage.stat(blob.sha256, version), blob, storage)
     except BlobChanged as error:
         suspension.suspend_blob(blob, str(error))
         raise

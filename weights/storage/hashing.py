@@ -1,4 +1,4 @@
-"""What the bytes in a store hash to."""
+"""SHA-256 of the bytes in a store."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,11 +7,12 @@ from typing import BinaryIO
 from weights.errors import BlobMissing
 from weights.storage.protocol import BlobStorage
 
+#: Bytes of each step.
 BUFFER = 2 * 1024 * 1024
 
 
 def sha256_of(stream: BinaryIO, progress: Callable[[int], None]) -> str:
-    """The SHA-256 of what is left of a stream of a store; `progress` is told each step's bytes."""
+    """The SHA-256 of the rest of a stream; `progress` is called with the bytes of each step."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(BUFFER))
     while count := stream.readinto(buffer):  # type: ignore[attr-defined]
@@ -23,10 +24,9 @@ def sha256_of(stream: BinaryIO, progress: Callable[[int], None]) -> str:
 def holds(
     store: BlobStorage, sha256: str, size: int, progress: Callable[[int], None] | None
 ) -> bool:
-    """Whether the newest bytes under a blob's name are its own: all of them are read.
+    """Whether the newest bytes under a blob's name have this SHA-256: all of them are read.
 
-    Without `progress` their number is believed, as where they were read just now. Raises
-    StorageUnavailable.
+    Without `progress` their size in bytes is compared alone. Raises StorageUnavailable.
     """
     if store.size(sha256) != size:
         return False
@@ -35,5 +35,5 @@ def holds(
     try:
         with store.open(sha256) as stream:
             return sha256_of(stream, progress) == sha256
-    except BlobMissing:  # taken away meanwhile
+    except BlobMissing:  # deleted meanwhile
         return False

@@ -1,4 +1,4 @@
-"""Signed heads of the audit trail as objects of a bucket, an object a head."""
+"""Copies of the audit trail's signed heads, one object of a bucket for each head."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def put(place: str, name: str, note: str) -> None:
-    """Write a head to `s3://bucket/prefix`, at the endpoint of the blobs. Raises OSError."""
+    """Write a head below `s3://bucket/prefix`, at the endpoint of the blobs. Raises OSError."""
     try:
         store = cast("S3Storage", store_at(place))  # by the scheme of the place
         store.put_text(name, note)

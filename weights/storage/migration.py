@@ -1,8 +1,8 @@
-"""Copy every blob from one store to another, proving each by its hash on the way.
+"""Copy blobs from one store to another, each verified by its hash on the way.
 
-A blob is given its name in the new store only once all of its bytes have passed and their
-SHA-256 is that name; so a run may be killed at any instant, and the next one does what is
-left. What stands there already is read, for nobody knows who put it there.
+A blob gets its name in the new store only once all of its bytes have passed and their SHA-256
+is that name. So a run may be killed at any instant, and the next one does the rest. What the new
+store holds already is read, because nobody knows who put it there.
 """
 
 import hashlib
@@ -18,9 +18,11 @@ from weights.storage import BlobStorage
 from weights.storage.hashing import BUFFER, holds
 from weights.storage.models import Blob
 
+Progress = Callable[[int], None]
 
-class Wanted(NamedTuple):
-    """A blob to copy: its size in bytes, and the version to take, where the source keeps some."""
+
+class BlobToCopy(NamedTuple):
+    """`size` in bytes, and the version to copy, where the source keeps versions."""
 
     sha256: str
     size: int
@@ -28,10 +30,10 @@ class Wanted(NamedTuple):
 
 
 @dataclass
-class Moved:
-    """Blobs by what became of them; `failures` as (blob, sentence), and they are not copied.
+class CopyReport:
+    """Numbers of blobs; `failures` are (blob, reason), and not copied.
 
-    `replaced` are those of the copied ones under whose name other bytes stood.
+    `replaced` are the copied ones under whose name the new store held other bytes.
     """
 
     copied: int = 0
@@ -41,103 +43,105 @@ class Moved:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
-def to_move() -> "models.QuerySet[Blob]":
-    """All but those whose bytes are known to be bad; also what is held by hand may come back."""
+def blobs_to_copy() -> "models.QuerySet[Blob]":
+    """All blobs but those of bad bytes; one that an owner holds may come back."""
     return to_prove()
 
 
-def left() -> "models.QuerySet[Blob]":
-    """Those that are left where they are."""
-    return Blob.objects.exclude(pk__in=to_move().values("pk"))
+def blobs_left_out() -> "models.QuerySet[Blob]":
+    return Blob.objects.exclude(pk__in=blobs_to_copy().values("pk"))
 
 
-def move(
+def copy_all(
     source: BlobStorage,
     target: BlobStorage,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     *,
     trust_size: bool = False,
-) -> Moved:
-    """Copy what the target does not hold yet, also what is published meanwhile.
+) -> CopyReport:
+    """Copy what the target lacks, also what is published meanwhile.
 
-    What it holds is read, and copied over where it is not right; with `trust_size` it counts as
-    right if it has as many bytes. `progress` is told the bytes of each step, negative ones where
-    a step is taken back. A blob that is lost or damaged in the source is noted and left out.
+    What the target holds is read, and replaced where it is wrong; with `trust_size` bytes of the
+    right number count as right. `progress` is called with the bytes of each step, negative where
+    a step is taken back. A blob that is lost or damaged in the source is reported and left out.
     Raises StorageFull and StorageUnavailable of either store.
     """
-    moved = Moved()
+    copier = _Copier(source, target, progress, trust_size)
     last = 0
-    run = _Run(source, target, moved, progress or (lambda count: None), trust_size)
-    while blob := to_move().filter(pk__gt=last).first():
+    while blob := blobs_to_copy().filter(pk__gt=last).first():
         last = blob.pk
-        if why := run.take(Wanted(blob.sha256, blob.size, blob.served_version(source))):
-            moved.failures.append((described(blob), why))
-    return moved
+        wanted = BlobToCopy(blob.sha256, blob.size, blob.served_version(source))
+        copier.copy(wanted, name=described(blob))
+    return copier.report
 
 
-def move_listed(
-    blobs: Iterable[Wanted],
+def copy_listed(
+    blobs: Iterable[BlobToCopy],
     source: BlobStorage,
     target: BlobStorage,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     *,
     trust_size: bool = False,
-) -> Moved:
-    """The same for blobs that a list names."""
-    moved = Moved()
-    run = _Run(source, target, moved, progress or (lambda count: None), trust_size)
+) -> CopyReport:
+    """Copy the blobs of a list, as `copy_all` does."""
+    copier = _Copier(source, target, progress, trust_size)
     for wanted in blobs:
-        if why := run.take(wanted):
-            moved.failures.append((wanted.sha256, why))
-    return moved
+        copier.copy(wanted, name=wanted.sha256)
+    return copier.report
 
 
-class _Run(NamedTuple):
+class _Copier:
     """One run from a store to another."""
 
-    source: BlobStorage
-    target: BlobStorage
-    moved: Moved
-    progress: Callable[[int], None]
-    trust_size: bool
+    def __init__(
+        self,
+        source: BlobStorage,
+        target: BlobStorage,
+        progress: Progress | None,
+        trust_size: bool,
+    ) -> None:
+        self.report = CopyReport()
+        self._source, self._target = source, target
+        self._progress = progress or (lambda count: None)
+        self._trust_size = trust_size
 
-    def take(self, wanted: Wanted) -> str:
-        """Why it could not be copied; empty where its bytes stand in the target now."""
-        stood = self.target.size(wanted.sha256) is not None
-        if stood and self._is_there(wanted):
-            self.moved.present += 1
-            return ""
+    def copy(self, wanted: BlobToCopy, *, name: str) -> None:
+        """Copy a blob unless the target holds it, and report the result under `name`."""
+        existed = self._target.size(wanted.sha256) is not None
+        if existed and self._is_present(wanted):
+            self.report.present += 1
+            return
         try:
-            copy(wanted, self.source, self.target, self.progress)
-        except BlobMissing:
-            return f"missing in {self.source.address}{self._beware(stood)}"
-        except (SourceUnusable, BlobTooLarge) as error:
-            return f"{error}{self._beware(stood)}"
-        self.moved.copied += 1
-        self.moved.copied_bytes += wanted.size
-        self.moved.replaced += stood
-        return ""
+            copy_blob(wanted, self._source, self._target, self._progress)
+        except (BlobMissing, SourceUnusable, BlobTooLarge) as error:
+            is_missing = isinstance(error, BlobMissing)
+            reason = f"missing in {self._source.address}" if is_missing else str(error)
+            if existed:
+                reason += f"; {self._target.address} holds other bytes under its name"
+            self.report.failures.append((name, reason))
+            return
+        self.report.copied += 1
+        self.report.copied_bytes += wanted.size
+        self.report.replaced += existed
 
-    def _is_there(self, wanted: Wanted) -> bool:
-        """Whether nothing is to be copied; the steps of bytes that prove wrong are taken back."""
-        steps = [0]
+    def _is_present(self, wanted: BlobToCopy) -> bool:
+        """Whether the target holds the right bytes; the steps of wrong ones are taken back."""
+        read = 0
 
         def step(count: int) -> None:
-            steps[0] += count
-            self.progress(count)
+            nonlocal read
+            read += count
+            self._progress(count)
 
-        right = holds(self.target, wanted.sha256, wanted.size, None if self.trust_size else step)
-        self.progress((wanted.size if right else 0) - steps[0])
+        right = holds(self._target, wanted.sha256, wanted.size, None if self._trust_size else step)
+        self._progress((wanted.size if right else 0) - read)
         return right
 
-    def _beware(self, stood: bool) -> str:
-        return f"; {self.target.address} holds other bytes under its name" if stood else ""
 
-
-def copy(
-    wanted: Wanted, source: BlobStorage, target: BlobStorage, progress: Callable[[int], None]
+def copy_blob(
+    wanted: BlobToCopy, source: BlobStorage, target: BlobStorage, progress: Progress
 ) -> None:
-    """One pass over the bytes, which are given their name only if it is theirs.
+    """Copy the bytes of one blob in one pass; they get its name only if it is theirs.
 
     Raises BlobMissing and SourceUnusable of the source, StorageFull and BlobTooLarge of the target.
     """

@@ -13,7 +13,7 @@ from weights.storage.state_machine import State as BlobState
 
 if TYPE_CHECKING:
     from accounts.users.models import User
-    from weights.storage import BlobStorage, Stored
+    from weights.storage import BlobStorage, StoredObject
 
 __all__ = ["UNVERIFIED", "Blob", "BlobQuerySet", "IntakeNote", "unleased"]
 
@@ -141,7 +141,7 @@ class Blob(models.Model):
         """The version that is served; empty where the store serves whatever is newest."""
         return self.version_of(storage.address) if storage.binds_versions else ""
 
-    def change(self, found: "Stored", store: str) -> str:
+    def change(self, found: "StoredObject", store: str) -> str:
         """The evidence, as a sentence, that it was written to since it was verified; or ""."""
         if found.size != self.size:
             return f"it has {found.size} bytes in the store instead of {self.size}"
@@ -151,7 +151,7 @@ class Blob(models.Model):
             return f"the store itself says that its bytes have SHA-256 {found.sha256}"
         return ""
 
-    def is_touched(self, found: "Stored", store: str) -> bool:
+    def is_touched(self, found: "StoredObject", store: str) -> bool:
         """Whether it may be served as it was verified, but should be read again soon."""
         return self.version_in == store and found.touched_since(self.mark)
 

@@ -1,7 +1,7 @@
 """Presigned GETs of an S3 bucket (AWS Signature Version 4), at one hash and one HMAC each.
 
-Plain Python. What many addresses share is worked out once: the key of the day, and the
-query of a second and a life. The result is the same, byte for byte, as botocore's.
+Plain Python. What many URLs share is computed once: the key of the day, and the query of one
+second and one life. The result is the same, byte for byte, as botocore's.
 """
 
 import hashlib
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from weights.storage.macs import Mac
+from weights.storage.hmac_sha256 import HmacSha256
 
 _UNRESERVED = "-._~"
 
 
 @dataclass(frozen=True)
-class Key:
-    """A credential; `token` only where it is a temporary one."""
+class Credential:
+    """`token` is set only for a temporary credential."""
 
     access_key: str
     secret_key: str
@@ -26,44 +26,44 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What all addresses of one second and one life have in common."""
+class SharedParts:
+    """The parts that all URLs of one second and one life have in common."""
 
     second: int
     seconds: int
-    mac: Mac  # with the key of the day, and the head of the string to sign
+    mac: HmacSha256  # with the key of the day, and the head of the string to sign
     query: str  # canonical, without the object's own part
-    tail: str  # of the address, in the order in which botocore writes it
+    tail: str  # of the URL, in the order in which botocore writes it
 
 
 class Presigner:
-    """Signs for one address of a bucket, such as `https://host/bucket/`, and one region."""
+    """Signs for one base URL of a bucket, such as `https://host/bucket/`, and one region."""
 
-    def __init__(self, base: str, region: str, key: Key) -> None:
+    def __init__(self, base: str, region: str, key: Credential) -> None:
         host, _, path = base.partition("://")[2].partition("/")
         self._base = base
         self._verb = f"GET\n/{path}"
         self._headers = f"\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
         self._region = region
         self._key = key
-        self._latest: Moment | None = None
+        self._latest: SharedParts | None = None
 
     def url(self, path: str, *, disposition: str, version: str = "", seconds: int, now: int) -> str:
-        """The address of one object, whose `path` below the base is quoted already.
+        """The URL of one object, whose `path` below the base is quoted already.
 
-        `now` is Unix time. `version` binds the address to one state of the object.
+        `now` is Unix time. `version` binds the URL to one version of the object.
         """
-        moment = self._latest
-        if moment is None or moment.second != now or moment.seconds != seconds:
-            moment = self._latest = self._make(now, seconds)
+        shared = self._latest
+        if shared is None or shared.second != now or shared.seconds != seconds:
+            shared = self._latest = self._make(now, seconds)
         own = f"response-content-disposition={_quoted(disposition)}"
         if version:
             own = f"{own}&versionId={_quoted(version)}"
-        request = f"{self._verb}{path}\n{moment.query}{own}{self._headers}"
+        request = f"{self._verb}{path}\n{shared.query}{own}{self._headers}"
         text = hashlib.sha256(request.encode()).hexdigest().encode()
-        return f"{self._base}{path}?{own}{moment.tail}{moment.mac.digest(text).hex()}"
+        return f"{self._base}{path}?{own}{shared.tail}{shared.mac.digest(text).hex()}"
 
-    def _make(self, second: int, seconds: int) -> Moment:
+    def _make(self, second: int, seconds: int) -> SharedParts:
         stamp = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{stamp[:8]}/{self._region}/s3/aws4_request"
         shared = (
@@ -77,10 +77,10 @@ class Presigner:
         # Signed in the order of the alphabet, written in another.
         canonical = [shared, passed, signed] if token else [shared, signed]
         written = [shared, signed, passed] if token else [shared, signed]
-        return Moment(
+        return SharedParts(
             second,
             seconds,
-            mac=Mac(
+            mac=HmacSha256(
                 _signing_key(self._key.secret_key, stamp[:8], self._region),
                 f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n".encode(),
             ),
@@ -91,13 +91,13 @@ class Presigner:
 
 @lru_cache(maxsize=4096)
 def _quoted(text: str) -> str:
-    """Percent-encoded as the signature wants it; the names of a checkpoint's files recur."""
+    """Percent-encode as the signature requires; the names of a checkpoint's files recur."""
     return quote(text, safe=_UNRESERVED)
 
 
 @lru_cache(maxsize=16)
 def _signing_key(secret: str, day: str, region: str) -> bytes:
-    """The key that a secret gives for one day and region."""
+    """The signing key of a secret for one day and region."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -1,4 +1,4 @@
-"""What every store of blobs can do, whatever it is made of."""
+"""The interface of every store of blobs."""
 
 import re
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ from typing import BinaryIO, Protocol
 
 from weights.errors import StorageUnavailable
 
-#: Seconds that a storage URL may live, whoever asks.
+#: The longest life of a signed URL in seconds.
 URL_SECONDS_MOST = 3600
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What a store says of one thing in it, without reading it.
+class StoredObject:
+    """The metadata of one object in a store; `size` in bytes.
 
-    `mark` changes whenever somebody writes to it: `mtime:inode:size ctime` of a file, an S3
-    object's entity tag. Marks of two stores say nothing of each other. `sha256` is what
-    the store itself computed of all the bytes, in hex; empty where it keeps no such thing.
+    `mark` changes whenever somebody writes to the object: `mtime:inode:size ctime` of a file, the
+    entity tag of an S3 object. Marks of two stores cannot be compared. `sha256` is what the store
+    itself computed of all the bytes, in hex; empty where it keeps no such checksum.
     """
 
     key: str
@@ -43,99 +43,94 @@ class Stored:
 
 
 class PastTheEnd(StorageUnavailable):
-    """What was asked for begins behind the last byte."""
+    """The range begins behind the last byte."""
 
 
 class Upload(Protocol):
-    """Bytes on their way in, under no name yet."""
+    """Bytes on their way into a store, without a name yet."""
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Append; raises StorageFull or StorageUnavailable."""
 
     def commit(self, sha256: str) -> None:
-        """Make the bytes durable and give them their name, over any that stood there."""
+        """Make the bytes durable under this name, in place of any others."""
 
 
 class BlobStorage(Protocol):
-    """Blobs under their SHA-256. Every call may raise StorageUnavailable."""
+    """Blobs by their SHA-256. Every call may raise StorageUnavailable."""
 
     #: `file:///folder` or `s3://bucket/prefix`.
     address: str
-    #: Whether the bytes lie on this machine; from elsewhere they leave by signed addresses.
+    #: Whether the bytes lie on this machine; others are served by signed URLs.
     is_local: bool
-    #: Whether people are given the version that they are sent to, whatever lies over it by now.
+    #: Whether one version is served, whatever was written over it.
     binds_versions: bool
 
     def keeps_versions(self) -> bool:
-        """Whether what is written over stays, as an older version; asked of the store now."""
+        """Ask the store whether it keeps what is written over as an older version."""
 
-    def set_up(self) -> None:
-        """Begin an empty store here, if there is none; blobs that are there stay.
+    def create(self) -> None:
+        """Create an empty store, if there is none; existing blobs stay.
 
-        Never of a store that should hold some already: it may be on a disk that is away.
+        Never call it for a store that should hold blobs: it may be on a disk that is away.
         """
 
     def receive(self, size: int = 0) -> AbstractContextManager[Upload]:
-        """Take bytes in; leaving without `commit` leaves nothing behind.
+        """Begin an upload; leaving the context without `commit` discards it.
 
-        `size` is how many will come, where that is known: large objects of S3 are cut by it.
+        `size` is the number of bytes, where it is known: S3 cuts large objects into parts by it.
         Raises BlobTooLarge.
         """
 
     def size(self, sha256: str) -> int | None:
-        """Bytes; None when the store does not hold the blob."""
+        """Bytes of the blob; None when the store does not hold it."""
 
-    def open(self, sha256: str, *, start: int = 0, version: str = "") -> BinaryIO:
-        """The bytes from `start` on as an unbuffered stream; raises BlobMissing, PastTheEnd.
+    def open(self, sha256: str, *, version: str = "") -> BinaryIO:
+        """Open an unbuffered stream of the bytes, or of one version; raises BlobMissing.
 
-        `version` asks for one state of the object, where the store keeps versions.
-
-        It tells as `stored` how the blob stood there when it was opened, and as `version` which
-        one it reads, where the store keeps versions; as `is_at_hand` whether its bytes are in
-        memory already. Whoever reads it once and to the end asks for `forgetful()`: a function
-        of (start, length) that says that these bytes are done with. Whoever keeps the mark for
-        what is read calls `wait_a_tick()` first: every later write then changes the mark.
+        The stream has more than a file has: `stored`, the StoredObject when it was opened;
+        `version` where the store keeps versions; `is_cached`, whether the bytes are in memory
+        already; `drop_after_reading()`, for whoever reads to the end once, which returns a
+        function of (start, length) to call with bytes that are done with; `wait_past_ctime()`, to
+        call before reading what is then recorded under the mark: every later write changes it.
         """
 
-    def look(self, sha256: str, version: str = "") -> Stored | None:
-        """How the blob, or this version of it, stands there now; None when it does not."""
+    def stat(self, sha256: str, version: str = "") -> StoredObject | None:
+        """The metadata of the blob, or of one version; None when the store does not hold it."""
 
-    def everything(self) -> Iterator[Stored]:
-        """All that stands where blobs do, each once, in no order; unfinished uploads left out.
+    def list_objects(self) -> Iterator[StoredObject]:
+        """Every object in the place of the blobs, once, in no order, without unfinished uploads.
 
-        Keys are below the store's own place; those of blobs are `blob_key`s.
+        Keys are relative to the store; those of blobs are `blob_key`s.
         """
 
     def read(self, sha256: str, start: int, length: int, version: str = "") -> bytes:
-        """Bytes from `start` on, fewer than `length` only at the end; raises BlobMissing.
-
-        `version` asks for one state of the object, where the store keeps versions.
-        """
+        """Bytes from `start`, fewer than `length` only at the end; raises BlobMissing."""
 
     def excerpt(self, sha256: str, most: int, version: str = "") -> bytes:
-        """The first bytes, for somebody who waits: they come within ten seconds or not at all."""
+        """The first `most` bytes for a page that somebody waits for, within ten seconds."""
 
     def local_path(self, sha256: str) -> Path | None:
-        """Where a web server on this machine finds the blob; None in a remote store."""
+        """The file that a web server on this machine may send; None in a remote store."""
 
     def signed_url(
         self, sha256: str, *, filename: str, seconds: int, version: str = ""
     ) -> str | None:
-        """An address that gives the bytes without the portal; None in a local store.
+        """A URL from which clients download without the portal; None in a local store.
 
-        It lives at most `seconds`, an hour, and as long as the credential that signs it.
-        `version` binds it to one state of the object, where the store keeps versions.
+        It expires after `seconds`, an hour, or with the credential that signs it. `version` binds
+        it to one version, where the store keeps versions.
         """
 
     def delete(self, sha256: str) -> None:
-        """Forget the blob, if it is there."""
+        """Delete the blob, if it exists."""
 
     def sweep(self, older_than: timedelta) -> int:
-        """Remove what broken uploads left behind; the number of leftovers removed."""
+        """Delete what broken uploads left behind. Returns the number of leftovers."""
 
 
 def blob_key(sha256: str) -> str:
-    """The blob's name inside any store: `aa/bb/<sha256>`."""
+    """The key of the blob inside any store: `aa/bb/<sha256>`."""
     if not _SHA256.fullmatch(sha256):
         raise ValueError(f"{sha256!r} is not a SHA-256 in lower-case hex")
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from typing import Protocol
 
-#: Large enough that two threads seldom wait for each other, and small enough that all of them
-#: stay in a processor's last cache, from where what was read is worked on.
+#: Bytes: enough that two threads seldom wait for each other, and few enough that all buffers
+#: stay in a processor's last cache until they are worked on.
 BUFFER = 1024 * 1024
-#: One that is worked on, and those that are being filled or wait.
+#: The buffer that is worked on, and those that are being filled or wait.
 BUFFERS = 8
 _SMALLEST = 64 * 1024
 
@@ -18,27 +18,27 @@ class Readable(Protocol):
     def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
-class Opened(Readable, Protocol):
-    """A stream of a store; `is_at_hand` if its bytes are in this machine's memory already."""
+class CachedReadable(Readable, Protocol):
+    """A stream of a store that tells whether its bytes are in this machine's memory already."""
 
     @property
-    def is_at_hand(self) -> bool: ...
+    def is_cached(self) -> bool: ...
 
 
-def blocks_of(stream: Opened, size: int) -> AbstractContextManager[Iterator[memoryview]]:
-    """The bytes of a stream that holds about `size`, as writable views.
+def blocks_of(stream: CachedReadable, size: int) -> AbstractContextManager[Iterator[memoryview]]:
+    """The bytes of a stream of about `size` bytes, as writable views.
 
-    Each is good until the next is asked for. The same few buffers are used again and again, so
+    Each view is good until the next is asked for: a few buffers are used again and again, so
     memory stays flat for any size. What reading raises is raised where the next view is asked
-    for. What is at hand is not read ahead: a second thread would only take a processor from
-    another worker. Nor is what fits into one buffer.
+    for. Cached bytes are not read ahead, as a second thread would only take a processor from
+    another worker; nor are those that fit into one buffer.
     """
-    if size <= BUFFER or stream.is_at_hand:
-        return nullcontext(_in_turn(stream, min(BUFFER, max(_SMALLEST, size))))
+    if size <= BUFFER or stream.is_cached:
+        return nullcontext(_one_by_one(stream, min(BUFFER, max(_SMALLEST, size))))
     return read_ahead(stream, BUFFER)
 
 
-def _in_turn(stream: Readable, size: int) -> Iterator[memoryview]:
+def _one_by_one(stream: Readable, size: int) -> Iterator[memoryview]:
     buffer = memoryview(bytearray(size))
     while count := stream.readinto(buffer):
         yield buffer[:count]
@@ -46,7 +46,7 @@ def _in_turn(stream: Readable, size: int) -> Iterator[memoryview]:
 
 @contextmanager
 def read_ahead(stream: Readable, size: int = BUFFER) -> Iterator[Iterator[memoryview]]:
-    """The same for a stream of any length, in buffers of `size` bytes."""
+    """The bytes of a stream of any length, read ahead in buffers of `size` bytes."""
     empty: SimpleQueue[memoryview | None] = SimpleQueue()
     full: SimpleQueue[tuple[memoryview, int] | BaseException] = SimpleQueue()
     for _ in range(BUFFERS):
@@ -80,10 +80,10 @@ def _filled(
     full: "SimpleQueue[tuple[memoryview, int] | BaseException]",
 ) -> Iterator[memoryview]:
     while True:
-        found = full.get()
-        if isinstance(found, BaseException):
-            raise found
-        buffer, count = found
+        item = full.get()
+        if isinstance(item, BaseException):
+            raise item
+        buffer, count = item
         if not count:
             return
         yield buffer[:count]

@@ -44,7 +44,7 @@ def _portal(
     }
     urls = {"ORCID_URL": _elsewhere.url, "GITHUB_URL": _elsewhere.url}
     folder = tmp_path_factory.mktemp("social")
-    FileStorage(folder / "blobs").set_up()
+    FileStorage(folder / "blobs").create()
     storage = f"file://{folder}/blobs"
     with live.portal(folder, storage, worker=False, settings=keys | urls) as running:
         yield running

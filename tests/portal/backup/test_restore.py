@@ -219,7 +219,7 @@ def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
     restore.take_marks(checking.prove(target), target)
     for blob in Blob.objects.all():
         assert len(blob.version_of(target.address)) > 1
-        stored = target.look(blob.sha256)
+        stored = target.stat(blob.sha256)
         assert stored is not None
         assert blob.change(stored, target.address) == ""
 

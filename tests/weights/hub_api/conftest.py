@@ -29,7 +29,7 @@ MODEL = {
 def _portal(_collected_static: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """One web server for all of these tests: they differ in rows, not in its settings."""
     folder = tmp_path_factory.mktemp("hub")
-    FileStorage(folder / "blobs").set_up()
+    FileStorage(folder / "blobs").create()
     with live.portal(folder, f"file://{folder}/blobs", worker=False, settings={}) as running:
         yield running
 

@@ -91,7 +91,7 @@ def test_a_stream_is_read_ahead_in_order_and_its_errors_are_raised(tmp_path: Pat
 
 def test_only_what_is_not_at_hand_is_read_by_a_thread_of_its_own(tmp_path: Path) -> None:
     class Opened(io.BytesIO):
-        is_at_hand = True
+        is_cached = True
 
     def readers(stream: Opened, size: int) -> int:
         before = threading.active_count()
@@ -101,7 +101,7 @@ def test_only_what_is_not_at_hand_is_read_by_a_thread_of_its_own(tmp_path: Path)
 
     large = bytes(2 * BUFFER * BUFFERS)
     assert readers(Opened(large), len(large)) == 0
-    Opened.is_at_hand = False
+    Opened.is_cached = False
     assert readers(Opened(large), len(large)) == 1
     assert readers(Opened(large), BUFFER) == 0
 

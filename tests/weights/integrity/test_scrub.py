@@ -364,7 +364,7 @@ def test_errors_of_the_disk_are_no_mismatch(
         raise error
 
     # No disk fails when it is asked to.
-    monkeypatch.setattr("weights.storage.files.FileReader.readinto", fail, raising=False)
+    monkeypatch.setattr("weights.storage.file_reader.FileReader.readinto", fail, raising=False)
     age(blobs["a.bin"], 40)
     assert scrub.work() == 1
     assert blobs["a.bin"].runs.first().result == "unreadable"  # type: ignore[union-attr]

@@ -68,7 +68,7 @@ def test_a_good_check_keeps_the_mark_of_what_it_read(blob: Blob) -> None:
     found = on_disk(blob).stat()
     assert blob.mark == f"{found.st_mtime_ns}:{found.st_ino}:{found.st_size} {found.st_ctime_ns}"
     assert blob.version_in == blob_storage().address
-    stored = blob_storage().look(blob.sha256)
+    stored = blob_storage().stat(blob.sha256)
     assert stored is not None
     assert blob.change(stored, blob_storage().address) == ""
 
@@ -260,7 +260,7 @@ def test_publishing_the_same_file_again_puts_good_bytes_over_changed_ones(
 
 
 def test_marks_of_another_store_say_nothing(blob: Blob) -> None:
-    found = blob_storage().look(blob.sha256)
+    found = blob_storage().stat(blob.sha256)
     assert found is not None
     blob.mark = "another"
     assert blob.change(found, "s3://elsewhere/blobs") == ""

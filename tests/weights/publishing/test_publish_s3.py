@@ -58,7 +58,7 @@ def test_who_is_sent_to_the_bucket_gets_the_version_that_was_verified(
     assert isinstance(store, S3Storage)
     file = revision.files.select_related("blob").get(path="config.json")
     assert file.blob.version
-    s3_server.client().put_object(**store.at(file.sha256), Body=b"[]\n")
+    s3_server.client().put_object(**store.location(file.sha256), Body=b"[]\n")
     revision.checkpoint.tier.file_link_minutes = 5
     revision.checkpoint.tier.save()
     address = client.get("/acme/model/resolve/main/config.json")["Location"]
@@ -80,7 +80,7 @@ def test_damage_in_the_bucket_is_found_and_healed_by_publishing_again(
     store = blob_storage()
     assert isinstance(store, S3Storage)
     sha256 = revision.files.get(path="config.json").sha256
-    s3_server.client().put_object(**store.at(sha256), Body=b"[]\n")
+    s3_server.client().put_object(**store.location(sha256), Body=b"[]\n")
     for blob in Blob.objects.all():
         verification.verify(blob.pk)
     revision.refresh_from_db()

@@ -58,7 +58,7 @@ def bucket() -> S3Storage:
 
 def write_over(blob: Blob) -> str:
     """What somebody with the bucket's credential does; the version that this makes."""
-    client, place = bucket().client, bucket().at(blob.sha256)
+    client, place = bucket().client, bucket().location(blob.sha256)
     return str(client.put_object(**place, Body=BAD).get("VersionId", ""))
 
 
@@ -87,7 +87,7 @@ def test_bytes_laid_over_verified_ones_condemn_nothing_that_is_given_out(
     blob.refresh_from_db()
     assert (blob.state, blob.doubts) == (Blob.State.VERIFIED, 0)
     assert f"versionId={blob.version}" in client.get(ADDRESS)["Location"]
-    bucket().client.delete_object(**bucket().at(blob.sha256), VersionId=newer)
+    bucket().client.delete_object(**bucket().location(blob.sha256), VersionId=newer)
     assert told(survey()) == (0, 0, 0)
     assert not StoreFinding.objects.exists()
 
@@ -103,7 +103,7 @@ def test_a_version_that_is_gone_has_the_newest_one_read_before_anybody_judges_it
     blob: Blob, client: Client
 ) -> None:
     newest = write_over(blob)
-    bucket().client.delete_object(**bucket().at(blob.sha256), VersionId=blob.version)
+    bucket().client.delete_object(**bucket().location(blob.sha256), VersionId=blob.version)
     assert told(survey()) == (1, 0, 0)
     blob.refresh_from_db()
     assert blob.state == Blob.State.HASHING, "closed, and not condemned unread"
@@ -111,7 +111,7 @@ def test_a_version_that_is_gone_has_the_newest_one_read_before_anybody_judges_it
     scrub.read_to_the_end(blob)
     assert blob.state == Blob.State.QUARANTINED
     assert blob.quarantine_reason.endswith("for the one that was verified is gone")
-    bucket().client.put_object(**bucket().at(blob.sha256), Body=GOOD)
+    bucket().client.put_object(**bucket().location(blob.sha256), Body=GOOD)
     verification.ask_again(Blob.objects.all())
     verification.verify(blob.pk)
     blob.refresh_from_db()
@@ -151,10 +151,10 @@ def test_a_checksum_of_the_store_that_is_another_has_the_blob_read_at_once(
 ) -> None:
     blob = publish(folder)
     write_over(blob)
-    stands = bucket().look(blob.sha256)
+    stands = bucket().stat(blob.sha256)
     assert stands is not None
     Blob.objects.update(mark=stands.mark)  # so that only the checksum tells
-    place = bucket().at(blob.sha256)
+    place = bucket().location(blob.sha256)
     bucket().client.put_object(**place, Body=BAD, ChecksumAlgorithm="SHA256")
     assert told(survey()) == (1, 0, 0)
     blob.refresh_from_db()
@@ -166,14 +166,14 @@ def test_a_checksum_of_the_store_that_is_another_has_the_blob_read_at_once(
 
 def test_a_checksum_made_of_those_of_parts_says_nothing(folder: Path) -> None:
     blob = publish(folder)
-    client, place = bucket().client, bucket().at(blob.sha256)
+    client, place = bucket().client, bucket().location(blob.sha256)
     upload = client.create_multipart_upload(**place, ChecksumAlgorithm="SHA256")["UploadId"]
     sent = client.upload_part(
         **place, UploadId=upload, PartNumber=1, Body=GOOD, ChecksumAlgorithm="SHA256"
     )
     part = {"PartNumber": 1, "ETag": sent["ETag"], "ChecksumSHA256": sent["ChecksumSHA256"]}
     client.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": [part]})  # type: ignore[list-item]
-    stands = bucket().look(blob.sha256)
+    stands = bucket().stat(blob.sha256)
     assert stands is not None
     assert stands.sha256 == ""
 

@@ -122,11 +122,11 @@ def test_the_steps_of_a_run_come_to_the_size_of_what_is_moved(
 ) -> None:
     factories.published("acme/small", files={"a.bin": os.urandom(3_000_000), "b.bin": b"b"})
     here, target = store_at(f"file://{store}"), store_at(f"file://{tmp_path}/new")
-    target.set_up()
-    migration.move(here, target)
+    target.create()
+    migration.copy_all(here, target)
     put_wrong(target.address, Blob.objects.earliest("pk"))
     steps: list[int] = []
-    assert migration.move(here, target, steps.append).replaced == 1
+    assert migration.copy_all(here, target, steps.append).replaced == 1
     assert sum(steps) == sum(blob.size for blob in Blob.objects.all())
     assert any(step > 0 for step in steps)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weights.errors import StorageUnavailable
-from weights.storage.presign import Key, Presigner
+from weights.storage.presign import Credential, Presigner
 from weights.storage.protocol import blob_key
 from weights.storage.s3 import S3Storage
 from weights.web.http_headers import disposition
@@ -36,7 +36,7 @@ def store(prefix: str = "blobs", endpoint: str | None = None) -> S3Storage:
 
 
 def by_botocore(store: S3Storage, filename: str, seconds: int, version: str = "") -> str:
-    params = {**store.at(SHA256), "ResponseContentDisposition": disposition(filename)}
+    params = {**store.location(SHA256), "ResponseContentDisposition": disposition(filename)}
     if version:
         params["VersionId"] = version
     return store.signer.client.generate_presigned_url(
@@ -94,7 +94,7 @@ with pytest.MonkeyPatch.context() as _patch:
 
 
 def test_the_key_of_a_day_is_left_with_the_day() -> None:
-    presigner = Presigner(f"{AWS}/weights/", "eu-central-1", Key("AKID", "secret"))
+    presigner = Presigner(f"{AWS}/weights/", "eu-central-1", Credential("AKID", "secret"))
     evening = int(datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC).timestamp())
     dates = [
         parse_qs(

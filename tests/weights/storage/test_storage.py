@@ -106,19 +106,19 @@ def test_one_look_a_list_and_an_open_stream_agree_on_how_a_blob_stands(
     put(any_store, b"another")
     for content in (b"bytes", os.urandom(PART_SIZE + 10)):
         name = put(any_store, content)
-        listed = {one.key: one for one in any_store.everything()}
-        seen = any_store.look(name)
+        listed = {one.key: one for one in any_store.list_objects()}
+        seen = any_store.stat(name)
         assert seen is not None
         assert (seen.key, seen.size) == (blob_key(name), len(content))
         with any_store.open(name) as stream:
             opened = stream.stored  # type: ignore[attr-defined]
         assert {one.mark for one in (seen, listed[blob_key(name)], opened)} == {seen.mark}
     assert len(listed) == 3
-    assert any_store.look(sha256(b"never stored")) is None
+    assert any_store.stat(sha256(b"never stored")) is None
 
 
 def mark_of(store: BlobStorage, name: str) -> str:
-    found = store.look(name)
+    found = store.stat(name)
     assert found is not None
     return found.mark
 
@@ -196,15 +196,15 @@ def test_a_write_in_place_changes_a_mark_that_was_taken_a_tick_after_the_last_on
     ticking_disk: Path,
 ) -> None:
     files = FileStorage(ticking_disk)
-    files.set_up()
+    files.create()
     path = files.local_path(put(files, b"good bytes"))
     for number in range(50):
         write_in_place(path, b"%010d" % number)
         with files.open(path.name) as stream:
-            stream.wait_a_tick()  # type: ignore[attr-defined]
+            stream.wait_past_ctime()  # type: ignore[attr-defined]
             verified = stream.stored.mark  # type: ignore[attr-defined]
         write_in_place(path, b"bad! bytes")
-        found = files.look(path.name)
+        found = files.stat(path.name)
         assert found is not None
         assert found.written_since(verified)
 
@@ -216,7 +216,7 @@ def test_a_mark_tells_a_write_from_a_touch(store: Path) -> None:
     of_an_earlier_release = str(path.stat().st_mtime_ns)
 
     def compare() -> tuple[bool, bool, bool, bool]:
-        found = files.look(path.name)
+        found = files.stat(path.name)
         assert found is not None
         new = found.written_since(verified), found.touched_since(verified)
         old = (
@@ -260,7 +260,7 @@ def test_a_blob_stands_under_its_hash_for_its_user_alone(tmp_path: Path) -> None
     before = os.umask(0o022)
     try:
         files = FileStorage(root)
-        files.set_up()
+        files.create()
         name = put(files, b"bytes")
     finally:
         os.umask(before)
@@ -295,7 +295,7 @@ def test_a_setgid_store_is_open_to_its_group_and_to_nobody_else(tmp_path: Path) 
         os.chown(root, -1, group)
         root.chmod(0o2755)
         files = FileStorage(root)
-        files.set_up()
+        files.create()
         path = files.local_path(put(files, b"bytes"))
 
         def read_as(own_group: int) -> bytes:
@@ -326,10 +326,10 @@ def test_a_store_whose_disk_is_not_mounted_is_unavailable_not_empty(tmp_path: Pa
 
 def test_setting_a_store_up_again_changes_nothing(store: Path) -> None:
     name = put(FileStorage(store), b"kept")
-    FileStorage(store).set_up()
+    FileStorage(store).create()
     assert get(FileStorage(store), name) == b"kept"
     deep = FileStorage(store / "in" / "folders" / "that are new")
-    deep.set_up()
+    deep.create()
     assert get(deep, put(deep, b"bytes")) == b"bytes"
 
 
@@ -378,7 +378,7 @@ def mounted(kind: str, folder: Path, options: str = "defaults") -> Iterator[None
 
 def test_a_full_disk_is_said_so_and_keeps_nothing_of_the_upload(small_disk: Path) -> None:
     files = FileStorage(small_disk)
-    files.set_up()
+    files.create()
     with pytest.raises(StorageFull, match="is full"):
         put(files, bytes(2 << 20))
     assert list((small_disk / ".uploads").iterdir()) == []
@@ -448,7 +448,7 @@ def test_a_signed_address_gives_the_version_that_was_read(
     name = put(store, b"weighed")
     with store.open(name) as stream:
         version = stream.version  # type: ignore[attr-defined]
-    client.put_object(**store.at(name), Body=b"put there behind our back")
+    client.put_object(**store.location(name), Body=b"put there behind our back")
     bound = store.signed_url(name, filename="a", seconds=60, version=version)
     with urlopen(bound) as answer:
         assert answer.read() == b"weighed"
@@ -466,7 +466,7 @@ def test_each_part_carries_a_checksum_that_the_store_holds_it_against(
         monkeypatch.setattr(bucket, "checksums", kind)
         for content in (kind.encode(), in_parts):
             assert get(bucket, put(bucket, content)) == content
-    place = bucket.at(sha256(b"sha256"))
+    place = bucket.location(sha256(b"sha256"))
     assert bucket.client.head_object(**place, ChecksumMode="ENABLED")["ChecksumSHA256"]
     # A sum that is not of these bytes, as of bytes that were damaged on the way.
     monkeypatch.setattr(upload, "checksum", lambda body, kind: {"ChecksumCRC32": "AAAAAA=="})
@@ -535,10 +535,10 @@ def test_content_is_copied_in_parts_where_it_is_too_large_for_one_copy(
 
 
 def test_the_sweep_aborts_uploads_that_a_kill_left_open(bucket: S3Storage) -> None:
-    staged = bucket.staging()
+    staged = bucket.staging_location()
     begun = bucket.client.create_multipart_upload(**staged)
     bucket.client.upload_part(**staged, UploadId=begun["UploadId"], PartNumber=1, Body=b"half")
-    bucket.client.put_object(**bucket.staging(), Body=b"whole but never copied")
+    bucket.client.put_object(**bucket.staging_location(), Body=b"whole but never copied")
     assert bucket.sweep(timedelta(hours=24)) == 0
     assert bucket.sweep(NO_AGE) == 2
     assert bucket.sweep(NO_AGE) == 0
@@ -573,10 +573,10 @@ def test_the_sweep_takes_older_versions_and_delete_markers_of_what_was_staged(
     assert isinstance(store, S3Storage)
     for _ in range(2):
         name = put(store, b"kept in both versions")
-    staged = store.staging()
+    staged = store.staging_location()
     store.client.put_object(**staged, Body=b"whole but never copied")
     store.client.delete_object(**staged)
-    store.client.put_object(**store.staging(), Body=b"another")
+    store.client.put_object(**store.staging_location(), Body=b"another")
     assert store.sweep(timedelta(hours=24)) == 0
     assert store.sweep(NO_AGE) == 3
     assert of_versions(store) == [blob_key(name)] * 2
@@ -590,7 +590,7 @@ def test_a_sweep_does_what_the_credential_may_and_tells_the_rest(
     def denied(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied"}}, right)
 
-    bucket.client.put_object(**bucket.staging(), Body=b"whole but never copied")
+    bucket.client.put_object(**bucket.staging_location(), Body=b"whole but never copied")
     with monkeypatch.context() as patch:
         # The suite's credential may do everything.
         patch.setattr(bucket.client, right, denied)

@@ -11,7 +11,7 @@ from weights.delivery.models import CheckpointLink
 from weights.manifests import signatures
 from weights.manifests.portal_files import name_beside
 from weights.publishing.models import File, Revision
-from weights.storage.models import Blob
+from weights.storage.state_machine import State
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Entry:
     md5: str
     url: str
     #: The state of a file that is given to nobody now; None for all others.
-    closed: Blob.State | None = None
+    closed: State | None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class Folder:
 
 
 def _entry(file: File, address: str) -> Entry:
-    state = Blob.State(file.blob.state)
-    closed = None if state is Blob.State.VERIFIED else state
+    state = State(file.blob.state)
+    closed = None if state is State.VERIFIED else state
     url = address + quote(file.path)
     return Entry(file.path, file.size, file.sha256, file.md5, url, closed)
 

@@ -22,7 +22,7 @@ from weights.errors import StorageUnavailable
 from weights.integrity import lease, suspension
 from weights.integrity.lease import Lease, LeaseLost
 from weights.integrity.models import StoreFinding, StoreSurvey
-from weights.storage import BlobStorage, Stored, blob_storage
+from weights.storage import BlobStorage, StoredObject, blob_storage
 from weights.storage.models import Blob
 from weights.storage.protocol import blob_key
 
@@ -58,7 +58,7 @@ class _Counts:
     overlaid: dict[str, int] = field(default_factory=dict)
 
     def judge(
-        self, blob: Blob, newest: Stored, served: Stored | None, storage: BlobStorage
+        self, blob: Blob, newest: StoredObject, served: StoredObject | None, storage: BlobStorage
     ) -> None:
         """Compare a verified blob with its newest and its served version in the store."""
         version = blob.served_version(storage)
@@ -133,7 +133,7 @@ def _begin(store: str) -> Lease[StoreSurvey] | None:
 def _walk(running: Lease[StoreSurvey], storage: BlobStorage) -> _Counts:
     counts = _Counts()
     old = running.row.started_at - YOUNG
-    for batch in _batches(_keep_alive(running, storage.everything())):
+    for batch in _batches(_keep_alive(running, storage.list_objects())):
         blobs = _blobs(batch)
         served = _served(blobs, storage)
         for one in batch:
@@ -151,20 +151,22 @@ def _walk(running: Lease[StoreSurvey], storage: BlobStorage) -> _Counts:
     return counts
 
 
-def _batches(stored: Iterable[Stored]) -> Iterator[list[Stored]]:
+def _batches(stored: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
     stored = iter(stored)
     while batch := list(itertools.islice(stored, _BATCH)):
         yield batch
 
 
-def _keep_alive(running: Lease[StoreSurvey], stored: Iterable[Stored]) -> Iterator[Stored]:
+def _keep_alive(
+    running: Lease[StoreSurvey], stored: Iterable[StoredObject]
+) -> Iterator[StoredObject]:
     """The same objects, with the lease renewed on the way; raises LeaseLost."""
     for one in stored:
         running.renew_if_due()
         yield one
 
 
-def _blobs(batch: list[Stored]) -> dict[str, Blob]:
+def _blobs(batch: list[StoredObject]) -> dict[str, Blob]:
     """The blobs that belong at these places, by key: one query."""
     names = {one.key.rpartition("/")[2] for one in batch}
     wanted = ("sha256", "size", "state", "mark", "version", "version_in")
@@ -172,7 +174,7 @@ def _blobs(batch: list[Stored]) -> dict[str, Blob]:
     return {blob_key(blob.sha256): blob for blob in blobs}
 
 
-def _served(blobs: dict[str, Blob], storage: BlobStorage) -> dict[str, Stored | None]:
+def _served(blobs: dict[str, Blob], storage: BlobStorage) -> dict[str, StoredObject | None]:
     """The served versions of the verified blobs of a remote store, by key.
 
     The listing of a bucket has neither checksums nor older versions.
@@ -185,8 +187,8 @@ def _served(blobs: dict[str, Blob], storage: BlobStorage) -> dict[str, Stored | 
         return dict(zip(verified, found, strict=True))
 
 
-def _look(blob: Blob, storage: BlobStorage) -> Stored | None:
-    return storage.look(blob.sha256, blob.served_version(storage))
+def _look(blob: Blob, storage: BlobStorage) -> StoredObject | None:
+    return storage.stat(blob.sha256, blob.served_version(storage))
 
 
 def _missing(running: Lease[StoreSurvey], counts: _Counts, storage: BlobStorage) -> list[Blob]:

@@ -76,10 +76,10 @@ def hash_blob(reading: Reading, storage: BlobStorage) -> Finding:
 
 def _hash(stream: Any, reading: Reading) -> tuple[str, int]:
     """The SHA-256 of a stream in hex, and its size in bytes."""
-    stream.wait_a_tick()
+    stream.wait_past_ctime()
     digest = hashlib.sha256()
     size = dropped = 0
-    drop = stream.forgetful()
+    drop = stream.drop_after_reading()
     with blocks_of(stream, stream.stored.size) as blocks:
         for block in blocks:
             digest.update(block)

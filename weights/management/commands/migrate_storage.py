@@ -9,7 +9,7 @@ from django.db import DatabaseError, models
 from weights.errors import WeightsError
 from weights.integrity import progress_bars
 from weights.storage import migration, store_at
-from weights.storage.migration import Moved
+from weights.storage.migration import CopyReport
 
 
 class Command(BaseCommand):
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             moved = _move(options["source"], options["target"], trust_size=options["trust_size"])
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
-        quarantined = migration.left().count()
+        quarantined = migration.blobs_left_out().count()
         over = f" ({moved.replaced} over other bytes)" if moved.replaced else ""
         self.stdout.write(f"copied {moved.copied}{over}")
         self.stdout.write(f"present {moved.present}")
@@ -50,11 +50,11 @@ class Command(BaseCommand):
             )
 
 
-def _move(source: str, target: str, *, trust_size: bool) -> Moved:
+def _move(source: str, target: str, *, trust_size: bool) -> CopyReport:
     old, new = store_at(source), store_at(target)
     if old.address == new.address:
         raise CommandError(f"both are {old.address}; name the store to copy to as the second")
-    new.set_up()
-    total = migration.to_move().aggregate(size=models.Sum("size"))["size"] or 0
+    new.create()
+    total = migration.blobs_to_copy().aggregate(size=models.Sum("size"))["size"] or 0
     with progress_bars.lazy_bar(total, "Copying") as advance:
-        return migration.move(old, new, advance, trust_size=trust_size)
+        return migration.copy_all(old, new, advance, trust_size=trust_size)

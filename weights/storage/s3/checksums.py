@@ -1,4 +1,4 @@
-"""Checksums that the store holds the bytes of a request against, and those that it tells."""
+"""Checksums that the store compares with the bytes of a request, and those that it reports."""
 
 import hashlib
 import zlib
@@ -9,7 +9,7 @@ Checksums = Literal["sha256", "crc32", "none"]
 
 
 def checksum(body: bytes, kind: Checksums) -> dict[str, Any]:
-    """The checksum of one request's body as arguments; the store refuses a body that differs."""
+    """The checksum of a request's body as arguments; the store refuses a body that differs."""
     if kind == "sha256":
         return {"ChecksumSHA256": b64encode(hashlib.sha256(body).digest()).decode()}
     if kind == "crc32":
@@ -18,13 +18,13 @@ def checksum(body: bytes, kind: Checksums) -> dict[str, Any]:
 
 
 def algorithm(kind: Checksums) -> dict[str, Any]:
-    """What an upload in parts must announce for its parts to carry checksums."""
+    """The arguments by which a multipart upload announces the checksums of its parts."""
     return {} if kind == "none" else {"ChecksumAlgorithm": kind.upper()}
 
 
-def own_sha256(found: Any) -> str:
-    """What the store computed of all the bytes, in hex; one made of those of parts is no such."""
-    told = str(found.get("ChecksumSHA256", ""))
-    if found.get("ChecksumType") == "COMPOSITE" or "-" in told:
+def reported_sha256(response: Any) -> str:
+    """The store's own SHA-256 of all the bytes, in hex; empty for none, or one of parts."""
+    encoded = str(response.get("ChecksumSHA256", ""))
+    if response.get("ChecksumType") == "COMPOSITE" or "-" in encoded:
         return ""
-    return b64decode(told).hex()
+    return b64decode(encoded).hex()

@@ -1,4 +1,4 @@
-"""The bytes of an object as they come, with the domain's errors."""
+"""The body of an object as a stream that raises the domain's errors."""
 
 import io
 import time
@@ -9,26 +9,23 @@ from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
 from weights.errors import StorageUnavailable
-from weights.storage.protocol import Stored
+from weights.storage.protocol import StoredObject
 
 
 class S3Reader(io.RawIOBase):
-    """An object's body as a stream whose failures are the domain's.
+    """An object's body; `version` is the one that is read, empty where the bucket keeps none."""
 
-    `version` is the one that is read; empty where the bucket keeps none.
-    """
+    is_cached = False
 
-    is_at_hand = False
-
-    def __init__(self, body: Any, version: str, stored: Stored) -> None:
+    def __init__(self, body: Any, version: str, stored: StoredObject) -> None:
         self._body = body
         self.version = version
         self.stored = stored
 
-    def wait_a_tick(self) -> None:
+    def wait_past_ctime(self) -> None:
         """Nothing: an entity tag follows from the bytes, not from a clock."""
 
-    def forgetful(self) -> Callable[[int, int], None]:
+    def drop_after_reading(self) -> Callable[[int, int], None]:
         return lambda start, length: None
 
     def readable(self) -> bool:
@@ -48,7 +45,7 @@ class S3Reader(io.RawIOBase):
 
 
 def read_until(body: Any, size: int, end: float) -> bytes:
-    """The first bytes of a body, which must all have come before the clock says `end`."""
+    """The first `size` bytes of a body; raises StorageUnavailable after `end` of the clock."""
     content = bytearray()
     while len(content) < size:
         # `read` waits for all that is asked for, a byte at a time if need be; `read1` does not.

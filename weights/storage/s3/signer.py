@@ -1,7 +1,6 @@
-"""Signed addresses of objects: by our own signer where it signs as the library does."""
+"""Signed URLs of objects, by our own signer where its results equal the library's."""
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,10 +10,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from weights.errors import StorageUnavailable
-from weights.storage.presign import Key, Presigner
+from weights.storage.presign import Credential, Presigner
 from weights.storage.protocol import URL_SECONDS_MOST, blob_key
-from weights.storage.s3.place import CONFIG, Place
-from weights.storage.s3.troubles import asking
+from weights.storage.s3.bucket import CONFIG, Bucket
 from weights.web.http_headers import disposition
 
 if TYPE_CHECKING:
@@ -22,40 +20,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A name under which nothing is stored, to ask the library how it would sign one.
+#: A name under which nothing is stored, for a URL by which the two signers are compared.
 _PROBE = "0" * 64
 
 
 class Signer:
-    """Signs addresses at one endpoint, which may be another than the portal works through.
+    """Signs URLs of one bucket at one endpoint, which may be another than the portal works at.
 
-    For the host is part of a signature, and users may reach the store under another name.
-    `place` says where a blob is; `region` and `address` are the bucket's.
+    The host is part of a signature, and users may reach the store under another name.
     """
 
     def __init__(
-        self,
-        session: boto3.session.Session,
-        endpoint: str | None,
-        *,
-        region: str,
-        address: str,
-        place: Callable[[str], Place],
+        self, session: boto3.session.Session, endpoint: str | None, bucket: Bucket
     ) -> None:
         self.client: S3Client = session.client(
-            "s3", region_name=region, endpoint_url=endpoint, config=CONFIG
+            "s3", region_name=bucket.region, endpoint_url=endpoint, config=CONFIG
         )
         self.credentials: Any = session.get_credentials()
-        #: Ours and the credential it signs with, once known; None where the library signs.
-        self.presigner: tuple[Key, Presigner | None] | None = None
-        self._region = region
-        self._address = address
-        self._place = place
+        #: Our signer and the credential that it signs with; None in it where the library signs.
+        self.presigner: tuple[Credential, Presigner | None] | None = None
+        self._bucket = bucket
 
     def url(self, sha256: str, *, filename: str, seconds: int, version: str, now: int) -> str:
-        """The address of a version of a blob for so many seconds from `now` on, in Unix time.
+        """The URL of a version of a blob, valid for `seconds` from `now`, in Unix time.
 
-        Raises StorageUnavailable where there is no credential that could sign.
+        Raises StorageUnavailable where no credential can sign.
         """
         presigner, ends = self._presigner_of_now()
         life = clamp(seconds, None if ends is None else ends - now)
@@ -70,36 +59,36 @@ class Signer:
         )
 
     def _presigner_of_now(self) -> tuple[Presigner | None, int | None]:
-        """What signs with the credential of now, and when that ends in Unix time, if it does."""
+        """The signer of the current credential, and the end of the credential in Unix time."""
         if self.presigner is not None and type(self.credentials) is Credentials:
             return self.presigner[1], None  # of the kind that never changes
         key, ends = self._key()
         return self._presigner_for(key), None if ends is None else int(ends.timestamp())
 
-    def _key(self) -> tuple[Key, datetime | None]:
-        """The credential of now, renewed if it is a temporary one, and when it ends."""
+    def _key(self) -> tuple[Credential, datetime | None]:
+        """The current credential, renewed if it is temporary, and when it ends."""
         if self.credentials is None:
             raise StorageUnavailable("there are no S3 credentials; set AWS_ACCESS_KEY_ID")
         try:
             frozen = self.credentials.get_frozen_credentials()
         except (ClientError, BotoCoreError, RuntimeError) as error:
             raise StorageUnavailable(f"the S3 credentials cannot be renewed: {error}") from error
-        key = Key(str(frozen.access_key), str(frozen.secret_key), frozen.token)
-        # The library knows it of temporary credentials, and has no public name for it.
+        key = Credential(str(frozen.access_key), str(frozen.secret_key), frozen.token)
+        # The library has no public name for the end of a temporary credential.
         return key, getattr(self.credentials, "_expiry_time", None)
 
-    def _presigner_for(self, key: Key) -> Presigner | None:
-        """Our own signer, if it signs as the library does for this bucket and credential."""
-        known = self.presigner
-        if known is None or known[0] != key:
-            known = self.presigner = (key, self._tried_presigner(key))
-        return known[1]
+    def _presigner_for(self, key: Credential) -> Presigner | None:
+        """Our own signer, if its results for this bucket and credential equal the library's."""
+        latest = self.presigner
+        if latest is None or latest[0] != key:
+            latest = self.presigner = (key, self._compared_presigner(key))
+        return latest[1]
 
-    def _tried_presigner(self, key: Key) -> Presigner | None:
-        """Learn the bucket's address from the library, and hold one result against its own."""
+    def _compared_presigner(self, key: Credential) -> Presigner | None:
+        """A signer for the bucket's URL as the library gives it, if one result is the same."""
         theirs = self._signed_by_library(_PROBE, "probe", 60, "1")
         presigner = Presigner(
-            theirs.partition("?")[0].removesuffix(blob_key(_PROBE)), self._region, key
+            theirs.partition("?")[0].removesuffix(blob_key(_PROBE)), self._bucket.region, key
         )
         for stamp in parse_qs(urlsplit(theirs).query).get("X-Amz-Date", []):
             now = int(datetime.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
@@ -108,23 +97,26 @@ class Signer:
                 blob_key(_PROBE), disposition=saved_as, version="1", seconds=60, now=now
             ):
                 return presigner
-        log.warning("addresses of %s are signed by the library, one by one", self._address)
+        log.warning("addresses of %s are signed by the library, one by one", self._bucket.address)
         return None
 
     def _signed_by_library(self, sha256: str, filename: str, seconds: int, version: str) -> str:
-        wanted = {**self._place(sha256), "ResponseContentDisposition": disposition(filename)}
+        wanted = {
+            **self._bucket.location(sha256),
+            "ResponseContentDisposition": disposition(filename),
+        }
         if version:
             wanted["VersionId"] = version
-        with asking(self._place(sha256)["Bucket"]):
+        with self._bucket.translated_errors():
             return self.client.generate_presigned_url(
                 "get_object", Params=wanted, ExpiresIn=seconds
             )
 
 
 def clamp(seconds: int, left: int | None = None) -> int:
-    """Within our own bounds and what is left of the credential, which the library ignores.
+    """Limit a URL's life to our maximum and the `left` seconds of the credential.
 
-    Raises StorageUnavailable when the credential has ended: the address would be dead.
+    The library ignores the latter. Raises StorageUnavailable when the credential has ended.
     """
     if left is not None and left < 1:
         raise StorageUnavailable("the S3 credentials have ended")

@@ -1,23 +1,20 @@
 """A bucket as a store of blobs."""
 
 import time
-import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
 import boto3
-from boto3.s3.transfer import TransferConfig
 
 from weights.errors import BlobMissing
 from weights.storage.cdn import Cdn
-from weights.storage.protocol import PastTheEnd, Stored, blob_key
-from weights.storage.s3 import troubles
-from weights.storage.s3.checksums import Checksums, own_sha256
-from weights.storage.s3.place import CONFIG, QUICK, Place
+from weights.storage.protocol import PastTheEnd, StoredObject, blob_key
+from weights.storage.s3.bucket import QUICK, STAGING, Bucket
+from weights.storage.s3.checksums import Checksums, reported_sha256
+from weights.storage.s3.errors import logged_denials
 from weights.storage.s3.reader import S3Reader, read_until
 from weights.storage.s3.signer import Signer, clamp
 from weights.storage.s3.upload import S3Upload, version
@@ -26,21 +23,17 @@ from weights.web.http_headers import disposition
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: Bytes from which the store copies in parts; it refuses to copy more than 5 GB in one.
-COPY_IN_PARTS_FROM = 1024 * 1024 * 1024
-#: Seconds after which no more of an excerpt is awaited, however slowly it trickles in.
+#: Seconds after which an excerpt is given up, however slowly it comes.
 EXCERPT_SECONDS = 5.0
-#: Below it are bytes whose hash is not known yet.
-_STAGING = "staging/"
-#: What a credential needs to sweep where versions are kept.
-_RIGHTS = "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion"
+#: Permissions that a sweep needs where versions are kept.
+_PERMISSIONS = "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion"
 
 
-class S3Storage:
-    """Keeps each blob at `<prefix>/aa/bb/<sha256>` of one bucket.
+class S3Storage(Bucket):
+    """Stores each blob at `<prefix>/aa/bb/<sha256>` of one bucket.
 
-    Works through `endpoint`, and signs addresses for `public_endpoint`. `session` is what boto3
-    should not look for itself, such as the credential of a file.
+    Works at `endpoint`, and signs URLs for `public_endpoint`. `session` holds what boto3 should
+    not look for itself, such as the credential of a file.
     """
 
     is_local = False
@@ -57,28 +50,16 @@ class S3Storage:
         session: dict[str, str] | None = None,
     ) -> None:
         aws = boto3.session.Session(**(session or {}))  # type: ignore[arg-type]
-        region = aws.region_name or "us-east-1"
-        self.address = f"s3://{bucket}/{prefix}".rstrip("/")
-        self.bucket = bucket
-        self.prefix = f"{prefix}/" if prefix else ""
-        self.client: S3Client = aws.client(
-            "s3", region_name=region, endpoint_url=endpoint, config=CONFIG
-        )
+        super().__init__(aws, bucket, prefix, endpoint=endpoint, checksums=checksums)
         self._quick: S3Client = aws.client(
-            "s3", region_name=region, endpoint_url=endpoint, config=QUICK
+            "s3", region_name=self.region, endpoint_url=endpoint, config=QUICK
         )
-        self.signer = Signer(
-            aws, public_endpoint, region=region, address=self.address, place=self.at
-        )
+        self.signer = Signer(aws, public_endpoint, self)
         self._cdn = cdn
         self.binds_versions = cdn is None
-        self.checksums = checksums
-        self.copying = TransferConfig(
-            multipart_threshold=COPY_IN_PARTS_FROM, multipart_chunksize=COPY_IN_PARTS_FROM
-        )
 
-    def set_up(self) -> None:
-        """Nothing: whoever pays for a bucket makes it."""
+    def create(self) -> None:
+        """Nothing: whoever pays for a bucket creates it."""
 
     @contextmanager
     def receive(self, size: int = 0) -> Iterator[S3Upload]:
@@ -89,51 +70,42 @@ class S3Storage:
             upload.discard()
 
     def size(self, sha256: str) -> int | None:
-        try:
-            with self.asking():
-                return self.client.head_object(**self.at(sha256))["ContentLength"]
-        except BlobMissing:
-            return None
+        found = self.stat(sha256)
+        return None if found is None else found.size
 
     def keeps_versions(self) -> bool:
-        with self.asking():
+        with self.translated_errors():
             return self._versioning() == "Enabled"
 
     def _versioning(self) -> str:
-        """`Enabled`, `Suspended` where older versions may be left, or nothing."""
+        """`Enabled`, `Suspended` where older versions may be left, or empty."""
         return self._quick.get_bucket_versioning(Bucket=self.bucket).get("Status", "")
 
-    def look(self, sha256: str, version: str = "") -> Stored | None:
+    def stat(self, sha256: str, version: str = "") -> StoredObject | None:
         wanted: dict[str, str] = {"VersionId": version} if version else {}
         if self.checksums == "sha256":
             wanted["ChecksumMode"] = "ENABLED"
         try:
-            with self.asking():
-                found = self.client.head_object(**self.at(sha256), **wanted)  # type: ignore[arg-type]
+            with self.translated_errors():
+                found = self.client.head_object(**self.location(sha256), **wanted)  # type: ignore[arg-type]
         except BlobMissing:
             return None
         return _stored(blob_key(sha256), found["ContentLength"], found)
 
-    def everything(self) -> Iterator[Stored]:
-        with self.asking():
+    def list_objects(self) -> Iterator[StoredObject]:
+        with self.translated_errors():
             pages = self.client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix):
                 for found in page.get("Contents", []):
                     key = found["Key"].removeprefix(self.prefix)
-                    if not key.startswith(_STAGING):
+                    if not key.startswith(STAGING):
                         yield _stored(key, found["Size"], found)
 
-    def open(self, sha256: str, *, start: int = 0, version: str = "") -> BinaryIO:
-        part: Any = {"Range": f"bytes={start}-"} if start else {}
-        if version:
-            part["VersionId"] = version
-        with self.asking():
-            found = self.client.get_object(**self.at(sha256), **part)
-        status = found["ResponseMetadata"]["HTTPStatusCode"]
-        if start and status != HTTPStatus.PARTIAL_CONTENT:  # the store ignored the range
-            found["Body"].close()
-            raise PastTheEnd(f"the bucket {self.bucket} sends objects from their start alone")
-        stored = _stored(blob_key(sha256), start + found["ContentLength"], found)
+    def open(self, sha256: str, *, version: str = "") -> BinaryIO:
+        wanted: Any = {"VersionId": version} if version else {}
+        with self.translated_errors():
+            found = self.client.get_object(**self.location(sha256), **wanted)
+        stored = _stored(blob_key(sha256), found["ContentLength"], found)
         return cast(BinaryIO, S3Reader(found["Body"], found.get("VersionId", ""), stored))
 
     def read(self, sha256: str, start: int, length: int, version: str = "") -> bytes:
@@ -143,8 +115,8 @@ class S3Storage:
         if version:
             wanted["VersionId"] = version
         try:
-            with self.asking():
-                found = self.client.get_object(**self.at(sha256), **wanted)  # type: ignore[arg-type]
+            with self.translated_errors():
+                found = self.client.get_object(**self.location(sha256), **wanted)  # type: ignore[arg-type]
         except PastTheEnd:
             return b""
         stored = _stored(blob_key(sha256), found["ContentLength"], found)
@@ -154,8 +126,8 @@ class S3Storage:
     def excerpt(self, sha256: str, most: int, version: str = "") -> bytes:
         end = time.monotonic() + EXCERPT_SECONDS
         wanted: Any = {"VersionId": version} if version else {}
-        with self.asking():
-            found = self._quick.get_object(**self.at(sha256), **wanted)
+        with self.translated_errors():
+            found = self._quick.get_object(**self.location(sha256), **wanted)
             try:
                 return read_until(found["Body"], min(most, found["ContentLength"]), end)
             finally:
@@ -164,7 +136,7 @@ class S3Storage:
     def local_path(self, sha256: str) -> None:
         return None
 
-    # -- signed addresses -------------------------------------------------------------------
+    # -- signed URLs -----------------------------------------------------------------------
 
     def signed_url(self, sha256: str, *, filename: str, seconds: int, version: str = "") -> str:
         now = int(time.time())
@@ -173,17 +145,17 @@ class S3Storage:
             return self._cdn.url(path, disposition(filename), now, clamp(seconds))
         return self.signer.url(sha256, filename=filename, seconds=seconds, version=version, now=now)
 
-    # -- upkeep -----------------------------------------------------------------------------
+    # -- cleaning up -----------------------------------------------------------------------------
 
     def delete(self, sha256: str) -> None:
-        with self.asking():
-            self.client.delete_object(**self.at(sha256))
+        with self.translated_errors():
+            self.client.delete_object(**self.location(sha256))
 
     def sweep(self, older_than: timedelta) -> int:
         limit = datetime.now(UTC) - older_than
-        with self.asking():
+        with self.translated_errors():
             removed = self._abort_uploads(limit)
-            with troubles.denials_told(f"leftovers below {self.address}/{_STAGING} stay", _RIGHTS):
+            with logged_denials(f"leftovers below {self.address}/{STAGING} stay", _PERMISSIONS):
                 removed += self._delete_staged(limit, self._staged())
             return removed
 
@@ -200,10 +172,10 @@ class S3Storage:
         return removed
 
     def _staged(self) -> Iterator[Any]:
-        """All below the staging place, in a bucket with versions the older ones and markers too."""
-        below: Any = {"Bucket": self.bucket, "Prefix": f"{self.prefix}{_STAGING}"}
+        """Objects below the staging prefix, with their older versions and delete markers."""
+        below: Any = {"Bucket": self.bucket, "Prefix": f"{self.prefix}{STAGING}"}
         versioning = ""
-        with troubles.denials_told(f"versions of {self.address} are not known of", _RIGHTS):
+        with logged_denials(f"versions of {self.address} are unknown", _PERMISSIONS):
             versioning = self._versioning()
         if not versioning:
             for page in self.client.get_paginator("list_objects_v2").paginate(**below):
@@ -221,20 +193,12 @@ class S3Storage:
                 removed += 1
         return removed
 
-    def at(self, sha256: str) -> Place:
-        """Where a blob belongs."""
-        return {"Bucket": self.bucket, "Key": self.prefix + blob_key(sha256)}
-
-    def staging(self) -> Place:
-        """A place for bytes whose hash is not known yet."""
-        return {"Bucket": self.bucket, "Key": f"{self.prefix}{_STAGING}{uuid.uuid4().hex}"}
-
     def put_text(self, name: str, text: str) -> None:
-        """Keep a short text beside the blobs, under a name that no blob has.
+        """Store a short text beside the blobs, under a name that no blob has.
 
         Raises StorageUnavailable.
         """
-        with self.asking():
+        with self.translated_errors():
             self.client.put_object(
                 Bucket=self.bucket,
                 Key=f"{self.prefix}{name}",
@@ -242,12 +206,8 @@ class S3Storage:
                 ContentType="text/plain; charset=utf-8",
             )
 
-    def asking(self) -> AbstractContextManager[None]:
-        """Turn what boto3 raises into the domain's errors."""
-        return troubles.asking(self.bucket)
 
-
-def _stored(key: str, size: int, found: Any) -> Stored:
-    """By its entity tag, as the store gives it with an object, its head and in lists."""
+def _stored(key: str, size: int, found: Any) -> StoredObject:
+    """The metadata in the response to a GET, a HEAD or a listing."""
     mark = str(found["ETag"]).strip('"')
-    return Stored(key, size, mark, found["LastModified"], own_sha256(found))
+    return StoredObject(key, size, mark, found["LastModified"], reported_sha256(found))

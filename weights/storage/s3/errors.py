@@ -1,4 +1,4 @@
-"""What the store says, in the domain's words."""
+"""The domain's errors for those of boto3."""
 
 import logging
 from collections.abc import Iterator
@@ -11,40 +11,39 @@ from weights.storage.protocol import PastTheEnd
 
 log = logging.getLogger(__name__)
 
-_GONE = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
-_PAST = {"416", "InvalidRange"}
+_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+_PAST_THE_END = {"416", "InvalidRange"}
 _DAMAGED = {"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 _DENIED = {"403", "AccessDenied"}
 _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 
 
 @contextmanager
-def asking(bucket: str) -> Iterator[None]:
-    """Turn what boto3 raises into the domain's errors."""
+def translated(bucket: str) -> Iterator[None]:
+    """Raise the domain's errors for those of boto3."""
     try:
         yield
     except (ClientError, BotoCoreError, HTTPClientError) as error:
-        raise _refusal(error, bucket) from error
+        raise _translate(error, bucket) from error
 
 
 @contextmanager
-def denials_told(what: str, needed: str) -> Iterator[None]:
-    """Leave what the credential may not do, and log what stays undone and what it would need."""
+def logged_denials(consequence: str, permissions: str) -> Iterator[None]:
+    """Log what the credential is denied, its consequence and the missing permissions; go on."""
     try:
         yield
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in _DENIED:
             raise
-        log.warning("%s: %s; allow %s", what, error, needed)
+        log.warning("%s: %s; allow %s", consequence, error, permissions)
 
 
-def _refusal(error: Exception, bucket: str) -> WeightsError:
-    """The domain's word for what the store said."""
+def _translate(error: Exception, bucket: str) -> WeightsError:
     response = error.response if isinstance(error, ClientError) else {}
     code = str(response.get("Error", {}).get("Code", ""))
-    if code in _GONE:
+    if code in _MISSING:
         return BlobMissing(f"the bucket {bucket} does not hold it")
-    if code in _PAST:
+    if code in _PAST_THE_END:
         return PastTheEnd(f"the bucket {bucket} holds no such bytes of it")
     if code in _FULL:
         return StorageFull(f"the bucket {bucket} is full; free some room and run the same again")

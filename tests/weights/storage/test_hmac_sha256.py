@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights.storage.macs import Mac
+from weights.storage.hmac_sha256 import HmacSha256
 
 pytestmark = pytest.mark.one_database
 
@@ -15,6 +15,6 @@ pytestmark = pytest.mark.one_database
 def test_every_message_gets_the_librarys_digest(
     key: bytes, head: bytes, messages: list[bytes]
 ) -> None:
-    mac = Mac(key, head)
+    mac = HmacSha256(key, head)
     for message in messages:
         assert mac.digest(message) == hmac.digest(key, head + message, "sha256")

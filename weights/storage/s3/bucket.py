@@ -1,0 +1,79 @@
+"""The connection to one bucket, and the keys of objects in it."""
+
+import uuid
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypedDict
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+
+from weights.storage.protocol import blob_key
+from weights.storage.s3 import errors
+from weights.storage.s3.checksums import Checksums
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONFIG = Config(
+    signature_version="s3v4",
+    s3={"addressing_style": "path"},
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=5,
+    read_timeout=60,
+    # Not every store understands the library's checksum trailers; ours go into headers.
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+#: For what a person waits for: two tries of 1 + 2 s and the pause between end after 7 s.
+QUICK = CONFIG.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
+)
+#: Bytes from which the store copies in parts; it refuses to copy more than 5 GB in one.
+COPY_IN_PARTS_FROM = 1024 * 1024 * 1024
+#: The prefix of bytes whose hash is not known yet.
+STAGING = "staging/"
+
+
+class Location(TypedDict):
+    """Where an object is, as boto3's arguments."""
+
+    Bucket: str
+    Key: str
+
+
+class Bucket:
+    """A bucket, or the part of it below `prefix`, at one endpoint."""
+
+    def __init__(
+        self,
+        session: boto3.session.Session,
+        bucket: str,
+        prefix: str,
+        *,
+        endpoint: str | None,
+        checksums: Checksums,
+    ) -> None:
+        self.region = session.region_name or "us-east-1"
+        self.address = f"s3://{bucket}/{prefix}".rstrip("/")
+        self.bucket = bucket
+        self.prefix = f"{prefix}/" if prefix else ""
+        self.checksums = checksums
+        self.client: S3Client = session.client(
+            "s3", region_name=self.region, endpoint_url=endpoint, config=CONFIG
+        )
+        self.copying = TransferConfig(
+            multipart_threshold=COPY_IN_PARTS_FROM, multipart_chunksize=COPY_IN_PARTS_FROM
+        )
+
+    def location(self, sha256: str) -> Location:
+        """The location of a blob."""
+        return {"Bucket": self.bucket, "Key": self.prefix + blob_key(sha256)}
+
+    def staging_location(self) -> Location:
+        """A new location for bytes whose hash is not known yet."""
+        return {"Bucket": self.bucket, "Key": f"{self.prefix}{STAGING}{uuid.uuid4().hex}"}
+
+    def translated_errors(self) -> AbstractContextManager[None]:
+        """Raise the domain's errors for those of boto3."""
+        return errors.translated(self.bucket)
