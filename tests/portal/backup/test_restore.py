@@ -150,7 +150,7 @@ def test_a_restore_that_is_killed_again_and_again_comes_to_the_same_end(
         in_the_database,
         (checks, "apply_migrations"),
         (restore, "record"),
-        (migration, "copy"),
+        (migration, "copy_blob"),
         (checks, "check_audit_trail"),
     ):
         killed_at(*place, backup)
@@ -168,7 +168,7 @@ def killed_at(module: Any, name: str, backup: Path) -> None:
 
         def die(*args: Any, **kwargs: Any) -> Any:
             calls.append(name)
-            if len(calls) == (2 if name == "copy" else 1):
+            if len(calls) == (2 if name == "copy_blob" else 1):
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*args, **kwargs)
 
