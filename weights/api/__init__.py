@@ -1,1 +1,1 @@
-"""Our own JSON API below /api/v1/: thin doors that speak OpenAPI and problem details."""
+"""The portal's JSON API below /api/v1/, with an OpenAPI document and problem details."""

@@ -1,4 +1,4 @@
-"""The API as a whole: its routers, its document, and what its refusals become."""
+"""The API: its routers, its OpenAPI document and its exception handlers."""
 
 import logging
 from typing import Any
@@ -17,16 +17,16 @@ from ninja.operation import Operation
 from accounts.background.outages import in_a_line
 from accounts.errors import AccountsError, LimitReached
 from weights.api.authentication import BearerToken, OptionalToken
-from weights.api.code_meanings import MEANINGS
+from weights.api.error_codes import ERROR_CODES
 from weights.api.parsing import BoundedParser
-from weights.api.problems import MEDIA_TYPE, Fault, Refused, problem
+from weights.api.problems import MEDIA_TYPE, ApiError, FieldError, problem_response
 from weights.api.routers import (
     applications,
     audit,
     checkpoints,
-    codes,
     documents,
     downloads,
+    error_codes,
     grants,
     issues,
     keys,
@@ -41,22 +41,22 @@ from weights.gate import Missing
 log = logging.getLogger(__name__)
 
 DESCRIPTION = """
-What the pages of this portal do, for scripts. Send a token as `Authorization: Bearer wb_…`;
-what is public needs none. Every error is `application/problem+json` (RFC 9457) with a stable
+The functions of this portal's pages, for scripts. Send a token as `Authorization: Bearer wb_…`;
+public data needs none. Every error is `application/problem+json` (RFC 9457) with a stable
 `code`. Sizes are bytes, times are UTC.
 """
 
 
 class Documentation(Swagger):
-    """The documentation page, from this origin alone and without inline script."""
+    """The documentation page, served from this origin without inline scripts."""
 
     template = "weights/api/api_docs.html"
 
 
 class PortalApi(NinjaAPI):
-    """Ninja's API, its document corrected where our answers differ from its own.
+    """NinjaAPI with an OpenAPI document that describes problem details and optional tokens.
 
-    The document takes a fifth of a second to make and never changes, so it is made once.
+    The document takes 0.2 seconds to generate and never changes, so it is generated once.
     """
 
     _document: OpenAPISchema | None = None
@@ -74,7 +74,7 @@ class PortalApi(NinjaAPI):
 
 def _corrected(document: OpenAPISchema) -> OpenAPISchema:
     for operations in document["paths"].values():
-        operations.pop("head", None)  # as GET without a body; ids are given once
+        operations.pop("head", None)  # it would repeat the operation id of GET
         for operation in operations.values():
             _correct(operation)
     document["components"]["securitySchemes"].pop(OptionalToken.__name__, None)
@@ -82,12 +82,12 @@ def _corrected(document: OpenAPISchema) -> OpenAPISchema:
 
 
 def _correct(operation: dict[str, Any]) -> None:
-    """Problems have a media type of their own, and an optional token is one that may be missing.
+    """Sets the media type of problems, and lists the empty requirement for optional tokens.
 
-    An address that is too long never gets as far as the API.
+    Adds 414 as well: the web server refuses a URL that is too long before it reaches the API.
     """
     if operation.get("parameters"):
-        operation["responses"][414] = {"description": "Address too long, told by the web server"}
+        operation["responses"][414] = {"description": "URL too long; sent by the web server"}
     for status, response in operation["responses"].items():
         if int(status) >= 400 and "application/json" in response.get("content", {}):
             response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
@@ -100,94 +100,88 @@ api = PortalApi(
     version="1",
     description=DESCRIPTION,
     urls_namespace="api",
-    # Its badge would ask a validator on another origin.
+    # The badge would load a validator from another origin.
     docs=Documentation({"validatorUrl": None, "defaultModelsExpandDepth": 0}),
     docs_decorator=require_safe,
     parser=BoundedParser(),
 )
-api.add_router("", checkpoints.router)
-api.add_router("", downloads.router)
-api.add_router("", links.router)
-api.add_router("", applications.router)
-api.add_router("", grants.router)
-api.add_router("", documents.router)
-api.add_router("", transparency.router)
-api.add_router("", tiers.router)
-api.add_router("", issues.router)
-api.add_router("", recalls.router)
-api.add_router("", keys.router)
-api.add_router("", audit.router)
-api.add_router("", codes.router)
+for module in (
+    *(checkpoints, downloads, links, applications, grants, documents, transparency, tiers),
+    *(issues, recalls, keys, audit, error_codes),
+):
+    api.add_router("", module.router)
 
 
-# -- refusals ---------------------------------------------------------------------------
+# -- exception handlers ------------------------------------------------------------------
 
 
-@api.exception_handler(Refused)
-def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
-    return problem(request, error)
+@api.exception_handler(ApiError)
+def _api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
+    return problem_response(request, error)
 
 
 @api.exception_handler(GateRefused)
-def _by_gate(request: HttpRequest, error: GateRefused) -> HttpResponse:
+def _gate_refused(request: HttpRequest, error: GateRefused) -> HttpResponse:
     code = f"{error.code}_not_found" if error.code in set(Missing) else error.code
-    return problem(request, Refused(code, str(error), wait=error.wait))
+    return problem_response(request, ApiError(code, str(error), retry_after=error.wait))
 
 
 @api.exception_handler(AccountsError)
-def _by_accounts(request: HttpRequest, error: AccountsError) -> HttpResponse:
-    code = error.code if error.code in MEANINGS else "bad_transition"
-    return problem(request, Refused(code, _sentence(error)))
+def _accounts_error(request: HttpRequest, error: AccountsError) -> HttpResponse:
+    code = error.code if error.code in ERROR_CODES else "bad_transition"
+    return problem_response(request, ApiError(code, _sentence(error)))
 
 
 @api.exception_handler(LimitReached)
 def _limit_reached(request: HttpRequest, error: LimitReached) -> HttpResponse:
-    """429 asks to wait; where waiting does not help, the state of things is in the way."""
+    """429 if waiting helps, 409 if the limit is on objects that exist."""
     status = 429 if error.wait else 409
-    refused = Refused(error.code, _sentence(error), status=status, wait=error.wait)
-    return problem(request, refused)
+    converted = ApiError(error.code, _sentence(error), status=status, retry_after=error.wait)
+    return problem_response(request, converted)
 
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    faults = [Fault(_field(fault["loc"]), str(fault["msg"])) for fault in error.errors]
-    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:3])
-    return problem(request, Refused("invalid_request", detail, faults=faults))
+    field_errors = [FieldError(_field(one["loc"]), str(one["msg"])) for one in error.errors]
+    detail = "; ".join(f"{one.field}: {one.message}" for one in field_errors[:3])
+    return problem_response(request, ApiError("invalid_request", detail, field_errors=field_errors))
 
 
 @api.exception_handler(HttpError)
-def _by_ninja(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Ninja wraps what the parser raised."""
-    if isinstance(error.__cause__, Refused):
-        return problem(request, error.__cause__)
-    return problem(request, Refused("bad_request", str(error), status=error.status_code))
+def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Ninja's own errors; it also wraps the ApiError that the parser raises."""
+    if isinstance(error.__cause__, ApiError):
+        return problem_response(request, error.__cause__)
+    return problem_response(request, ApiError("bad_request", str(error), status=error.status_code))
 
 
 @api.exception_handler(RequestDataTooBig)
 def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return problem(request, Refused("body_too_large", "The body is larger than 1 MiB."))
+    return problem_response(request, ApiError("body_too_large", "The body is larger than 1 MiB."))
 
 
 @api.exception_handler(UnreadablePostError)
 def _unreadable(request: HttpRequest, error: UnreadablePostError) -> HttpResponse:
-    return problem(request, Refused("bad_request", "The body ended early."))
+    return problem_response(request, ApiError("bad_request", "The body ended early."))
 
 
 @api.exception_handler(Http404)
-def _nowhere(request: HttpRequest, error: Http404) -> HttpResponse:
-    return problem(request, Refused("not_found", "There is no such address in this API."))
+def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return problem_response(request, ApiError("not_found", "This API has no such URL."))
 
 
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
-def _database_away(request: HttpRequest, error: Exception) -> HttpResponse:
+def _database_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     log.error(in_a_line(error))
-    return problem(request, Refused("unavailable", "Try again in a moment.", wait=10))
+    return problem_response(
+        request, ApiError("unavailable", "Try again in a moment.", retry_after=10)
+    )
 
 
-def _field(where: tuple[str | int, ...]) -> str:
-    """`body.answers.title`: without the parameter's own name, which no caller sent."""
-    source, *parts = [str(part) for part in where]
+def _field(location: tuple[str | int, ...]) -> str:
+    """`body.answers.title`, without the name of the operation's parameter."""
+    source, *parts = [str(part) for part in location]
     return ".".join(parts[1:] if source == "body" else parts) or source
 
 

@@ -1,57 +1,59 @@
-"""Who calls the API: a bearer token or nobody. Cookies are never looked at."""
+"""Authentication of API requests by bearer tokens; cookies are ignored."""
 
 from typing import cast
 
-from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja.security.http import HttpAuthBase
 
 from accounts.api_tokens.models import Scope
 from accounts.users.models import User
 from weights import gate
-from weights.api.problems import Refused
+from weights.api.problems import ApiError
+from weights.api.schemas.common import absolute_url
 from weights.gate import Decision
 from weights.gate.caller import Caller, Refusal, token_caller
 
 
 class ApiRequest(HttpRequest):
-    """A request that an operation answers; `auth` is who sent it."""
+    """An authenticated request; ninja stores the caller in `auth`."""
 
     auth: Caller
 
 
 class OptionalToken(HttpAuthBase):
-    """A token where one is sent; one that is not valid opens nothing, not even what is public."""
+    """Accepts anonymous requests; an invalid token is refused, even for public data."""
 
     openapi_scheme = "bearer"
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = token_caller(request.headers.get("Authorization"))
         if caller.problem is not None:
-            raise Refused.by(Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS))
+            decision = Decision(code=caller.problem, message=gate.INVALID_CREDENTIALS)
+            raise ApiError.from_decision(decision)
         if caller.token is not None and Scope.READ not in caller.token.scopes:
-            raise Refused(Refusal.TOKEN_SCOPE, "This token lacks the scope read.")
+            raise ApiError(Refusal.TOKEN_SCOPE, "This token lacks the scope read.")
         return caller
 
 
 class BearerToken(OptionalToken):
-    """A valid token, for what is one's own."""
+    """Requires a valid token, for data about its owner."""
 
     openapi_description = "A token made at /settings/tokens/, as `Authorization: Bearer wb_…`."
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = super().__call__(request)
         if caller.user is None:
-            where = f"{settings.PUBLIC_URL}/settings/tokens/"
-            raise Refused(Refusal.LOGIN_REQUIRED, f"Send a token of yours; make one at {where}")
+            message = f"Send a token of yours; make one at {token_page_url()}"
+            raise ApiError(Refusal.LOGIN_REQUIRED, message)
         return caller
 
 
 class GatedToken(BearerToken):
-    """A valid token that may act in what concerns gated tiers: apply, accept, give back.
+    """Requires a token for all gated checkpoints: to apply, accept licences and end grants.
 
-    One that reads open checkpoints, or named ones alone, was not made for that: whoever finds
-    it must not be able to end its owner's access, or bind them to a licence.
+    Tokens for open or for named checkpoints have a narrower purpose. If one leaks, its finder
+    must be able neither to end the owner's access nor to accept a licence in their name.
     """
 
     openapi_description = "A token of scope `read-gated` that is not limited to checkpoints."
@@ -60,14 +62,18 @@ class GatedToken(BearerToken):
         caller = super().__call__(request)
         token = caller.token
         if token is None or Scope.READ_GATED not in token.scopes or token.repositories:
-            raise Refused(
+            raise ApiError(
                 Refusal.TOKEN_SCOPE,
                 "This takes a token of scope read-gated that is not limited to checkpoints; make"
-                f" one at {settings.PUBLIC_URL}/settings/tokens/",
+                f" one at {token_page_url()}",
             )
         return caller
 
 
-def person(request: ApiRequest) -> User:
-    """Whose token was sent, behind BearerToken."""
+def token_page_url() -> str:
+    return absolute_url(reverse("accounts:token-list"))
+
+
+def current_user(request: ApiRequest) -> User:
+    """The token's owner; for operations behind BearerToken or GatedToken."""
     return cast(User, request.auth.user)

@@ -19,7 +19,7 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier, TierChange
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import Script
+from tests.weights.api.client import ApiClient
 from weights.catalogue import checkpoint_tiers, opt_family
 from weights.catalogue.models import Checkpoint
 
@@ -190,7 +190,7 @@ def test_a_private_checkpoint_that_moves_is_named_to_nobody_outside(
     assert TierChange.objects.filter(checkpoint="acme/weights", hidden=True).count() == 2
     for slug in ("open", gated_tier.slug):
         assert "acme/weights" not in client.get(f"/tiers/{slug}/").text
-        assert Script().get(f"/tiers/{slug}/changes")["total"] == 0
+        assert ApiClient().get(f"/tiers/{slug}/changes")["total"] == 0
 
 
 @pytest.mark.parametrize("how", ["private", "embargo"])
@@ -202,7 +202,9 @@ def test_a_checkpoint_that_becomes_hidden_is_no_longer_named_by_its_earlier_chan
 
     def named() -> list[bool]:
         pages = [client.get(f"/tiers/{slug}/").text for slug in ("open", gated_tier.slug)]
-        told = [str(Script().get(f"/tiers/{slug}/changes")) for slug in ("open", gated_tier.slug)]
+        told = [
+            str(ApiClient().get(f"/tiers/{slug}/changes")) for slug in ("open", gated_tier.slug)
+        ]
         return ["acme/weights" in text for text in pages + told]
 
     assert all(named())
@@ -224,7 +226,7 @@ def test_the_public_reads_the_role_and_never_the_name(
     page = client.get(f"/tiers/{gated_tier.slug}/").text
     assert "by release owner" in page
     assert "Days a grant lasts" in page
-    told = Script().get(f"/tiers/{gated_tier.slug}/changes")
+    told = ApiClient().get(f"/tiers/{gated_tier.slug}/changes")
     assert told["changes"][0]["by_role"] == "Release owner"
     for text in (page, str(told)):
         assert release_owner.email not in text
@@ -237,17 +239,17 @@ def test_the_api_tells_a_tiers_terms_and_pages_through_its_history(gated_tier: T
     for days in range(100, 105):
         gated_tier.term_days = days
         services.keep(gated_tier, by=None)
-    told = Script().get(f"/tiers/{gated_tier.slug}")
+    told = ApiClient().get(f"/tiers/{gated_tier.slug}")
     assert [term["short"] for term in told["use_terms"]] == ["GRU", "NCU"]
     assert told["term_days"] == 104
     assert "Project title" in told["questions"]
     assert told["terms"]["text_sha256"] == factories.in_force(gated_tier).text_sha256
-    assert [one["slug"] for one in Script().get("/tiers")] == [gated_tier.slug]
-    first = Script().get(f"/tiers/{gated_tier.slug}/changes?limit=4")
-    rest = Script().get(first["next"].partition("/api/v1")[2])
+    assert [one["slug"] for one in ApiClient().get("/tiers")] == [gated_tier.slug]
+    first = ApiClient().get(f"/tiers/{gated_tier.slug}/changes?limit=4")
+    rest = ApiClient().get(first["next"].partition("/api/v1")[2])
     assert (len(first["changes"]), len(rest["changes"]), rest["next"]) == (4, 2, None)
     assert first["changes"][0]["fields"][0]["after"] == "104"
-    assert Script().get("/tiers/none/changes", 404)["code"] == "tier_not_found"
+    assert ApiClient().get("/tiers/none/changes", 404)["code"] == "tier_not_found"
 
 
 def test_a_tiers_page_asks_the_same_questions_however_long_its_history(

@@ -15,7 +15,7 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import Script
+from tests.weights.api.client import ApiClient
 from weights import gate
 from weights.gate.caller import session_caller
 
@@ -188,7 +188,7 @@ def test_under_another_licence_the_old_acceptance_counts_for_its_notice_alone(
     def told() -> tuple[str | None, bool, str]:
         caller = session_caller(grant.user)
         decided = gate.decide(caller, "acme/weights", "main", "config.json", NOW())
-        held = Script(grant.user).get("/grants")[0]
+        held = ApiClient(grant.user).get("/grants")[0]
         return decided.code, held["licence_outdated"], held["licence"]
 
     accepted = grant.licence_version.licence.slug

@@ -13,7 +13,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.applications.documents.pdfs import HARMLESS, HOSTILE
 from tests.support import factories
-from tests.weights.api.asking import ROOT, Script, told
+from tests.weights.api.client import ROOT, ApiClient, response_json
 from tests.weights.api.test_applications import ANSWERS, save, submission, submit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -23,19 +23,19 @@ EXTRA = {"extra_funding": "A national fund", "extra_hardware": "8 x 80 GB A100"}
 
 
 @pytest.fixture
-def script(applicant: User) -> Script:
-    return Script(applicant, "read-gated")
+def script(applicant: User) -> ApiClient:
+    return ApiClient(applicant, "read-gated")
 
 
 @pytest.fixture
-def draft(script: Script, gated_tier: Tier) -> str:
+def draft(script: ApiClient, gated_tier: Tier) -> str:
     """The address of a new draft whose form asks for funding, hardware and a document."""
     for key, kind in (("funding", "text"), ("hardware", "hardware"), ("approval", "file")):
         Question.objects.create(tier=gated_tier, key=key, label=key, kind=kind, is_required=True)
     return f"/applications/{script.post('/applications', {'tier': 'opt-175b'}, 201)['id']}"
 
 
-def send(script: Script, draft: str, content: bytes = PLAIN, **facts: Any) -> Any:
+def send(script: ApiClient, draft: str, content: bytes = PLAIN, **facts: Any) -> Any:
     query = "question=extra_approval&name=approval.pdf"
     kind = facts.pop("kind", "application/pdf")
     return Client().generic(
@@ -47,7 +47,9 @@ def send(script: Script, draft: str, content: bytes = PLAIN, **facts: Any) -> An
     )
 
 
-def test_a_tiers_own_questions_are_listed_answered_and_frozen(script: Script, draft: str) -> None:
+def test_a_tiers_own_questions_are_listed_answered_and_frozen(
+    script: ApiClient, draft: str
+) -> None:
     begun = script.get(draft)
     assert [one["key"] for one in begun["questions"]] == [
         "extra_funding",
@@ -57,7 +59,7 @@ def test_a_tiers_own_questions_are_listed_answered_and_frozen(script: Script, dr
     assert {"extra_funding", "extra_approval"} < {one["field"] for one in begun["open_points"]}
     saved = save(script, draft, ANSWERS | EXTRA)
     assert saved["answers"]["extra_hardware"] == "8 x 80 GB A100"
-    told(send(script, draft), 201)
+    response_json(send(script, draft), 201)
     submit(script, draft)
     snapshot = Application.objects.get().latest_snapshot
     assert snapshot is not None
@@ -65,11 +67,9 @@ def test_a_tiers_own_questions_are_listed_answered_and_frozen(script: Script, dr
     assert snapshot.answers["extra_approval"][0]["name"] == "approval.pdf"
 
 
-def test_what_is_told_of_the_answers_can_be_saved_again(
-    script: Script, draft: str, reviewer: User
-) -> None:
+def test_returned_answers_can_be_saved_again(script: ApiClient, draft: str, reviewer: User) -> None:
     save(script, draft, ANSWERS | EXTRA)
-    told(send(script, draft), 201)
+    response_json(send(script, draft), 201)
     submit(script, draft)
     decisions.return_for_changes(
         Application.objects.get(),
@@ -90,34 +90,34 @@ def test_what_is_told_of_the_answers_can_be_saved_again(
 @pytest.mark.parametrize(
     "rows", [[{"count": 1}], [{"count": 8, "memory_gb": 80, "kind": "A100"}, 5], [[]], 7, True]
 )
-def test_hardware_of_any_shape_is_kept_as_a_draft_and_judged(
-    script: Script, draft: str, rows: Any
+def test_hardware_of_any_shape_is_saved_in_a_draft_and_validated(
+    script: ApiClient, draft: str, rows: Any
 ) -> None:
     body = {"answers": {"extra_hardware": rows}, "seen_version": 0}
     assert script.send("PUT", f"{draft}/answers", body).status_code in {200, 422}
     assert "extra_hardware" in {one["field"] for one in script.get(draft)["open_points"]}
 
 
-def test_a_question_that_the_form_does_not_ask_is_an_error(script: Script, draft: str) -> None:
+def test_a_question_that_the_form_does_not_ask_is_an_error(script: ApiClient, draft: str) -> None:
     for key in ("extra_nothing", "extra_approval", "licence_sha256"):
         body = {"answers": {key: "x"}, "seen_version": 0}
-        said = script.put(f"{draft}/answers", body, 422)
-        assert said["errors"][0]["field"] == f"answers.{key}"
+        payload = script.put(f"{draft}/answers", body, 422)
+        assert payload["errors"][0]["field"] == f"answers.{key}"
 
 
-def test_a_document_is_sent_listed_read_and_taken_out(script: Script, draft: str) -> None:
-    document = told(send(script, draft), 201)
+def test_a_document_is_sent_listed_read_and_taken_out(script: ApiClient, draft: str) -> None:
+    document = response_json(send(script, draft), 201)
     assert script.get(draft)["documents"] == [document]
     place = f"/applications/documents/{document['id']}"
     answer = script.send("GET", place)
     assert (answer.status_code, answer.content) == (200, PLAIN)
     assert answer["Content-Type"] == "application/pdf"
-    assert told(script.send("DELETE", place), 200) == document
+    assert response_json(script.send("DELETE", place), 200) == document
     assert script.get(place, 404)["code"] == "document_not_found"
     assert not Attachment.objects.exists()
 
 
-def test_what_is_no_document_of_this_form_is_refused(script: Script, draft: str) -> None:
+def test_invalid_documents_are_refused(script: ApiClient, draft: str) -> None:
     hostile = HOSTILE["a script on opening"][1]
     large = b"%PDF-" + bytes(11 * 2**20)
     for answer, status, code in (
@@ -127,22 +127,22 @@ def test_what_is_no_document_of_this_form_is_refused(script: Script, draft: str)
         (send(script, draft, query="question=title"), 422, "invalid_value"),
         (send(script, draft, query="name=x.pdf"), 422, "invalid_request"),
     ):
-        assert told(answer, status)["code"] == code
+        assert response_json(answer, status)["code"] == code
 
 
 @pytest.mark.requirement("WB-8")
-def test_documents_of_others_do_not_exist(script: Script, draft: str, reviewer: User) -> None:
-    document = told(send(script, draft), 201)
-    other = Script(factories.person(), "read-gated")
+def test_documents_of_others_do_not_exist(script: ApiClient, draft: str, reviewer: User) -> None:
+    document = response_json(send(script, draft), 201)
+    other = ApiClient(factories.person(), "read-gated")
     assert other.get(f"/applications/documents/{document['id']}", 404)
-    assert told(send(other, draft), 404)["code"] == "application_not_found"
+    assert response_json(send(other, draft), 404)["code"] == "application_not_found"
     # Staff reads on the review page, where it is recorded; a token is no second door.
-    assert Script(reviewer, "read-gated", "admin").get(
+    assert ApiClient(reviewer, "read-gated", "admin").get(
         f"/applications/documents/{document['id']}", 404
     )
 
 
-def test_an_ended_application_is_copied_as_a_new_draft(script: Script, gated_tier: Tier) -> None:
+def test_an_ended_application_is_copied_as_a_new_draft(script: ApiClient, gated_tier: Tier) -> None:
     draft = f"/applications/{script.post('/applications', {'tier': 'opt-175b'}, 201)['id']}"
     save(script, draft)
     script.post(f"{draft}/submit", submission(script, draft))
@@ -154,7 +154,7 @@ def test_an_ended_application_is_copied_as_a_new_draft(script: Script, gated_tie
 
 
 def test_a_draft_adopts_the_questions_of_today_and_loses_nothing(
-    script: Script, draft: str, gated_tier: Tier
+    script: ApiClient, draft: str, gated_tier: Tier
 ) -> None:
     save(script, draft, ANSWERS | EXTRA)
     gated_tier.questions.filter(key="funding").update(is_asked=False)

@@ -12,8 +12,8 @@ from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import ROOT, Script, told
-from weights.api.schemas import Answers
+from tests.weights.api.client import ROOT, ApiClient, response_json
+from weights.api.schemas.applications import Answers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -23,23 +23,23 @@ ANSWERS = {key: value for key, value in factories.ANSWERS.items() if key != "lic
 
 
 @pytest.fixture
-def script(applicant: User) -> Script:
-    return Script(applicant, "read-gated")
+def script(applicant: User) -> ApiClient:
+    return ApiClient(applicant, "read-gated")
 
 
 @pytest.fixture
-def draft(script: Script, gated_tier: Tier) -> str:
+def draft(script: ApiClient, gated_tier: Tier) -> str:
     """The address of a new draft."""
     response = script.send("POST", "/applications", {"tier": gated_tier.slug})
     assert response.status_code == 201, response.content
     return str(urlsplit(response["Location"]).path.removeprefix(ROOT))
 
 
-def save(script: Script, draft: str, answers: Any = ANSWERS, version: int = 0) -> Any:
+def save(script: ApiClient, draft: str, answers: Any = ANSWERS, version: int = 0) -> Any:
     return script.put(f"{draft}/answers", {"answers": answers, "seen_version": version})
 
 
-def submission(script: Script, draft: str, **facts: Any) -> dict[str, Any]:
+def submission(script: ApiClient, draft: str, **facts: Any) -> dict[str, Any]:
     now = script.get(draft)
     sent = {
         "licence_accept": True,
@@ -49,16 +49,16 @@ def submission(script: Script, draft: str, **facts: Any) -> dict[str, Any]:
     return sent | facts
 
 
-def submit(script: Script, draft: str, status: int = 200, **facts: Any) -> Any:
+def submit(script: ApiClient, draft: str, status: int = 200, **facts: Any) -> Any:
     return script.post(f"{draft}/submit", submission(script, draft, **facts), status)
 
 
-def test_the_api_hears_every_question_of_the_form() -> None:
+def test_the_schema_has_every_question_of_the_form() -> None:
     assert set(Answers.model_fields) == set(LABELS) - {"licence_accept"}
 
 
 def test_an_application_goes_from_draft_to_review(
-    script: Script, draft: str, reviewer: User
+    script: ApiClient, draft: str, reviewer: User
 ) -> None:
     begun = script.get(draft)
     assert (begun["status"], begun["moves"], begun["version"]) == ("draft", ["save", "submit"], 0)
@@ -81,7 +81,7 @@ def test_an_application_goes_from_draft_to_review(
 
 
 def test_a_returned_application_tells_why_and_is_sent_again(
-    script: Script, draft: str, reviewer: User
+    script: ApiClient, draft: str, reviewer: User
 ) -> None:
     save(script, draft)
     application = Application.objects.get(public_id=submit(script, draft)["id"])
@@ -103,14 +103,14 @@ def test_a_returned_application_tells_why_and_is_sent_again(
 
 
 def test_beginning_twice_leads_to_the_same_draft(
-    script: Script, draft: str, gated_tier: Tier
+    script: ApiClient, draft: str, gated_tier: Tier
 ) -> None:
     again = script.post("/applications", {"tier": gated_tier.slug}, 201)
     assert draft.endswith(again["id"])
     assert Application.objects.count() == 1
 
 
-def test_answers_are_judged_as_on_the_page(script: Script, draft: str) -> None:
+def test_answers_are_validated_as_on_the_page(script: ApiClient, draft: str) -> None:
     wrong = ANSWERS | {"work_email": "x@elsewhere.org", "country": "XX", "abstract": "Short."}
     assert save(script, draft, wrong)["version"] == 1  # a draft keeps anything
     refused = submit(script, draft, 422)
@@ -119,14 +119,14 @@ def test_answers_are_judged_as_on_the_page(script: Script, draft: str) -> None:
     assert script.get(draft)["status"] == "draft"
 
 
-def test_the_licence_is_accepted_by_the_text_that_was_read(script: Script, draft: str) -> None:
+def test_the_licence_is_accepted_by_the_text_that_was_read(script: ApiClient, draft: str) -> None:
     save(script, draft)
     for facts in ({"licence_accept": False}, {"licence_sha256": "0" * 64}):
         refused = submit(script, draft, 422, **facts)
         assert [fault["field"] for fault in refused["errors"]] == ["licence_accept"]
 
 
-def test_two_windows_do_not_overwrite_each_other(script: Script, draft: str) -> None:
+def test_two_windows_do_not_overwrite_each_other(script: ApiClient, draft: str) -> None:
     save(script, draft)
     body = {"answers": {"title": "Older"}, "seen_version": 0}
     assert script.put(f"{draft}/answers", body, 409)["code"] == "bad_transition"
@@ -134,7 +134,7 @@ def test_two_windows_do_not_overwrite_each_other(script: Script, draft: str) -> 
     assert script.get(draft)["answers"]["title"] == ANSWERS["title"]
 
 
-def test_a_submitted_application_changes_only_by_withdrawal(script: Script, draft: str) -> None:
+def test_a_submitted_application_changes_only_by_withdrawal(script: ApiClient, draft: str) -> None:
     save(script, draft)
     submit(script, draft)
     body = {"answers": ANSWERS, "seen_version": 2}
@@ -144,16 +144,16 @@ def test_a_submitted_application_changes_only_by_withdrawal(script: Script, draf
     assert script.post(f"{draft}/withdraw", status=409)["code"] == "bad_transition"
 
 
-def test_an_unknown_question_is_an_error(script: Script, draft: str) -> None:
+def test_an_unknown_question_is_an_error(script: ApiClient, draft: str) -> None:
     for answers in ({"licence_accept": True}, {"nickname": "Ada"}, {"title": 5}):
         body = {"answers": answers, "seen_version": 0}
-        said = script.put(f"{draft}/answers", body, 422)
-        assert said["errors"][0]["field"].startswith("answers.")
+        payload = script.put(f"{draft}/answers", body, 422)
+        assert payload["errors"][0]["field"].startswith("answers.")
 
 
 @pytest.mark.requirement("WB-8")
 def test_applications_of_others_do_not_exist(draft: str, other_person: User) -> None:
-    other = Script(other_person, "read-gated", "write", "admin")
+    other = ApiClient(other_person, "read-gated", "write", "admin")
     assert other.get("/applications") == []
     assert other.get("/grants") == []
     assert other.get(draft, 404)["code"] == "application_not_found"
@@ -168,9 +168,9 @@ def test_a_token_for_open_or_named_checkpoints_does_not_act_for_its_owner(
 ) -> None:
     held = factories.grant(applicant, gated_tier)
     for script in (
-        Script(applicant),
-        Script(applicant, "write", "admin"),
-        Script(applicant, "read-gated", repositories=["acme/gated"]),
+        ApiClient(applicant),
+        ApiClient(applicant, "write", "admin"),
+        ApiClient(applicant, "read-gated", repositories=["acme/gated"]),
     ):
         assert len(script.get("/grants")) == 1
         for refused in (
@@ -188,32 +188,32 @@ def test_a_token_for_open_or_named_checkpoints_does_not_act_for_its_owner(
 
 def test_strangers_have_neither_applications_nor_grants(draft: str, gated_tier: Tier) -> None:
     for path in ("/applications", "/grants", draft):
-        assert Script().get(path, 401)["code"] == "login_required"
+        assert ApiClient().get(path, 401)["code"] == "login_required"
     body = {"tier": gated_tier.slug}
-    assert Script().post("/applications", body, 401)["code"] == "login_required"
+    assert ApiClient().post("/applications", body, 401)["code"] == "login_required"
 
 
-def test_a_session_is_no_credential_here(draft: str, applicant: User, client: Any) -> None:
+def test_a_session_does_not_authenticate(draft: str, applicant: User, client: Any) -> None:
     client.force_login(applicant)
     for method in (client.get, client.post):
         assert method(f"{ROOT}/applications").status_code == 401
 
 
-def test_who_holds_access_or_may_not_apply_is_told_so(
-    applicant: User, script: Script, gated_tier: Tier, open_tier: Tier
+def test_holders_and_unconfirmed_users_cannot_apply(
+    applicant: User, script: ApiClient, gated_tier: Tier, open_tier: Tier
 ) -> None:
     begin = script.post
     assert begin("/applications", {"tier": "none"}, 404)["code"] == "tier_not_found"
     assert begin("/applications", {"tier": open_tier.slug}, 422)["code"] == "invalid_value"
     factories.grant(applicant, gated_tier)
     assert begin("/applications", {"tier": gated_tier.slug}, 409)["code"] == "already_held"
-    unconfirmed = Script(factories.person(confirmed=False), "read-gated")
-    said = unconfirmed.post("/applications", {"tier": gated_tier.slug}, 403)
-    assert said["code"] == "not_allowed"
+    unconfirmed = ApiClient(factories.person(confirmed=False), "read-gated")
+    payload = unconfirmed.post("/applications", {"tier": gated_tier.slug}, 403)
+    assert payload["code"] == "not_allowed"
 
 
 @pytest.mark.requirement("AC-4")
-def test_three_applications_a_day_are_enough(script: Script, applicant: User) -> None:
+def test_three_applications_a_day_are_enough(script: ApiClient, applicant: User) -> None:
     drafts: list[str] = []
     for _ in range(4):
         if len(drafts) == 3:
@@ -222,18 +222,18 @@ def test_three_applications_a_day_are_enough(script: Script, applicant: User) ->
         drafts.append(f"/applications/{begun['id']}")
         save(script, drafts[-1])
     crowded = script.send("POST", "/applications", {"tier": factories.tier().slug})
-    assert told(crowded, 409)["code"] == "limit_reached"
+    assert response_json(crowded, 409)["code"] == "limit_reached"
     assert "Retry-After" not in crowded  # waiting does not help; finishing one does
     submit(script, drafts[1])
     submit(script, drafts[2])
     late = script.send("POST", f"{drafts[3]}/submit", submission(script, drafts[3]))
-    assert told(late, 429)["code"] == "limit_reached"
+    assert response_json(late, 429)["code"] == "limit_reached"
     assert 23 * 3600 < int(late["Retry-After"]) <= 24 * 3600
     assert script.get(drafts[3])["status"] == "draft"
 
 
-def test_grants_tell_whether_they_open(
-    applicant: User, script: Script, gated_tier: Tier, django_assert_num_queries: Any
+def test_grants_show_whether_they_are_live(
+    applicant: User, script: ApiClient, gated_tier: Tier, django_assert_num_queries: Any
 ) -> None:
     factories.expired_grant(applicant, gated_tier)
     for _ in range(3):

@@ -12,7 +12,7 @@ from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import Script, problem
+from tests.weights.api.client import ApiClient, problem
 from weights.api.api import api
 from weights.delivery.models import CheckpointLink
 
@@ -30,7 +30,7 @@ VALUES: list[Any] = [
 
 
 @pytest.fixture
-def script(store: Path, applicant: User, gated_tier: Tier) -> Script:
+def script(store: Path, applicant: User, gated_tier: Tier) -> ApiClient:
     """A person with something of everything: a grant, a link, an application."""
     factories.grant(applicant, gated_tier)
     revision = factories.published("acme/gated", gated_tier)
@@ -38,7 +38,7 @@ def script(store: Path, applicant: User, gated_tier: Tier) -> Script:
         holder=applicant, checkpoint=revision.checkpoint, cause=CheckpointLink.Cause.REQUEST
     )
     submission.start(applicant, factories.tier())
-    return Script(applicant, "read-gated")
+    return ApiClient(applicant, "read-gated")
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -49,25 +49,25 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def filled(path: str, operation: dict[str, Any], value: str) -> str:
     """The address with `value` in every parameter, percent-encoded."""
-    told = operation["parameters"]
-    for name in [one["name"] for one in told if one["in"] == "path"]:
+    parameters = operation["parameters"]
+    for name in [one["name"] for one in parameters if one["in"] == "path"]:
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     query = "&".join(
-        f"{one['name']}={quote(value, safe='')}" for one in told if one["in"] == "query"
+        f"{one['name']}={quote(value, safe='')}" for one in parameters if one["in"] == "query"
     )
     return f"{path}?{query}" if query else path
 
 
-def assert_documented(response: Any, operation: dict[str, Any], asked: str) -> None:
+def assert_documented(response: Any, operation: dict[str, Any], request: str) -> None:
     """404 is always possible: a value may make an address that leads nowhere."""
     allowed = {*map(str, operation["responses"]), "404", "405"}
-    assert str(response.status_code) in allowed, asked
+    assert str(response.status_code) in allowed, request
     if response.status_code >= 400:
-        assert problem(response)["status"] == response.status_code, asked
+        assert problem(response)["status"] == response.status_code, request
 
 
 @pytest.mark.requirement("HT-6")
-def test_no_address_breaks_an_operation(script: Script) -> None:
+def test_no_address_breaks_an_operation(script: ApiClient) -> None:
     for method, path, operation in operations():
         if method != "GET" or not operation["parameters"]:
             continue
@@ -77,7 +77,7 @@ def test_no_address_breaks_an_operation(script: Script) -> None:
 
 
 @pytest.mark.requirement("HT-6")
-def test_no_body_breaks_an_operation(script: Script, applicant: User) -> None:
+def test_no_body_breaks_an_operation(script: ApiClient, applicant: User) -> None:
     application = applicant.applications.get()
     for method, path, operation in operations():
         if "requestBody" not in operation:

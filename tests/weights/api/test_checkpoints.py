@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import Script
+from tests.weights.api.client import ApiClient
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -20,7 +20,7 @@ FILES = {f"model-{number:05}-of-00003.safetensors": b"%d" % number for number in
 def test_anyone_lists_open_and_gated_checkpoints(store: Path, gated_tier: Tier) -> None:
     revision = factories.published("acme/gated", gated_tier)
     factories.published("acme/open")
-    page = Script().get("/checkpoints")
+    page = ApiClient().get("/checkpoints")
     assert page["total"] == 2
     assert page["next"] is None
     gated, opened = page["checkpoints"]
@@ -33,7 +33,7 @@ def test_a_list_is_searched_filtered_and_paged(store: Path, gated_tier: Tier) ->
     for name in ("one", "two", "three"):
         factories.published(f"acme/{name}")
     factories.published("acme/gated", gated_tier)
-    ask = Script().get
+    ask = ApiClient().get
     assert [c["repo"] for c in ask("/checkpoints?search=TWO")["checkpoints"]] == ["acme/two"]
     assert ask(f"/checkpoints?tier={gated_tier.slug}")["total"] == 1
     assert ask("/checkpoints?published=false")["total"] == 0
@@ -41,17 +41,17 @@ def test_a_list_is_searched_filtered_and_paged(store: Path, gated_tier: Tier) ->
     assert first["next"] is None
     first = ask("/checkpoints?limit=2&tier=open&published=true")
     rest = ask(first["next"].partition("/api/v1")[2])
-    seen = [c["repo"] for page in (first, rest) for c in page["checkpoints"]]
-    assert seen == ["acme/one", "acme/three", "acme/two"]
+    repos = [c["repo"] for page in (first, rest) for c in page["checkpoints"]]
+    assert repos == ["acme/one", "acme/three", "acme/two"]
 
 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "offset=-1", "offset=1e3", "published=maybe", "search=%00"]
 )
 def test_a_bad_query_names_its_field(db: None, query: str) -> None:
-    said = Script().get(f"/checkpoints?{query}", 422)
-    assert said["code"] == "invalid_request"
-    assert said["errors"][0]["field"] == query.partition("=")[0]
+    payload = ApiClient().get(f"/checkpoints?{query}", 422)
+    assert payload["code"] == "invalid_request"
+    assert payload["errors"][0]["field"] == query.partition("=")[0]
 
 
 @pytest.mark.requirement("GT-3")
@@ -60,32 +60,34 @@ def test_a_private_or_embargoed_checkpoint_looks_like_a_missing_one(
 ) -> None:
     factories.published("acme/private", private=True)
     factories.published("acme/later", embargo_until=timezone.now() + timedelta(days=1))
-    for caller in (Script(), Script(applicant)):
+    for caller in (ApiClient(), ApiClient(applicant)):
         assert caller.get("/checkpoints")["total"] == 0
         for repo in ("acme/private", "acme/later", "acme/none"):
             for rest in ("", "/revisions", "/files", "/plan"):
-                said = caller.get(f"/checkpoints/{repo}{rest}", 404)
-                assert said["code"] == "repository_not_found"
-    assert Script(release_owner).get("/checkpoints")["total"] == 2
-    assert Script(release_owner).get("/checkpoints/acme/private")["private"]
+                payload = caller.get(f"/checkpoints/{repo}{rest}", 404)
+                assert payload["code"] == "repository_not_found"
+    assert ApiClient(release_owner).get("/checkpoints")["total"] == 2
+    assert ApiClient(release_owner).get("/checkpoints/acme/private")["private"]
 
 
-def test_a_checkpoint_tells_its_facts_and_terms(store: Path, gated_tier: Tier) -> None:
+def test_a_checkpoint_has_its_facts_and_terms(store: Path, gated_tier: Tier) -> None:
     revision = factories.published("acme/gated", gated_tier, facts={"layers": {"value": 12}})
-    said = Script().get("/checkpoints/acme/gated")
+    payload = ApiClient().get("/checkpoints/acme/gated")
     licence = gated_tier.licence
-    assert said["facts"] == {"layers": {"value": 12}}
-    assert said["refs"] == {"main": revision.sha}
-    assert said["terms"]["text_sha256"] == factories.in_force(gated_tier).text_sha256
-    assert said["terms"]["url"].endswith(f"/licences/{licence.slug}/")
+    assert payload["facts"] == {"layers": {"value": 12}}
+    assert payload["refs"] == {"main": revision.sha}
+    assert payload["terms"]["text_sha256"] == factories.in_force(gated_tier).text_sha256
+    assert payload["terms"]["url"].endswith(f"/licences/{licence.slug}/")
 
 
-def test_an_entry_without_bytes_is_told_but_has_no_manifest(store: Path, gated_tier: Tier) -> None:
+def test_an_entry_without_bytes_is_listed_but_has_no_manifest(
+    store: Path, gated_tier: Tier
+) -> None:
     factories.published("acme/bare", gated_tier)
     gated_tier.checkpoints.update(published_at=None)
     gated_tier.checkpoints.get().refs.all().delete()
-    assert Script().get("/checkpoints/acme/bare")["revision"] is None
-    assert Script().get("/checkpoints/acme/bare/files", 404)["code"] == "not_published"
+    assert ApiClient().get("/checkpoints/acme/bare")["revision"] is None
+    assert ApiClient().get("/checkpoints/acme/bare/files", 404)["code"] == "not_published"
 
 
 def test_revisions_are_listed_newest_first(store: Path) -> None:
@@ -95,19 +97,19 @@ def test_revisions_are_listed_newest_first(store: Path) -> None:
     hidden.refs.update(revision=new)
     hidden.state = hidden.State.PENDING
     hidden.save()
-    said = Script().get("/checkpoints/acme/open/revisions")
-    assert [one["id"] for one in said] == [new.sha, old.sha]
-    assert [one["refs"] for one in said] == [["main"], []]
-    assert said[0]["parent"] == old.sha
-    assert Script().get(f"/checkpoints/acme/open/files?revision={hidden.sha}", 404)
+    payload = ApiClient().get("/checkpoints/acme/open/revisions")
+    assert [one["id"] for one in payload] == [new.sha, old.sha]
+    assert [one["refs"] for one in payload] == [["main"], []]
+    assert payload[0]["parent"] == old.sha
+    assert ApiClient().get(f"/checkpoints/acme/open/files?revision={hidden.sha}", 404)
 
 
-def test_a_manifest_is_told_by_page(store: Path, gated_tier: Tier) -> None:
+def test_a_manifest_is_paginated(store: Path, gated_tier: Tier) -> None:
     revision = factories.published("acme/gated", gated_tier, FILES)
-    said = Script().get("/checkpoints/acme/gated/files?limit=2")
-    assert (said["revision"], said["total"], said["bytes"]) == (revision.sha, 3, 3)
-    rest = Script().get(said["next"].partition("/api/v1")[2])
-    files = said["files"] + rest["files"]
+    payload = ApiClient().get("/checkpoints/acme/gated/files?limit=2")
+    assert (payload["revision"], payload["total"], payload["bytes"]) == (revision.sha, 3, 3)
+    rest = ApiClient().get(payload["next"].partition("/api/v1")[2])
+    files = payload["files"] + rest["files"]
     assert [file["path"] for file in files] == sorted(FILES)
     assert files[1]["sha256"] == revision.files.get(shard=2).sha256
     assert (files[1]["shard"], files[1]["size"]) == (2, 1)
@@ -116,8 +118,8 @@ def test_a_manifest_is_told_by_page(store: Path, gated_tier: Tier) -> None:
 
 def test_an_unknown_revision_is_named(store: Path) -> None:
     factories.published("acme/open")
-    said = Script().get("/checkpoints/acme/open/files?revision=v9", 404)
-    assert said["code"] == "revision_not_found"
+    payload = ApiClient().get("/checkpoints/acme/open/files?revision=v9", 404)
+    assert payload["code"] == "revision_not_found"
 
 
 @pytest.mark.parametrize(
@@ -133,4 +135,4 @@ def test_lists_cost_the_same_however_long(
     with django_assert_num_queries(
         {"checkpoints": 3, "files": 4, "revisions": 4}[path.split("/")[-1]]
     ):
-        Script().get(path)
+        ApiClient().get(path)

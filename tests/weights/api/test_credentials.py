@@ -27,7 +27,9 @@ def opens(client: Client, token: str) -> bool:
 
 
 @pytest.mark.requirement("TK-10")
-def test_anyone_ends_a_token_and_its_owner_is_told_once(client: Client, applicant: User) -> None:
+def test_anyone_revokes_a_token_and_its_owner_is_notified_once(
+    client: Client, applicant: User
+) -> None:
     token = factories.token(applicant)
     assert opens(client, token)
     answers = [send(client, {"credentials": [token]}) for _ in range(2)]
@@ -69,7 +71,7 @@ def test_the_answer_is_the_same_whether_or_not_a_token_is_known(
     assert {*known.headers} == {*unknown.headers}
 
 
-def test_what_is_no_token_costs_no_query(
+def test_malformed_tokens_cost_no_query(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):

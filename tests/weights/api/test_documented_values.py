@@ -6,8 +6,8 @@ import pytest
 
 from accounts.applications.questions import LABELS, ORG_TYPES, POSITIONS
 from tests.support.servers.live import ROOT
-from weights.api.code_meanings import MEANINGS
-from weights.api.schemas.people import Answers
+from weights.api.error_codes import ERROR_CODES
+from weights.api.schemas.applications import Answers
 
 pytestmark = pytest.mark.one_database
 
@@ -21,19 +21,19 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_table_of_errors_has_every_code() -> None:
-    told = {row[0].strip("`"): row[1:] for row in rows("| Code | Status |")}
-    assert told == {
+    payload = {row[0].strip("`"): row[1:] for row in rows("| Code | Status |")}
+    assert payload == {
         code: [str(meaning.status), meaning.title, meaning.remedy]
-        for code, meaning in MEANINGS.items()
+        for code, meaning in ERROR_CODES.items()
     }
 
 
 def test_the_table_of_answers_has_every_field_and_the_values_of_each_choice() -> None:
-    told = {name: value for names, value in rows("| Field | Value |") for name in quoted(names)}
-    assert set(told) == set(Answers.model_fields)
-    assert set(told) <= set(LABELS)
-    assert quoted(told["org_type"]) == list(ORG_TYPES)
-    assert quoted(told["position"]) == list(POSITIONS)
+    payload = {name: value for names, value in rows("| Field | Value |") for name in quoted(names)}
+    assert set(payload) == set(Answers.model_fields)
+    assert set(payload) <= set(LABELS)
+    assert quoted(payload["org_type"]) == list(ORG_TYPES)
+    assert quoted(payload["position"]) == list(POSITIONS)
 
 
 def test_the_schema_names_the_values_of_each_choice() -> None:

@@ -1,4 +1,4 @@
-"""Accepting a licence by the API: what the page does, and nothing that it refuses."""
+"""Accepting a licence by the API, under the same rules as on the page."""
 
 import pytest
 from django.utils import timezone
@@ -10,7 +10,7 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import Script
+from tests.weights.api.client import ApiClient
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
@@ -21,8 +21,8 @@ def tier(db: None) -> Tier:
 
 
 @pytest.fixture
-def script(applicant: User) -> Script:
-    return Script(applicant, "read-gated")
+def script(applicant: User) -> ApiClient:
+    return ApiClient(applicant, "read-gated")
 
 
 def acceptance(tier: Tier, **facts: object) -> dict[str, object]:
@@ -31,27 +31,27 @@ def acceptance(tier: Tier, **facts: object) -> dict[str, object]:
 
 
 def test_accepting_the_text_that_a_checkpoint_names_opens_it(
-    script: Script, applicant: User, tier: Tier
+    script: ApiClient, applicant: User, tier: Tier
 ) -> None:
     factories.published("acme/click", tier)
     plan = "/checkpoints/acme/click/plan"
     assert script.get(plan, 403)["code"] == "no_application"
-    told = script.get("/checkpoints/acme/click")
+    payload = script.get("/checkpoints/acme/click")
     sent = {
-        "tier": told["tier"]["slug"],
+        "tier": payload["tier"]["slug"],
         "licence_accept": True,
-        "licence_sha256": told["terms"]["text_sha256"],
+        "licence_sha256": payload["terms"]["text_sha256"],
     }
     grant = script.post("/grants", sent)
     assert (grant["live"], grant["origin"]) == (True, "click-through")
     assert not grant["licence_outdated"]
     assert script.get(plan)["count"] == len(factories.SMALL_MODEL)
     assert script.get("/grants") == [grant]
-    given = Grant.objects.get(user=applicant)
-    assert AuditEvent.objects.about(given).exists()
+    grant = Grant.objects.get(user=applicant)
+    assert AuditEvent.objects.about(grant).exists()
 
 
-def test_accepting_again_changes_nothing(script: Script, tier: Tier) -> None:
+def test_accepting_again_changes_nothing(script: ApiClient, tier: Tier) -> None:
     first = script.post("/grants", acceptance(tier))
     events = AuditEvent.objects.count()
     assert script.post("/grants", acceptance(tier)) == first
@@ -59,7 +59,7 @@ def test_accepting_again_changes_nothing(script: Script, tier: Tier) -> None:
 
 
 def test_another_text_than_the_one_in_force_is_not_accepted(
-    script: Script, applicant: User, tier: Tier
+    script: ApiClient, applicant: User, tier: Tier
 ) -> None:
     old = acceptance(tier)
     tier.licence.versions.create(version="2", text="Stricter.", effective_at=timezone.now())
@@ -70,7 +70,7 @@ def test_another_text_than_the_one_in_force_is_not_accepted(
 
 
 def test_a_new_text_is_accepted_for_a_grant_that_stands(
-    script: Script, applicant: User, gated_tier: Tier
+    script: ApiClient, applicant: User, gated_tier: Tier
 ) -> None:
     """Also in a reviewed tier, where the first access took an application."""
     grant = factories.grant(applicant, gated_tier)
@@ -78,13 +78,13 @@ def test_a_new_text_is_accepted_for_a_grant_that_stands(
         version="2", text="Stricter.", effective_at=timezone.now()
     )
     assert script.get("/grants")[0]["licence_version"] == "1"
-    told = script.post("/grants", acceptance(gated_tier))
-    assert (told["id"], told["licence_version"]) == (str(grant.public_id), "2")
+    payload = script.post("/grants", acceptance(gated_tier))
+    assert (payload["id"], payload["licence_version"]) == (str(grant.public_id), "2")
     grant.refresh_from_db()
     assert grant.licence_version == new
 
 
-def test_it_is_said_in_so_many_words(script: Script, tier: Tier) -> None:
+def test_the_acceptance_must_be_explicit(script: ApiClient, tier: Tier) -> None:
     for no in (False, None, "yes", 0):
         refused = script.post("/grants", acceptance(tier, licence_accept=no), 422)
         assert refused["errors"][0]["field"] == "licence_accept"
@@ -92,7 +92,7 @@ def test_it_is_said_in_so_many_words(script: Script, tier: Tier) -> None:
 
 
 def test_a_reviewed_tier_takes_an_application_and_an_open_one_nothing(
-    script: Script, gated_tier: Tier, open_tier: Tier
+    script: ApiClient, gated_tier: Tier, open_tier: Tier
 ) -> None:
     reviewed = script.post("/grants", acceptance(gated_tier), 422)
     assert "takes an application" in reviewed["detail"]
@@ -101,15 +101,15 @@ def test_a_reviewed_tier_takes_an_application_and_an_open_one_nothing(
     assert not Grant.objects.exists()
 
 
-def test_who_may_not_hold_it_accepts_in_vain(tier: Tier) -> None:
-    unconfirmed = Script(factories.person("new", confirmed=False), "read-gated")
+def test_a_user_who_may_not_hold_access_cannot_accept(tier: Tier) -> None:
+    unconfirmed = ApiClient(factories.person("new", confirmed=False), "read-gated")
     assert unconfirmed.post("/grants", acceptance(tier), 403)["code"] == "not_allowed"
-    suspended = Script(factories.person("held", suspended_at=timezone.now()), "read-gated")
+    suspended = ApiClient(factories.person("held", suspended_at=timezone.now()), "read-gated")
     assert suspended.post("/grants", acceptance(tier), 403)["code"] == "not_allowed"
-    assert Script().post("/grants", acceptance(tier), 401)["code"] == "login_required"
+    assert ApiClient().post("/grants", acceptance(tier), 401)["code"] == "login_required"
     assert not Grant.objects.exists()
 
 
-def test_there_must_be_such_a_tier(script: Script, tier: Tier) -> None:
+def test_there_must_be_such_a_tier(script: ApiClient, tier: Tier) -> None:
     sent = acceptance(tier) | {"tier": "none"}
     assert script.post("/grants", sent, 404)["code"] == "tier_not_found"

@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import ROOT, Script, told
+from tests.weights.api.client import ROOT, ApiClient, response_json
 from weights.delivery import links
 from weights.delivery.models import CheckpointLink
 from weights.publishing.models import Revision
@@ -21,14 +21,14 @@ FILE = {"repo": "acme/gated", "path": "config.json"}
 
 
 @pytest.fixture
-def script(holder: User) -> Script:
-    return Script(holder, "read-gated")
+def script(holder: User) -> ApiClient:
+    return ApiClient(holder, "read-gated")
 
 
-def test_a_link_is_asked_for_followed_and_revoked(gated: Revision, script: Script) -> None:
-    asked = script.send("POST", "/links", ASKED)
-    assert asked.status_code == 202
-    where = urlsplit(asked["Location"]).path.removeprefix(ROOT)
+def test_a_link_is_asked_for_followed_and_revoked(gated: Revision, script: ApiClient) -> None:
+    response = script.send("POST", "/links", ASKED)
+    assert response.status_code == 202
+    where = urlsplit(response["Location"]).path.removeprefix(ROOT)
     queued = script.get(where)
     assert (queued["state"], queued["live"], queued["revision"]) == ("queued", False, None)
     link = CheckpointLink.objects.get(public_id=queued["id"])
@@ -45,45 +45,45 @@ def test_a_link_is_asked_for_followed_and_revoked(gated: Revision, script: Scrip
 def test_a_link_is_only_for_whoever_the_gate_lets_in(
     gated: Revision, holder: User, other_person: User
 ) -> None:
-    assert Script().post("/links", ASKED, 401)["code"] == "login_required"
-    assert Script(holder).post("/links", ASKED, 403)["code"] == "token_scope"
-    elsewhere = Script(holder, "read-gated", repositories=["acme/other"])
+    assert ApiClient().post("/links", ASKED, 401)["code"] == "login_required"
+    assert ApiClient(holder).post("/links", ASKED, 403)["code"] == "token_scope"
+    elsewhere = ApiClient(holder, "read-gated", repositories=["acme/other"])
     assert elsewhere.post("/links", ASKED, 403)["code"] == "token_scope"
-    refused = Script(other_person, "read-gated").post("/links", ASKED, 403)
+    refused = ApiClient(other_person, "read-gated").post("/links", ASKED, 403)
     assert refused["code"] == "no_application"
     assert refused["next_step"]["url"].endswith(f"/apply/{gated.checkpoint.tier.slug}/")
     assert not CheckpointLink.objects.exists()
 
 
-def test_an_unknown_checkpoint_has_no_links(gated: Revision, script: Script) -> None:
+def test_an_unknown_checkpoint_has_no_links(gated: Revision, script: ApiClient) -> None:
     assert script.post("/links", {"repo": "acme/no"}, 404)["code"] == "repository_not_found"
 
 
 @pytest.mark.requirement("AC-8")
-def test_three_links_a_day_are_enough(gated: Revision, script: Script) -> None:
+def test_three_links_a_day_are_enough(gated: Revision, script: ApiClient) -> None:
     for _ in range(3):
         link = script.post("/links", ASKED, 202)
         links.issue(CheckpointLink.objects.get(public_id=link["id"]).pk)
     refused = script.send("POST", "/links", ASKED)
-    assert told(refused, 429)["code"] == "quota"
+    assert response_json(refused, 429)["code"] == "quota"
     assert 23 * 3600 < int(refused["Retry-After"]) <= 24 * 3600
 
 
 @pytest.mark.requirement("WB-8")
 def test_links_of_others_do_not_exist(
-    gated: Revision, script: Script, other_person: User, gated_tier: Tier
+    gated: Revision, script: ApiClient, other_person: User, gated_tier: Tier
 ) -> None:
     factories.grant(other_person, gated_tier)
     theirs = script.post("/links", ASKED, 202)["id"]
-    other = Script(other_person, "read-gated")
+    other = ApiClient(other_person, "read-gated")
     assert other.get("/links") == []
     assert other.get(f"/links/{theirs}", 404)["code"] == "link_not_found"
     assert other.post(f"/links/{theirs}/revoke", status=404)["code"] == "link_not_found"
-    assert Script().get("/links", 401)["code"] == "login_required"
+    assert ApiClient().get("/links", 401)["code"] == "login_required"
     assert not CheckpointLink.objects.exclude(revoked_at=None).exists()
 
 
-def test_a_file_link_opens_the_file_without_a_token(gated: Revision, script: Script) -> None:
+def test_a_file_link_opens_the_file_without_a_token(gated: Revision, script: ApiClient) -> None:
     made = script.post("/file-links", FILE | {"seconds": 60}, 201)
     parts = urlsplit(made["url"])
     response: Any = Client().get(f"{parts.path}?{parts.query}")
@@ -91,14 +91,14 @@ def test_a_file_link_opens_the_file_without_a_token(gated: Revision, script: Scr
 
 
 def test_a_file_link_asks_the_gate(gated: Revision, holder: User, other_person: User) -> None:
-    assert Script().post("/file-links", FILE, 401)["code"] == "login_required"
-    assert Script(holder).post("/file-links", FILE, 403)["code"] == "token_scope"
-    stranger = Script(other_person, "read-gated")
+    assert ApiClient().post("/file-links", FILE, 401)["code"] == "login_required"
+    assert ApiClient(holder).post("/file-links", FILE, 403)["code"] == "token_scope"
+    stranger = ApiClient(other_person, "read-gated")
     assert stranger.post("/file-links", FILE, 403)["code"] == "no_application"
     assert stranger.post("/file-links", FILE | {"path": "no"}, 403)["code"] == "no_application"
 
 
-def test_a_file_link_names_what_is_missing(gated: Revision, script: Script) -> None:
+def test_a_file_link_names_what_is_missing(gated: Revision, script: ApiClient) -> None:
     ask = script.post
     assert ask("/file-links", FILE | {"path": "no"}, 404)["code"] == "entry_not_found"
     assert ask("/file-links", FILE | {"revision": "v9"}, 404)["code"] == "revision_not_found"
@@ -108,7 +108,7 @@ def test_a_file_link_names_what_is_missing(gated: Revision, script: Script) -> N
 
 
 def test_the_list_of_links_costs_the_same_however_long(
-    gated: Revision, script: Script, holder: User, django_assert_num_queries: Any
+    gated: Revision, script: ApiClient, holder: User, django_assert_num_queries: Any
 ) -> None:
     for _ in range(7):
         CheckpointLink.objects.create(

@@ -1,4 +1,4 @@
-"""Whatever goes wrong below /api/v1 is told as problem details."""
+"""Every error below /api/v1/ is a problem (RFC 9457)."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from django.test import Client
 from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import ROOT, Script, problem
-from weights.api.code_meanings import MEANINGS
+from tests.weights.api.client import ROOT, ApiClient, problem
+from weights.api.error_codes import ERROR_CODES
 from weights.gate import Decision
 from weights.gate.caller import Refusal
 
@@ -20,18 +20,18 @@ LIMIT = 1024 * 1024
 
 def test_every_code_of_the_gate_is_explained_with_its_status() -> None:
     for code in Refusal:
-        assert MEANINGS[code].status == Decision(code=code).status
-    told = {one["code"]: one for one in Script().get("/problems")}
-    assert set(told) == set(MEANINGS)
-    assert Script().get("/problems/quota") == told["quota"]
-    assert Script().get("/problems/none", 404)["code"] == "code_not_found"
+        assert ERROR_CODES[code].status == Decision(code=code).status
+    payload = {one["code"]: one for one in ApiClient().get("/problems")}
+    assert set(payload) == set(ERROR_CODES)
+    assert ApiClient().get("/problems/quota") == payload["quota"]
+    assert ApiClient().get("/problems/none", 404)["code"] == "code_not_found"
 
 
 def test_a_problem_leads_to_its_explanation() -> None:
-    said = Script().get("/links", 401)
-    explained = Script().get(said["type"].partition(ROOT)[2])
-    assert (explained["code"], explained["title"]) == (said["code"], said["title"])
-    assert said["instance"] == f"{ROOT}/links"
+    payload = ApiClient().get("/links", 401)
+    explained = ApiClient().get(payload["type"].partition(ROOT)[2])
+    assert (explained["code"], explained["title"]) == (payload["code"], payload["title"])
+    assert payload["instance"] == f"{ROOT}/links"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_problem_leads_to_its_explanation() -> None:
 )
 def test_an_unknown_address_is_a_problem(path: str) -> None:
     for method in ("GET", "POST"):
-        response = Script().send(method, path)
+        response = ApiClient().send(method, path)
         assert response.status_code == 404
         assert problem(response)["code"] == "not_found"
 
@@ -57,7 +57,7 @@ def test_an_unknown_address_is_a_problem(path: str) -> None:
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "PUT", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("path", ["/checkpoints", "/links", "/openapi.json", "/docs"])
 def test_a_wrong_method_is_a_problem(method: str, path: str) -> None:
-    response = Script().send(method, path)
+    response = ApiClient().send(method, path)
     assert response.status_code == 405
     assert "GET" in response["Allow"]
     assert problem(response)["code"] == "method_not_allowed"
@@ -65,7 +65,7 @@ def test_a_wrong_method_is_a_problem(method: str, path: str) -> None:
 
 def test_head_is_answered_as_get_without_its_body(applicant: User) -> None:
     for path in ("/checkpoints", "/problems", "/grants", "/none", "/links/x", "/openapi.json"):
-        for script in (Script(), Script(applicant)):
+        for script in (ApiClient(), ApiClient(applicant)):
             got, head = script.send("GET", path), script.send("HEAD", path)
             assert head.status_code == got.status_code
             assert head.content == b""
@@ -75,8 +75,8 @@ def test_head_is_answered_as_get_without_its_body(applicant: User) -> None:
 
 @pytest.mark.requirement("GT-8")
 def test_an_invalid_token_opens_nothing_not_even_what_is_public(applicant: User) -> None:
-    good = Script(applicant).headers["Authorization"]
-    revoked = Script(applicant).headers["Authorization"]
+    good = ApiClient(applicant).headers["Authorization"]
+    revoked = ApiClient(applicant).headers["Authorization"]
     last = ApiToken.objects.latest("created_at")
     last.revoke(by=applicant)
     for bad in (
@@ -88,13 +88,13 @@ def test_an_invalid_token_opens_nothing_not_even_what_is_public(applicant: User)
         f"{good}, {good}",
     ):
         for path in ("/checkpoints", "/links", "/problems"):
-            response = Script().send("GET", path, Authorization=bad)
+            response = ApiClient().send("GET", path, Authorization=bad)
             assert response.status_code == 401
             assert problem(response)["code"] == "token_invalid"
 
 
 def test_an_expired_token_says_so(applicant: User) -> None:
-    script = Script(applicant, "read-gated")
+    script = ApiClient(applicant, "read-gated")
     ApiToken.objects.update(expires_at="2020-01-01T00:00:00Z")
     assert script.get("/grants", 401)["code"] == "token_expired"
 
@@ -107,7 +107,7 @@ def post(applicant: User, body: bytes, kind: str = "application/json", **headers
         f"{ROOT}/applications",
         body,
         content_type=kind,
-        headers=Script(applicant, "read-gated").headers | headers,
+        headers=ApiClient(applicant, "read-gated").headers | headers,
     )
     return response.status_code, problem(response)["code"]
 
@@ -147,11 +147,11 @@ def test_a_body_beyond_its_bounds_is_a_problem(
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"]
 )
-def test_only_json_is_heard(applicant: User, kind: str) -> None:
+def test_only_json_is_accepted(applicant: User, kind: str) -> None:
     assert post(applicant, b'{"tier": "x"}', kind) == (415, "unsupported_media_type")
 
 
-def test_a_compressed_body_is_not_heard(applicant: User) -> None:
+def test_a_compressed_body_is_refused(applicant: User) -> None:
     answer = post(applicant, b'{"tier": "x"}', **{"Content-Encoding": "gzip"})
     assert answer == (415, "unsupported_media_type")
 
@@ -173,7 +173,7 @@ def test_an_unknown_host_is_a_problem() -> None:
 def test_a_rate_limit_is_a_problem_that_keeps_its_headers() -> None:
     bad = {"Authorization": "Bearer nothing"}
     for _ in range(31):
-        response = Script().send("GET", "/checkpoints", **bad)
+        response = ApiClient().send("GET", "/checkpoints", **bad)
     assert response.status_code == 429
     assert problem(response)["code"] == "rate_limited"
     assert int(response["Retry-After"]) > 0
@@ -185,7 +185,7 @@ def test_a_failure_is_a_problem_without_its_cause(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("the cause")
 
     # A fault that no operation is known to have.
-    monkeypatch.setattr("weights.api.routers.codes._told", fail)
+    monkeypatch.setattr("weights.api.routers.error_codes._error_code", fail)
     response: Any = Client(raise_request_exception=False).get(f"{ROOT}/problems")
     assert response.status_code == 500
     assert problem(response)["code"] == "internal_error"
@@ -193,7 +193,7 @@ def test_a_failure_is_a_problem_without_its_cause(monkeypatch: pytest.MonkeyPatc
 
 
 def test_addresses_in_problems_are_plain_text() -> None:
-    response = Script().send("GET", "/%22%3Cscript%3E%0d%0aX:1")
+    response = ApiClient().send("GET", "/%22%3Cscript%3E%0d%0aX:1")
     assert json.loads(response.content)["instance"].isascii()
     assert "X" not in response.headers
 

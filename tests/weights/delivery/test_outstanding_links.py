@@ -14,7 +14,7 @@ from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import Script
+from tests.weights.api.client import ApiClient
 from weights.delivery import links
 from weights.delivery.models import CheckpointLink
 
@@ -97,8 +97,8 @@ def test_the_command_names_on_stderr_what_still_works(
 @pytest.mark.usefixtures("store")
 def test_a_script_gives_a_grant_back_once(grant: Grant, other_person: User) -> None:
     path = f"/grants/{grant.public_id}/surrender"
-    assert Script(other_person, "read-gated").post(path, status=404)["code"] == "grant_not_found"
-    script = Script(grant.user, "read-gated")
+    assert ApiClient(other_person, "read-gated").post(path, status=404)["code"] == "grant_not_found"
+    script = ApiClient(grant.user, "read-gated")
     receipt = script.post(path)
     assert receipt["alive"] == []
     assert receipt["at"] < receipt["bound"]

@@ -19,7 +19,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from tests.weights.api.asking import Script
+from tests.weights.api.client import ApiClient
 from weights.catalogue.models import Checkpoint, KnownIssue
 from weights.reports import desk, taking, triage
 from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
@@ -225,12 +225,12 @@ def test_a_bad_file_leads_to_a_known_issue_that_is_mended_and_a_recall(
     assert "<script>alert" not in page
     assert issue.title in client.get("/findings/").text
     assert issue.title in client.get(report.get_absolute_url()).text
-    (told,) = Script().get("/issues?repo=acme/weights")["issues"]
+    (told,) = ApiClient().get("/issues?repo=acme/weights")["issues"]
     assert (told["title"], told["path"], told["resolved_at"]) == (issue.title, "config.json", None)
     triage.resolve(issue, by=release_owner)
-    assert Script().get("/issues")["issues"][0]["resolved_at"]
+    assert ApiClient().get("/issues")["issues"][0]["resolved_at"]
     triage.withdraw(issue, by=release_owner)
-    assert Script().get("/issues")["issues"] == []
+    assert ApiClient().get("/issues")["issues"] == []
     assert issue.title not in client.get("/acme/weights").text
 
 
@@ -250,7 +250,7 @@ def test_issues_of_a_private_checkpoint_are_told_to_nobody_outside(
     assert "A hidden finding" not in client.get("/findings/").text
     assert "A hidden finding" not in client.get(report.get_absolute_url()).text
     assert "acme/secret" not in client.get(report.get_absolute_url()).text
-    assert Script().get("/issues")["total"] == 0
+    assert ApiClient().get("/issues")["total"] == 0
 
 
 def test_who_triages_a_leak_suspends_only_in_tiers_of_theirs(

@@ -1,1 +1,1 @@
-"""One router for each subject of the API."""
+"""The operations, one router per subject."""

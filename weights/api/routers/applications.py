@@ -1,13 +1,12 @@
-"""My applications and my grants: the same rules and the same form as the pages."""
+"""The caller's applications, under the same rules and with the same form as the pages."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch
 from django.http import HttpResponse
-from django.utils import timezone
-from ninja import Router, responses
+from django.urls import reverse
+from ninja import Router
+from ninja.responses import Status as Response
 
 from accounts.applications import drafts, services, timeline
 from accounts.applications.custom_questions import Extra, Kind
@@ -17,20 +16,34 @@ from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import submission
-from accounts.errors import AlreadyHeld, InvalidAnswers
-from accounts.grants.models import Grant
-from accounts.grants.queries import live_grant
+from accounts.errors import InvalidAnswers
 from accounts.review.models import Decision, ReasonText
-from accounts.tiers.models import LicenceVersion
-from weights.api import schemas
-from weights.api.answers import BODY, READ, answers
-from weights.api.authentication import ApiRequest, BearerToken, GatedToken, person
-from weights.api.finding import tier_named
-from weights.api.problems import ROOT, Fault, Refused
+from weights.api.authentication import ApiRequest, GatedToken, current_user
+from weights.api.lookups import get_tier
+from weights.api.operations import BODY_ERRORS, READ_METHODS, responses
+from weights.api.problems import ApiError, FieldError
+from weights.api.schemas.applications import (
+    AnswersIn,
+    ApplicationDetail,
+    ApplicationIn,
+    ApplicationOut,
+    DecisionOut,
+    DocumentOut,
+    EventOut,
+    QuestionOut,
+    ReasonOut,
+    RemarkAnswerIn,
+    RemarkOut,
+    SubmissionIn,
+    WithdrawalIn,
+)
+from weights.api.schemas.common import absolute_url
+from weights.api.schemas.problems import FieldErrorOut
+from weights.api.schemas.tiers import LicenceOut
 
 router = Router(tags=["Applications and grants"], auth=GatedToken())
 
-#: What an applicant can do from each state.
+#: The applicant's possible actions in each state.
 _MOVES = {
     Status.DRAFT: ["save", "submit"],
     Status.RETURNED: ["save", "submit"],
@@ -41,221 +54,170 @@ _MOVES = {
     Status.WITHDRAWN: ["copy"],
     Status.LAPSED: ["copy"],
 }
-#: What is accepted with a submission and is no answer to be saved.
+#: Accepted on submission, and never saved as answers.
 _TERMS = {"licence_accept", "licence_sha256"}
-_LARGEST = 2**63 - 1
+_BIGINT_MAX = 2**63 - 1
 
 
 @router.api_operation(
-    READ,
-    "/grants",
-    response=answers(list[schemas.GrantTold]),
-    auth=BearerToken(),
-    summary="List my grants",
-)
-def grant_list(request: ApiRequest) -> list[schemas.GrantTold]:
-    """Newest first, ended ones too. Only a live one opens gated checkpoints."""
-    now = timezone.now()
-    in_force = LicenceVersion.objects.filter(effective_at__lte=now).order_by("-effective_at")
-    newest = Prefetch("tier__licence__versions", in_force, to_attr="in_force_first")
-    mine = Grant.objects.filter(user=person(request)).select_related(
-        "tier__licence", "licence_version__licence"
-    )
-    return [
-        schemas.GrantTold.of(grant, outdated=_is_outdated(grant, now))
-        for grant in mine.prefetch_related(newest).order_by("-starts_at")
-    ]
-
-
-@router.post(
-    "/grants",
-    response=answers(schemas.GrantTold, 404, 409, *BODY),
-    summary="Accept a licence",
-)
-def licence_accept(request: ApiRequest, sent: schemas.Acceptance) -> schemas.GrantTold:
-    """What opens a click-through tier, and what keeps a grant when its licence has a new text.
-
-    Again changes nothing. 409 when another text is in force than the one whose hash is sent;
-    a reviewed tier takes an application first.
-    """
-    tier, me = tier_named(sent.tier), person(request)
-    try:
-        grant = services.accept_licence(me, tier, licence_sha256=sent.licence_sha256)
-    except AlreadyHeld:
-        held = live_grant(me, tier)
-        if held is None:  # an application of other days is open
-            raise
-        grant = held
-    return schemas.GrantTold.of(grant, outdated=False)
-
-
-def _is_outdated(grant: Grant, now: datetime) -> bool:
-    in_force: list[LicenceVersion] = grant.tier.licence.in_force_first  # type: ignore[attr-defined]
-    return not grant.licence_holds(now, grant.tier, in_force)
-
-
-# -- applications -----------------------------------------------------------------------
-
-
-@router.api_operation(
-    READ,
+    READ_METHODS,
     "/applications",
-    response=answers(list[schemas.ApplicationTold]),
+    response=responses(list[ApplicationOut]),
     summary="List my applications",
 )
-def application_list(request: ApiRequest) -> list[schemas.ApplicationTold]:
-    """Newest first, drafts too."""
-    mine = Application.objects.filter(applicant=person(request)).select_related("tier")
-    return [
-        schemas.ApplicationTold(**_facts(application))
-        for application in mine.order_by("-created_at")
-    ]
+def application_list(request: ApiRequest) -> list[ApplicationOut]:
+    """Newest first, drafts included."""
+    applications = Application.objects.filter(applicant=current_user(request))
+    newest_first = applications.select_related("tier").order_by("-created_at")
+    return [ApplicationOut(**_fields(application)) for application in newest_first]
 
 
 @router.post(
     "/applications",
-    response=answers(schemas.ApplicationDetail, 404, 409, *BODY, status=201),
+    response=responses(ApplicationDetail, 404, 409, *BODY_ERRORS, status=201),
     summary="Begin an application",
 )
 def application_create(
-    request: ApiRequest, response: HttpResponse, asked: schemas.TierAsked
-) -> responses.Status[schemas.ApplicationDetail]:
-    """A draft for a reviewed tier; the one that is there already if you began one."""
-    application = services.begin(person(request), tier_named(asked.tier))
-    response["Location"] = schemas.address(f"{ROOT}/applications/{application.public_id}")
-    return responses.Status(201, _detail(request, application))
+    request: ApiRequest, response: HttpResponse, body: ApplicationIn
+) -> Response[ApplicationDetail]:
+    """Creates a draft for a reviewed tier, or returns the draft that exists."""
+    application = services.begin(current_user(request), get_tier(body.tier))
+    response["Location"] = _url(application)
+    return Response(201, _detail(request, application))
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/applications/{uuid:public_id}",
-    response=answers(schemas.ApplicationDetail, 404),
+    response=responses(ApplicationDetail, 404),
     summary="Read an application and where it stands",
 )
-def application_detail(request: ApiRequest, public_id: UUID) -> schemas.ApplicationDetail:
-    """Its status, your answers, what still keeps it from being submitted, and what happened."""
+def application_detail(request: ApiRequest, public_id: UUID) -> ApplicationDetail:
+    """Its status, your answers, the errors that prevent submission, and its history."""
     return _detail(request, _own(request, public_id))
 
 
 @router.put(
     "/applications/{uuid:public_id}/answers",
-    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    response=responses(ApplicationDetail, 404, 409, *BODY_ERRORS),
     summary="Save answers",
 )
-def answers_save(
-    request: ApiRequest, public_id: UUID, sent: schemas.AnswersSaved
-) -> schemas.ApplicationDetail:
-    """Kept valid or not, in place of those before; a draft or a returned application takes them.
+def answers_save(request: ApiRequest, public_id: UUID, body: AnswersIn) -> ApplicationDetail:
+    """Replaces the answers of a draft or a returned application; they need not be valid yet.
 
-    409 when they were changed since `seen_version`. A document comes by an operation of its own.
+    409 if they have changed since `seen_version`. Documents have operations of their own.
     """
     application = _own(request, public_id)
-    told, form = sent.answers.model_dump(exclude_none=True), _sheet(request, application).form
-    _refuse_unknown(told, form.extras)
+    answers, form = body.answers.model_dump(exclude_none=True), _sheet(request, application).form
+    _reject_unknown(answers, form.extras)
     accepted = {key: application.answers[key] for key in _TERMS if key in application.answers}
-    typed = form.typed(told, [key for key in told if key in form.fields])
+    typed = form.typed(answers, [key for key in answers if key in form.fields])
     submission.save_answers(
-        application, typed | accepted, by=person(request), seen_version=sent.seen_version
+        application, typed | accepted, by=current_user(request), seen_version=body.seen_version
     )
     return _detail(request, application)
 
 
-def _refuse_unknown(told: dict[str, Any], extras: dict[str, Extra]) -> None:
-    """An answer to a question that this form does not ask is an error, not a silence."""
+def _reject_unknown(answers: dict[str, Any], extras: dict[str, Extra]) -> None:
+    """Raises ApiError for answers to questions that the form does not have."""
     texts = {key for key, extra in extras.items() if extra.kind != Kind.FILE}
-    unknown = sorted(told.keys() - (LABELS.keys() - _TERMS) - texts)
+    unknown = sorted(answers.keys() - (LABELS.keys() - _TERMS) - texts)
     if unknown:
-        faults = [Fault(f"answers.{key}", "The form has no such question.") for key in unknown]
-        raise Refused("invalid_request", "Some answers have no question.", faults=faults)
+        errors = [FieldError(f"answers.{key}", "The form has no such question.") for key in unknown]
+        raise ApiError("invalid_request", "Some answers have no question.", field_errors=errors)
 
 
 @router.post(
     "/applications/{uuid:public_id}/submit",
-    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    response=responses(ApplicationDetail, 404, 409, *BODY_ERRORS),
     summary="Submit an application",
 )
 def application_submit(
-    request: ApiRequest, public_id: UUID, sent: schemas.Submission
-) -> schemas.ApplicationDetail:
-    """Judge the saved answers as the page does, accept the licence and send it to review.
+    request: ApiRequest, public_id: UUID, body: SubmissionIn
+) -> ApplicationDetail:
+    """Validates the saved answers, accepts the licence and sends the application to review.
 
-    422 names each field that is missing or wrong, and nothing is sent.
+    422 names each missing or invalid field; the application then stays as it is.
     """
     application = _own(request, public_id)
-    accepted = {"licence_accept": sent.licence_accept, "licence_sha256": sent.licence_sha256}
+    accepted = {"licence_accept": body.licence_accept, "licence_sha256": body.licence_sha256}
     try:
         drafts.submit(
-            application, by=person(request), seen_version=sent.seen_version, answers=accepted
+            application, by=current_user(request), seen_version=body.seen_version, answers=accepted
         )
     except InvalidAnswers as error:
         detail = "Correct the fields, then submit again."
-        raise Refused("invalid_answers", detail, faults=_faults(error.form)) from error
+        raise ApiError("invalid_answers", detail, field_errors=_form_errors(error.form)) from error
     return _detail(request, application)
 
 
 @router.post(
     "/applications/{uuid:public_id}/withdraw",
-    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    response=responses(ApplicationDetail, 404, 409, *BODY_ERRORS),
     summary="Withdraw an application",
 )
 def application_withdraw(
-    request: ApiRequest, public_id: UUID, sent: schemas.Withdrawal | None = None
-) -> schemas.ApplicationDetail:
-    """One that waits for its answer; a later one begins anew."""
+    request: ApiRequest, public_id: UUID, body: WithdrawalIn | None = None
+) -> ApplicationDetail:
+    """Ends an application that awaits its decision; you may apply again later."""
     application = _own(request, public_id)
-    submission.withdraw(application, by=person(request), reason=sent.reason if sent else "")
+    submission.withdraw(application, by=current_user(request), reason=body.reason if body else "")
     return _detail(request, application)
 
 
 @router.post(
     "/applications/{uuid:public_id}/copy",
-    response=answers(schemas.ApplicationDetail, 404, 409, status=201),
+    response=responses(ApplicationDetail, 404, 409, status=201),
     summary="Copy an ended application as a new draft",
 )
 def application_copy(
     request: ApiRequest, response: HttpResponse, public_id: UUID
-) -> responses.Status[schemas.ApplicationDetail]:
-    """The answers last sent, to change and submit. 429 while days of waiting are left."""
-    draft = submission.copy_as_new(_own(request, public_id), by=person(request))
-    response["Location"] = schemas.address(f"{ROOT}/applications/{draft.public_id}")
-    return responses.Status(201, _detail(request, draft))
+) -> Response[ApplicationDetail]:
+    """A new draft with the answers last submitted. 429 before the waiting period has ended."""
+    draft = submission.copy_as_new(_own(request, public_id), by=current_user(request))
+    response["Location"] = _url(draft)
+    return Response(201, _detail(request, draft))
 
 
 @router.post(
     "/applications/{uuid:public_id}/adopt",
-    response=answers(schemas.ApplicationDetail, 404, 409),
+    response=responses(ApplicationDetail, 404, 409),
     summary="Adopt the questions that the tier asks now",
 )
-def application_adopt(request: ApiRequest, public_id: UUID) -> schemas.ApplicationDetail:
-    """For a draft whose `questions_outdated` is true; every answer is kept."""
+def application_adopt(request: ApiRequest, public_id: UUID) -> ApplicationDetail:
+    """For a draft whose `questions_outdated` is true; all answers are preserved."""
     application = _own(request, public_id)
-    submission.adopt_questions(application, by=person(request))
+    submission.adopt_questions(application, by=current_user(request))
     return _detail(request, application)
 
 
 @router.put(
     "/applications/{uuid:public_id}/remarks/{int:number}",
-    response=answers(schemas.ApplicationDetail, 404, 409, *BODY),
+    response=responses(ApplicationDetail, 404, 409, *BODY_ERRORS),
     summary="Answer a remark",
 )
 def remark_answer(
-    request: ApiRequest, public_id: UUID, number: int, sent: schemas.RemarkAnswered
-) -> schemas.ApplicationDetail:
-    """In place of an earlier answer; empty takes it back. While the application is open."""
+    request: ApiRequest, public_id: UUID, number: int, body: RemarkAnswerIn
+) -> ApplicationDetail:
+    """Replaces an earlier answer; an empty one deletes it. Only while the application is open."""
     application = _own(request, public_id)
-    if number > _LARGEST or not application.remarks.filter(pk=number, is_public=True).exists():
-        raise Refused("remark_not_found", f"{application.reference} has no remark {number}.")
-    submission.answer_remarks(application, {number: sent.answer}, by=person(request))
+    if number > _BIGINT_MAX or not application.remarks.filter(pk=number, is_public=True).exists():
+        raise ApiError("remark_not_found", f"{application.reference} has no remark {number}.")
+    submission.answer_remarks(application, {number: body.answer}, by=current_user(request))
     return _detail(request, application)
 
 
+def _url(application: Application) -> str:
+    return absolute_url(reverse("api:application_detail", args=[application.public_id]))
+
+
 def _own(request: ApiRequest, public_id: UUID) -> Application:
-    mine = Application.objects.filter(applicant=person(request)).select_related(
+    mine = Application.objects.filter(applicant=current_user(request)).select_related(
         "tier__licence", "form"
     )
     application = mine.filter(public_id=public_id).first()
     if application is None:
-        raise Refused("application_not_found", f"You have no application {public_id}.")
+        raise ApiError("application_not_found", f"You have no application {public_id}.")
     return application
 
 
@@ -263,37 +225,33 @@ def _own(request: ApiRequest, public_id: UUID) -> Application:
 
 
 def _sheet(request: ApiRequest, application: Application) -> Filling:
-    return Filling(application, person(request))
+    return Filling(application, current_user(request))
 
 
-def _faults(form: Any) -> list[Fault]:
-    """What keeps the form from being submitted, field by field."""
+def _form_errors(form: Any) -> list[FieldError]:
+    """The form's validation errors, field by field."""
     return [
-        Fault("" if field == "__all__" else field, str(message))
+        FieldError("" if field == "__all__" else field, str(message))
         for field, messages in form.errors.items()
         for message in messages
     ]
 
 
-def _open_points(sheet: Filling) -> list[schemas.FieldFault]:
-    """What still keeps the answers as they are from being submitted, but for the licence."""
+def _open_points(sheet: Filling) -> list[FieldErrorOut]:
+    """The errors that prevent submission, other than the missing acceptance of the licence."""
     if not sheet.application.is_editable:
         return []
     return [
-        schemas.FieldFault(**fault._asdict())
-        for fault in _faults(sheet.form)
-        if fault.field not in _TERMS
+        FieldErrorOut.from_orm(error)
+        for error in _form_errors(sheet.form)
+        if error.field not in _TERMS
     ]
 
 
-# -- what is told -----------------------------------------------------------------------
+# -- responses -------------------------------------------------------------------------
 
 
-def _moves(application: Application) -> list[str]:
-    return _MOVES.get(Status(application.status), [])
-
-
-def _facts(application: Application) -> dict[str, Any]:
+def _fields(application: Application) -> dict[str, Any]:
     return {
         "id": application.public_id,
         "reference": application.reference,
@@ -303,41 +261,40 @@ def _facts(application: Application) -> dict[str, Any]:
         "submitted_at": application.submitted_at,
         "decided_at": application.decided_at,
         "answer_expected_by": application.due_on,
-        "url": schemas.address(f"/applications/{application.public_id}/"),
+        "url": absolute_url(reverse("accounts:application-detail", args=[application.public_id])),
     }
 
 
-def _detail(request: ApiRequest, application: Application) -> schemas.ApplicationDetail:
+def _detail(request: ApiRequest, application: Application) -> ApplicationDetail:
     licence, sheet = application.tier.licence, _sheet(request, application)
-    words = ReasonText.objects.current()
-    kept = [one for found in sheet.documents.values() for one in found]
+    reason_texts = ReasonText.objects.current()
+    documents = [one for attached in sheet.documents.values() for one in attached]
     files = {extra.key for extra in sheet.extras if extra.kind == Kind.FILE}
-    told = {key: application.answers[key] for key in application.answers.keys() - _TERMS - files}
-    return schemas.ApplicationDetail(
-        **_facts(application),
+    saved = {key: application.answers[key] for key in application.answers.keys() - _TERMS - files}
+    return ApplicationDetail(
+        **_fields(application),
         version=application.answers_version,
-        answers=told,
-        questions=[schemas.QuestionTold.of(extra) for extra in sheet.extras],
+        answers=saved,
+        questions=[QuestionOut.of(extra) for extra in sheet.extras],
         questions_outdated=services.may_adopt(application),
-        documents=[schemas.DocumentTold.of(one) for one in kept],
-        remarks=[schemas.RemarkTold.of(one) for one in application.remarks.filter(is_public=True)],
+        documents=[DocumentOut.from_orm(one) for one in documents],
+        remarks=[RemarkOut.from_orm(one) for one in application.remarks.filter(is_public=True)],
         open_points=_open_points(sheet),
-        moves=_moves(application),
-        terms=schemas.LicenceTold.of(licence, licence.in_force()),
-        decisions=[_decision(decision, words) for decision in timeline.decisions_told(application)],
-        events=[
-            schemas.EventTold(at=event.at, text=event.text, note=event.note)
-            for event in events_of(application)
+        moves=_MOVES.get(Status(application.status), []),
+        terms=LicenceOut.of(licence, licence.in_force()),
+        decisions=[
+            _decision(decision, reason_texts) for decision in timeline.decisions_told(application)
         ],
+        events=[EventOut.from_orm(event) for event in events_of(application)],
     )
 
 
-def _decision(decision: Decision, words: dict[str, tuple[str, str]]) -> schemas.DecisionTold:
-    return schemas.DecisionTold(
+def _decision(decision: Decision, texts: dict[str, tuple[str, str]]) -> DecisionOut:
+    return DecisionOut(
         verdict=decision.verdict,
         at=decision.created_at,
         reasons=[
-            schemas.ReasonTold(code=code, label=words[code][0], remedy=words[code][1])
+            ReasonOut(code=code, label=texts[code][0], remedy=texts[code][1])
             for code in decision.reasons
         ],
         note=decision.note,

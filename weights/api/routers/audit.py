@@ -1,118 +1,129 @@
-"""The audit trail: its signed heads for everybody, and one's own rows with their proofs."""
+"""The audit trail: signed heads for everybody, and the caller's own rows with proofs."""
 
 from typing import Any, Literal
 
+from django.urls import reverse
 from ninja import Query, Router
 
 from accounts.audit.merkle_log import heads, logs, own_proofs, proofs
 from accounts.audit.models import SignedHead
-from weights.api import schemas
-from weights.api.answers import READ, answers
-from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, person
-from weights.api.problems import Refused
-from weights.api.routers.checkpoints import FAR, following
+from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, current_user
+from weights.api.operations import READ_METHODS, responses
+from weights.api.pagination import Limit, Offset, next_page_url
+from weights.api.problems import ApiError
+from weights.api.schemas.audit import (
+    ConsistencyProofOut,
+    HeadOut,
+    HeadPage,
+    InclusionProofOut,
+    RowOut,
+    RowPage,
+)
+from weights.api.schemas.common import absolute_url
 
 router = Router(tags=["Audit trail"], auth=OptionalToken())
 
-#: The last part of an address -> the log it is of.
+#: URL segment -> name of the log.
 _LOGS = {"events": "event", "downloads": "download"}
-Which = Literal["events", "downloads"]
-#: PostgreSQL's largest bigint; a larger number names no row.
-_MOST = 2**63 - 1
+LogName = Literal["events", "downloads"]
+#: PostgreSQL's largest bigint, which is larger than any row's id.
+_BIGINT_MAX = 2**63 - 1
 
 
 @router.api_operation(
-    READ, "/audit/heads", response=answers(schemas.HeadPage, 422), summary="List the signed heads"
+    READ_METHODS, "/audit/heads", response=responses(HeadPage, 422), summary="List the signed heads"
 )
 def head_list(
     request: ApiRequest,
-    limit: int = Query(50, ge=1, le=100),
-    offset: int = Query(0, ge=0, le=FAR),
-) -> schemas.HeadPage:
-    """Newest first; one an hour at most, one a day at least. Keep one, and compare later."""
-    found = SignedHead.objects.with_doubts().order_by("-size", "-pk")
-    total = found.count()
-    return schemas.HeadPage(
-        heads=[schemas.HeadTold.of(head) for head in found[offset : offset + limit]],
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> HeadPage:
+    """Newest first; signed between hourly and daily. Store one to compare it with later heads."""
+    signed = SignedHead.objects.with_doubts().order_by("-size", "-pk")
+    total = signed.count()
+    return HeadPage(
+        heads=[HeadOut.of(head) for head in signed[offset : offset + limit]],
         total=total,
-        next=following("/audit/heads", {}, limit, offset, total),
+        next=next_page_url(request, {}, limit=limit, offset=offset, total=total),
     )
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/audit/consistency",
-    response=answers(schemas.ConsistencyTold, 404, 422),
-    summary="Prove that a head goes on from an earlier one",
+    response=responses(ConsistencyProofOut, 404, 422),
+    summary="Prove that a head extends an earlier one",
 )
 def head_consistency(
     request: ApiRequest,
-    first: int = Query(..., ge=1, le=_MOST, description="Rows of the earlier head"),
-    second: int = Query(..., ge=1, le=_MOST, description="Rows of the later head"),
+    first: int = Query(..., ge=1, le=_BIGINT_MAX, description="Size of the earlier head"),
+    second: int = Query(..., ge=1, le=_BIGINT_MAX, description="Size of the later head"),
 ) -> dict[str, Any]:
-    """Both must have been signed. With equal sizes the path is empty and the roots are equal."""
-    one, other = (heads.of_size(size) for size in sorted((first, second)))
-    if one is None or other is None:
-        raise Refused("head_not_found", "No head of one of these sizes was signed.")
+    """Both heads must be signed. For equal sizes the path is empty and the roots are equal."""
+    earlier, later = (heads.of_size(size) for size in sorted((first, second)))
+    if earlier is None or later is None:
+        raise ApiError("head_not_found", "One of these sizes has no signed head.")
     try:
-        return own_proofs.between(one, other)
+        return own_proofs.between(earlier, later)
     except proofs.NotSealed as error:
-        raise Refused("unavailable", f"The tree is damaged: {error}.") from error
+        raise ApiError("unavailable", f"The tree is damaged: {error}.") from error
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/audit/{which}",
-    response=answers(schemas.RowPage, 422),
+    response=responses(RowPage, 422),
     auth=BearerToken(),
     summary="List what is recorded about you",
 )
 def audit_rows(
     request: ApiRequest,
-    which: Which,
-    limit: int = Query(50, ge=1, le=100),
-    offset: int = Query(0, ge=0, le=FAR),
-) -> schemas.RowPage:
-    """Newest first: events by you and about what is yours, or your downloads."""
+    which: LogName,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> RowPage:
+    """Newest first: events by you or about your data, or your downloads."""
     log = logs.named(_LOGS[which])
-    rows = own_proofs.Rows(log, person(request))
+    rows = own_proofs.Rows(log, current_user(request))
     total = len(rows)
-    return schemas.RowPage(
-        rows=[_told(row, which) for row in rows[offset : offset + limit]],
+    return RowPage(
+        rows=[_row(row, which) for row in rows[offset : offset + limit]],
         total=total,
-        next=following(f"/audit/{which}", {}, limit, offset, total),
+        next=next_page_url(request, {}, limit=limit, offset=offset, total=total),
     )
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/audit/{which}/{int:row_id}/proof",
-    response=answers(schemas.ProofTold, 404, 409, 422),
+    response=responses(InclusionProofOut, 404, 409, 422),
     auth=BearerToken(),
     summary="Prove that a row of yours is in the trail",
 )
 def audit_proof(
     request: ApiRequest,
-    which: Which,
+    which: LogName,
     row_id: int,
-    size: int | None = Query(None, ge=1, le=_MOST, description="Rows of the head to prove it by"),
+    size: int | None = Query(
+        None, ge=1, le=_BIGINT_MAX, description="Size of the head to prove it under"
+    ),
 ) -> dict[str, Any]:
-    """Under the newest signed head unless another is named; check_proof.py checks it offline.
+    """Under the newest signed head or the one of `size`; check_proof.py verifies it offline.
 
-    409 while no such head is signed over it, which is an hour at most.
+    409 before a head that covers the row is signed, which takes an hour at most.
     """
     log = logs.named(_LOGS[which])
     try:
-        found = own_proofs.of(log, person(request), min(row_id, _MOST), size)
+        proof = own_proofs.of(log, current_user(request), min(row_id, _BIGINT_MAX), size)
     except own_proofs.NotYet as error:
-        raise Refused("no_proof_yet", "No such head is signed over this row.") from error
+        raise ApiError("no_proof_yet", "No signed head covers this row yet.") from error
     except proofs.NotSealed as error:
-        raise Refused("unavailable", f"The tree is damaged: {error}.") from error
-    if found is None:
-        raise Refused("row_not_found", f"You have no {log.name} {row_id}.")
-    return found
+        raise ApiError("unavailable", f"The tree is damaged: {error}.") from error
+    if proof is None:
+        raise ApiError("row_not_found", f"You have no {log.name} {row_id}.")
+    return proof
 
 
-def _told(row: own_proofs.OwnRow, which: str) -> schemas.RowTold:
-    proof = schemas.address(f"/api/v1/audit/{which}/{row.id}/proof") if row.is_proved else None
-    return schemas.RowTold(id=row.id, told=row.told, by_you=row.is_by_them, proof=proof)
+def _row(row: own_proofs.OwnRow, which: LogName) -> RowOut:
+    url = absolute_url(reverse("api:audit_proof", args=[which, row.id])) if row.is_proved else None
+    return RowOut(id=row.id, told=row.told, by_you=row.is_by_them, proof=url)

@@ -1,4 +1,4 @@
-"""Where whoever finds a token that leaked can end it: a scanner, a colleague, a stranger."""
+"""Revocation of leaked tokens by anybody who finds one, such as a secret scanner."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,44 +10,48 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.api_tokens import leaked_tokens
 from weights.api.parsing import BoundedParser
-from weights.api.problems import Refused, problem
+from weights.api.problems import ApiError, problem_response
 
-TAKEN = "Every token of this portal in what you sent opens nothing now, and its owner is told."
+REVOKED = "Every token of this portal in what you sent opens nothing now, and its owner is told."
 
 
 @csrf_exempt
 def revoke_leaked(request: HttpRequest) -> HttpResponse:
-    """Take texts of any number and form; the answer says nothing of what they were.
+    """Revokes every token in a JSON body; the response does not reveal which texts were tokens.
 
-    No credential is looked at, and no cookie: who holds a token may end it. What is sent is
-    read as JSON of any shape, so that a scanner's own report can be sent as it is.
+    Needs no credential: whoever holds a token may revoke it. The JSON may have any shape, so
+    that scanners can send their own reports unchanged.
     """
     if request.method != "POST":
-        refused = problem(request, Refused("method_not_allowed", "Send leaked tokens by POST."))
+        refused = problem_response(
+            request, ApiError("method_not_allowed", "Send leaked tokens by POST.")
+        )
         refused["Allow"] = "POST"
         refused["Cache-Control"] = "no-store"
         return refused
     try:
-        sent = BoundedParser().parse_body(request)
-    except Refused as error:
-        return problem(request, error)
+        payload = BoundedParser().parse_body(request)
+    except ApiError as error:
+        return problem_response(request, error)
     except RequestDataTooBig:
-        return problem(request, Refused("body_too_large", "The body is larger than 1 MiB."))
+        return problem_response(
+            request, ApiError("body_too_large", "The body is larger than 1 MiB.")
+        )
     except UnreadablePostError:
-        return problem(request, Refused("bad_request", "The body ended early."))
-    leaked_tokens.revoke(_texts(sent))
-    response = JsonResponse({"message": TAKEN}, status=202)
+        return problem_response(request, ApiError("bad_request", "The body ended early."))
+    leaked_tokens.revoke(_texts(payload))
+    response = JsonResponse({"message": REVOKED}, status=202)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _texts(sent: Any) -> Iterator[str]:
-    """Every text in a value of JSON, whose depth and length the parser has bounded."""
-    if isinstance(sent, str):
-        yield sent.strip()
-    elif isinstance(sent, list):
-        for one in sent:
-            yield from _texts(one)
-    elif isinstance(sent, dict):
-        for one in sent.values():
-            yield from _texts(one)
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in a JSON value; the parser has bounded its depth and length."""
+    if isinstance(value, str):
+        yield value.strip()
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)

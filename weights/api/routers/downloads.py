@@ -1,17 +1,25 @@
-"""What a download takes, what the gate would say, and where a hash is from."""
-
-from urllib.parse import quote
+"""Download plans, decisions of the gate, and files by hash."""
 
 from django.db.models import Prefetch, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from ninja import Path, Query, Router
 
 from accounts.tiers.models import LicenceVersion
 from weights import gate
-from weights.api import schemas
-from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
-from weights.api.problems import Refused, code_of, step_after
+from weights.api.operations import READ_METHODS, responses
+from weights.api.problems import ApiError, code_of, next_step_of
+from weights.api.schemas.common import absolute_url
+from weights.api.schemas.downloads import (
+    FilePlaceOut,
+    GateDecisionOut,
+    KnownFileOut,
+    PlannedFileOut,
+    PlanOut,
+)
+from weights.api.schemas.problems import NextStepOut
+from weights.api.schemas.tiers import LicenceOut, TierOut
 from weights.delivery.download_plan import download_plan
 from weights.gate import Decision
 from weights.publishing.known_files import places_of
@@ -19,71 +27,73 @@ from weights.publishing.models import File
 
 router = Router(tags=["Downloads"], auth=OptionalToken())
 
-PLACES_TOLD = 100
+MAX_PLACES = 100
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/checkpoints/{org}/{name}/plan",
-    response=answers(schemas.Plan, 404, 422),
-    summary="Plan a download: files, bytes, addresses, time",
+    response=responses(PlanOut, 404, 422),
+    summary="Plan a download: files, bytes, URLs, time",
 )
 def plan(
     request: ApiRequest,
     org: str,
     name: str,
     revision: str = Query("main", max_length=300, description="Branch, tag or 40-hex id"),
-    rate: int | None = Query(None, ge=1, le=10**15, description="Bytes a second"),
-) -> schemas.Plan:
-    """Every file of a revision with its own signed address; ask again when these have expired.
+    rate: int | None = Query(None, ge=1, le=10**15, description="Bytes per second"),
+) -> PlanOut:
+    """Every file of a revision with its signed URL; request a new plan when these expire.
 
     For a gated checkpoint the token needs the scope read-gated.
     """
-    made = download_plan(request.auth, f"{org}/{name}", revision, rate, timezone.now())
-    return schemas.Plan(
-        repo=made.revision.checkpoint.repo_id,
-        revision=made.revision.sha,
-        count=len(made.files),
-        bytes=made.revision.total_bytes,
+    download = download_plan(request.auth, f"{org}/{name}", revision, rate, timezone.now())
+    return PlanOut(
+        repo=download.revision.checkpoint.repo_id,
+        revision=download.revision.sha,
+        count=len(download.files),
+        bytes=download.revision.total_bytes,
         rate=rate,
-        seconds=made.seconds,
-        files=[schemas.PlannedFile(**file) for file in made.files],
+        seconds=download.seconds,
+        files=[PlannedFileOut(**file) for file in download.files],
     )
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/gate",
-    response=answers(schemas.Answer, 422),
-    summary="Ask the gate without fetching anything",
+    response=responses(GateDecisionOut, 422),
+    summary="Ask the gate without downloading anything",
 )
 def dry_run(
     request: ApiRequest,
     repo: str = Query(..., max_length=200, description="ORG/NAME"),
     revision: str = Query("main", max_length=300, description="Branch, tag or 40-hex id"),
-    path: str | None = Query(None, max_length=1024, description="A file; else the whole"),
-) -> schemas.Answer:
-    """What a download with this credential would be told now, and what to do next.
+    path: str | None = Query(
+        None, max_length=1024, description="A file; the whole checkpoint if omitted"
+    ),
+) -> GateDecisionOut:
+    """The decision on a download with this credential, and the next step after a refusal.
 
-    A refusal is the answer here, so it comes with 200; nothing enters the download ledger.
+    The status is 200 for refusals too; nothing is written to the download ledger.
     """
     now = timezone.now()
     if path is None:
         decision = gate.may_read(request.auth, repo, now)
     else:
         decision = gate.decide(request.auth, repo, revision, path, now)
-    return _answer(decision, repo)
+    return _decision(decision, repo)
 
 
-def _answer(decision: Decision, repo: str) -> schemas.Answer:
-    step = step_after(decision)
+def _decision(decision: Decision, repo: str) -> GateDecisionOut:
+    step = next_step_of(decision)
     file = decision.file
-    return schemas.Answer(
+    return GateDecisionOut(
         allowed=decision.allowed,
         status=decision.status,
         code=code_of(decision) or None,
         message=decision.message or "You may fetch it.",
-        next_step=schemas.NextStep(**step) if step else None,
+        next_step=NextStepOut(**step) if step else None,
         repo=repo,
         revision=decision.revision.sha if decision.revision else None,
         path=file.path if file else None,
@@ -94,24 +104,24 @@ def _answer(decision: Decision, repo: str) -> schemas.Answer:
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/files/{sha256}",
-    response=answers(schemas.FileKnown, 404, 422),
+    response=responses(KnownFileOut, 404, 422),
     summary="Look a file up by its SHA-256",
 )
 def known_file(
     request: ApiRequest,
     sha256: str = Path(..., pattern="^[0-9a-fA-F]{64}$"),
-) -> schemas.FileKnown:
-    """Is this file from here, where does it stand, and under what terms?
+) -> KnownFileOut:
+    """Every place where this file is published, with its terms.
 
-    Only places that you may know of are told; a file that stands nowhere else is unknown.
+    Lists only places visible to you; 404 if there are none.
     """
     found = places_of(sha256.lower(), request.auth.user)
-    files = list(_with_terms(found)[:PLACES_TOLD])
+    files = list(_with_terms(found)[:MAX_PLACES])
     if not files:
-        raise Refused("file_unknown", f"No published file from here has the SHA-256 {sha256}.")
-    return schemas.FileKnown(
+        raise ApiError("file_unknown", f"No file published here has the SHA-256 {sha256}.")
+    return KnownFileOut(
         sha256=files[0].sha256,
         size=files[0].size,
         state=files[0].blob.state,
@@ -121,7 +131,7 @@ def known_file(
 
 
 def _with_terms(files: QuerySet[File]) -> QuerySet[File]:
-    """With everything a place tells, in a constant number of queries."""
+    """Prefetches all that `_place` reads, in a constant number of queries."""
     in_force = LicenceVersion.objects.filter(effective_at__lte=timezone.now())
     return files.select_related("blob", "revision__checkpoint__tier__licence").prefetch_related(
         "revision__refs",
@@ -133,17 +143,22 @@ def _with_terms(files: QuerySet[File]) -> QuerySet[File]:
     )
 
 
-def _place(file: File) -> schemas.Place:
+def _place(file: File) -> FilePlaceOut:
     revision = file.revision
     checkpoint = revision.checkpoint
     licence = checkpoint.tier.licence
     versions: list[LicenceVersion] = licence.in_force_first  # type: ignore[attr-defined]
-    return schemas.Place(
+    return FilePlaceOut(
         repo=checkpoint.repo_id,
         revision=revision.sha,
         refs=[ref.name for ref in revision.refs.all()],
         path=file.path,
-        tier=schemas.TierTold.of(checkpoint.tier),
-        terms=schemas.LicenceTold.of(licence, versions[0] if versions else None),
-        url=schemas.address(f"/{checkpoint.repo_id}/blob/{revision.sha}/{quote(file.path)}"),
+        tier=TierOut.from_orm(checkpoint.tier),
+        terms=LicenceOut.of(licence, versions[0] if versions else None),
+        url=absolute_url(
+            reverse(
+                "weights:file-detail",
+                args=[checkpoint.org, checkpoint.name, f"{revision.sha}/{file.path}"],
+            )
+        ),
     )

@@ -3,17 +3,17 @@
 from django.http import HttpRequest
 from ninja import Router
 
-from weights.api import schemas
-from weights.api.answers import READ, answers
 from weights.api.authentication import OptionalToken
+from weights.api.operations import READ_METHODS, responses
+from weights.api.schemas.checkpoints import KeyOut
 from weights.manifests.models import ManifestKey
 
 router = Router(tags=["Keys"], auth=OptionalToken())
 
 
 @router.api_operation(
-    READ, "/keys", response=answers(list[schemas.KeyTold]), summary="List the public keys"
+    READ_METHODS, "/keys", response=responses(list[KeyOut]), summary="List the public keys"
 )
-def key_list(request: HttpRequest) -> list[schemas.KeyTold]:
-    """Keys that sign manifests or did, the newest first; trust no compromised one."""
-    return [schemas.KeyTold.of(key) for key in ManifestKey.objects.all()]
+def key_list(request: HttpRequest) -> list[KeyOut]:
+    """Current and former signing keys, newest first; do not trust compromised ones."""
+    return [KeyOut.of(key) for key in ManifestKey.objects.all()]

@@ -6,16 +6,18 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from ninja import Router
 from ninja.responses import Status
 
 from weights import gate
-from weights.api import schemas
-from weights.api.answers import BODY, READ, answers
-from weights.api.authentication import ApiRequest, BearerToken, person
-from weights.api.finding import checkpoint_known
-from weights.api.problems import ROOT, Refused
+from weights.api.authentication import ApiRequest, BearerToken, current_user
+from weights.api.lookups import get_visible_checkpoint
+from weights.api.operations import BODY_ERRORS, READ_METHODS, responses
+from weights.api.problems import ApiError
+from weights.api.schemas.common import absolute_url
+from weights.api.schemas.downloads import FileLinkIn, FileLinkOut, LinkIn, LinkOut
 from weights.delivery import file_links, links, signed_claims
 from weights.delivery.models import CheckpointLink
 
@@ -23,80 +25,78 @@ router = Router(tags=["Links"], auth=BearerToken())
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/links",
-    response=answers(list[schemas.LinkTold]),
+    response=responses(list[LinkOut]),
     summary="List my checkpoint links",
 )
-def link_list(request: ApiRequest) -> list[schemas.LinkTold]:
-    """Newest first, ended ones too, at most 1000."""
+def link_list(request: ApiRequest) -> list[LinkOut]:
+    """Newest first, expired and revoked links included, at most 1000."""
     now = timezone.now()
-    return [schemas.LinkTold.of(link, now) for link in _mine(request)[:1000]]
+    return [LinkOut.of(link, now) for link in _own_links(request)[:1000]]
 
 
 @router.post(
     "/links",
-    response=answers(schemas.LinkTold, 404, *BODY, status=202),
-    summary="Ask for a checkpoint link",
+    response=responses(LinkOut, 404, *BODY_ERRORS, status=202),
+    summary="Request a checkpoint link",
 )
-def link_request(
-    request: ApiRequest, response: HttpResponse, asked: schemas.LinkAsked
-) -> Status[schemas.LinkTold]:
-    """One address for a whole checkpoint, made in the background and sent to you by mail.
+def link_request(request: ApiRequest, response: HttpResponse, body: LinkIn) -> Status[LinkOut]:
+    """One URL for a whole checkpoint, issued in the background and sent to you by mail.
 
-    Follow its `state` at the address in `Location`. At most three a day for one checkpoint;
-    for a gated one the token needs the scope read-gated.
+    Poll its `state` at the URL in `Location`. At most three links a day per checkpoint; for a
+    gated one the token needs the scope read-gated.
     """
-    checkpoint = checkpoint_known(request.auth, asked.repo)
-    decision = gate.may_read(request.auth, asked.repo, timezone.now())
-    if not decision.allowed:  # the token's own bounds, which its owner's request has not
-        raise Refused.by(decision)
-    link = links.request_link(person(request), checkpoint)
-    response["Location"] = schemas.address(f"{ROOT}/links/{link.public_id}")
-    return Status(202, schemas.LinkTold.of(link, timezone.now()))
+    checkpoint = get_visible_checkpoint(request.auth, body.repo)
+    decision = gate.may_read(request.auth, body.repo, timezone.now())
+    if not decision.allowed:  # the token may be limited where its owner is not
+        raise ApiError.from_decision(decision)
+    link = links.request_link(current_user(request), checkpoint)
+    response["Location"] = absolute_url(reverse("api:link_detail", args=[link.public_id]))
+    return Status(202, LinkOut.of(link, timezone.now()))
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/links/{uuid:public_id}",
-    response=answers(schemas.LinkTold, 404),
+    response=responses(LinkOut, 404),
     summary="Follow a checkpoint link",
 )
-def link_detail(request: ApiRequest, public_id: UUID) -> schemas.LinkTold:
-    """Whether it is queued, issued or failed, and until when it opens."""
-    return schemas.LinkTold.of(_own(request, public_id), timezone.now())
+def link_detail(request: ApiRequest, public_id: UUID) -> LinkOut:
+    """Its `state` (queued, issued or failed) and its expiry."""
+    return LinkOut.of(_own_link(request, public_id), timezone.now())
 
 
 @router.post(
     "/links/{uuid:public_id}/revoke",
-    response=answers(schemas.LinkTold, 404),
+    response=responses(LinkOut, 404),
     summary="Revoke a checkpoint link",
 )
-def link_revoke(request: ApiRequest, public_id: UUID) -> schemas.LinkTold:
-    """Nothing opens with it from the next request on; again changes nothing."""
-    links.revoke_link(_own(request, public_id), by=person(request))
-    return schemas.LinkTold.of(_own(request, public_id), timezone.now())
+def link_revoke(request: ApiRequest, public_id: UUID) -> LinkOut:
+    """The link stops working at the next request. Revoking it again changes nothing."""
+    links.revoke_link(_own_link(request, public_id), by=current_user(request))
+    return LinkOut.of(_own_link(request, public_id), timezone.now())
 
 
 @router.post(
     "/file-links",
-    response=answers(schemas.FileLinkTold, 404, *BODY, status=201),
-    summary="Sign an address for one file",
+    response=responses(FileLinkOut, 404, *BODY_ERRORS, status=201),
+    summary="Sign a URL for one file",
 )
-def file_link(request: ApiRequest, asked: schemas.FileLinkAsked) -> Status[schemas.FileLinkTold]:
-    """An address that opens one file without a token until it expires, while your right lasts."""
-    url = file_links.issue(request.auth, asked.repo, asked.revision, asked.path, asked.seconds)
-    ends = signed_claims.parse_file_query(urlsplit(url).query).expires
-    return Status(201, schemas.FileLinkTold(url=url, expires=datetime.fromtimestamp(ends, UTC)))
+def file_link(request: ApiRequest, body: FileLinkIn) -> Status[FileLinkOut]:
+    """A URL that serves one file without a token until it expires or your access ends."""
+    url = file_links.issue(request.auth, body.repo, body.revision, body.path, body.seconds)
+    expires = signed_claims.parse_file_query(urlsplit(url).query).expires
+    return Status(201, FileLinkOut(url=url, expires=datetime.fromtimestamp(expires, UTC)))
 
 
-def _mine(request: ApiRequest) -> QuerySet[CheckpointLink]:
-    mine = CheckpointLink.objects.filter(holder=person(request))
-    return mine.select_related("checkpoint", "revision").order_by("-created_at").defer("plan")
+def _own_links(request: ApiRequest) -> QuerySet[CheckpointLink]:
+    links = CheckpointLink.objects.filter(holder=current_user(request))
+    return links.select_related("checkpoint", "revision").order_by("-created_at").defer("plan")
 
 
-def _own(request: ApiRequest, public_id: UUID) -> CheckpointLink:
-    link = _mine(request).filter(public_id=public_id).first()
+def _own_link(request: ApiRequest, public_id: UUID) -> CheckpointLink:
+    link = _own_links(request).filter(public_id=public_id).first()
     if link is None:
-        raise Refused("link_not_found", f"You have no link {public_id}.")
+        raise ApiError("link_not_found", f"You have no link {public_id}.")
     return link

@@ -1,44 +1,44 @@
-"""What was called back, for programs."""
+"""Recalls of bytes and revisions."""
 
 from datetime import datetime
 from uuid import UUID
 
 from ninja import Field, Query, Router, Schema
 
-from weights.api import schemas
-from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
-from weights.api.routers.checkpoints import FAR, following
+from weights.api.operations import READ_METHODS, responses
+from weights.api.pagination import Limit, Offset, next_page_url
+from weights.api.schemas.common import absolute_url
 from weights.recalls import notices
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())
 
 
-class RecalledPlace(Schema):
-    """Where the bytes stand, or stood."""
+class RecalledFileOut(Schema):
+    """A path that holds or held the bytes."""
 
     repo: str
     path: str
 
 
-class RecallTold(Schema):
-    """Called-back bytes have `sha256` and `places`, a revision has `repo` and `revision`."""
+class RecallOut(Schema):
+    """A recall of bytes has `sha256` and `places`, one of a revision `repo` and `revision`."""
 
     id: UUID
     state: str = Field(description="open or repaired")
     cause: str = Field(description="check, owner or withdrawal")
     reason: str
     sha256: str | None
-    places: list[RecalledPlace]
+    places: list[RecalledFileOut]
     repo: str | None
     revision: str | None
     opened_at: datetime
     repaired_at: datetime | None
-    repaired_in: str | None = Field(description="The revision that brought other bytes")
+    repaired_in: str | None = Field(description="The revision with corrected bytes")
     url: str
 
     @classmethod
-    def of(cls, notice: notices.Notice) -> "RecallTold":
+    def of(cls, notice: notices.Notice) -> "RecallOut":
         recall = notice.recall
         revision = recall.revision
         return cls(
@@ -47,41 +47,44 @@ class RecallTold(Schema):
             cause=recall.cause,
             reason=recall.reason,
             sha256=recall.blob.sha256 if recall.blob else None,
-            places=[RecalledPlace(repo=one.repo_id, path=one.path) for one in notice.places],
+            places=[RecalledFileOut(repo=one.repo_id, path=one.path) for one in notice.places],
             repo=revision.checkpoint.repo_id if revision else None,
             revision=revision.sha if revision else None,
             opened_at=recall.opened_at,
             repaired_at=recall.repaired_at,
             repaired_in=recall.repaired_in.sha if recall.repaired_in else None,
-            url=schemas.address(recall.get_absolute_url()),
+            url=absolute_url(recall.get_absolute_url()),
         )
 
 
 class RecallPage(Schema):
-    """`next` is the address of what follows, null on the last page."""
+    """`next` is the URL of the next page, null on the last."""
 
-    recalls: list[RecallTold]
+    recalls: list[RecallOut]
     total: int
     next: str | None
 
 
 @router.api_operation(
-    READ, "/recalls", response=answers(RecallPage, 422), summary="List what was called back"
+    READ_METHODS,
+    "/recalls",
+    response=responses(RecallPage, 422),
+    summary="List recalls",
 )
 def recall_list(
     request: ApiRequest,
     state: str = Query("", pattern="^(open|repaired)?$", description="open or repaired"),
-    limit: int = Query(50, ge=1, le=100),
-    offset: int = Query(0, ge=0, le=FAR),
+    limit: Limit = 50,
+    offset: Offset = 0,
 ) -> RecallPage:
-    """Newest first. To know whether a file of yours is meant, compare its SHA-256."""
+    """Newest first. Compare SHA-256 hashes to see if a recall concerns one of your files."""
     found = notices.readable(request.auth.user)
     if state:
         found = found.filter(state=state)
     total = found.count()
-    told = notices.noticed(found[offset : offset + limit], request.auth.user)
+    page = notices.noticed(found[offset : offset + limit], request.auth.user)
     return RecallPage(
-        recalls=[RecallTold.of(notice) for notice in told],
+        recalls=[RecallOut.of(notice) for notice in page],
         total=total,
-        next=following("/recalls", {"state": state}, limit, offset, total),
+        next=next_page_url(request, {"state": state}, limit=limit, offset=offset, total=total),
     )

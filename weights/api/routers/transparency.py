@@ -1,4 +1,4 @@
-"""The gate's public numbers, small ones hidden."""
+"""Public statistics of the gate, with small numbers suppressed."""
 
 from datetime import datetime
 from typing import Any
@@ -9,25 +9,25 @@ from ninja import Router, Schema
 
 from accounts import transparency
 from accounts.audit.merkle_log import heads
-from weights.api.answers import READ, answers
 from weights.api.authentication import ApiRequest, OptionalToken
-from weights.api.problems import Refused, problem
-from weights.api.schemas import HeadTold
+from weights.api.operations import READ_METHODS, responses
+from weights.api.problems import ApiError, problem_response
+from weights.api.schemas.audit import HeadOut
 
 router = Router(tags=["Transparency"], auth=OptionalToken())
 
 
-class Numbers(Schema):
-    """Counts are numbers; `<5` is one of 1 to 4; null is withheld, since it would give one away.
+class TransparencyOut(Schema):
+    """Counts are numbers; `<5` is 1 to 4; null is suppressed, as it would reveal such a count.
 
-    Each table is also there as CSV, under its name and `.csv`. Times to the first answer
-    are working days. `shown` is the sum of what is shown, and so at least the total.
-    `integrity` (one row) and `checks` are about bytes and not about people: exact numbers, of the
-    checkpoints that everybody may know of.
+    Each table is available as CSV too, under its name and `.csv`. Times to the first answer
+    are working days. `shown` is the sum of the shown counts, a lower bound of the total.
+    `integrity` (one row) and `checks` are about bytes, not people: exact numbers for all public
+    checkpoints.
     """
 
     made_at: datetime
-    audit_head: HeadTold | None
+    audit_head: HeadOut | None
     applications: list[dict[str, Any]]
     reasons: list[dict[str, Any]]
     queue: list[dict[str, Any]]
@@ -37,26 +37,26 @@ class Numbers(Schema):
 
 
 @router.api_operation(
-    READ,
+    READ_METHODS,
     "/transparency/",
-    response=answers(Numbers),
-    summary="Read the gate's public numbers",
+    response=responses(TransparencyOut),
+    summary="Read the public statistics",
 )
 def transparency_numbers(request: ApiRequest) -> dict[str, Any]:
-    """Ended applications by month, tier and outcome, reasons, the open queue, and grants; how
-    the stored bytes stand, and the checks of them by month.
+    """Decided applications by month, tier and outcome; reasons, the open queue and grants; the
+    integrity of the stored bytes, and their checks by month.
 
-    Made anew at most every ten minutes. `audit_head` is the newest signed head of the trail.
+    Recomputed at most every ten minutes. `audit_head` is the newest signed head of the trail.
     """
     head = heads.newest()
-    return {**transparency.published(), "audit_head": HeadTold.of(head) if head else None}
+    return {**transparency.published(), "audit_head": HeadOut.of(head) if head else None}
 
 
 @require_safe
 def table_csv(request: HttpRequest, table: str) -> HttpResponse:
-    """One table of the numbers as a file."""
+    """One table as a CSV file."""
     if table not in transparency.TABLES:
-        return problem(request, Refused("not_found", "There is no such table."))
+        return problem_response(request, ApiError("not_found", "There is no such table."))
     rows = transparency.published()[table]
     response = HttpResponse(
         transparency.as_csv(table, rows), content_type="text/csv; charset=utf-8"

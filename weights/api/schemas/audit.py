@@ -1,28 +1,29 @@
-"""The audit trail: heads, rows and proofs."""
+"""The audit trail: signed heads, rows and proofs."""
 
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from ninja import Schema
 from pydantic import Field
 
 from accounts.audit.models import SignedHead
-from weights.api.schemas.common import address
+from weights.api.schemas.common import absolute_url
 
 
-class HeadTold(Schema):
-    """`note` is the signed checkpoint (c2sp.org/tlog-checkpoint), `key` verifies it."""
+class HeadOut(Schema):
+    """`note` is a signed checkpoint (c2sp.org/tlog-checkpoint), `key` verifies it."""
 
-    size: int = Field(description="Rows that were sealed")
-    root: str = Field(description="Root over them, in hex")
+    size: int = Field(description="Number of sealed rows")
+    root: str = Field(description="Root hash of these rows, in hex")
     signed_at: datetime
     key: str = Field(description="name+id+key")
-    compromised: bool = Field(description="By a key that others may have had: it proves nothing")
+    compromised: bool = Field(description="Whether its key is compromised: it proves nothing")
     note: str
     url: str
 
     @classmethod
-    def of(cls, head: SignedHead) -> "HeadTold":
+    def of(cls, head: SignedHead) -> "HeadOut":
         return cls(
             size=head.size,
             root=head.root_hex,
@@ -30,19 +31,19 @@ class HeadTold(Schema):
             key=head.vkey,
             compromised=head.in_doubt,
             note=head.note,
-            url=address(f"/transparency/audit-head/{head.size}"),
+            url=absolute_url(reverse("accounts:audit-head-of-size", args=[head.size])),
         )
 
 
 class HeadPage(Schema):
-    """`next` is the address of what follows, null on the last page."""
+    """`next` is the URL of the next page, null on the last."""
 
-    heads: list[HeadTold]
+    heads: list[HeadOut]
     total: int
     next: str | None
 
 
-class ConsistencyTold(Schema):
+class ConsistencyProofOut(Schema):
     """`path` is the proof of RFC 9162, section 2.1.4, each hash in base64."""
 
     format: str
@@ -51,8 +52,8 @@ class ConsistencyTold(Schema):
     path: list[str]
 
 
-class RowTold(Schema):
-    """`told` is what the leaf shows; `proof` is null until a head is signed over it."""
+class RowOut(Schema):
+    """`told` is the content of the leaf; `proof` is null until a head that covers it is signed."""
 
     id: int
     told: dict[str, Any]
@@ -61,17 +62,17 @@ class RowTold(Schema):
 
 
 class RowPage(Schema):
-    """`next` is the address of what follows, null on the last page."""
+    """`next` is the URL of the next page, null on the last."""
 
-    rows: list[RowTold]
+    rows: list[RowOut]
     total: int
     next: str | None
 
 
-class ProofTold(Schema):
-    """`leaf` and `withheld` are the very bytes that were hashed; `path` is in base64.
+class InclusionProofOut(Schema):
+    """`leaf` and `withheld` are the exact bytes that were hashed; `path` is in base64.
 
-    `withheld` is null where somebody else did it, and for downloads.
+    `withheld` is null for events of other people and for downloads.
     """
 
     format: str

@@ -4,25 +4,26 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from django.urls import reverse
 from ninja import Schema
 from pydantic import Field
 
-from weights.api.schemas.common import address
-from weights.api.schemas.terms import LicenceTold, TierTold, UseTermTold
-from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.api.schemas.common import AliasedSchema, absolute_url
+from weights.api.schemas.tiers import LicenceOut, TierOut, UseTermOut
+from weights.catalogue.models import Checkpoint
 from weights.inspection.models import Inspection
 from weights.manifests.models import ManifestKey
 from weights.publishing.models import File, Revision
 
 
-class CheckpointTold(Schema):
-    """A catalogue entry; `revision` is what `main` names, null where nothing is published."""
+class CheckpointOut(Schema):
+    """A catalogue entry; `revision` is the target of `main`, null if nothing is published."""
 
     repo: str
     title: str
     summary: str
     family: str | None
-    tier: TierTold
+    tier: TierOut
     licence: str
     parameters: int | None
     synthetic: bool
@@ -34,13 +35,13 @@ class CheckpointTold(Schema):
     url: str
 
     @classmethod
-    def facts_of(cls, checkpoint: Checkpoint, main: Revision | None) -> dict[str, Any]:
+    def fields_of(cls, checkpoint: Checkpoint, main: Revision | None) -> dict[str, Any]:
         return {
             "repo": checkpoint.repo_id,
             "title": checkpoint.title,
             "summary": checkpoint.summary,
             "family": checkpoint.family.slug if checkpoint.family else None,
-            "tier": TierTold.of(checkpoint.tier),
+            "tier": TierOut.from_orm(checkpoint.tier),
             "licence": checkpoint.tier.licence.slug,
             "parameters": checkpoint.parameters,
             "synthetic": checkpoint.synthetic,
@@ -49,22 +50,22 @@ class CheckpointTold(Schema):
             "revision": main.sha if main else None,
             "files": main.file_count if main else 0,
             "bytes": main.total_bytes if main else 0,
-            "url": address(checkpoint.get_absolute_url()),
+            "url": absolute_url(checkpoint.get_absolute_url()),
         }
 
 
-class CheckpointDetail(CheckpointTold):
+class CheckpointDetail(CheckpointOut):
     facts: dict[str, Any]
-    terms: LicenceTold
-    use_terms: list[UseTermTold]
-    refs: dict[str, str] = Field(description="Branches and tags, each with its revision's id")
+    terms: LicenceOut
+    use_terms: list[UseTermOut]
+    refs: dict[str, str] = Field(description="Branches and tags with the ids of their revisions")
 
 
-class IssueTold(Schema):
-    """A known issue or a finding, as it was published; `path` is empty for the whole."""
+class IssueOut(AliasedSchema):
+    """A published known issue or finding; an empty `path` concerns the whole checkpoint."""
 
-    id: UUID
-    repo: str
+    id: UUID = Field(validation_alias="public_id")
+    repo: str = Field(validation_alias="checkpoint.repo_id")
     kind: str = Field(description="issue or finding")
     path: str
     title: str
@@ -72,38 +73,25 @@ class IssueTold(Schema):
     published_at: datetime
     resolved_at: datetime | None
 
-    @classmethod
-    def of(cls, issue: KnownIssue) -> "IssueTold":
-        return cls(
-            id=issue.public_id,
-            repo=issue.checkpoint.repo_id,
-            kind=issue.kind,
-            path=issue.path,
-            title=issue.title,
-            text=issue.text,
-            published_at=issue.published_at,
-            resolved_at=issue.resolved_at,
-        )
-
 
 class IssuePage(Schema):
-    """`next` is the address of what follows, null on the last page."""
+    """`next` is the URL of the next page, null on the last."""
 
-    issues: list[IssueTold]
+    issues: list[IssueOut]
     total: int
     next: str | None
 
 
 class CheckpointPage(Schema):
-    """`next` is the address of what follows, null on the last page."""
+    """`next` is the URL of the next page, null on the last."""
 
-    checkpoints: list[CheckpointTold]
+    checkpoints: list[CheckpointOut]
     total: int
     next: str | None
 
 
-class KeyTold(Schema):
-    """`pem` and its address are null for a compromised key, whose signatures prove nothing."""
+class KeyOut(Schema):
+    """`pem` and `url` are null for a compromised key, whose signatures prove nothing."""
 
     id: str
     purpose: Literal["manifests"]
@@ -114,14 +102,14 @@ class KeyTold(Schema):
     url: str | None
     first_used_at: datetime
     retired_at: datetime | None
-    compromised_at: datetime | None = Field(description="When that was known")
+    compromised_at: datetime | None = Field(description="When the compromise became known")
     compromised_from: datetime | None = Field(
-        description="From when on others may have had it; null beside `compromised_at`: always"
+        description="Start of the compromise; null with `compromised_at` set: from the first use"
     )
     reason: str
 
     @classmethod
-    def of(cls, key: ManifestKey) -> "KeyTold":
+    def of(cls, key: ManifestKey) -> "KeyOut":
         trusted = key.compromised_at is None
         return cls(
             id=key.key_id,
@@ -130,7 +118,7 @@ class KeyTold(Schema):
             state=key.state,
             fingerprint=key.fingerprint,
             pem=key.public_pem if trusted else None,
-            url=address(f"/keys/{key.key_id}.pem") if trusted else None,
+            url=absolute_url(reverse("weights:key-file", args=[key.key_id])) if trusted else None,
             first_used_at=key.first_used_at,
             retired_at=key.retired_at,
             compromised_at=key.compromised_at,
@@ -139,8 +127,8 @@ class KeyTold(Schema):
         )
 
 
-class FindingTold(Schema):
-    """What looks wrong in a revision's files; `paths` may be cut to the first ones."""
+class FindingOut(Schema):
+    """A defect in a revision's files; `paths` may be truncated."""
 
     code: str
     severity: Literal["error", "warning"]
@@ -148,8 +136,8 @@ class FindingTold(Schema):
     paths: list[str]
 
 
-class RevisionTold(Schema):
-    """`findings` is null while nobody has looked, empty where nothing looks wrong."""
+class RevisionOut(Schema):
+    """`findings` is null before the files are checked, empty if the check found nothing."""
 
     id: str
     refs: list[str]
@@ -159,16 +147,17 @@ class RevisionTold(Schema):
     files: int
     bytes: int
     published_at: datetime | None
-    findings: list[FindingTold] | None
+    findings: list[FindingOut] | None
     manifest_url: str
     signature_url: str | None
-    signed_by: str | None = Field(description="Id of the key; the newest that is trusted")
+    signed_by: str | None = Field(description="Id of the newest trusted key that signed it")
 
     @classmethod
     def of(
         cls, revision: Revision, refs: list[str], parent: str | None, key: str | None
-    ) -> "RevisionTold":
-        manifest = address(f"/{revision.checkpoint.repo_id}/manifest/{revision.sha}")
+    ) -> "RevisionOut":
+        checkpoint = revision.checkpoint
+        args = [checkpoint.org, checkpoint.name, revision.sha]
         return cls(
             id=revision.sha,
             refs=refs,
@@ -179,17 +168,19 @@ class RevisionTold(Schema):
             bytes=revision.total_bytes,
             published_at=revision.visible_at,
             findings=revision.findings,
-            manifest_url=f"{manifest}.json",
-            signature_url=f"{manifest}.sig" if key else None,
+            manifest_url=absolute_url(reverse("weights:manifest", args=args)),
+            signature_url=(
+                absolute_url(reverse("weights:manifest-signature", args=args)) if key else None
+            ),
             signed_by=key,
         )
 
 
-class InspectionTold(Schema):
-    """What a file was found to be, by its name; `imports` are those of its pickles.
+class InspectionOut(Schema):
+    """The inspection of a file under its name; `imports` are those of its pickles.
 
-    `outcome` is inspected, not_inspected, refused, or overridden: refused, and let pass by two
-    staff members.
+    `outcome` is inspected, not_inspected, refused, or overridden: a refusal that two staff
+    members overrode.
     """
 
     format: str = Field(examples=["safetensors"])
@@ -200,7 +191,7 @@ class InspectionTold(Schema):
     made_at: datetime
 
     @classmethod
-    def of(cls, inspection: Inspection) -> "InspectionTold":
+    def of(cls, inspection: Inspection) -> "InspectionOut":
         refused = inspection.outcome == Inspection.Outcome.REFUSED
         return cls(
             format=inspection.kind,
@@ -212,8 +203,8 @@ class InspectionTold(Schema):
         )
 
 
-class FileTold(Schema):
-    """One line of a manifest; `git_oid` is the git blob id of the file or of its LFS pointer."""
+class FileOut(Schema):
+    """An entry of a manifest; `git_oid` is the git blob id of the file or of its LFS pointer."""
 
     path: str
     size: int
@@ -222,11 +213,11 @@ class FileTold(Schema):
     md5: str | None
     part: int | None
     shard: int | None
-    state: str = Field(description="verified; anything else is not served now")
-    inspection: InspectionTold | None = Field(description="null until its format was looked at")
+    state: str = Field(description="verified; files in any other state are not served")
+    inspection: InspectionOut | None = Field(description="null until its format has been inspected")
 
     @classmethod
-    def of(cls, file: File, inspection: Inspection | None) -> "FileTold":
+    def of(cls, file: File, inspection: Inspection | None) -> "FileOut":
         return cls(
             path=file.path,
             size=file.size,
@@ -236,7 +227,7 @@ class FileTold(Schema):
             part=file.part,
             shard=file.shard,
             state=file.blob.state,
-            inspection=InspectionTold.of(inspection) if inspection else None,
+            inspection=InspectionOut.of(inspection) if inspection else None,
         )
 
 
@@ -248,5 +239,5 @@ class ManifestPage(Schema):
     manifest_sha256: str
     total: int
     bytes: int
-    files: list[FileTold]
+    files: list[FileOut]
     next: str | None

@@ -1,15 +1,24 @@
-"""What every answer and every body have in common."""
+"""Base classes of schemas, and absolute URLs."""
 
 from django.conf import settings
 from ninja import Schema
 from pydantic import ConfigDict
 
 
-def address(path: str) -> str:
+def absolute_url(path: str) -> str:
     return f"{settings.PUBLIC_URL}{path}"
 
 
-class Hearing(Schema):
-    """A body; a field that is not known is an error, not a silence."""
+class RequestBody(Schema):
+    """The base of request bodies; an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class AliasedSchema(Schema):
+    """The base of responses whose fields have aliases: the names of the model's attributes.
+
+    Ninja validates a response a second time, by then under the names of the fields.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)

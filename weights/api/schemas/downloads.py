@@ -1,4 +1,4 @@
-"""Plans, links, the gate's answer and where a file is from."""
+"""Download plans, links, decisions of the gate, and files by hash."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,14 +6,14 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from weights.api.schemas.common import Hearing
-from weights.api.schemas.problems import NextStep
-from weights.api.schemas.terms import LicenceTold, TierTold
+from weights.api.schemas.common import RequestBody
+from weights.api.schemas.problems import NextStepOut
+from weights.api.schemas.tiers import LicenceOut, TierOut
 from weights.delivery.models import CheckpointLink
 
 
-class PlannedFile(Schema):
-    """One file to fetch; `url` is null, and `code` says why, for one that is not served."""
+class PlannedFileOut(Schema):
+    """A file to download; `url` is null for a file that is not served, and `code` says why."""
 
     path: str
     size: int
@@ -23,8 +23,8 @@ class PlannedFile(Schema):
     code: str | None = None
 
 
-class Plan(Schema):
-    """Everything to fetch; `seconds` is the time at `rate`, rounded up."""
+class PlanOut(Schema):
+    """All files of a revision; `seconds` is the download time at `rate`, rounded up."""
 
     repo: str
     revision: str
@@ -32,29 +32,29 @@ class Plan(Schema):
     bytes: int
     rate: int | None
     seconds: int | None
-    files: list[PlannedFile]
+    files: list[PlannedFileOut]
 
 
-class FileLinkAsked(Hearing):
+class FileLinkIn(RequestBody):
     repo: str = Field(max_length=200, examples=["weighbridge/demo-open"])
     revision: str = Field("main", max_length=300)
     path: str = Field(max_length=1024, examples=["config.json"])
-    seconds: int | None = Field(None, description="Its life, 1 to 3600; else by the file's size")
+    seconds: int | None = Field(None, description="Lifetime, 1 to 3600; by file size if omitted")
 
 
-class FileLinkTold(Schema):
+class FileLinkOut(Schema):
     url: str
     expires: datetime
 
 
-class LinkAsked(Hearing):
+class LinkIn(RequestBody):
     repo: str = Field(max_length=200, examples=["weighbridge/demo-gated"])
 
 
-class LinkTold(Schema):
-    """A checkpoint link. Its address is told once, by mail, and kept nowhere.
+class LinkOut(Schema):
+    """A checkpoint link. Its URL is sent once, by mail, and stored nowhere.
 
-    `state` is queued, issued or failed; `reason` says why it failed.
+    `state` is queued, issued or failed; `reason` explains a failure.
     """
 
     id: UUID
@@ -70,7 +70,7 @@ class LinkTold(Schema):
     revoked_at: datetime | None
 
     @classmethod
-    def of(cls, link: CheckpointLink, now: datetime) -> "LinkTold":
+    def of(cls, link: CheckpointLink, now: datetime) -> "LinkOut":
         issued = link.state == CheckpointLink.State.ISSUED and link.revoked_at is None
         return cls(
             id=link.public_id,
@@ -87,14 +87,14 @@ class LinkTold(Schema):
         )
 
 
-class Answer(Schema):
-    """What the gate would say now; `status` is that of the refusal, 200 when allowed."""
+class GateDecisionOut(Schema):
+    """The gate's decision; `status` is that of the refusal, 200 if allowed."""
 
     allowed: bool
     status: int
     code: str | None
     message: str
-    next_step: NextStep | None
+    next_step: NextStepOut | None
     repo: str
     revision: str | None
     path: str | None
@@ -103,23 +103,23 @@ class Answer(Schema):
     grant: UUID | None
 
 
-class Place(Schema):
-    """One place where a file stands, and the terms it stands under."""
+class FilePlaceOut(Schema):
+    """One occurrence of a file, with its terms."""
 
     repo: str
     revision: str
     refs: list[str]
     path: str
-    tier: TierTold
-    terms: LicenceTold
+    tier: TierOut
+    terms: LicenceOut
     url: str
 
 
-class FileKnown(Schema):
-    """A file from here; `state` is verified, or quarantined for one that must not be used."""
+class KnownFileOut(Schema):
+    """A published file; `state` is verified, or quarantined if the file must not be used."""
 
     sha256: str
     size: int
     state: str
-    total: int = Field(description="Places in all; at most 100 are told")
-    places: list[Place]
+    total: int = Field(description="Number of all places, of which at most 100 are listed")
+    places: list[FilePlaceOut]

@@ -1,20 +1,20 @@
-"""Refusals as problem details."""
+"""Problem details and error codes."""
 
 from ninja import Schema
 
 
-class NextStep(Schema):
+class NextStepOut(Schema):
     text: str
     url: str
 
 
-class FieldFault(Schema):
+class FieldErrorOut(Schema):
     field: str
     message: str
 
 
 class Problem(Schema):
-    """Problem details (RFC 9457); `code` is stable, `type` is the address that explains it."""
+    """Problem details (RFC 9457); `code` is stable, `type` is the URL of its explanation."""
 
     type: str
     title: str
@@ -22,11 +22,11 @@ class Problem(Schema):
     detail: str
     code: str
     instance: str
-    errors: list[FieldFault] | None = None
-    next_step: NextStep | None = None
+    errors: list[FieldErrorOut] | None = None
+    next_step: NextStepOut | None = None
 
 
-class CodeMeaning(Schema):
+class ErrorCodeOut(Schema):
     code: str
     status: int
     title: str

@@ -1,4 +1,4 @@
-"""Ask the API as a script does, and see that every refusal is a problem."""
+"""A test client of the API that checks the form of every response."""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ from tests.support import factories
 ROOT = "/api/v1"
 
 
-class Script:
-    """A caller of the API: anonymous, or somebody's token with these scopes."""
+class ApiClient:
+    """An anonymous client, or one with a token of `user` with these scopes."""
 
     def __init__(self, user: User | None = None, *scopes: str, **facts: Any) -> None:
         self.headers: dict[str, str] = {}
@@ -30,17 +30,17 @@ class Script:
         )
 
     def get(self, path: str, status: int = 200) -> Any:
-        """The JSON of an answer with this status; any other status fails."""
-        return told(self.send("GET", path), status)
+        """The response's JSON; fails on any other status."""
+        return response_json(self.send("GET", path), status)
 
     def post(self, path: str, body: Any = None, status: int = 200) -> Any:
-        return told(self.send("POST", path, body), status)
+        return response_json(self.send("POST", path, body), status)
 
     def put(self, path: str, body: Any, status: int = 200) -> Any:
-        return told(self.send("PUT", path, body), status)
+        return response_json(self.send("PUT", path, body), status)
 
 
-def told(response: Any, status: int) -> Any:
+def response_json(response: Any, status: int) -> Any:
     assert response.status_code == status, response.content
     assert response["Cache-Control"] == "private, no-store"
     if status >= 400:
@@ -50,15 +50,15 @@ def told(response: Any, status: int) -> Any:
 
 
 def problem(response: Any) -> Any:
-    """What an error says: RFC 9457, and the same code and sentence in headers."""
+    """The problem (RFC 9457) of an error response, whose headers repeat its code."""
     assert response["Content-Type"] == "application/problem+json", response.content
-    said = json.loads(response.content)
-    assert {"type", "title", "status", "detail", "code", "instance"} <= set(said)
-    assert said["status"] == response.status_code
-    assert said["type"].endswith(f"/api/v1/problems/{said['code']}")
-    assert response["X-Error-Code"] == said["code"]
-    assert said["title"]
-    assert said["detail"]
+    payload = json.loads(response.content)
+    assert {"type", "title", "status", "detail", "code", "instance"} <= set(payload)
+    assert payload["status"] == response.status_code
+    assert payload["type"].endswith(f"/api/v1/problems/{payload['code']}")
+    assert response["X-Error-Code"] == payload["code"]
+    assert payload["title"]
+    assert payload["detail"]
     if response.status_code == 401:
         assert response["WWW-Authenticate"].startswith("Bearer ")
-    return said
+    return payload

@@ -1,0 +1,18 @@
+"""Constants and responses that the declarations of operations share."""
+
+from typing import Any
+
+from weights.api.schemas.problems import Problem
+
+#: Errors of reading a body, before its contents are validated.
+BODY_ERRORS = (400, 413, 415, 422)
+#: Every read operation serves HEAD as well.
+READ_METHODS = ["GET", "HEAD"]
+
+
+def responses(schema: Any, *errors: int, status: int = 200) -> dict[int, Any]:
+    """The responses of an operation: its own, `errors`, and those that any operation may give.
+
+    Any operation may reject a token (401, 403), exceed a limit (429) or be unavailable (503).
+    """
+    return {status: schema, **dict.fromkeys(sorted({*errors, 401, 403, 429, 503}), Problem)}
