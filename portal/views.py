@@ -98,5 +98,5 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 def server_error(request: HttpRequest) -> HttpResponse:
     """What nobody caught, which Django calls while it is being handled."""
     if isinstance(sys.exception(), DATABASE_AWAY):
-        return error_page(request, 503, without_records=True)
+        return error_page(request, 503, without_database=True)
     return error_page(request, 500)

@@ -1,1 +1,1 @@
-"""Building blocks of admin pages: read-only pages, confirmation pages, guarded saves."""
+"""Parts of admin pages: read-only pages, confirmation pages, re-authenticated saves."""

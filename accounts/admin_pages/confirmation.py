@@ -1,4 +1,4 @@
-"""Moves that ask first: one page with the warning and what is to be said, then the deed."""
+"""Confirmation pages of admin actions: a warning and a form, then the action."""
 
 from collections.abc import Iterable
 from typing import ClassVar, TypeVar
@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 
-class AskedAction(forms.Form):
-    """What one move asks before it is made; its kinds say how it is made for one record."""
+class ConfirmationForm(forms.Form):
+    """The form of one action; subclasses define how the action runs on one record."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -20,32 +20,32 @@ class AskedAction(forms.Form):
     button: ClassVar[str]
 
 
-Kind = TypeVar("Kind", bound=AskedAction)
+FormT = TypeVar("FormT", bound=ConfirmationForm)
 
 
 def text(
-    told: str, *, least: int = 5, most: int = 500, label: str | None = None
+    help_text: str, *, minimum: int = 5, maximum: int = 500, label: str | None = None
 ) -> forms.CharField:
-    """A field for a sentence or two; `told` says who reads them."""
+    """A field for a sentence or two, 5 to 500 characters; `help_text` names the readers."""
     area = forms.Textarea(attrs={"rows": 3, "cols": 60})
     return forms.CharField(
-        label=label, min_length=least, max_length=most, help_text=told, widget=area
+        label=label, min_length=minimum, max_length=maximum, help_text=help_text, widget=area
     )
 
 
-def answered(kind: type[Kind], request: HttpRequest) -> Kind:
-    """The form as it was sent, or unbound where the page that asks was not shown yet."""
-    return kind(request.POST if "confirmed" in request.POST else None)
+def bind(form_class: type[FormT], request: HttpRequest) -> FormT:
+    """The submitted form, or an unbound one before the confirmation page was shown."""
+    return form_class(request.POST if "confirmed" in request.POST else None)
 
 
-def page(
+def render(
     model_admin: ModelAdmin,
     request: HttpRequest,
-    form: AskedAction,
+    form: ConfirmationForm,
     records: Iterable[Model],
     template: str = "admin/asked.html",
 ) -> TemplateResponse:
-    """The page that asks, for the records that were chosen in a list."""
+    """The confirmation page for the selected records."""
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,

@@ -1,24 +1,24 @@
-"""A form that asks again before a gate is raised."""
+"""Form mixin that demands confirmation before a change restricts access."""
 
 from typing import Any
 
 from django import forms
 
 
-class ConfirmRaise(forms.Form):
-    """Asks for a tick where `raised` says what would close; the tick is hidden until then."""
+class ConfirmRaisedGate(forms.Form):
+    """Shows a checkbox when `gate_warning` returns a text; it is hidden otherwise."""
 
     confirm_raise = forms.BooleanField(
         label="Raise the gate", required=False, widget=forms.HiddenInput
     )
 
-    def raised(self) -> str:
-        """What the change closes to whom, empty where it raises no gate."""
+    def gate_warning(self) -> str:
+        """Describes the access that the change would end; empty if it ends none."""
         raise NotImplementedError
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        warning = self.raised()
+        warning = self.gate_warning()
         if warning:
             self.fields["confirm_raise"].widget = forms.CheckboxInput()
             if not cleaned.get("confirm_raise"):

@@ -1,4 +1,4 @@
-"""An admin page that shows and never writes: such records change by named methods only."""
+"""Read-only admin pages, for records that only services change."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from django.http import Http404, HttpRequest
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """View permission decides who sees it; nobody adds, changes or deletes here."""
+    """The view permission grants access; adding, changing and deleting are disabled."""
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """One that this person may not know of, and one that never was, are both 404."""
-        found = super().get_object(request, object_id, from_field)
-        if found is None:
+        """Raises Http404 for unknown records and for records outside the user's rights."""
+        record = super().get_object(request, object_id, from_field)
+        if record is None:
             raise Http404("there is no such record here")
-        return found
+        return record
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """What a page doesn't show is not found out by a filter in its address either."""
+        """Refuses filters on excluded fields, which would reveal their values."""
         if lookup.partition("__")[0] in (self.exclude or ()):
             return False
         allowed: bool = super().lookup_allowed(lookup, value, request)

@@ -1,4 +1,4 @@
-"""A new API token."""
+"""The form for a new API token."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.api_tokens.models import MOST_DAYS, Scope
+from accounts.api_tokens.models import MAX_DAYS, Scope
 from accounts.users.models import User
 from accounts.web.form_fields import TextField
 
@@ -14,9 +14,9 @@ _REPO_ID = re.compile(r"[A-Za-z0-9_.-]{1,96}/[A-Za-z0-9_.-]{1,96}")
 
 
 class TokenForm(forms.Form):
-    """A new API token; which scopes are offered depends on the person."""
+    """Offers the scopes that the permissions of `person` allow."""
 
-    use_required_attribute = False  # faults are named by the server, in one way
+    use_required_attribute = False  # the server reports all errors in one format
 
     name = TextField(
         label="Name", max_length=120, help_text="Where it will be used, such as “cluster”."
@@ -32,7 +32,7 @@ class TokenForm(forms.Form):
         help_text="One ORG/NAME a line. Empty: every checkpoint you hold access to.",
     )
     days = forms.IntegerField(
-        label="Ends after (days)", min_value=1, max_value=MOST_DAYS, initial=90
+        label="Ends after (days)", min_value=1, max_value=MAX_DAYS, initial=90
     )
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tokens that were found where others can read them: revoked, and their owners told."""
+"""Revoke leaked tokens and notify their owners."""
 
 from collections.abc import Iterable
 
@@ -9,12 +9,12 @@ from accounts.api_tokens.models import ApiToken
 from accounts.mail import messages
 
 
-def revoke(found: Iterable[str]) -> int:
-    """Revoke those of these texts that are tokens in use; how many there were.
+def revoke(texts: Iterable[str]) -> int:
+    """Revoke the texts that are tokens in use. Returns the number of revoked tokens.
 
-    Whoever holds a token may end it, so nobody is asked who they are. Twice changes nothing.
+    Idempotent. Needs no authorisation, because the holder of a token may revoke it.
     """
-    digests = {token_format.digest(text) for text in found if token_format.is_well_formed(text)}
+    digests = {token_format.digest(text) for text in texts if token_format.is_well_formed(text)}
     live = ApiToken.objects.filter(digest__in=digests, revoked_at=None).select_related("user")
     return sum(_revoke(token) for token in live.order_by("pk"))
 

@@ -1,4 +1,4 @@
-"""API tokens: what a script shows instead of a password."""
+"""API tokens, the credentials of scripts."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from accounts.errors import InvalidValue
 if TYPE_CHECKING:
     from accounts.users.models import User
 
-MOST_DAYS = 365
+MAX_DAYS = 365
 
 
 class Scope(models.TextChoices):
-    """docs/requirements.md, TK-3. Every token reads open checkpoints; none includes another."""
+    """docs/requirements.md, TK-3. Every token has READ; no other scope includes another."""
 
     READ = "read", "Read open checkpoints"
     READ_GATED = "read-gated", "Apply for gated checkpoints, and download them"
@@ -42,16 +42,16 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         repositories: list[str] | None = None,
         by: "User | None" = None,
     ) -> "tuple[ApiToken, str]":
-        """Make a token; the second value is its plain text, which is kept nowhere.
+        """Create a token. Returns it with its plain text, which is not stored.
 
-        Raises InvalidValue for an unknown scope or a life outside 1 to 365 days.
+        Raises InvalidValue for an unknown scope or a lifetime outside 1 to 365 days.
         """
         unknown = sorted(set(scopes) - set(Scope.values))
         if unknown:
-            known = ", ".join(Scope.values)
-            raise InvalidValue(f"unknown scope {unknown[0]!r}; the scopes are {known}")
-        if not 1 <= days <= MOST_DAYS:
-            raise InvalidValue(f"a token lives 1 to {MOST_DAYS} days, not {days}")
+            scopes_text = ", ".join(Scope.values)
+            raise InvalidValue(f"unknown scope {unknown[0]!r}; the scopes are {scopes_text}")
+        if not 1 <= days <= MAX_DAYS:
+            raise InvalidValue(f"a token lives 1 to {MAX_DAYS} days, not {days}")
         plain = token_format.new()
         token = self.create(
             user=user,
@@ -66,12 +66,12 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         AuditEvent.record("token.made", actor=by or user, target=token, details=details)
         return token, plain
 
-    def note_later_use(self, token_id: int, now: datetime, network: str) -> None:
+    def record_later_use(self, token_id: int, now: datetime, network: str) -> None:
         self.filter(pk=token_id).update(last_used_at=now, last_used_network=network)
 
     @transaction.atomic
     def revoke_all(self, user: "User", *, by: "User | None", cause: str) -> int:
-        """Refuse every token of this person from the next request on; how many there were."""
+        """Revoke every active token of `user`. Returns their number."""
         tokens = list(self.active().filter(user=user))
         for token in tokens:
             token.revoke(by=by, cause=cause)
@@ -79,7 +79,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A credential kept as its SHA-256; 238 random bits need no slow hash."""
+    """A credential stored as its SHA-256; 238 random bits need no slow hash."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens")
@@ -105,23 +105,23 @@ class ApiToken(models.Model):
         return f"{self.name} (…{self.last_four})"
 
     def may_read_gated(self, repo_id: str) -> bool:
-        """Whether the scope `read-gated` is held for this repository."""
+        """True if the scope `read-gated` covers this repository (`ORG/NAME`)."""
         if Scope.READ_GATED not in self.scopes:
             return False
         return not self.repositories or repo_id in self.repositories
 
-    def note_use(self, now: datetime, network: str) -> None:
-        """Remember when and from which network, at most once a minute."""
+    def record_use(self, now: datetime, network: str) -> None:
+        """Record the time and network of a request, at most once a minute."""
         if self.last_used_at and now - self.last_used_at < timedelta(minutes=1):
             return
         if self.last_used_at is None:
-            self._note_first_use(now, network)
+            self._record_first_use(now, network)
         else:
-            ApiToken.objects.note_later_use(self.pk, now, network)
+            ApiToken.objects.record_later_use(self.pk, now, network)
 
     @transaction.atomic
-    def _note_first_use(self, now: datetime, network: str) -> None:
-        """The event stands in the trail once, also where two requests are the first."""
+    def _record_first_use(self, now: datetime, network: str) -> None:
+        """Write the audit event once, even if two first requests arrive together."""
         unused = ApiToken.objects.filter(pk=self.pk, last_used_at=None)
         if unused.update(last_used_at=now, last_used_network=network):
             AuditEvent.record(
@@ -133,7 +133,7 @@ class ApiToken(models.Model):
 
     @transaction.atomic
     def revoke(self, *, by: "User | None", cause: str = "") -> bool:
-        """Refuse this token from the next request on; again changes nothing and is False."""
+        """Refuse this token from the next request on. Returns False if it was revoked already."""
         now = timezone.now()
         if not ApiToken.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now):
             return False

@@ -1,7 +1,7 @@
-"""How an API token is spelt: plain Python, no database.
+"""The format of API tokens. Plain Python, no database.
 
-`wb_`, 40 base62 characters of randomness (238 bits) and the base62 CRC-32 of what stands
-before it, six characters long, so that scanners find tokens and slips cost no look-up.
+`wb_`, 40 random base62 characters (238 bits) and six base62 characters of the CRC-32 of the text
+before them, so that scanners recognise tokens and typing errors cost no query.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ def new() -> str:
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether shape and checksum fit; says nothing about whether the token exists."""
+    """True if prefix, length and checksum are right; the token need not exist."""
     return bool(_SHAPE.fullmatch(text)) and _checksum(text[:-6]) == text[-6:]
 
 
 def digest(text: str) -> str:
-    """What is kept of a token: its SHA-256 in hex."""
+    """The SHA-256 in hex, the stored form of a token."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""API tokens: made here, shown once, revoked here."""
+"""The pages of API tokens: create, show once, revoke."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,17 +17,17 @@ from accounts.web.current_user import signed_in
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_list(request: HttpRequest) -> HttpResponse:
-    """A person's tokens, and the form that makes one.
+    """The user's tokens, and the form for a new one.
 
-    The new token stands in the answer to the POST and nowhere else: not in the session, which
-    is stored, nor behind an address that could be opened again.
+    Only the response to the POST shows the new token: sessions are stored, and a URL could be
+    opened again.
     """
     user = signed_in(request)
-    form = TokenForm(request.POST or None, person=user, initial=_usual_scopes(user))
+    form = TokenForm(request.POST or None, person=user, initial=_default_scopes(user))
     made, plain = None, ""
     if request.method == "POST" and form.is_valid():
         made, plain = ApiToken.objects.mint(user, **form.cleaned_data)
-        form = TokenForm(person=user, initial=_usual_scopes(user))
+        form = TokenForm(person=user, initial=_default_scopes(user))
     context = {
         "form": form,
         "made": made,
@@ -50,8 +50,8 @@ def token_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect("accounts:token-list")
 
 
-def _usual_scopes(user: User) -> dict[str, list[str]]:
-    """Holders of access mostly want a token that opens it, and forgot to say so elsewhere."""
+def _default_scopes(user: User) -> dict[str, list[str]]:
+    """Holders of a grant usually need the scope that uses it."""
     if Grant.objects.live().filter(user=user).exists():
         return {"scopes": [Scope.READ, Scope.READ_GATED]}
     return {"scopes": [Scope.READ]}

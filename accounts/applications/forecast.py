@@ -49,7 +49,7 @@ def forecast(tier: Tier) -> Forecast | None:
     moments = answered.values_list("submitted_at", "answered_at")[:COUNTED]
     return of_days(
         [
-            working_days.between(working_days.day_of(sent), working_days.day_of(answered))
+            working_days.between(working_days.utc_date(sent), working_days.utc_date(answered))
             for sent, answered in moments
             if sent is not None and answered is not None
         ]
@@ -76,7 +76,7 @@ def outlook(application: Application) -> Outlook:
     if application.answered_at is not None:  # sent again: its clock goes on where it stopped
         return Outlook(ahead, application.due_on, None, None)
     known = forecast(application.tier)
-    sent_on = working_days.day_of(application.submitted_at)
+    sent_on = working_days.utc_date(application.submitted_at)
     return Outlook(ahead, application.due_on, known, known.done_by(sent_on) if known else None)
 
 

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 
 from accounts.applications.models.form import Question
 from accounts.applications.question_presets import READY_MADE
-from accounts.roles.tier_scoped_admin import OfOwnTiers
+from accounts.roles.tier_scoped_admin import TierScopedAdmin
 from accounts.tiers import services
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
@@ -71,7 +71,7 @@ class ReadyMadeForm(forms.Form):
         self.fields["keys"].initial = [key for key, _ in left]
 
 
-class AsksQuestions(OfOwnTiers):
+class AsksQuestions(TierScopedAdmin):
     """What a tier's page gains: its questions, and a page with ready-made ones."""
 
     inlines = [QuestionInline]

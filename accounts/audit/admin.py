@@ -9,13 +9,13 @@ from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.mail.models import OutgoingMail
-from accounts.roles.tier_scoped_admin import OfAllTiers, may_hold_for
+from accounts.roles.tier_scoped_admin import AllTiersAdmin, may_administer
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(OfAllTiers, ReadOnlyAdmin):
+class AuditEventAdmin(AllTiersAdmin, ReadOnlyAdmin):
     """An event names its record and no tier, so the trail is read by those of all tiers."""
 
     list_display = ["at", "action", "actor", "object_kind", "object_id", "result"]
@@ -30,7 +30,7 @@ class AuditEventAdmin(OfAllTiers, ReadOnlyAdmin):
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(OfAllTiers, ReadOnlyAdmin):
+class OutgoingMailAdmin(AllTiersAdmin, ReadOnlyAdmin):
     """Every message, with its text: without a mail server this is where it is read.
 
     A live link or code in it is left out where the message goes to its reader by itself, and
@@ -73,4 +73,4 @@ class OutgoingMailAdmin(OfAllTiers, ReadOnlyAdmin):
 def _is_for_us_to_tell(mail: OutgoingMail, by: User) -> bool:
     """Kept here for want of a mail server, to somebody whose account `by` may change."""
     kept = mail.state == OutgoingMail.State.KEPT
-    return kept and mail.recipient is not None and may_hold_for(by, mail.recipient)
+    return kept and mail.recipient is not None and may_administer(by, mail.recipient)

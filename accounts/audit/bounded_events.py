@@ -34,5 +34,5 @@ def record(
         tallies.add(name, "unwritten")
         return
     AuditEvent.record(
-        action, target=target, result=result, details={**(details or {}), **tallies.take(name)}
+        action, target=target, result=result, details={**(details or {}), **tallies.drain(name)}
     )

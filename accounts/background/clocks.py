@@ -12,17 +12,17 @@ from accounts.applications import inactivity
 from accounts.background.models import FailedItem
 from accounts.background.periodic import run_steps
 from accounts.privacy import retention, retention_sweep
-from accounts.review import claims, consultations, digest, overdue
+from accounts.review import deadlines, digest
 from accounts.tiers import licence_notices
 
 STEPS = {
-    "claims released": claims.release_idle,
+    "claims released": deadlines.release_idle_claims,
     "applications lapsed": inactivity.lapse_returned,
     "applicants reminded": inactivity.remind_returned,
     "drafts lapsed": inactivity.lapse_drafts,
     "drafts warned of": inactivity.warn_of_drafts,
-    "overdue told": overdue.tell_leads,
-    "colleagues reminded": consultations.remind,
+    "overdue told": deadlines.report_overdue,
+    "colleagues reminded": deadlines.remind_colleagues,
     "digests sent": digest.send,
     "new licences told": licence_notices.announce,
     "licence reminders": licence_notices.remind,

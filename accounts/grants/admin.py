@@ -10,12 +10,12 @@ from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.api_tokens.models import ApiToken
 from accounts.grants.admin_actions import ResumeForm, RevokeForm, SuspendForm, act
 from accounts.grants.models import Grant
-from accounts.roles.tier_scoped_admin import OfOwnTiers
+from accounts.roles.tier_scoped_admin import TierScopedAdmin
 from accounts.web.current_user import signed_in
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnlyAdmin, OfOwnTiers):
+class GrantAdmin(ReadOnlyAdmin, TierScopedAdmin):
     """The grants of the tiers of one's roles; lead reviewers suspend, resume and revoke."""
 
     list_display = ["user", "tier", "state", "origin", "starts_at", "expires_at", "made_by"]

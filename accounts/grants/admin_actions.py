@@ -18,7 +18,7 @@ from accounts.grants.models import Grant
 from accounts.grants.outstanding_links import Receipt
 from accounts.review.reasons import choices_for
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
@@ -26,7 +26,7 @@ from accounts.web.current_user import signed_in
 TOLD = "Told to the holder and kept in the audit trail"
 
 
-class GrantActionForm(confirmation.AskedAction):
+class GrantActionForm(confirmation.ConfirmationForm):
     """What one action asks; `carry_out` makes the move."""
 
     def carry_out(self, grant: Grant, by: User) -> Receipt | None:
@@ -112,11 +112,11 @@ def act(
     grants = list(queryset.select_related("user", "tier"))
     person = signed_in(request)
     for grant in grants:
-        if not RoleAssignment.objects.covers(person, GRANT_KEEPERS, grant.tier):
+        if not RoleAssignment.objects.covers(person, GRANT_MANAGERS, grant.tier):
             raise PermissionDenied(f"you are no lead reviewer of {grant.tier}")
-    form = confirmation.answered(kind, request)
+    form = confirmation.bind(kind, request)
     if not form.is_valid():
-        return confirmation.page(
+        return confirmation.render(
             model_admin, request, form, grants, "admin/accounts/grant/act.html"
         )
     done = [_carried_out(form, grant, person) for grant in grants]

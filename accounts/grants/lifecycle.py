@@ -16,7 +16,7 @@ from accounts.grants.outstanding_links import Receipt, receipt_of
 from accounts.mail import messages
 from accounts.review.reasons import RULES
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 
@@ -225,7 +225,7 @@ def _record(action: str, grant: Grant, by: User | None, details: dict[str, Any])
 
 def _require_lead(grant: Grant, by: User | None) -> None:
     """Refuse a person who is no lead reviewer of the tier; commands and sweeps act for nobody."""
-    if by is not None and not RoleAssignment.objects.covers(by, GRANT_KEEPERS, grant.tier):
+    if by is not None and not RoleAssignment.objects.covers(by, GRANT_MANAGERS, grant.tier):
         raise NotAllowed(f"you are no lead reviewer of {grant.tier}")
 
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.errors import TransitionRefused
-from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import APPLICATION_READERS
 
@@ -29,7 +29,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
     def readable_by(self, user: "User") -> "GrantQuerySet":
         """Grants this person may read as staff: those of the tiers of their roles."""
-        if not acts_as_staff(user):
+        if not is_active_staff(user):
             return self.none()
         roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
         held = list(roles.values_list("tier_id", flat=True))

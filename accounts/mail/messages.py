@@ -18,7 +18,7 @@ from accounts.release_interface import releases
 from accounts.review.models import Consultation, Decision, ReasonText, Remark
 from accounts.review.reasons import waiting_days
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role
+from accounts.roles.permissions import DECIDERS, GRANT_MANAGERS, Role
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 
@@ -238,7 +238,7 @@ def second_approval_wanted(application: Application, first: Decision) -> None:
         outbox.post(message, key=f"{first.pk}:{message.recipient.pk}", about=application)
 
 
-def reviewers_of(tier: Tier, roles: frozenset[Role] = GRANT_KEEPERS) -> list[User]:
+def reviewers_of(tier: Tier, roles: frozenset[Role] = GRANT_MANAGERS) -> list[User]:
     """The people who hold one of these roles for the tier, by their account's age."""
     held = RoleAssignment.objects.filter(role__in=roles)
     return list(held.for_tier(tier).active_staff().order_by("pk"))

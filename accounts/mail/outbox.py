@@ -45,7 +45,7 @@ def compose(
     """Render `emails/<kind>.txt`, whose first line is the subject. Writes nothing."""
     context = {"public_url": settings.PUBLIC_URL, "recipient": recipient, **context}
     subject, _, text = render_to_string(f"emails/{kind}.txt", context).strip().partition("\n")
-    text = sanitize.lines(text).strip() + "\n"
+    text = sanitize.multiline(text).strip() + "\n"
     return Message(kind, to, _subject(subject), text, recipient)
 
 
@@ -102,7 +102,7 @@ def enqueue(
             "kind": kind,
             "to": to,
             "subject": _subject(subject),
-            "text": sanitize.lines(text),
+            "text": sanitize.multiline(text),
             "html": html,
             "recipient": recipient,
             "object_kind": (about._meta.model_name or "") if about is not None else "",

@@ -1,1 +1,1 @@
-"""Shared rate limits: token buckets, counters and tallies in the cache."""
+"""Rate limits and counts shared by all processes, in Redis."""

@@ -1,7 +1,7 @@
-"""How often somebody may ask: token buckets in the store that all processes share.
+"""Rate limits: token buckets in the Redis that all processes share.
 
-Each bucket holds `quota` requests and refills evenly over `window` seconds (the generic cell
-rate algorithm, ITU-T I.371), so that the wait which is told is the true one.
+A bucket holds `quota` requests and refills evenly over `window` seconds (the generic cell rate
+algorithm, ITU-T I.371), so that Retry-After is exact.
 """
 
 import math
@@ -14,10 +14,10 @@ import redis
 from redis.commands.core import Script
 
 from accounts.rate_limits import counters
-from accounts.rate_limits.counters import CountersAway
+from accounts.rate_limits.counters import CountersUnavailable
 
-# A value that cannot be a time of this bucket, written by somebody else, counts as none. Two
-# windows leave room for a clock that was put back.
+# A stored value outside two windows is not a time of this bucket and counts as none. Two windows
+# leave room for a clock that was set back.
 _READ = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -52,36 +52,36 @@ class Limit:
 
 # docs/requirements.md, AC. A checkpoint of 992 shards is about 2000 requests.
 DOWNLOADS_ANONYMOUS = Limit("resolve", 3000, 300)
-DOWNLOADS_KNOWN = Limit("resolve", 12000, 300)
+DOWNLOADS_SIGNED_IN = Limit("resolve", 12000, 300)
 API_ANONYMOUS = Limit("api", 600, 300)
-API_KNOWN = Limit("api", 6000, 300)
-#: Of one address; whoever has more to report writes it in one.
+API_SIGNED_IN = Limit("api", 6000, 300)
+#: By network address.
 REPORTS = Limit("report", 5, 3600)
-#: Proofs fetched from the page, of one address; each reads some hundred hashes.
+#: Proofs on the public page, by network address; each reads some hundred hashes.
 PROOFS = Limit("proof", 300, 300)
 WRONG_TOKENS = Limit("token", 30, 60)
-#: Of all people together; each name and address has its own limit, which allauth counts.
+#: Of all people together; allauth limits each name and address.
 SIGN_INS = Limit("sign-in", 1000, 300)
 SECOND_FACTOR = (Limit("code", 5, 300), Limit("code-hour", 20, 3600))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one more may pass, how many more could, and the whole seconds to wait if not."""
+    """The result of `take`: `remaining` further requests, or whole seconds to `wait`."""
 
     limit: Limit
     allowed: bool
     remaining: int
     wait: int
-    #: False when the counters did not answer; who must know for sure then refuses.
+    #: False if Redis did not answer. Callers that must not fail open then refuse.
     counted: bool = True
 
 
 def take(limit: Limit, key: str) -> Verdict:
-    """Take one from the bucket of `key`. Counters that do not answer let everyone pass."""
+    """Take one request from the bucket of `key`. Allows the request if Redis does not answer."""
     try:
         left, wait = _run(_TAKE, limit, key)
-    except CountersAway:
+    except CountersUnavailable:
         return Verdict(limit, allowed=True, remaining=0, wait=0, counted=False)
     if not left:
         return Verdict(limit, allowed=False, remaining=0, wait=math.ceil(float(wait)))
@@ -89,18 +89,18 @@ def take(limit: Limit, key: str) -> Verdict:
 
 
 def give_back(limit: Limit, key: str) -> None:
-    """Put one that was taken back into the bucket of `key`, as far as counters answer."""
-    with suppress(CountersAway):
+    """Return one request to the bucket of `key`; does nothing if Redis does not answer."""
+    with suppress(CountersUnavailable):
         _run(_GIVE_BACK, limit, key)
 
 
-def _run(program: str, limit: Limit, key: str) -> Any:
+def _run(source: str, limit: Limit, key: str) -> Any:
     keys, arguments = [f"rate:{limit.name}:{key}"], [limit.quota, limit.window]
-    return counters.shared().ask(lambda store: _script(store, program)(keys=keys, args=arguments))
+    return counters.shared().run(lambda store: _script(store, source)(keys=keys, args=arguments))
 
 
 def headers(verdict: Verdict) -> dict[str, str]:
-    """What the Hub's client reads on a 429: the seconds to sleep, and the policy it tells."""
+    """Response headers of a 429: Retry-After, and the policy for the Hub client."""
     limit = verdict.limit
     return {
         "Retry-After": str(verdict.wait),
@@ -110,5 +110,5 @@ def headers(verdict: Verdict) -> dict[str, str]:
 
 
 @cache
-def _script(store: redis.Redis, program: str) -> Script:
-    return store.register_script(program)
+def _script(store: redis.Redis, source: str) -> Script:
+    return store.register_script(source)

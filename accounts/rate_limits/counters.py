@@ -1,4 +1,4 @@
-"""The store of counts that all processes share, and how a process goes on while it is away."""
+"""The Redis connection of rate limits and tallies, with a circuit breaker for outages."""
 
 import logging
 import time
@@ -11,50 +11,50 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a request waits for the counters before it goes on without them.
-_PATIENCE = 0.5
-#: Seconds for which counters that failed are left alone: where they hang instead of refusing,
-#: one request in so many seconds waits for them, and not each.
-_REST = 1.0
-#: Seconds between two lines of the log about one outage.
-_TOLD_EACH = 60.0
+#: Socket timeout in seconds.
+_TIMEOUT = 0.5
+#: Seconds without a new attempt after a failure. While Redis hangs, one request in this time waits
+#: for the timeout, not every request.
+_RETRY_AFTER = 1.0
+#: Seconds between two log lines about one outage.
+_LOG_INTERVAL = 60.0
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class CountersAway(Exception):
-    """The counters do not answer, or did not a moment ago."""
+class CountersUnavailable(Exception):
+    """Redis does not answer, or did not within the last second."""
 
 
 class Counters:
-    """A process's connections to the store, and what it knows of an outage."""
+    """The connections of one process, and the state of its circuit breaker."""
 
     def __init__(self, location: str) -> None:
         self.client = redis.from_url(
-            location, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE
+            location, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT
         )
-        self._ask_again = 0.0
-        self._tell_again = 0.0
+        self._retry_at = 0.0
+        self._log_at = 0.0
 
-    def ask(self, question: Callable[[redis.Redis], Answer]) -> Answer:
-        """What the store answers; raises CountersAway where it does not."""
-        if time.monotonic() < self._ask_again:
-            raise CountersAway
+    def run(self, command: Callable[[redis.Redis], Result]) -> Result:
+        """The result of `command`; raises CountersUnavailable if Redis does not answer."""
+        if time.monotonic() < self._retry_at:
+            raise CountersUnavailable
         try:
-            return question(self.client)
+            return command(self.client)
         except redis.RedisError as error:
-            self._note(error)
-            raise CountersAway from error
+            self._log(error)
+            raise CountersUnavailable from error
 
-    def _note(self, error: redis.RedisError) -> None:
+    def _log(self, error: redis.RedisError) -> None:
         now = time.monotonic()
-        self._ask_again = now + _REST
-        if now >= self._tell_again:
-            self._tell_again = now + _TOLD_EACH
+        self._retry_at = now + _RETRY_AFTER
+        if now >= self._log_at:
+            self._log_at = now + _LOG_INTERVAL
             log.error("the counters of rate limits and tallies do not answer: %s", error)
 
 
 @cache
 def shared() -> Counters:
-    """This process's."""
+    """The counters of this process."""
     return Counters(str(settings.CACHES["default"]["LOCATION"]))

@@ -1,31 +1,31 @@
-"""Counts of what happens too often to be written row by row, in the store of all processes."""
+"""Counts of events that are too frequent for a database row each, in Redis."""
 
 import redis
 
 from accounts.rate_limits import counters
-from accounts.rate_limits.counters import CountersAway
+from accounts.rate_limits.counters import CountersUnavailable
 
 
 def add(name: str, field: str) -> None:
-    """Count one; counters that do not answer count nothing, and nobody waits for them."""
+    """Add one to `field` of the tally `name`; does nothing if Redis does not answer."""
     try:
-        counters.shared().ask(lambda store: store.hincrby(f"tally:{name}", field, 1))
-    except CountersAway:
+        counters.shared().run(lambda store: store.hincrby(f"tally:{name}", field, 1))
+    except CountersUnavailable:
         return
 
 
-def take(name: str) -> dict[str, int]:
-    """What was counted since the last time, which begins anew; empty where there is no answer."""
+def drain(name: str) -> dict[str, int]:
+    """Return and reset the counts of `name`, by field; empty if Redis does not answer."""
     try:
-        counted = counters.shared().ask(lambda store: _taken(store, f"tally:{name}"))
-    except CountersAway:
+        counts = counters.shared().run(lambda store: _drain(store, f"tally:{name}"))
+    except CountersUnavailable:
         return {}
-    return {field.decode(): int(number) for field, number in sorted(counted.items())}
+    return {field.decode(): int(number) for field, number in sorted(counts.items())}
 
 
-def _taken(store: redis.Redis, key: str) -> dict[bytes, bytes]:
-    both = store.pipeline()  # a transaction: what is counted meanwhile is kept
-    both.hgetall(key)
-    both.delete(key)
-    found: dict[bytes, bytes] = both.execute()[0]
-    return found
+def _drain(store: redis.Redis, key: str) -> dict[bytes, bytes]:
+    pipeline = store.pipeline()  # a transaction, so that no concurrent count is lost
+    pipeline.hgetall(key)
+    pipeline.delete(key)
+    counts: dict[bytes, bytes] = pipeline.execute()[0]
+    return counts

@@ -23,7 +23,7 @@ from accounts.grants import break_glass
 from accounts.grants.models import Grant, GrantQuerySet
 from accounts.review.reasons import Reason
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import DECIDERS, GRANT_KEEPERS, Role
+from accounts.roles.permissions import DECIDERS, GRANT_MANAGERS, Role
 from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
@@ -260,7 +260,7 @@ def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") ->
         raise InvalidValue(f"a reason has at most {MOST_REASON} characters, not {len(reason)}")
     _demand_unmoved(request, tier)
     if request.standing is Standing.ACCEPTED:
-        _demand(by, GRANT_KEEPERS, tier)
+        _demand(by, GRANT_MANAGERS, tier)
         break_glass.take_away(request.user, tier, reason=reason or Reason.UNSPECIFIED.value, by=by)
         waiting = _open_ones(request, tier).first()
     else:
@@ -273,7 +273,7 @@ def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") ->
 def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
     """Back to the queue, without access; takes a lead reviewer."""
     _refuse_same(request, Standing.PENDING)
-    _demand(by, GRANT_KEEPERS, tier)
+    _demand(by, GRANT_MANAGERS, tier)
     _demand_unmoved(request, tier)
     if _open_ones(request, tier).exists():  # access was given beside the queue
         break_glass.take_away(request.user, tier, reason=Reason.UNSPECIFIED.value, by=by)
@@ -283,7 +283,7 @@ def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
 
 def grant(tier: Tier, username: str, *, by: User) -> Grant:
     """Give access without a request, for the tier's term; takes a lead reviewer."""
-    _demand(by, GRANT_KEEPERS, tier)
+    _demand(by, GRANT_MANAGERS, tier)
     user = person(username)
     if Grant.objects.live().filter(user=user, tier=tier).exists():
         raise AlreadyHeld(f"{user} has access to {tier.slug} already")

@@ -22,8 +22,8 @@ OVERLAP = timedelta(minutes=1)
 
 def send(now: datetime) -> int:
     """To each reviewer, from DIGEST_HOUR (UTC) on."""
-    today = working_days.day_of(now)
-    if now.hour < settings.DIGEST_HOUR or not working_days.is_one(today):
+    today = working_days.utc_date(now)
+    if now.hour < settings.DIGEST_HOUR or not working_days.is_working_day(today):
         return 0
     people = RoleAssignment.objects.filter(role__in=DECIDERS).active_staff()
     return each("digests sent", people, lambda person: _send_to(person, f"{person.pk}:{today}"))

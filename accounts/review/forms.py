@@ -15,7 +15,7 @@ from accounts.errors import InvalidValue
 from accounts.review import checklist
 from accounts.review.models import ReasonText
 from accounts.review.reasons import MIN_NOTE_LENGTH, choices_for, validate_reasons
-from accounts.review.working_days import day_of, end_of_day
+from accounts.review.working_days import end_of_day, utc_date
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
 
@@ -91,7 +91,7 @@ class ApproveForm(VerdictForm):
         first = self.application.first_approval
         if first is None or first.until is None:
             return self.application.tier.term_days
-        return max(1, (day_of(first.until) - day_of(timezone.now())).days)
+        return max(1, (utc_date(first.until) - utc_date(timezone.now())).days)
 
     def values(self) -> dict[str, Any]:
         days = self.cleaned_data.get("days") or self.default_days()

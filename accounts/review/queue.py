@@ -43,7 +43,7 @@ class Desk(models.TextChoices):
 
 def desk_condition(desk: str, user: "User") -> Q:
     """The condition of one saved filter for `user`."""
-    today = working_days.day_of(timezone.now())
+    today = working_days.utc_date(timezone.now())
     conflicts = Conflict.objects.filter(application=OuterRef("pk"), reviewer=user)
     questions = Consultation.objects.filter(
         application=OuterRef("pk"), colleague=user, answered_at=None
@@ -84,12 +84,12 @@ def age_in_days(application: Application) -> int | None:
         return None
     end = application.decided_at or timezone.now()
     return working_days.between(
-        working_days.day_of(application.submitted_at), working_days.day_of(end)
+        working_days.utc_date(application.submitted_at), working_days.utc_date(end)
     )
 
 
 def is_overdue(application: Application) -> bool:
-    today = working_days.day_of(timezone.now())
+    today = working_days.utc_date(timezone.now())
     return application.is_waiting and application.due_on is not None and application.due_on < today
 
 

@@ -9,7 +9,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, NotAllowed
 from accounts.review.models import Consultation, ReasonText
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.users.models import User
 
 
@@ -31,7 +31,7 @@ def reject_as_lead(application: Application, *, by: User, reason: str, note: str
 
 def may_change_reason_texts(person: User) -> bool:
     """Lead reviewers of any tier change the texts of the reason catalogue."""
-    leads = RoleAssignment.objects.held(person, GRANT_KEEPERS).exists()
+    leads = RoleAssignment.objects.held(person, GRANT_MANAGERS).exists()
     return person.has_perm("accounts.add_reasontext") and leads
 
 

@@ -1,1 +1,1 @@
-"""Staff roles: who holds which, what each may do, and the groups that carry the permissions."""
+"""Staff roles: assignments, permissions, and the groups that carry them."""

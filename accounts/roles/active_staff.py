@@ -1,4 +1,4 @@
-"""Who acts as staff: the one rule for every door that shows or does what roles allow."""
+"""The rule that decides if the roles of a person count."""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from accounts.users.models import User
 
 
-def acts_as_staff(user: "User | None") -> bool:
-    """Whether roles count for this person now, by session and by token alike.
+def is_active_staff(user: "User | None") -> bool:
+    """True for active staff with a second factor, by session and by token.
 
-    Staff who are suspended or have set up no second factor are like anybody else; on a portal
-    that only its own machine reaches no factor is asked for.
+    Roles do not count while an account is suspended or has no second factor. A portal on a
+    loopback URL demands no second factor.
     """
     if user is None or not (user.is_active and user.is_staff and user.suspended_at is None):
         return False

@@ -1,7 +1,7 @@
-"""Keep the groups of the staff roles as `accounts.roles` declares them.
+"""Synchronise the groups of the staff roles with `permissions.PERMISSIONS`.
 
-Permissions are rows that Django makes after each migrate, app by app, so the groups are
-filled then too: on a fresh database, after an upgrade, and after a test's flush.
+Runs after each migrate of an app, when Django has created its permissions: on a fresh database,
+after an upgrade, and after the flush of a test.
 """
 
 from typing import Any
@@ -20,28 +20,28 @@ def sync_role_groups(
     apps: Apps = installed_apps,
     **kwargs: Any,
 ) -> None:
-    """Make each role's group, with exactly the declared permissions of the app `sender`.
+    """Create the group of each role, with exactly the declared permissions of the app `sender`.
 
-    Permissions of other apps that an owner added to a group stay.
+    Permissions of apps that declare none stay in the groups.
     """
     if sender.label not in LABELS:
         return
     try:
         group_model = apps.get_model("auth", "Group")
         permission_model = apps.get_model("auth", "Permission")
-    except LookupError:  # migrated back to before these tables
+    except LookupError:  # migrated back to a state without these tables
         return
-    present = permission_model.objects.using(using).filter(content_type__app_label=sender.label)
+    permissions = permission_model.objects.using(using).filter(content_type__app_label=sender.label)
     for role, names in PERMISSIONS.items():
         group, _ = group_model.objects.using(using).get_or_create(name=str(role))
         codenames = {name.partition(".")[2] for name in names if _label(name) == sender.label}
-        held = group.permissions.filter(content_type__app_label=sender.label)
-        group.permissions.remove(*held.exclude(codename__in=codenames))
-        group.permissions.add(*present.filter(codename__in=codenames))
+        current = group.permissions.filter(content_type__app_label=sender.label)
+        group.permissions.remove(*current.exclude(codename__in=codenames))
+        group.permissions.add(*permissions.filter(codename__in=codenames))
 
 
 def _label(name: str) -> str:
-    """The app of a permission spelt `app.codename`."""
+    """The app label of a permission `app.codename`."""
     return name.partition(".")[0]
 
 

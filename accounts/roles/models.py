@@ -1,4 +1,4 @@
-"""Who holds which staff role, for one tier or for all."""
+"""Assignments of staff roles to people, for one tier or for all."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.db import models, transaction
 
 from accounts.audit.models.event import AuditEvent
-from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.permissions import Role
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
         )
 
     def covers(self, user: "User", roles: frozenset[Role], tier: "Tier") -> bool:
-        """Whether `user` acts in one of `roles` for `tier`; being a superuser is no role."""
-        if not acts_as_staff(user):
+        """True if active staff `user` holds one of `roles` for `tier`; superusers hold no role."""
+        if not is_active_staff(user):
             return False
         return self.held(user, roles).for_tier(tier).exists()
 
@@ -39,7 +39,7 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
     def assign(
         self, user: "User", role: Role, tier: "Tier | None" = None, *, by: "User | None" = None
     ) -> "RoleAssignment":
-        """Give `user` a role, its group and entry to the admin; again changes nothing."""
+        """Give `user` a role, its group and access to the admin. Idempotent."""
         assignment, created = self.get_or_create(user=user, role=role, tier=tier)
         user.groups.add(Group.objects.get(name=role))
         if not user.is_staff:
@@ -52,7 +52,7 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
 
 
 class RoleAssignment(models.Model):
-    """One role of one person; no tier means every tier."""
+    """One role of one person; without a tier it counts for every tier."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="roles")
     role = models.CharField(max_length=20, choices=Role.choices)
@@ -78,7 +78,7 @@ class RoleAssignment(models.Model):
 
     @transaction.atomic
     def withdraw(self, *, by: "User | None") -> None:
-        """Take the role back, and with the last of its kind the group; the audit keeps both."""
+        """Delete the assignment, with its group and staff status if no other needs them."""
         user, role = self.user, self.role
         details = {"role": role, "tier": self.tier.slug if self.tier else None}
         self.delete()

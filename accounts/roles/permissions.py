@@ -1,4 +1,4 @@
-"""Staff roles and the permissions each one's group carries: plain Python, no records."""
+"""Staff roles and the permissions of their groups. Plain Python, no database."""
 
 from django.db import models
 
@@ -13,13 +13,13 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", "Administrator"
 
 
-#: Roles whose holders read and decide applications of their tiers.
+#: Roles that read and decide the applications of their tiers.
 DECIDERS = frozenset({Role.REVIEWER, Role.LEAD_REVIEWER})
-#: Roles whose holders read applications of their tiers.
+#: Roles that read the applications of their tiers.
 APPLICATION_READERS = DECIDERS | {Role.AUDITOR}
-#: Roles whose holders may end or give access outside a review.
-GRANT_KEEPERS = frozenset({Role.LEAD_REVIEWER})
-#: Roles that know of private checkpoints (docs/glossary.md).
+#: Roles that give and end access outside a review.
+GRANT_MANAGERS = frozenset({Role.LEAD_REVIEWER})
+#: Roles that see private checkpoints (docs/glossary.md).
 PRIVATE_READERS = frozenset({Role.RELEASE_OWNER, Role.AUDITOR, Role.ADMINISTRATOR})
 
 _VIEW_WORKFLOW = [
@@ -50,7 +50,7 @@ _VIEW_WEIGHTS = [
 
 _TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownissue"]
 
-#: role -> `app.codename` of each permission its group carries.
+#: role -> the permissions of its group, as `app.codename`.
 PERMISSIONS: dict[str, list[str]] = {
     Role.REVIEWER: [
         *_VIEW_WORKFLOW,

@@ -11,11 +11,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.users import user_agents
-from accounts.web.byte_sizes import in_words
-from accounts.web.sanitize import lines
+from accounts.web.byte_sizes import format_size
+from accounts.web.sanitize import multiline
 
 register = template.Library()
-register.filter("size", in_words)
+register.filter("size", format_size)
 
 
 @register.simple_tag
@@ -44,7 +44,7 @@ def day(moment: datetime | None) -> str:
 @register.filter
 def sentence(text: str) -> str:
     """What people or checks wrote, as a sentence: a capital first, and a stop at its end."""
-    text = lines(text).strip()
+    text = multiline(text).strip()
     if not text:
         return ""
     stop = "" if text.endswith((".", "!", "?", "…", ".”", ".)")) else "."

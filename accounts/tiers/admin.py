@@ -9,21 +9,21 @@ from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin_pages.guarded_save import SavedByTheirOwner
-from accounts.admin_pages.raised_gate import ConfirmRaise
+from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.reauthenticated_save import ReauthenticatedSave
 from accounts.applications.forms_admin import AsksQuestions
 from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
-from accounts.roles.tier_scoped_admin import OfOwnTiers, covers
+from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for
 from accounts.tiers import services, use_terms
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.web.current_user import signed_in
 
 
-class TierForm(ConfirmRaise, forms.ModelForm):
+class TierForm(ConfirmRaisedGate, forms.ModelForm):
     duo_codes = forms.MultipleChoiceField(
         label="Terms of use",
         required=False,
@@ -36,7 +36,7 @@ class TierForm(ConfirmRaise, forms.ModelForm):
         "They stand beside the licence, they do not replace it.",
     )
 
-    def raised(self) -> str:
+    def gate_warning(self) -> str:
         after = self.cleaned_data.get("mode", "")
         before = str(self.initial.get("mode", after))
         if not self.instance.pk or not after or not services.is_raised(before, after):
@@ -49,7 +49,7 @@ class TierForm(ConfirmRaise, forms.ModelForm):
 
 
 @admin.register(Tier)
-class TierAdmin(SavedByTheirOwner, AsksQuestions):
+class TierAdmin(ReauthenticatedSave, AsksQuestions):
     tier_field = "pk"
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]
@@ -68,7 +68,7 @@ class TierAdmin(SavedByTheirOwner, AsksQuestions):
 
 
 @admin.register(TierChange)
-class TierChangeAdmin(ReadOnlyAdmin, OfOwnTiers):
+class TierChangeAdmin(ReadOnlyAdmin, TierScopedAdmin):
     """Hidden changes name private checkpoints, which reviewers are not told of."""
 
     list_display = ["at", "tier", "kind", "checkpoint", "by", "by_role", "hidden"]
@@ -119,7 +119,7 @@ class LicenceVersionAdmin(admin.ModelAdmin):
     ) -> None:
         person = signed_in(request)
         for tier in obj.licence.tiers.all():
-            if not covers(person, "accounts.add_licenceversion", tier):
+            if not has_permission_for(person, "accounts.add_licenceversion", tier):
                 raise PermissionDenied(f"you are no release owner of {tier}, which uses it")
         super().save_model(request, obj, form, change)
         services.note_text(obj, by=signed_in(request))

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.tiers.models import Licence, LicenceVersion
 from accounts.web.markdown import to_html
-from accounts.web.text_differences import changed_passages
+from accounts.web.text_diff import diff_excerpts
 
 
 @require_safe
@@ -31,7 +31,7 @@ def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpRe
         "licence": licence,
         "version": wanted[0],
         "before": before,
-        "changes": changed_passages(before.text, wanted[0].text) if before else [],
+        "changes": diff_excerpts(before.text, wanted[0].text) if before else [],
         "in_force": in_force,
         "versions": versions,
         "tiers": licence.tiers.order_by("name"),

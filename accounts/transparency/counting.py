@@ -76,7 +76,7 @@ def _explain(placed: dict[int, Row]) -> None:
 
 
 def _queue() -> dict[str, Counter[str]]:
-    today = working_days.day_of(timezone.now())
+    today = working_days.utc_date(timezone.now())
     waiting = Application.objects.filter(status__in=WAITING_STATES)
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for tier, due_on in waiting.values_list("tier__slug", "due_on"):
@@ -101,4 +101,4 @@ def _grants() -> dict[str, Counter[str]]:
 
 
 def _days(sent: datetime, answered: datetime) -> int:
-    return working_days.between(working_days.day_of(sent), working_days.day_of(answered))
+    return working_days.between(working_days.utc_date(sent), working_days.utc_date(answered))

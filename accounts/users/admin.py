@@ -23,7 +23,7 @@ from accounts.privacy import erasure
 from accounts.privacy.models import HolderRecord
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
-from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, may_hold_for
+from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, may_administer
 from accounts.users import reauthentication, usernames
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
@@ -108,7 +108,7 @@ class AccountAdmin(AsksAgain, UserAdmin):
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """For accounts whose rights lie within one's own; others are shown."""
         allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or may_hold_for(signed_in(request), obj))
+        return allowed and (obj is None or may_administer(signed_in(request), obj))
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.erase_user")
@@ -128,7 +128,7 @@ class AccountAdmin(AsksAgain, UserAdmin):
         for person in queryset:
             name = person.username
             try:
-                if not may_hold_for(by, person):
+                if not may_administer(by, person):
                     raise NotAllowed("this account has rights beyond your own tiers")
                 erasure.erase(person, by=by)
             except NotAllowed as error:
@@ -166,7 +166,7 @@ class AccountAdmin(AsksAgain, UserAdmin):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(AsksAgain, OfOwnTiers):
+class RoleAssignmentAdmin(AsksAgain, TierScopedAdmin):
     list_display = ["user", "role", "tier", "created_at"]
     list_filter = ["role", "tier"]
     autocomplete_fields = ["user"]
@@ -181,7 +181,7 @@ class RoleAssignmentAdmin(AsksAgain, OfOwnTiers):
     def save_model(
         self, request: HttpRequest, obj: RoleAssignment, form: ModelForm, change: bool
     ) -> None:
-        if not covers(signed_in(request), "accounts.add_roleassignment", obj.tier):
+        if not has_permission_for(signed_in(request), "accounts.add_roleassignment", obj.tier):
             raise PermissionDenied("you assign roles for your own tiers alone")
         made = RoleAssignment.objects.assign(
             obj.user, Role(obj.role), obj.tier, by=signed_in(request)

@@ -20,7 +20,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
 from accounts.users import throttling
-from accounts.web.loopback import on_loopback
+from accounts.web.loopback import is_loopback_url
 
 #: What the library raises for a credential that has not the form of one.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -30,7 +30,7 @@ class MfaAdapter(DefaultMFAAdapter):
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """The portal's own name. A loopback install answers by the name that was asked."""
         host = context.request.get_host()
-        if not on_loopback(settings.PUBLIC_URL):
+        if not is_loopback_url(settings.PUBLIC_URL):
             host = urlsplit(settings.PUBLIC_URL).netloc
         return {"id": host.partition(":")[0], "name": settings.SITE_NAME}
 

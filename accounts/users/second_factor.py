@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 
-from accounts.web.loopback import on_loopback
+from accounts.web.loopback import is_loopback_url
 
 if TYPE_CHECKING:
     from accounts.users.models import User
@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 
 def satisfied_by(person: "User") -> bool:
     """Whether this person has set one up, or nobody but this machine can reach the portal."""
-    return on_loopback(settings.PUBLIC_URL) or bool(is_mfa_enabled(person))
+    return is_loopback_url(settings.PUBLIC_URL) or bool(is_mfa_enabled(person))

@@ -1,8 +1,8 @@
-"""A number of bytes in words: one form for pages, mails and the admin."""
+"""The display format of byte counts in pages, mails and the admin."""
 
 
-def in_words(count: int | None) -> str:
-    """Decimal and binary units: `349.2 GB (325.2 GiB)`; below 1 kB in bytes."""
+def format_size(count: int | None) -> str:
+    """Format `count` bytes as `349.2 GB (325.2 GiB)`, below 1 kB as `12 bytes`; empty for None."""
     if count is None:
         return ""
     if count < 1000:

@@ -1,4 +1,4 @@
-"""CSV line by line, for a streamed answer."""
+"""CSV lines for a streamed response."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -7,14 +7,14 @@ from accounts.web.sanitize import csv_cell
 
 
 def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Each row as a line, its cells safe for a spreadsheet."""
+    """Yield one line a row; formulas in cells are escaped."""
     writer = csv.writer(_Echo())
     for row in rows:
         yield writer.writerow([csv_cell(cell) for cell in row])
 
 
 class _Echo:
-    """A file for `csv.writer` whose `write` returns the line."""
+    """A file object whose `write` returns the line to `csv.writer`."""
 
     def write(self, line: str) -> str:
         return line

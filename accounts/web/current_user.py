@@ -1,4 +1,4 @@
-"""Who is signed in, for views behind `login_required`."""
+"""The signed-in user, for views with `login_required`."""
 
 from django.http import HttpRequest
 
@@ -6,6 +6,6 @@ from accounts.users.models import User
 
 
 def signed_in(request: HttpRequest) -> User:
-    """The signed-in person; a view without `login_required` in front is a fault."""
+    """Returns `request.user`; fails in a view without `login_required`."""
     assert isinstance(request.user, User)
     return request.user

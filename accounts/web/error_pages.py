@@ -86,7 +86,7 @@ ERRORS: dict[int, tuple[str, str, str, list[NextStep]]] = {
     ),
 }
 
-#: Seconds after which to try again.
+#: status -> seconds in Retry-After.
 RETRY_AFTER = {429: 300, 503: 30}
 
 
@@ -99,28 +99,27 @@ def error_page(
     message: str = "",
     steps: list[NextStep] | None = None,
     wait: int = 0,
-    without_records: bool = False,
+    without_database: bool = False,
 ) -> HttpResponse:
-    """The answer of `status`; what is not given stands as in ERRORS and RETRY_AFTER.
+    """The response for `status`, with defaults from ERRORS and RETRY_AFTER.
 
-    `without_records` asks not even who is signed in: the database may be what failed.
+    `without_database` renders without context processors, because the database may have failed.
     """
-    usual_title, usual_message, usual_code, usual_steps = ERRORS[status]
-    code, message = code or usual_code, message or usual_message
+    default_title, default_message, default_code, default_steps = ERRORS[status]
+    code, message = code or default_code, message or default_message
     response: HttpResponse
     if request.path.startswith("/api/"):
         response = JsonResponse({"error": message, "code": code}, status=status)
     else:
         context = {
             "status": status,
-            "title": title or usual_title,
+            "title": title or default_title,
             "message": message,
             "code": code,
-            "steps": usual_steps if steps is None else steps,
+            "steps": default_steps if steps is None else steps,
             "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
         }
-        known = None if without_records else request
-        page = render_to_string("errors/error.html", context, known)
+        page = render_to_string("errors/error.html", context, None if without_database else request)
         response = HttpResponse(page, status=status)
     response["X-Error-Code"] = code
     response["Cache-Control"] = "private, no-store"

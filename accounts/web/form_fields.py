@@ -1,4 +1,4 @@
-"""Fields as this portal counts and words them."""
+"""Form fields with the length rules and messages of the portal."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ _TOO_LONG = "Write at most %(limit_value)d characters; now there are %(show_valu
 
 
 class TextField(forms.CharField):
-    """Text whose length counts after normalisation; the browser cuts nothing off.
+    """A text whose length is checked after normalisation, by the server alone.
 
-    Without a text area it is one line, which a browser ensures and other clients need not.
+    Without a text area, line breaks become spaces; clients other than browsers send them.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # Writing from right to left shows so, whatever the page's language.
+        # Right-to-left scripts are shown correctly in a page of any language.
         self.widget.attrs.setdefault("dir", "auto")
         for bound in self.validators:
             if isinstance(bound, MinLengthValidator):
@@ -35,12 +35,12 @@ class TextField(forms.CharField):
         return {}
 
 
-def text(label: str, least: int, most: int, **extra: Any) -> TextField:
-    return TextField(label=label, min_length=least, max_length=most, **extra)
+def text(label: str, minimum: int, maximum: int, **extra: Any) -> TextField:
+    return TextField(label=label, min_length=minimum, max_length=maximum, **extra)
 
 
-def long_text(label: str, least: int, most: int, rows: int = 8, **extra: Any) -> TextField:
-    return text(label, least, most, widget=forms.Textarea({"rows": rows}), **extra)
+def long_text(label: str, minimum: int, maximum: int, rows: int = 8, **extra: Any) -> TextField:
+    return text(label, minimum, maximum, widget=forms.Textarea({"rows": rows}), **extra)
 
 
 def choice(label: str, choices: dict[str, str], **extra: Any) -> forms.ChoiceField:

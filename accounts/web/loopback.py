@@ -1,12 +1,12 @@
-"""Whether a portal is one that only its own machine can reach: plain Python."""
+"""Detects loopback URLs. Plain Python."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 
-def on_loopback(address: str) -> bool:
-    """Whether the address (`scheme://host…`) names this machine alone."""
-    host = urlsplit(address).hostname or ""
+def is_loopback_url(url: str) -> bool:
+    """True for `localhost` and loopback IP addresses, which other machines cannot reach."""
+    host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

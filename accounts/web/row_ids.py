@@ -1,6 +1,6 @@
-"""Numbers of rows as browsers send them: plain Python, no records."""
+"""Validates primary keys from requests. Plain Python."""
 
 
-def is_number(text: str) -> bool:
-    """Whether it can be the number of a row."""
+def is_row_id(text: str) -> bool:
+    """True for up to 18 ASCII digits, which every database accepts as a key."""
     return text.isascii() and text.isdecimal() and len(text) <= 18

@@ -1,4 +1,4 @@
-"""How files come in: on the pages made for them alone, and never past their bound."""
+"""Upload handlers: files are accepted only by views that install a handler for them."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
 
-#: Bytes that a form needs beside its file.
+#: Bytes of a request body besides the file.
 FRAME = 64 * 1024
 
 
-class NoFiles(FileUploadHandler):
-    """Takes none: the portal's other forms have no file, so a body is bounded as any other."""
+class NoFilesHandler(FileUploadHandler):
+    """The default handler: skips files, and limits the body to DATA_UPLOAD_MAX_MEMORY_SIZE."""
 
     def handle_raw_input(
         self,
@@ -22,8 +22,8 @@ class NoFiles(FileUploadHandler):
         boundary: str,
         encoding: str | None = None,
     ) -> None:
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if most is not None and content_length > most:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if limit is not None and content_length > limit:
             raise RequestDataTooBig("the body is larger than forms without files are")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -33,12 +33,12 @@ class NoFiles(FileUploadHandler):
         return None
 
 
-class OneDocument(FileUploadHandler):
-    """Keeps a file in memory while it is no larger than `most` bytes; cuts off what is."""
+class SingleFileHandler(FileUploadHandler):
+    """Keeps a file of up to `max_bytes` in memory; closes the connection on a larger one."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__()
-        self.most, self._content = most, bytearray()
+        self.max_bytes, self._content = max_bytes, bytearray()
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
@@ -46,7 +46,7 @@ class OneDocument(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._content += raw_data
-        if len(self._content) > self.most:
+        if len(self._content) > self.max_bytes:
             raise StopUpload(connection_reset=True)
 
     def file_complete(self, file_size: int) -> SimpleUploadedFile:

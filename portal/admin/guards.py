@@ -10,7 +10,7 @@ from django.db import DataError
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 
-from accounts.web.row_ids import is_number
+from accounts.web.row_ids import is_row_id
 
 #: What the database and Python say of values that no column can hold.
 _NO_VALUE = (ValueError, TypeError, OverflowError, DataError)
@@ -20,7 +20,7 @@ class _OfNumbers(AutocompleteSelect):
     """Chooses among rows by their numbers; what is none was not chosen."""
 
     def optgroups(self, name: str, value: Any, attrs: dict[str, Any] | None = None) -> Any:
-        return super().optgroups(name, [one for one in value if is_number(str(one))], attrs)
+        return super().optgroups(name, [one for one in value if is_row_id(str(one))], attrs)
 
 
 class Guarded(admin.ModelAdmin):
@@ -39,7 +39,7 @@ class Guarded(admin.ModelAdmin):
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
         """Refuse numbers that are none before anybody looks for them."""
-        if all(map(is_number, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+        if all(map(is_row_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             return super().response_action(request, queryset, *args)
         self.message_user(request, "Nothing was done: choose among the rows.", messages.ERROR)
         return None

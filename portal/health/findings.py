@@ -86,7 +86,7 @@ def lines() -> list[Line]:
 
 
 def _queue(now: datetime) -> list[Line]:
-    today = working_days.day_of(now)
+    today = working_days.utc_date(now)
     beyond = settings.ANSWER_ALARM_DAYS - settings.ANSWER_DAYS
     alarm_before = working_days.add(today, -max(beyond, 0))
     found = Application.objects.waiting().aggregate(

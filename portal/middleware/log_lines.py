@@ -18,4 +18,4 @@ def one_line(logger: Any, name: str, entry: MutableMapping[str, Any]) -> Mutable
 
 
 def _lines(traceback: str) -> str:
-    return sanitize.lines(sanitize.without_secrets(traceback))
+    return sanitize.multiline(sanitize.without_secrets(traceback))

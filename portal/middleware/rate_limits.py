@@ -17,9 +17,9 @@ from accounts.audit import request_context
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import (
     API_ANONYMOUS,
-    API_KNOWN,
+    API_SIGNED_IN,
     DOWNLOADS_ANONYMOUS,
-    DOWNLOADS_KNOWN,
+    DOWNLOADS_SIGNED_IN,
     PROOFS,
     REPORTS,
     WRONG_TOKENS,
@@ -92,9 +92,9 @@ def _bucket(request: HttpRequest) -> _Counted | None:
         return _by_link(request, path.split("/", 3)[2])
     if path.startswith("/f/"):
         # The signature is the credential, and whose it is only the database tells.
-        return _Counted(DOWNLOADS_KNOWN, f"signed:{_address(request)}", DOWNLOADS_ANONYMOUS)
+        return _Counted(DOWNLOADS_SIGNED_IN, f"signed:{_address(request)}", DOWNLOADS_ANONYMOUS)
     if _is_resolve(path):
-        return _by_token(request, DOWNLOADS_KNOWN, DOWNLOADS_ANONYMOUS)
+        return _by_token(request, DOWNLOADS_SIGNED_IN, DOWNLOADS_ANONYMOUS)
     if path.startswith("/access/proofs/"):
         return _Counted(PROOFS, _address(request))
     if path == "/report/" and request.method == "POST":
@@ -102,7 +102,7 @@ def _bucket(request: HttpRequest) -> _Counted | None:
     if _READS_NO_TOKEN.match(path):
         return _Counted(API_ANONYMOUS, _address(request))
     if path.startswith("/api/"):
-        return _by_token(request, API_KNOWN, API_ANONYMOUS)
+        return _by_token(request, API_SIGNED_IN, API_ANONYMOUS)
     return None
 
 
@@ -120,7 +120,7 @@ def _by_link(request: HttpRequest, token: str) -> _Counted:
         claim = signed_claims.read_token(token, settings.LINK_KEYS)
     except signed_claims.BadSignature:
         return _Counted(DOWNLOADS_ANONYMOUS, _address(request))
-    return _Counted(DOWNLOADS_KNOWN, claim.digest)
+    return _Counted(DOWNLOADS_SIGNED_IN, claim.digest)
 
 
 def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> _Counted:

@@ -218,7 +218,7 @@ if PUBLIC_URL.startswith("https://"):
 MESSAGE_STORAGE = "portal.middleware.message_storage.MessageStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # No form takes a file but those that say so themselves (accounts/web/uploads.py).
-FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFiles"]
+FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFilesHandler"]
 
 # -- delivery ---------------------------------------------------------------------------
 

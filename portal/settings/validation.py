@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
-from accounts.web.loopback import on_loopback
+from accounts.web.loopback import is_loopback_url
 
 Settings = Mapping[str, Any]
 Rule = Callable[[Settings], Iterator[str]]
@@ -70,7 +70,7 @@ def _debug_never(settings: Settings) -> Iterator[str]:
 
 
 def _debug_on_loopback(settings: Settings) -> Iterator[str]:
-    if settings["DEBUG"] and not on_loopback(settings["PUBLIC_URL"]):
+    if settings["DEBUG"] and not is_loopback_url(settings["PUBLIC_URL"]):
         yield "DEBUG: shows settings and code to whoever meets an error; unset it beyond loopback"
 
 
@@ -85,7 +85,7 @@ def _hosts(settings: Settings) -> Iterator[str]:
 
 def _encrypted(settings: Settings) -> Iterator[str]:
     address: str = settings["PUBLIC_URL"]
-    if not address.startswith("https://") and not on_loopback(address):
+    if not address.startswith("https://") and not is_loopback_url(address):
         yield (
             f"PUBLIC_URL: {address} would carry passwords and tokens in the clear; "
             "set an https:// address"
@@ -161,7 +161,7 @@ def _database(url: str) -> tuple[str, int, str] | None:
 
 def _stays_here(broker: str) -> bool:
     """Sockets and loopback do, and so does the memory of one process, as in benchmarks."""
-    return urlsplit(broker).scheme.endswith(("socket", "unix", "memory")) or on_loopback(broker)
+    return urlsplit(broker).scheme.endswith(("socket", "unix", "memory")) or is_loopback_url(broker)
 
 
 def _host(address: str) -> str:

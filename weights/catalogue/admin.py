@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin_pages.guarded_save import SavedByTheirOwner
-from accounts.admin_pages.raised_gate import ConfirmRaise
+from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.reauthenticated_save import ReauthenticatedSave
 from accounts.audit.models import AuditEvent
-from accounts.roles.tier_scoped_admin import OfOwnTiers, covers, own_tiers
+from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
 from accounts.tiers import services
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
@@ -30,7 +30,7 @@ class FamilyAdmin(ReadOnlyAdmin):
     list_display = ["name", "developer"]
 
 
-class CheckpointForm(ConfirmRaise, forms.ModelForm):
+class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
     #: The tiers of whoever fills it in; None for all of them.
     tiers: ClassVar[list[int] | None] = []
 
@@ -41,7 +41,7 @@ class CheckpointForm(ConfirmRaise, forms.ModelForm):
         if isinstance(field, forms.ModelChoiceField) and self.tiers is not None:
             field.queryset = Tier.objects.filter(pk__in=self.tiers)
 
-    def raised(self) -> str:
+    def gate_warning(self) -> str:
         tier = self.cleaned_data.get("tier")
         if tier is None or self.instance.published_at is None:
             return ""
@@ -56,7 +56,7 @@ class CheckpointForm(ConfirmRaise, forms.ModelForm):
 
 
 @admin.register(Checkpoint)
-class CheckpointAdmin(SavedByTheirOwner, OfOwnTiers):
+class CheckpointAdmin(ReauthenticatedSave, TierScopedAdmin):
     """What an owner may word; bytes come by `manage.py publish` alone."""
 
     form = CheckpointForm
@@ -84,7 +84,7 @@ class CheckpointAdmin(SavedByTheirOwner, OfOwnTiers):
     def get_form(
         self, request: HttpRequest, obj: Checkpoint | None = None, change: bool = False, **kw: Any
     ) -> type[forms.ModelForm]:
-        tiers = own_tiers(signed_in(request), "weights.change_checkpoint")
+        tiers = permitted_tiers(signed_in(request), "weights.change_checkpoint")
         made: type[forms.ModelForm] = super().get_form(request, obj, change, **kw)
         return type(made.__name__, (made,), {"tiers": tiers})
 
@@ -93,7 +93,8 @@ class CheckpointAdmin(SavedByTheirOwner, OfOwnTiers):
     ) -> None:
         stands = Checkpoint.objects.select_related("tier").get(pk=obj.pk).tier
         by = signed_in(request)
-        if not all(covers(by, "weights.change_checkpoint", one) for one in (stands, obj.tier)):
+        permission = "weights.change_checkpoint"
+        if not all(has_permission_for(by, permission, tier) for tier in (stands, obj.tier)):
             raise PermissionDenied("you move checkpoints among your own tiers alone")
         checkpoint_tiers.keep(obj, by=signed_in(request))
         AuditEvent.record(
@@ -150,14 +151,14 @@ class OwnCheckpointFilter(admin.RelatedFieldListFilter):
     def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin) -> Any:
         person = signed_in(request)
         known = Checkpoint.objects.visible_to(person)
-        tiers = own_tiers(person, "weights.view_revision")
+        tiers = permitted_tiers(person, "weights.view_revision")
         if tiers is not None:
             known = known.filter(tier__in=tiers)
         return [(one.pk, str(one)) for one in known.only("org", "name")]
 
 
 @admin.register(Revision)
-class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
+class RevisionAdmin(ReadOnlyAdmin, TierScopedAdmin):
     tier_field = "checkpoint__tier"
     list_display = [
         *("sha", "checkpoint", "state", "state_reason", "file_count", "looks_wrong", "created_at"),
@@ -185,7 +186,7 @@ class RevisionAdmin(ReadOnlyAdmin, OfOwnTiers):
 
 
 @admin.register(File)
-class FileAdmin(ReadOnlyAdmin, OfOwnTiers):
+class FileAdmin(ReadOnlyAdmin, TierScopedAdmin):
     tier_field = "revision__checkpoint__tier"
     list_display = ["path", "revision", "size", "state"]
     search_fields = ["path", "blob__sha256"]

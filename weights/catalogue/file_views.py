@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.web.sanitize import lines
+from accounts.web.sanitize import multiline
 from weights import gate
 from weights.catalogue.download_commands import check_recipe
 from weights.catalogue.models import Checkpoint
@@ -215,7 +215,7 @@ def _preview(caller: Caller, decision: gate.Decision) -> str | None:
     recording.record_served(
         caller, decision, file, Download.Outcome.SHOWN, start=0, length=file.size
     )
-    return lines(text)
+    return multiline(text)
 
 
 def _check(sha256: str, name: str) -> str:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from accounts.web.sanitize import hides
+from accounts.web.sanitize import has_hidden
 from weights.errors import InvalidName
 
 #: First parts of the portal's own addresses, and words that the Hub's clients read as a
@@ -77,7 +77,7 @@ def _check_text(name: str) -> None:
         name.encode()
     except UnicodeEncodeError as error:
         raise InvalidName(f"{name!r} is not valid UTF-8; rename it") from error
-    if hides(name):
+    if has_hidden(name):
         raise InvalidName(f"{name!r} holds a control character or a hidden mark; rename it")
     if not unicodedata.is_normalized("NFC", name):
         normal = unicodedata.normalize("NFC", name)

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.roles.tier_scoped_admin import OfOwnTiers, own_tiers
+from accounts.roles.tier_scoped_admin import TierScopedAdmin, permitted_tiers
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink
@@ -13,7 +13,7 @@ from weights.ledger.models import Download
 
 
 @admin.register(CheckpointLink)
-class CheckpointLinkAdmin(ReadOnlyAdmin, OfOwnTiers):
+class CheckpointLinkAdmin(ReadOnlyAdmin, TierScopedAdmin):
     tier_field = "checkpoint__tier"
     list_display = ["checkpoint", "holder", "cause", "state", "issued_at", "expires_at"]
     list_filter = ["state", "cause"]
@@ -33,7 +33,7 @@ class DownloadAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
         """The ledger outlives checkpoints, so it names them by number."""
-        tiers = own_tiers(signed_in(request), "weights.view_download")
+        tiers = permitted_tiers(signed_in(request), "weights.view_download")
         rows: QuerySet[Download] = super().get_queryset(request)
         if tiers is None:
             return rows

@@ -119,7 +119,7 @@ def look_up(claim: TokenClaim, now: "datetime") -> Caller:
     if token.expires_at <= now:
         return Caller(kind="token", problem=Refusal.TOKEN_EXPIRED)
     request_context.note_proved()
-    token.note_use(now, request_context.current().network)
+    token.record_use(now, request_context.current().network)
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 
 
@@ -127,6 +127,6 @@ def note_use(token_id: int, used_before: bool, now: "datetime") -> None:
     """Remember when and from which network a token was used."""
     network = request_context.current().network
     if used_before:
-        ApiToken.objects.note_later_use(token_id, now, network)
+        ApiToken.objects.record_later_use(token_id, now, network)
     else:
-        ApiToken.objects.select_related("user").get(pk=token_id).note_use(now, network)
+        ApiToken.objects.select_related("user").get(pk=token_id).record_use(now, network)

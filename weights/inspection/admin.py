@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.roles.tier_scoped_admin import own_tiers
+from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
@@ -85,7 +85,7 @@ class OfBytesOfOwnTiers(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(request)
         opts = self.opts
-        tiers = own_tiers(signed_in(request), f"{opts.app_label}.view_{opts.model_name}")
+        tiers = permitted_tiers(signed_in(request), f"{opts.app_label}.view_{opts.model_name}")
         if tiers is None:
             return found
         used = Blob.objects.filter(files__revision__checkpoint__tier__in=tiers)

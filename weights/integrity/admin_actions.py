@@ -18,7 +18,7 @@ from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
 
-class RecordAction(confirmation.AskedAction):
+class RecordAction(confirmation.ConfirmationForm):
     """A form that asks before `apply` is called for each chosen record; `done` is the report."""
 
     done: ClassVar[str]
@@ -88,9 +88,9 @@ def act(
     kind: type[RecordAction],
 ) -> HttpResponse | None:
     """Show the page that asks; once it is answered, apply the action and return to the list."""
-    form = confirmation.answered(kind, request)
+    form = confirmation.bind(kind, request)
     if not form.is_valid():
-        return confirmation.page(model_admin, request, form, queryset)
+        return confirmation.render(model_admin, request, form, queryset)
     for record in queryset:
         _apply(model_admin, request, form, record)
     return None

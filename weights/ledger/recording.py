@@ -107,7 +107,7 @@ def tell_refusals() -> None:
     Called once an hour. A process killed just here loses the counts of that hour.
     """
     for tally, action in _TOLD_AS.items():
-        if counted := tallies.take(tally):
+        if counted := tallies.drain(tally):
             AuditEvent.record(action, result="refused", details=counted)
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from accounts.web.sanitize import lines
+from accounts.web.sanitize import multiline
 from weights.catalogue import checkpoint_tiers, names
 from weights.catalogue.models import Checkpoint
 from weights.errors import BlobTooLarge, PublishRefused, SourceUnusable, UnknownTier
@@ -94,8 +94,9 @@ def publish(
     if tag:
         names.check_ref(tag)
     found = _tier(tier)
+    message = multiline(message)
     order = Order(
-        org, name, found, branch, tag, lines(message), private, author, synthetic, accept_findings
+        org, name, found, branch, tag, message, private, author, synthetic, accept_findings
     )
     _demand_fit(order)
     sources = scan(directory)

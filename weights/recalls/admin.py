@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
-from accounts.roles.tier_scoped_admin import own_tiers
+from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines
 from accounts.web.current_user import signed_in
@@ -42,7 +42,7 @@ class RecallAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recall]:
         found: QuerySet[Recall] = super().get_queryset(request)
-        tiers = own_tiers(signed_in(request), "weights.view_recall")
+        tiers = permitted_tiers(signed_in(request), "weights.view_recall")
         if tiers is None:
             return found
         of_bytes = Q(blob__files__revision__checkpoint__tier__in=tiers)
@@ -96,7 +96,7 @@ class RecallAdmin(ReadOnlyAdmin):
 def _readable(request: HttpRequest, recall: Recall) -> QuerySet[Download]:
     """What of the ledger this person reads: downloads from checkpoints of their tiers."""
     rows = affected.fetches(recall)
-    tiers = own_tiers(signed_in(request), "weights.view_recall")
+    tiers = permitted_tiers(signed_in(request), "weights.view_recall")
     if tiers is None:
         return rows
     return rows.filter(checkpoint_id__in=Checkpoint.objects.filter(tier__in=tiers).values("pk"))

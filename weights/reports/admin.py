@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
 from accounts.grants.outstanding_links import Receipt
-from accounts.roles.tier_scoped_admin import OfOwnTiers
+from accounts.roles.tier_scoped_admin import TierScopedAdmin
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
@@ -154,7 +154,7 @@ def _form(kind: type[forms.Form], data: Any, name: str, report: Report, by: User
 
 
 @admin.register(KnownIssue)
-class KnownIssueAdmin(OfOwnTiers, ReadOnlyAdmin):
+class KnownIssueAdmin(TierScopedAdmin, ReadOnlyAdmin):
     """What was published in one's tiers; a mistake is withdrawn, what is mended is marked so."""
 
     tier_field = "checkpoint__tier"

@@ -3,9 +3,9 @@
 from django.db.models import Q, QuerySet
 
 from accounts.grants.models import Grant
-from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import GRANT_KEEPERS, Role
+from accounts.roles.permissions import GRANT_MANAGERS, Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.reports.kinds import PUBLISHERS, TRIAGERS
@@ -14,7 +14,7 @@ from weights.reports.models import Report
 
 def readable_by(user: User) -> QuerySet[Report]:
     """Reports that this person triages, and for auditors those of their tiers."""
-    if not acts_as_staff(user):
+    if not is_active_staff(user):
         return Report.objects.none()
     wanted = Q(pk__in=[])
     for kind, roles in TRIAGERS.items():
@@ -26,7 +26,7 @@ def readable_by(user: User) -> QuerySet[Report]:
 
 
 def may_triage(user: User, report: Report) -> bool:
-    if not acts_as_staff(user):
+    if not is_active_staff(user):
         return False
     tiers = _tiers(user, TRIAGERS[report.kind])
     if report.checkpoint is None:
@@ -47,7 +47,7 @@ def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:
     live = Grant.objects.live().select_related("user", "tier").order_by("user__username")
     if report.checkpoint is not None:
         live = live.filter(tier=report.checkpoint.tier)
-    tiers = _tiers(user, GRANT_KEEPERS)
+    tiers = _tiers(user, GRANT_MANAGERS)
     return live if None in tiers else live.filter(tier__in=tiers)
 
 

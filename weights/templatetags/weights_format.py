@@ -5,7 +5,7 @@ from urllib.parse import quote
 from django import template
 from django.urls import reverse
 
-from accounts.web.byte_sizes import in_words
+from accounts.web.byte_sizes import format_size
 from weights.catalogue.models import Checkpoint
 from weights.storage.models import Blob
 from weights.web.charts import short
@@ -13,13 +13,13 @@ from weights.web.charts import short
 register = template.Library()
 
 
-register.filter("size", in_words)
+register.filter("size", format_size)
 
 
 @register.filter
 def short_size(count: int) -> str:
     """Bytes in decimal units alone, for tables: `349.2 GB`."""
-    return in_words(count).partition(" (")[0]
+    return format_size(count).partition(" (")[0]
 
 
 @register.filter
@@ -39,7 +39,7 @@ def state_kind(state: str) -> str:
 @register.filter
 def binary_size(count: int) -> str:
     """Bytes in binary units alone: `325.2 GiB`; below 1 kB the words `in all`."""
-    return in_words(count).partition(" (")[2].removesuffix(")") or "in all"
+    return format_size(count).partition(" (")[2].removesuffix(")") or "in all"
 
 
 @register.filter

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.users.models import User
@@ -59,7 +59,7 @@ def _may_read_about(request: HttpRequest, checkpoint: Checkpoint) -> gate.Decisi
 
 def _unshown(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
     """One that is being verified or was refused, by its id, for who watches over its tier."""
-    if user is None or not SHA.fullmatch(name) or not acts_as_staff(user):
+    if user is None or not SHA.fullmatch(name) or not is_active_staff(user):
         return None
     held = RoleAssignment.objects.held(user, PRIVATE_READERS).values_list("tier_id", flat=True)
     if not {None, checkpoint.tier_id} & set(held):

@@ -18,7 +18,7 @@ from accounts.applications.views.common import address_of, own, sentence
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError, NotFound
 from accounts.web.current_user import signed_in
-from accounts.web.uploads import FRAME, OneDocument
+from accounts.web.uploads import FRAME, SingleFileHandler
 
 
 @csrf_exempt  # looked at below, once the body is allowed to be as large as a document
@@ -37,7 +37,7 @@ def document_add(request: HttpRequest, public_id: str, question: str) -> HttpRes
     if int(request.META.get("CONTENT_LENGTH") or 0) > services.MOST_BYTES + FRAME:
         _read_away(request)
         return _show(request, application, question, error=_TOO_LARGE, status=413)
-    request.upload_handlers = [OneDocument(services.MOST_BYTES)]
+    request.upload_handlers = [SingleFileHandler(services.MOST_BYTES)]
     return _add(request, application, question)
 
 

@@ -21,9 +21,9 @@ from accounts.applications.state_machine import (
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.review import working_days
-from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_KEEPERS, Role
+from accounts.roles.permissions import APPLICATION_READERS, DECIDERS, GRANT_MANAGERS, Role
 from accounts.users.models import User
 
 #: Transitions guarded by the current claim and first approval: others may have changed either.
@@ -40,7 +40,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
     def overdue(self) -> "ApplicationQuerySet":
         """Applications that wait beyond the day by which a first decision was due."""
-        return self.waiting().filter(due_on__lt=working_days.day_of(timezone.now()))
+        return self.waiting().filter(due_on__lt=working_days.utc_date(timezone.now()))
 
     def readable_by(self, user: User) -> "ApplicationQuerySet":
         """Applications this person may read as staff: those of the tiers of their roles."""
@@ -52,7 +52,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         return readable.exclude(applicant=user).exclude(conflicts__reviewer=user)
 
     def _of_tiers(self, user: User, roles: frozenset[Role]) -> "ApplicationQuerySet":
-        if not acts_as_staff(user):
+        if not is_active_staff(user):
             return self.none()
         assigned = RoleAssignment.objects.held(user, roles)
         held = list(assigned.values_list("tier_id", flat=True))
@@ -180,7 +180,7 @@ class Application(models.Model):
                 found.add(Actor.CLAIMER)
             if self.first_approval is not None and self.first_approval.reviewer_id != by.pk:
                 found.add(Actor.SECOND)
-        if RoleAssignment.objects.covers(by, GRANT_KEEPERS, self.tier):
+        if RoleAssignment.objects.covers(by, GRANT_MANAGERS, self.tier):
             found.add(Actor.LEAD)
         return frozenset(found)
 

@@ -18,9 +18,9 @@ from accounts.applications.views.common import own, sentence
 from accounts.applications.views.steps import ORDER, Said, short_labels
 from accounts.errors import AccountsError, InvalidAnswers, StaleAnswers
 from accounts.review.models import Remark
-from accounts.web import text_differences
+from accounts.web import text_diff
 from accounts.web.current_user import signed_in
-from accounts.web.word_diff import Part
+from accounts.web.text_diff import Part
 
 
 @dataclass
@@ -163,7 +163,7 @@ def _line(sheet: Filling, key: str, old: dict[str, Any] | None) -> Line:
     changes: list[Part] = []
     if old is not None and key != "licence_accept":
         before = _text(sheet, key, old)
-        changes = text_differences.changed_passages(before, now) if before != now else []
+        changes = text_diff.diff_excerpts(before, now) if before != now else []
     return Line(
         key,
         short_labels(sheet)[key],

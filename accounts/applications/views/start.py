@@ -22,7 +22,7 @@ from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from accounts.web.markdown import to_html
-from accounts.web.text_differences import changed_passages
+from accounts.web.text_diff import diff_excerpts
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,7 +109,7 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
         "grant": standing.grant,
         "before": before,
         "ends": licence.notice_ends_since(tier.licence_since),
-        "changes": changed_passages(before.text, licence.text) if before else [],
+        "changes": diff_excerpts(before.text, licence.text) if before else [],
         "error": error,
     }
     status = 422 if error else 200

@@ -28,7 +28,7 @@ from accounts.errors import AccountsError, StaleAnswers
 from accounts.review.models import Remark
 from accounts.tiers.models import LicenceVersion
 from accounts.tiers.precheck import Weight
-from accounts.web import text_differences
+from accounts.web import text_diff
 from accounts.web.current_user import signed_in
 from accounts.web.markdown import to_html
 
@@ -241,7 +241,7 @@ def _terms(filling: Filling) -> dict[str, Any]:
         "licence_text": to_html(licence.text, top=2),
         "duties": [one for one in filling.findings if one.weight == Weight.DUTY],
         "read_version": read,
-        "changes": text_differences.changed_passages(read.text, licence.text) if read else [],
+        "changes": text_diff.diff_excerpts(read.text, licence.text) if read else [],
     }
 
 

@@ -74,7 +74,7 @@ def remind(application: Application, *, by: User) -> None:
     claimer = application.claimed_by
     if claimer is None or not application.is_waiting:
         raise TransitionRefused(f"nobody has {application.reference} on their desk")
-    if not messages.claimer_reminded(application, by, working_days.day_of(timezone.now())):
+    if not messages.claimer_reminded(application, by, working_days.utc_date(timezone.now())):
         raise AlreadyHeld(f"{claimer} was reminded of {application.reference} today")
     details = {"claimer": str(claimer.public_id)}
     AuditEvent.record("application.remind", actor=by, target=application, details=details)

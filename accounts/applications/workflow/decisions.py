@@ -25,7 +25,7 @@ from accounts.review import working_days
 from accounts.review.models import Decision
 from accounts.review.reasons import validate_reasons
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
@@ -142,7 +142,7 @@ def return_for_changes(
     now = timezone.now()
     clock: dict[str, Any] = {"returned_at": now, "due_on": None, "first_approval": None}
     if application.due_on is not None:
-        clock["days_left"] = working_days.between(working_days.day_of(now), application.due_on)
+        clock["days_left"] = working_days.between(working_days.utc_date(now), application.due_on)
     verdict = _Verdict(reasons, note, internal_note, checklist or {})
     decision = _decide(application, "return", by, Decision.Verdict.RETURN, verdict, **clock)
     for name, text in remarks.items():
@@ -164,7 +164,7 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
         raise TransitionRefused(f"nobody applies for {tier}; revoke the grant instead")
     if by.pk == applicant.pk:
         raise NotAllowed("nobody decides their own application")
-    if not RoleAssignment.objects.covers(by, GRANT_KEEPERS, tier):
+    if not RoleAssignment.objects.covers(by, GRANT_MANAGERS, tier):
         raise NotAllowed(f"you are no lead reviewer of {tier}")
     take_turn(applicant)
     applicant.refresh_from_db(fields=["erased_at"])
@@ -249,7 +249,7 @@ def _successor(applicant: User, tier: Tier, before: Application | None) -> Appli
         status=Status.SUBMITTED,
         answers=snapshot.answers if snapshot else {},
         submitted_at=now,
-        due_on=working_days.add(working_days.day_of(now), settings.ANSWER_DAYS),
+        due_on=working_days.add(working_days.utc_date(now), settings.ANSWER_DAYS),
     )
     if snapshot is not None:
         successor.snapshots.create(

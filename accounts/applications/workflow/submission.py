@@ -124,7 +124,7 @@ def submit(application: Application, *, by: User, licence_sha256: str) -> Applic
                 by=by,
                 submitted_at=application.submitted_at or now,
                 returned_at=None,
-                due_on=_due_on(application, working_days.day_of(now)),
+                due_on=_due_on(application, working_days.utc_date(now)),
                 days_left=None,
             )
     except IntegrityError as error:

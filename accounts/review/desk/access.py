@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from accounts.applications.models import Application
 from accounts.applications.state_machine import TRANSITIONS, Actor, Status
 from accounts.roles.models import RoleAssignment
-from accounts.roles.permissions import GRANT_KEEPERS
+from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.users.models import User
 
 
@@ -47,7 +47,7 @@ class Access:
             and application.applicant.erased_at is None
             and not self.is_own
             and self.user.has_perm("accounts.revoke_grant")
-            and RoleAssignment.objects.covers(self.user, GRANT_KEEPERS, tier)
+            and RoleAssignment.objects.covers(self.user, GRANT_MANAGERS, tier)
             and not newer.exists()
             and not of_tier.open().exists()
         )

@@ -33,7 +33,7 @@ from accounts.review.forms import ActionForm
 from accounts.review.queue import Desk
 from accounts.users import reauthentication
 from accounts.web.current_user import signed_in
-from accounts.web.row_ids import is_number
+from accounts.web.row_ids import is_row_id
 
 NO_SECOND_REVIEWER = "No other reviewer of this tier could give the second approval."
 
@@ -97,7 +97,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         if not request.user.has_perm(REVIEW):
             raise PermissionDenied
         after = request.GET.get("after", "")
-        current = self.get_queryset(request).filter(pk=after).first() if is_number(after) else None
+        current = self.get_queryset(request).filter(pk=after).first() if is_row_id(after) else None
         return self._open_next(request, current)
 
     def _open_next(self, request: HttpRequest, after: Application | None) -> HttpResponseRedirect:
@@ -158,7 +158,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         """Raises Http404 for applications outside the tiers of the user."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not is_number(str(object_id)):
+        if not is_row_id(str(object_id)):
             raise Http404("no such application")
         return get_object_or_404(self.get_queryset(request), pk=object_id)
 

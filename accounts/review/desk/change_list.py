@@ -105,7 +105,7 @@ class AgeFilter(MenuFilter):
         if self.value() not in self.BOUNDS:
             return queryset
         minimum, maximum = self.BOUNDS[str(self.value())]
-        today = working_days.day_of(timezone.now())
+        today = working_days.utc_date(timezone.now())
         if minimum:
             newest = working_days.add(today, -minimum)
             queryset = queryset.filter(submitted_at__date__lte=newest)
@@ -283,7 +283,7 @@ class Columns(admin.ModelAdmin):
         if application.due_on is None or not application.is_waiting:
             return NONE
         day = f"{application.due_on.day} {application.due_on:%b}"
-        late = working_days.between(application.due_on, working_days.day_of(timezone.now()))
+        late = working_days.between(application.due_on, working_days.utc_date(timezone.now()))
         if late <= 0:
             return day
         return format_html('{} <span class="late">{} late</span>', day, late)

@@ -20,7 +20,7 @@ from accounts.review.desk.actions import ACTIONS, VERDICTS, Action, offered
 from accounts.review.forms import CHECK, REMARK, ActionForm
 from accounts.review.models import Remark
 from accounts.users.models import User
-from accounts.web.word_diff import Part, diff
+from accounts.web.text_diff import Part, diff_words
 
 #: Long answers come first, because the decision rests on them.
 LONG = ("title", "abstract", "commercial_detail", "storage_plan")
@@ -190,7 +190,7 @@ def _answers(
                 key,
                 label,
                 new,
-                changes=diff(old, new) if changed else [],
+                changes=diff_words(old, new) if changed else [],
                 remarks=[one for one in remarks if one.field == key],
                 remark_field=return_form[REMARK + key] if return_form else None,
             )

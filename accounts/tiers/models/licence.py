@@ -26,7 +26,7 @@ class Licence(OneLineFields):
         return self.title
 
     def clean(self) -> None:
-        if sanitize.hides(self.attribution, breaks=True):
+        if sanitize.has_hidden(self.attribution, breaks=True):
             raise ValidationError({"attribution": "Leave control characters and hidden marks out."})
 
     def in_force(self) -> "LicenceVersion | None":

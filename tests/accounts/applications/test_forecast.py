@@ -159,8 +159,8 @@ def test_replayed_over_a_long_queue_about_eight_in_ten_hear_by_the_day_they_were
         wait = chance.lognormvariate(1.1, 0.6) * (slower if number > 150 else 1.0)
         due.append(_answered(gated_tier, applicant, now, now + timedelta(days=wait), form))
         if (told := forecast.forecast(gated_tier)) is not None:
-            answered_on = working_days.day_of(_moment(due[-1]))
-            kept.append(answered_on <= told.done_by(working_days.day_of(now)))
+            answered_on = working_days.utc_date(_moment(due[-1]))
+            kept.append(answered_on <= told.done_by(working_days.utc_date(now)))
     coverage = sum(kept) / len(kept)
     print(f"coverage of the 80 % day: {coverage:.1%} of {len(kept)} forecasts")  # noqa: T201
     assert least <= coverage <= 0.92

@@ -14,7 +14,7 @@ from accounts.audit.models import AuditEvent
 from accounts.background import clocks as sweeps
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
-from accounts.review.claims import release_idle
+from accounts.review.deadlines import release_idle_claims
 from accounts.roles.permissions import Role
 from accounts.tasks import clocks
 from accounts.tiers.models import Tier
@@ -285,7 +285,7 @@ def test_one_row_that_cannot_be_settled_stops_no_other(
         # No row is known that cannot be settled; the next one will be a fault of ours.
         monkeypatch.setattr(claims, "release_idle", fail_once)
         clock.shift(timedelta(days=9))
-        assert release_idle(timezone.now()) == 1
+        assert release_idle_claims(timezone.now()) == 1
     sound.refresh_from_db()
     assert sound.status == "submitted"
 

@@ -19,7 +19,7 @@ from accounts.audit.models import AuditEvent
 from accounts.background import clocks
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
-from accounts.review.claims import release_idle
+from accounts.review.deadlines import release_idle_claims
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import crashes, factories
@@ -94,12 +94,12 @@ def test_a_sweep_leaves_a_claim_that_its_reviewer_is_working_on_this_instant(
     working = Thread(target=work)
     working.start()
     assert begun.wait(20)
-    assert release_idle(timezone.now()) == 0
+    assert release_idle_claims(timezone.now()) == 0
     swept.set()
     working.join()
     idle.refresh_from_db()
     assert (idle.claimed_by, idle.worked_at) == (reviewer, NOW)
-    assert release_idle(timezone.now()) == 0
+    assert release_idle_claims(timezone.now()) == 0
 
 
 def test_a_decision_and_the_end_of_its_claim_at_once_yield_one_of_them(
@@ -108,7 +108,7 @@ def test_a_decision_and_the_end_of_its_claim_at_once_yield_one_of_them(
     def approve() -> None:
         decisions.approve(Application.objects.get(pk=idle.pk), by=reviewer)
 
-    at_once(approve, lambda: release_idle(timezone.now()))
+    at_once(approve, lambda: release_idle_claims(timezone.now()))
     idle.refresh_from_db()
     assert Grant.objects.filter(application=idle).exists() == (idle.status == "approved")
     assert idle.status in {"approved", "submitted"}

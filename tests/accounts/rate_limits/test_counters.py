@@ -29,7 +29,7 @@ def test_counters_that_hang_hold_one_request_a_second_and_not_each(
         began = time.monotonic()
         verdicts = [buckets.take(API_ANONYMOUS, "somebody") for _ in range(500)]
         tallies.add("refused", "licence_required")
-        assert tallies.take("refused") == {}
+        assert tallies.drain("refused") == {}
         took = time.monotonic() - began
     assert {(one.allowed, one.counted) for one in verdicts} == {(True, False)}
     assert took < 5.0, "each of 500 would have waited half a second"
@@ -40,7 +40,7 @@ def test_counters_that_are_back_are_asked_again_after_a_second(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     there = counters.shared()
-    monkeypatch.setattr(counters, "_REST", 0.3)  # a bound made small
+    monkeypatch.setattr(counters, "_RETRY_AFTER", 0.3)  # a bound made small
     with away(settings):
         gone = counters.shared()
         assert not buckets.take(API_ANONYMOUS, "somebody").counted

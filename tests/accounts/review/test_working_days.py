@@ -102,13 +102,13 @@ def machine_zone(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_a_moment_is_of_its_day_in_utc_wherever_the_machine_stands(machine_zone: str) -> None:
     late = datetime(2027, 3, 14, 23, 59, 59, tzinfo=UTC)  # a Sunday of changing clocks
-    assert working_days.day_of(late) == date(2027, 3, 14)
-    assert working_days.later(late, 1) == datetime(2027, 3, 15, 23, 59, 59, tzinfo=UTC)
+    assert working_days.utc_date(late) == date(2027, 3, 14)
+    assert working_days.deadline(late, 1) == datetime(2027, 3, 15, 23, 59, 59, tzinfo=UTC)
 
 
 def test_later_keeps_the_time_of_day_over_a_weekend() -> None:
     claimed = datetime(2027, 2, 5, 16, 30, tzinfo=UTC)
-    assert working_days.later(claimed, 2) == datetime(2027, 2, 9, 16, 30, tzinfo=UTC)
+    assert working_days.deadline(claimed, 2) == datetime(2027, 2, 9, 16, 30, tzinfo=UTC)
 
 
 @pytest.mark.django_db

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.web.word_diff import diff
+from accounts.web.text_diff import diff_words
 
 pytestmark = pytest.mark.one_database
 
@@ -12,7 +12,7 @@ TEXT = st.text(st.sampled_from(["a", "b", "c", " ", "\n", "研", "究", "ب", "�
 
 
 def kinds(before: str, after: str) -> list[tuple[str, str]]:
-    return [(part.kind, part.text.strip()) for part in diff(before, after)]
+    return [(part.kind, part.text.strip()) for part in diff_words(before, after)]
 
 
 def test_a_changed_word_stands_beside_what_it_was() -> None:
@@ -34,4 +34,4 @@ def test_scripts_without_blanks_are_compared_sign_by_sign() -> None:
 
 @given(TEXT, TEXT)
 def test_the_parts_put_together_are_the_new_text(before: str, after: str) -> None:
-    assert "".join(part.text for part in diff(before, after) if part.kind != "gone") == after
+    assert "".join(part.text for part in diff_words(before, after) if part.kind != "gone") == after

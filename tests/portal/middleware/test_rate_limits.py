@@ -95,7 +95,7 @@ def test_the_601st_question_in_five_minutes_is_refused_and_a_token_has_ten_times
     assert (buckets.API_ANONYMOUS.quota, buckets.API_ANONYMOUS.window) == (600, 300)
     alone = at_the_edge(buckets.API_ANONYMOUS, address_key(), lambda: client.get(API))
     assert [answer.status_code for answer in alone] == [200, 429]
-    by_token = at_the_edge(buckets.API_KNOWN, token_format.digest(token), ask_with_it)
+    by_token = at_the_edge(buckets.API_SIGNED_IN, token_format.digest(token), ask_with_it)
     assert [answer.status_code for answer in by_token] == [200, 429]
     assert by_token[1]["RateLimit-Policy"] == '"fixed window";"api";q=6000;w=300'
     assert client.head(FILE).status_code == 200, "files are counted by themselves"
@@ -110,7 +110,7 @@ def test_the_3001st_file_in_five_minutes_is_refused_and_a_token_or_link_has_four
     factories.grant(applicant, gated_tier)
     folder = urlsplit(links.issue_now(applicant, "acme/gated", 1)).path
     claim = signed_claims.read_token(folder.split("/")[2], settings.LINK_KEYS)
-    alone, known = buckets.DOWNLOADS_ANONYMOUS, buckets.DOWNLOADS_KNOWN
+    alone, known = buckets.DOWNLOADS_ANONYMOUS, buckets.DOWNLOADS_SIGNED_IN
     assert [(one.quota, one.window) for one in (alone, known)] == [(3000, 300), (12_000, 300)]
     for limit, key, path, headers in (
         (alone, address_key(), FILE, {}),
@@ -255,7 +255,7 @@ def test_with_the_counters_gone_downloads_go_on_and_guesses_are_refused(
 def test_a_992_shard_download_never_trips_a_limit() -> None:
     requests = 2 * 992
     assert requests < buckets.DOWNLOADS_ANONYMOUS.quota
-    assert requests * 5 < buckets.DOWNLOADS_KNOWN.quota
+    assert requests * 5 < buckets.DOWNLOADS_SIGNED_IN.quota
 
 
 @pytest.mark.requirement("AC-9")

@@ -17,7 +17,7 @@ from accounts.grants import lifecycle
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from accounts.web.byte_sizes import in_words
+from accounts.web.byte_sizes import format_size
 from tests.support import factories
 from weights.delivery import file_links, links
 from weights.delivery.models import CheckpointLink
@@ -273,7 +273,7 @@ def test_the_issuing_task_mails_the_folder_with_both_stand_ins_once(
     assert f"'{address}stubbed.pt'" in mail.text
     assert f"'{address}*'" in mail.text
     assert f"\n  curl -fO '{address}download.sh' && sh download.sh -j 4\n" in mail.text
-    assert in_words(revision.total_bytes) in mail.text
+    assert format_size(revision.total_bytes) in mail.text
     assert _body(client, urlsplit(address).path + FIRST) == SHARDS[FIRST]
     link.refresh_from_db()
     assert [entry["path"] for entry in link.plan] == sorted(SHARDS)

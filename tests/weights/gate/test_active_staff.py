@@ -12,7 +12,7 @@ from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
 from accounts.grants.models import Grant
-from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -121,7 +121,7 @@ def test_they_read_nobodys_application_document_grant_or_report(
             services.readable_by(person).exists(),
             Grant.objects.readable_by(person).exists(),
             RoleAssignment.objects.covers(person, deciders, gated_tier),
-            acts_as_staff(person),
+            is_active_staff(person),
         ]
 
     assert set(read()) == {True}

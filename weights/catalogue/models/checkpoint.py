@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.grants.queries import tiers_open_to
-from accounts.roles.active_staff import acts_as_staff
+from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.web.sanitize import is_storable
@@ -26,7 +26,7 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         public = self.filter(private=False).filter(
             models.Q(embargo_until=None) | models.Q(embargo_until__lte=timezone.now())
         )
-        if user is None or not acts_as_staff(user):
+        if user is None or not is_active_staff(user):
             return public
         roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
         held = list(roles.values_list("tier_id", flat=True))

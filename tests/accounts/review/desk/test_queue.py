@@ -41,7 +41,7 @@ def listed(client: Client, **query: str) -> set[str]:
 
 def aged(application: Application, days: int) -> Application:
     """As if it had been sent so many working days ago."""
-    today = working_days.day_of(timezone.now())
+    today = working_days.utc_date(timezone.now())
     sent = working_days.add(today, -days)
     moment = timezone.now().replace(year=sent.year, month=sent.month, day=sent.day)
     due = working_days.add(sent, 5)
@@ -262,7 +262,7 @@ def crowd(like: Application, count: int) -> None:
             status="submitted",
             answers=like.answers,
             submitted_at=start + timedelta(minutes=10 * number),
-            due_on=working_days.day_of(start),
+            due_on=working_days.utc_date(start),
         )
         for number, person in enumerate(people)
     )

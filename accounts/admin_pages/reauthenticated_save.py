@@ -1,4 +1,4 @@
-"""Records that decide who may read what: saving them asks who it is, where that is long ago."""
+"""Admin pages of records that control access: saving them demands a recent sign-in."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from accounts.users import reauthentication
 
 
-class SavedByTheirOwner(admin.ModelAdmin):
-    """Reading and typing take as long as they take; what was typed waits for the password."""
+class ReauthenticatedSave(admin.ModelAdmin):
+    """Demands re-authentication on POST; the input is kept until then."""
 
     def changeform_view(
         self,

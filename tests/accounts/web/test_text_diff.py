@@ -4,14 +4,13 @@ from time import perf_counter
 
 import pytest
 
-from accounts.web.text_differences import changed_passages, changes
-from accounts.web.word_diff import Part
+from accounts.web.text_diff import Part, diff_excerpts, diff_texts
 
 pytestmark = pytest.mark.one_database
 
 
 def shown(old: str, new: str) -> list[tuple[str, str]]:
-    return [(part.kind, part.text) for part in changes(old, new)]
+    return [(part.kind, part.text) for part in diff_texts(old, new)]
 
 
 def test_words_that_came_and_went_stand_where_they_stood() -> None:
@@ -32,7 +31,7 @@ def test_a_changed_phrase_reads_whole() -> None:
 
 def test_both_texts_can_be_read_out_of_the_parts() -> None:
     old, new = "one\ntwo\nthree three\n", "zero\ntwo\n3 three\nfour"
-    parts = changes(old, new)
+    parts = diff_texts(old, new)
     assert "".join(part.text for part in parts if part.kind != "gone") == new
     assert "".join(part.text for part in parts if part.kind != "new").split() == old.split()
 
@@ -43,7 +42,7 @@ def test_writing_without_blanks_and_from_right_to_left_is_compared_too() -> None
 
 
 def test_what_stayed_is_cut_to_what_stands_at_the_changes() -> None:
-    parts = changed_passages("a" * 1000 + " x", "a" * 1000 + " y")
+    parts = diff_excerpts("a" * 1000 + " x", "a" * 1000 + " y")
     assert len(parts[0].text) < 400
     assert parts[1:] == [Part("gone", "x"), Part("new", "y")]
 
@@ -52,5 +51,5 @@ def test_two_long_texts_are_compared_in_a_moment() -> None:
     old = "\n".join(f"line {number} of a long licence text" for number in range(3000))
     new = old.replace("line 77 ", "line seventy-seven ") + "\n" + "word " * 20_000
     started = perf_counter()
-    assert changes(old, new)
+    assert diff_texts(old, new)
     assert perf_counter() - started < 5
