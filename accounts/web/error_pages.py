@@ -1,4 +1,4 @@
-"""One answer for every error: a page for people, JSON below /api/ for scripts."""
+"""Error responses: an HTML page, or JSON for paths below /api/."""
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse

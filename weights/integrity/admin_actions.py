@@ -30,7 +30,7 @@ class RecordAction(confirmation.ConfirmationForm):
 def reason_field(readers: str, label: str | None = None) -> forms.CharField:
     """A field for a reason, with those who read it as its help text."""
     hint = readers.capitalize()
-    return confirmation.text(hint, least=reasons.LEAST, most=reasons.MOST, label=label)
+    return confirmation.text(hint, minimum=reasons.LEAST, maximum=reasons.MOST, label=label)
 
 
 def recall_field() -> forms.BooleanField:
