@@ -22,5 +22,7 @@ class AccountsConfig(AppConfig):
         # After django.contrib.auth's own receiver, which makes the permissions: it stands
         # first in INSTALLED_APPS, and receivers run in the order they were connected.
         post_migrate.connect(sync_role_groups, dispatch_uid="accounts.sync_role_groups")
-        restore = append_only.after_migrate("accounts", "0015_sealed_trail", append_only.TRAIL)
+        restore = append_only.after_migrate(
+            "accounts", "0001_squashed_0022_failed_items", append_only.TRAIL
+        )
         post_migrate.connect(restore, sender=self, weak=False, dispatch_uid="accounts.append_only")

@@ -29,5 +29,7 @@ class WeightsConfig(AppConfig):
         transparency.SOURCES.append(public_statistics.tables)
         logs.LOGS.append(recording.DOWNLOADS)
         copies.WRITERS["s3"] = head_copies.put
-        restore = append_only.after_migrate("weights", "0008_sealed_ledger", recording.PROTECTED)
+        restore = append_only.after_migrate(
+            "weights", "0001_squashed_0018_inspections_read_to_end", recording.PROTECTED
+        )
         post_migrate.connect(restore, sender=self, weak=False, dispatch_uid="weights.append_only")

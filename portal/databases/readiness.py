@@ -4,6 +4,8 @@ import django
 from django.core.management import get_commands
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from portal.databases import state
 
@@ -11,6 +13,12 @@ _OUR_APPS = {"accounts", "weights", "portal"}
 #: Commands that prepare the database, and those that do not need the settings' database ready.
 _PREPARING = {"prepare_install", "quickstart"}
 _INDEPENDENT = {"restore", "restore_drill", "backup"}
+#: The last commit with the migrations that 0001_squashed_… of release 0.1.0 replaces.
+_LAST_BEFORE_0_1_0 = "796f61f"
+_TOO_OLD = (
+    "this database is too old for release 0.1.0: check out commit"
+    f" {_LAST_BEFORE_0_1_0}, run manage.py migrate there, then start this version again"
+)
 
 
 def refusal(command: str) -> str:
@@ -19,7 +27,12 @@ def refusal(command: str) -> str:
     Raises OperationalError and InterfaceError where the database does not answer.
     """
     django.setup()
-    if get_commands().get(command) not in _OUR_APPS or command in _INDEPENDENT:
+    if command in _INDEPENDENT:
+        return ""
+    is_ours = get_commands().get(command) in _OUR_APPS
+    if (is_ours or command == "migrate") and is_too_old():
+        return _TOO_OLD
+    if not is_ours:
         return ""
     if state.is_unfinished_move():
         return state.UNFINISHED_MOVE
@@ -32,4 +45,16 @@ def refusal(command: str) -> str:
     return (
         f"the database is not prepared for this version ({len(waiting)} migrations wait): start"
         " the portal (make run), or run manage.py prepare_install, then run the same again"
+    )
+
+
+def is_too_old() -> bool:
+    """Tell whether only some of the migrations that 0001_squashed_… replaces were applied."""
+    loader = MigrationLoader(connection, load=False)
+    loader.load_disk()
+    applied = set(MigrationRecorder(connection).applied_migrations())
+    return any(
+        applied & replaced and not replaced <= applied
+        for migration in loader.disk_migrations.values()
+        if migration.app_label in _OUR_APPS and (replaced := set(migration.replaces))
     )

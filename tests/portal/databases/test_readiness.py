@@ -1,6 +1,9 @@
 """A command on a database without its tables says what to run first."""
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from portal.databases import readiness
@@ -18,3 +21,26 @@ def test_a_command_on_a_database_of_an_older_version_names_what_prepares_it() ->
 def test_what_prepares_a_database_or_saves_it_first_is_let_through(command: str) -> None:
     MigrationRecorder.Migration.objects.filter(app="weights").delete()
     assert readiness.refusal(command) == ""
+
+
+def _forget(*migrations: tuple[str, str]) -> None:
+    for app, name in migrations:
+        MigrationRecorder(connection).record_unapplied(app, name)
+
+
+def test_a_database_of_the_commit_before_release_0_1_0_needs_no_migration() -> None:
+    _forget(*MigrationLoader(connection).replacements)
+    assert readiness.refusal("migrate") == ""
+    call_command("migrate", interactive=False, verbosity=0)
+    assert ("weights", "0001_squashed_0018_inspections_read_to_end") in MigrationRecorder(
+        connection
+    ).applied_migrations()
+    assert readiness.refusal("create_token") == ""
+
+
+@pytest.mark.parametrize("command", ["migrate", "quickstart", "prepare_install", "create_token"])
+def test_an_older_database_is_told_in_a_line_which_version_to_run_first(command: str) -> None:
+    _forget(*MigrationLoader(connection).replacements, ("weights", "0018_inspections_read_to_end"))
+    line = readiness.refusal(command)
+    assert "check out commit 796f61f" in line
+    assert "\n" not in line
