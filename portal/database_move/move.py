@@ -7,8 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from celery import current_app
+from django.core.management import call_command
 from django.core.management.color import no_style
-from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 
 from accounts.background.outages import BROKER_AWAY
 from portal.database_move import rows, targets
@@ -32,7 +40,7 @@ def move(url: str, say: Say, *, sample: int | None = None) -> None:
         _refuse_running_worker()
         with _frozen_source():
             target.begin()
-            _migrate(target)
+            _migrate()
             _copy(say)
             _check(target, sample, say)
             target.put_to_use()
@@ -81,13 +89,13 @@ def _lock_tables() -> None:
 # -- the target -----------------------------------------------------------------------------
 
 
-def _migrate(target: Target) -> None:
-    """Create the tables in a process of its own: data migrations use the settings' database."""
-    done = checks.run_on(target.url, "manage.py", "migrate", "--no-input", "--verbosity", "0")
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        reason = lines[-1] if lines else "no reason given"
-        raise MoveError(f"the tables of the target cannot be made: {reason}")
+def _migrate() -> None:
+    """Create the tables. Raises MoveError."""
+    try:
+        call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
+    except DatabaseError as error:
+        reason = " ".join(str(error).split())
+        raise MoveError(f"the tables of the target cannot be made: {reason}") from error
 
 
 def _copy(say: Say) -> None:

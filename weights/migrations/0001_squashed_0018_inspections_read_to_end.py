@@ -73,51 +73,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'permissions': [('verify_blob', 'Can queue verification and quarantine')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Checkpoint',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('org', models.CharField(max_length=96)),
-                ('name', models.CharField(max_length=96)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('summary', models.CharField(blank=True, max_length=500)),
-                ('facts', models.JSONField(blank=True, default=dict)),
-                ('parameters', models.BigIntegerField(blank=True, help_text='Exact count', null=True)),
-                ('card', models.TextField(blank=True, help_text='Markdown')),
-                ('synthetic', models.BooleanField(default=False, help_text='Random weights; says so everywhere')),
-                ('private', models.BooleanField(default=False)),
-                ('embargo_until', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('published_at', models.DateTimeField(blank=True, help_text='When its first revision was verified', null=True)),
-            ],
-            options={
-                'ordering': ['org', 'name'],
-                'permissions': [('publish_checkpoint', 'Can publish and withdraw revisions')],
-            },
-        ),
-        migrations.CreateModel(
-            name='CheckpointLink',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('id_digest', models.CharField(editable=False, max_length=64, null=True, unique=True)),
-                ('cause', models.CharField(choices=[('approval', 'Approved application'), ('request', 'Asked for by its holder'), ('command', 'Made by command')], max_length=10)),
-                ('state', models.CharField(choices=[('queued', 'Being prepared'), ('issued', 'Issued'), ('failed', 'Could not be issued')], default='queued', max_length=8)),
-                ('state_reason', models.CharField(blank=True, max_length=500)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('key_id', models.CharField(blank=True, max_length=16)),
-                ('plan', models.JSONField(blank=True, default=list)),
-                ('plan_made_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('issued_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['-created_at'],
+                'indexes': [models.Index(fields=['state', 'leased_until'], name='blob_by_state'), models.Index(fields=['state', 'last_verified_at'], name='blob_by_last_reading')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('size__gte', 0)), name='a_blob_has_no_negative_size')],
             },
         ),
         migrations.CreateModel(
@@ -142,6 +99,9 @@ class Migration(migrations.Migration):
                 ('request_id', models.CharField(blank=True, max_length=64)),
                 ('network', models.CharField(blank=True, max_length=64)),
             ],
+            options={
+                'indexes': [models.Index(fields=['user_id', 'at'], name='download_by_person'), models.Index(fields=['checkpoint_id', 'at'], name='download_by_checkpoint'), models.Index(fields=['sha256'], name='download_by_content')],
+            },
         ),
         migrations.CreateModel(
             name='Family',
@@ -155,64 +115,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'families',
-            },
-        ),
-        migrations.CreateModel(
-            name='File',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=1024)),
-                ('lfs', models.BooleanField()),
-                ('git_oid', models.CharField(max_length=40)),
-                ('md5', models.CharField(blank=True, help_text='Where the publisher lists one', max_length=32)),
-                ('part', models.PositiveIntegerField(blank=True, null=True)),
-                ('shard', models.PositiveIntegerField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['path'],
-            },
-        ),
-        migrations.CreateModel(
-            name='FileFacts',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('card', 'Front matter of a card'), ('config', 'Configuration'), ('tensors', 'Header of a safetensors file')], max_length=8)),
-                ('facts', models.JSONField(default=dict)),
-                ('tags', models.TextField(blank=True)),
-                ('pipeline_tag', models.CharField(blank=True, max_length=100)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Inspection',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('family', models.CharField(help_text='Of names: what a loader takes the file for', max_length=16)),
-                ('outcome', models.CharField(choices=[('inspected', 'Inspected'), ('not_inspected', 'Not inspected'), ('refused', 'Refused')], max_length=16)),
-                ('kind', models.CharField(max_length=40, verbose_name='format')),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('imports', models.JSONField(blank=True, default=list, help_text='What its pickles import when they are loaded')),
-                ('tensors', models.BigIntegerField(blank=True, null=True)),
-                ('read_to_end', models.BooleanField(default=False, help_text='Whether all that a loader runs was read: `imports` are all there are')),
-                ('version', models.PositiveIntegerField()),
-                ('allowed', models.CharField(blank=True, max_length=16)),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-            options={
-                'ordering': ['family'],
-            },
-        ),
-        migrations.CreateModel(
-            name='InspectionOverride',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('refusal', models.CharField(max_length=500)),
-                ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('asked_why', models.CharField(max_length=500)),
-                ('granted_at', models.DateTimeField(blank=True, null=True)),
-                ('granted_why', models.CharField(blank=True, max_length=500)),
-            ],
-            options={
-                'ordering': ['-asked_at'],
             },
         ),
         migrations.CreateModel(
@@ -230,22 +132,8 @@ class Migration(migrations.Migration):
                 ('is_text', models.BooleanField()),
                 ('noted_at', models.DateTimeField(auto_now=True)),
             ],
-        ),
-        migrations.CreateModel(
-            name='KnownIssue',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('issue', 'Known issue'), ('finding', 'Finding')], max_length=10)),
-                ('path', models.CharField(blank=True, help_text='The file it is about', max_length=1024)),
-                ('title', models.CharField(max_length=200)),
-                ('text', models.TextField()),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-            ],
             options={
-                'ordering': ['-published_at'],
+                'constraints': [models.UniqueConstraint(fields=('device', 'inode'), name='one_note_per_source_file')],
             },
         ),
         migrations.CreateModel(
@@ -263,108 +151,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-first_used_at', '-pk'],
-            },
-        ),
-        migrations.CreateModel(
-            name='ManifestSignature',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('bundle', models.TextField()),
-                ('made_at', models.DateTimeField(auto_now_add=True)),
-            ],
-            options={
-                'ordering': ['-made_at'],
-            },
-        ),
-        migrations.CreateModel(
-            name='PublishedManifest',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('sha256', models.CharField(help_text='Of the text in UTF-8', max_length=64)),
-                ('made_at', models.DateTimeField(auto_now_add=True)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Recall',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('repaired', 'Repaired')], default='open', max_length=10)),
-                ('cause', models.CharField(choices=[('check', 'A check found that the stored bytes had changed'), ('owner', 'Its publisher calls it back'), ('withdrawal', 'Its publisher withdrew the revision')], max_length=10)),
-                ('reason', models.CharField(help_text='Everybody reads it', max_length=500)),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('repaired_at', models.DateTimeField(blank=True, null=True)),
-                ('told_to', models.BigIntegerField(default=0)),
-                ('told_at', models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['-opened_at', '-pk'],
-                'permissions': [('read_fetchers', 'Can read who fetched what is recalled')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Ref',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('branch', 'Branch'), ('tag', 'Tag')], default='branch', max_length=6)),
-                ('name', models.CharField(max_length=200)),
-            ],
-            options={
-                'ordering': ['kind', 'name'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Report',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('misuse', 'Misuse of a model'), ('leak', 'Weights that were passed on'), ('bad_file', 'A bad file'), ('finding', 'A research finding')], max_length=10)),
-                ('path', models.CharField(blank=True, max_length=1024)),
-                ('text', models.TextField()),
-                ('contact', models.CharField(blank=True, max_length=254)),
-                ('state', models.CharField(choices=[('new', 'New'), ('triaged', 'Being looked into'), ('acted', 'Acted on'), ('dismissed', 'Closed without action')], default='new', max_length=10)),
-                ('answer', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['-created_at'],
-                'permissions': [('triage_report', 'Can triage reports')],
-            },
-        ),
-        migrations.CreateModel(
-            name='ReportEntry',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('deed', models.CharField(choices=[('assigned', 'Assigned'), ('noted', 'Internal note'), ('suspended', 'Suspended a grant'), ('issue', 'Published a known issue'), ('finding', 'Published a finding'), ('recall', 'Asked for a recall'), ('dismissed', 'Closed without action')], max_length=12)),
-                ('text', models.TextField(blank=True)),
-            ],
-            options={
-                'ordering': ['at', 'pk'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Revision',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sha', models.CharField(help_text='40 hex digits', max_length=40)),
-                ('manifest_sha256', models.CharField(max_length=64)),
-                ('branch', models.CharField(default='main', max_length=200)),
-                ('tag', models.CharField(blank=True, max_length=200)),
-                ('message', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('pending', 'Being verified'), ('visible', 'Published'), ('failed', 'Not published: a file failed its check'), ('withdrawn', 'Withdrawn')], default='pending', max_length=12)),
-                ('state_reason', models.CharField(blank=True, max_length=500)),
-                ('file_count', models.PositiveIntegerField(default=0)),
-                ('total_bytes', models.BigIntegerField(default=0)),
-                ('findings', models.JSONField(blank=True, editable=False, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('visible_at', models.DateTimeField(blank=True, null=True)),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['-created_at', '-pk'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('compromised_at', None), ('retired_at__isnull', False), _connector='OR'), name='a_compromised_key_is_retired'), models.CheckConstraint(condition=models.Q(('compromised_from', None), ('compromised_at__isnull', False), _connector='OR'), name='only_a_compromised_key_was_so_from_some_time_on')],
             },
         ),
         migrations.CreateModel(
@@ -388,6 +175,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['kind', 'key'],
+                'constraints': [models.UniqueConstraint(fields=('kind', 'key'), name='one_finding_per_kind_and_key')],
             },
         ),
         migrations.CreateModel(
@@ -408,6 +196,69 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-started_at', '-pk'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('finished_at', None)), fields=('store',), name='one_survey_of_a_store_at_a_time')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Checkpoint',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('org', models.CharField(max_length=96)),
+                ('name', models.CharField(max_length=96)),
+                ('title', models.CharField(blank=True, max_length=200)),
+                ('summary', models.CharField(blank=True, max_length=500)),
+                ('facts', models.JSONField(blank=True, default=dict)),
+                ('parameters', models.BigIntegerField(blank=True, help_text='Exact count', null=True)),
+                ('card', models.TextField(blank=True, help_text='Markdown')),
+                ('synthetic', models.BooleanField(default=False, help_text='Random weights; says so everywhere')),
+                ('private', models.BooleanField(default=False)),
+                ('embargo_until', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('published_at', models.DateTimeField(blank=True, help_text='When its first revision was verified', null=True)),
+                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checkpoints', to='accounts.tier')),
+                ('family', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checkpoints', to='weights.family')),
+            ],
+            options={
+                'ordering': ['org', 'name'],
+                'permissions': [('publish_checkpoint', 'Can publish and withdraw revisions')],
+                'indexes': [models.Index(fields=['org', 'name'], name='checkpoint_by_name')],
+                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('org'), django.db.models.functions.text.Lower('name'), name='one_checkpoint_per_name_in_any_case')],
+            },
+        ),
+        migrations.CreateModel(
+            name='FileFacts',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('card', 'Front matter of a card'), ('config', 'Configuration'), ('tensors', 'Header of a safetensors file')], max_length=8)),
+                ('facts', models.JSONField(default=dict)),
+                ('tags', models.TextField(blank=True)),
+                ('pipeline_tag', models.CharField(blank=True, max_length=100)),
+                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='facts', to='weights.blob')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('blob', 'kind'), name='facts_are_read_once_per_blob')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Inspection',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('family', models.CharField(help_text='Of names: what a loader takes the file for', max_length=16)),
+                ('outcome', models.CharField(choices=[('inspected', 'Inspected'), ('not_inspected', 'Not inspected'), ('refused', 'Refused')], max_length=16)),
+                ('kind', models.CharField(max_length=40, verbose_name='format')),
+                ('reason', models.CharField(blank=True, max_length=500)),
+                ('imports', models.JSONField(blank=True, default=list, help_text='What its pickles import when they are loaded')),
+                ('tensors', models.BigIntegerField(blank=True, null=True)),
+                ('read_to_end', models.BooleanField(default=False, help_text='Whether all that a loader runs was read: `imports` are all there are')),
+                ('version', models.PositiveIntegerField()),
+                ('allowed', models.CharField(blank=True, max_length=16)),
+                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inspections', to='weights.blob')),
+            ],
+            options={
+                'ordering': ['family'],
+                'constraints': [models.UniqueConstraint(fields=('blob', 'family'), name='one_inspection_per_blob_and_family')],
             },
         ),
         migrations.CreateModel(
@@ -423,9 +274,11 @@ class Migration(migrations.Migration):
                 ('found_sha256', models.CharField(blank=True, max_length=64)),
                 ('detail', models.CharField(blank=True, max_length=500)),
                 ('worker', models.CharField(blank=True, max_length=120)),
+                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='weights.blob')),
             ],
             options={
                 'ordering': ['-started_at'],
+                'indexes': [models.Index(fields=['finished_at'], name='run_by_end')],
             },
         ),
         migrations.CreateModel(
@@ -444,278 +297,211 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'hash progress',
             },
         ),
-        migrations.AddIndex(
-            model_name='blob',
-            index=models.Index(fields=['state', 'leased_until'], name='blob_by_state'),
+        migrations.CreateModel(
+            name='InspectionOverride',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('refusal', models.CharField(max_length=500)),
+                ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('asked_why', models.CharField(max_length=500)),
+                ('granted_at', models.DateTimeField(blank=True, null=True)),
+                ('granted_why', models.CharField(blank=True, max_length=500)),
+                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('granted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('inspection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='overrides', to='weights.inspection')),
+            ],
+            options={
+                'ordering': ['-asked_at'],
+                'constraints': [models.UniqueConstraint(fields=('inspection', 'refusal'), name='one_override_per_refusal'), models.CheckConstraint(condition=models.Q(('granted_by', None), models.Q(('granted_by', models.F('asked_by')), _negated=True), _connector='OR'), name='whoever_asks_for_an_override_does_not_grant_it')],
+            },
         ),
-        migrations.AddIndex(
-            model_name='blob',
-            index=models.Index(fields=['state', 'last_verified_at'], name='blob_by_last_reading'),
+        migrations.CreateModel(
+            name='Report',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('kind', models.CharField(choices=[('misuse', 'Misuse of a model'), ('leak', 'Weights that were passed on'), ('bad_file', 'A bad file'), ('finding', 'A research finding')], max_length=10)),
+                ('path', models.CharField(blank=True, max_length=1024)),
+                ('text', models.TextField()),
+                ('contact', models.CharField(blank=True, max_length=254)),
+                ('state', models.CharField(choices=[('new', 'New'), ('triaged', 'Being looked into'), ('acted', 'Acted on'), ('dismissed', 'Closed without action')], default='new', max_length=10)),
+                ('answer', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('checkpoint', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='weights.checkpoint')),
+            ],
+            options={
+                'ordering': ['-created_at'],
+                'permissions': [('triage_report', 'Can triage reports')],
+                'indexes': [models.Index(fields=['state', 'created_at'], name='report_queue')],
+            },
         ),
-        migrations.AddConstraint(
-            model_name='blob',
-            constraint=models.CheckConstraint(condition=models.Q(('size__gte', 0)), name='a_blob_has_no_negative_size'),
+        migrations.CreateModel(
+            name='Revision',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sha', models.CharField(help_text='40 hex digits', max_length=40)),
+                ('manifest_sha256', models.CharField(max_length=64)),
+                ('branch', models.CharField(default='main', max_length=200)),
+                ('tag', models.CharField(blank=True, max_length=200)),
+                ('message', models.TextField(blank=True)),
+                ('state', models.CharField(choices=[('pending', 'Being verified'), ('visible', 'Published'), ('failed', 'Not published: a file failed its check'), ('withdrawn', 'Withdrawn')], default='pending', max_length=12)),
+                ('state_reason', models.CharField(blank=True, max_length=500)),
+                ('file_count', models.PositiveIntegerField(default=0)),
+                ('total_bytes', models.BigIntegerField(default=0)),
+                ('findings', models.JSONField(blank=True, editable=False, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('visible_at', models.DateTimeField(blank=True, null=True)),
+                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
+                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('checkpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='weights.checkpoint')),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='weights.revision')),
+            ],
+            options={
+                'ordering': ['-created_at', '-pk'],
+                'constraints': [models.UniqueConstraint(fields=('checkpoint', 'sha'), name='one_revision_per_sha')],
+            },
         ),
-        migrations.AddField(
-            model_name='checkpoint',
-            name='tier',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='checkpoints', to='accounts.tier'),
+        migrations.CreateModel(
+            name='CheckpointLink',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('id_digest', models.CharField(editable=False, max_length=64, null=True, unique=True)),
+                ('cause', models.CharField(choices=[('approval', 'Approved application'), ('request', 'Asked for by its holder'), ('command', 'Made by command')], max_length=10)),
+                ('state', models.CharField(choices=[('queued', 'Being prepared'), ('issued', 'Issued'), ('failed', 'Could not be issued')], default='queued', max_length=8)),
+                ('state_reason', models.CharField(blank=True, max_length=500)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('key_id', models.CharField(blank=True, max_length=16)),
+                ('plan', models.JSONField(blank=True, default=list)),
+                ('plan_made_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('issued_at', models.DateTimeField(blank=True, null=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('checkpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links', to='weights.checkpoint')),
+                ('grant', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checkpoint_links', to='accounts.grant')),
+                ('holder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checkpoint_links', to=settings.AUTH_USER_MODEL)),
+                ('revision', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='weights.revision')),
+            ],
+            options={
+                'ordering': ['-created_at'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('cause', 'approval')), fields=('grant', 'checkpoint'), name='one_link_per_approval_and_checkpoint')],
+            },
         ),
-        migrations.AddField(
-            model_name='checkpointlink',
-            name='checkpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links', to='weights.checkpoint'),
+        migrations.CreateModel(
+            name='File',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('path', models.CharField(max_length=1024)),
+                ('lfs', models.BooleanField()),
+                ('git_oid', models.CharField(max_length=40)),
+                ('md5', models.CharField(blank=True, help_text='Where the publisher lists one', max_length=32)),
+                ('part', models.PositiveIntegerField(blank=True, null=True)),
+                ('shard', models.PositiveIntegerField(blank=True, null=True)),
+                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='weights.blob')),
+                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='weights.revision')),
+            ],
+            options={
+                'ordering': ['path'],
+                'constraints': [models.UniqueConstraint(fields=('revision', 'path'), name='one_file_per_path')],
+            },
         ),
-        migrations.AddField(
-            model_name='checkpointlink',
-            name='grant',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checkpoint_links', to='accounts.grant'),
+        migrations.CreateModel(
+            name='KnownIssue',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('kind', models.CharField(choices=[('issue', 'Known issue'), ('finding', 'Finding')], max_length=10)),
+                ('path', models.CharField(blank=True, help_text='The file it is about', max_length=1024)),
+                ('title', models.CharField(max_length=200)),
+                ('text', models.TextField()),
+                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('checkpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='issues', to='weights.checkpoint')),
+                ('report', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='issues', to='weights.report')),
+            ],
+            options={
+                'ordering': ['-published_at'],
+            },
         ),
-        migrations.AddField(
-            model_name='checkpointlink',
-            name='holder',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checkpoint_links', to=settings.AUTH_USER_MODEL),
+        migrations.CreateModel(
+            name='ManifestSignature',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('bundle', models.TextField()),
+                ('made_at', models.DateTimeField(auto_now_add=True)),
+                ('key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signatures', to='weights.manifestkey')),
+                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signatures', to='weights.revision')),
+            ],
+            options={
+                'ordering': ['-made_at'],
+                'constraints': [models.UniqueConstraint(fields=('revision', 'key'), name='one_signature_per_revision_and_key')],
+            },
         ),
-        migrations.AddIndex(
-            model_name='download',
-            index=models.Index(fields=['user_id', 'at'], name='download_by_person'),
+        migrations.CreateModel(
+            name='PublishedManifest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', models.TextField()),
+                ('sha256', models.CharField(help_text='Of the text in UTF-8', max_length=64)),
+                ('made_at', models.DateTimeField(auto_now_add=True)),
+                ('revision', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='manifest', to='weights.revision')),
+            ],
         ),
-        migrations.AddIndex(
-            model_name='download',
-            index=models.Index(fields=['checkpoint_id', 'at'], name='download_by_checkpoint'),
+        migrations.CreateModel(
+            name='Recall',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('repaired', 'Repaired')], default='open', max_length=10)),
+                ('cause', models.CharField(choices=[('check', 'A check found that the stored bytes had changed'), ('owner', 'Its publisher calls it back'), ('withdrawal', 'Its publisher withdrew the revision')], max_length=10)),
+                ('reason', models.CharField(help_text='Everybody reads it', max_length=500)),
+                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('repaired_at', models.DateTimeField(blank=True, null=True)),
+                ('told_to', models.BigIntegerField(default=0)),
+                ('told_at', models.DateTimeField(blank=True, null=True)),
+                ('blob', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='recalls', to='weights.blob')),
+                ('opened_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('repaired_in', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='weights.revision')),
+                ('revision', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='recalls', to='weights.revision')),
+            ],
+            options={
+                'ordering': ['-opened_at', '-pk'],
+                'permissions': [('read_fetchers', 'Can read who fetched what is recalled')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('blob', None), ('revision__isnull', False)), models.Q(('blob__isnull', False), ('revision', None)), _connector='OR'), name='a_recall_is_of_bytes_or_of_a_revision'), models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('blob',), name='one_open_recall_per_blob'), models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('revision',), name='one_open_recall_per_revision')],
+            },
         ),
-        migrations.AddIndex(
-            model_name='download',
-            index=models.Index(fields=['sha256'], name='download_by_content'),
+        migrations.CreateModel(
+            name='Ref',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('branch', 'Branch'), ('tag', 'Tag')], default='branch', max_length=6)),
+                ('name', models.CharField(max_length=200)),
+                ('checkpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refs', to='weights.checkpoint')),
+                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refs', to='weights.revision')),
+            ],
+            options={
+                'ordering': ['kind', 'name'],
+                'constraints': [models.UniqueConstraint(fields=('checkpoint', 'name'), name='one_meaning_per_ref_name')],
+            },
         ),
-        migrations.AddField(
-            model_name='checkpoint',
-            name='family',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='checkpoints', to='weights.family'),
-        ),
-        migrations.AddField(
-            model_name='file',
-            name='blob',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='weights.blob'),
-        ),
-        migrations.AddField(
-            model_name='filefacts',
-            name='blob',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='facts', to='weights.blob'),
-        ),
-        migrations.AddField(
-            model_name='inspection',
-            name='blob',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inspections', to='weights.blob'),
-        ),
-        migrations.AddField(
-            model_name='inspectionoverride',
-            name='asked_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='inspectionoverride',
-            name='granted_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='inspectionoverride',
-            name='inspection',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='overrides', to='weights.inspection'),
-        ),
-        migrations.AddConstraint(
-            model_name='intakenote',
-            constraint=models.UniqueConstraint(fields=('device', 'inode'), name='one_note_per_source_file'),
-        ),
-        migrations.AddField(
-            model_name='knownissue',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='knownissue',
-            name='checkpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='issues', to='weights.checkpoint'),
-        ),
-        migrations.AddConstraint(
-            model_name='manifestkey',
-            constraint=models.CheckConstraint(condition=models.Q(('compromised_at', None), ('retired_at__isnull', False), _connector='OR'), name='a_compromised_key_is_retired'),
-        ),
-        migrations.AddConstraint(
-            model_name='manifestkey',
-            constraint=models.CheckConstraint(condition=models.Q(('compromised_from', None), ('compromised_at__isnull', False), _connector='OR'), name='only_a_compromised_key_was_so_from_some_time_on'),
-        ),
-        migrations.AddField(
-            model_name='manifestsignature',
-            name='key',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signatures', to='weights.manifestkey'),
-        ),
-        migrations.AddField(
-            model_name='recall',
-            name='blob',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='recalls', to='weights.blob'),
-        ),
-        migrations.AddField(
-            model_name='recall',
-            name='opened_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='ref',
-            name='checkpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refs', to='weights.checkpoint'),
-        ),
-        migrations.AddField(
-            model_name='report',
-            name='assigned_to',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='report',
-            name='checkpoint',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='weights.checkpoint'),
-        ),
-        migrations.AddField(
-            model_name='knownissue',
-            name='report',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='issues', to='weights.report'),
-        ),
-        migrations.AddField(
-            model_name='reportentry',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='reportentry',
-            name='report',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='weights.report'),
-        ),
-        migrations.AddField(
-            model_name='revision',
-            name='author',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='revision',
-            name='checkpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='weights.checkpoint'),
-        ),
-        migrations.AddField(
-            model_name='revision',
-            name='parent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='weights.revision'),
-        ),
-        migrations.AddField(
-            model_name='ref',
-            name='revision',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refs', to='weights.revision'),
-        ),
-        migrations.AddField(
-            model_name='recall',
-            name='repaired_in',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='weights.revision'),
-        ),
-        migrations.AddField(
-            model_name='recall',
-            name='revision',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='recalls', to='weights.revision'),
-        ),
-        migrations.AddField(
-            model_name='publishedmanifest',
-            name='revision',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='manifest', to='weights.revision'),
-        ),
-        migrations.AddField(
-            model_name='manifestsignature',
-            name='revision',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signatures', to='weights.revision'),
-        ),
-        migrations.AddField(
-            model_name='file',
-            name='revision',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='weights.revision'),
-        ),
-        migrations.AddField(
-            model_name='checkpointlink',
-            name='revision',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='weights.revision'),
-        ),
-        migrations.AddConstraint(
-            model_name='storefinding',
-            constraint=models.UniqueConstraint(fields=('kind', 'key'), name='one_finding_per_kind_and_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='storesurvey',
-            constraint=models.UniqueConstraint(condition=models.Q(('finished_at', None)), fields=('store',), name='one_survey_of_a_store_at_a_time'),
-        ),
-        migrations.AddField(
-            model_name='verificationrun',
-            name='blob',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='weights.blob'),
-        ),
-        migrations.AddIndex(
-            model_name='checkpoint',
-            index=models.Index(fields=['org', 'name'], name='checkpoint_by_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='checkpoint',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('org'), django.db.models.functions.text.Lower('name'), name='one_checkpoint_per_name_in_any_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='filefacts',
-            constraint=models.UniqueConstraint(fields=('blob', 'kind'), name='facts_are_read_once_per_blob'),
-        ),
-        migrations.AddConstraint(
-            model_name='inspection',
-            constraint=models.UniqueConstraint(fields=('blob', 'family'), name='one_inspection_per_blob_and_family'),
-        ),
-        migrations.AddConstraint(
-            model_name='inspectionoverride',
-            constraint=models.UniqueConstraint(fields=('inspection', 'refusal'), name='one_override_per_refusal'),
-        ),
-        migrations.AddConstraint(
-            model_name='inspectionoverride',
-            constraint=models.CheckConstraint(condition=models.Q(('granted_by', None), models.Q(('granted_by', models.F('asked_by')), _negated=True), _connector='OR'), name='whoever_asks_for_an_override_does_not_grant_it'),
-        ),
-        migrations.AddIndex(
-            model_name='report',
-            index=models.Index(fields=['state', 'created_at'], name='report_queue'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('checkpoint', 'sha'), name='one_revision_per_sha'),
-        ),
-        migrations.AddConstraint(
-            model_name='ref',
-            constraint=models.UniqueConstraint(fields=('checkpoint', 'name'), name='one_meaning_per_ref_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='recall',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('blob', None), ('revision__isnull', False)), models.Q(('blob__isnull', False), ('revision', None)), _connector='OR'), name='a_recall_is_of_bytes_or_of_a_revision'),
-        ),
-        migrations.AddConstraint(
-            model_name='recall',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('blob',), name='one_open_recall_per_blob'),
-        ),
-        migrations.AddConstraint(
-            model_name='recall',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('revision',), name='one_open_recall_per_revision'),
-        ),
-        migrations.AddConstraint(
-            model_name='manifestsignature',
-            constraint=models.UniqueConstraint(fields=('revision', 'key'), name='one_signature_per_revision_and_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='file',
-            constraint=models.UniqueConstraint(fields=('revision', 'path'), name='one_file_per_path'),
-        ),
-        migrations.AddConstraint(
-            model_name='checkpointlink',
-            constraint=models.UniqueConstraint(condition=models.Q(('cause', 'approval')), fields=('grant', 'checkpoint'), name='one_link_per_approval_and_checkpoint'),
-        ),
-        migrations.AddIndex(
-            model_name='verificationrun',
-            index=models.Index(fields=['finished_at'], name='run_by_end'),
+        migrations.CreateModel(
+            name='ReportEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('deed', models.CharField(choices=[('assigned', 'Assigned'), ('noted', 'Internal note'), ('suspended', 'Suspended a grant'), ('issue', 'Published a known issue'), ('finding', 'Published a finding'), ('recall', 'Asked for a recall'), ('dismissed', 'Closed without action')], max_length=12)),
+                ('text', models.TextField(blank=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('report', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='weights.report')),
+            ],
+            options={
+                'ordering': ['at', 'pk'],
+            },
         ),
         migrations.RunPython(protect, unprotect),
     ]
