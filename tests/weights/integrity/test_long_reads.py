@@ -20,6 +20,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from tests.support import factories
+from tests.support.servers import live, services
+from tests.support.servers.live import Portal
 from weights import tasks
 from weights.integrity import lease, scrub, shutdown, verification
 from weights.integrity.models import ScrubTurn, VerificationRun
@@ -189,6 +191,33 @@ def test_a_worker_that_shuts_down_stops_at_a_block_and_the_check_starts_over() -
     assert (run.result, run.bytes_read) == (Result.VERIFIED, blob.size)
 
 
+@pytest.mark.one_database
+@pytest.mark.requirement("ST-5")
+def test_a_real_worker_ends_in_time_while_it_reads_a_terabyte(
+    transactional_db: None, store: Path, tmp_path: Path
+) -> None:
+    blob = Blob.objects.create(sha256="a" * 64, size=1024 * 1024 * MB)
+    empty(blob)
+    worker = Portal("", live.environment("http://127.0.0.1:1", f"file://{store}"), tmp_path)
+    worker.start("worker")
+    try:
+        worker.wait_for_worker()
+        verification.queue(Blob.objects.all())
+        reading = blob.runs.filter(result=Result.RUNNING, bytes_read__gt=0)
+        services.wait_until(reading.exists, "the first renewal of the lease")
+        asked = timezone.now()
+        worker.processes["worker"].send_signal(signal.SIGTERM)
+        assert worker.processes["worker"].wait(60) == 0
+    finally:
+        worker.kill("worker")
+    run = blob.runs.get()
+    assert run.result == Result.ABANDONED
+    assert run.finished_at is not None
+    assert (run.finished_at - asked).total_seconds() < GRACE
+    blob.refresh_from_db()
+    assert (blob.leased_until, blob.state, blob.attempts) == (None, Blob.State.HASHING, 0)
+
+
 @pytest.mark.usefixtures("store", "_stopping")
 def test_a_scrub_that_is_stopped_begins_anew_in_a_later_turn_and_not_at_full_speed() -> None:
     blob = verified(os.urandom(4 * BUFFER))
@@ -256,13 +285,18 @@ def sparse(store: Path, size: int) -> Blob:
     digest, zeros = hashlib.sha256(), bytes(MB)
     for _ in range(size // MB):
         digest.update(zeros)
-    sha256 = digest.hexdigest()
-    path = blob_storage().local_path(sha256)
+    blob = Blob.objects.create(sha256=digest.hexdigest(), size=size)
+    empty(blob)
+    return blob
+
+
+def empty(blob: Blob) -> None:
+    """Store a sparse file of zeros under the blob's name."""
+    path = blob_storage().local_path(blob.sha256)
     assert path is not None
     path.parent.mkdir(parents=True)
     path.touch()
-    os.truncate(path, size)
-    return Blob.objects.create(sha256=sha256, size=size)
+    os.truncate(path, blob.size)
 
 
 @pytest.mark.django_db(transaction=True)
