@@ -26,8 +26,6 @@ from pathlib import Path
 
 from support import install, servers
 
-from accounts.grants import lifecycle
-
 ROUNDS = 15
 MEGABYTE = 10**6
 REPO, NAME = "bench/gated", "weights.bin"
@@ -108,6 +106,7 @@ class _Client:
 
 
 def refusals(kind: str, ask: _Client) -> None:
+    from accounts.grants import lifecycle
     from accounts.grants.models import Grant
     from weights.storage.models import Blob
 

@@ -6,8 +6,6 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from accounts.grants import lifecycle
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -70,6 +68,7 @@ def entitled(count: int) -> list[str]:
     from django.utils import timezone
 
     from accounts.api_tokens.models import ApiToken
+    from accounts.grants import lifecycle
     from accounts.grants.models import Grant
     from accounts.tiers.models import Tier
     from accounts.users.models import User

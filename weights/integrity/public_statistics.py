@@ -1,7 +1,6 @@
-"""What everybody may know of how the stored bytes are looked after; small numbers need no hiding.
+"""Public statistics of checks and quarantines; small numbers need no suppression.
 
-Only bytes of checkpoints that all may know of are counted, so that no number tells of a
-private one.
+Only bytes of public checkpoints are counted, so no number reveals a private one.
 """
 
 from datetime import timedelta
@@ -22,7 +21,7 @@ from weights.storage.models import Blob, BlobQuerySet
 Result = VerificationRun.Result
 State = Blob.State
 
-#: table -> its columns, in order.
+#: The columns of each table, in order.
 TABLES: dict[str, tuple[str, ...]] = {
     "integrity": (
         *("blobs", "bytes", "verified", "being_checked", "quarantined", "missing"),
@@ -34,19 +33,19 @@ TABLES: dict[str, tuple[str, ...]] = {
         *("verified", "mismatch", "missing", "unreadable"),
     ),
 }
-#: Months of checks that are told.
+#: Months of checks in the table.
 MONTHS = 13
 
 
 def tables() -> dict[str, list[dict[str, Any]]]:
-    """Each table as a list of rows: seven queries."""
+    """The rows of each table: seven queries."""
     return {"integrity": [_integrity()], "checks": _checks()}
 
 
 def public_blobs() -> BlobQuerySet:
-    """Those of a revision that everybody may see, of a checkpoint that everybody may know of."""
-    known = Checkpoint.objects.visible_to(None).published()
-    files = File.objects.filter(revision__checkpoint__in=known, revision__visible_at__isnull=False)
+    """Blobs of visible revisions of public checkpoints."""
+    public = Checkpoint.objects.visible_to(None).published()
+    files = File.objects.filter(revision__checkpoint__in=public, revision__visible_at__isnull=False)
     return Blob.objects.filter(pk__in=files.values("blob"))
 
 
@@ -68,9 +67,9 @@ def _integrity() -> dict[str, Any]:
 
 
 def _blobs() -> dict[str, Any]:
-    """Where the blobs stand, and when the last one and the oldest one were read whole."""
+    """Counts by state, and when blobs were last read whole: the newest and the oldest read."""
     verified = Q(state=State.VERIFIED)
-    found = public_blobs().aggregate(
+    figures = public_blobs().aggregate(
         blobs=Count("pk"),
         bytes=Sum("size"),
         verified=Count("pk", filter=verified & Q(check_due_at=None)),
@@ -78,10 +77,11 @@ def _blobs() -> dict[str, Any]:
         oldest_read_at=Min("last_verified_at", filter=verified),
         never_read=Count("pk", filter=verified & Q(last_verified_at=None)),
     )
-    found["bytes"] = found["bytes"] or 0
-    found["being_checked"] = found["blobs"] - found["verified"] - found["quarantined"]
+    figures["bytes"] = figures["bytes"] or 0
+    checked = figures["verified"] + figures["quarantined"]
+    figures["being_checked"] = figures["blobs"] - checked
     last = _runs().filter(result=Result.VERIFIED).order_by("-finished_at").first()
-    return {**found, "last_read_at": last.finished_at if last else None}
+    return {**figures, "last_read_at": last.finished_at if last else None}
 
 
 def _missing() -> int:
@@ -95,7 +95,7 @@ def _runs() -> "Any":
 
 
 def _checks() -> list[dict[str, Any]]:
-    """Checks that came to a result, by month, the newest first."""
+    """Checks with a result by month, the newest first."""
     results = (Result.VERIFIED, Result.MISMATCH, Result.MISSING, Result.UNREADABLE)
     rows = (
         _runs()

@@ -1,10 +1,10 @@
-"""What the scrub remembers: whose turn it is, and what the last look at the store found."""
+"""Turns of the scrub, surveys of the store and their findings."""
 
 from django.db import models
 
 
 class ScrubTurn(models.Model):
-    """One of the `SCRUB_AT_ONCE` places to read from; its holder has it until the lease ends."""
+    """One of the `SCRUB_AT_ONCE` turns to read, which a worker leases."""
 
     number = models.PositiveSmallIntegerField(unique=True)
     holder = models.CharField(max_length=32, blank=True)
@@ -15,11 +15,11 @@ class ScrubTurn(models.Model):
 
 
 class StoreSurvey(models.Model):
-    """One look at everything that stands in the store, without reading it."""
+    """One survey of all objects in the store, without reading them."""
 
     store = models.CharField(max_length=1024)
     started_at = models.DateTimeField()
-    #: None while it runs; then `leased_until` says for how long it may be silent.
+    #: None while it runs under its lease.
     finished_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     stored = models.PositiveIntegerField(default=0, help_text="Objects in the store")
@@ -30,7 +30,7 @@ class StoreSurvey(models.Model):
         default=0, help_text="Blobs with newer bytes, or a removal, over the verified version"
     )
     orphaned = models.PositiveIntegerField(default=0, help_text="Objects that no blob names")
-    #: Why nothing may be concluded from it; empty for a good one.
+    #: Why nothing can be concluded from it; empty for a good survey.
     trouble = models.CharField(max_length=500, blank=True)
 
     class Meta:
@@ -48,7 +48,7 @@ class StoreSurvey(models.Model):
 
 
 class StoreFinding(models.Model):
-    """What the last good survey found missing, orphaned or overlaid, and since when."""
+    """An object that the last good survey found missing, orphaned or overlaid."""
 
     class Kind(models.TextChoices):
         MISSING = "missing", "The store does not hold it"

@@ -1,10 +1,10 @@
-"""One pass over one blob."""
+"""Checks of blobs."""
 
 from django.db import models
 
 
 class VerificationRun(models.Model):
-    """What was read, how fast, with what result, by which worker."""
+    """One check of one blob: bytes read, seconds, result and worker."""
 
     class Result(models.TextChoices):
         RUNNING = "running", "Running"
@@ -36,7 +36,7 @@ class VerificationRun(models.Model):
 
     @property
     def progress(self) -> str:
-        """How far the blob was read when this was last written."""
+        """The part of the blob that was read when the row was last written, in percent."""
         return f"{100 * (self.started_from + self.bytes_read) // max(1, self.blob.size)} %"
 
     @property
