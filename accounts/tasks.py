@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.audit.merkle_log import copies, daily_check, heads
-from accounts.background import clocks as sweeps
+from accounts.background import review_sweep
 from accounts.background.periodic import queue_each, run_steps
 from accounts.grants import expiry
 from accounts.mail import outbox
@@ -33,7 +33,7 @@ def _queue_mails() -> None:
 @shared_task(name="accounts.clocks")
 def clocks() -> None:
     """Bring about what time alone brings: reminders, lapses, idle claims, overdue mails."""
-    sweeps.run()
+    review_sweep.run()
 
 
 @shared_task(name="accounts.heads")

@@ -17,7 +17,7 @@ from accounts.applications.models import Application
 from accounts.applications.questions import LABELS, STEPS, readable, step_keys
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import submission
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused
 from accounts.review.models import Remark
 from accounts.tiers import precheck
@@ -266,7 +266,7 @@ def submit(
     `answers` replace some that are kept, as a licence accepted with the submission does.
     Raises InvalidAnswers with what is missing or wrong, and what save_answers and submit raise.
     """
-    take_turn(by)
+    lock_user(by)
     application.refresh_from_db(from_queryset=Application.objects.select_for_update(no_key=True))
     if not application.is_editable:
         raise TransitionRefused(_as_it_is(application))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.applications.models import Application, ApplicationQuerySet
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow.audited import transition
-from accounts.background.one_by_one import one_by_one
+from accounts.background.periodic import each_locked
 from accounts.mail import messages
 
 #: Days after the return at which the applicant is first reminded.
@@ -41,7 +41,7 @@ def lapse_returned(now: datetime) -> int:
         lapse(application)
         return True
 
-    return one_by_one("applications lapsed", _returned(now, settings.RETURN_SILENCE_DAYS), act)
+    return each_locked("applications lapsed", _returned(now, settings.RETURN_SILENCE_DAYS), act)
 
 
 def remind_returned(now: datetime) -> int:
@@ -54,7 +54,7 @@ def remind_returned(now: datetime) -> int:
     for day, before in ((last, settings.RETURN_SILENCE_DAYS), (FIRST_REMINDER, last)):
         if 0 < day < before:
             idle = _returned(now, day, less_than=before)
-            acted += one_by_one(
+            acted += each_locked(
                 "applicants reminded", idle, partial(messages.return_reminder, day=day)
             )
     return acted
@@ -74,14 +74,14 @@ def lapse_drafts(now: datetime) -> int:
         lapse(draft)
         return True
 
-    return one_by_one("drafts lapsed", idle, act)
+    return each_locked("drafts lapsed", idle, act)
 
 
 def warn_of_drafts(now: datetime) -> int:
     """Warn owners a week before their draft lapses. Returns how many."""
     idle = _drafts(now - timedelta(days=settings.DRAFT_SILENCE_DAYS) + WARNING)
     warn = partial(messages.draft_warning, ends=now + WARNING)
-    return one_by_one("drafts warned of", idle, warn)
+    return each_locked("drafts warned of", idle, warn)
 
 
 def _returned(now: datetime, days: int, *, less_than: int | None = None) -> ApplicationQuerySet:

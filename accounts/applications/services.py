@@ -13,7 +13,7 @@ from accounts.applications.state_machine import Status
 from accounts.applications.workflow import submission
 from accounts.applications.workflow.eligibility import refuse_to_apply
 from accounts.audit.models import AuditEvent
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
@@ -88,7 +88,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     version = tier.licence.in_force()
     if version is None or version.text_sha256 != licence_sha256:
         raise LicenceChanged("the licence has changed since you read it; read the new text")
-    take_turn(user)
+    lock_user(user)
     grant = live_grant(user, tier)
     if grant is not None:
         return _renew(grant, version, by=user)

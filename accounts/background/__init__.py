@@ -1,1 +1,1 @@
-"""Background work: queue after commit, heartbeats, sweeps, locks, outages."""
+"""Background work: tasks queued after commit, periodic steps, failures, row locks, outages."""

@@ -1,6 +1,6 @@
-"""The database or the broker does not answer: its disk is full, it is gone, or it hung up.
+"""Errors of a database or broker that is away: full, stopped or disconnected.
 
-No fault of the code and nobody's input: callers are told to come again, the log gets a line.
+Neither the code nor the caller is at fault: the answer is 503, and the log gets one line.
 """
 
 import redis
@@ -8,11 +8,10 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
-#: kombu words some of what the client raises as its own error, but not what it meets while it
-#: waits for replies.
+#: kombu wraps some errors of the Redis client, but none that occur while it waits for replies.
 BROKER_AWAY = (BrokerError, redis.RedisError, OSError)
 
 
 def in_a_line(error: BaseException) -> str:
-    """What the database said, which PostgreSQL spreads over several lines."""
+    """The error in one line; PostgreSQL's messages have several."""
     return f"the database does not answer: {' '.join(str(error).split())}"

@@ -1,8 +1,8 @@
-"""Periodic work in isolation: a step or an item that fails stops no other.
+"""Periodic work in isolation: a failing step or item stops no other.
 
-A failure of a step is noted in its sweep's Heartbeat, and the step runs again in the next sweep.
-A failure of an item is a FailedItem: it is tried again with exponential backoff. The health page
-shows both, with the last error.
+A failed step is stored in its sweep's Heartbeat and runs again in the next sweep. A failed item
+is a FailedItem and is retried with exponential backoff. The health page shows both, with the
+last error.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from accounts.background.models import FailedItem, Heartbeat
@@ -20,16 +20,17 @@ from accounts.web.sanitize import log_line
 log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=int | models.Model)
+R = TypeVar("R", bound=models.Model)
 
 
 def run_steps(name: str, steps: Mapping[str, Callable[[], int | None]]) -> dict[str, int]:
-    """Run each step of a sweep; returns how many rows each has changed, of those that ended."""
+    """Run each step of a sweep. Returns the number of rows that each finished step changed."""
     done: dict[str, int] = {}
     errors: dict[str, str] = {}
     for step, run in steps.items():
         try:
             done[step] = run() or 0
-        except Exception as error:  # whatever is wrong with one step, the others go on
+        except Exception as error:  # the other steps must run
             errors[step] = describe(error)
             log.exception("the sweep %s could not finish: %s: %s", name, step, errors[step])
             _drop_broken_connection()
@@ -38,12 +39,12 @@ def run_steps(name: str, steps: Mapping[str, Callable[[], int | None]]) -> dict[
 
 
 def each(step: str, items: Iterable[T], act: Callable[[T], int | None]) -> int:
-    """Do `act` to each item (a row or its id) that is not postponed; the sum of what it returns."""
+    """Call `act` for each item, a row or its id, that is not postponed. Returns the sum."""
     now = timezone.now()
     failing: dict[int, datetime] | None = None
     acted = 0
     for item in items:
-        if failing is None:  # a sweep that finds nothing to do asks nothing more
+        if failing is None:  # a sweep without items needs no query
             rows = FailedItem.objects.filter(step=step)
             failing = dict(rows.values_list("item", "next_attempt_at"))
         pk: int = item if isinstance(item, int) else item.pk
@@ -51,7 +52,7 @@ def each(step: str, items: Iterable[T], act: Callable[[T], int | None]) -> int:
             continue
         try:
             acted += act(item) or 0
-        except Exception as error:  # whatever is wrong with one item, the others go on
+        except Exception as error:  # the other items must run
             _drop_broken_connection()
             FailedItem.objects.begin(step, pk)
             _fail(step, pk, error)
@@ -61,17 +62,32 @@ def each(step: str, items: Iterable[T], act: Callable[[T], int | None]) -> int:
     return acted
 
 
+def each_locked(step: str, rows: "models.QuerySet[R]", act: Callable[[R], bool]) -> int:
+    """Call `act` for each row, locked, in a transaction of its own.
+
+    Skips a row that another worker has locked, or that no longer belongs to `rows`. Returns how
+    often `act` returned true.
+    """
+
+    @transaction.atomic
+    def act_locked(pk: int) -> bool:
+        row = rows.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
+        return row is not None and act(row)
+
+    return each(step, list(rows.order_by().values_list("pk", flat=True).distinct()), act_locked)
+
+
 def attempt(task: str, pk: int, act: Callable[[int], object]) -> None:
     """Run a task on one item unless it is postponed.
 
-    The attempt is counted before it is made, so that an item which kills its worker backs off
-    too. An exception ends here: the sweep of the task queues the item again when it is due.
+    The attempt is counted first, so an item that kills its worker backs off too. Exceptions end
+    here: the task's sweep queues the item again when it is due.
     """
     if not FailedItem.objects.begin(task, pk):
         return
     try:
         act(pk)
-    except Exception as error:  # the queue goes on
+    except Exception as error:  # other tasks must run
         _drop_broken_connection()
         _fail(task, pk, error)
     else:
@@ -79,18 +95,18 @@ def attempt(task: str, pk: int, act: Callable[[int], object]) -> None:
 
 
 def ready(step: str, rows: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
-    """The rows that are not postponed: those that fail must not fill the batch of a sweep."""
+    """The rows that are not postponed: failing rows must not fill the batch of a sweep."""
     return rows.exclude(pk__in=FailedItem.objects.postponed(step))
 
 
 def queue_each(task: str, rows: "models.QuerySet[Any]", most: int) -> bool:
-    """Queue `task` for up to `most` of these rows; False where the broker does not answer."""
+    """Queue `task` for up to `most` rows. Returns False if the broker does not answer."""
     ids = ready(task, rows).values_list("pk", flat=True)[:most]
     return all(queue_now(task, pk) for pk in ids)
 
 
 def describe(error: Exception) -> str:
-    """An error in one line, for the health page; its traceback is in the log."""
+    """The error in one line of at most 300 characters, for the health page."""
     first = str(error).strip().partition("\n")[0]
     return log_line(f"{type(error).__name__}: {first}")[:300]
 
@@ -101,6 +117,6 @@ def _fail(step: str, pk: int, error: Exception) -> None:
 
 
 def _drop_broken_connection() -> None:
-    """Let the next statement connect anew where the database has hung up."""
+    """Close a connection that the database closed, so that the next statement reconnects."""
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()

@@ -1,6 +1,6 @@
-"""Queue work after commit, without depending on the broker being there.
+"""Queue tasks after commit; a broker that is away fails nothing.
 
-The rows are the memory: a task that could not be queued is found by the periodic sweep.
+The rows record what is to be done, so a periodic sweep queues what could not be queued.
 """
 
 import logging
@@ -20,7 +20,7 @@ def queue_after_commit(task: str, *ids: Any) -> None:
 
 
 def queue_now(task: str, *ids: Any) -> bool:
-    """Send the task now; False when the broker cannot be reached, and the sweep will send it."""
+    """Send the task. Returns False if the broker does not answer; the sweep sends it later."""
     try:
         current_app.send_task(task, args=ids, retry=False)
     except BROKER_AWAY as error:

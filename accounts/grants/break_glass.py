@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
@@ -29,7 +29,7 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
     _demand_reason(reason)
     if not 1 <= days <= MOST_DAYS:
         raise InvalidValue(f"a grant lasts 1 to {MOST_DAYS} days, not {days}")
-    take_turn(user)
+    lock_user(user)
     held = Grant.objects.live().filter(user=user, tier=tier).first()
     if held is not None and (held.origin, held.reason) == (Grant.Origin.BREAK_GLASS, reason):
         return held

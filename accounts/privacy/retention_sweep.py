@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from accounts.applications.models import Application
-from accounts.background.one_by_one import one_by_one
+from accounts.background.periodic import each_locked
 from accounts.privacy import retention
 
 
@@ -12,4 +12,4 @@ def reduce_answers(now: datetime) -> int:
         retention.reduce(application)
         return True
 
-    return one_by_one("answers reduced", retention.due_for_reduction(now), reduce)
+    return each_locked("answers reduced", retention.due_for_reduction(now), reduce)

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Greatest
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import decisions
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, NotFound
 from accounts.grants import break_glass
 from accounts.grants.models import Grant, GrantQuerySet
@@ -308,7 +308,7 @@ def _refuse_same(request: AccessRequest, standing: Standing) -> None:
 
 def _demand_unmoved(request: AccessRequest, tier: Tier) -> None:
     """Refuse what somebody else has moved since it was found; no other request moves it now."""
-    take_turn(request.user)
+    lock_user(request.user)
     now = _current(tier, request.user)
     if now is None or (now.standing, now.request_id) != (request.standing, request.request_id):
         told = f"the request of {request.user} was decided a moment ago by somebody else"

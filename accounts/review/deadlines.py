@@ -10,7 +10,7 @@ from django.conf import settings
 from accounts.applications.models import Application
 from accounts.applications.state_machine import WAITING_STATES, Status
 from accounts.applications.workflow import claims
-from accounts.background.one_by_one import one_by_one
+from accounts.background.periodic import each_locked
 from accounts.mail import messages
 from accounts.review import working_days
 from accounts.review.models import Consultation
@@ -36,7 +36,7 @@ def release_idle_claims(now: datetime) -> int:
         claims.release_idle(application)
         return True
 
-    return one_by_one("claims released", claimed.select_related("claimed_by", "tier"), release)
+    return each_locked("claims released", claimed.select_related("claimed_by", "tier"), release)
 
 
 def remind_colleagues(now: datetime) -> int:
@@ -53,10 +53,10 @@ def remind_colleagues(now: datetime) -> int:
         return messages.colleague_reminded(question)
 
     questions = unanswered.select_related("application__tier", "colleague", "asked_by")
-    return one_by_one("colleagues reminded", questions, remind)
+    return each_locked("colleagues reminded", questions, remind)
 
 
 def report_overdue(now: datetime) -> int:
     """Mail the lead reviewers once about each application without a decision in time."""
     overdue = Application.objects.overdue().select_related("tier")
-    return one_by_one("overdue told", overdue, messages.application_overdue)
+    return each_locked("overdue told", overdue, messages.application_overdue)

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.db.models.functions import Cast, Concat
 
-from accounts.background.one_by_one import one_by_one
-from accounts.background.periodic import each
+from accounts.background.periodic import each, each_locked
 from accounts.grants.models import Grant, GrantQuerySet
 from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
@@ -70,7 +69,7 @@ def _tell(
     rest = _not_mailed(version, kind, now)
     if tier_id is not None:
         rest = rest.filter(tier=tier_id)
-    acted = one_by_one(kind, rest, lambda grant: mail(grant, version))
+    acted = each_locked(kind, rest, lambda grant: mail(grant, version))
     return acted, not rest.exists()  # one failed, or is another worker's
 
 

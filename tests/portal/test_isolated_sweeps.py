@@ -14,8 +14,8 @@ from pytest_django import Settings
 from accounts import tasks as accounts_tasks
 from accounts.applications.documents.models import Attachment
 from accounts.audit.merkle_log import sealer
-from accounts.background.clocks import STEPS
 from accounts.background.models import FailedItem, Heartbeat
+from accounts.background.review_sweep import STEPS
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail

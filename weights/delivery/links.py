@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.background.periodic import each, queue_each, ready
 from accounts.background.queueing import queue_after_commit
 from accounts.grants.models import Grant
@@ -67,7 +67,7 @@ def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
         raise GateRefused(str(decision.code or decision.missing), decision.message)
     demand_revision(checkpoint, "main")
     with transaction.atomic():
-        take_turn(user)
+        lock_user(user)
         waiting = CheckpointLink.objects.filter(
             holder=user, checkpoint=checkpoint, state=CheckpointLink.State.QUEUED
         )

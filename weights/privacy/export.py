@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.background.periodic import queue_each
 from accounts.background.queueing import queue_after_commit
 from accounts.privacy import personal_data
@@ -32,7 +32,7 @@ the names of staff and their internal notes.
 @transaction.atomic
 def ask(person: User) -> DataExport:
     """Queue an archive; the one that is being made, if there is one."""
-    take_turn(person)
+    lock_user(person)
     waiting = DataExport.objects.filter(user=person, state=DataExport.State.QUEUED).first()
     if waiting is not None:
         return waiting

@@ -13,7 +13,7 @@ from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.audit.models import AuditEvent
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.errors import InvalidValue, LimitReached, NotFound, TransitionRefused
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
@@ -121,7 +121,7 @@ def _locked(application_id: int, by: User) -> Application:
 
     First the person's turn, then the row: every move takes them in this order.
     """
-    take_turn(by)
+    lock_user(by)
     application = Application.objects.select_for_update(no_key=True).get(pk=application_id)
     _demand_editable(application)
     return application

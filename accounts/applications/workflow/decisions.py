@@ -15,7 +15,7 @@ from accounts.applications.workflow import claims
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.conversation import add_remark
 from accounts.audit.models import AuditEvent
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
@@ -166,7 +166,7 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
         raise NotAllowed("nobody decides their own application")
     if not RoleAssignment.objects.covers(by, GRANT_MANAGERS, tier):
         raise NotAllowed(f"you are no lead reviewer of {tier}")
-    take_turn(applicant)
+    lock_user(applicant)
     applicant.refresh_from_db(fields=["erased_at"])
     if applicant.erased_at is not None:
         raise TransitionRefused("this account was erased; nobody is left to decide about")

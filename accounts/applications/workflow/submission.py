@@ -13,7 +13,7 @@ from accounts.applications.state_machine import EDITABLE_STATES, Status
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.eligibility import refuse_to_apply, seconds_until
 from accounts.audit.models import AuditEvent
-from accounts.background.locks import take_turn
+from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
 from accounts.mail import messages
 from accounts.review import working_days
@@ -28,7 +28,7 @@ def start(applicant: User, tier: Tier, *, predecessor: Application | None = None
     A new draft copies the answers last submitted in `predecessor`, without the acceptance of the
     licence. Raises AlreadyHeld, NotAllowed or LimitReached, each with the next step.
     """
-    take_turn(applicant)
+    lock_user(applicant)
     refuse_to_apply(applicant, tier)
     drafts = Application.objects.filter(applicant=applicant, status=Status.DRAFT)
     if draft := drafts.filter(tier=tier).first():
@@ -111,7 +111,7 @@ def submit(application: Application, *, by: User, licence_sha256: str) -> Applic
     """
     name = "resubmit" if application.status == Status.RETURNED else "submit"
     application.require(name, by)
-    take_turn(by)
+    lock_user(by)
     if name == "submit":
         refuse_to_apply(by, application.tier)
         _refuse_past_daily_limit(by)

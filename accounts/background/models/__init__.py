@@ -1,4 +1,4 @@
-"""The records of background."""
+"""Models of background work."""
 
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat

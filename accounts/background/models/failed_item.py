@@ -1,4 +1,4 @@
-"""Items of background work that failed, with exponential backoff."""
+"""Rows whose background work failed, with exponential backoff."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,11 +9,11 @@ from django.utils import timezone
 
 class FailedItemQuerySet(models.QuerySet["FailedItem"]):
     def failing(self) -> "FailedItemQuerySet":
-        """Items with an error, or whose worker ended again and again; not those under way."""
+        """Items with an error, or whose worker ended repeatedly; not those under way."""
         return self.filter(~models.Q(last_error="") | models.Q(attempts__gte=3))
 
     def postponed(self, step: str) -> "models.QuerySet[Any, int]":
-        """Ids of the items that this step is not to touch yet."""
+        """Ids of the items that the step does not retry yet."""
         waiting = self.filter(step=step, next_attempt_at__gt=timezone.now())
         return waiting.values_list("item", flat=True)
 
@@ -30,24 +30,24 @@ class FailedItemQuerySet(models.QuerySet["FailedItem"]):
         return bool(due.update(attempts=attempts, next_attempt_at=now + _wait(attempts)))
 
     def fail(self, step: str, item: int, error: str) -> None:
-        """Note what the attempt that was begun last came to."""
+        """Store the error of the last attempt."""
         self.filter(step=step, item=item).update(last_error=error)
 
     def succeed(self, step: str, item: int) -> None:
         self.filter(step=step, item=item).delete()
 
     def forget_abandoned(self, now: datetime) -> int:
-        """Delete items that no step has tried again: they are settled, or gone."""
+        """Delete items that no step has retried: they are done or deleted. Returns the number."""
         return self.filter(next_attempt_at__lt=now - FailedItem.ABANDONED).delete()[0]
 
 
 class FailedItem(models.Model):
-    """A row whose work failed in a step, or is under way in a task; deleted when it succeeds.
+    """A row whose work failed in a step, or is under way in a task; deleted on success.
 
-    Attempts go on at least hourly, so an item recovers by itself once its cause is removed.
+    Retries continue at least hourly, so an item recovers once the cause is removed.
     """
 
-    #: Attempts after which an item counts as failed, and no longer as slow.
+    #: Attempts after which the health page shows an alarm instead of a warning.
     ATTEMPTS_MOST = 8
     FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
     ABANDONED = timedelta(hours=2)

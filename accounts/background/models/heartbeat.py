@@ -1,4 +1,4 @@
-"""When the sweeps last came through, for the health page."""
+"""When each sweep last ended, for the health page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,24 +9,27 @@ from django.utils import timezone
 
 class HeartbeatManager(models.Manager["Heartbeat"]):
     def note(self, name: str, done: Mapping[str, int], errors: Mapping[str, str]) -> None:
-        """Write that the sweep of this name has ended, and which of its steps failed since when."""
+        """Store the end of a sweep: rows changed by step, and errors by step with their start."""
         now = timezone.now()
-        before = self.filter(name=name).first()
-        since = before.failing if before else {}
+        previous = self.filter(name=name).first()
+        failing_before = previous.failing if previous else {}
         failing = {
-            step: {"since": since.get(step, {}).get("since", now.isoformat()), "error": error}
+            step: {
+                "since": failing_before.get(step, {}).get("since", now.isoformat()),
+                "error": error,
+            }
             for step, error in errors.items()
         }
         self.write(name, {"done": dict(done), "failing": failing})
 
     def write(self, name: str, details: Mapping[str, Any]) -> None:
         """Store the heartbeat of this name with `details`, which must be JSON."""
-        facts = {"at": timezone.now(), "details": dict(details)}
-        self.update_or_create(name=name, defaults=facts)
+        values = {"at": timezone.now(), "details": dict(details)}
+        self.update_or_create(name=name, defaults=values)
 
 
 class Heartbeat(models.Model):
-    """One row a sweep, written each time it ends."""
+    """The last run of a sweep: one row for each sweep, updated when it ends."""
 
     name = models.CharField(max_length=40, unique=True)
     at = models.DateTimeField()

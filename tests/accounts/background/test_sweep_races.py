@@ -16,7 +16,7 @@ from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
-from accounts.background import clocks
+from accounts.background import review_sweep
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.review.deadlines import release_idle_claims
@@ -64,7 +64,7 @@ def test_two_sweeps_at_once_do_everything_once(
     Application.objects.filter(status="returned").update(
         returned_at=NOW - timedelta(days=8), saved_at=NOW - timedelta(days=8)
     )
-    assert at_once(clocks.run, clocks.run, clocks.run) == ["done"] * 3
+    assert at_once(review_sweep.run, review_sweep.run, review_sweep.run) == ["done"] * 3
     released = AuditEvent.objects.filter(action="application.release")
     assert [event.result for event in released] == ["ok"]
     for kind, number in {
@@ -170,4 +170,4 @@ def test_a_sweep_killed_anywhere_has_done_a_whole_row_or_none(
         )
     if step == "overdue told":
         Application.objects.update(due_on="2027-06-01")
-    assert _whole_or_nothing(lambda: clocks.STEPS[step](timezone.now())) > 5
+    assert _whole_or_nothing(lambda: review_sweep.STEPS[step](timezone.now())) > 5

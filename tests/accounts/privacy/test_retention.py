@@ -10,7 +10,7 @@ from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
 from accounts.applications.workflow import conversation, decisions
 from accounts.audit.models import AuditEvent
-from accounts.background import clocks
+from accounts.background import review_sweep
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import retention
 from accounts.privacy.models import DataExport, HolderRecord
@@ -51,10 +51,10 @@ def test_rejected_answers_are_reduced_to_reason_dates_tier_and_country_after_a_y
         application = _rejected(applicant, gated_tier, reviewer)
         OutgoingMail.objects.update(state=OutgoingMail.State.SENT)
         clock.shift(timedelta(days=364, hours=23))
-        assert clocks.run()["answers reduced"] == 0
+        assert review_sweep.run()["answers reduced"] == 0
         clock.shift(timedelta(hours=1))
-        assert clocks.run()["answers reduced"] == 1
-        assert clocks.run()["answers reduced"] == 0
+        assert review_sweep.run()["answers reduced"] == 1
+        assert review_sweep.run()["answers reduced"] == 0
     application.refresh_from_db()
     assert application.answers == {"country": "DE"}
     assert [one.answers for one in application.snapshots.all()] == [{"country": "DE"}]
@@ -74,7 +74,7 @@ def test_the_answers_behind_an_access_stay(
         application = factories.submitted(applicant, gated_tier)
         decisions.approve(application, by=reviewer)
         clock.shift(timedelta(days=800))
-        clocks.run()
+        review_sweep.run()
     application.refresh_from_db()
     assert application.answers["title"] == factories.ANSWERS["title"]
 
@@ -90,9 +90,9 @@ def test_documents_go_90_days_after_the_decision_and_not_before_there_is_one(
         kept = _document(waiting, applicant)
         decisions.approve(decided, by=reviewer)
         clock.shift(timedelta(days=89))
-        assert clocks.run()["documents removed"] == 0
+        assert review_sweep.run()["documents removed"] == 0
         clock.shift(timedelta(days=1))
-        assert clocks.run()["documents removed"] == 1
+        assert review_sweep.run()["documents removed"] == 1
     assert Attachment.objects.get() == kept
     assert AttachmentContent.objects.count() == 1
 
@@ -107,10 +107,10 @@ def test_networks_are_forgotten_after_90_days_and_the_rest_of_the_row_stays(
             user_id=applicant.pk, credential_kind="token", repo_id="a/b", network="203.0.113.0/24"
         )
         clock.shift(timedelta(days=90))
-        assert clocks.run()["networks forgotten"] == 0
+        assert review_sweep.run()["networks forgotten"] == 0
         assert recording.forget_networks(timezone.now()) == 0
         clock.shift(timedelta(seconds=1))
-        assert clocks.run()["networks forgotten"] == 1
+        assert review_sweep.run()["networks forgotten"] == 1
         assert recording.forget_networks(timezone.now()) == 1
     event.refresh_from_db()
     download.refresh_from_db()
@@ -125,7 +125,7 @@ def test_exports_go_after_a_week_and_holders_names_on_their_day(applicant: User)
         DataExport.objects.create(user=applicant, state="ready", content=b"x")
         HolderRecord.objects.create(user=applicant, full_name="Ada", keep_until="2027-02-15")
         clock.shift(timedelta(days=7))
-        done = clocks.run()
+        done = review_sweep.run()
         assert (done["exports removed"], done["holders forgotten"]) == (1, 0)
         clock.shift(timedelta(days=1))
-        assert clocks.run()["holders forgotten"] == 1
+        assert review_sweep.run()["holders forgotten"] == 1

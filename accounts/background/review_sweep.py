@@ -1,6 +1,6 @@
-"""The periodic steps of the review: reminders, lapses, idle claims, retention.
+"""The periodic steps of review and retention: reminders, lapses, idle claims, deletions.
 
-Each step finds its rows again, locks each in a transaction of its own, and mails under a unique
+Each step queries its rows anew, locks each in a transaction of its own, and mails under a unique
 key. So it may run twice, in two workers at once, and be killed at any point.
 """
 
@@ -36,6 +36,6 @@ STEPS = {
 
 
 def run() -> dict[str, int]:
-    """Take every step once; returns how many rows each has changed."""
+    """Run every step once. Returns the number of rows that each changed."""
     now = timezone.now()
     return run_steps("clocks", {name: partial(step, now) for name, step in STEPS.items()})

@@ -11,7 +11,7 @@ from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
 from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
-from accounts.background import clocks as sweeps
+from accounts.background import review_sweep
 from accounts.background.models import Heartbeat
 from accounts.mail.models import OutgoingMail
 from accounts.review.deadlines import release_idle_claims
@@ -35,8 +35,8 @@ def _mails(kind: str) -> list[str]:
 def _days_on(clock: time_machine.Traveller, days: float) -> dict[str, int]:
     """Move the clock, and sweep as two workers would, one after the other."""
     clock.shift(timedelta(days=days))
-    done = sweeps.run()
-    assert not any(sweeps.run().values()), "a second sweep found something left"
+    done = review_sweep.run()
+    assert not any(review_sweep.run().values()), "a second sweep found something left"
     return {name: number for name, number in done.items() if number}
 
 
