@@ -31,7 +31,7 @@ PLAIN = [
     "weights/inspection/formats/allowed.py",
     "weights/inspection/formats/compressed.py",
     "weights/inspection/formats/findings.py",
-    "weights/inspection/kinds.py",
+    "weights/inspection/families.py",
     "weights/inspection/formats/old_pickles.py",
     "weights/inspection/formats/pickles.py",
     "weights/inspection/formats/safetensors_file.py",

@@ -69,7 +69,7 @@ class CheckpointAdmin(ReauthenticatedSave, TierScopedAdmin):
 
     @admin.display(description="Formats of what is published")
     def formats(self, checkpoint: Checkpoint) -> str:
-        return results.standing(checkpoint).sentence
+        return results.progress_of(checkpoint).sentence
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -105,7 +105,7 @@ class CheckpointAdmin(ReauthenticatedSave, TierScopedAdmin):
         )
         if "tier" in form.changed_data and obj.tier.inspected_only:
             told = f"{obj.tier} takes inspected formats only. Here: "
-            told += results.standing(obj).sentence
+            told += results.progress_of(obj).sentence
             self.message_user(request, told, messages.INFO)
 
 

@@ -9,7 +9,7 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
 from weights.catalogue.search import Found
 from weights.hub_api.listings import Entry, Listing
-from weights.inspection import kinds
+from weights.inspection import families
 from weights.inspection.models import Inspection
 from weights.publishing.models import Ref, Revision
 
@@ -114,7 +114,7 @@ def file_security(inspection: Inspection | None) -> dict[str, Any]:
     """A file's inspection as `securityFileStatus`; the portal runs no virus scanner."""
     status = security_level(inspection)
     import_scan: dict[str, Any] | None = None
-    if inspection is not None and inspection.family == kinds.PICKLE:
+    if inspection is not None and inspection.family == families.PICKLE:
         allowed = status == "safe"
         import_scan = {
             "status": "innocuous" if allowed else status,

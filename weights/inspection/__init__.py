@@ -1,5 +1,4 @@
-"""What a weight file is made of, found without loading it: plain Python, no records.
+"""Inspection of weight files without loading them; nothing is unpickled or extracted.
 
-The parsers here are run by a child process with bounds (`runner.py`); nothing is unpickled,
-nothing is extracted.
+`runner.py` runs the parsers of `formats/` in a sandboxed child process.
 """

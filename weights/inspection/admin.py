@@ -1,4 +1,4 @@
-"""What formats were found, as staff see it, and the two who let a refused file pass."""
+"""Admin pages of inspections and their overrides."""
 
 from typing import Any
 
@@ -56,9 +56,9 @@ class DeclineForm(RecordAction):
 
 
 def _imports(inspection: Inspection) -> str:
-    """One a line; a file that was refused before its end may have more."""
-    rest = ["not read to its end: no override is possible"] if inspection.is_seen_in_part else []
-    return "\n".join([*inspection.imports, *rest]) or "none"
+    """The imports, one per line, with a note if the file was not read to the end."""
+    note = ["not read to its end: no override is possible"] if inspection.is_partly_read else []
+    return "\n".join([*inspection.imports, *note]) or "none"
 
 
 class InspectionInline(admin.TabularInline):
@@ -77,26 +77,26 @@ class InspectionInline(admin.TabularInline):
         return _imports(inspection)
 
 
-class OfBytesOfOwnTiers(ReadOnlyAdmin):
-    """Of bytes that are used in the tiers of one's roles."""
+class OwnTierBlobsAdmin(ReadOnlyAdmin):
+    """Shows only rows whose blobs are used in the tiers of the user's roles."""
 
     to_blob = "blob"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request)
+        queryset: QuerySet[Any] = super().get_queryset(request)
         opts = self.opts
         tiers = permitted_tiers(signed_in(request), f"{opts.app_label}.view_{opts.model_name}")
         if tiers is None:
-            return found
+            return queryset
         used = Blob.objects.filter(files__revision__checkpoint__tier__in=tiers)
-        return found.filter(**{f"{self.to_blob}__in": used.values("pk")})
+        return queryset.filter(**{f"{self.to_blob}__in": used.values("pk")})
 
     def has_override_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("weights.verify_blob")
 
 
 @admin.register(Inspection)
-class InspectionAdmin(OfBytesOfOwnTiers):
+class InspectionAdmin(OwnTierBlobsAdmin):
     list_display = ["blob", "family", "kind", "outcome", "reason", "made_at"]
     list_filter = ["outcome", "family", "kind"]
     search_fields = ["blob__sha256", "reason"]
@@ -111,9 +111,9 @@ class InspectionAdmin(OfBytesOfOwnTiers):
     ordering = ["-made_at", "-pk"]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        found = super().get_object(request, object_id, from_field)
-        found.known_files = _known_files(found, signed_in(request))
-        return found
+        inspection = super().get_object(request, object_id, from_field)
+        inspection.visible_files = _visible_files(inspection, signed_in(request))
+        return inspection
 
     @admin.display(description="Imports")
     def imported(self, inspection: Inspection) -> str:
@@ -121,7 +121,7 @@ class InspectionAdmin(OfBytesOfOwnTiers):
 
     @admin.display(description="Files")
     def used_as(self, inspection: Any) -> str:
-        return "\n".join(inspection.known_files)
+        return "\n".join(inspection.visible_files)
 
     @admin.action(description="Ask for an override, with a reason", permissions=["override"])
     def ask(self, request: HttpRequest, queryset: QuerySet[Inspection]) -> HttpResponse | None:
@@ -129,7 +129,7 @@ class InspectionAdmin(OfBytesOfOwnTiers):
 
 
 @admin.register(InspectionOverride)
-class InspectionOverrideAdmin(OfBytesOfOwnTiers):
+class InspectionOverrideAdmin(OwnTierBlobsAdmin):
     to_blob = "inspection__blob"
     list_display = ["inspection", "refusal", "asked_why", "asked_by", "granted_by", "granted_at"]
     list_filter = [("granted_at", admin.EmptyFieldListFilter)]
@@ -149,9 +149,9 @@ class InspectionOverrideAdmin(OfBytesOfOwnTiers):
         return act(self, request, queryset.select_related("inspection__blob"), DeclineForm)
 
 
-def _known_files(inspection: Inspection, reader: User) -> list[str]:
-    """Where the bytes are used, in checkpoints that the reader may know of."""
-    known = Checkpoint.objects.visible_to(reader)
-    files = inspection.blob.files.filter(revision__checkpoint__in=known)
+def _visible_files(inspection: Inspection, reader: User) -> list[str]:
+    """Up to 20 files with this blob, in checkpoints visible to the reader."""
+    visible = Checkpoint.objects.visible_to(reader)
+    files = inspection.blob.files.filter(revision__checkpoint__in=visible)
     files = files.select_related("revision__checkpoint")[:20]
     return [f"{file.revision.checkpoint.repo_id}/{file.path}" for file in files]

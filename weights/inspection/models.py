@@ -1,4 +1,4 @@
-"""What a look into a file's format found, and who lets it pass all the same."""
+"""Inspections of blobs, and overrides of refused ones."""
 
 from typing import TYPE_CHECKING
 
@@ -6,33 +6,33 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from weights.inspection.kinds import FAMILY_MOST
+from weights.inspection.families import MAX_FAMILY_LENGTH
 
-REASON_MOST = 500
+MAX_REASON_LENGTH = 500
 
 
 class InspectionQuerySet(models.QuerySet["Inspection"]):
     def refusing(self) -> "InspectionQuerySet":
-        """Those that keep a file from being given out: refused, and not overridden."""
+        """Inspections that block a file: refused and not overridden."""
         return self.filter(~models.Exists(_granted()), outcome=Inspection.Outcome.REFUSED)
 
     def with_overrides(self) -> "InspectionQuerySet":
-        """Each with `is_overridden`: two people let this very refusal pass."""
+        """Annotates `is_overridden`: whether two people overrode this exact refusal."""
         return self.annotate(is_overridden=models.Exists(_granted()))
 
     def outdated(self, version: int, allowed: str) -> "InspectionQuerySet":
-        """Those made by an older inspector, or with other imports allowed to pickles.
+        """Inspections under older rules, or with another list of allowed imports.
 
-        A newer inspector's results stand: during an upgrade two versions run side by side.
+        Results of newer rules stand: during an upgrade two versions run side by side.
         """
         other_list = models.Q(version=version, family="pickle") & ~models.Q(allowed=allowed)
         return self.filter(models.Q(version__lt=version) | other_list)
 
 
 class Inspection(models.Model):
-    """What bytes are, as one family of names: a loader goes by the name.
+    """The format of a blob under one family of names, since loaders choose by name.
 
-    One row for each blob and family; a new look takes the place of the old one.
+    One row per blob and family; a new inspection replaces the old one.
     """
 
     class Outcome(models.TextChoices):
@@ -45,11 +45,11 @@ class Inspection(models.Model):
 
     blob = models.ForeignKey("weights.Blob", models.CASCADE, related_name="inspections")
     family = models.CharField(
-        max_length=FAMILY_MOST, help_text="Of names: what a loader takes the file for"
+        max_length=MAX_FAMILY_LENGTH, help_text="Of names: what a loader takes the file for"
     )
     outcome = models.CharField(max_length=16, choices=Outcome.choices)
     kind = models.CharField("format", max_length=40)
-    reason = models.CharField(max_length=REASON_MOST, blank=True)
+    reason = models.CharField(max_length=MAX_REASON_LENGTH, blank=True)
     imports = models.JSONField(
         default=list, blank=True, help_text="What its pickles import when they are loaded"
     )
@@ -58,8 +58,8 @@ class Inspection(models.Model):
         default=False,
         help_text="Whether all that a loader runs was read: `imports` are all there are",
     )
-    #: The rules that made it: `weights.inspection.formats.verdict.VERSION`, and a short hash of
-    #: the further imports that were allowed (empty for none).
+    #: The version of the rules (`weights.inspection.formats.verdict.VERSION`), and a short hash of
+    #: the additionally allowed imports, empty for none.
     version = models.PositiveIntegerField()
     allowed = models.CharField(max_length=16, blank=True)
     made_at = models.DateTimeField(default=timezone.now)
@@ -78,13 +78,13 @@ class Inspection(models.Model):
         return f"{self.blob} as {self.kind}, {self.get_outcome_display().lower()}"
 
     @property
-    def is_seen_in_part(self) -> bool:
-        """Refused before its end: it may import more, so nobody can let it pass."""
+    def is_partly_read(self) -> bool:
+        """Whether it was refused before its end. It may import more, so no override is possible."""
         return self.outcome == self.Outcome.REFUSED and not self.read_to_end
 
     @property
     def refusal(self) -> str:
-        """Why such a file is not given out, as a sentence; empty for what was not refused."""
+        """The reason for not serving the file, as a sentence; empty unless it was refused."""
         if self.outcome != self.Outcome.REFUSED:
             return ""
         return f"its format was refused ({self.kind}): {self.reason}"
@@ -95,7 +95,7 @@ class OverrideQuerySet(models.QuerySet["InspectionOverride"]):
         return self.filter(granted_at__isnull=False)
 
     def asked(self) -> "OverrideQuerySet":
-        """Those that wait for a second person, as long as the refusal still stands."""
+        """Overrides that wait for a second person and whose refusal is unchanged."""
         return self.filter(
             granted_at=None,
             refusal=models.F("inspection__reason"),
@@ -105,9 +105,9 @@ class OverrideQuerySet(models.QuerySet["InspectionOverride"]):
 
 
 def _granted() -> OverrideQuerySet:
-    """The granted override of the outer query's inspection, if its refusal is still that one.
+    """Granted overrides of the outer query's inspection with its present refusal.
 
-    None counts of a file that was not read to its end: nobody saw what they let pass.
+    Files that were not read to the end are excluded: nobody could see all of their imports.
     """
     return InspectionOverride.objects.granted().filter(
         inspection=models.OuterRef("pk"),
@@ -117,24 +117,24 @@ def _granted() -> OverrideQuerySet:
 
 
 class InspectionOverride(models.Model):
-    """Two staff members let a refused file pass: one asks with a reason, another agrees.
+    """The decision of two staff members to serve a refused file: one asks, another agrees.
 
-    It holds for these bytes, this family of names and this very refusal, and for no other; and
-    only for a file that was read to its end.
+    It is valid only for this blob, this family of names and this exact refusal, and only for a
+    file that was read to the end.
     """
 
     inspection = models.ForeignKey(Inspection, models.CASCADE, related_name="overrides")
-    refusal = models.CharField(max_length=REASON_MOST)
+    refusal = models.CharField(max_length=MAX_REASON_LENGTH)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
     asked_at = models.DateTimeField(default=timezone.now)
-    asked_why = models.CharField(max_length=REASON_MOST)
+    asked_why = models.CharField(max_length=MAX_REASON_LENGTH)
     granted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     granted_at = models.DateTimeField(null=True, blank=True)
-    granted_why = models.CharField(max_length=REASON_MOST, blank=True)
+    granted_why = models.CharField(max_length=MAX_REASON_LENGTH, blank=True)
 
     objects = OverrideQuerySet.as_manager()
 

@@ -1,8 +1,8 @@
-"""Let a refused file pass: one staff member asks with a reason, a second one agrees with another.
+"""Overrides of refused inspections: one staff member asks with a reason, a second one agrees.
 
-It holds for these bytes as this family of names and for this very refusal. When the inspector
-comes to another refusal the two are asked again. A file that was not read to its end is refused
-for good: nobody can see what they would let pass.
+An override is valid for one blob, one family of names and one refusal; a different refusal needs
+a new override. A file that was not read to the end cannot be overridden: nobody can see all of
+its imports.
 """
 
 from django.db import transaction
@@ -19,39 +19,39 @@ from weights.storage.models import Blob
 
 @transaction.atomic
 def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
-    """Ask for an override; raises TransitionRefused unless there is a refusal without one."""
+    """Requests an override; raises TransitionRefused unless the refusal is open to one."""
     quarantine.demand_owner(inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
-    standing = Inspection.objects.select_for_update().get(pk=inspection.pk)
-    if standing.outcome != Inspection.Outcome.REFUSED:
-        raise TransitionRefused(f"{standing}: there is no refusal to override")
-    if not standing.read_to_end:
+    current = Inspection.objects.select_for_update().get(pk=inspection.pk)
+    if current.outcome != Inspection.Outcome.REFUSED:
+        raise TransitionRefused(f"{current}: there is no refusal to override")
+    if not current.read_to_end:
         raise TransitionRefused(
-            f"{standing}, but not read to its end: what else it imports is unknown, so nobody can"
+            f"{current}, but not read to its end: what else it imports is unknown, so nobody can"
             " let it pass; have the file published in a form that can be read"
         )
-    asked, made = InspectionOverride.objects.get_or_create(
-        inspection=standing,
-        refusal=standing.reason,
+    override, created = InspectionOverride.objects.get_or_create(
+        inspection=current,
+        refusal=current.reason,
         defaults={"asked_by": by, "asked_why": why},
     )
-    if not made:
-        raise TransitionRefused(f"an override of {standing} was asked for already")
-    _tell("inspection.override_asked", asked, by, why)
-    return asked
+    if not created:
+        raise TransitionRefused(f"an override of {current} was asked for already")
+    _record("inspection.override_asked", override, by, why)
+    return override
 
 
 @transaction.atomic
 def grant(override: InspectionOverride, why: str, *, by: User) -> None:
-    """Agree, as somebody else than whoever asked; a fresh check then puts the bytes back."""
+    """Grants an override that somebody else asked for; a fresh check then releases the blob."""
     quarantine.demand_owner(override.inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
-    locked = _open(override)
+    locked = _lock_pending(override)
     if locked.asked_by_id in {by.pk, None}:
         raise NotAllowed("whoever asks for an override cannot grant it; a second person must")
     locked.granted_by, locked.granted_at, locked.granted_why = by, timezone.now(), why
     locked.save()
-    _tell("inspection.overridden", locked, by, why)
+    _record("inspection.overridden", locked, by, why)
     blob_id = locked.inspection.blob_id
     Blob.objects.filter(pk=blob_id).update(check_due_at=timezone.now(), attempts=0)
     queue_after_commit("weights.verify_blob", blob_id)
@@ -59,23 +59,23 @@ def grant(override: InspectionOverride, why: str, *, by: User) -> None:
 
 @transaction.atomic
 def decline(override: InspectionOverride, why: str, *, by: User) -> None:
-    """Do without it; it may be asked for again."""
+    """Deletes the request; the override may be requested again."""
     quarantine.demand_owner(override.inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
-    locked = _open(override)
-    _tell("inspection.override_declined", locked, by, why)
+    locked = _lock_pending(override)
+    _record("inspection.override_declined", locked, by, why)
     locked.delete()
 
 
-def _open(override: InspectionOverride) -> InspectionOverride:
-    waiting = InspectionOverride.objects.select_for_update(of=("self",)).asked()
-    found = waiting.filter(pk=override.pk).select_related("inspection__blob").first()
+def _lock_pending(override: InspectionOverride) -> InspectionOverride:
+    pending = InspectionOverride.objects.select_for_update(of=("self",)).asked()
+    found = pending.filter(pk=override.pk).select_related("inspection__blob").first()
     if found is None:
         raise TransitionRefused(f"{override} waits for nobody: it was settled, or is outdated")
     return found
 
 
-def _tell(action: str, override: InspectionOverride, by: User, why: str) -> None:
+def _record(action: str, override: InspectionOverride, by: User, why: str) -> None:
     inspection = override.inspection
     details = {
         "sha256": inspection.blob.sha256,

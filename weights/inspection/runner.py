@@ -1,4 +1,4 @@
-"""Inspect a file in a child process with bounds; whatever the child does, there is a verdict."""
+"""Runs a parser in a sandboxed child process; a child that misbehaves refuses the file."""
 
 import contextlib
 import importlib.util
@@ -16,83 +16,84 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weights.inspection import child
+from weights.inspection import fork_server
+from weights.inspection.families import SAFETENSORS, is_parsed
+from weights.inspection.families import inspect as inspect_in_process
 from weights.inspection.formats import safetensors_file
 from weights.inspection.formats.source import Source
 from weights.inspection.formats.verdict import Verdict
-from weights.inspection.kinds import SAFETENSORS, is_parsed
-from weights.inspection.kinds import inspect as inspect_here
 
 SECONDS = 60.0
-#: Bytes of one file that a child may ask for, all its questions together.
-ASKED_MOST = 256 * 1024 * 1024
-_ANSWER_MOST = 1024 * 1024
+#: Bytes of one file that a child may read in total.
+MAX_READ_BYTES = 256 * 1024 * 1024
+_MAX_RESULT_BYTES = 1024 * 1024
 _ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A function `module:name` of (source, **arguments) that answers with plain values."""
+    """A function `module:name` of (source, **arguments) that returns a dict of JSON values."""
 
     function: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    #: Bytes of address space on top of the bound, for a library that maps the file.
+    #: Bytes of address space on top of the limit, for a library that maps the file.
     mapped: int = 0
 
 
 class Broken(Exception):
-    """The child came to no result; the sentence says why."""
+    """The child returned no result; the message says why."""
 
 
 def inspect(source: Source, family: str, *, extra: list[str]) -> Verdict:
-    """What a file is, by a parser in a child process where its family has one.
+    """The verdict on a file, parsed in a child process if its family has a parser.
 
-    A child that crashes, is too slow or wants too much refuses the file. What reading the
-    source raises goes to the caller.
+    A child that crashes or exceeds its time, memory or reads refuses the file. Exceptions of
+    `source` are passed on to the caller.
     """
     if not is_parsed(family):
-        return inspect_here(source, family, frozenset())
+        return inspect_in_process(source, family, frozenset())
     arguments = {"family": family, "extra": extra}
-    mapped = source.size + safetensors_file.HEADER_MOST if family == SAFETENSORS else 0
-    job = Job("weights.inspection.job:inspect", arguments, mapped)
+    mapped = source.size + safetensors_file.MAX_HEADER_BYTES if family == SAFETENSORS else 0
+    job = Job("weights.inspection.families:inspect_as_json", arguments, mapped)
     try:
-        found = run(job, source)
-        found.pop("kernel")
-        return Verdict(**found)
+        result = run(job, source)
+        result.pop("kernel")
+        return Verdict(**result)
     except (Broken, TypeError, KeyError) as broken:
-        why = str(broken) if isinstance(broken, Broken) else "the inspector's answer is damaged"
-        return Verdict(safetensors_file.KIND if mapped else "PyTorch or pickle", "refused", why)
+        is_broken = isinstance(broken, Broken)
+        reason = str(broken) if is_broken else "the inspector's answer is damaged"
+        return Verdict(safetensors_file.KIND if mapped else "PyTorch or pickle", "refused", reason)
 
 
 def run(job: Job, source: Source, seconds: float = SECONDS) -> dict[str, Any]:
-    """What the job answered within its time; raises Broken, and what the source raises."""
-    nursery = _nursery()
+    """The job's result. Raises Broken, also on timeout, and the exceptions of `source`."""
+    server = _fork_server()
     try:
-        return _Talk(nursery, source, seconds).result(job)
+        return _Exchange(server, source, seconds).result(job)
     except BaseException:
-        nursery.end()  # with the child, which may still run
+        server.stop()  # and the child, which may still run
         raise
 
 
-# -- the process that forks ---------------------------------------------------------------
+# -- the fork server ---------------------------------------------------------------------
 
 
-class Nursery:
-    """One `child.py`, for one thread; it ends with its parent."""
+class ForkServer:
+    """The process of `fork_server.py`, one per thread; it ends with its parent."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
-        self.control, theirs = socket.socketpair()
-        with theirs:
+        self.control, remote = socket.socketpair()
+        with remote:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-I", "-S", str(Path(child.__file__))),
-                    *(str(theirs.fileno()), str(_ROOT), _libraries()),
+                    *(sys.executable, "-I", "-S", str(Path(fork_server.__file__))),
+                    *(str(remote.fileno()), str(_ROOT), _library_folder()),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[remote.fileno()],
                 env={"OPENBLAS_NUM_THREADS": "1"},  # a thread would not survive the fork
                 cwd="/",
                 start_new_session=True,
@@ -102,124 +103,124 @@ class Nursery:
     def is_alive(self) -> bool:
         return self.owner == os.getpid() and self._process.poll() is None
 
-    def end(self) -> None:
-        """Kill it and what it forked."""
+    def stop(self) -> None:
+        """Kills the process and the children that it forked."""
         self.control.close()
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    __del__ = end
+    __del__ = stop
 
 
-_of_thread = threading.local()
+_thread_local = threading.local()
 
 
-def _nursery() -> Nursery:
-    found: Nursery | None = getattr(_of_thread, "nursery", None)
-    if found is None or not found.is_alive:
-        found = _of_thread.nursery = Nursery()
-    return found
+def _fork_server() -> ForkServer:
+    server: ForkServer | None = getattr(_thread_local, "server", None)
+    if server is None or not server.is_alive:
+        server = _thread_local.server = ForkServer()
+    return server
 
 
-def _libraries() -> str:
+def _library_folder() -> str:
     """The folder from which safetensors is imported."""
-    found = importlib.util.find_spec("safetensors")
-    assert found is not None
-    assert found.origin is not None
-    return str(Path(found.origin).parents[1])
+    spec = importlib.util.find_spec("safetensors")
+    assert spec is not None
+    assert spec.origin is not None
+    return str(Path(spec.origin).parents[1])
 
 
 # -- one file -----------------------------------------------------------------------------
 
 
-class _Talk:
-    """A job and the answers to its questions; the clock stands while the store is read."""
+class _Exchange:
+    """Sends a job and serves the child's reads; reading the source does not count as its time."""
 
-    def __init__(self, nursery: Nursery, source: Source, seconds: float) -> None:
-        self._control = nursery.control
+    def __init__(self, server: ForkServer, source: Source, seconds: float) -> None:
+        self._control = server.control
         self._source = source
         self._seconds = self._left = seconds
-        self._asked = 0
+        self._bytes_read = 0
 
     def result(self, job: Job) -> dict[str, Any]:
-        theirs_in, self._answers = os.pipe()
-        self._questions, theirs_out = os.pipe()
+        child_in, self._to_child = os.pipe()
+        self._from_child, child_out = os.pipe()
         try:
             try:
-                self._send(job, [theirs_in, theirs_out])
+                self._send(job, [child_in, child_out])
             finally:
-                os.close(theirs_in)
-                os.close(theirs_out)
-            os.set_blocking(self._answers, False)
-            return self._converse()
+                os.close(child_in)
+                os.close(child_out)
+            os.set_blocking(self._to_child, False)
+            return self._serve()
         finally:
-            os.close(self._answers)
-            os.close(self._questions)
+            os.close(self._to_child)
+            os.close(self._from_child)
 
     def _send(self, job: Job, pipes: list[int]) -> None:
         message = {"function": job.function, "arguments": job.arguments, "mapped": job.mapped}
-        told = json.dumps(message | {"size": self._source.size}).encode()
-        assert len(told) <= child.JOB_MOST
-        socket.send_fds(self._control, [told], pipes)
+        payload = json.dumps(message | {"size": self._source.size}).encode()
+        assert len(payload) <= fork_server.MAX_JOB_BYTES
+        socket.send_fds(self._control, [payload], pipes)
 
-    def _converse(self) -> dict[str, Any]:
-        while (word := self._take(1)) == child.READ:
-            start, length = child.QUESTION.unpack(self._take(child.QUESTION.size))
-            self._answer(start, length)
-        found = self._finished() if word == child.DONE else {}
-        status = self._status()
-        if status or not found:
-            raise Broken(_ended(status))
-        if found.get("memory"):
+    def _serve(self) -> dict[str, Any]:
+        while (tag := self._receive(1)) == fork_server.READ:
+            request = self._receive(fork_server.READ_REQUEST.size)
+            self._send_bytes(*fork_server.READ_REQUEST.unpack(request))
+        result = self._result() if tag == fork_server.DONE else {}
+        status = self._exit_status()
+        if status or not result:
+            raise Broken(_describe_exit(status))
+        if result.get("memory"):
             raise Broken("looking into it takes more than 1 GiB of memory")
-        return found
+        return result
 
-    def _answer(self, start: int, length: int) -> None:
-        self._asked += length
-        if self._asked > ASKED_MOST or start + length > self._source.size:
+    def _send_bytes(self, start: int, length: int) -> None:
+        self._bytes_read += length
+        if self._bytes_read > MAX_READ_BYTES or start + length > self._source.size:
             raise Broken("looking into it would take reading too much of it")
         content = self._source.read(start, length)
-        left = memoryview(child.LENGTH.pack(len(content)) + content)
-        while left:
-            self._wait([], [self._answers])
+        rest = memoryview(fork_server.LENGTH.pack(len(content)) + content)
+        while rest:
+            self._wait([], [self._to_child])
             try:
-                left = left[os.write(self._answers, left[:65536]) :]
+                rest = rest[os.write(self._to_child, rest[:65536]) :]
             except BrokenPipeError:
-                return  # its end comes up with the next question
+                return  # the child has ended, which the next read detects
 
-    def _finished(self) -> dict[str, Any]:
-        (length,) = child.LENGTH.unpack(self._take(child.LENGTH.size))
-        if length > _ANSWER_MOST:
+    def _result(self) -> dict[str, Any]:
+        (length,) = fork_server.LENGTH.unpack(self._receive(fork_server.LENGTH.size))
+        if length > _MAX_RESULT_BYTES:
             raise Broken("the inspector's answer is too long")
         try:
-            found = json.loads(self._take(length))
+            result = json.loads(self._receive(length))
         except ValueError as error:
             raise Broken("the inspector's answer is damaged") from error
-        return found if isinstance(found, dict) else {}
+        return result if isinstance(result, dict) else {}
 
-    def _take(self, length: int) -> bytes:
-        """Bytes of the child; at its end what there is, padded so that it fits no question."""
-        found = bytearray()
-        while len(found) < length:
-            self._wait([self._questions], [])
-            part = os.read(self._questions, length - len(found))
+    def _receive(self, length: int) -> bytes:
+        """Exactly `length` bytes from the child; raises Broken if it ends before."""
+        received = bytearray()
+        while len(received) < length:
+            self._wait([self._from_child], [])
+            part = os.read(self._from_child, length - len(received))
             if not part:
-                raise Broken(_ended(self._status()))
-            found += part
-        return bytes(found)
+                raise Broken(_describe_exit(self._exit_status()))
+            received += part
+        return bytes(received)
 
-    def _status(self) -> int:
-        """How the child ended, by its parent."""
+    def _exit_status(self) -> int:
+        """The child's wait status, which the fork server sends."""
         self._wait([self._control.fileno()], [])
-        told = self._control.recv(4)
-        if len(told) < 4:
+        status = self._control.recv(4)
+        if len(status) < 4:
             raise Broken("the inspector ended by itself")
-        return int(struct.unpack("<i", told)[0])
+        return int(struct.unpack("<i", status)[0])
 
     def _wait(self, reads: list[int], writes: list[int]) -> None:
-        """Until the child has something to say or takes something; raises Broken at its time."""
+        """Waits until a descriptor is ready; raises Broken when the child's time is used up."""
         began = time.monotonic()
         ready = select.select(reads, writes, [], max(0.0, self._left))
         self._left -= time.monotonic() - began
@@ -227,7 +228,7 @@ class _Talk:
             raise Broken(f"looking into it took longer than {self._seconds:g} seconds")
 
 
-def _ended(status: int) -> str:
+def _describe_exit(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number == signal.SIGXCPU:

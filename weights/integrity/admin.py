@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.web.current_user import signed_in
-from weights.inspection.admin import InspectionInline, OfBytesOfOwnTiers
+from weights.inspection.admin import InspectionInline, OwnTierBlobsAdmin
 from weights.integrity import verification
 from weights.integrity.admin_actions import LiftForm, QuarantineForm, act
 from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
@@ -30,7 +30,7 @@ class RunInline(admin.TabularInline):
 
 
 @admin.register(Blob)
-class BlobAdmin(OfBytesOfOwnTiers):
+class BlobAdmin(OwnTierBlobsAdmin):
     to_blob = "pk"
     list_display = ["sha256", "size", "state", "quarantine_reason", "last_verified_at"]
     list_filter = ["state"]
@@ -59,7 +59,7 @@ class BlobAdmin(OfBytesOfOwnTiers):
 
 
 @admin.register(VerificationRun)
-class VerificationRunAdmin(OfBytesOfOwnTiers):
+class VerificationRunAdmin(OwnTierBlobsAdmin):
     list_display = [
         *("started_at", "blob", "result", "progress", "bytes_read", "megabytes_a_second"),
         "worker",

@@ -1,4 +1,4 @@
-"""What a parser that a file has taken over might do; run in the child process of a test."""
+"""Functions of a compromised parser, run in the child process of a test."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ from typing import Any
 from weights.inspection.formats.source import Source
 
 _LIBRARY = ctypes.PyDLL(None, use_errno=True)
-#: Found before the bounds are up: Python's own hook would refuse it later.
+#: Looked up before the sandbox is entered: the audit hook would refuse it later.
 NATIVE = {
     name: getattr(_LIBRARY, name)
     for name in ("socket", "fork", "open", "unlink", "kill", "execv", "memset")
@@ -44,7 +44,7 @@ def raise_an_error(source: Source) -> dict[str, Any]:
 
 
 def reach_out(source: Source, folder: str) -> dict[str, Any]:
-    """Each of these in Python and, past Python's hook, by the C library: what it came to."""
+    """Tries each operation in Python and, past the audit hook, in the C library."""
     path = os.fsencode(f"{folder}/written")
     return {
         "socket": _tried(lambda: socket.socket()),

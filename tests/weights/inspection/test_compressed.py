@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from tests.weights.inspection import pickle_corpus, tar_corpus
-from weights.inspection import kinds
+from weights.inspection import families
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import BytesSource
 from weights.inspection.formats.verdict import Verdict
@@ -23,7 +23,7 @@ EMPTY_BLOCK = b"\0\0\0\xff\xff"
 
 
 def looked_at(content: bytes, name: str) -> Verdict:
-    return kinds.inspect(BytesSource(content), kinds.family(name), allowed())
+    return families.inspect(BytesSource(content), families.family_of(name), allowed())
 
 
 def _by_old_joblib(content: bytes) -> bytes:
@@ -103,7 +103,7 @@ def test_raw_tensors_that_begin_with_the_short_signatures_are_hardly_ever_taken_
     ],
 )
 def test_in_st_what_loaders_unpickle_is_looked_at_as_a_pickle(name: str) -> None:
-    assert kinds.family(name) == kinds.PICKLE
+    assert families.family_of(name) == families.PICKLE
     assert looked_at(RUNS, name).imports == ["os.system"]
 
 
@@ -125,7 +125,7 @@ def test_in_st_what_loaders_unpickle_is_looked_at_as_a_pickle(name: str) -> None
     ],
 )
 def test_other_names_are_what_they_were(name: str, family: str) -> None:
-    assert kinds.family(name) == family
+    assert families.family_of(name) == family
 
 
 def test_what_torch_writes_under_the_name_of_an_archive_passes() -> None:

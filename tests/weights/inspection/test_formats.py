@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
-from weights.inspection import kinds
+from weights.inspection import families
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import BytesSource
 from weights.inspection.formats.verdict import Verdict
@@ -27,7 +27,7 @@ CORPORA = {
 
 
 def looked_at(content: bytes, name: str, extra: list[str] | None = None) -> Verdict:
-    return kinds.inspect(BytesSource(content), kinds.family(name), allowed(extra or []))
+    return families.inspect(BytesSource(content), families.family_of(name), allowed(extra or []))
 
 
 def name_of(kind: str) -> str:
@@ -240,10 +240,10 @@ def test_pytorch_older_than_zip_is_not_inspected_and_its_pickles_are_read() -> N
 
 def test_a_text_over_its_bound_is_refused() -> None:
     class Large(BytesSource):
-        size = kinds.TEXT_MOST + 1
+        size = families.MAX_TEXT_BYTES + 1
 
         def __init__(self) -> None:
             self._content = b"text"
 
-    verdict = kinds.inspect(Large(), "other", allowed())
+    verdict = families.inspect(Large(), "other", allowed())
     assert verdict.outcome == "refused"

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.weights.inspection import old_pickle_corpus
-from weights.inspection import kinds
+from weights.inspection import families
 from weights.inspection.formats import old_pickles
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import BytesSource, Source
@@ -46,7 +46,7 @@ def imports(content: bytes) -> bool:
 
 
 def verdict_on(source: Source) -> tuple[str, str]:
-    found = kinds.inspect(source, kinds.PICKLE, allowed())
+    found = families.inspect(source, families.PICKLE, allowed())
     return found.outcome, found.reason
 
 
@@ -92,7 +92,7 @@ def test_what_is_passed_over_may_be_gigabytes_and_is_not_read() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"N0" * (old_pickles.STEPS_MOST // 2 + 1), b"V" + b"a" * (old_pickles.READ_MOST + 1)],
+    [b"N0" * (old_pickles.MAX_STEPS // 2 + 1), b"V" + b"a" * (old_pickles.MAX_READ_BYTES + 1)],
     ids=["instructions", "a line"],
 )
 def test_in_st_an_old_pickle_too_long_to_follow_is_refused(content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A refused file passes once a second member of staff agrees, each with a reason."""
+"""Two members of staff override a refusal, each with a reason."""
 
 from pathlib import Path
 
@@ -71,8 +71,10 @@ def test_in_st_two_release_owners_let_a_refused_file_pass(
     files = client.get("/api/v1/checkpoints/acme/model/files").json()["files"]
     assert files[0]["inspection"]["outcome"] == "overridden"
     events = AuditEvent.objects.filter(action__startswith="inspection.")
-    told = [(one.action, one.actor_name, one.details["reason"]) for one in events.order_by("pk")]
-    assert told == [
+    recorded = [
+        (one.action, one.actor_name, one.details["reason"]) for one in events.order_by("pk")
+    ]
+    assert recorded == [
         ("inspection.override_asked", "owner", WHY),
         ("inspection.overridden", "second", AGREED),
     ]

@@ -21,7 +21,7 @@ from weights import tasks
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable
-from weights.inspection import kinds, results, runner
+from weights.inspection import families, results, runner
 from weights.inspection.formats import allowed, verdict
 from weights.inspection.models import Inspection
 from weights.integrity import verification
@@ -225,7 +225,7 @@ def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_c
     publish: Publish, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:  # the rules of the release before
-        before.setattr(kinds, "_PICKLE_NAMES", kinds._PICKLE_NAMES - {"joblib"})
+        before.setattr(families, "_PICKLE_NAMES", families._PICKLE_NAMES - {"joblib"})
         before.setattr(inspect_blob, "VERSION", verdict.VERSION - 1)
         revision = publish(model_joblib=RUNS, b_joblib=pickle_corpus.state(1), c_json=b"{}")
     assert revision.state == Revision.State.VISIBLE
@@ -345,7 +345,7 @@ def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at
     assert set(sent) == {blob_of(revision, path).pk for path in waiting}
     work()
     assert due() == set()
-    assert results.standing(checkpoint) == results.Standing(0, 3, 0, 0)
+    assert results.progress_of(checkpoint) == results.InspectionProgress(0, 3, 0, 0)
 
 
 def test_a_tier_that_becomes_strict_has_its_files_looked_at_by_the_clock(
@@ -402,7 +402,7 @@ def test_a_worker_killed_at_any_statement_leaves_one_result_of_each_kind(
 
 
 def _in_process(source: Any, family: str, *, extra: list[str]) -> verdict.Verdict:
-    return kinds.inspect(source, family, allowed.allowed(extra))
+    return families.inspect(source, family, allowed.allowed(extra))
 
 
 # -- where it is told ---------------------------------------------------------------------

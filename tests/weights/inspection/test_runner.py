@@ -1,4 +1,4 @@
-"""A parser that goes astray ends itself and refuses the file, and reaches nothing else."""
+"""A misbehaving parser refuses its file and has no access to anything else."""
 
 import sys
 import time
@@ -29,7 +29,7 @@ SOURCE = BytesSource(bytes(1 << 20))
         ("ask_for_all", "reading too much"),
     ],
 )
-def test_in_st_a_child_that_goes_astray_is_a_refusal_with_its_reason(does: str, words: str) -> None:
+def test_in_st_a_misbehaving_child_refuses_the_file_with_a_reason(does: str, words: str) -> None:
     with pytest.raises(Broken, match=words):
         runner.run(Job(f"{BAD}:{does}"), SOURCE)
     good = BytesSource(pickle_corpus.state(1))
@@ -37,7 +37,7 @@ def test_in_st_a_child_that_goes_astray_is_a_refusal_with_its_reason(does: str, 
 
 
 @pytest.mark.requirement("IN-7")
-def test_in_st_a_child_that_hangs_is_killed_at_its_time() -> None:
+def test_in_st_a_child_that_hangs_is_killed_after_its_timeout() -> None:
     began = time.monotonic()
     with pytest.raises(Broken, match=r"longer than 0.5 seconds"):
         runner.run(Job(f"{BAD}:hang"), SOURCE, seconds=0.5)
@@ -45,7 +45,7 @@ def test_in_st_a_child_that_hangs_is_killed_at_its_time() -> None:
 
 
 @pytest.mark.requirement("IN-7")
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's filter is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is specific to Linux")
 def test_in_st_a_child_reaches_no_network_no_process_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "there").touch()
     found = runner.run(Job(f"{BAD}:reach_out", {"folder": str(tmp_path)}), SOURCE)
@@ -57,7 +57,7 @@ def test_in_st_a_child_reaches_no_network_no_process_and_no_file(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
-def test_the_clock_stands_while_the_store_is_read() -> None:
+def test_reading_the_store_does_not_count_as_the_childs_time() -> None:
     class Slow(BytesSource):
         def read(self, start: int, length: int) -> bytes:
             time.sleep(0.4)
@@ -65,11 +65,13 @@ def test_the_clock_stands_while_the_store_is_read() -> None:
 
     source = Slow(pickle_corpus.state(1))
     arguments = {"family": "pickle", "extra": []}
-    found = runner.run(Job("weights.inspection.job:inspect", arguments), source, seconds=0.7)
+    found = runner.run(
+        Job("weights.inspection.families:inspect_as_json", arguments), source, seconds=0.7
+    )
     assert found["outcome"] == "inspected"
 
 
-def test_a_store_that_breaks_off_is_no_verdict() -> None:
+def test_an_unavailable_store_raises_and_gives_no_verdict() -> None:
     class Gone(BytesSource):
         def read(self, start: int, length: int) -> bytes:
             raise StorageUnavailable("gone")
@@ -87,7 +89,7 @@ def test_a_store_that_breaks_off_is_no_verdict() -> None:
         ("other", b"text", "inspected"),
     ],
 )
-def test_the_child_comes_to_the_verdict_of_the_rules(
+def test_the_child_returns_the_verdict_of_the_rules(
     family: str, content: bytes, outcome: str
 ) -> None:
     verdict = runner.inspect(BytesSource(content), family, extra=[])
@@ -95,14 +97,14 @@ def test_the_child_comes_to_the_verdict_of_the_rules(
 
 
 @pytest.mark.parametrize(("each", "most"), [(100, 1), (20_000, 40)])
-def test_a_store_is_asked_once_for_a_small_file_and_once_a_member_for_a_large_one(
+def test_a_small_file_takes_one_read_and_a_large_one_a_read_per_member(
     each: int, most: int
 ) -> None:
     class Counting(BytesSource):
-        asked = 0
+        reads = 0
 
         def read(self, start: int, length: int) -> bytes:
-            self.asked += 1
+            self.reads += 1
             return super().read(start, length)
 
     members = zip_corpus.pt(count=30)
@@ -110,7 +112,7 @@ def test_a_store_is_asked_once_for_a_small_file_and_once_a_member_for_a_large_on
         tensor.content = bytes(each)
     source = Counting(zip_corpus.packed(members))
     assert runner.inspect(source, "pickle", extra=[]).outcome == "inspected"
-    assert source.asked <= most
+    assert source.reads <= most
 
 
 def test_a_checkpoint_of_a_terabyte_is_opened_within_the_memory() -> None:

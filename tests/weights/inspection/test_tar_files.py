@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from tests.weights.inspection import tar_corpus
-from weights.inspection import kinds
+from weights.inspection import families
 from weights.inspection.formats import tar_file
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import BytesSource
@@ -32,7 +32,7 @@ def opens(content: bytes) -> bool:
 @pytest.mark.parametrize("name", ["model.pt", "pytorch_model.bin", "a.pkl"])
 def test_in_st_a_tar_archive_is_refused_whatever_it_looks_like(label: str, name: str) -> None:
     assert opens(HOSTILE[label])
-    verdict = kinds.inspect(BytesSource(HOSTILE[label]), kinds.family(name), allowed())
+    verdict = families.inspect(BytesSource(HOSTILE[label]), families.family_of(name), allowed())
     assert verdict.outcome == "refused"
     assert "tar archive" in verdict.reason
 

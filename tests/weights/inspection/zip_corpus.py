@@ -210,5 +210,5 @@ _PICKLES = {
     "has a second stream": pickle_corpus.state(1) * 2,
     "is protocol 0": b"N.",
     "computes a name": pickle_corpus.hostile()["a computed name"],
-    "is too large": bytes(pickles.MOST + 1),
+    "is too large": bytes(pickles.MAX_BYTES + 1),
 }

@@ -1,1 +1,1 @@
-"""File formats, each read without loading it: plain Python, no records."""
+"""Parsers of file formats, which read a file without loading it."""

@@ -1,4 +1,4 @@
-"""What a pickle may import: what rebuilds tensors, and plain containers."""
+"""The imports allowed to pickles: functions that rebuild tensors, and plain containers."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ _REBUILD = (
     *("_rebuild_parameter_with_state", "_rebuild_qtensor", "_rebuild_sparse_tensor"),
     *("_rebuild_sparse_csr_tensor", "_rebuild_meta_tensor_no_storage"),
 )
-#: (module, name) pairs. None of these reads, writes or runs anything when called.
+#: (module, name) pairs. Calling these has no side effects.
 STANDARD = frozenset(
     {
         *(("torch", f"{name}Storage") for name in _STORAGES),
@@ -32,7 +32,7 @@ STANDARD = frozenset(
         *((module, "set") for module in ("builtins", "__builtin__")),
         *((module, "frozenset") for module in ("builtins", "__builtin__")),
         *((module, "complex") for module in ("builtins", "__builtin__")),
-        # What training by metaseq leaves beside the tensors: options, meters, scalers.
+        # Written by metaseq beside the tensors: options, meters, scalers.
         *(("metaseq.dataclass.configs", name) for name in ("MetaseqConfig", "CommonConfig")),
         *(("metaseq.logging.meters", name) for name in ("AverageMeter", "TimeMeter")),
     }
@@ -40,6 +40,6 @@ STANDARD = frozenset(
 
 
 def allowed(extra: Iterable[str] = ()) -> Allowed:
-    """The standard names and further ones, written `module.name`."""
+    """The standard imports and `extra` ones, written `module.name`."""
     pairs = (name.rpartition(".") for name in extra)
     return STANDARD | {(module, name) for module, _, name in pairs if module}

@@ -1,7 +1,7 @@
-"""Compressed bytes, which loaders of pickles unpack without being asked: joblib by the first bytes.
+"""Detection of compressed files, which some loaders of pickles, such as joblib, decompress.
 
-Two of the signatures are so short that other files begin with them, so unpacking is tried there,
-up to the first byte that comes of it.
+The signatures of zlib and LZMA are too short to be reliable, so their decompression is tried up to
+the first byte of output.
 """
 
 import lzma
@@ -19,25 +19,25 @@ _SIGNATURES = (
 )
 
 
-def packed_by(head: bytes, *, is_all: bool) -> str:
-    """The name of what compressed a file of these first bytes, or of all; empty for none."""
+def compression_of(head: bytes, *, is_all: bool) -> str:
+    """The name of the compression format, empty for none. `is_all`: `head` is the whole file."""
     for signature, name in _SIGNATURES:
         if signature.match(head):
             return name
-    if head.startswith(b"\x78") and _unpacks(_zlib, head, is_all=is_all):
+    if head.startswith(b"\x78") and _decompresses(_zlib, head, is_all=is_all):
         return "zlib"
-    if head.startswith(b"\x5d\0") and _unpacks(_lzma, head, is_all=is_all):
+    if head.startswith(b"\x5d\0") and _decompresses(_lzma, head, is_all=is_all):
         return "LZMA"
     return ""
 
 
-def _unpacks(unpack: Callable[[bytes], bytes], head: bytes, *, is_all: bool) -> bool:
-    """Whether something comes of it, or may do so further on."""
+def _decompresses(decompress: Callable[[bytes], bytes], head: bytes, *, is_all: bool) -> bool:
+    """Whether decompression yields a byte, or may do so after more input."""
     try:
-        return bool(unpack(head)) or not is_all
+        return bool(decompress(head)) or not is_all
     except (zlib.error, lzma.LZMAError):
         return False
-    except MemoryError:  # it names a window of gigabytes, which another machine may have
+    except MemoryError:  # the window is gigabytes large, which another machine may have
         return True
 
 

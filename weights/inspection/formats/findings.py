@@ -1,18 +1,18 @@
-"""What is met while a file is read: what its pickles import, and what refuses it at the end.
+"""The imports and faults that parsers find in a file.
 
-Who is asked to let a refused file pass has to see all that it imports, so a name that is not
-allowed ends nothing: reading goes on, and the file is refused once all is known.
+Staff who decide on an override must see all imports, so a forbidden import does not end the
+reading: the file is refused at its end.
 """
 
 from weights.inspection.formats.allowed import Allowed
 from weights.inspection.formats.verdict import Refused
 
-#: Imports that are kept, and characters of each. What has more of them was not seen whole.
-IMPORTS_MOST, NAME_MOST = 500, 200
+#: Number of imports, and characters of each; a file with more of either is refused at once.
+MAX_IMPORTS, MAX_NAME_LENGTH = 500, 200
 
 
 class Findings:
-    """Of one file; `imports` in the order in which they were met, each once."""
+    """The findings of one file; `imports` in order of first occurrence."""
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
@@ -25,25 +25,25 @@ class Findings:
         return list(self._imports)
 
     def imported(self, module: str, name: str) -> None:
-        """Note an import; raises Refused where it could not be told whole."""
-        told = f"{module}.{name}"
-        if len(told) > NAME_MOST:
-            raise Refused(f"its pickle imports a name of more than {NAME_MOST} characters")
-        if told not in self._imports and len(self._imports) == IMPORTS_MOST:
-            raise Refused(f"its pickle imports more than {IMPORTS_MOST} names")
-        self._imports[told] = None
+        """Records an import; raises Refused if it exceeds the limits."""
+        qualified = f"{module}.{name}"
+        if len(qualified) > MAX_NAME_LENGTH:
+            raise Refused(f"its pickle imports a name of more than {MAX_NAME_LENGTH} characters")
+        if qualified not in self._imports and len(self._imports) == MAX_IMPORTS:
+            raise Refused(f"its pickle imports more than {MAX_IMPORTS} names")
+        self._imports[qualified] = None
         if (module, name) not in self._allowed:
-            self._not_allowed[told] = None
+            self._not_allowed[qualified] = None
 
     def fault(self, sentence: str) -> None:
-        """Note what refuses the file and keeps nobody from reading on."""
+        """Records a fault that refuses the file without ending the reading."""
         self._faults[sentence] = None
 
     def reasons(self) -> list[str]:
-        """Why the file is refused though it was read to its end; empty if it is not."""
-        return [*self._not_on_the_list(), *self._faults]
+        """The reasons to refuse the file although it was read to its end; may be empty."""
+        return [*self._forbidden_imports(), *self._faults]
 
-    def _not_on_the_list(self) -> list[str]:
+    def _forbidden_imports(self) -> list[str]:
         if not self._not_allowed:
             return []
         first, *more = self._not_allowed

@@ -1,7 +1,7 @@
-"""A pickle is a program; it is read here as text is read, and never run.
+"""Symbolic execution of pickles: a pickle is a program, and this module never runs it.
 
-The stack is followed with stand-ins for values, so that what is imported and what is called
-is known at every instruction, and a stream that no unpickler would finish is refused.
+Placeholders stand for values on the stack, so that imports and calls are known at every
+instruction. A stream that no unpickler could finish is refused.
 """
 
 import pickletools
@@ -11,19 +11,19 @@ from typing import Any, BinaryIO, NamedTuple
 from weights.inspection.formats.findings import Findings
 from weights.inspection.formats.verdict import Refused
 
-#: Bytes of one pickle at most.
-MOST = 64 * 1024 * 1024
-_MEMO_MOST = 1 << 24
+#: Of one pickle.
+MAX_BYTES = 64 * 1024 * 1024
+_MAX_MEMO_INDEX = 1 << 24
 
 
 class Imported(NamedTuple):
-    """Stands for what a name means."""
+    """The placeholder of an imported object."""
 
     module: str
     name: str
 
 
-#: Stand for the start of a group, and for any value that is neither text nor import.
+#: Placeholders of a mark, and of any value that is neither text nor an import.
 _MARK, _VALUE = object(), object()
 
 _PLAIN = {
@@ -34,13 +34,13 @@ _PLAIN = {
 _TEXT = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _GROUPS = {"TUPLE", "FROZENSET"}
-#: How many values each takes off the stack before the container that it fills.
+#: Number of values that each pops before the container that it fills.
 _FILLS = {"APPEND": 1, "SETITEM": 2}
 _FILL_GROUPS = {"APPENDS", "SETITEMS", "ADDITEMS"}
 
 
-class Walk:
-    """One pass over one stream, up to its STOP."""
+class PickleReader:
+    """Reads one stream up to its STOP."""
 
     def __init__(self, stream: BinaryIO, findings: Findings) -> None:
         self._stream = stream
@@ -48,8 +48,8 @@ class Walk:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
-    def to_its_end(self) -> None:
-        """Note what it imports; raises Refused where it cannot be followed."""
+    def read(self) -> None:
+        """Records the stream's imports; raises Refused where it cannot be read further."""
         try:
             for number, (opcode, argument, _) in enumerate(pickletools.genops(self._stream)):
                 if number == 0 and opcode.name != "PROTO":
@@ -78,10 +78,10 @@ class Walk:
         elif name in _FILLS:
             for _ in range(_FILLS[name]):
                 self._pop()
-            self._demand_container()
+            self._require_container()
         elif name in _FILL_GROUPS:
             self._pop_group()
-            self._demand_container()
+            self._require_container()
         elif name == "PROTO":
             if not first or not 2 <= argument <= 5:
                 raise Refused("its pickle names its protocol wrongly")
@@ -91,10 +91,10 @@ class Walk:
             self._rare(name, argument)
 
     def _rare(self, name: str, argument: Any) -> None:
-        act: Callable[[Any], None] | None = getattr(self, f"_on_{name.lower()}", None)
-        if act is None:
+        handler: Callable[[Any], None] | None = getattr(self, f"_on_{name.lower()}", None)
+        if handler is None:
             raise Refused(f"its pickle uses {name}, which no current writer needs")
-        act(argument)
+        handler(argument)
 
     # -- names and calls --------------------------------------------------------------------
 
@@ -122,14 +122,14 @@ class Walk:
         self._pop()
         self._on_reduce(_)
 
-    def _call(self, what: Any) -> None:
-        if type(what) is not Imported:
+    def _call(self, function: Any) -> None:
+        if type(function) is not Imported:
             raise Refused("its pickle calls something that it did not import by name")
         self._stack.append(_VALUE)
 
     def _on_build(self, _: Any) -> None:
         self._pop()
-        self._demand_container()
+        self._require_container()
 
     def _on_binpersid(self, _: Any) -> None:
         self._pop()
@@ -149,22 +149,22 @@ class Walk:
         self._stack.append(self._top())
 
     def _on_memoize(self, _: Any) -> None:
-        self._keep(len(self._memo))
+        self._memoize(len(self._memo))
 
-    def _on_binput(self, place: int) -> None:
-        self._keep(place)
+    def _on_binput(self, index: int) -> None:
+        self._memoize(index)
 
     _on_long_binput = _on_binput
 
-    def _on_binget(self, place: int) -> None:
-        self._stack.append(self._memo[place])
+    def _on_binget(self, index: int) -> None:
+        self._stack.append(self._memo[index])
 
     _on_long_binget = _on_binget
 
-    def _keep(self, place: int) -> None:
-        if place > _MEMO_MOST:
+    def _memoize(self, index: int) -> None:
+        if index > _MAX_MEMO_INDEX:
             raise Refused("its pickle keeps a value under a number that no writer reaches")
-        self._memo[place] = self._top()
+        self._memo[index] = self._top()
 
     def _top(self) -> Any:
         if not self._stack or self._stack[-1] is _MARK:
@@ -172,22 +172,22 @@ class Walk:
         return self._stack[-1]
 
     def _pop(self) -> Any:
-        found = self._top()
+        value = self._top()
         self._stack.pop()
-        return found
+        return value
 
     def _pop_group(self) -> None:
         while self._stack.pop() is not _MARK:
             pass
 
-    def _demand_container(self) -> None:
-        """What is filled or set up must be a value, never a class or a function."""
+    def _require_container(self) -> None:
+        """The object to fill or set up must be a value, not a class or a function."""
         if type(self._top()) in {Imported, str}:
             raise Refused("its pickle changes what it imported")
 
 
-def one_stream(stream: BinaryIO, findings: Findings) -> None:
-    """Note the imports of a stream that ends where the bytes end; raises Refused."""
-    Walk(stream, findings).to_its_end()
+def read_pickle(stream: BinaryIO, findings: Findings) -> None:
+    """Records the imports of a pickle; raises Refused if bytes follow it."""
+    PickleReader(stream, findings).read()
     if stream.read(1):
         raise Refused("bytes follow the end of its pickle")

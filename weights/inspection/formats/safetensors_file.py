@@ -1,4 +1,4 @@
-"""A safetensors file: its header is data about data, so every byte of it must say one thing."""
+"""The parser of safetensors files; a header that can be read in two ways is refused."""
 
 import json
 import math
@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from weights.inspection.formats.findings import Findings
-from weights.inspection.formats.source import Source, exactly
+from weights.inspection.formats.source import Source, read_exactly
 from weights.inspection.formats.verdict import Refused, Verdict
 
 KIND = "safetensors"
-#: Bytes of a header at most.
-HEADER_MOST = 25_000_000
-_NAME_MOST = 1024
+MAX_HEADER_BYTES = 25_000_000
+_MAX_NAME_LENGTH = 1024
 _FIELDS = {"dtype", "shape", "data_offsets"}
 #: Bits of one element.
 _BITS = {
@@ -27,64 +26,64 @@ _BITS = {
 
 def inspect(source: Source, findings: Findings) -> Verdict:
     """Raise Refused unless the header is whole, plain and covers the file exactly."""
-    (length,) = struct.unpack("<Q", exactly(source, 0, 8, "the header's length"))
-    if length > HEADER_MOST:
-        raise Refused(f"its header has {length} bytes; at most {HEADER_MOST} are read")
-    raw = exactly(source, 8, length, "the header")
+    (length,) = struct.unpack("<Q", read_exactly(source, 0, 8, "the header's length"))
+    if length > MAX_HEADER_BYTES:
+        raise Refused(f"its header has {length} bytes; at most {MAX_HEADER_BYTES} are read")
+    raw = read_exactly(source, 8, length, "the header")
     tensors = _header(raw)
-    _look_at_names(tensors, findings)
-    _demand_cover(tensors, source.size - 8 - length)
-    _demand_library_agrees(raw, source.size)
+    _check_names(tensors, findings)
+    _validate_coverage(tensors, source.size - 8 - length)
+    _open_with_library(raw, source.size)
     return Verdict(KIND, "inspected", tensors=len(tensors))
 
 
 def _header(raw: bytes) -> dict[str, Any]:
-    """Tensors by name; the metadata is checked and left out."""
+    """The tensors by name; the metadata is validated and left out."""
     if not raw.startswith(b"{"):
         raise Refused("its header does not begin with a brace")
     try:
-        read = json.loads(
+        header = json.loads(
             raw.decode("utf-8"),
             object_pairs_hook=_unique,
-            parse_constant=_no_number,
-            parse_float=_no_number,
+            parse_constant=_reject_constant,
+            parse_float=_reject_constant,
         )
     except (ValueError, RecursionError) as error:
         raise Refused(f"its header is no JSON: {error}") from error
-    metadata = read.pop("__metadata__", {})
+    metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise Refused("its metadata is no mapping of texts to texts")
-    for name, tensor in read.items():
-        _demand_tensor(name, tensor)
-    return dict(read)
+    for name, tensor in header.items():
+        _validate_tensor(name, tensor)
+    return dict(header)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise Refused("its header has a name twice")
-    return found
+    return unique
 
 
-def _no_number(text: str) -> None:
+def _reject_constant(text: str) -> None:
     raise Refused(f"its header holds {text[:40]}, where only whole numbers may stand")
 
 
-def _look_at_names(tensors: Iterable[str], findings: Findings) -> None:
-    """The first that is no plain name: the tensors can be read all the same."""
+def _check_names(tensors: Iterable[str], findings: Findings) -> None:
+    """Records a fault for the first invalid name, which does not prevent reading the tensors."""
     for name in tensors:
-        if not name or len(name) > _NAME_MOST or not name.isprintable():
-            what = "is empty, too long or not printable"
+        if not name or len(name) > _MAX_NAME_LENGTH or not name.isprintable():
+            problem = "is empty, too long or not printable"
         elif "/" in name or "\\" in name or name in {".", ".."}:
-            what = "reads as a path"
+            problem = "reads as a path"
         else:
             continue
-        findings.fault(f"the tensor name {name[:80]!r} {what}")
+        findings.fault(f"the tensor name {name[:80]!r} {problem}")
         return
 
 
-def _demand_tensor(name: str, tensor: Any) -> None:
-    """Exactly the three fields, of the right types, which agree with each other."""
+def _validate_tensor(name: str, tensor: Any) -> None:
+    """Requires exactly the three fields, with valid and consistent values."""
     if not isinstance(tensor, dict) or set(tensor) != _FIELDS:
         raise Refused(f"the tensor {name!r} has other fields than dtype, shape and data_offsets")
     dtype, shape, offsets = tensor["dtype"], tensor["shape"], tensor["data_offsets"]
@@ -104,8 +103,8 @@ def _is_sizes(value: Any) -> bool:
     )
 
 
-def _demand_cover(tensors: dict[str, Any], size: int) -> None:
-    """One tensor after the other, from the header to the end: no gap, no overlap, no rest."""
+def _validate_coverage(tensors: dict[str, Any], size: int) -> None:
+    """Requires that the tensors cover all bytes after the header, without gap or overlap."""
     at = 0
     for begin, end in sorted(tuple(tensor["data_offsets"]) for tensor in tensors.values()):
         if begin != at:
@@ -115,8 +114,8 @@ def _demand_cover(tensors: dict[str, Any], size: int) -> None:
         raise Refused(f"its tensors take {at} bytes, but {size} follow the header")
 
 
-def _demand_library_agrees(raw: bytes, size: int) -> None:
-    """Let the library itself open a file of this header and size; the tensors are a hole."""
+def _open_with_library(raw: bytes, size: int) -> None:
+    """Opens a sparse file of this header and size with the library, whose refusal counts too."""
     safe_open = library()
     descriptor = os.memfd_create("header")
     try:
@@ -133,7 +132,7 @@ def _demand_library_agrees(raw: bytes, size: int) -> None:
 
 
 def library() -> Callable[..., Any]:
-    """What opens a file; loaded by the child process alone."""
+    """safetensors.safe_open, imported by the child process only."""
     from safetensors import safe_open  # noqa: PLC0415
 
     return safe_open

@@ -1,4 +1,4 @@
-"""Bytes of a file by place: inspectors ask for the few parts they need, never for all of it."""
+"""Random access to a file: parsers read only the parts they need."""
 
 import io
 from functools import lru_cache
@@ -13,11 +13,11 @@ class Source(Protocol):
     size: int
 
     def read(self, start: int, length: int) -> bytes:
-        """Exactly these bytes; fewer only at the end of the file."""
+        """Returns `length` bytes from `start`, fewer only at the end of the file."""
 
 
 class BytesSource:
-    """A file that is in memory."""
+    """A file in memory."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -27,41 +27,41 @@ class BytesSource:
         return self._content[start : start + length]
 
 
-class Blocks:
-    """Another source, read in blocks of which the last few are kept.
+class CachedSource:
+    """Reads another source in blocks, with an LRU cache of the last ones.
 
-    Inspectors take a few bytes here and a few beside them, and each question to a store costs a
-    request. A small file is one block.
+    Parsers read a few bytes at a time, and each read of a store costs a request. A small file is
+    a single block.
     """
 
     BLOCK = 8 * 1024
-    #: Bytes of a file that is read in one go.
+    #: Largest size in bytes of a file that is read as one block.
     SMALL = 256 * 1024
-    KEPT = 8
+    CACHED_BLOCKS = 8
 
     def __init__(self, source: Source) -> None:
         self.size = source.size
         self._source = source
-        self._each = self.size if self.size <= self.SMALL else self.BLOCK
-        self._block = lru_cache(self.KEPT)(self._fetch)
+        self._block_size = self.size if self.size <= self.SMALL else self.BLOCK
+        self._block = lru_cache(self.CACHED_BLOCKS)(self._fetch)
 
     def read(self, start: int, length: int) -> bytes:
         end = min(start + length, self.size)
         if end <= start:
             return b""
-        if end - start > self._each:
+        if end - start > self._block_size:
             return self._source.read(start, end - start)
-        first, last = start // self._each, (end - 1) // self._each
+        first, last = start // self._block_size, (end - 1) // self._block_size
         found = b"".join(self._block(number) for number in range(first, last + 1))
-        return found[start - first * self._each : end - first * self._each]
+        return found[start - first * self._block_size : end - first * self._block_size]
 
     def _fetch(self, number: int) -> bytes:
-        start = number * self._each
-        return self._source.read(start, min(self._each, self.size - start))
+        start = number * self._block_size
+        return self._source.read(start, min(self._block_size, self.size - start))
 
 
-def exactly(source: Source, start: int, length: int, what: str) -> bytes:
-    """These bytes, all of them; raises Refused where the file ends before."""
+def read_exactly(source: Source, start: int, length: int, what: str) -> bytes:
+    """Reads exactly `length` bytes; raises Refused if the file ends before. `what` names them."""
     if start < 0 or length < 0 or start + length > source.size:
         raise Refused(f"{what} reaches beyond the end of the file")
     found = source.read(start, length)
@@ -70,8 +70,8 @@ def exactly(source: Source, start: int, length: int, what: str) -> bytes:
     return found
 
 
-class Window(io.RawIOBase):
-    """A part of a source as a stream, for parsers that read on and on."""
+class SourceStream(io.RawIOBase):
+    """A section of a source as a stream, for parsers that read sequentially."""
 
     def __init__(self, source: Source, start: int, length: int) -> None:
         self._source = source

@@ -1,7 +1,8 @@
-"""A PyTorch file in the zip layout: members one after the other, each told twice and the same.
+"""The parser of PyTorch files in the zip layout.
 
-Readers of zip files differ in which of the two descriptions they believe, so a file in which
-they differ, or in which bytes belong to no member, is refused.
+A zip file describes each member twice: in a local header and in the directory. Readers differ in
+the description they trust, so a file in which the two differ, or in which bytes belong to no
+member, is refused.
 """
 
 import io
@@ -13,16 +14,16 @@ from dataclasses import dataclass
 
 from weights.inspection.formats import pickles
 from weights.inspection.formats.findings import Findings
-from weights.inspection.formats.source import Source, exactly
+from weights.inspection.formats.source import Source, read_exactly
 from weights.inspection.formats.verdict import Refused, Verdict
 
 KIND = "PyTorch zip"
-_DIRECTORY_MOST = 16 * 1024 * 1024
-_SMALL_MOST = 4096
+_MAX_DIRECTORY_BYTES = 16 * 1024 * 1024
+_MAX_SMALL_BYTES = 4096
 _END, _END64, _LOCATOR = (struct.Struct(f) for f in ("<4s4H2LH", "<4sQ2H2L4Q", "<4sLQL"))
 _ENTRY, _LOCAL = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
 _FULL = 0xFFFFFFFF
-#: Large sizes, and PyTorch's padding.
+#: Ids of the extra fields for zip64 sizes and for PyTorch's padding.
 _EXTRAS = {0x0001, 0x4246}
 _STREAMED, _ENCRYPTED = 0x0008, 0x2041
 _STORAGE = re.compile(r"data/[0-9]{1,12}")
@@ -33,7 +34,7 @@ _SMALL = {
 
 @dataclass(frozen=True)
 class Member:
-    """A member as the directory tells it; sizes and offset in bytes."""
+    """A member as described in the directory; sizes and offset in bytes."""
 
     name: bytes
     flags: int
@@ -47,32 +48,34 @@ class Member:
 
 
 def inspect(source: Source, findings: Findings) -> Verdict:
-    """Note what its pickles import; raises Refused unless the archive is plain and of weights."""
+    """Records the pickles' imports; raises Refused unless the archive holds weights only."""
     members, end = _directory(source)
-    places = _places(source, members, end)
-    inside = _inside(members)
-    for path, member in inside.items():
-        if path.endswith(".pkl"):  # one that no weights need is refused below, with its imports
-            stream = io.BytesIO(_content(source, path, member, places[member.name]))
-            pickles.one_stream(stream, findings)
-    if "data.pkl" not in inside:
+    starts = _starts(source, members, end)
+    by_path = _by_path(members)
+    for path, member in by_path.items():
+        if path.endswith(".pkl"):  # needless pickles are refused below, with their imports
+            stream = io.BytesIO(_content(source, path, member, starts[member.name]))
+            pickles.read_pickle(stream, findings)
+    if "data.pkl" not in by_path:
         raise Refused("it holds no data.pkl")
-    _demand_known(inside)
-    count = sum(1 for path in inside if _STORAGE.fullmatch(path))
+    _require_known(by_path)
+    count = sum(1 for path in by_path if _STORAGE.fullmatch(path))
     return Verdict(KIND, "inspected", tensors=count)
 
 
-def _content(source: Source, path: str, member: Member, place: int) -> bytes:
-    if member.size > pickles.MOST:
-        raise Refused(f"its {path[:80]} has {member.size} bytes; at most {pickles.MOST} are read")
-    content = exactly(source, place, member.size, path[:80])
+def _content(source: Source, path: str, member: Member, start: int) -> bytes:
+    if member.size > pickles.MAX_BYTES:
+        raise Refused(
+            f"its {path[:80]} has {member.size} bytes; at most {pickles.MAX_BYTES} are read"
+        )
+    content = read_exactly(source, start, member.size, path[:80])
     if zlib.crc32(content) != member.crc:
         raise Refused(f"the checksum of its {path[:80]} is wrong")
     return content
 
 
 def is_zip(source: Source) -> bool:
-    """Whether it begins as a zip does, or ends as one, which some readers look at alone."""
+    """Whether the file begins or ends as a zip; some readers check only the end."""
     if source.read(0, 4)[:2] == b"PK" and source.read(2, 2) in {b"\3\4", b"\5\6", b"\7\x08"}:
         return True
     return source.size >= _END.size and source.read(source.size - _END.size, 4) == b"PK\5\6"
@@ -82,45 +85,45 @@ def is_zip(source: Source) -> bool:
 
 
 def _directory(source: Source) -> tuple[list[Member], int]:
-    """The members by offset, and where the directory begins."""
+    """The members by offset, and the offset of the directory."""
     at = source.size - _END.size
     if at < 0:
         raise Refused("it is too short for a zip file")
-    sign, disk, start_disk, here, count, size, offset, comment = _END.unpack(
-        exactly(source, at, _END.size, "the end of the directory")
+    signature, disk, start_disk, disk_count, count, size, offset, comment = _END.unpack(
+        read_exactly(source, at, _END.size, "the end of the directory")
     )
-    if sign != b"PK\5\6" or comment:
+    if signature != b"PK\5\6" or comment:
         raise Refused("it does not end as a zip file without a comment does")
-    if disk or start_disk or here != count:
+    if disk or start_disk or disk_count != count:
         raise Refused("it is a zip file of several parts")
-    count, size, offset, at = _large(source, at, (count, size, offset))
-    if size > _DIRECTORY_MOST:
-        raise Refused(f"its directory has {size} bytes; at most {_DIRECTORY_MOST} are read")
+    count, size, offset, at = _zip64_end(source, at, (count, size, offset))
+    if size > _MAX_DIRECTORY_BYTES:
+        raise Refused(f"its directory has {size} bytes; at most {_MAX_DIRECTORY_BYTES} are read")
     if offset + size != at:
         raise Refused("its directory does not stand right before its end")
-    members = list(_entries(exactly(source, offset, size, "the directory")))
+    members = list(_entries(read_exactly(source, offset, size, "the directory")))
     if len(members) != count:
         raise Refused(f"its directory tells {len(members)} members and counts {count}")
     return sorted(members, key=lambda member: member.offset), offset
 
 
-def _large(source: Source, at: int, told: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """Count, size and offset by the zip64 record, if there is one; and where the ends begin."""
+def _zip64_end(source: Source, at: int, values: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Count, size and offset, from the zip64 record if there is one, and the offset of the ends."""
     place = at - _LOCATOR.size
     if place < 0 or source.read(place, 4) != b"PK\6\7":
-        if told[0] == 0xFFFF or _FULL in told[1:]:
+        if values[0] == 0xFFFF or _FULL in values[1:]:
             raise Refused("the record of its large sizes is missing")
-        return *told, at
-    _, disk, end, disks = _LOCATOR.unpack(exactly(source, place, _LOCATOR.size, "zip64"))
+        return *values, at
+    _, disk, end, disks = _LOCATOR.unpack(read_exactly(source, place, _LOCATOR.size, "zip64"))
     if disk or disks > 1 or end + _END64.size != place:
         raise Refused("the record of its large sizes is not where it belongs")
-    sign, length, _, _, disk, start, here, count, size, offset = _END64.unpack(
-        exactly(source, end, _END64.size, "zip64")
+    signature, length, _, _, disk, start, disk_count, count, size, offset = _END64.unpack(
+        read_exactly(source, end, _END64.size, "zip64")
     )
-    if sign != b"PK\6\6" or length != _END64.size - 12 or disk or start or here != count:
+    if signature != b"PK\6\6" or length != _END64.size - 12 or disk or start or disk_count != count:
         raise Refused("the record of its large sizes is damaged")
     large = (count, size, offset)
-    for small, value, full in zip(told, large, (0xFFFF, _FULL, _FULL), strict=True):
+    for small, value, full in zip(values, large, (0xFFFF, _FULL, _FULL), strict=True):
         if small not in {value, full}:
             raise Refused("its two ends tell different directories")
     return *large, end
@@ -131,14 +134,14 @@ def _entries(raw: bytes) -> Iterator[Member]:
     while at < len(raw):
         if len(raw) - at < _ENTRY.size:
             raise Refused("its directory is cut off")
-        sign, _, _, flags, method, _, _, crc, packed, size, *lengths, _, _, offset = (
+        signature, _, _, flags, method, _, _, crc, packed, size, *lengths, _, _, offset = (
             _ENTRY.unpack_from(raw, at)
         )
         name_length, extra_length, comment, disk = lengths
         name_at = at + _ENTRY.size
         extra_at = name_at + name_length
         at = extra_at + extra_length + comment
-        if sign != b"PK\1\2" or at > len(raw) or comment or disk:
+        if signature != b"PK\1\2" or at > len(raw) or comment or disk:
             raise Refused("its directory is damaged")
         if method or flags & _ENCRYPTED:
             raise Refused("a member is compressed or encrypted")
@@ -149,23 +152,23 @@ def _entries(raw: bytes) -> Iterator[Member]:
         yield Member(raw[name_at:extra_at], flags, crc, size, offset)
 
 
-def _sizes(extra: bytes, told: list[int]) -> list[int]:
-    """The values, those that are too large for their field from the zip64 extra."""
+def _sizes(extra: bytes, values: list[int]) -> list[int]:
+    """The values; those too large for their field are taken from the zip64 extra field."""
     wide = _zip64_extra(extra)
-    found = []
-    for value in told:
+    sizes = []
+    for value in values:
         if value == _FULL:
             if len(wide) < 8:
                 raise Refused("a member's large size is missing")
             (value,) = struct.unpack_from("<Q", wide)
             wide = wide[8:]
-        found.append(value)
-    return found
+        sizes.append(value)
+    return sizes
 
 
 def _zip64_extra(extra: bytes) -> bytes:
-    """The content of the one extra field of that kind; empty without one."""
-    found = []
+    """The content of the zip64 extra field; empty without one."""
+    fields = []
     at = 0
     while at < len(extra):
         if len(extra) - at < 4:
@@ -174,28 +177,28 @@ def _zip64_extra(extra: bytes) -> bytes:
         at += 4 + length
         if at > len(extra):
             raise Refused("a member's extra field is damaged")
-        if kind not in _EXTRAS:  # one of them gives another name, which some readers follow
+        if kind not in _EXTRAS:  # one of them holds another name, which some readers use
             raise Refused("a member has an extra field that no weights need")
         if kind == 1:
-            found.append(extra[at - length : at])
-    if len(found) > 1:
+            fields.append(extra[at - length : at])
+    if len(fields) > 1:
         raise Refused("a member tells its large sizes twice")
-    return found[0] if found else b""
+    return fields[0] if fields else b""
 
 
 # -- the members --------------------------------------------------------------------------
 
 
-def _places(source: Source, members: list[Member], end: int) -> dict[bytes, int]:
-    """Where each member's bytes begin; there is no gap and no overlap up to the directory."""
+def _starts(source: Source, members: list[Member], end: int) -> dict[bytes, int]:
+    """The offset of each member's content; refuses gaps and overlaps up to the directory."""
     at = 0
-    places: dict[bytes, int] = {}
+    starts: dict[bytes, int] = {}
     for member in members:
         if member.offset != at:
-            where = "does not begin with its first member" if not places else "has gaps or overlaps"
+            where = "does not begin with its first member" if not starts else "has gaps or overlaps"
             raise Refused(f"it {where}")
-        start = _local(source, member)
-        places[member.name] = start
+        start = _content_start(source, member)
+        starts[member.name] = start
         at = start + member.size
         if at > end:
             raise Refused("a member reaches into the directory")
@@ -203,21 +206,21 @@ def _places(source: Source, members: list[Member], end: int) -> dict[bytes, int]
             at += _descriptor(source, member, at)
     if at != end:
         raise Refused("bytes stand between its last member and its directory")
-    return places
+    return starts
 
 
-def _local(source: Source, member: Member) -> int:
-    """Where the bytes begin, if the header before them says what the directory says."""
-    sign, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(
-        exactly(source, member.offset, _LOCAL.size, "a member's header")
+def _content_start(source: Source, member: Member) -> int:
+    """The offset of the content; refuses a local header that differs from the directory."""
+    signature, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(
+        read_exactly(source, member.offset, _LOCAL.size, "a member's header")
     )
-    rest = exactly(
+    rest = read_exactly(
         source, member.offset + _LOCAL.size, name_length + extra_length, "a member's header"
     )
     size, packed = _sizes(rest[name_length:], [size, packed])
     later = {0} if flags & _STREAMED else set()
     same = (
-        sign == b"PK\3\4"
+        signature == b"PK\3\4"
         and (flags, method) == (member.flags, 0)
         and rest[:name_length] == member.name
         and crc in {member.crc} | later
@@ -230,20 +233,20 @@ def _local(source: Source, member: Member) -> int:
 
 
 def _descriptor(source: Source, member: Member, at: int) -> int:
-    """The length of what a writer that streams puts after the bytes."""
-    found = source.read(at, 24)
+    """The length of the data descriptor that streaming writers put after the content."""
+    raw = source.read(at, 24)
     for form in ("<4s3L", "<4sL2Q"):
         length = struct.calcsize(form)
-        if len(found) >= length:
-            told = struct.unpack_from(form, found)
-            if told == (b"PK\7\x08", member.crc, member.size, member.size):
+        if len(raw) >= length:
+            descriptor = struct.unpack_from(form, raw)
+            if descriptor == (b"PK\7\x08", member.crc, member.size, member.size):
                 return length
     raise Refused("what follows a member differs from the directory")
 
 
-def _inside(members: list[Member]) -> dict[str, Member]:
-    """The members by their path below the one top folder."""
-    inside = {}
+def _by_path(members: list[Member]) -> dict[str, Member]:
+    """The members by their path below the single top folder."""
+    by_path = {}
     tops = set()
     for member in members:
         try:
@@ -255,20 +258,20 @@ def _inside(members: list[Member]) -> dict[str, Member]:
         if not path.isprintable() or "\\" in path or not below or {"", ".", ".."} & set(parts):
             raise Refused(f"the member name {path[:80]!r} is no plain path below one folder")
         tops.add(top)
-        inside[below] = member
+        by_path[below] = member
     folded = {member.path.casefold() for member in members}
-    if len(folded) != len(members) or len(inside) != len(members):
+    if len(folded) != len(members) or len(by_path) != len(members):
         raise Refused("two members have the same name")
     if len(tops) > 1:
         raise Refused("its members stand in several top folders")
-    return inside
+    return by_path
 
 
-def _demand_known(inside: dict[str, Member]) -> None:
-    for path, member in inside.items():
+def _require_known(by_path: dict[str, Member]) -> None:
+    for path, member in by_path.items():
         if path == "data.pkl" or _STORAGE.fullmatch(path):
             continue
         if path not in _SMALL:
             raise Refused(f"it holds {path[:80]!r}, which no weights need")
-        if member.size > _SMALL_MOST:
+        if member.size > _MAX_SMALL_BYTES:
             raise Refused(f"its {path} is too large")

@@ -1,24 +1,24 @@
-"""What an inspection comes to."""
+"""The result of an inspection."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
-#: Raised whenever the rules change: files that an older version passed are looked at again.
+#: Increased with every change of the rules: files that passed older rules are inspected again.
 VERSION = 3
 
 Outcome = Literal["inspected", "not_inspected", "refused"]
 
 
 class Refused(Exception):
-    """Ends an inspection before the end of the file, with a sentence that says what is wrong."""
+    """Ends an inspection before the end of the file; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one look at a file, as one family of names, found.
+    """The result for a file under one family of names.
 
-    `kind` names the format in plain words; `imports` are the names that its pickles import, all
-    of them if the file was `read_to_end`: if nothing of it that a loader runs was left unread.
+    `kind` is the format's name; `imports` are the names that its pickles import. They are complete
+    if `read_to_end`: if everything that a loader would execute was read.
     """
 
     kind: str
@@ -27,7 +27,3 @@ class Verdict:
     imports: list[str] = field(default_factory=list)
     tensors: int | None = None
     read_to_end: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
-        return asdict(self)

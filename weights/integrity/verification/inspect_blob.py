@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from accounts.web.sanitize import one_line
 from weights.errors import StorageUnavailable
-from weights.inspection import kinds, runner
+from weights.inspection import runner
+from weights.inspection.families import family_of
 from weights.inspection.formats.verdict import VERSION, Verdict
-from weights.inspection.models import REASON_MOST, Inspection
+from weights.inspection.models import MAX_REASON_LENGTH, Inspection
 from weights.integrity.lease import Lease
 from weights.integrity.verification.refusals import name_families
 from weights.publishing.models import File
@@ -99,7 +100,7 @@ def _inspection(blob: Blob, named: NamedVerdict, mark: str, now: datetime) -> In
         family=named.family,
         outcome=verdict.outcome,
         kind=verdict.kind,
-        reason=one_line(verdict.reason)[:REASON_MOST],
+        reason=one_line(verdict.reason)[:MAX_REASON_LENGTH],
         imports=[one_line(name) for name in verdict.imports],
         tensors=verdict.tensors,
         read_to_end=verdict.read_to_end,
@@ -133,4 +134,4 @@ def uninspected_files(files: "models.QuerySet[File]") -> dict[int, int]:
     outdated = rows.outdated(VERSION, allowed_imports_mark()).values("pk")
     inspected = set(rows.exclude(pk__in=outdated).values_list("blob_id", "family"))
     names = files.values_list("pk", "blob_id", "path")
-    return {pk: blob for pk, blob, path in names if (blob, kinds.family(path)) not in inspected}
+    return {pk: blob for pk, blob, path in names if (blob, family_of(path)) not in inspected}

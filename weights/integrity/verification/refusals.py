@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from weights.inspection import kinds
+from weights.inspection.families import family_of
 from weights.inspection.models import Inspection
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
@@ -21,7 +21,7 @@ def name_families(blob: Blob) -> set[str]:
     """The families of names that files of the blob have, withdrawn revisions left out."""
     files = File.objects.filter(blob=blob).exclude(revision__state=Revision.State.WITHDRAWN)
     paths = files.order_by().values_list("path", flat=True).distinct()
-    return {kinds.family(path) for path in paths}
+    return {family_of(path) for path in paths}
 
 
 def refusal_reason(blob: Blob) -> str:
@@ -43,14 +43,14 @@ def refusal_reason(blob: Blob) -> str:
 def _is_visible_as(blob: Blob, families: set[str]) -> bool:
     visible = File.objects.filter(blob=blob, revision__state=Revision.State.VISIBLE)
     paths = visible.order_by().values_list("path", flat=True).distinct()
-    return any(kinds.family(path) in families for path in paths)
+    return any(family_of(path) in families for path in paths)
 
 
 def uninspected_blobs(revision: Revision) -> frozenset[int]:
     """Ids of the blobs of a revision, a name of which was never inspected."""
     inspections = _by_name(revision)
     names = revision.files.values_list("path", "blob_id")
-    return frozenset(blob for path, blob in names if (blob, kinds.family(path)) not in inspections)
+    return frozenset(blob for path, blob in names if (blob, family_of(path)) not in inspections)
 
 
 def obstacle(revision: Revision) -> Obstacle | None:
@@ -61,7 +61,7 @@ def obstacle(revision: Revision) -> Obstacle | None:
     uninspected = set()
     tier = revision.checkpoint.tier
     for path, blob_id in revision.files.values_list("path", "blob_id"):
-        inspection = inspections.get((blob_id, kinds.family(path)))
+        inspection = inspections.get((blob_id, family_of(path)))
         if inspection is None:
             uninspected.add(blob_id)
         elif inspection.pk in refusing:

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Coalesce
 
 from weights.catalogue.models import Checkpoint
-from weights.inspection.kinds import family
+from weights.inspection.families import family_of
 from weights.inspection.models import Inspection
 from weights.integrity.models import VerificationRun
 from weights.integrity.verification.outcomes import TRIES
@@ -119,9 +119,9 @@ def _refused_names(revision_ids: list[int], failed: dict[int, str]) -> list[tupl
         revision__in=revision_ids, blob__in={blob_id for blob_id, _ in reasons}
     )
     return [
-        (_address(file), reasons[file.blob_id, family(file.path)])
+        (_address(file), reasons[file.blob_id, family_of(file.path)])
         for file in files.select_related("revision__checkpoint").order_by("revision", "path")
-        if (file.blob_id, family(file.path)) in reasons
+        if (file.blob_id, family_of(file.path)) in reasons
     ]
 
 

@@ -1,9 +1,9 @@
-"""Bounds that a process puts around itself before it looks at a stranger's bytes.
+"""The sandbox that a process enters before it parses untrusted bytes.
 
-Memory and time by resource limits. On Linux, on x86-64 and 64-bit ARM, the kernel then refuses
-sockets, new processes, signals, writing to any path and the loosening of these bounds (seccomp).
-Python refuses the same by an audit hook, which is all there is elsewhere, and which native code
-would get around. Reading files that the process may read stays possible everywhere.
+Resource limits bound memory and time. On Linux, on x86-64 and 64-bit ARM, a seccomp filter refuses
+sockets, new processes, signals, writing to any path and lifting the sandbox. A Python audit hook
+refuses the same; it is the only protection on other systems, and native code can bypass it.
+Reading files that the process has permission to read stays possible everywhere.
 """
 
 import ctypes
@@ -14,15 +14,17 @@ import struct
 import sys
 from typing import Any
 
+#: Bytes.
 MEMORY = 1024**3
 CPU_SECONDS = 60
 
 _ERRNO_EPERM, _KILL, _ALLOW = 0x00050001, 0x80000000, 0x7FFF0000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-#: By machine: the kernel's name of it, then the calls that are refused: sockets; processes and
-#: signals; names of files; what mounts, traces, loads programs and changes limits.
+#: By machine: its audit architecture, then the system calls that are refused: sockets; processes
+#: and signals; file names; mounting, tracing, loading programs and changing limits.
 _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
     "x86_64": (
         0xC000003E,
@@ -44,23 +46,23 @@ _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
         ),
     ),
 }
-#: Calls that open a path, and where their flags stand in what the filter sees.
+#: Calls that open a path, each with the offset of its flags in `struct seccomp_data`.
 _OPENS = {"x86_64": ((2, 24), (257, 32)), "aarch64": ((56, 32),)}
 
 
-def raise_fence(mapped: int = 0) -> bool:
-    """Put the bounds up; whether the kernel keeps all of them.
+def enter_sandbox(mapped: int = 0) -> bool:
+    """Restricts this process for good. Returns whether the seccomp filter is active.
 
-    `mapped` bytes of address space come on top, for a file that a library maps into memory.
+    `mapped` is the size in bytes of a file that a library maps into memory, on top of the limit.
     """
-    _limit(mapped)
-    kernel = _filter()
-    sys.addaudithook(_refuse)
-    return kernel
+    _set_limits(mapped)
+    filtered = _install_filter()
+    sys.addaudithook(_audit)
+    return filtered
 
 
-def _limit(mapped: int) -> None:
-    for what, most in (
+def _set_limits(mapped: int) -> None:
+    for limit, value in (
         (resource.RLIMIT_AS, MEMORY + mapped),
         (resource.RLIMIT_DATA, MEMORY),
         (resource.RLIMIT_CPU, CPU_SECONDS),
@@ -68,28 +70,30 @@ def _limit(mapped: int) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         try:
-            resource.setrlimit(what, (most, most))
-        except (ValueError, OSError):  # a system that knows no such limit
+            resource.setrlimit(limit, (value, value))
+        except (ValueError, OSError):  # the system lacks this limit
             pass
 
 
-def _filter() -> bool:
+def _install_filter() -> bool:
     machine = platform.machine()
     if sys.platform != "linux" or machine not in _CALLS:
         return False
-    program = _program(machine)
+    program = _bpf_program(machine)
     code = ctypes.create_string_buffer(program, len(program))
-    head = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
-    call = ctypes.CDLL(None, use_errno=True).prctl
-    no_new_privileges = call(38, 1, 0, 0, 0)
-    return not no_new_privileges and not call(22, 2, ctypes.c_char_p(head), 0, 0)
+    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    failed = prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    return not failed and not prctl(
+        _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0
+    )
 
 
-def _program(machine: str) -> bytes:
-    """The kernel's little filter program: one instruction of eight bytes a line."""
+def _bpf_program(machine: str) -> bytes:
+    """The filter as BPF: one instruction of eight bytes per line."""
     name, refused = _CALLS[machine]
     lines = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, name), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
-    if machine == "x86_64":  # a second table of the same calls, which nothing here uses
+    if machine == "x86_64":  # the x32 ABI has its own numbers for the same calls
         lines += [(_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _KILL)]
     for number in refused:
         lines += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO_EPERM)]
@@ -100,8 +104,8 @@ def _program(machine: str) -> bytes:
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
-def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    """The audit hook; `os.truncate` is needed for a file in memory."""
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    """The audit hook. `os.truncate` stays allowed for a file in memory."""
     if event.startswith(("socket.", "subprocess.", "ctypes.", "shutil.")):
         raise PermissionError(event)
     if event.startswith("os.") and event != "os.truncate":
