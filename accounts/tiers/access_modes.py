@@ -4,7 +4,7 @@ from django.db import models
 
 
 class AccessMode(models.TextChoices):
-    """The access modes of a tier (docs/glossary.md#who-may-have-it)."""
+    """The access modes of a tier (docs/glossary.md#access)."""
 
     OPEN = "open", "Open"
     CLICK_THROUGH = "click-through", "Click-through"

@@ -32,7 +32,7 @@ def is_signed(key: bytes, text: bytes, signature: bytes) -> bool:
     start, s = signature[:32], int.from_bytes(signature[32:], "little")
     h = int.from_bytes(sha512(start + key + text).digest(), "little") % L
     base = point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
-    return s < L and times(s, base) == add(point(start), times(h, point(key)))
+    return s < L and len(key) == 32 and times(s, base) == add(point(start), times(h, point(key)))
 
 
 def root_of(leaf: bytes, index: int, size: int, path: list[str]) -> bytes:

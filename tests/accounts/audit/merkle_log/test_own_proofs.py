@@ -184,6 +184,13 @@ def test_a_head_signed_by_another_key_proves_nothing(
     assert "has not signed" in said
 
 
+def test_a_key_that_was_cut_short_proves_nothing(applicant: User, event: AuditEvent) -> None:
+    found = proof(applicant, event)
+    code, output = checked(found, vkey=found["key"][:-8])
+    assert code == 1
+    assert output.startswith("WRONG: this key has not signed")
+
+
 def test_the_script_is_short_enough_to_be_read() -> None:
     assert len(SCRIPT.read_text().splitlines()) <= 60
 
