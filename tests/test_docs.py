@@ -29,7 +29,7 @@ FILES = {path for folder in SOURCES for path in (ROOT / folder).rglob("*.*") if 
 #: Folders of an install, of an archive and of a backup; no folders of ours.
 ELSEWHERE = {"var/", "blobs/", "broker/", "run/", "documents/"}
 #: Django's own.
-COMMANDS = {"check", "dumpdata", "flush", "loaddata", "migrate"}
+COMMANDS = {"check", "dumpdata", "flush", "loaddata", "makemigrations", "migrate"}
 #: Variables that clients read.
 OTHERS = {"HF_HUB_OFFLINE", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
 
