@@ -1,5 +1,7 @@
 """Refuse commands and processes on a database that is not ready, before they fail on it."""
 
+from pathlib import Path
+
 import django
 from django.core.management import get_commands
 from django.db import connection
@@ -50,6 +52,8 @@ def refusal(command: str) -> str:
 
 def is_too_old() -> bool:
     """Tell whether only some of the migrations that 0001_squashed_… replaces were applied."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return False  # and connecting would create it
     loader = MigrationLoader(connection, load=False)
     loader.load_disk()
     applied = set(MigrationRecorder(connection).applied_migrations())

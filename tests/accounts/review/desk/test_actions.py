@@ -51,6 +51,7 @@ def test_actions_that_give_or_end_access_ask_who_it_is(
 ) -> None:
     assert {name for name, one in ACTIONS.items() if one.changes_rights} == {"approve", "reopen"}
     demanded = []
+    # Counts the calls: a test client signs in anew at once, so nothing would be demanded of it.
     monkeypatch.setattr(reauthentication, "demand", lambda *args, **kwargs: demanded.append(1))
     desk.force_login(lead_reviewer)
     for number, name in enumerate(("approve", "reopen"), start=1):
