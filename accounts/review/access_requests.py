@@ -1,7 +1,7 @@
-"""Who asks for a tier, who holds it and who was refused: three lists, and the moves between.
+"""Access requests for a tier as the Hub API shows them: three lists, and moves between them.
 
-The Hub's clients see access so. Every move is one of the admin's own: claim and approve,
-reject, revoke, reopen, or a grant given outside a review, under the same roles.
+Every move is one that the admin offers too (approve, reject, reopen, give, revoke), under the same
+roles.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,13 +28,13 @@ from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
 
-MOST_REASON = 200
-GIVEN_REASON = "given through the API"
+MAX_REASON_LENGTH = 200
+API_GRANT_REASON = "given through the API"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Standing(TextChoices):
-    """The list that a request is in."""
+class RequestStatus(TextChoices):
+    """The list of a request."""
 
     PENDING = "pending", "Waits for a decision"
     ACCEPTED = "accepted", "Has access"
@@ -43,180 +43,176 @@ class Standing(TextChoices):
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """One line of a list. `place` orders its list; `answers` are those last submitted."""
+    """One entry of a list. `answers` are those of the last submission."""
 
     request_id: str
-    standing: Standing
+    status: RequestStatus
     user: User
     at: datetime
-    place: int
+    #: The sort key in its list, by which the next page begins.
+    cursor: int
     answers: dict[str, Any] = field(default_factory=dict)
 
 
-# -- the lists --------------------------------------------------------------------------
+# -- lists ------------------------------------------------------------------------------
 
 
-def listed(
-    tier: Tier, standing: Standing, *, by: User, after: int = 0, most: int = 1000
+def list_requests(
+    tier: Tier, status: RequestStatus, *, by: User, after: int = 0, limit: int = 1000
 ) -> list[AccessRequest]:
-    """Up to `most` requests whose place follows `after`; NotAllowed unless `by` decides here."""
-    _demand(by, DECIDERS, tier)
-    return _LISTS[standing](tier, None, after, most)
+    """Up to `limit` requests with a cursor above `after`.
+
+    Raises NotAllowed unless `by` decides applications of the tier.
+    """
+    _require_role(by, DECIDERS, tier)
+    return _LISTS[status](tier, None, after, limit)
 
 
 def _current(tier: Tier, user: User) -> AccessRequest | None:
-    """The request by which this person stands in one of the lists."""
-    for found in (_LISTS[standing](tier, user, 0, 1) for standing in Standing):
-        if found:
-            return found[0]
+    """The request of `user`, in whichever list it is."""
+    for status in RequestStatus:
+        if requests := _LISTS[status](tier, user, 0, 1):
+            return requests[0]
     return None
 
 
-def _pending(tier: Tier, user: User | None, after: int, most: int) -> list[AccessRequest]:
-    """Open applications of people who hold no live grant."""
+def _pending(tier: Tier, user: User | None, after: int, limit: int) -> list[AccessRequest]:
+    """Open applications of people without a live grant."""
     waiting = Application.objects.open().filter(tier=tier, pk__gt=after)
-    waiting = waiting.exclude(Exists(_live(tier, "applicant")))
+    waiting = waiting.exclude(Exists(_live_grants(tier, "applicant")))
     if user is not None:
         waiting = waiting.filter(applicant=user)
-    found = list(waiting.select_related("applicant").order_by("pk")[:most])
-    answers = _answers(found)
-    return [_of_application(one, Standing.PENDING, one.pk, answers) for one in found]
+    page = list(waiting.select_related("applicant").order_by("pk")[:limit])
+    answers = _answers(page)
+    return [_from_application(one, RequestStatus.PENDING, one.pk, answers) for one in page]
 
 
-def _accepted(tier: Tier, user: User | None, after: int, most: int) -> list[AccessRequest]:
-    """Holders of a live grant, whether or not an application came before it."""
+def _accepted(tier: Tier, user: User | None, after: int, limit: int) -> list[AccessRequest]:
+    """Holders of a live grant, with or without an application."""
     grants = Grant.objects.live().filter(tier=tier, pk__gt=after)
     if user is not None:
         grants = grants.filter(user=user)
-    found = list(grants.select_related("user", "application__applicant").order_by("pk")[:most])
-    answers = _answers([grant.application for grant in found if grant.application])
-    return [_of_grant(one, Standing.ACCEPTED, one.pk, answers) for one in found]
+    page = list(grants.select_related("user", "application__applicant").order_by("pk")[:limit])
+    answers = _answers(grant.application for grant in page if grant.application)
+    return [_from_grant(one, RequestStatus.ACCEPTED, one.pk, answers) for one in page]
 
 
-def _rejected(tier: Tier, user: User | None, after: int, most: int) -> list[AccessRequest]:
-    """People whose last word was a rejection or a revocation."""
+def _rejected(tier: Tier, user: User | None, after: int, limit: int) -> list[AccessRequest]:
+    """People whose last decision was a rejection or a revocation."""
     refused = _refused_people(tier).filter(pk__gt=after)
     if user is not None:
         refused = refused.filter(pk=user.pk)
-    people = list(refused.order_by("pk").values_list("pk", flat=True)[:most])
+    people = list(refused.order_by("pk").values_list("pk", flat=True)[:limit])
+    last = _last_refusals(tier, people)
+    answers = _answers(
+        one if isinstance(one, Application) else one.application
+        for one in last.values()
+        if isinstance(one, Application) or one.application
+    )
+    return [
+        _from_application(one, RequestStatus.REJECTED, pk, answers)
+        if isinstance(one := last[pk], Application)
+        else _from_grant(one, RequestStatus.REJECTED, pk, answers)
+        for pk in people
+    ]
+
+
+_LISTS: dict[RequestStatus, Callable[[Tier, User | None, int, int], list[AccessRequest]]] = {
+    RequestStatus.PENDING: _pending,
+    RequestStatus.ACCEPTED: _accepted,
+    RequestStatus.REJECTED: _rejected,
+}
+
+
+def _live_grants(tier: Tier, user_field: str) -> GrantQuerySet:
+    return Grant.objects.live().filter(tier=tier, user=OuterRef(user_field))
+
+
+def _refused_people(tier: Tier) -> QuerySet[User]:
+    """People without access or an open application, whose last decision was a refusal."""
+    applications = Application.objects.filter(tier=tier, applicant=OuterRef("pk"))
+    grants = Grant.objects.filter(tier=tier, user=OuterRef("pk"))
+    decided = applications.exclude(decided_at=None)
+    refused_at = _latest(
+        (decided.filter(status=Status.REJECTED), "decided_at"),
+        (grants.filter(state=Grant.State.REVOKED), "ended_at"),
+    )
+    other_at = _latest(
+        (decided.exclude(status=Status.REJECTED), "decided_at"),
+        (grants.exclude(state=Grant.State.REVOKED), "starts_at"),
+    )
+    people = User.objects.exclude(Exists(applications.open())).exclude(
+        Exists(_live_grants(tier, "pk"))
+    )
+    people = people.annotate(refused_at=refused_at, other_at=other_at)
+    return people.filter(refused_at__gt=_LONG_AGO, refused_at__gte=F("other_at"))
+
+
+def _latest(*columns: tuple[QuerySet[Any], str]) -> Greatest:
+    """The newest value of these fields of correlated querysets; 1970 if there is none."""
+    return Greatest(
+        *(
+            Coalesce(Subquery(records.order_by(f"-{at}").values(at)[:1]), Value(_LONG_AGO))
+            for records, at in columns
+        )
+    )
+
+
+def _last_refusals(tier: Tier, people: list[int]) -> dict[int, Application | Grant]:
+    """The last rejected application or revoked grant of each person, by the key of the person."""
     rejections = Application.objects.filter(
         tier=tier, applicant__in=people, status=Status.REJECTED
     ).select_related("applicant")
     revocations = Grant.objects.filter(
         tier=tier, user__in=people, state=Grant.State.REVOKED
     ).select_related("user", "application__applicant")
-    last: dict[int, tuple[datetime, Application | Grant]] = {}
-    for rejection in rejections:
-        _keep_later(last, rejection.applicant_id, rejection.decided_at, rejection)
-    for revocation in revocations:
-        _keep_later(last, revocation.user_id, revocation.ended_at, revocation)
-    words = [last[pk][1] for pk in people]
-    answers = _answers([application for word in words if (application := _application(word))])
-    return [
-        _of_application(word, Standing.REJECTED, pk, answers)
-        if isinstance(word, Application)
-        else _of_grant(word, Standing.REJECTED, pk, answers)
-        for pk, word in zip(people, words, strict=True)
+    dated: list[tuple[datetime | None, int, Application | Grant]] = [
+        *((one.decided_at, one.applicant_id, one) for one in rejections),
+        *((one.ended_at, one.user_id, one) for one in revocations),
     ]
+    dated.sort(key=lambda entry: entry[0] or _LONG_AGO)
+    return {person: record for at, person, record in dated if at is not None}
 
 
-_LISTS: dict[Standing, Callable[[Tier, User | None, int, int], list[AccessRequest]]] = {
-    Standing.PENDING: _pending,
-    Standing.ACCEPTED: _accepted,
-    Standing.REJECTED: _rejected,
-}
-
-
-def _live(tier: Tier, owner: str) -> GrantQuerySet:
-    return Grant.objects.live().filter(tier=tier, user=OuterRef(owner))
-
-
-def _refused_people(tier: Tier) -> QuerySet[User]:
-    """Those without access or an open application to whom a "no" was said last."""
-    applications = Application.objects.filter(tier=tier, applicant=OuterRef("pk"))
-    grants = Grant.objects.filter(tier=tier, user=OuterRef("pk"))
-    decided = applications.exclude(decided_at=None)
-    said_no = _latest(
-        (decided.filter(status=Status.REJECTED), "decided_at"),
-        (grants.filter(state=Grant.State.REVOKED), "ended_at"),
-    )
-    said_else = _latest(
-        (decided.exclude(status=Status.REJECTED), "decided_at"),
-        (grants.exclude(state=Grant.State.REVOKED), "starts_at"),
-    )
-    without = User.objects.exclude(Exists(applications.open())).exclude(Exists(_live(tier, "pk")))
-    told = without.annotate(said_no=said_no, said_else=said_else)
-    return told.filter(said_no__gt=_LONG_AGO, said_no__gte=F("said_else"))
-
-
-def _latest(*words: tuple[QuerySet[Any], str]) -> Greatest:
-    """The newest moment of several records' fields; long ago where there is none."""
-    never = Value(_LONG_AGO)
-    return Greatest(
-        *(
-            Coalesce(Subquery(records.order_by(f"-{at}").values(at)[:1]), never)
-            for records, at in words
-        )
-    )
-
-
-def _keep_later(
-    last: dict[int, tuple[datetime, Application | Grant]],
-    person: int,
-    at: datetime | None,
-    word: Application | Grant,
-) -> None:
-    if at is not None and (person not in last or last[person][0] <= at):
-        last[person] = (at, word)
-
-
-def _application(word: Application | Grant) -> Application | None:
-    return word if isinstance(word, Application) else word.application
-
-
-def _answers(applications: Iterable[Application]) -> dict[int, dict[str, Any]]:
-    """The answers last submitted, by application: one query."""
+def _answers(applications: Iterable[Application | None]) -> dict[int, dict[str, Any]]:
+    """The last submitted answers by the key of the application, in one query."""
     snapshots = ApplicationSnapshot.objects.filter(application__in=list(applications))
     return {one.application_id: one.answers for one in snapshots.order_by("number")}
 
 
-def _of_application(
-    one: Application, standing: Standing, place: int, answers: dict[int, dict[str, Any]]
+def _from_application(
+    one: Application, status: RequestStatus, cursor: int, answers: dict[int, dict[str, Any]]
 ) -> AccessRequest:
+    at = one.submitted_at or one.created_at
     return AccessRequest(
-        request_id=str(one.public_id),
-        standing=standing,
-        user=one.applicant,
-        at=one.submitted_at or one.created_at,
-        place=place,
-        answers=answers.get(one.pk, {}),
+        str(one.public_id), status, one.applicant, at, cursor, answers.get(one.pk, {})
     )
 
 
-def _of_grant(
-    grant: Grant, standing: Standing, place: int, answers: dict[int, dict[str, Any]]
+def _from_grant(
+    grant: Grant, status: RequestStatus, cursor: int, answers: dict[int, dict[str, Any]]
 ) -> AccessRequest:
     if grant.application is not None:
-        return _of_application(grant.application, standing, place, answers)
-    return AccessRequest(str(grant.public_id), standing, grant.user, grant.starts_at, place)
+        return _from_application(grant.application, status, cursor, answers)
+    return AccessRequest(str(grant.public_id), status, grant.user, grant.starts_at, cursor)
 
 
-# -- the moves --------------------------------------------------------------------------
+# -- moves ------------------------------------------------------------------------------
 
 
-def find(tier: Tier, *, by: User, username: str = "", request_id: str = "") -> AccessRequest:
-    """The request of this person, or of this id; raises NotAllowed or NotFound."""
-    _demand(by, DECIDERS, tier)
-    user = person(username) if username else _owner(tier, request_id)
-    found = _current(tier, user) if user is not None else None
-    if found is None or (request_id and found.request_id != request_id.lower()):
-        whom = f"{username} has no request" if username else f"there is no request {request_id}"
-        raise NotFound(f"{whom} for {tier.slug}")
-    return found
+def get_request(tier: Tier, *, by: User, username: str = "", request_id: str = "") -> AccessRequest:
+    """The request of this person, or with this id. Raises NotAllowed or NotFound."""
+    _require_role(by, DECIDERS, tier)
+    user = get_account(username) if username else _owner(tier, request_id)
+    request = _current(tier, user) if user is not None else None
+    if request is None or (request_id and request.request_id != request_id.lower()):
+        missing = f"{username} has no request" if username else f"there is no request {request_id}"
+        raise NotFound(f"{missing} for {tier.slug}")
+    return request
 
 
-def person(username: str) -> User:
-    """The account of this name, or confirmed address; NotFound where there is none that is open."""
+def get_account(username: str) -> User:
+    """The active account with this name or confirmed address. Raises NotFound."""
     user = usernames.account_of(username)
     if user is None or not user.is_active:
         raise NotFound(f"there is no account {username} here")
@@ -224,12 +220,12 @@ def person(username: str) -> User:
 
 
 def _owner(tier: Tier, request_id: str) -> User | None:
-    """Whose application or grant for this tier has this id."""
+    """The owner of the application or grant for this tier with this id."""
     try:
-        named = Q(public_id=request_id, tier=tier)
-        application = Application.objects.filter(named).select_related("applicant").first()
-        grant = Grant.objects.filter(named).select_related("user").first()
-    except (ValueError, DjangoValidationError):  # it is no UUID
+        by_id = Q(public_id=request_id, tier=tier)
+        application = Application.objects.filter(by_id).select_related("applicant").first()
+        grant = Grant.objects.filter(by_id).select_related("user").first()
+    except (ValueError, DjangoValidationError):  # not a UUID
         return None
     if application is not None:
         return application.applicant
@@ -238,83 +234,84 @@ def _owner(tier: Tier, request_id: str) -> User | None:
 
 @transaction.atomic
 def accept(request: AccessRequest, tier: Tier, *, by: User) -> Grant | None:
-    """Claim and approve; a refused request is reopened first, which takes a lead reviewer.
+    """Claim and approve. A refused request is reopened first, which takes a lead reviewer.
 
-    None where the tier asks for two approvals and this was the first.
+    Returns None for the first of two approvals.
     """
-    _refuse_same(request, Standing.ACCEPTED)
-    _demand_unmoved(request, tier)
-    if request.standing is Standing.REJECTED:
+    _lock_unchanged(request, RequestStatus.ACCEPTED, tier)
+    if request.status is RequestStatus.REJECTED:
         return decisions.approve(decisions.reopen(request.user, tier, by=by), by=by)
     return decisions.approve(_open_application(request, tier), by=by)
 
 
 @transaction.atomic
 def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") -> None:
-    """Refuse what is open and revoke what is held, which takes a lead reviewer.
+    """Reject an open application; revoke a grant, which takes a lead reviewer.
 
-    `reason` is told to the applicant: up to 200 characters, or nothing.
+    The applicant reads `reason`, of up to 200 characters.
     """
-    _refuse_same(request, Standing.REJECTED)
-    if len(reason) > MOST_REASON:
-        raise InvalidValue(f"a reason has at most {MOST_REASON} characters, not {len(reason)}")
-    _demand_unmoved(request, tier)
-    if request.standing is Standing.ACCEPTED:
-        _demand(by, GRANT_MANAGERS, tier)
+    if len(reason) > MAX_REASON_LENGTH:
+        raise InvalidValue(
+            f"a reason has at most {MAX_REASON_LENGTH} characters, not {len(reason)}"
+        )
+    _lock_unchanged(request, RequestStatus.REJECTED, tier)
+    if request.status is RequestStatus.ACCEPTED:
+        _require_role(by, GRANT_MANAGERS, tier)
         break_glass.take_away(request.user, tier, reason=reason or Reason.UNSPECIFIED.value, by=by)
-        waiting = _open_ones(request, tier).first()
+        application = _open_applications(request, tier).first()
     else:
-        waiting = _open_application(request, tier)
-    if waiting is not None:
-        decisions.reject(waiting, by=by, reasons=[Reason.UNSPECIFIED.value], note=reason)
+        application = _open_application(request, tier)
+    if application is not None:
+        decisions.reject(application, by=by, reasons=[Reason.UNSPECIFIED.value], note=reason)
 
 
 @transaction.atomic
 def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
-    """Back to the queue, without access; takes a lead reviewer."""
-    _refuse_same(request, Standing.PENDING)
-    _demand(by, GRANT_MANAGERS, tier)
-    _demand_unmoved(request, tier)
-    if _open_ones(request, tier).exists():  # access was given beside the queue
+    """Return a decided request to the queue and end its access; takes a lead reviewer."""
+    _lock_unchanged(request, RequestStatus.PENDING, tier)
+    _require_role(by, GRANT_MANAGERS, tier)
+    if _open_applications(request, tier).exists():  # the grant came from outside the queue
         break_glass.take_away(request.user, tier, reason=Reason.UNSPECIFIED.value, by=by)
     else:
         decisions.reopen(request.user, tier, by=by)
 
 
 def grant(tier: Tier, username: str, *, by: User) -> Grant:
-    """Give access without a request, for the tier's term; takes a lead reviewer."""
-    _demand(by, GRANT_MANAGERS, tier)
-    user = person(username)
+    """Give access without a request, for the term of the tier; takes a lead reviewer."""
+    _require_role(by, GRANT_MANAGERS, tier)
+    user = get_account(username)
     if Grant.objects.live().filter(user=user, tier=tier).exists():
         raise AlreadyHeld(f"{user} has access to {tier.slug} already")
-    return break_glass.give(user, tier, days=tier.term_days, reason=GIVEN_REASON, by=by)
+    return break_glass.give(user, tier, days=tier.term_days, reason=API_GRANT_REASON, by=by)
 
 
-def _open_ones(request: AccessRequest, tier: Tier) -> QuerySet[Application]:
+def _open_applications(request: AccessRequest, tier: Tier) -> QuerySet[Application]:
     return Application.objects.open().filter(applicant=request.user, tier=tier)
 
 
 def _open_application(request: AccessRequest, tier: Tier) -> Application:
-    waiting = _open_ones(request, tier).first()
-    if waiting is None:  # decided a moment ago by somebody else
+    application = _open_applications(request, tier).first()
+    if application is None:  # another reviewer decided it a moment ago
         raise NotFound(f"{request.user} has no open request for {tier.slug}")
-    return waiting
+    return application
 
 
-def _refuse_same(request: AccessRequest, standing: Standing) -> None:
-    if request.standing is standing:
-        raise NotFound(f"the request of {request.user} is {standing} already")
+def _lock_unchanged(request: AccessRequest, status: RequestStatus, tier: Tier) -> None:
+    """Lock the requests of the user for a move to `status`.
 
-
-def _demand_unmoved(request: AccessRequest, tier: Tier) -> None:
-    """Refuse what somebody else has moved since it was found; no other request moves it now."""
+    Raises NotFound if the request has that status, or if it changed since it was read.
+    """
+    if request.status is status:
+        raise NotFound(f"the request of {request.user} is {status} already")
     lock_user(request.user)
     now = _current(tier, request.user)
-    if now is None or (now.standing, now.request_id) != (request.standing, request.request_id):
-        told = f"the request of {request.user} was decided a moment ago by somebody else"
-        raise NotFound(f"{told}; read the lists again")
+    if now is None or (now.status, now.request_id) != (request.status, request.request_id):
+        raise NotFound(
+            f"the request of {request.user} was decided a moment ago by somebody else; read the "
+            "lists again"
+        )
 
 
-def _demand(by: User, roles: frozenset[Role], tier: Tier) -> None:
+def _require_role(by: User, roles: frozenset[Role], tier: Tier) -> None:
     if not RoleAssignment.objects.covers(by, roles, tier):
         raise NotAllowed(f"your roles do not let you do that for {tier.slug}")

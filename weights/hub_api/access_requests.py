@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.api_tokens.models import Scope
 from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
 from accounts.review import access_requests
-from accounts.review.access_requests import AccessRequest, Standing
+from accounts.review.access_requests import AccessRequest, RequestStatus
 from accounts.tiers.models import Tier
 from accounts.users import second_factor
 from accounts.users.models import User
@@ -101,13 +101,13 @@ def access_request_list(
 ) -> HttpResponseBase:
     """A page of one list; a `Link` header names the next page."""
     after = number_param(request, "cursor", digits=18)
-    found = access_requests.listed(
-        checkpoint.tier, Standing(standing), by=staff, after=after, most=PAGE_SIZE + 1
+    found = access_requests.list_requests(
+        checkpoint.tier, RequestStatus(standing), by=staff, after=after, limit=PAGE_SIZE + 1
     )
     response = json_response([_access_request(one) for one in found[:PAGE_SIZE]])
     if len(found) > PAGE_SIZE:
         path = reverse("hub:access-requests", args=[checkpoint.org, checkpoint.name, standing])
-        response["Link"] = next_link(request, path, found[PAGE_SIZE - 1].place)
+        response["Link"] = next_link(request, path, found[PAGE_SIZE - 1].cursor)
     return response
 
 
@@ -119,10 +119,10 @@ def handle(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpRes
     if bool(username) == bool(request_id):
         raise InvalidValue("name either the user or the requestId, not both")
     standing, reason = _standing(body), _text(body, "rejectionReason").strip()
-    if reason and standing is not Standing.REJECTED:
+    if reason and standing is not RequestStatus.REJECTED:
         raise InvalidValue("rejectionReason is valid only with the status rejected")
     tier = checkpoint.tier
-    found = access_requests.find(tier, by=staff, username=username, request_id=request_id)
+    found = access_requests.get_request(tier, by=staff, username=username, request_id=request_id)
     _move(found, tier, standing, staff, reason)
     return json_response({})
 
@@ -137,10 +137,12 @@ def grant(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpResp
     return json_response({})
 
 
-def _move(found: AccessRequest, tier: Tier, standing: Standing, staff: User, reason: str) -> None:
-    if standing is Standing.ACCEPTED:
+def _move(
+    found: AccessRequest, tier: Tier, standing: RequestStatus, staff: User, reason: str
+) -> None:
+    if standing is RequestStatus.ACCEPTED:
         access_requests.accept(found, tier, by=staff)
-    elif standing is Standing.REJECTED:
+    elif standing is RequestStatus.REJECTED:
         access_requests.reject(found, tier, by=staff, reason=reason)
     else:
         access_requests.cancel(found, tier, by=staff)
@@ -167,17 +169,17 @@ def _text(body: dict[str, Any], key: str) -> str:
     return text
 
 
-def _standing(body: dict[str, Any]) -> Standing:
+def _standing(body: dict[str, Any]) -> RequestStatus:
     status = _text(body, "status")
-    if status not in Standing.values:
-        raise InvalidValue(f"the status must be one of {', '.join(Standing.values)}")
-    return Standing(status)
+    if status not in RequestStatus.values:
+        raise InvalidValue(f"the status must be one of {', '.join(RequestStatus.values)}")
+    return RequestStatus(status)
 
 
 def _access_request(one: AccessRequest) -> dict[str, Any]:
     return {
         "requestId": one.request_id,
-        "status": one.standing.value,
+        "status": one.status.value,
         "timestamp": payloads.date(one.at),
         "user": {
             "user": one.user.username,

@@ -401,7 +401,7 @@ def test_of_two_decisions_at_once_the_second_is_refused(
     second: str,
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
-    find = domain.find
+    find = domain.get_request
 
     def found_and_then_approved(*facts: Any, **named: Any) -> domain.AccessRequest:
         found = find(*facts, **named)
@@ -409,7 +409,7 @@ def test_of_two_decisions_at_once_the_second_is_refused(
         return found
 
     # The real one still finds; another decision falls just behind it.
-    monkeypatch.setattr(domain, "find", found_and_then_approved)
+    monkeypatch.setattr(domain, "get_request", found_and_then_approved)
     body = {"user": applicant.username, "status": second}
     answer: Any = client.post(
         f"{address}/handle", body, content_type="application/json", headers=headers
@@ -426,7 +426,7 @@ def test_who_was_refused_or_let_in_meanwhile_is_not_moved_by_an_older_look(
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
     factories.approved(application, reviewer)
-    found = domain.find(gated_tier, by=lead_reviewer, username=applicant.username)
+    found = domain.get_request(gated_tier, by=lead_reviewer, username=applicant.username)
     again = decisions.reopen(applicant, gated_tier, by=lead_reviewer)
     move = {"rejected": domain.reject, "pending": domain.cancel}[second]
     with pytest.raises(NotFound, match="decided a moment ago"):
