@@ -1,12 +1,12 @@
-"""What a reviewer asks of every application before deciding; the answers stay with the decision."""
+"""The checklist of a reviewer; the answers are stored with the decision."""
 
 #: key -> question, in the order of the screen.
 QUESTIONS = {
-    "identity": "Is it clear who asks?",
+    "identity": "Is the applicant clearly identified?",
     "affiliation": "Does the address belong to the organisation?",
-    "purpose": "Is the purpose research, and named?",
+    "purpose": "Is a research purpose named?",
     "commercial": "Is there no commercial use?",
-    "storage": "Is it said where the weights are kept and who reads them?",
-    "deletion": "Is it said how they are deleted?",
+    "storage": "Does the plan say where the weights are stored and who can read them?",
+    "deletion": "Does the plan say how the weights are deleted?",
 }
 ANSWERS = {"yes": "Yes", "no": "No", "unknown": "Cannot tell"}

@@ -1,4 +1,4 @@
-"""What is new on the desks of a reviewer's tiers: one mail a working day, if there is anything."""
+"""The daily mail to reviewers about new applications and open questions."""
 
 from datetime import datetime, timedelta
 
@@ -15,13 +15,13 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS
 from accounts.users.models import User
 
-#: What was being sent while the last digest was written is told in the next: rather twice
-#: than never.
+#: Applications submitted while the last digest was written appear in the next one too, because a
+#: repetition is better than an omission.
 OVERLAP = timedelta(minutes=1)
 
 
 def send(now: datetime) -> int:
-    """To each reviewer, from DIGEST_HOUR (UTC) on."""
+    """Send each reviewer one digest a working day, from DIGEST_HOUR (UTC) on."""
     today = working_days.utc_date(now)
     if now.hour < settings.DIGEST_HOUR or not working_days.is_working_day(today):
         return 0
@@ -34,22 +34,22 @@ def _send_to(person: User, key: str) -> bool:
         return False
     desk = Application.objects.decidable_by(person).waiting().select_related("tier")
     new = list(_new(desk, since=outbox.last_written("staff_digest", person)))
-    asked = Consultation.objects.filter(
+    questions = Consultation.objects.filter(
         colleague=person, answered_at=None, application__status__in=WAITING_STATES
     ).count()
-    if not new and not asked:
+    if not new and not questions:
         return False
     return messages.staff_digest(
-        person, key, new=new, waiting=desk.count(), overdue=desk.overdue().count(), asked=asked
+        person, key, new=new, waiting=desk.count(), overdue=desk.overdue().count(), asked=questions
     )
 
 
 def _new(desk: ApplicationQuerySet, since: datetime | None) -> ApplicationQuerySet:
-    """Sent, or sent again, since the last digest: all that waits if there was none."""
+    """Applications submitted or resubmitted since the last digest; all without a digest."""
     if since is None:
         return desk
     since -= OVERLAP
-    sent_again = ApplicationSnapshot.objects.filter(
+    resubmitted = ApplicationSnapshot.objects.filter(
         application=OuterRef("pk"), created_at__gt=since
     )
-    return desk.filter(Q(submitted_at__gt=since) | Exists(sent_again))
+    return desk.filter(Q(submitted_at__gt=since) | Exists(resubmitted))

@@ -22,7 +22,7 @@ from accounts.errors import AccountsError, LimitReached
 from accounts.mail import outbox
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
-from accounts.review.models import ReasonText
+from accounts.review.models import Decision, ReasonText
 from accounts.review.reasons import waiting_days
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
@@ -30,6 +30,12 @@ from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 _MAILS = Limit("mail-again", 3, 3600)
+#: verdict -> the title, tone and icon of its notice.
+_VERDICTS: dict[str, dict[str, str]] = {
+    Decision.Verdict.APPROVE: {"title": "Approved", "tone": "good", "icon": "verified"},
+    Decision.Verdict.RETURN: {"title": "Returned for changes", "tone": "wait", "icon": "warning"},
+    Decision.Verdict.REJECT: {"title": "Rejected", "tone": "bad", "icon": "refused"},
+}
 
 
 @login_required
@@ -75,7 +81,8 @@ def _decisions(application: Application) -> list[dict[str, Any]]:
     words = ReasonText.objects.current()
     return [
         {
-            "verdict": decision.get_verdict_display(),
+            **_VERDICTS[decision.verdict],
+            "is_approval": decision.verdict == Decision.Verdict.APPROVE,
             "at": decision.created_at,
             "note": decision.note,
             "reasons": [words[code] for code in decision.reasons],

@@ -17,7 +17,7 @@ class Access:
     user: User
     #: Holds the permission to review and a role for the tier, and is not in conflict.
     reviews: bool
-    moves: frozenset[str]
+    transitions: frozenset[str]
 
     @property
     def is_own(self) -> bool:
@@ -29,7 +29,7 @@ class Access:
 
     def can_decide(self, verdict: str) -> bool:
         """The verdict is allowed now, or after the claim that a decision makes by itself."""
-        return verdict in self.moves or "claim" in self.moves
+        return verdict in self.transitions or "claim" in self.transitions
 
     def can_approve(self) -> bool:
         """As `can_decide`; the second of two approvals must come from another reviewer."""
@@ -54,13 +54,13 @@ class Access:
 
 
 def access_of(application: Application, user: User) -> Access:
-    """Reads the state machine; without the permission to review nothing is allowed."""
+    """Reads the state machine; nothing is allowed without the permission to review."""
     if not user.has_perm("accounts.review_application"):
-        return Access(application, user, reviews=False, moves=frozenset())
+        return Access(application, user, reviews=False, transitions=frozenset())
     actors = application.actors(user)
-    moves = frozenset(
+    transitions = frozenset(
         name
-        for name, move in TRANSITIONS.items()
-        if application.status in move.leaves and actors & move.by
+        for name, transition in TRANSITIONS.items()
+        if application.status in transition.leaves and actors & transition.by
     )
-    return Access(application, user, Actor.REVIEWER in actors, moves)
+    return Access(application, user, Actor.REVIEWER in actors, transitions)

@@ -110,7 +110,7 @@ def _approve(application: Application, by: User, values: Values) -> Outcome:
     grant = decisions.approve(application, by=by, **values)
     if grant is None:
         return Outcome("approved by you; it waits for a second reviewer", application)
-    message = f"approved until {grant.expires_at:%d %B %Y}; the applicant is told"
+    message = f"approved until {grant.expires_at:%d %B %Y}; the applicant is notified"
     return Outcome(message, application)
 
 
@@ -121,13 +121,13 @@ def _return(application: Application, by: User, values: Values) -> Outcome:
 
 def _reject(application: Application, by: User, values: Values) -> Outcome:
     decisions.reject(application, by=by, **values)
-    return Outcome("rejected; the applicant is told why", application)
+    return Outcome("rejected; the applicant is notified", application)
 
 
 def _reopen(application: Application, by: User, values: Values) -> Outcome:
     applicant, tier = application.applicant, application.tier
     reopened = decisions.reopen(applicant, tier, by=by, **values)
-    message = f"reopened as {reopened.reference}; what access there was has ended"
+    message = f"reopened as {reopened.reference}; existing access has ended"
     return Outcome(message, reopened)
 
 
@@ -172,7 +172,7 @@ def _answer(application: Application, by: User, values: Values) -> Outcome:
 def _remark(application: Application, by: User, values: Values) -> Outcome:
     public: bool = values["public"]
     conversation.remark(application, values["text"], by=by, field=values["field"], public=public)
-    message = "remarked; the applicant is told" if public else "remarked for staff"
+    message = "remarked; the applicant is notified" if public else "remarked for staff"
     return Outcome(message, application)
 
 
@@ -229,9 +229,15 @@ ACTIONS: dict[str, Action] = {
             compose=preview.compose_rejection,
             key="x",
         ),
-        Action("claim", "Claim", forms.NoForm, _claim, lambda access: "claim" in access.moves),
         Action(
-            "release", "Release", forms.NoForm, _release, lambda access: "release" in access.moves
+            "claim", "Claim", forms.NoForm, _claim, lambda access: "claim" in access.transitions
+        ),
+        Action(
+            "release",
+            "Release",
+            forms.NoForm,
+            _release,
+            lambda access: "release" in access.transitions,
         ),
         Action("answer", "Answer", forms.AnswerForm, _answer, Access.can_discuss),
         Action("settle", "Tick off", forms.SettleForm, _settle, Access.can_discuss),
@@ -245,7 +251,7 @@ ACTIONS: dict[str, Action] = {
             "Assign",
             forms.AssignForm,
             _assign,
-            lambda access: "assign" in access.moves,
+            lambda access: "assign" in access.transitions,
             button="Assign",
         ),
         Action(
@@ -267,8 +273,8 @@ ACTIONS: dict[str, Action] = {
             changes_rights=True,
             button="Reopen",
             help=(
-                "Puts the request back in the queue with the answers last sent. What access the "
-                "applicant holds ends at once."
+                "Puts the request back in the queue with the last submitted answers. Existing "
+                "access ends at once."
             ),
         ),
     )

@@ -1,13 +1,12 @@
-"""What is known of an application beside its own words: one line a fact, never a score.
+"""Evidence about an application beside its answers: one line a fact, without a score.
 
-`facts.py` asks the database, `lines.py` judges what came back without asking anything.
+`facts.py` reads the database; `assessment.py` turns the facts into lines, without queries.
 """
 
 from typing import TYPE_CHECKING
 
+from accounts.review.evidence.assessment import Level, Line, assess
 from accounts.review.evidence.facts import gather
-from accounts.review.evidence.line import Level, Line
-from accounts.review.evidence.lines import judge
 
 if TYPE_CHECKING:
     from accounts.applications.models import Application
@@ -18,4 +17,4 @@ __all__ = ["Level", "Line", "collect"]
 
 def collect(application: "Application", reviewer: "User") -> list[Line]:
     """The lines of evidence for `reviewer`, in the order of the page."""
-    return judge(gather(application, reviewer))
+    return assess(gather(application, reviewer))

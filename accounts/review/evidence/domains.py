@@ -1,12 +1,12 @@
-"""Which organisation a mail address or a web address belongs to: plain Python, no network."""
+"""The registered domain of a mail address or URL. Plain Python, no network."""
 
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
-#: Sites on which anyone may have a page: they say nothing of an organisation.
-ANYBODYS = frozenset(
+#: Sites on which anybody may have a page; they identify no organisation.
+PUBLIC_HOSTS = frozenset(
     {
         *("orcid.org", "github.com", "github.io", "gitlab.com", "gitlab.io", "huggingface.co"),
         *("linkedin.com", "researchgate.net", "academia.edu", "google.com", "semanticscholar.org"),
@@ -18,22 +18,22 @@ ANYBODYS = frozenset(
 
 
 def of_address(address: str) -> str:
-    """`ox.ac.uk` for `ada@cs.ox.ac.uk`; empty for what is no address."""
+    """`ox.ac.uk` for `ada@cs.ox.ac.uk`; empty for text without `@`."""
     return registered(address.rpartition("@")[2]) if "@" in address else ""
 
 
 def of_site(url: str) -> str:
-    """`ox.ac.uk` for `https://www.cs.ox.ac.uk/~ada`; empty where anybody may have a page."""
+    """`ox.ac.uk` for `https://www.cs.ox.ac.uk/~ada`; empty for PUBLIC_HOSTS and bad URLs."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return ""
-    found = registered(host)
-    return "" if not found or found in ANYBODYS or _host_of_many(host) else found
+    domain = registered(host)
+    return "" if domain in PUBLIC_HOSTS or _is_public_host(host) else domain
 
 
 def registered(host: str) -> str:
-    """The name that somebody registered, by the public suffix list; empty if there is none."""
+    """The registered domain by the public suffix list; empty if there is none."""
     try:
         ascii_host = host.strip().rstrip(".").lower().encode("idna").decode()
     except UnicodeError:
@@ -41,12 +41,12 @@ def registered(host: str) -> str:
     return str(_suffixes().privatesuffix(ascii_host) or "")
 
 
-def _host_of_many(host: str) -> bool:
-    """Whether the host lies below one of `ANYBODYS`, such as `ada.github.io`."""
-    return any(host.endswith(f".{site}") for site in ANYBODYS)
+def _is_public_host(host: str) -> bool:
+    """True for hosts below PUBLIC_HOSTS, such as `ada.github.io`."""
+    return any(host.endswith(f".{site}") for site in PUBLIC_HOSTS)
 
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
-    """The list shipped with the library: nothing is fetched."""
+    """The list shipped with the library, without a download."""
     return PublicSuffixList()

@@ -1,4 +1,4 @@
-"""The facts behind the strip, asked of the database in a fixed number of queries."""
+"""The facts about an application, read in a fixed number of queries."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,7 @@ from accounts.users import orcid
 if TYPE_CHECKING:
     from accounts.users.models import User
 
-#: Ends of access that a reviewer must know of.
+#: Reasons of ended access that count against an applicant.
 BREACHES = frozenset({Reason.LEAK, Reason.PRIOR_BREACH, Reason.PROHIBITED_USE})
 ON_HOLD = "on hold"
 
@@ -41,7 +41,7 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that `judge` looks at."""
+    """The input of `assess`."""
 
     answers: dict[str, Any]
     verified: list[str]
@@ -50,7 +50,7 @@ class Facts:
     profile: ProfileLook | None
     joined: datetime
     earlier: list[Earlier]
-    #: What became of access that ended badly: reason codes, or that it is on hold now.
+    #: The reason codes of breaches, and ON_HOLD for suspended access.
     breaches: list[str]
     is_suspended: bool
     blocked_countries: frozenset[str]
@@ -58,14 +58,14 @@ class Facts:
     in_force: LicenceVersion | None
     reviewer_addresses: list[str]
     conflict: str | None
-    #: What the tier's codes of use say of the answers.
+    #: The results of the precheck of the answers against the terms of use.
     findings: list[Finding]
     sizes: list[Size]
     now: datetime
 
 
 def gather(application: Application, reviewer: "User") -> Facts:
-    """Ask for everything; the number of queries does not grow with what is found."""
+    """Read all facts; the number of queries does not depend on the number of rows."""
     snapshot = application.snapshots.select_related("licence_version", "profile_look").last()
     applicant = application.applicant
     addresses = _verified([applicant.pk, reviewer.pk])
@@ -93,11 +93,11 @@ def gather(application: Application, reviewer: "User") -> Facts:
 
 
 def _verified(people: list[int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+    addresses: dict[int, list[str]] = {}
     rows = EmailAddress.objects.filter(user_id__in=people, verified=True).order_by("-primary", "pk")
     for person, address in rows.values_list("user_id", "email"):
-        found.setdefault(person, []).append(address)
-    return found
+        addresses.setdefault(person, []).append(address)
+    return addresses
 
 
 def _can_link_orcid() -> bool:
@@ -129,12 +129,12 @@ def _earlier(application: Application) -> list[Earlier]:
 
 
 def _breaches(applicant: "User") -> list[str]:
-    bad = Q(end_code__in=BREACHES) | Q(state=Grant.State.SUSPENDED)
-    found = Grant.objects.filter(bad, user=applicant).order_by("pk")
-    return [code or ON_HOLD for code in found.values_list("end_code", flat=True)]
+    breach = Q(end_code__in=BREACHES) | Q(state=Grant.State.SUSPENDED)
+    grants = Grant.objects.filter(breach, user=applicant).order_by("pk")
+    return [code or ON_HOLD for code in grants.values_list("end_code", flat=True)]
 
 
 def _conflict(application: Application, reviewer: "User") -> str | None:
-    """What the reviewer declared; None where they declared nothing."""
+    """The reason of a declared conflict; None without one."""
     rows = Conflict.objects.filter(application=application, reviewer=reviewer)
     return rows.values_list("reason", flat=True).first()

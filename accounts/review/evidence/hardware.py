@@ -1,4 +1,4 @@
-"""Does a checkpoint's weight fit the machines an applicant names? Advice, never a refusal."""
+"""Checks that the weights of a tier fit the machines of an applicant: advice, never a refusal."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accounts.tiers.models import Tier
 
-#: Half precision, in which these weights are used.
+#: Half precision, the usual format for inference.
 BYTES_A_PARAMETER = 2
 GIGABYTE = 10**9
 
 
 @dataclass(frozen=True)
 class Size:
-    """A checkpoint of a tier, and the bytes of its weights at 2 bytes a parameter."""
+    """A checkpoint of a tier; `size` is its weights in bytes, at 2 bytes a parameter."""
 
     name: str
     size: int
@@ -32,28 +32,28 @@ class Machines:
         return f"{self.count} × {self.memory} GB"
 
     def hold(self, size: int) -> bool:
-        """Whether the weights alone fit into the memory of all of them."""
+        """True if weights of `size` bytes fit into the combined memory."""
         return size <= self.count * self.memory * GIGABYTE
 
 
-#: Who knows a tier's checkpoints: accounts knows none, so the app that does appends a callable
-#: here when it is loaded.
+#: Functions that return the checkpoints of a tier. `accounts` knows no checkpoints, so the app that
+#: does adds its function when it is loaded.
 SOURCES: "list[Callable[[Tier], Iterable[Size]]]" = []
 
-_IN_WORDS = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*(?:GB|GiB|G)\b", re.IGNORECASE)
+_TEXT = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*(?:GB|GiB|G)\b", re.IGNORECASE)
 
 
 def sizes_of(tier: "Tier") -> list[Size]:
     """Every checkpoint of the tier whose size is known, the largest first."""
-    known = [size for source in SOURCES for size in source(tier)]
-    return sorted(known, key=lambda one: (-one.size, one.name))
+    sizes = [size for source in SOURCES for size in source(tier)]
+    return sorted(sizes, key=lambda one: (-one.size, one.name))
 
 
 def named_in(answer: Any) -> list[Machines]:
-    """The machines of an answer: rows of `count` and `memory_gb`, or words such as
-    `8 x 80 GB A100`. What cannot be read is left out."""
+    """The machines in an answer: rows of `count` and `memory_gb`, or text such as
+    `8 x 80 GB A100`. Unreadable parts are left out."""
     if isinstance(answer, list):
         pairs = [(row.get("count"), row.get("memory_gb")) for row in answer]
     else:
-        pairs = _IN_WORDS.findall(str(answer or ""))
+        pairs = _TEXT.findall(str(answer or ""))
     return [Machines(int(count), int(memory)) for count, memory in pairs if count and memory]

@@ -1,4 +1,4 @@
-"""Looks at the pages that applicants name as their profiles, once each, from a child process."""
+"""Opens the profile pages of applicants, once each, in a child process."""
 
 import re
 import subprocess
@@ -15,21 +15,21 @@ from accounts.background.periodic import each, ready
 from accounts.review.models import ProfileLook
 
 _CHILD = Path(__file__).with_name("profile_child.py")
-#: Seconds for one page, and pages in one sweep: a sweep ends before the next begins.
-_TIME, _MOST = 20, 5
-_SAID = re.compile(r"(answers|gone|refuses|silent|inside)(?: ([0-9]{3}))?", re.ASCII)
+#: Seconds for one page, and pages in one sweep, so that a sweep ends before the next begins.
+_TIMEOUT, _BATCH_SIZE = 20, 5
+_OUTPUT = re.compile(r"(answers|gone|refuses|silent|inside)(?: ([0-9]{3}))?", re.ASCII)
 
 
 def sweep(now: datetime) -> int:
-    """Look at what is due of applications that wait for staff; at how many pages it looked."""
+    """Open the due pages of applications under review. Returns the number of pages."""
     if not settings.LOOK_AT_PROFILES:
         return 0
-    snapshots = ready("profiles", due(now))[:_MOST]
-    return each("profiles", snapshots, lambda snapshot: _settle(snapshot, now))
+    snapshots = ready("profiles", due(now))[:_BATCH_SIZE]
+    return each("profiles", snapshots, lambda snapshot: _check(snapshot, now))
 
 
 def due(now: datetime) -> "models.QuerySet[ApplicationSnapshot]":
-    """Snapshots with a profile that nobody has looked at, or that was silent a while ago."""
+    """Latest snapshots whose profile page was not opened yet, or did not answer an hour ago."""
     newer = ApplicationSnapshot.objects.filter(
         application=models.OuterRef("application"), number__gt=models.OuterRef("number")
     )
@@ -45,29 +45,29 @@ def due(now: datetime) -> "models.QuerySet[ApplicationSnapshot]":
     )
 
 
-def _settle(snapshot: ApplicationSnapshot, now: datetime) -> bool:
+def _check(snapshot: ApplicationSnapshot, now: datetime) -> bool:
     look = ProfileLook.objects.claim(snapshot.pk, now)
-    if look is None:  # another worker looks
+    if look is None:  # another worker opens it
         return False
-    word, status = _seen(str(snapshot.answers["profile_url"]))
-    ProfileLook.objects.filter(pk=look.pk).update(outcome=word, status=status)
+    outcome, status = _open(str(snapshot.answers["profile_url"]))
+    ProfileLook.objects.filter(pk=look.pk).update(outcome=outcome, status=status)
     return True
 
 
-def _seen(address: str) -> tuple[str, int | None]:
+def _open(address: str) -> tuple[str, int | None]:
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-I", str(_CHILD)],
             input=address.encode(),
             capture_output=True,
-            timeout=_TIME,
+            timeout=_TIMEOUT,
             check=False,
             env={},
             cwd="/",
         )
     except subprocess.TimeoutExpired:
         return ProfileLook.Outcome.SILENT, None
-    said = _SAID.fullmatch(done.stdout.decode("ascii", "replace"))
-    if said is None:
+    match = _OUTPUT.fullmatch(process.stdout.decode("ascii", "replace"))
+    if match is None:
         return ProfileLook.Outcome.SILENT, None
-    return said[1], int(said[2]) if said[2] else None
+    return match[1], int(match[2]) if match[2] else None

@@ -1,4 +1,4 @@
-"""The records of review."""
+"""Models of review."""
 
 from accounts.review.models.decision import Decision
 from accounts.review.models.profile_look import ProfileLook

@@ -1,11 +1,11 @@
-"""One reviewer's verdict on one snapshot of an application."""
+"""The decision of one reviewer on one snapshot of an application."""
 
 from django.conf import settings
 from django.db import models
 
 
 class Decision(models.Model):
-    """Kept for good beside the snapshot it judged; never edited."""
+    """Immutable, and never deleted."""
 
     class Verdict(models.TextChoices):
         APPROVE = "approve", "Approve"
@@ -15,7 +15,7 @@ class Decision(models.Model):
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="decisions"
     )
-    #: None where a reopened application has no answers: access was given without asking.
+    #: None if a reopened application has no answers, because access was given without one.
     snapshot = models.ForeignKey(
         "accounts.ApplicationSnapshot", models.PROTECT, null=True, blank=True
     )

@@ -1,4 +1,4 @@
-"""Whether the page that an applicant named as their profile answered."""
+"""The result of opening the profile page of an applicant."""
 
 from datetime import datetime, timedelta
 
@@ -8,9 +8,10 @@ from django.db.models import F, Q
 
 class ProfileLookManager(models.Manager["ProfileLook"]):
     def claim(self, snapshot_id: int, now: datetime) -> "ProfileLook | None":
-        """Take the next try at this snapshot's page; None where none is due.
+        """Start the next attempt for this snapshot; None if none is due.
 
-        A try is counted before it is made, so that a page which kills its reader ends too.
+        Attempts are counted before they run, so that a page which kills the worker is not opened
+        forever.
         """
         look, _ = self.get_or_create(snapshot_id=snapshot_id)
         due = self.filter(ProfileLook.due(now), pk=look.pk)
@@ -18,7 +19,7 @@ class ProfileLookManager(models.Manager["ProfileLook"]):
 
 
 class ProfileLook(models.Model):
-    """The last look at one snapshot's profile, and how many there were."""
+    """The last attempt to open the profile page of a snapshot, and the number of attempts."""
 
     class Outcome(models.TextChoices):
         ANSWERS = "answers", "Answers"
@@ -27,7 +28,7 @@ class ProfileLook(models.Model):
         SILENT = "silent", "No answer"
         INSIDE = "inside", "Not a public address"
 
-    #: Tries at a page that does not answer, and the time between two.
+    #: Attempts for a page that does not answer, and the time between two attempts.
     TRIES, BETWEEN = 3, timedelta(hours=1)
 
     snapshot = models.OneToOneField(
@@ -45,7 +46,7 @@ class ProfileLook(models.Model):
 
     @classmethod
     def due(cls, now: datetime, prefix: str = "") -> Q:
-        """Never looked at, or silent an hour ago and not given up."""
+        """Never opened, or without an answer for an hour and with attempts left."""
         again = Q(
             **{
                 f"{prefix}outcome__in": ["", cls.Outcome.SILENT],
@@ -57,5 +58,5 @@ class ProfileLook(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        """Whether no further look will be made."""
+        """True if no further attempt follows."""
         return self.outcome not in ("", self.Outcome.SILENT) or self.tries >= self.TRIES

@@ -1,18 +1,18 @@
-"""What reviewers say about an application outside their verdict."""
+"""Remarks, questions to colleagues, and conflicts of interest."""
 
 from django.conf import settings
 from django.db import models
 
 
 class Remark(models.Model):
-    """A note at one field, or at the whole; public ones are read and answered by the applicant."""
+    """A note on one answer or on the application; the applicant answers public remarks."""
 
     application = models.ForeignKey("accounts.Application", models.PROTECT, related_name="remarks")
     snapshot = models.ForeignKey(
         "accounts.ApplicationSnapshot", models.PROTECT, null=True, blank=True
     )
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    #: The return that it was sent with.
+    #: The decision to return the application, if the remark belongs to one.
     decision = models.ForeignKey(
         "accounts.Decision", models.PROTECT, null=True, blank=True, related_name="remarks"
     )
@@ -35,7 +35,7 @@ class Remark(models.Model):
 
 
 class Consultation(models.Model):
-    """A question of one reviewer to another, and the answer; read by staff only."""
+    """A question of one reviewer to another, with the answer; only staff read it."""
 
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="consultations"
@@ -55,7 +55,7 @@ class Consultation(models.Model):
 
 
 class Conflict(models.Model):
-    """A reviewer's own word that they must not decide this application."""
+    """A declaration of a reviewer that they must not decide this application."""
 
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="conflicts"

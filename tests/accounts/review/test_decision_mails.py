@@ -56,9 +56,9 @@ def test_a_rejection_mails_what_was_composed(application: Application, reviewer:
 def test_a_return_mails_what_was_composed(application: Application, reviewer: User) -> None:
     remarks = {"abstract": "Which method?\n", "title": "", "storage_plan": "Until when?"}
     remarks["storage_plan"] += "\nAnd who deletes it?"
-    said: dict[str, Any] = {"reasons": ["purpose_unclear"], "remarks": remarks, "note": NOTE}
-    composed = messages.compose_returned(application, **said)
-    decisions.return_for_changes(application, by=reviewer, **said)
+    data: dict[str, Any] = {"reasons": ["purpose_unclear"], "remarks": remarks, "note": NOTE}
+    composed = messages.compose_returned(application, **data)
+    decisions.return_for_changes(application, by=reviewer, **data)
     assert written("application_returned") == [composed]
     assert "Which method?" in composed.text
     assert "Project title" not in composed.text

@@ -14,10 +14,9 @@ from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.review import evidence
 from accounts.review.evidence import domains
+from accounts.review.evidence.assessment import Level, assess
 from accounts.review.evidence.facts import Earlier, Facts, gather
 from accounts.review.evidence.hardware import Machines, Size, named_in
-from accounts.review.evidence.line import Level
-from accounts.review.evidence.lines import judge
 from accounts.review.models import ProfileLook
 from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion, Tier
@@ -56,19 +55,19 @@ GOOD = Facts(
 def line(key: str, **changed: Any) -> tuple[str, str]:
     """How one line of the strip speaks, and its fact, when `changed` facts differ."""
     answers = GOOD.answers | changed.pop("answers", {})
-    found = next(one for one in judge(replace(GOOD, answers=answers, **changed)) if one.key == key)
+    found = next(one for one in assess(replace(GOOD, answers=answers, **changed)) if one.key == key)
     return found.level.value, found.fact
 
 
 def test_everything_may_be_green() -> None:
-    assert {one.level for one in judge(GOOD)} == {Level.GREEN}
+    assert {one.level for one in assess(GOOD)} == {Level.GREEN}
 
 
 def test_nothing_known_is_grey_and_never_an_error() -> None:
     empty = replace(
         GOOD, answers={}, verified=[], orcid="", accepted=None, earlier=[], can_link_orcid=False
     )
-    levels = {one.key: one.level for one in judge(replace(empty, joined=NOW, sizes=[]))}
+    levels = {one.key: one.level for one in assess(replace(empty, joined=NOW, sizes=[]))}
     assert {key for key, level in levels.items() if level != Level.GREY} == {"profile", "conflict"}
 
 
@@ -95,15 +94,15 @@ def test_the_address_must_be_confirmed_by_its_holder() -> None:
 def test_the_domain_is_held_against_the_organisations_site(
     email: str, site: str, profile: str, level: str
 ) -> None:
-    said = {"work_email": email, "extra_site": site, "profile_url": profile}
-    assert line("domain", answers=said)[0] == level
+    data = {"work_email": email, "extra_site": site, "profile_url": profile}
+    assert line("domain", answers=data)[0] == level
 
 
 def test_a_site_of_ones_own_is_not_taken_for_the_organisations() -> None:
-    said = {"work_email": "a@lab.example", "extra_site": "", "profile_url": "https://lab.example"}
-    assert line("domain", answers=said) == ("green", "lab.example is the profile's site")
-    said |= {"extra_site": "https://lab.example/"}
-    assert line("domain", answers=said) == ("green", "lab.example is the organisation's site")
+    data = {"work_email": "a@lab.example", "extra_site": "", "profile_url": "https://lab.example"}
+    assert line("domain", answers=data) == ("green", "lab.example is the profile's site")
+    data |= {"extra_site": "https://lab.example/"}
+    assert line("domain", answers=data) == ("green", "lab.example is the organisation's site")
 
 
 @pytest.mark.parametrize("url", ["http://[broken", "https://", "javascript:alert(1)", "ox.ac.uk"])
@@ -177,10 +176,10 @@ def test_a_commercial_interest_is_told(yes: object) -> None:
 
 def test_the_tiers_codes_of_use_speak_for_themselves() -> None:
     tier = Tier(duo_codes=["DUO:0000042", "DUO:0000018"])
-    said = {"org_type": "industry_laboratory", "commercial": True}
+    data = {"org_type": "industry_laboratory", "commercial": True}
     found = [
         (one.level.value, one.label, one.fact)
-        for one in judge(replace(GOOD, findings=precheck.precheck(tier, said)))
+        for one in assess(replace(GOOD, findings=precheck.precheck(tier, data)))
         if one.key == "terms"
     ]
     assert found == [

@@ -111,7 +111,7 @@ def _certificate(folder: Path) -> Path:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "result"),
     [
         ("/200", "answers 200"),
         ("/to?/200", "answers 200"),
@@ -122,8 +122,8 @@ def _certificate(folder: Path) -> Path:
         ("/503", "silent 503"),
     ],
 )
-def test_what_a_page_answers_becomes_one_word(site: Site, path: str, said: str) -> None:
-    assert site.look(path) == said
+def test_what_a_page_answers_becomes_one_word(site: Site, path: str, result: str) -> None:
+    assert site.look(path) == result
 
 
 @pytest.mark.one_database
@@ -206,7 +206,7 @@ def test_a_silent_page_is_tried_three_times_an_hour_apart(
     application: Application, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The child cannot reach a silent page here without waiting for a network that is not there.
-    monkeypatch.setattr(profiles, "_seen", lambda address: (Outcome.SILENT, 503))
+    monkeypatch.setattr(profiles, "_open", lambda address: (Outcome.SILENT, 503))
     now = timezone.now()
     looks = [profiles.sweep(now + timedelta(minutes=minutes)) for minutes in (0, 30, 61, 125, 300)]
     assert looks == [1, 0, 1, 1, 0]
@@ -218,7 +218,7 @@ def test_a_child_that_hangs_is_ended_and_counts_as_silent(
     application: Application, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: no child answers in a millisecond.
-    monkeypatch.setattr(profiles, "_TIME", 0.001)
+    monkeypatch.setattr(profiles, "_TIMEOUT", 0.001)
     assert profiles.sweep(timezone.now()) == 1
     assert line(application, reviewer) == ("grey", "no answer yet")
 

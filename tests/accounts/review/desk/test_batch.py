@@ -31,8 +31,8 @@ def three(gated_tier: Tier) -> list[Application]:
     return [factories.submitted(factories.person(), gated_tier) for _ in range(3)]
 
 
-def batch(client: Client, action: str, chosen: list[Application], **said: Any) -> Any:
-    sent = {"action": action, "_selected_action": [one.pk for one in chosen], **said}
+def batch(client: Client, action: str, chosen: list[Application], **data: Any) -> Any:
+    sent = {"action": action, "_selected_action": [one.pk for one in chosen], **data}
     return client.post(LIST, sent, follow=True)
 
 
@@ -49,9 +49,9 @@ def test_the_page_lists_each_and_nothing_happens_before_it_is_confirmed(
 
 
 def test_rejected_as_spam_each_applicant_is_told(desk: Client, three: list[Application]) -> None:
-    said = {"confirmed": "1", "reason": "spam"}
-    assert "at least 20 characters" in batch(desk, "reject_all", three, **said, note="no").text
-    batch(desk, "reject_all", three, **said, note=NOTE)
+    data = {"confirmed": "1", "reason": "spam"}
+    assert "at least 20 characters" in batch(desk, "reject_all", three, **data, note="no").text
+    batch(desk, "reject_all", three, **data, note=NOTE)
     assert states(three) == ["rejected"] * 3
     mails = OutgoingMail.objects.filter(kind="application_rejected", text__contains=NOTE)
     assert mails.count() == 3
@@ -61,15 +61,15 @@ def test_what_fails_is_named_and_the_rest_is_done(
     desk: Client, three: list[Application], reviewer: User
 ) -> None:
     claims.claim(three[1], by=reviewer)
-    said = {"confirmed": "1", "reason": "duplicate", "note": f"{NOTE} See A-2026-00001."}
-    page = batch(desk, "reject_all", three, **said)
+    data = {"confirmed": "1", "reason": "duplicate", "note": f"{NOTE} See A-2026-00001."}
+    page = batch(desk, "reject_all", three, **data)
     assert f"{three[1].reference} was left as it is: reviewer has claimed" in page.text
     assert states(three) == ["rejected", "in_review", "rejected"]
 
 
 def test_a_duplicate_names_the_other_one(desk: Client, three: list[Application]) -> None:
-    said = {"confirmed": "1", "reason": "duplicate", "note": NOTE}
-    assert "name the other application" in batch(desk, "reject_all", three, **said).text
+    data = {"confirmed": "1", "reason": "duplicate", "note": NOTE}
+    assert "name the other application" in batch(desk, "reject_all", three, **data).text
     assert states(three) == ["submitted"] * 3
 
 

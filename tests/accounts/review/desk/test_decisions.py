@@ -22,7 +22,7 @@ from tests.support import factories
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NOTE = "The plan names <no> reader & no end: 计划 لم يذكر أحدا."
-SAID: dict[str, dict[str, Any]] = {
+POST_DATA: dict[str, dict[str, Any]] = {
     "approve": {"days": "100", "note": NOTE},
     "return": {
         "return_reasons": ["purpose_unclear", "other"],
@@ -40,25 +40,25 @@ def preview_of(application: Application, verdict: str) -> str:
     return reverse("admin:accounts_application_preview", args=[application.pk, verdict])
 
 
-def press(client: Client, application: Application, action: str, **said: Any) -> Any:
+def press(client: Client, application: Application, action: str, **data: Any) -> Any:
     """Post a button's own form, whose fields carry its name."""
-    fields = {f"{action}-{name}": value for name, value in said.items()}
+    fields = {f"{action}-{name}": value for name, value in data.items()}
     return client.post(button_of(application, action), fields, follow=True)
 
 
 # -- the mail is the one that was read ----------------------------------------------------
 
 
-@pytest.mark.parametrize("verdict", list(SAID))
+@pytest.mark.parametrize("verdict", list(POST_DATA))
 def test_the_mail_is_the_one_previewed(
     verdict: str, desk: Client, application: Application
 ) -> None:
     ReasonText.objects.create(code="spam", label="No research here", remedy="Ask a colleague.")
-    shown = desk.post(preview_of(application, verdict), SAID[verdict], headers=JSON).json()
+    shown = desk.post(preview_of(application, verdict), POST_DATA[verdict], headers=JSON).json()
     assert shown["missing"] == []
     assert not OutgoingMail.objects.filter(kind=f"application_{KINDS[verdict]}").exists()
-    said = SAID[verdict] | {"seen": shown["seen"]}
-    assert desk.post(button_of(application, verdict), said).status_code == 302
+    data = POST_DATA[verdict] | {"seen": shown["seen"]}
+    assert desk.post(button_of(application, verdict), data).status_code == 302
     mail = OutgoingMail.objects.get(kind=f"application_{KINDS[verdict]}")
     assert (mail.subject, mail.text, [mail.to]) == (shown["subject"], shown["text"], shown["to"])
     assert NOTE in mail.text
@@ -86,7 +86,7 @@ def test_a_first_approval_warns_where_nobody_could_give_the_second(
 def test_without_scripts_the_preview_is_a_page_that_keeps_what_was_typed(
     desk: Client, application: Application
 ) -> None:
-    shown = desk.post(preview_of(application, "return"), SAID["return"])
+    shown = desk.post(preview_of(application, "return"), POST_DATA["return"])
     assert shown.status_code == 200
     assert "Please change something" in shown.text
     assert "Which method?" in shown.text
@@ -109,16 +109,16 @@ def test_a_preview_tells_what_is_missing_and_shows_the_rest(
 def test_words_that_changed_since_the_preview_stop_the_decision(
     desk: Client, application: Application
 ) -> None:
-    shown = desk.post(preview_of(application, "reject"), SAID["reject"], headers=JSON).json()
+    shown = desk.post(preview_of(application, "reject"), POST_DATA["reject"], headers=JSON).json()
     ReasonText.objects.create(code="spam", label="Other words", remedy="Ask a colleague.")
-    said = SAID["reject"] | {"seen": shown["seen"]}
-    stopped = desk.post(button_of(application, "reject"), said)
+    data = POST_DATA["reject"] | {"seen": shown["seen"]}
+    stopped = desk.post(button_of(application, "reject"), data)
     assert "not the one you saw any more" in stopped.text
     assert "Other words" in stopped.context["preview"]["text"]
     application.refresh_from_db()
     assert application.status == "submitted"
-    said["seen"] = stopped.context["preview"]["seen"]
-    assert desk.post(button_of(application, "reject"), said).status_code == 302
+    data["seen"] = stopped.context["preview"]["seen"]
+    assert desk.post(button_of(application, "reject"), data).status_code == 302
 
 
 def test_a_preview_from_before_midnight_is_no_preview_of_today(
@@ -129,8 +129,8 @@ def test_a_preview_from_before_midnight_is_no_preview_of_today(
         shown = desk.post(preview_of(application, "approve"), {"days": "30"}, headers=JSON).json()
     assert shown["until"] == "1 March 2031"
     desk.force_login(reviewer)
-    said = {"days": "30", "seen": shown["seen"]}
-    assert "not the one you saw" in desk.post(button_of(application, "approve"), said).text
+    data = {"days": "30", "seen": shown["seen"]}
+    assert "not the one you saw" in desk.post(button_of(application, "approve"), data).text
 
 
 # -- what is kept with the decision ---------------------------------------------------------
@@ -140,8 +140,8 @@ def test_the_checklist_and_both_notes_stay_with_the_decision(
     desk: Client, application: Application
 ) -> None:
     checks = {"check_identity": "yes", "check_storage": "no", "check_deletion": "unknown"}
-    said = SAID["return"] | checks | {"internal_note": "ask again in a week"}
-    desk.post(button_of(application, "return"), said)
+    data = POST_DATA["return"] | checks | {"internal_note": "ask again in a week"}
+    desk.post(button_of(application, "return"), data)
     decision = Decision.objects.get()
     assert decision.checklist == {"identity": "yes", "storage": "no", "deletion": "unknown"}
     assert decision.internal_note == "ask again in a week"
@@ -154,8 +154,8 @@ def test_the_checklist_and_both_notes_stay_with_the_decision(
 def test_a_return_without_a_remark_keeps_what_was_typed(
     desk: Client, application: Application
 ) -> None:
-    said = {"return_reasons": ["incomplete"], "note": "kept words", "check_identity": "no"}
-    again = desk.post(button_of(application, "return"), said)
+    data = {"return_reasons": ["incomplete"], "note": "kept words", "check_identity": "no"}
+    again = desk.post(button_of(application, "return"), data)
     assert "Write at an answer what should change." in again.text
     assert "kept words" in again.text
     assert 'value="incomplete" checked' in again.text
@@ -169,10 +169,10 @@ def test_a_return_without_a_remark_keeps_what_was_typed(
 def test_what_a_reason_asks_of_the_note_is_told_before_it_is_sent(
     reason: str, wanted: str, desk: Client, application: Application
 ) -> None:
-    said = {"reject_reasons": [reason], "note": "This is not what we need here."}
-    shown = desk.post(preview_of(application, "reject"), said, headers=JSON).json()
+    data = {"reject_reasons": [reason], "note": "This is not what we need here."}
+    shown = desk.post(preview_of(application, "reject"), data, headers=JSON).json()
     assert wanted in shown["missing"][0]
-    assert wanted in desk.post(button_of(application, "reject"), said).text
+    assert wanted in desk.post(button_of(application, "reject"), data).text
     application.refresh_from_db()
     assert application.status == "submitted"
 
@@ -181,9 +181,9 @@ def test_after_a_decision_the_next_oldest_unclaimed_opens(
     desk: Client, application: Application, gated_tier: Tier
 ) -> None:
     following = factories.submitted(factories.person(), gated_tier)
-    done = desk.post(button_of(application, "approve"), SAID["approve"], follow=True)
+    done = desk.post(button_of(application, "approve"), POST_DATA["approve"], follow=True)
     assert done.redirect_chain == [(page_of(following), 302)]
-    done = desk.post(button_of(following, "approve"), SAID["approve"], follow=True)
+    done = desk.post(button_of(following, "approve"), POST_DATA["approve"], follow=True)
     assert done.redirect_chain == [(reverse("admin:accounts_application_changelist"), 302)]
     assert "Nothing else waits for you." in done.text
 
@@ -192,7 +192,7 @@ def test_after_the_last_unclaimed_one_stands_what_is_on_ones_own_desk(
     desk: Client, application: Application, gated_tier: Tier, reviewer: User
 ) -> None:
     claims.claim(factories.submitted(factories.person(), gated_tier), by=reviewer)
-    done = desk.post(button_of(application, "approve"), SAID["approve"], follow=True)
+    done = desk.post(button_of(application, "approve"), POST_DATA["approve"], follow=True)
     assert "Nothing else is unclaimed; on your own desk: 1." in done.text
     assert done.redirect_chain[0][0].endswith("?desk=mine")
 
@@ -227,10 +227,10 @@ def test_the_second_approvals_mail_holds_both_notes_as_previewed(
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
     desk.post(button_of(application, "approve"), {"days": "9", "note": "The first note."})
     desk.force_login(lead_reviewer)
-    said = {"days": "9", "note": "The second note."}
-    shown = desk.post(preview_of(application, "approve"), said, headers=JSON).json()
+    data = {"days": "9", "note": "The second note."}
+    shown = desk.post(preview_of(application, "approve"), data, headers=JSON).json()
     assert "The first note.\n\nThe second note." in shown["text"]
-    desk.post(button_of(application, "approve"), {**said, "seen": shown["seen"]})
+    desk.post(button_of(application, "approve"), {**data, "seen": shown["seen"]})
     assert OutgoingMail.objects.get(kind="application_approved").text == shown["text"]
 
 

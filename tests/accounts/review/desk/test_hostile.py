@@ -47,16 +47,16 @@ def test_no_form_breaks_a_button(desk: Client, application: Application) -> None
         *("seen", "ask-colleague", "assign-to", "answer-asked", "settle-remark", "remark-field"),
     ]
     for value in HOSTILE:
-        said = dict.fromkeys(names, value)
+        data = dict.fromkeys(names, value)
         for action in ("approve", "return", "reject", "ask", "answer", "settle", "assign", "none"):
             place = reverse("admin:accounts_application_decide", args=[application.pk, action])
-            assert desk.post(place, said).status_code in {200, 302}, (action, value)
+            assert desk.post(place, data).status_code in {200, 302}, (action, value)
         for verdict in ("approve", "return", "reject"):
             place = reverse("admin:accounts_application_preview", args=[application.pk, verdict])
-            assert desk.post(place, said).status_code in {200, 403}, (verdict, value)
+            assert desk.post(place, data).status_code in {200, 403}, (verdict, value)
 
 
 def test_no_choice_breaks_a_batch(desk: Client, application: Application) -> None:
     for value in HOSTILE:
-        said = {"action": "assign_all", "_selected_action": value, "confirmed": "1", "to": value}
-        assert desk.post(LIST, said).status_code in {200, 302, 404}, value
+        data = {"action": "assign_all", "_selected_action": value, "confirmed": "1", "to": value}
+        assert desk.post(LIST, data).status_code in {200, 302, 404}, value

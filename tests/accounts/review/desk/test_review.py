@@ -35,8 +35,8 @@ def test_the_queue_and_the_page_show_what_was_asked(desk: Client, application: A
 def test_nothing_is_asked_that_its_reviewer_is_not_shown(
     desk: Client, applicant: User, gated_tier: Tier
 ) -> None:
-    said = {**factories.ANSWERS, "commercial": "yes", "commercial_detail": "A spin-off, perhaps."}
-    page = desk.get(page_of(factories.submitted(applicant, gated_tier, answers=said))).text
+    data = {**factories.ANSWERS, "commercial": "yes", "commercial_detail": "A spin-off, perhaps."}
+    page = desk.get(page_of(factories.submitted(applicant, gated_tier, answers=data))).text
     assert set(ApplicationForm.base_fields) == set(LABELS)
     assert [key for key, label in LABELS.items() if escape(label) not in page] == []
 
@@ -155,8 +155,8 @@ def test_a_lead_reviewer_revokes_with_a_reason(
     assert "Revoke access" in asked.text
     grant.refresh_from_db()
     assert grant.is_live
-    said = {"confirmed": "1", "code": "leak", "reason": "weights were leaked"}
-    client.post(grants, {"action": "revoke", "_selected_action": grant.pk, **said})
+    data = {"confirmed": "1", "code": "leak", "reason": "weights were leaked"}
+    client.post(grants, {"action": "revoke", "_selected_action": grant.pk, **data})
     grant.refresh_from_db()
     assert (grant.state, grant.end_reason) == ("revoked", "weights were leaked")
     event = AuditEvent.objects.get(action="grant.revoked")
@@ -168,8 +168,8 @@ def test_a_reviewer_is_not_offered_revocation(
 ) -> None:
     grant = factories.grant(applicant, gated_tier)
     grants = reverse("admin:accounts_grant_changelist")
-    said = {"confirmed": "1", "code": "leak", "reason": "not mine to do"}
-    desk.post(grants, {"action": "revoke", "_selected_action": grant.pk, **said})
+    data = {"confirmed": "1", "code": "leak", "reason": "not mine to do"}
+    desk.post(grants, {"action": "revoke", "_selected_action": grant.pk, **data})
     grant.refresh_from_db()
     assert grant.is_live
 

@@ -1,7 +1,9 @@
-"""How each fact speaks: pure functions, one a line of the strip."""
+"""The assessment of the facts: pure functions, one a line of evidence."""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from django_countries import countries
@@ -13,18 +15,44 @@ from accounts.applications.state_machine import Status
 from accounts.review.evidence import domains
 from accounts.review.evidence.facts import Facts
 from accounts.review.evidence.hardware import Machines, Size, named_in
-from accounts.review.evidence.line import Level, Line
 from accounts.review.models import ProfileLook
 from accounts.tiers.precheck import Weight
 
-#: An account older than this has not been made for this application.
-SETTLED = timedelta(days=30)
-#: Extra questions whose answers the strip reads, where a tier asks them.
+#: An older account was not created for this application.
+ESTABLISHED = timedelta(days=30)
+#: Custom questions of a tier whose answers are evidence.
 SITE, HARDWARE = f"{PREFIX}site", f"{PREFIX}hardware"
 
 
-def judge(facts: Facts) -> list[Line]:
-    """The whole strip; reopened applications without answers show what is left of it."""
+class Level(StrEnum):
+    """The assessment of a fact; the page shows it by shape, word and colour."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+    GREY = "grey"
+
+    @property
+    def word(self) -> str:
+        return {"green": "good", "amber": "look", "red": "stop", "grey": "neutral"}[self.value]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fact in a short sentence, with its label and level.
+
+    `applicants` is text of the applicant that belongs to the fact, such as an address.
+    """
+
+    key: str
+    level: Level
+    label: str
+    fact: str
+    applicants: str = ""
+
+
+def assess(facts: Facts) -> list[Line]:
+    """All lines in the order of the page; applications without answers have fewer facts."""
     return [
         _address(facts),
         _domain(facts),
@@ -79,12 +107,12 @@ def _profile(facts: Facts) -> Line:
     if not url:
         level = Level.GREY if facts.orcid else Level.AMBER
         return Line("profile", level, "Profile", "none given")
-    level, fact = _seen(facts.profile)
+    level, fact = _profile_page(facts.profile)
     return Line("profile", level, "Profile", fact, urlsplit(url).hostname or "")
 
 
-def _seen(look: ProfileLook | None) -> tuple[Level, str]:
-    """How a page speaks that the portal has opened; one that keeps programs out says nothing."""
+def _profile_page(look: ProfileLook | None) -> tuple[Level, str]:
+    """The result of opening the page; a site that refuses programs proves nothing."""
     outcome = look.outcome if look else ""
     status = f" (HTTP {look.status})" if look and look.status else ""
     if not look or not outcome:
@@ -106,8 +134,8 @@ def _account(facts: Facts) -> Line:
     if facts.is_suspended:
         return Line("account", Level.RED, "Account", "suspended by staff")
     age = facts.now - facts.joined
-    level = Level.GREEN if age >= SETTLED else Level.GREY
-    return Line("account", level, "Account", _days_old(age))
+    level = Level.GREEN if age >= ESTABLISHED else Level.GREY
+    return Line("account", level, "Account", _age(age))
 
 
 def _earlier(facts: Facts) -> Line:
@@ -159,20 +187,20 @@ def _commercial(facts: Facts) -> Line:
 
 
 def _terms(facts: Facts) -> list[Line]:
-    """What the tier's codes of use say against the answers; the country has its own line."""
+    """Conflicts of the answers with the terms of use; the country has its own line."""
     levels = {Weight.AGAINST: Level.RED, Weight.DOUBT: Level.AMBER, Weight.FITS: Level.GREEN}
-    told = [one for one in facts.findings if one.weight in levels and one.field != "country"]
+    findings = [one for one in facts.findings if one.weight in levels and one.field != "country"]
     return [
         Line("terms", levels[one.weight], one.term.short, f"{one.weight}: {LABELS[one.field]}")
-        for one in told
+        for one in findings
     ]
 
 
 def _conflict(facts: Facts) -> Line:
     if facts.conflict is not None:
         return Line("conflict", Level.RED, "Conflict", "you declared one")
-    theirs = _organisations(facts.verified)
-    shared = sorted(theirs & _organisations(facts.reviewer_addresses))
+    organisations = _organisations(facts.verified)
+    shared = sorted(organisations & _organisations(facts.reviewer_addresses))
     if shared:
         return Line("conflict", Level.AMBER, "Conflict", f"you share {shared[0]}")
     return Line("conflict", Level.GREEN, "Conflict", "none known")
@@ -194,13 +222,13 @@ def _hardware(facts: Facts) -> list[Line]:
 def _fit(size: Size, machines: list[Machines]) -> Line:
     fits = [str(one) for one in machines if one.hold(size.size)]
     short = [str(one) for one in machines if not one.hold(size.size)]
-    said = []
+    parts = []
     if fits:
-        said.append(f"fits {', '.join(fits)}")
+        parts.append(f"fits {', '.join(fits)}")
     if short:
-        said.append(f"not {', '.join(short)}")
+        parts.append(f"not {', '.join(short)}")
     level = Level.GREEN if fits else Level.AMBER
-    fact = f"{_gigabytes(size.size)} at 2 bytes: {'; '.join(said)}"
+    fact = f"{_gigabytes(size.size)} at 2 bytes: {'; '.join(parts)}"
     return Line("hardware", level, size.name, fact)
 
 
@@ -209,7 +237,7 @@ def _gigabytes(size: int) -> str:
     return f"{whole:,.0f} GB" if whole >= 10 else f"{whole:.1f} GB"
 
 
-def _days_old(age: timedelta) -> str:
+def _age(age: timedelta) -> str:
     if age.days < 1:
         return "made today"
     if age.days < 60:
