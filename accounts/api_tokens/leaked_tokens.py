@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
-from accounts.mail import messages
+from accounts.mail import outbox
 
 
 def revoke(texts: Iterable[str]) -> int:
@@ -23,5 +23,17 @@ def revoke(texts: Iterable[str]) -> int:
 def _revoke(token: ApiToken) -> bool:
     revoked = token.revoke(by=None, cause="leaked")
     if revoked:
-        messages.token_leaked(token)
+        notify_owner(token)
     return revoked
+
+
+def notify_owner(token: ApiToken) -> None:
+    """Mail the owner of a leaked token that it is revoked."""
+    outbox.send(
+        "token_leaked",
+        to=token.user.email,
+        key=str(token.public_id),
+        recipient=token.user,
+        about=token,
+        context={"token": token},
+    )

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from accounts.applications import messages
 from accounts.applications.models import Application, ApplicationQuerySet
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow.audited import transition
 from accounts.background.periodic import each_locked
-from accounts.mail import messages
 
 #: Days after the return at which the applicant is first reminded.
 FIRST_REMINDER = 7

@@ -4,9 +4,8 @@ from django.db import transaction
 
 from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
-from accounts.grants import lifecycle
+from accounts.grants import lifecycle, messages
 from accounts.grants.models import Grant
-from accounts.mail import messages
 from accounts.review.working_days import end_of_day
 from accounts.tiers.models import Tier
 from accounts.users.models import User

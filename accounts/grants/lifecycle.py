@@ -11,9 +11,9 @@ from django.utils import timezone
 from accounts.applications.models import Application
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
+from accounts.grants import messages
 from accounts.grants.models import Grant, GrantQuerySet
 from accounts.grants.outstanding_links import Receipt, receipt_of
-from accounts.mail import messages
 from accounts.review.reasons import RULES
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS

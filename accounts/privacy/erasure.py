@@ -23,7 +23,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
-from accounts.mail import messages
+from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import retention
 from accounts.privacy.models import DataExport, HolderRecord
@@ -59,7 +59,7 @@ def erase(person: User, *, by: User) -> None:
     _forget_credentials(person)
     _pseudonymise(person)
     AuditEvent.record("account.erased", actor=by, target=person)
-    messages.account_erased(person, address)
+    outbox.send("account_erased", to=address, key=str(person.public_id), context={})
 
 
 def _keep_what_the_licence_asks(person: User) -> None:
@@ -68,8 +68,7 @@ def _keep_what_the_licence_asks(person: User) -> None:
     if not grants.exists():
         return
     newest = person.applications.exclude(snapshots=None).order_by("-submitted_at").first()
-    snapshot = newest.latest_snapshot if newest else None
-    answers = snapshot.answers if snapshot else {}
+    answers = newest.submitted_answers if newest else {}
     today = timezone.now().date()
     HolderRecord.objects.create(
         user=person,

@@ -11,8 +11,7 @@ from accounts.applications.models import Application
 from accounts.applications.state_machine import WAITING_STATES, Status
 from accounts.applications.workflow import claims
 from accounts.background.periodic import each_locked
-from accounts.mail import messages
-from accounts.review import working_days
+from accounts.review import messages, working_days
 from accounts.review.models import Consultation
 
 #: Working days after which a colleague is reminded of a question.

@@ -8,8 +8,8 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
 from accounts.applications.state_machine import WAITING_STATES
 from accounts.background.periodic import each
-from accounts.mail import messages, outbox
-from accounts.review import working_days
+from accounts.mail import outbox
+from accounts.review import messages, working_days
 from accounts.review.models import Consultation
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import DECIDERS

@@ -29,6 +29,10 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
             pk__in=self.values("user"), is_active=True, is_staff=True, suspended_at=None
         )
 
+    def people(self, tier: "Tier", roles: frozenset[Role]) -> "models.QuerySet[User]":
+        """The active staff who hold one of these roles for the tier, the oldest account first."""
+        return self.filter(role__in=roles).for_tier(tier).active_staff().order_by("pk")
+
     def covers(self, user: "User", roles: frozenset[Role], tier: "Tier") -> bool:
         """True if active staff `user` holds one of `roles` for `tier`; superusers hold no role."""
         if not is_active_staff(user):

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models.functions import Cast, Concat
 
 from accounts.background.periodic import each, each_locked
+from accounts.grants import messages
 from accounts.grants.models import Grant, GrantQuerySet
-from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import LicenceVersion
 

@@ -167,6 +167,12 @@ class Application(models.Model):
     def latest_snapshot(self) -> ApplicationSnapshot | None:
         return self.snapshots.order_by("-number").first()
 
+    @property
+    def submitted_answers(self) -> dict[str, Any]:
+        """The answers last submitted; empty before the first submission."""
+        snapshot = self.latest_snapshot
+        return snapshot.answers if snapshot else {}
+
     def actors(self, by: User | None) -> frozenset[Actor]:
         """Return what `by` is to this application; None stands for the system, such as a sweep."""
         if by is None:

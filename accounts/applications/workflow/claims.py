@@ -9,8 +9,7 @@ from accounts.applications.state_machine import Actor, Status
 from accounts.applications.workflow.audited import transition
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
-from accounts.mail import messages
-from accounts.review import working_days
+from accounts.review import messages, working_days
 from accounts.review.models import Conflict
 from accounts.users.models import User
 

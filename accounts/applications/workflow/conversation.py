@@ -2,12 +2,14 @@
 
 from django.utils import timezone
 
+from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
 from accounts.applications.workflow.audited import transition
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.mail import messages, outbox
+from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
+from accounts.review import messages as staff_mails
 from accounts.review.models import Consultation, Decision, Remark
 from accounts.users.models import User
 
@@ -20,7 +22,7 @@ def remark(
     _require_reviewer_of_open(application, by)
     made = add_remark(application, text, by=by, field=field, public=public)
     if public:
-        messages.remark_made(application, made)
+        applicant_mails.remark_made(application, made)
     return made
 
 
@@ -64,7 +66,7 @@ def ask(application: Application, colleague: User, question: str, *, by: User) -
     )
     details = {"colleague": str(colleague.public_id)}
     AuditEvent.record("application.ask", actor=by, target=application, details=details)
-    messages.colleague_asked(application, consultation)
+    staff_mails.colleague_asked(consultation)
     return consultation
 
 
@@ -82,7 +84,7 @@ def answer_question(
     if not unanswered.update(answer=text.strip(), answered_at=timezone.now()):
         raise TransitionRefused("you have answered that already")
     AuditEvent.record("application.answer", actor=by, target=application)
-    messages.colleague_answered(application, consultation)
+    staff_mails.colleague_answered(consultation)
 
 
 @transition

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import TRANSITIONS, Status
@@ -19,8 +20,8 @@ from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
-from accounts.mail import messages
 from accounts.release_interface import releases
+from accounts.review import messages as staff_mails
 from accounts.review import working_days
 from accounts.review.models import Decision
 from accounts.review.reasons import validate_reasons
@@ -83,7 +84,7 @@ def approve(
         by=by,
         application=application,
     )
-    messages.application_approved(application, decision)
+    applicant_mails.application_approved(application, decision)
     releases().issue_links(grant)
     return grant
 
@@ -117,7 +118,7 @@ def reject(
     verdict = _Verdict(reasons, note, internal_note, checklist or {})
     now = timezone.now()
     decision = _decide(application, "reject", by, Decision.Verdict.REJECT, verdict, decided_at=now)
-    messages.application_rejected(application, decision)
+    applicant_mails.application_rejected(application, decision)
     return decision
 
 
@@ -148,7 +149,7 @@ def return_for_changes(
     for name, text in remarks.items():
         if text.strip():
             add_remark(application, text, by=by, field=name, public=True, decision=decision)
-    messages.application_returned(application, decision, remarks)
+    applicant_mails.application_returned(application, decision, remarks)
     return decision
 
 
@@ -181,7 +182,7 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
     reopened = _successor(applicant, tier, before)
     details = {"predecessor": before.reference if before else "", "reason": reason}
     AuditEvent.record("application.reopen", actor=by, target=reopened, details=details)
-    messages.application_reopened(reopened, ended)
+    applicant_mails.application_reopened(reopened, ended)
     return reopened
 
 
@@ -189,7 +190,7 @@ def _approve_first(application: Application, by: User, verdict: _Verdict) -> Non
     decision = _decide(application, "approve_first", by, Decision.Verdict.APPROVE, verdict)
     application.first_approval = decision
     application.save(update_fields=["first_approval"])
-    messages.second_approval_wanted(application, decision)
+    staff_mails.second_approval_wanted(application, decision)
 
 
 def _claim_or_require(application: Application, by: User, name: str) -> None:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.applications import messages
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import EDITABLE_STATES, Status
@@ -15,7 +16,6 @@ from accounts.applications.workflow.eligibility import refuse_to_apply, seconds_
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
-from accounts.mail import messages
 from accounts.review import working_days
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User

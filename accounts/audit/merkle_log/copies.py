@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.audit import messages
 from accounts.audit.models import HeadCopy, SignedHead
-from accounts.mail import messages
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from accounts.audit import messages
 from accounts.audit.merkle_log.checking import CHUNK, Check, TrailAltered
 from accounts.audit.models import SealBatch
 from accounts.background.models import Heartbeat
-from accounts.mail import messages
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
+from accounts.audit import messages
 from accounts.audit.merkle_log.notes import Note, Verifier
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.errors import InvalidValue
-from accounts.mail import messages
 
 REASON_LENGTH = 500
 

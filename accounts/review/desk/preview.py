@@ -3,29 +3,30 @@
 import hashlib
 from typing import Any
 
+from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
 from accounts.applications.workflow import decisions
-from accounts.mail import messages as emails
 from accounts.mail.outbox import Message
+from accounts.review import messages as staff_mails
 from accounts.users.models import User
 
 
 def compose_approval(application: Application, by: User, values: dict[str, Any]) -> list[Message]:
     """The mail to the applicant; for the first of two approvals, one to each other reviewer."""
     if is_first_of_two(application):
-        return emails.compose_second_approval(application, by)
+        return staff_mails.compose_second_approval(application, by)
     note = decisions.joined_notes(application, values["note"])
-    return [emails.compose_approved(application, until=values["until"], note=note)]
+    return [applicant_mails.compose_approved(application, until=values["until"], note=note)]
 
 
 def compose_return(application: Application, by: User, values: dict[str, Any]) -> list[Message]:
     fields = {name: values[name] for name in ("reasons", "remarks", "note")}
-    return [emails.compose_returned(application, **fields)]
+    return [applicant_mails.compose_returned(application, **fields)]
 
 
 def compose_rejection(application: Application, by: User, values: dict[str, Any]) -> list[Message]:
     fields = {name: values[name] for name in ("reasons", "note")}
-    return [emails.compose_rejected(application, **fields)]
+    return [applicant_mails.compose_rejected(application, **fields)]
 
 
 def is_first_of_two(application: Application) -> bool:

@@ -9,12 +9,11 @@ from django.conf import settings as portal_settings
 from django.test import Client
 from django.utils import timezone
 
-from accounts.applications import inactivity
+from accounts.applications import inactivity, messages
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.grants import lifecycle
-from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User

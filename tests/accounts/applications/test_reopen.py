@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.applications import messages
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import decisions, submission
@@ -12,7 +13,6 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
-from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.erasure import erase
 from accounts.roles.permissions import Role

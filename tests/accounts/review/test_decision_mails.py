@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.applications import messages
 from accounts.applications.models import Application
 from accounts.applications.workflow import decisions, submission
-from accounts.mail import messages
 from accounts.mail.models import OutgoingMail
 from accounts.mail.outbox import Message
+from accounts.review.messages import compose_second_approval
 from accounts.review.models import ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -73,7 +74,7 @@ def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
     tier = factories.tier("two-approvals", approvals_needed=2)
     application = factories.submitted(applicant, tier)
     factories.staff("elsewhere", Role.REVIEWER, factories.tier("another"))
-    composed = messages.compose_second_approval(application, reviewer)
+    composed = compose_second_approval(application, reviewer)
     decisions.approve(application, by=reviewer)
     assert written("second_approval_wanted") == composed
     assert [message.recipient for message in composed] == [lead_reviewer]
@@ -86,7 +87,7 @@ def test_a_suspended_reviewer_is_asked_for_no_second_approval(
     tier = factories.tier("two-approvals", approvals_needed=2)
     application = factories.submitted(applicant, tier)
     User.objects.filter(pk=lead_reviewer.pk).update(suspended_at=timezone.now())
-    assert messages.compose_second_approval(application, reviewer) == []
+    assert compose_second_approval(application, reviewer) == []
 
 
 # -- what each says ---------------------------------------------------------------------
@@ -150,7 +151,7 @@ def test_an_approval_counts_what_it_does_not_name(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small, so that two checkpoints are more than it.
-    monkeypatch.setattr("accounts.mail.messages.NAMED", 1)
+    monkeypatch.setattr("accounts.applications.messages.NAMED", 1)
     for name in ("acme/b", "acme/a"):
         factories.published(name, application.tier)
     mail = messages.compose_approved(application, until=UNTIL, note="")

@@ -18,9 +18,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts.api_tokens import leaked_tokens
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
-from accounts.mail import messages, outbox
+from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
@@ -163,7 +164,7 @@ def test_a_token_of_hostile_name_is_one_line_in_its_mail(
     page = client.post("/settings/tokens/", form)
     token = ApiToken.objects.filter(user=applicant).first()
     assert token is not None, page.text
-    messages.token_leaked(token)
+    leaked_tokens.notify_owner(token)
     assert_mails_are_whole(list(OutgoingMail.objects.filter(kind="token_leaked")), settings)
 
 

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.applications import messages
 from accounts.audit.models import AuditEvent
-from accounts.mail import messages
 from accounts.review.models import ReasonText
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier

@@ -1,0 +1,122 @@
+"""Mails about a grant: to its holder, and to the lead reviewers of its tier when it is closed."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.audit.models import AuditEvent
+from accounts.grants.models import Grant
+from accounts.grants.outstanding_links import Receipt
+from accounts.mail import outbox
+from accounts.review.reasons import waiting_days
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import GRANT_MANAGERS
+from accounts.tiers.models import LicenceVersion
+
+
+def access_given(grant: Grant) -> None:
+    """Tell the holder of break-glass access."""
+    _to_holder(grant, "access_given")
+
+
+def access_suspended(grant: Grant, event: AuditEvent, receipt: Receipt) -> None:
+    _to_holder(grant, "access_suspended", event)
+    _to_leads(grant, "suspended", event, receipt)
+
+
+def access_resumed(grant: Grant, event: AuditEvent) -> None:
+    _to_holder(grant, "access_resumed", event)
+
+
+def access_revoked(grant: Grant, event: AuditEvent, receipt: Receipt) -> None:
+    days = waiting_days([grant.end_code])
+    again = (grant.ended_at or timezone.now()) + timedelta(days=days)
+    _to_holder(grant, "access_revoked", event, waiting_days=days, again=again)
+    _to_leads(grant, "revoked", event, receipt)
+
+
+def access_surrendered(grant: Grant, event: AuditEvent, receipt: Receipt) -> None:
+    _to_holder(grant, "access_surrendered", event, receipt=receipt)
+    _to_leads(grant, "given back", event, receipt)
+
+
+def access_ending(grant: Grant, days: int) -> None:
+    """Remind the holder, once for each number of days, that the grant ends."""
+    _to_holder(grant, "access_ending", days=days, key=f"{grant.pk}:{days}")
+
+
+def access_ended(grant: Grant) -> None:
+    _to_holder(grant, "access_ended")
+
+
+def licence_changed(grant: Grant, version: LicenceVersion) -> bool:
+    """Announce a text that is in force now, and until when the old acceptance counts.
+
+    Returns whether the mail is new.
+    """
+    return _licence(grant, "licence_changed", version)
+
+
+def licence_reminder(grant: Grant, version: LicenceVersion) -> bool:
+    """Remind a holder who has not accepted it that the notice ends. Returns whether it is new."""
+    return _licence(grant, "licence_reminder", version)
+
+
+def licence_key(kind: str, version: LicenceVersion) -> str:
+    """Return the beginning of such a mail's unique key; the grant's primary key follows."""
+    return f"{kind}:{version.pk}:"
+
+
+def _licence(grant: Grant, kind: str, version: LicenceVersion) -> bool:
+    return _to_holder(
+        grant,
+        kind,
+        key=f"{version.pk}:{grant.pk}",
+        version=version,
+        before=grant.licence_version,
+        ends=version.notice_ends_since(grant.tier.licence_since),
+        is_another=grant.licence_version.licence_id != version.licence_id,
+    )
+
+
+def _to_holder(
+    grant: Grant,
+    kind: str,
+    event: AuditEvent | None = None,
+    *,
+    key: str = "",
+    **context: object,
+) -> bool:
+    """Queue a mail once for each key, event or grant. Returns whether it is new."""
+    answers = grant.application.submitted_answers if grant.application else {}
+    called = answers.get("full_name") or grant.user.display_name
+    mail = outbox.send(
+        kind,
+        to=grant.user.email,
+        key=key or (f"{grant.pk}:{event.pk}" if event else str(grant.pk)),
+        recipient=grant.user,
+        about=grant,
+        context={"grant": grant, "tier": grant.tier, "called": called, **context},
+    )
+    return mail is not None
+
+
+def _to_leads(grant: Grant, what: str, event: AuditEvent, receipt: Receipt) -> None:
+    """Tell the tier's lead reviewers that access was closed, and what works until when."""
+    for lead in RoleAssignment.objects.people(grant.tier, GRANT_MANAGERS):
+        outbox.send(
+            "grant_closed",
+            to=lead.email,
+            key=f"{event.pk}:{lead.pk}",
+            recipient=lead,
+            about=grant,
+            context={
+                "grant": grant,
+                "tier": grant.tier,
+                "what": what,
+                "by": event.actor_name,
+                "receipt": receipt,
+                "admin_path": f"/{settings.ADMIN_PATH}accounts/grant/{grant.pk}/change/",
+            },
+        )
