@@ -1,4 +1,4 @@
-"""Rules of applying that span records: where a person stands, and accepting a text alone."""
+"""Start an application, accept a licence, and look up a person's access to a tier."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,27 +25,27 @@ from accounts.users.models import User
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a person stands with one tier."""
+class AccessStatus:
+    """A person's access to one tier."""
 
     grant: Grant | None = None
-    #: The accepted text has been replaced, and the new one is not accepted yet.
+    #: Whether a newer text than the accepted one is in force.
     outdated: bool = False
     application: Application | None = None
 
 
-def standing(user: User, tier: Tier) -> Standing:
-    """The live grant, else the newest application that still matters: open, draft or decided."""
+def access_status(user: User, tier: Tier) -> AccessStatus:
+    """Return the live grant, else the open application, else the newest one."""
     if (grant := live_grant(user, tier)) is not None:
         in_force = tier.licence.in_force()
         outdated = in_force is not None and in_force.pk != grant.licence_version_id
-        return Standing(grant=grant, outdated=outdated)
+        return AccessStatus(grant=grant, outdated=outdated)
     mine = Application.objects.filter(applicant=user, tier=tier).select_related("tier__licence")
-    return Standing(application=mine.open().first() or mine.order_by("-created_at").first())
+    return AccessStatus(application=mine.open().first() or mine.order_by("-created_at").first())
 
 
 def draft_of(user: User, tier: Tier) -> Application | None:
-    """What the person may fill in for this tier: a returned application before a draft."""
+    """Return the application that the person may edit: a returned one, else a draft."""
     mine = Application.objects.filter(applicant=user, tier=tier)
     returned = mine.filter(status=Status.RETURNED).first()
     return returned or mine.filter(status=Status.DRAFT).first()
@@ -53,23 +53,22 @@ def draft_of(user: User, tier: Tier) -> Application | None:
 
 @transaction.atomic
 def begin(user: User, tier: Tier, *, country: str = "") -> Application:
-    """The person's draft for `tier`, made if there is none.
+    """Return the person's draft for `tier`; creates one, with name and country, if there is none.
 
-    A new one holds what is known of them already. Raises InvalidValue for a tier that takes
-    no application, and what Application.objects.start raises.
+    Raises InvalidValue for a tier that takes no application, and what `submission.start` raises.
     """
     if tier.access_mode is not AccessMode.REVIEWED:
         raise InvalidValue(f"access to {tier} takes no application; see its checkpoints' pages")
     draft = submission.start(user, tier)
-    known = {"full_name": user.get_full_name(), "country": country}
-    given = {key: value for key, value in known.items() if value}
-    if given and draft.answers_version == 0 and not draft.answers:
-        submission.save_answers(draft, given, by=user, seen_version=0)
+    initial = {"full_name": user.get_full_name(), "country": country}
+    answers = {key: value for key, value in initial.items() if value}
+    if answers and draft.answers_version == 0 and not draft.answers:
+        submission.save_answers(draft, answers, by=user, seen_version=0)
     return draft
 
 
 def may_adopt(application: Application) -> bool:
-    """Whether a draft has kept its questions long enough, and its tier asks others by now."""
+    """Whether a draft is old enough to adopt the tier's questions, which have changed."""
     old = application.created_at <= timezone.now() - timedelta(days=settings.DRAFT_FORM_DAYS)
     if application.status != Status.DRAFT or not old:
         return False
@@ -78,7 +77,7 @@ def may_adopt(application: Application) -> bool:
 
 @transaction.atomic
 def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
-    """Accept the text in force where nothing else is asked: click-through, or a new version.
+    """Accept the text in force: on a click-through tier, or a new text under a live grant.
 
     Raises LicenceChanged when another text is in force, AlreadyHeld when it is accepted
     already, InvalidValue for a tier whose first access takes an application.
@@ -95,7 +94,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     if tier.access_mode is not AccessMode.CLICK_THROUGH:
         raise InvalidValue(f"access to {tier} takes an application")
     refuse_to_apply(user, tier)
-    given = lifecycle.give(
+    grant = lifecycle.give(
         user,
         tier,
         licence_version=version,
@@ -103,8 +102,8 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
         origin=Grant.Origin.CLICK_THROUGH,
         by=user,
     )
-    _note_acceptance(given, version, by=user)
-    return given
+    _record_acceptance(grant, version, by=user)
+    return grant
 
 
 def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
@@ -112,11 +111,11 @@ def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
         raise AlreadyHeld("you have accepted this text already; see My access")
     grant.licence_version = version
     grant.save(update_fields=["licence_version"])
-    _note_acceptance(grant, version, by=by)
+    _record_acceptance(grant, version, by=by)
     return grant
 
 
-def _note_acceptance(grant: Grant, version: LicenceVersion, *, by: User) -> None:
+def _record_acceptance(grant: Grant, version: LicenceVersion, *, by: User) -> None:
     AuditEvent.record(
         "licence.accepted",
         actor=by,

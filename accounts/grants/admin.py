@@ -1,4 +1,4 @@
-"""Grants and tokens: shown, and ended by their own methods."""
+"""Grants and API tokens in the admin: read-only, with actions on grants."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from accounts.web.current_user import signed_in
 
 @admin.register(Grant)
 class GrantAdmin(ReadOnlyAdmin, TierScopedAdmin):
-    """The grants of the tiers of one's roles; lead reviewers suspend, resume and revoke."""
+    """Staff read the grants of their roles' tiers; lead reviewers suspend, resume and revoke."""
 
     list_display = ["user", "tier", "state", "origin", "starts_at", "expires_at", "made_by"]
     list_filter = ["state", "tier", "origin"]

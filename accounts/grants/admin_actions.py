@@ -1,4 +1,4 @@
-"""Suspend, resume and revoke in the admin: one page that asks, one that shows the receipts."""
+"""Suspend, resume and revoke in the admin: a confirmation page, then a page of receipts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +23,14 @@ from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
-TOLD = "Told to the holder and kept in the audit trail"
+REASON_HELP = "Told to the holder and kept in the audit trail"
 
 
 class GrantActionForm(confirmation.ConfirmationForm):
-    """What one action asks; `carry_out` makes the move."""
+    """The form of one action."""
 
-    def carry_out(self, grant: Grant, by: User) -> Receipt | None:
+    def apply(self, grant: Grant, by: User) -> Receipt | None:
+        """Carry the action out for one grant."""
         raise NotImplementedError
 
 
@@ -41,7 +42,7 @@ class SuspendForm(GrantActionForm):
     )
 
     code = forms.ChoiceField(label="Reason code", required=False)
-    reason = confirmation.text(TOLD)
+    reason = confirmation.text(REASON_HELP)
     until = forms.SplitDateTimeField(
         label="Ends by itself",
         required=False,
@@ -53,7 +54,7 @@ class SuspendForm(GrantActionForm):
         super().__init__(*args, **kwargs)
         _offer(self, "suspend", empty="The text alone")
 
-    def carry_out(self, grant: Grant, by: User) -> Receipt:
+    def apply(self, grant: Grant, by: User) -> Receipt:
         return lifecycle.suspend(grant, by=by, **self.cleaned_data)
 
 
@@ -61,7 +62,7 @@ class ResumeForm(GrantActionForm):
     name, title, button = "resume", "Resume access", "Resume"
     warning = "Tokens and links of the holder open the tier again, until the end of the grant."
 
-    def carry_out(self, grant: Grant, by: User) -> None:
+    def apply(self, grant: Grant, by: User) -> None:
         lifecycle.resume(grant, by=by)
 
 
@@ -73,13 +74,13 @@ class RevokeForm(GrantActionForm):
     )
 
     code = forms.ChoiceField(label="Reason code")
-    reason = confirmation.text(TOLD)
+    reason = confirmation.text(REASON_HELP)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _offer(self, "revoke", empty="Choose one")
 
-    def carry_out(self, grant: Grant, by: User) -> Receipt:
+    def apply(self, grant: Grant, by: User) -> Receipt:
         return lifecycle.revoke(grant, by=by, **self.cleaned_data)
 
 
@@ -90,8 +91,8 @@ def _offer(form: forms.Form, action: str, *, empty: str) -> None:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What became of one grant: its receipt, where there is one, or why nothing was done."""
+class Outcome:
+    """The result for one grant: its receipt, or the error that stopped the action."""
 
     grant: Grant
     receipt: Receipt | None = None
@@ -104,9 +105,9 @@ def act(
     queryset: QuerySet[Grant],
     kind: type[GrantActionForm],
 ) -> HttpResponse:
-    """Ask first; then carry out for each grant, and show what became of it.
+    """Show the confirmation page; once confirmed, apply the action and show each outcome.
 
-    Raises PermissionDenied where one of them is of a tier that this person doesn't keep.
+    Raises PermissionDenied unless this person is a lead reviewer of every grant's tier.
     """
     reauthentication.demand(request)
     grants = list(queryset.select_related("user", "tier"))
@@ -119,7 +120,7 @@ def act(
         return confirmation.render(
             model_admin, request, form, grants, "admin/accounts/grant/act.html"
         )
-    done = [_carried_out(form, grant, person) for grant in grants]
+    done = [_apply(form, grant, person) for grant in grants]
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -129,8 +130,8 @@ def act(
     return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
 
 
-def _carried_out(form: GrantActionForm, grant: Grant, by: User) -> Done:
+def _apply(form: GrantActionForm, grant: Grant, by: User) -> Outcome:
     try:
-        return Done(grant, form.carry_out(grant, by))
+        return Outcome(grant, form.apply(grant, by))
     except AccountsError as error:
-        return Done(grant, error=str(error))
+        return Outcome(grant, error=str(error))

@@ -1,4 +1,4 @@
-"""Give or end access outside a review; always with a reason, always audited."""
+"""Break-glass access: give or revoke a grant outside a review, with a reason."""
 
 from django.db import transaction
 
@@ -10,22 +10,22 @@ from accounts.review.working_days import end_of_day
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 
+#: The longest term of a grant, ten years.
 MOST_DAYS = 3660
 
 
 @transaction.atomic
 def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = None) -> Grant:
-    """A grant under the licence in force; the same one again if it stands already.
+    """Create a grant under the licence in force, or return the live one given for this reason.
 
     Raises InvalidValue for an open tier, an empty reason or a term outside 1 to 3660 days,
-    NotAllowed to who would give it to themselves, and AlreadyHeld while a grant of another
-    origin or a suspended one stands.
+    NotAllowed when `by` is the holder, AlreadyHeld while another grant has not ended.
     """
     if by is not None and by.pk == user.pk:
         raise NotAllowed("nobody gives access to themselves; ask another lead reviewer")
     if not tier.is_gated:
         raise InvalidValue(f"the tier {tier.slug!r} is open: nobody needs a grant for it")
-    _demand_reason(reason)
+    _require_reason(reason)
     if not 1 <= days <= MOST_DAYS:
         raise InvalidValue(f"a grant lasts 1 to {MOST_DAYS} days, not {days}")
     lock_user(user)
@@ -50,11 +50,11 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
 
 @transaction.atomic
 def take_away(user: User, tier: Tier, *, reason: str, by: User | None = None) -> Grant:
-    """Revoke the grant of `user` for `tier`; one that is revoked already stays as it is.
+    """Revoke the grant of `user` for `tier`. Returns it, also when it was revoked before.
 
     Raises InvalidValue for an empty reason, AlreadyHeld when there is nothing to revoke.
     """
-    _demand_reason(reason)
+    _require_reason(reason)
     grants = Grant.objects.filter(user=user, tier=tier).order_by("-starts_at")
     grant = grants.unended().first() or grants.filter(state=Grant.State.REVOKED).first()
     if grant is None:
@@ -64,6 +64,6 @@ def take_away(user: User, tier: Tier, *, reason: str, by: User | None = None) ->
     return grant
 
 
-def _demand_reason(reason: str) -> None:
+def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise InvalidValue("give a reason; the audit trail keeps it")

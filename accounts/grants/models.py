@@ -46,7 +46,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
 
 class Grant(models.Model):
-    """The right of one person to one tier, from start to end. Only grants open the gate."""
+    """The right of one person to one tier for a term. Only grants open the gate."""
 
     class State(models.TextChoices):
         ACTIVE = "active", "Active"
@@ -80,10 +80,10 @@ class Grant(models.Model):
     #: A code of the reason catalogue, which may ask for days of waiting.
     end_code = models.CharField(max_length=40, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
-    #: When a suspension ends by itself; None until somebody resumes or revokes.
+    #: When a suspension ends automatically; None lasts until somebody resumes or revokes.
     suspended_until = models.DateTimeField(null=True, blank=True)
     suspension_reason = models.CharField(max_length=500, blank=True)
-    #: Days before its end of the last reminder that was sent.
+    #: The last expiry reminder sent, in days before the end.
     reminded_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     objects = GrantQuerySet.as_manager()
@@ -127,11 +127,11 @@ class Grant(models.Model):
 
     @property
     def is_held(self) -> bool:
-        """Suspended, and not past its end."""
+        """Whether it is suspended and its end has not passed."""
         return self.state == self.State.SUSPENDED and self.expires_at > timezone.now()
 
     def licence_holds(self, now: datetime, tier: "Tier", texts: Iterable["LicenceVersion"]) -> bool:
-        """Whether the text accepted for `tier` is in force, or the notice of every later one runs.
+        """Whether the accepted text is in force for `tier`, or the notice of every later one runs.
 
         `texts` are those of the tier's licence that have come into force by `now`.
         """
@@ -139,16 +139,16 @@ class Grant(models.Model):
         return ends is None or now < ends
 
     def acceptance_ends(self, tier: "Tier", texts: Iterable["LicenceVersion"]) -> datetime | None:
-        """From when the accepted text no longer counts; None while no other has replaced it."""
+        """Return when the accepted text stops counting; None while no other has replaced it."""
         since = tier.licence_since
         replacing = self._replacing(tier, list(texts))
         return min((text.notice_ends_since(since) for text in replacing), default=None)
 
     def _replacing(self, tier: "Tier", texts: list["LicenceVersion"]) -> list["LicenceVersion"]:
-        """Which of `texts` have to be accepted in place of the accepted one.
+        """Return those of `texts` that have replaced the accepted one.
 
-        Of the tier's licence those that came later. Of another licence that the tier was put
-        under: the one that was in force then, and those since; all where nobody knows when.
+        Under the same licence these are the later ones. Where the tier has changed its licence,
+        they are the text in force at that time and those since; all if the time is unknown.
         """
         accepted = self.licence_version
         if accepted.licence_id == tier.licence_id:
@@ -156,9 +156,9 @@ class Grant(models.Model):
         since = tier.licence_since
         if since is None:
             return texts
-        came = [text for text in texts if text.effective_at > since]
-        stood = [text for text in texts if text.effective_at <= since]
-        return came + sorted(stood, key=lambda text: text.effective_at)[-1:]
+        later = [text for text in texts if text.effective_at > since]
+        earlier = [text for text in texts if text.effective_at <= since]
+        return later + sorted(earlier, key=lambda text: text.effective_at)[-1:]
 
     def transition(self, allowed: GrantQuerySet, **changes: Any) -> None:
         """Apply `changes` if the row is still in `allowed`: of two concurrent changes one wins.

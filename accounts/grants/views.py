@@ -1,4 +1,4 @@
-"""A holder gives a grant back: a page that asks, and its receipt."""
+"""The page on which a holder gives a grant back."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from accounts.web.current_user import signed_in
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def grant_surrender(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """What giving back means; by POST it is done and the page shows what still works."""
+    """Explain what giving back means; POST gives it back and shows which addresses still work."""
     user = signed_in(request)
     mine = Grant.objects.filter(user=user).select_related("tier__licence", "user")
     grant = get_object_or_404(mine, public_id=public_id)

@@ -1,4 +1,4 @@
-"""Tiers and licences."""
+"""Tiers and licences in the admin."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ class TierAdmin(ReauthenticatedSave, AsksQuestions):
 
 @admin.register(TierChange)
 class TierChangeAdmin(ReadOnlyAdmin, TierScopedAdmin):
-    """Hidden changes name private checkpoints, which reviewers are not told of."""
+    """Read-only; hidden changes name private checkpoints, so reviewers do not see them."""
 
     list_display = ["at", "tier", "kind", "checkpoint", "by", "by_role", "hidden"]
     list_filter = ["tier", "kind"]
@@ -103,7 +103,7 @@ class LicenceAdmin(admin.ModelAdmin):
 
 @admin.register(LicenceVersion)
 class LicenceVersionAdmin(admin.ModelAdmin):
-    """A text is written once; a change is a new version."""
+    """A text cannot be edited; a change is a new version."""
 
     list_display = ["licence", "version", "effective_at", "is_sample", "text_sha256"]
     readonly_fields = ["text_sha256"]

@@ -1,4 +1,4 @@
-"""New licence texts: tell the holders of older ones, and remind them before the notice ends."""
+"""New licence texts: mail the holders of older ones, and remind them before the notice ends."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,12 +12,15 @@ from accounts.grants.models import Grant, GrantQuerySet
 from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import LicenceVersion
 
-#: How long before the notice ends its reminder leaves.
+#: The reminder is sent this long before the notice ends.
 REMINDER = timedelta(days=7)
 
 
 def announce(now: datetime) -> int:
-    """Once a text is in force; of several that came at once the newest alone is told."""
+    """Announce texts that came into force; of several at once only the newest.
+
+    Returns the number of mails.
+    """
     new = LicenceVersion.objects.filter(announced_at=None, effective_at__lte=now)
 
     def tell(version: LicenceVersion) -> int:
@@ -30,9 +33,9 @@ def announce(now: datetime) -> int:
 
 
 def remind(now: datetime) -> int:
-    """A week before the notice ends, where the notice is longer than that.
+    """Remind holders a week before the notice ends, if the notice is longer than a week.
 
-    A tier that came to stand under a licence later has a notice of its own.
+    A tier that came under the licence later has its own notice. Returns the number of mails.
     """
     told = LicenceVersion.objects.filter(reminded_at=None).exclude(announced_at=None)
     in_tiers = told.filter(notice_days__gt=REMINDER.days).annotate(
@@ -63,14 +66,17 @@ def _tell(
     now: datetime,
     tier_id: int | None = None,
 ) -> tuple[int, bool]:
-    """Mail everyone who has not accepted it; how many, and whether nobody is left."""
+    """Mail each holder who has not accepted `version`.
+
+    Returns the number of mails, and whether every such holder has been mailed.
+    """
     if version.licence.in_force_by(now).first() != version:
         return 0, True
     rest = _not_mailed(version, kind, now)
     if tier_id is not None:
         rest = rest.filter(tier=tier_id)
     acted = each_locked(kind, rest, lambda grant: mail(grant, version))
-    return acted, not rest.exists()  # one failed, or is another worker's
+    return acted, not rest.exists()  # rows remain where one failed or another worker holds it
 
 
 def _not_mailed(version: LicenceVersion, kind: str, now: datetime) -> GrantQuerySet:

@@ -1,4 +1,4 @@
-"""Licences, and each frozen text."""
+"""Public pages of licences and their texts."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -18,7 +18,7 @@ def licence_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpResponse:
-    """The text in force, or the named version's, and what changed since another one."""
+    """Show the text in force or of a version, and the changes since another version."""
     licence = get_object_or_404(Licence, slug=slug)
     versions = list(licence.versions.order_by("-effective_at"))
     now = timezone.now()
@@ -43,7 +43,7 @@ def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpRe
 def _before(
     versions: list[LicenceVersion], version: LicenceVersion, since: str
 ) -> LicenceVersion | None:
-    """The version named by `since`, else the one just before; `versions` has the newest first."""
+    """Return the version named `since`, else the previous one; `versions` is newest first."""
     if since:
         return next(
             (found for found in versions if found.version == since != version.version), None

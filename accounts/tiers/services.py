@@ -1,4 +1,4 @@
-"""Every change of a tier goes through here: kept, audited and noted in its public history."""
+"""Change a tier: save it, audit it and record it in the public history."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ LABELS = {
     "blocked_countries": "Countries excluded",
     "inspected_only": "Formats",
 }
-#: Whose change it is where no person made it.
+#: The public role of changes that no person made.
 SET_UP = "The portal's set-up"
 _PUBLIC_ROLES = [
     *(Role.RELEASE_OWNER, Role.ADMINISTRATOR, Role.LEAD_REVIEWER),
@@ -38,7 +38,7 @@ _STRICTNESS = [AccessMode.OPEN, AccessMode.CLICK_THROUGH, AccessMode.REVIEWED]
 
 @transaction.atomic
 def keep(tier: Tier, *, by: User | None) -> TierChange | None:
-    """Save a new or changed tier; None where nothing of it changed."""
+    """Save a new or changed tier. Returns its row of the history, or None if nothing changed."""
     before = Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
     if before is not None and before.licence_id != tier.licence_id:
         tier.licence_since = timezone.now()
@@ -60,23 +60,23 @@ def keep(tier: Tier, *, by: User | None) -> TierChange | None:
 
 @transaction.atomic
 def note_text(version: LicenceVersion, *, by: User | None) -> None:
-    """A new text of a licence is news of every tier that holds it; the text is saved already."""
+    """Record a saved new text of a licence in the history of every tier under it."""
     details = {"version": version.version, "sha256": version.text_sha256}
     AuditEvent.record("licence.version_made", actor=by, target=version, details=details)
     notice = "urgent" if version.is_urgent else f"{version.notice_days} days of notice"
-    said = f"version {version.version} from {version.effective_at:%Y-%m-%d}, {notice}"
-    fields = [{"field": "licence", "label": "Licence text", "before": "", "after": said}]
+    text = f"version {version.version} from {version.effective_at:%Y-%m-%d}, {notice}"
+    fields = [{"field": "licence", "label": "Licence text", "before": "", "after": text}]
     for tier in version.licence.tiers.all():
         _note(tier, TierChange.Kind.TEXT, by, fields=fields)
 
 
 @transaction.atomic
 def note_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
-    """Questions of a tier's own were changed; the history tells all that are asked from now on."""
+    """Record changed questions of a tier; the history lists all that are asked from now on."""
     AuditEvent.record("tier.questions_changed", actor=by, target=tier, details={"keys": keys})
     asked = tier.questions.filter(is_asked=True).values_list("label", flat=True)
-    said = "; ".join(asked)
-    fields = [{"field": "questions", "label": "Asked beside", "before": "", "after": said}]
+    labels = "; ".join(asked)
+    fields = [{"field": "questions", "label": "Asked beside", "before": "", "after": labels}]
     _note(tier, TierChange.Kind.QUESTIONS, by, fields=fields)
 
 
@@ -84,7 +84,7 @@ def note_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
 def note_checkpoint(
     repo_id: str, *, before: Tier | None, after: Tier, by: User | None, hidden: bool
 ) -> None:
-    """A checkpoint came into a tier, out of another or anew; its row is saved already."""
+    """Record a saved checkpoint that is new in a tier, in the histories of both its tiers."""
     if before is not None:
         fields = [_move("Now in", after)]
         kind = TierChange.Kind.CHECKPOINT_OUT
@@ -95,17 +95,17 @@ def note_checkpoint(
 
 
 def hide_checkpoint(repo_id: str) -> None:
-    """Take a checkpoint that became hidden out of what the public reads of tiers."""
+    """Remove a checkpoint that became hidden from the public histories."""
     TierChange.objects.filter(checkpoint=repo_id, hidden=False).update(hidden=True)
 
 
 def is_raised(before: str, after: str) -> bool:
-    """Whether the mode `after` asks more of people than `before`."""
+    """Whether the mode `after` is stricter than `before`."""
     return _STRICTNESS.index(AccessMode(after)) > _STRICTNESS.index(AccessMode(before))
 
 
 def shown(tier: Tier) -> dict[str, str]:
-    """The tier's terms as the public reads them, by field."""
+    """Return the tier's terms in public words, by field."""
     return {
         "name": tier.name,
         "description": tier.description,
@@ -124,7 +124,7 @@ def shown(tier: Tier) -> dict[str, str]:
 
 
 def _announce_again(licence: Licence) -> None:
-    """Have the tier's holders told of the text in force, also where others were told before."""
+    """Announce the text in force again, so that the tier's holders are mailed too."""
     text = licence.in_force()
     if text is not None:
         LicenceVersion.objects.filter(pk=text.pk).update(announced_at=None, reminded_at=None)
@@ -139,7 +139,7 @@ def _note(tier: Tier, kind: str, by: User | None, **facts: Any) -> TierChange:
 
 
 def _role(person: User | None, tier: Tier) -> str:
-    """The role by which the public knows them, never their name."""
+    """Return the public role of a person; their name is never public."""
     if person is None:
         return SET_UP
     covers = RoleAssignment.objects.covers

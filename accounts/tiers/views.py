@@ -1,4 +1,4 @@
-"""Tiers in public: what each asks, and what was changed of it when."""
+"""Public pages of tiers: their terms, questions and history."""
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -35,12 +35,12 @@ def tier_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def public_changes(tier: Tier) -> QuerySet[TierChange]:
-    """Newest first; without those of checkpoints that the public may not know of."""
+    """Return the tier's public changes, newest first, without those of hidden checkpoints."""
     return TierChange.objects.filter(tier=tier, hidden=False)
 
 
 def questions_of(tier: Tier) -> list[str]:
-    """The labels of everything asked, where an application is."""
+    """Return the labels of all questions, if the tier takes applications."""
     if tier.access_mode is not AccessMode.REVIEWED:
         return []
     own = FormVersion.objects.asked_by(tier)

@@ -1,4 +1,4 @@
-"""What a tier asks beside the questions of every application, and the frozen forms it made."""
+"""The custom questions of a tier, and the frozen versions of its form."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from accounts.web.single_line_fields import OneLineFields
 
 
 class Question(OneLineFields):
-    """One extra question of a tier, as its owner keeps it in the admin.
+    """One custom question of a tier, edited in the admin.
 
-    Changing one changes no application: a draft keeps the form version it was begun with.
+    A change affects no existing application: a draft keeps the form version it was started with.
     """
 
     Kind = Kind
@@ -55,7 +55,7 @@ class Question(OneLineFields):
         return self.label
 
     def frozen(self) -> dict[str, Any]:
-        """What a form version keeps of it."""
+        """Return the question as a form version stores it."""
         return {
             "key": f"{PREFIX}{self.key}",
             "label": self.label,
@@ -69,12 +69,12 @@ class Question(OneLineFields):
 
     @property
     def depends_on(self) -> str:
-        """The key, among the answers, of the question that this one waits for."""
+        """The key, among the answers, of the question that this one depends on."""
         own = self.shown_if_key in LABELS or self.shown_if_key.startswith(PREFIX)
         return self.shown_if_key if own or not self.shown_if_key else PREFIX + self.shown_if_key
 
     def clean(self) -> None:
-        """What the admin refuses: a choice without choices, a condition that names nothing."""
+        """Refuse a choice without choices, and an incomplete condition."""
         super().clean()
         self._refuse_unknown_condition()
         if self.kind in {Kind.SELECT, Kind.MULTI_SELECT} and not self.choices.strip():
@@ -83,7 +83,7 @@ class Question(OneLineFields):
             raise ValidationError({"shown_if_value": "Say which value it waits for."})
 
     def _refuse_unknown_condition(self) -> None:
-        """A condition names a question that is there; a new one must be saved before."""
+        """Refuse a condition on a question that does not exist yet."""
         name = self.depends_on
         if not name or name in LABELS or not self.tier_id:
             return
@@ -96,7 +96,7 @@ class Question(OneLineFields):
 
 class FormVersionManager(models.Manager["FormVersion"]):
     def current(self, tier: Tier) -> "FormVersion":
-        """The version that a new draft gets: the newest, or one more when questions changed."""
+        """Return the newest version, or a new one if the questions have changed since."""
         Tier.objects.select_for_update(no_key=True).get(pk=tier.pk)  # numbers follow each other
         asked = self.asked_by(tier)
         newest = self.filter(tier=tier).order_by("-number").first()
@@ -105,14 +105,14 @@ class FormVersionManager(models.Manager["FormVersion"]):
         return self.create(tier=tier, number=newest.number + 1 if newest else 1, questions=asked)
 
     def asked_by(self, tier: Tier) -> list[dict[str, Any]]:
-        """The extra questions of a tier as they stand now, for a form version to keep."""
+        """Return the custom questions of a tier as a new form version would store them."""
         return [question.frozen() for question in tier.questions.filter(is_asked=True)]
 
 
 class FormVersion(models.Model):
-    """The questions of a tier as they stood once; never edited.
+    """The questions of a tier at one time; never edited.
 
-    `questions` lists the extra ones, each as `Question.frozen` gives it.
+    `questions` lists the custom ones, each as `Question.frozen` returns it.
     """
 
     tier = models.ForeignKey("accounts.Tier", models.CASCADE, related_name="form_versions")
@@ -133,15 +133,15 @@ class FormVersion(models.Model):
 
     @property
     def extras(self) -> list[Extra]:
-        """The tier's own questions, in their order."""
+        """The tier's custom questions, in order."""
         return [Extra.of(frozen) for frozen in self.questions]
 
     def labels(self) -> dict[str, str]:
-        """Key -> label of every question, in the order of the form."""
+        """Return the label of every question by its key, in the order of the form."""
         return {**LABELS, **{asked["key"]: asked["label"] for asked in self.questions}}
 
     def mapped(self, answers: dict[str, Any]) -> dict[str, Any]:
-        """The answers that this version asks for too; documents stay with their application."""
+        """Return the answers that this version asks for; documents stay with their application."""
         documents = {extra.key for extra in self.extras if extra.kind == Kind.FILE}
         asked = self.labels().keys() - documents
         return {key: value for key, value in answers.items() if key in asked}

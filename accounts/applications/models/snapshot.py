@@ -1,10 +1,10 @@
-"""The answers as they were submitted."""
+"""Snapshots: the answers of one submission."""
 
 from django.db import models
 
 
 class ApplicationSnapshot(models.Model):
-    """What one submission said, with the licence text accepted; never edited."""
+    """The answers of one submission and the licence text accepted with it; never edited."""
 
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="snapshots"

@@ -36,8 +36,8 @@ def application_create(request: HttpRequest, slug: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return _start_page(request, tier, None)
     user = signed_in(request)
-    standing = services.standing(user, tier)
-    if standing.outdated or tier.access_mode is AccessMode.CLICK_THROUGH:
+    access = services.access_status(user, tier)
+    if access.outdated or tier.access_mode is AccessMode.CLICK_THROUGH:
         return _accept(request, user, tier, licence)
     application = services.draft_of(user, tier)
     if application is not None:
@@ -45,7 +45,7 @@ def application_create(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         refuse_to_apply(user, tier)
     except AlreadyHeld as error:
-        return _refused(request, tier, {"why": "held", "error": error, "standing": standing})
+        return _refused(request, tier, {"why": "held", "error": error, "standing": access})
     except AccountsError as error:
         return _refused(request, tier, {"why": error.code, "error": error})
     return _begin(request, user, tier)
@@ -98,15 +98,15 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
             return redirect("weights:access")
         except AccountsError as refused:
             error = sentence(refused)
-    standing = services.standing(user, tier)
-    if request.method != "POST" and standing.grant and not standing.outdated:
-        return _refused(request, tier, {"why": "held", "standing": standing})
-    before = standing.grant.licence_version if standing.grant else None
+    access = services.access_status(user, tier)
+    if request.method != "POST" and access.grant and not access.outdated:
+        return _refused(request, tier, {"why": "held", "standing": access})
+    before = access.grant.licence_version if access.grant else None
     context = {
         "tier": tier,
         "licence": licence,
         "licence_text": to_html(licence.text, top=2),
-        "grant": standing.grant,
+        "grant": access.grant,
         "before": before,
         "ends": licence.notice_ends_since(tier.licence_since),
         "changes": diff_excerpts(before.text, licence.text) if before else [],

@@ -1,4 +1,4 @@
-"""The records of tiers."""
+"""The models of tiers and licences."""
 
 from accounts.tiers.models.licence import Licence, LicenceVersion
 from accounts.tiers.models.tier import Tier

@@ -30,16 +30,16 @@ class Licence(OneLineFields):
             raise ValidationError({"attribution": "Leave control characters and hidden marks out."})
 
     def in_force(self) -> "LicenceVersion | None":
-        """The version that a person accepts today: the newest whose date has come."""
+        """Return the version that a person accepts now: the newest one in force."""
         return self.in_force_by(timezone.now()).first()
 
     def in_force_by(self, now: datetime) -> "models.QuerySet[LicenceVersion]":
-        """Every version whose date has come, the newest first."""
+        """Return every version that took effect by `now`, the newest first."""
         return self.versions.filter(effective_at__lte=now).order_by("-effective_at")
 
 
 class LicenceVersion(OneLineFields):
-    """One frozen text. A change makes a new version; this one is never edited."""
+    """One text of a licence, never edited: a change is a new version."""
 
     licence = models.ForeignKey(Licence, models.PROTECT, related_name="versions")
     version = models.CharField(max_length=40)
@@ -55,7 +55,7 @@ class LicenceVersion(OneLineFields):
         default=False, help_text="Wording shipped with the portal for the owner to replace"
     )
 
-    #: When every holder of an older text had been told, and had been reminded.
+    #: When all holders of an older text had been mailed, and had been reminded.
     announced_at = models.DateTimeField(null=True, blank=True, editable=False)
     reminded_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -68,7 +68,7 @@ class LicenceVersion(OneLineFields):
         return f"{self.licence} {self.version}"
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Freeze: the hash is made at creation, and a saved text refuses to change."""
+        """Hash a new text. Raises ValueError for a saved text that was changed."""
         digest = hashlib.sha256(self.text.encode()).hexdigest()
         if self.pk and self.text_sha256 and self.text_sha256 != digest:
             raise ValueError(f"{self} is frozen; make a new version")
@@ -76,32 +76,32 @@ class LicenceVersion(OneLineFields):
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     def clean(self) -> None:
-        """A text comes after those before it: one with an earlier date would never be in force."""
+        """Refuse a new version that takes effect before an existing one: it would never be used."""
         if self.pk or not self.licence_id or not self.effective_at:
             return
         newest = LicenceVersion.objects.filter(licence=self.licence_id).order_by("-effective_at")
         last = newest.first()
         if last is not None and self.effective_at <= last.effective_at:
-            told = f"{last.effective_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            effective = f"{last.effective_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             raise ValidationError(
                 {
-                    "effective_at": f"Version {last.version} is effective from {told} on; "
+                    "effective_at": f"Version {last.version} is effective from {effective} on; "
                     "choose a later time, or this text would never be in force."
                 }
             )
 
     @property
     def summary_sentence(self) -> str:
-        """What changed, as a sentence among others, however its writer ended it."""
+        """The summary of changes with exactly one full stop."""
         return f"{self.summary.rstrip(' .')}." if self.summary else ""
 
     @property
     def notice_ends(self) -> datetime:
-        """From when grants of older texts refuse until this one is accepted."""
+        """When grants under older texts stop working until this one is accepted."""
         return self.effective_at + timedelta(days=self.notice_days)
 
     def notice_ends_since(self, since: datetime | None) -> datetime:
-        """The same where the licence applies `since` then, which may be later than the text."""
+        """The same for a tier that came under the licence at `since`, maybe after the text."""
         begins = max(self.effective_at, since or self.effective_at)
         return begins + timedelta(days=self.notice_days)
 
@@ -110,7 +110,7 @@ class LicenceVersion(OneLineFields):
         return self.notice_days == 0
 
     def before(self) -> "LicenceVersion | None":
-        """The text that this one replaced or will replace."""
+        """Return the text that this one replaced or will replace."""
         older = LicenceVersion.objects.filter(
             licence=self.licence_id, effective_at__lt=self.effective_at
         )

@@ -1,4 +1,4 @@
-"""What bytes demand of a person."""
+"""Access tiers: what a person must do and accept to download a checkpoint."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -11,14 +11,14 @@ from accounts.web.single_line_fields import OneLineFields
 
 
 class Tier(OneLineFields):
-    """Checkpoints, applications and grants name a tier; the tier holds the terms."""
+    """The terms of access. Checkpoints, applications and grants belong to a tier."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     mode = models.CharField(max_length=20, choices=AccessMode.choices, default=AccessMode.REVIEWED)
     licence = models.ForeignKey("accounts.Licence", models.PROTECT, related_name="tiers")
-    #: When it came to stand under this licence; None where it always has.
+    #: When the tier came under this licence; None if it always was.
     licence_since = models.DateTimeField(null=True, blank=True, editable=False)
     approvals_needed = models.PositiveSmallIntegerField(
         default=1, help_text="Reviewers who must approve: 1, or 2 for the largest weights"
@@ -79,11 +79,11 @@ class Tier(OneLineFields):
 
     @property
     def use_terms(self) -> list[duo.UseTerm]:
-        """What the codes mean, in the order of display."""
+        """The terms of its codes, in the order of display."""
         return duo.terms_of(self.duo_codes)
 
     def clean(self) -> None:
-        """Codes that say one clear thing, in the order of display."""
+        """Sort the codes in the order of display; refuse unknown and contradictory ones."""
         try:
             self.duo_codes = duo.check(self.duo_codes)
         except InvalidValue as error:

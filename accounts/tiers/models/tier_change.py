@@ -5,7 +5,7 @@ from django.db import models
 
 
 class TierChange(models.Model):
-    """One change, written in the transaction that made it; never edited but to be hidden.
+    """One change, written in the transaction that made it; later only `hidden` may change.
 
     `fields` lists what changed in public words: label, before, after. `by_role` is what the
     public reads of who made it; `by` is for staff.
