@@ -1,4 +1,4 @@
-"""An application while its applicant fills it in: step by step, kept as typed, judged on demand."""
+"""The form of an application: saved step by step as typed, validated when it is submitted."""
 
 import hashlib
 import json
@@ -25,16 +25,16 @@ from accounts.tiers.models import LicenceVersion
 from accounts.users import orcid
 from accounts.users.models import User
 
-#: The page that lists every answer; it holds no question, but remarks about the whole.
+#: The page that lists every answer; it has no questions, only remarks about the whole.
 REVIEW = "review"
-_WEIGHED = {precheck.Weight.AGAINST, precheck.Weight.DOUBT}
-#: Times that a save is tried again when another step was saved at the same moment.
+_WARNED_OF = {precheck.Weight.AGAINST, precheck.Weight.DOUBT}
+#: Attempts to save a step when another step is saved at the same moment.
 _TRIES = 3
 
 
 @dataclass(frozen=True)
 class StepState:
-    """One step in the list of steps: how many of its answers are still open."""
+    """One step in the list of steps; `open` is the number of its answers with errors."""
 
     key: str
     title: str
@@ -46,8 +46,8 @@ class StepState:
         return self.open == 0
 
 
-class Filling:
-    """One application with all that its form pages show; nothing here changes it."""
+class ApplicationDraft:
+    """Read-only view of an application for the pages of its form."""
 
     def __init__(self, application: Application, person: User) -> None:
         self.application, self.person = application, person
@@ -58,17 +58,18 @@ class Filling:
 
     @cached_property
     def form(self) -> ApplicationForm:
-        """The questions with the answers as they are kept, judged."""
-        return self.judged(self.application.answers)
+        """The form, validated with the saved answers."""
+        return self.validated(self.application.answers)
 
-    def judged(self, answers: Mapping[str, Any]) -> ApplicationForm:
+    def validated(self, answers: Mapping[str, Any]) -> ApplicationForm:
+        """Return the form, validated with these answers."""
         form = ApplicationForm(
             answers,
             person=self.person,
             tier=self.application.tier,
             licence=self.licence,
             asked=self.extras,
-            documents={key: len(found) for key, found in self.documents.items()},
+            documents={key: len(files) for key, files in self.documents.items()},
             linked_orcid=orcid.linked_to(self.person),
         )
         form.is_valid()
@@ -80,21 +81,23 @@ class Filling:
 
     @cached_property
     def documents(self) -> dict[str, list[Attachment]]:
-        """The documents sent so far, by the key of the question they answer."""
-        found: dict[str, list[Attachment]] = {}
+        """The uploaded documents by the key of their question."""
+        by_question: dict[str, list[Attachment]] = {}
         for attachment in self.application.attachments.filter(removed_at=None):
-            found.setdefault(attachment.question, []).append(attachment)
-        return found
+            by_question.setdefault(attachment.question, []).append(attachment)
+        return by_question
 
     # -- steps -------------------------------------------------------------------------
 
     def keys(self, step: str) -> list[str]:
-        """The questions of a step; those of the tier that are not asked now are among them,
-        for a change on the same page may ask them."""
+        """Return the keys of a step's questions.
+
+        Conditional questions are included: a change on the same page may make them apply.
+        """
         return [] if step == REVIEW else step_keys(step, self.extras)
 
     def _texts(self, step: str) -> list[str]:
-        """The questions of a step that are answered in its form; documents come another way."""
+        """Return the keys of a step's questions without documents, which have their own page."""
         documents = {extra.key for extra in self.extras if extra.kind == Kind.FILE}
         return [key for key in self.keys(step) if key not in documents]
 
@@ -110,18 +113,18 @@ class Filling:
 
     @property
     def first_open(self) -> str:
-        """Where to go on: the first step that needs something, else the review page."""
+        """The first step with an error or an unanswered remark, else the review page."""
         remarked = {self.step_of(remark.field) for remark in self.remarks if not remark.answer}
         for step in self.steps:
             if step.open or step.key in remarked:
                 return step.key
         return REVIEW
 
-    # -- what staff asks ---------------------------------------------------------------
+    # -- remarks of reviewers ----------------------------------------------------------
 
     @cached_property
     def remarks(self) -> list[Remark]:
-        """Remarks to answer while it is returned: those of the return, and those after it."""
+        """The remarks to answer while it is returned: those of the return and later ones."""
         if self.application.status != Status.RETURNED:
             return []
         public = self.application.remarks.filter(is_public=True)
@@ -131,33 +134,33 @@ class Filling:
     def remarks_on(self, step: str) -> list[Remark]:
         return [remark for remark in self.remarks if self.step_of(remark.field) == step]
 
-    # -- two windows -------------------------------------------------------------------
+    # -- saved and typed values, which differ when two windows are open ----------------
 
-    def saved(self, step: str) -> dict[str, Any]:
-        """What is kept of one step: answers by key, and what was said to remarks."""
+    def saved_answers(self, step: str) -> dict[str, Any]:
+        """Return the saved values of one step by field name, with answers to remarks."""
         answers = self.application.answers
-        kept = {key: answers[key] for key in self._texts(step) if key in answers}
-        said = {answer_name(remark): remark.answer for remark in self.remarks_on(step)}
-        return kept | {name: text for name, text in said.items() if text}
+        values = {key: answers[key] for key in self._texts(step) if key in answers}
+        replies = {answer_name(remark): remark.answer for remark in self.remarks_on(step)}
+        return values | {name: text for name, text in replies.items() if text}
 
-    def seen(self, step: str) -> str:
-        """A mark of what is kept of one step, by which a stale save is known."""
-        return _mark(self.saved(step))
+    def fingerprint(self, step: str) -> str:
+        """Return a hash of the saved values of one step, by which a stale save is detected."""
+        return _hash(self.saved_answers(step))
 
     def typed(self, step: str, data: Any, *, keep: Collection[str] = ()) -> dict[str, Any]:
-        """What a window sent for one step; for the keys in `keep` what is saved stands."""
+        """Return what a window sent for one step; keys in `keep` take the saved value instead."""
         typed = self.form.typed(data, self._texts(step))
         for remark in self.remarks_on(step):
             name = answer_name(remark)
             typed[name] = str(data.get(name, remark.answer)).strip()[:2000]
-        saved = self.saved(step)
+        saved = self.saved_answers(step)
         typed |= {key: saved.get(key, "") for key in keep if key in {*self.keys(step), *typed}}
         if step == "terms" and typed.get("licence_accept"):
             typed["licence_sha256"] = str(data.get("licence_sha256", ""))[:64]
         return {key: value for key, value in typed.items() if value not in ("", [], False)}
 
-    def cut(self, step: str, data: Any) -> str:
-        """What to tell a person of whose text only the beginning is kept; empty for nobody."""
+    def truncation_warning(self, step: str, data: Any) -> str:
+        """Return a warning about texts that were too long to save whole, or an empty text."""
         labels = {**LABELS, **{extra.key: extra.label for extra in self.extras}}
         names = [f"“{labels[key]}”" for key in self.form.cut(data, self._texts(step))]
         if not names:
@@ -165,8 +168,8 @@ class Filling:
         return f"Of {' and '.join(names)} only the first {KEPT:,} characters are kept: shorten it."
 
     def differences(self, step: str, typed: Mapping[str, Any]) -> dict[str, str]:
-        """Where another window's text differs: key -> that text, as a person reads it."""
-        saved = self.saved(step)
+        """Return the saved values that differ from `typed`, as readable texts by field name."""
+        saved = self.saved_answers(step)
         by_key = {extra.key: extra for extra in self.extras}
         return {
             key: readable(key, saved.get(key, ""), by_key.get(key)) or "(empty)"
@@ -174,79 +177,83 @@ class Filling:
             if typed.get(key, "") != saved.get(key, "")
         }
 
-    # -- what a reader should know -----------------------------------------------------
+    # -- findings and warnings ---------------------------------------------------------
 
     @cached_property
     def findings(self) -> list[precheck.Finding]:
-        """What the tier's terms of use say of these answers."""
+        """The findings of the tier's terms of use about the saved answers."""
         return precheck.precheck(self.application.tier, self.application.answers)
 
     def notes_on(self, key: str) -> list[str]:
-        """What the terms of use say of one answer."""
+        """Return the texts of the findings about one answer."""
         return [finding.text for finding in self.findings if finding.field == key]
 
     def warnings(self) -> list[tuple[str, str]]:
-        """(key, sentence) for what keeps nothing from being submitted, but will be asked about."""
-        answers, told = self.application.answers, []
-        told += [(one.field, one.text) for one in self.findings if one.weight in _WEIGHED]
+        """Return (key, sentence) of points that do not prevent submission."""
+        answers = self.application.answers
+        found = [
+            (finding.field, finding.text)
+            for finding in self.findings
+            if finding.weight in _WARNED_OF
+        ]
         address = str(answers.get("work_email", ""))
         if free_mail.is_free(address):
-            told.append(
+            found.append(
                 (
                     "work_email",
                     f"{address} is an address that anyone can have. The reviewer looks at your "
                     "profile instead; an address of your organisation makes it quicker.",
                 )
             )
-        if answers.get("commercial") == "yes" and "commercial" not in dict(told):
-            told.append(("commercial", "The reviewer reads what your commercial interest is."))
+        if answers.get("commercial") == "yes" and "commercial" not in dict(found):
+            found.append(("commercial", "The reviewer reads what your commercial interest is."))
         asked = {extra.key for extra in custom_questions.asked(self.extras, answers)}
         for extra in self.extras:
             if extra.key not in asked and answers.get(extra.key):
-                told.append((extra.key, f"“{extra.label}” is not asked any more and is not sent."))
-        return told
+                found.append((extra.key, f"“{extra.label}” is not asked any more and is not sent."))
+        return found
 
     def leftovers(self) -> list[tuple[str, str]]:
-        """Answers to questions that this form no longer asks: kept, shown, never sent."""
-        known = {*self.application.form.labels(), "licence_sha256"}
-        left = self.application.answers.items()
-        return [(key, readable(key, value)) for key, value in left if key not in known]
+        """Return (key, text) of answers to questions dropped from the form: never submitted."""
+        current = {*self.application.form.labels(), "licence_sha256"}
+        answers = self.application.answers.items()
+        return [(key, readable(key, value)) for key, value in answers if key not in current]
 
 
 def save_step(
-    filling: Filling, step: str, data: Any, *, seen: str, keep: Collection[str] = ()
+    draft: ApplicationDraft, step: str, data: Any, *, seen: str, keep: Collection[str] = ()
 ) -> Application:
-    """Keep what one window typed on one step, valid or not.
+    """Save what one window typed on one step, valid or not.
 
-    `seen` is the mark that the window was given. The same text sent twice, as a double click
-    does, is no conflict. Raises StaleAnswers when another window saved this step since, and
-    TransitionRefused when the application takes no answers any more.
+    `seen` is the fingerprint that the page was rendered with. The same text sent twice, as by a
+    double click, is no conflict. Raises StaleAnswers when another window saved this step since,
+    TransitionRefused when the application cannot be edited any more.
     """
     for _ in range(_TRIES):
-        application = filling.application
-        typed, saved = filling.typed(step, data, keep=keep), filling.saved(step)
+        application = draft.application
+        typed, saved = draft.typed(step, data, keep=keep), draft.saved_answers(step)
         if _comparable(typed) == _comparable(saved):
             return application
         if not application.is_editable:
-            raise TransitionRefused(_as_it_is(application))
-        if seen != _mark(saved):
+            raise TransitionRefused(_state(application))
+        if seen != _hash(saved):
             raise StaleAnswers("another window saved this step; both versions are kept for you")
         try:
-            _keep(filling, step, typed)
+            _save(draft, step, typed)
             return application
         except TransitionRefused:  # another step was saved between reading and writing
             application.refresh_from_db()
-            filling = Filling(application, filling.person)
+            draft = ApplicationDraft(application, draft.person)
     raise StaleAnswers("another window is saving at this moment; save once more")
 
 
 @transaction.atomic
-def _keep(filling: Filling, step: str, typed: dict[str, Any]) -> None:
-    application, by = filling.application, filling.person
-    said = {remark.pk: typed.pop(answer_name(remark), "") for remark in filling.remarks_on(step)}
-    if said:
-        submission.answer_remarks(application, said, by=by)
-    replaced = {*filling.keys(step), *(["licence_sha256"] if step == "terms" else [])}
+def _save(draft: ApplicationDraft, step: str, typed: dict[str, Any]) -> None:
+    application, by = draft.application, draft.person
+    replies = {remark.pk: typed.pop(answer_name(remark), "") for remark in draft.remarks_on(step)}
+    if replies:
+        submission.answer_remarks(application, replies, by=by)
+    replaced = {*draft.keys(step), *(["licence_sha256"] if step == "terms" else [])}
     others = {key: value for key, value in application.answers.items() if key not in replaced}
     if others | typed != application.answers or application.answers_version == 0:
         version = application.answers_version
@@ -261,42 +268,43 @@ def submit(
     seen_version: int,
     answers: Mapping[str, Any] | None = None,
 ) -> None:
-    """Judge the answers as they are kept, and send them; both or neither.
+    """Validate the saved answers and submit them, in one transaction.
 
-    `answers` replace some that are kept, as a licence accepted with the submission does.
-    Raises InvalidAnswers with what is missing or wrong, and what save_answers and submit raise.
+    `answers` override saved ones, such as a licence accepted with the submission. Raises
+    InvalidAnswers with the errors of the form, StaleAnswers unless `seen_version` is current, and
+    what `submission.save_answers` and `submission.submit` raise.
     """
     lock_user(by)
     application.refresh_from_db(from_queryset=Application.objects.select_for_update(no_key=True))
     if not application.is_editable:
-        raise TransitionRefused(_as_it_is(application))
+        raise TransitionRefused(_state(application))
     if seen_version != application.answers_version:
         raise StaleAnswers("this application was changed in another window; read it again")
-    kept = application.answers | dict(answers or {})
-    filling = Filling(application, by)
-    form = filling.judged(kept)
+    merged = application.answers | dict(answers or {})
+    draft = ApplicationDraft(application, by)
+    form = draft.validated(merged)
     if form.errors:
         raise InvalidAnswers(form)
     sent = form.sent()
-    sent["licence_sha256"] = kept.get("licence_sha256", "")
-    for key, found in filling.documents.items():
-        sent[key] = [_told(document) for document in found]
+    sent["licence_sha256"] = merged.get("licence_sha256", "")
+    for key, documents in draft.documents.items():
+        sent[key] = [_frozen(document) for document in documents]
     if sent != application.answers:
         submission.save_answers(application, sent, by=by, seen_version=seen_version)
     submission.submit(application, by=by, licence_sha256=str(sent["licence_sha256"]))
 
 
-def _as_it_is(application: Application) -> str:
+def _state(application: Application) -> str:
     return f"{application.reference} is {Status(application.status).label.lower()}"
 
 
 def answer_name(remark: Remark) -> str:
-    """The name under which a page sends what its reader says to a remark."""
+    """Return the form field of the applicant's answer to a remark."""
     return f"answer_{remark.pk}"
 
 
-def _told(document: Attachment) -> dict[str, Any]:
-    """What a snapshot keeps of a document: enough to know it again."""
+def _frozen(document: Attachment) -> dict[str, Any]:
+    """Return what a snapshot stores to identify a document."""
     return {"id": str(document.public_id), "name": document.name, "sha256": document.sha256}
 
 
@@ -305,9 +313,9 @@ def _first_of(remark: Remark) -> int:
     return first.pk if first else remark.pk
 
 
-def _comparable(kept: Mapping[str, Any]) -> str:
-    return json.dumps(kept, sort_keys=True, default=str)
+def _comparable(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, default=str)
 
 
-def _mark(kept: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_comparable(kept).encode()).hexdigest()[:16]
+def _hash(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_comparable(values).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment
-from accounts.applications.drafts import Filling
+from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.models import Application
 from accounts.applications.views.common import address_of, own, sentence
 from accounts.audit.models import AuditEvent
@@ -79,8 +79,8 @@ def _show(
     error: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    filling = Filling(application, signed_in(request))
-    kept = [one for found in filling.documents.values() for one in found]
+    draft = ApplicationDraft(application, signed_in(request))
+    kept = [one for found in draft.documents.values() for one in found]
     context = {
         "application": application,
         "tier": application.tier,
@@ -88,7 +88,7 @@ def _show(
         "documents": kept,
         "room": len(kept) < services.MOST_DOCUMENTS,
         "error": error,
-        "back": address_of(application, filling.step_of(question)),
+        "back": address_of(application, draft.step_of(question)),
     }
     return render(request, "accounts/applications/document_add.html", context, status=status)
 

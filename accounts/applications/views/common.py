@@ -1,4 +1,4 @@
-"""What the pages of an application share."""
+"""Helpers of the pages of an application."""
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -11,19 +11,20 @@ from accounts.web.current_user import signed_in
 
 
 def own(request: HttpRequest, public_id: str) -> Application:
-    """The signed-in person's application; another's does not exist for them."""
+    """Return the signed-in person's application; 404 for any other."""
     mine = Application.objects.filter(applicant=signed_in(request))
     related = mine.select_related("tier__licence", "form", "grant")
     return get_object_or_404(related, public_id=public_id)
 
 
 def address_of(application: Application, step: str) -> str:
-    """The page of one step, or the one that lists every answer."""
+    """Return the URL path of one step, or of the review page."""
     if step == REVIEW:
         return reverse("accounts:application-review", args=[application.public_id])
     return reverse("accounts:application-step", args=[application.public_id, step])
 
 
 def sentence(error: AccountsError) -> str:
+    """Return the error as a sentence with a capital and a full stop."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.applications import forecast, timeline
 from accounts.applications.custom_questions import Extra, Kind
-from accounts.applications.drafts import Filling, answer_name
+from accounts.applications.drafts import ApplicationDraft, answer_name
 from accounts.applications.models import Application
 from accounts.applications.questions import answered
 from accounts.applications.state_machine import Status
@@ -106,7 +106,7 @@ def _remarks(application: Application, person: User) -> dict[str, Any]:
 def _next_form(application: Application, person: User) -> dict[str, Any]:
     """Where the form goes on, or when a copy may be made."""
     if application.is_editable:
-        return {"go_on": address_of(application, Filling(application, person).first_open)}
+        return {"go_on": address_of(application, ApplicationDraft(application, person).first_open)}
     if not application.is_terminal or not _has_ended(application):
         return {"can_copy": False}
     again = may_apply_from(person, application.tier)
@@ -149,7 +149,7 @@ def application_copy(request: HttpRequest, public_id: str) -> HttpResponse:
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", application.public_id)
     messages.success(request, "A new draft holds the answers last sent. Change what should change.")
-    return redirect(address_of(draft, Filling(draft, signed_in(request)).first_open))
+    return redirect(address_of(draft, ApplicationDraft(draft, signed_in(request)).first_open))
 
 
 @login_required

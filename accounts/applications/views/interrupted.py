@@ -1,4 +1,4 @@
-"""What somebody typed while their session ended: kept until they have signed in again."""
+"""Text sent after the session ended: stored until its author has signed in again."""
 
 import json
 
@@ -12,47 +12,47 @@ from accounts.rate_limits.buckets import Limit
 
 _KEY = "interrupted"
 #: Bytes of one page's text; a step of the form holds far less.
-_MOST = 64 * 1024
-#: Strangers can have texts kept too, though nobody ever reads them: few are enough.
-_STRANGERS = Limit("interrupted", 30, 3600)
+_MAX_BYTES = 64 * 1024
+#: Requests per network and hour: anyone can have a text stored without signing in.
+_PER_NETWORK = Limit("interrupted", 30, 3600)
 
 
 def signed_out(request: HttpRequest) -> HttpResponse:
-    """The answer to somebody who is not signed in (any more); what they sent waits for them."""
+    """Redirect to the sign-in page and store what was sent; 401 to scripts."""
     if request.headers.get("Accept") == "application/json":
         error = "You are signed out. Press Save: after you sign in, your text is still here."
         return JsonResponse({"error": error, "code": "login_required"}, status=401)
     if request.method == "POST":
-        _put_by(request)
+        _store(request)
     return redirect_to_login(request.get_full_path())
 
 
-def _put_by(request: HttpRequest) -> None:
+def _store(request: HttpRequest) -> None:
     sent = request.POST.copy()
     sent.pop("csrfmiddlewaretoken", None)
     text = sent.urlencode()
     network = request_context.current().network
-    if len(text) <= _MOST and buckets.take(_STRANGERS, network).allowed:
+    if len(text) <= _MAX_BYTES and buckets.take(_PER_NETWORK, network).allowed:
         request.session[_KEY] = json.dumps([request.path, text])
 
 
 def refusal(request: HttpRequest) -> HttpResponse | None:
-    """The answer to a form without the proof of this browser, None to one with it.
+    """Return the response to a request that fails the CSRF check, None to any other.
 
-    The page was open before its reader signed in again, or it is another site's: nothing of it
-    may be kept.
+    The page was opened before its reader signed in again, or belongs to another site: nothing of
+    it may be saved.
     """
-    looked_at = CsrfViewMiddleware(signed_out).process_view(request, signed_out, (), {})
-    assert looked_at is None or isinstance(looked_at, HttpResponse)
-    return looked_at
+    response = CsrfViewMiddleware(signed_out).process_view(request, signed_out, (), {})
+    assert response is None or isinstance(response, HttpResponse)
+    return response
 
 
-def taken_up(request: HttpRequest) -> QueryDict | None:
-    """What was sent to this page before its sender had to sign in; None for nothing. Once."""
-    kept = request.session.get(_KEY)
-    if not kept:
+def pop_stored(request: HttpRequest) -> QueryDict | None:
+    """Return, once, what was sent to this page before its author had to sign in."""
+    stored = request.session.get(_KEY)
+    if not stored:
         return None
-    path, text = json.loads(kept)
+    path, text = json.loads(stored)
     if path != request.path:
         return None
     del request.session[_KEY]

@@ -1,4 +1,4 @@
-"""The last page of the form: every answer and every warning, and the button that submits."""
+"""The last page of the form: all answers and warnings, and the button that submits."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +11,11 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.applications import drafts, services
 from accounts.applications.custom_questions import asked
-from accounts.applications.drafts import REVIEW, Filling, answer_name
+from accounts.applications.drafts import REVIEW, ApplicationDraft, answer_name
 from accounts.applications.models import Application
 from accounts.applications.questions import CONDITIONS, STEPS, readable
 from accounts.applications.views.common import own, sentence
-from accounts.applications.views.steps import ORDER, Said, short_labels
+from accounts.applications.views.steps import ORDER, RemarkRow, short_labels
 from accounts.errors import AccountsError, InvalidAnswers, StaleAnswers
 from accounts.review.models import Remark
 from accounts.web import text_diff
@@ -25,7 +25,7 @@ from accounts.web.text_diff import Part
 
 @dataclass
 class Line:
-    """One question on the review page: its answer, what is wrong, what changed."""
+    """One question on the review page: its answer, errors and changes."""
 
     key: str
     label: str
@@ -49,43 +49,45 @@ class Section:
 @require_http_methods(["GET", "HEAD", "POST"])
 def application_review(request: HttpRequest, public_id: str) -> HttpResponse:
     application = own(request, public_id)
-    sheet = Filling(application, signed_in(request))
+    draft = ApplicationDraft(application, signed_in(request))
     if request.method == "POST":
-        return _act(request, sheet)
+        return _act(request, draft)
     if not application.is_editable:
         return redirect("accounts:application-detail", application.public_id)
-    return _show(request, sheet)
+    return _show(request, draft)
 
 
-def _act(request: HttpRequest, sheet: Filling) -> HttpResponse:
-    """Keep what is said to remarks about the whole; then go to a step, or submit."""
-    application, go = sheet.application, request.POST.get("go", "stay")
+def _act(request: HttpRequest, draft: ApplicationDraft) -> HttpResponse:
+    """Save the answers to remarks about the whole, then go to a step or submit."""
+    application, go = draft.application, request.POST.get("go", "stay")
     try:
         version = application.answers_version
         seen = request.POST.get("seen", "")
-        drafts.save_step(sheet, REVIEW, request.POST, seen=seen)
+        drafts.save_step(draft, REVIEW, request.POST, seen=seen)
         if go == "submit":
-            return _submit(request, sheet, unchanged=_seen_version(request) == version)
+            return _submit(request, draft, unchanged=_seen_version(request) == version)
     except StaleAnswers as error:
         messages.warning(request, f"{sentence(error)} Read the answers again before you submit.")
-        return _show(request, Filling(application, sheet.person), status=409)
+        return _show(request, ApplicationDraft(application, draft.person), status=409)
     except InvalidAnswers as error:
-        return _show(request, Filling(application, sheet.person), faults=error.form, status=422)
+        return _show(
+            request, ApplicationDraft(application, draft.person), faults=error.form, status=422
+        )
     except AccountsError as error:
-        return _after_refusal(request, sheet, error)
+        return _after_refusal(request, draft, error)
     if go in STEPS:
         return redirect("accounts:application-step", application.public_id, go)
     return redirect(request.path)
 
 
-def _submit(request: HttpRequest, sheet: Filling, *, unchanged: bool) -> HttpResponse:
-    application = sheet.application
+def _submit(request: HttpRequest, draft: ApplicationDraft, *, unchanged: bool) -> HttpResponse:
+    application = draft.application
     if application.is_waiting:  # the other click of a double click has submitted it
         return redirect("accounts:application-detail", application.public_id)
     if not unchanged:
         raise StaleAnswers("the answers were changed in another window since you opened this page")
     version = application.answers_version
-    drafts.submit(application, by=sheet.person, seen_version=version)
+    drafts.submit(application, by=draft.person, seen_version=version)
     messages.success(request, f"{application.reference} is submitted. A receipt is on its way.")
     return redirect("accounts:application-detail", application.public_id)
 
@@ -95,13 +97,15 @@ def _seen_version(request: HttpRequest) -> int:
     return int(sent) if sent.isdecimal() and len(sent) < 10 else -1
 
 
-def _after_refusal(request: HttpRequest, sheet: Filling, error: AccountsError) -> HttpResponse:
-    """Say why; where the other click of a double click was quicker, all is well."""
-    application = Application.objects.get(pk=sheet.application.pk)
+def _after_refusal(
+    request: HttpRequest, draft: ApplicationDraft, error: AccountsError
+) -> HttpResponse:
+    """Show why, unless the other click of a double click has submitted it already."""
+    application = Application.objects.get(pk=draft.application.pk)
     if not application.is_waiting:
         messages.error(request, sentence(error))
     if application.is_editable:
-        return _show(request, Filling(application, sheet.person), status=409)
+        return _show(request, ApplicationDraft(application, draft.person), status=409)
     return redirect("accounts:application-detail", application.public_id)
 
 
@@ -109,14 +113,14 @@ def _after_refusal(request: HttpRequest, sheet: Filling, error: AccountsError) -
 
 
 def _show(
-    request: HttpRequest, sheet: Filling, *, faults: Any = None, status: int = 200
+    request: HttpRequest, draft: ApplicationDraft, *, faults: Any = None, status: int = 200
 ) -> HttpResponse:
-    application = sheet.application
-    labels, wrong = short_labels(sheet), sheet.form.errors
+    application = draft.application
+    labels, wrong = short_labels(draft), draft.form.errors
     open_points = [
         (step, key, labels[key], wrong[key])
         for step in STEPS
-        for key in sheet.keys(step)
+        for key in draft.keys(step)
         if key in wrong
     ]
     context = {
@@ -124,59 +128,61 @@ def _show(
         "tier": application.tier,
         "step": REVIEW,
         "number": len(ORDER),
-        "steps": sheet.steps,
-        "parts": _parts(sheet),
+        "steps": draft.steps,
+        "parts": _parts(draft),
         "open_points": open_points,
         "refused": faults is not None,
-        "seen": sheet.seen(REVIEW),
-        "about_all": [Said(one, answer_name(one), one.answer) for one in sheet.remarks_on(REVIEW)],
+        "seen": draft.fingerprint(REVIEW),
+        "about_all": [
+            RemarkRow(one, answer_name(one), one.answer) for one in draft.remarks_on(REVIEW)
+        ],
         "is_again": application.latest_snapshot is not None,
-        "leftovers": sheet.leftovers(),
-        "licence": sheet.licence,
+        "leftovers": draft.leftovers(),
+        "licence": draft.licence,
         "may_adopt": services.may_adopt(application),
     }
     return render(request, "accounts/applications/application_review.html", context, status=status)
 
 
-def _parts(sheet: Filling) -> list[Section]:
-    before = sheet.application.latest_snapshot
+def _parts(draft: ApplicationDraft) -> list[Section]:
+    before = draft.application.latest_snapshot
     old = before.answers if before else None
     return [
-        Section(key, title, [_line(sheet, name, old) for name in _shown(sheet, key)])
+        Section(key, title, [_line(draft, name, old) for name in _shown(draft, key)])
         for key, (title, _) in STEPS.items()
     ]
 
 
-def _shown(sheet: Filling, step: str) -> list[str]:
-    """Questions that are asked now; a condition that is not met hides one."""
-    hidden = {extra.key for extra in sheet.extras} - {
-        extra.key for extra in asked(sheet.extras, sheet.application.answers)
+def _shown(draft: ApplicationDraft, step: str) -> list[str]:
+    """Return the keys of the questions that apply; an unmet condition hides one."""
+    hidden = {extra.key for extra in draft.extras} - {
+        extra.key for extra in asked(draft.extras, draft.application.answers)
     }
     for key, (other, wanted) in CONDITIONS.items():
-        if sheet.application.answers.get(other) != wanted:
+        if draft.application.answers.get(other) != wanted:
             hidden.add(key)
-    return [key for key in sheet.keys(step) if key not in hidden]
+    return [key for key in draft.keys(step) if key not in hidden]
 
 
-def _line(sheet: Filling, key: str, old: dict[str, Any] | None) -> Line:
-    now, before = _text(sheet, key, sheet.application.answers), ""
+def _line(draft: ApplicationDraft, key: str, old: dict[str, Any] | None) -> Line:
+    now, before = _text(draft, key, draft.application.answers), ""
     changes: list[Part] = []
     if old is not None and key != "licence_accept":
-        before = _text(sheet, key, old)
+        before = _text(draft, key, old)
         changes = text_diff.diff_excerpts(before, now) if before != now else []
     return Line(
         key,
-        short_labels(sheet)[key],
+        short_labels(draft)[key],
         now,
-        faults=[str(fault) for fault in sheet.form.errors.get(key, [])],
-        warning=dict(sheet.warnings()).get(key, ""),
+        faults=[str(fault) for fault in draft.form.errors.get(key, [])],
+        warning=dict(draft.warnings()).get(key, ""),
         changes=changes,
-        remarks=[one for one in sheet.remarks if one.field == key],
+        remarks=[one for one in draft.remarks if one.field == key],
     )
 
 
-def _text(sheet: Filling, key: str, answers: dict[str, Any]) -> str:
-    if key in sheet.documents and answers is sheet.application.answers:
-        return ", ".join(document.name for document in sheet.documents[key])
+def _text(draft: ApplicationDraft, key: str, answers: dict[str, Any]) -> str:
+    if key in draft.documents and answers is draft.application.answers:
+        return ", ".join(document.name for document in draft.documents[key])
     value = answers.get(key, "")
-    return "" if value in ("", None, []) else readable(key, value, sheet.form.extras.get(key))
+    return "" if value in ("", None, []) else readable(key, value, draft.form.extras.get(key))

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.applications import services
-from accounts.applications.drafts import Filling
+from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.forms import CountryForm, excluded
 from accounts.applications.models.form import FormVersion
 from accounts.applications.questions import ASKED_OF_ALL
@@ -41,7 +41,7 @@ def application_create(request: HttpRequest, slug: str) -> HttpResponse:
         return _accept(request, user, tier, licence)
     application = services.draft_of(user, tier)
     if application is not None:
-        return redirect(address_of(application, Filling(application, user).first_open))
+        return redirect(address_of(application, ApplicationDraft(application, user).first_open))
     try:
         refuse_to_apply(user, tier)
     except AlreadyHeld as error:

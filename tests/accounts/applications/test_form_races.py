@@ -7,7 +7,7 @@ import pytest
 from accounts.applications import drafts
 from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment
-from accounts.applications.drafts import Filling
+from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.models import Application
 from accounts.applications.models.form import Question
 from accounts.applications.state_machine import Status
@@ -57,9 +57,10 @@ def test_a_submission_and_a_save_at_once_never_send_what_was_not_read(
         drafts.submit(mine, by=applicant, seen_version=1)
 
     def save() -> None:
-        sheet = Filling(Application.objects.get(pk=draft.pk), applicant)
+        form_draft = ApplicationDraft(Application.objects.get(pk=draft.pk), applicant)
         sent: dict[str, Any] = {**factories.ANSWERS, "title": "Changed at the same instant"}
-        drafts.save_step(sheet, "project", sent, seen=sheet.seen("project"))
+        page = form_draft.fingerprint("project")
+        drafts.save_step(form_draft, "project", sent, seen=page)
 
     results = at_once(submit, save, submit)
     application = Application.objects.get(pk=draft.pk)

@@ -10,7 +10,7 @@ from ninja.responses import Status as Response
 
 from accounts.applications import drafts, services, timeline
 from accounts.applications.custom_questions import Extra, Kind
-from accounts.applications.drafts import Filling
+from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.history import events_of
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
@@ -224,8 +224,8 @@ def _own(request: ApiRequest, public_id: UUID) -> Application:
 # -- the form ---------------------------------------------------------------------------
 
 
-def _sheet(request: ApiRequest, application: Application) -> Filling:
-    return Filling(application, current_user(request))
+def _sheet(request: ApiRequest, application: Application) -> ApplicationDraft:
+    return ApplicationDraft(application, current_user(request))
 
 
 def _form_errors(form: Any) -> list[FieldError]:
@@ -237,7 +237,7 @@ def _form_errors(form: Any) -> list[FieldError]:
     ]
 
 
-def _open_points(sheet: Filling) -> list[FieldErrorOut]:
+def _open_points(sheet: ApplicationDraft) -> list[FieldErrorOut]:
     """The errors that prevent submission, other than the missing acceptance of the licence."""
     if not sheet.application.is_editable:
         return []
