@@ -314,8 +314,8 @@ def test_a_grant_that_cannot_end_stops_no_other(
     poison, good = (
         factories.expired_grant(person, gated_tier) for person in (applicant, other_person)
     )
-    # No grant is known that cannot end; the next one will be a fault of ours.
     expire = fails_for(lifecycle.expire, lambda one, *_: one == poison)
+    # No grant is known that cannot end; the next one will be a fault of ours.
     monkeypatch.setattr(lifecycle, "expire", expire)
     accounts_tasks.sweep()
     good.refresh_from_db()
