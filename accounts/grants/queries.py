@@ -1,11 +1,11 @@
-"""What may this person fetch? The only answer, as a queryset."""
+"""The grants and the open tiers of a person, as querysets."""
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts.grants.models import Grant
 from accounts.tiers.access_modes import AccessMode
-from accounts.tiers.models import Tier
+from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users.models import User
 
 
@@ -20,9 +20,27 @@ def live_grant(user: User, tier: Tier) -> Grant | None:
 
 
 def tiers_open_to(user: User | None) -> QuerySet[Tier]:
-    """Open tiers, and those for which this person holds a live grant."""
-    tiers = Tier.objects.filter(mode=AccessMode.OPEN)
+    """Open tiers, and gated ones whose files this person may fetch now.
+
+    These are the gate's conditions of account, grant and licence, as a queryset.
+    """
+    is_open = Q(mode=AccessMode.OPEN)
     if user is None or not user.is_authenticated:
-        return tiers
-    held = Grant.objects.live().filter(user=user).values("tier")
-    return Tier.objects.filter(pk__in=tiers.values("pk")) | Tier.objects.filter(pk__in=held)
+        return Tier.objects.filter(is_open)
+    now = timezone.now()
+    texts = LicenceVersion.objects.filter(licence=OuterRef("tier__licence"), effective_at__lte=now)
+    in_force = texts.order_by("-effective_at").values("pk")[:1]
+    in_good_standing = {
+        "user__is_active": True,
+        "user__suspended_at": None,
+        "user__emailaddress__verified": True,
+    }
+    grants = Grant.objects.live(now).filter(user=user, **in_good_standing)
+    grants = grants.annotate(in_force=Subquery(in_force))
+    covered = [
+        grant.tier_id
+        for grant in grants.select_related("tier__licence", "licence_version")
+        if grant.in_force in {None, grant.licence_version_id}
+        or grant.licence_holds(now, grant.tier, grant.tier.licence.in_force_by(now))
+    ]
+    return Tier.objects.filter(is_open | Q(pk__in=covered))

@@ -394,7 +394,7 @@ def database(default: str) -> dict[str, object]:
     found = environment.database("DATABASE_URL", default, "DATABASE_PASSWORD")
     if found["ENGINE"].endswith("sqlite3"):
         return sqlite(Path(found["NAME"]))
-    # None: the gate's statement is not prepared (weights/gate/prepared.py).
+    # None: the gate's statement is not prepared (weights/gate/statement.py).
     threshold = 5 if environment.flag("DATABASE_PREPARED", default=True) else None
     # Who finds all connections taken, or the server away, is told to come again after this.
     wait = environment.seconds("DATABASE_WAIT", 5, at_most=60)

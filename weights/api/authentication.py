@@ -12,7 +12,8 @@ from weights import gate
 from weights.api.problems import ApiError
 from weights.api.schemas.common import absolute_url
 from weights.gate import Decision
-from weights.gate.caller import Caller, Refusal, token_caller
+from weights.gate.caller import Caller, token_caller
+from weights.gate.refusals import Refusal
 
 
 class ApiRequest(HttpRequest):

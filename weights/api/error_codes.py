@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from weights.gate.caller import Refusal
+from weights.gate.refusals import Refusal
 
 
 class ErrorCode(NamedTuple):

@@ -21,7 +21,7 @@ def get_visible_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
 
 def get_published_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     """A checkpoint whose revisions and manifests the caller may read, with or without a grant."""
-    decision = gate.may_read_about(caller, repo_id, timezone.now())
+    decision = gate.may_read_checkpoint(caller, repo_id, timezone.now())
     if not decision.allowed or decision.checkpoint is None:
         raise ApiError.from_decision(decision)
     return decision.checkpoint

@@ -13,7 +13,7 @@ from weights.api.error_codes import DEFAULT_CODES, ERROR_CODES
 from weights.api.schemas.common import absolute_url
 from weights.gate import Decision
 from weights.gate.access_checklist import next_step
-from weights.gate.caller import Refusal
+from weights.gate.refusals import Refusal
 from weights.web.http_headers import header_text
 
 API_ROOT = "/api/v1"

@@ -1,7 +1,6 @@
 """In which tier a checkpoint stands: its first, and each move, in the tiers' public history."""
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.tiers import services
 from accounts.tiers.models import Tier
@@ -13,7 +12,7 @@ from weights.integrity import verification
 def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:
     """Note a new checkpoint in its tier's history, in the transaction that made it."""
     services.note_checkpoint(
-        checkpoint.repo_id, before=None, after=checkpoint.tier, by=by, hidden=_hidden(checkpoint)
+        checkpoint.repo_id, before=None, after=checkpoint.tier, by=by, hidden=checkpoint.is_hidden
     )
 
 
@@ -28,17 +27,11 @@ def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
     stood = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
     before = Tier.objects.get(pk=stood.tier_id)
     checkpoint.save()
-    if _hidden(checkpoint):
+    if checkpoint.is_hidden:
         services.hide_checkpoint(checkpoint.repo_id)
     if before.pk != checkpoint.tier_id:
-        hidden = _hidden(checkpoint) or _hidden(stood)
+        hidden = checkpoint.is_hidden or stood.is_hidden
         services.note_checkpoint(
             checkpoint.repo_id, before=before, after=checkpoint.tier, by=by, hidden=hidden
         )
         verification.inspect_strictly(Checkpoint.objects.filter(pk=checkpoint.pk))
-
-
-def _hidden(checkpoint: Checkpoint) -> bool:
-    """Whether the public may not know of it now."""
-    embargo = checkpoint.embargo_until
-    return checkpoint.private or (embargo is not None and embargo > timezone.now())

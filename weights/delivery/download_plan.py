@@ -10,7 +10,8 @@ from accounts.audit.models import AuditEvent
 from weights import gate
 from weights.delivery import links
 from weights.errors import GateRefused
-from weights.gate.caller import Caller, Refusal
+from weights.gate.caller import Caller
+from weights.gate.refusals import Refusal
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
@@ -34,7 +35,7 @@ def download_plan(
 
     Raises GateRefused. Recorded for a known caller, since every address in it opens a file.
     """
-    decision = gate.may_read(caller, repo_id, now)
+    decision = gate.may_fetch_checkpoint(caller, repo_id, now)
     if decision.checkpoint is None or not decision.allowed:
         raise GateRefused(str(decision.code or decision.missing), decision.message)
     revision = links.demand_revision(decision.checkpoint, name)

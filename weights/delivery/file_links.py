@@ -15,7 +15,8 @@ from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.delivery import signed_claims
 from weights.errors import GateRefused
-from weights.gate.caller import Caller, Refusal
+from weights.gate.caller import Caller
+from weights.gate.refusals import Refusal
 from weights.publishing.models import File, Revision
 
 _RATE = 1_000_000  # bytes a second that a link's life allows for

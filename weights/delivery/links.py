@@ -23,7 +23,8 @@ from weights.catalogue.models.checkpoint import CheckpointQuerySet
 from weights.delivery import file_links, signed_claims
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
-from weights.gate.caller import Caller, Refusal, session_caller
+from weights.gate.caller import Caller, session_caller
+from weights.gate.refusals import Refusal
 from weights.publishing.models import Revision
 
 LINKS_A_DAY = 3
@@ -62,7 +63,7 @@ def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
     Raises GateRefused when the gate would not let this person in, when there is nothing to
     fetch, or with `quota`.
     """
-    decision = gate.may_read(session_caller(user), checkpoint.repo_id, timezone.now())
+    decision = gate.may_fetch_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
     if not decision.allowed:
         raise GateRefused(str(decision.code or decision.missing), decision.message)
     demand_revision(checkpoint, "main")
@@ -90,7 +91,7 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
 
     Raises GateRefused, also with `bad_lifetime` beyond the tier's hours.
     """
-    decision = gate.may_read(Caller(user=user, kind="command"), repo_id, timezone.now())
+    decision = gate.may_fetch_checkpoint(Caller(user=user, kind="command"), repo_id, timezone.now())
     if decision.checkpoint is None or not decision.allowed:
         raise GateRefused(str(decision.code or decision.missing), decision.message)
     most = decision.checkpoint.tier.checkpoint_link_hours
@@ -121,7 +122,7 @@ def issue(link_id: int) -> None:
         if link is None:
             return
         caller = Caller(user=link.holder, kind="link", grant_id=link.grant_id)
-        decision = gate.may_read(caller, link.checkpoint.repo_id, timezone.now())
+        decision = gate.may_fetch_checkpoint(caller, link.checkpoint.repo_id, timezone.now())
         if not decision.allowed:
             _fail(link, decision.message)
             return

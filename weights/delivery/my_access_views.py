@@ -41,14 +41,13 @@ def access(request: HttpRequest) -> HttpResponse:
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     now = timezone.now()
     live = _with_newer_text([grant for grant in grants if grant.is_live], now)
-    closed = {grant.tier_id for grant, _, ends in live if ends is not None and ends <= now}
     context = {
         "live": live,
         "held": [grant for grant in grants if grant.is_held],
         "past": [grant for grant in grants if not (grant.is_live or grant.is_held)],
         "checkpoints": _gated_and_open_to(user),
         "links": made.order_by("-created_at")[:LINKS_SHOWN],
-        "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)) - closed,
+        "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)),
         "tokens": ApiToken.objects.active().filter(user=user).count(),
         "downloads": Paginator(downloads, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
         "now": now,

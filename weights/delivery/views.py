@@ -17,7 +17,8 @@ from django.views.decorators.http import require_safe
 from weights import gate
 from weights.delivery import file_links, links, serving, signed_claims
 from weights.delivery.folder import Folder, ListKind, folder_of, offered
-from weights.gate.caller import Caller, Refusal
+from weights.gate.caller import Caller
+from weights.gate.refusals import Refusal
 from weights.ledger import recording
 
 Door = Callable[..., HttpResponseBase]
@@ -86,11 +87,11 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     if caller.link is None or caller.problem is not None:
         return _ended(request, token, caller)
     repo_id = caller.link.checkpoint.repo_id
-    decision = gate.may_read(caller, repo_id, now)
+    decision = gate.may_fetch_checkpoint(caller, repo_id, now)
     if not decision.allowed:
         recording.record_refusal(caller, decision, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, decision)
-    gone = gate.find(caller, repo_id, _sha(caller), now)
+    gone = gate.may_read_revision(caller, repo_id, _sha(caller), now)
     if gone.code is Refusal.WITHDRAWN:
         recording.record_refusal(caller, gone, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, gone)
@@ -150,7 +151,7 @@ def _unknown(request: HttpRequest) -> HttpResponse:
 def _ended(request: HttpRequest, token: str, caller: Caller) -> HttpResponseBase:
     """A link past its end, or revoked: a page for people, the code for everyone else."""
     code = caller.problem or Refusal.LINK_REVOKED
-    decision = gate.may_read(caller, "", timezone.now())
+    decision = gate.may_fetch_checkpoint(caller, "", timezone.now())
     if not serving.wants_page(request):
         return serving.refusal(request, caller, decision)
     link = links.expired_link(token) if code is Refusal.LINK_EXPIRED else caller.link

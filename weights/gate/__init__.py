@@ -1,22 +1,26 @@
-"""The gate: may these bytes go to this caller? Every way to bytes asks here and nowhere else.
+"""The gate: may these bytes go to this caller? Every view that serves bytes asks it.
 
-It takes names as asked and looks them up itself, since only the entitled may learn whether
-a path exists. It denies by default, and denies when it raises. The order of its rules is
-that of docs/requirements.md, GT-6.
+It takes the names as requested and looks them up itself, since only an entitled caller may
+learn whether a path exists. It denies by default, and denies when it raises.
 
-`rules` holds them to be read; `statement` asks the same of the database at once, which is
-what most requests need, and leaves to `rules` whatever it does not know the answer to.
-`tests/weights/gate/test_statement.py` holds both to the same answers.
+`statement` reads the facts of the usual answer in one SQL statement, `rules` judges them, and
+`lookups` supplies a further fact where a rule lacks one. `refusals` holds the codes and
+sentences. `Checkpoint.objects.visible_to` and `downloadable_by` are the same conditions as
+querysets; `tests/weights/gate/test_random_states.py` keeps both equal.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime
 
-from weights.gate import rules, statement
-from weights.gate.caller import Caller, Refusal, TokenClaim, look_up
-from weights.gate.decision import Decision, Missing
-from weights.gate.messages import INVALID_CREDENTIALS
-from weights.gate.rules import find_revision, may_read, may_read_about, withdrawn
+from weights.catalogue.models import Checkpoint
+from weights.gate import decision, lookups, records, rules, statement
+from weights.gate.caller import Caller, TokenClaim, note_use
+from weights.gate.decision import Decision
+from weights.gate.facts import Facts, Lookup
+from weights.gate.refusals import INVALID_CREDENTIALS, OF_CREDENTIAL, Missing, Refusal, sentence
+from weights.gate.revision_names import find_revision, withdrawn
+from weights.gate.statement import Row
+from weights.publishing.models import Revision
 
 __all__ = [
     "INVALID_CREDENTIALS",
@@ -24,35 +28,125 @@ __all__ = [
     "Missing",
     "Refusal",
     "decide",
-    "find",
     "find_revision",
-    "may_read",
-    "may_read_about",
+    "may_fetch_checkpoint",
+    "may_fetch_revision",
+    "may_read_checkpoint",
+    "may_read_revision",
     "withdrawn",
 ]
+
+_Rule = Callable[[Facts, datetime], rules.Outcome]
+#: Rules that a grant answers for; the others only open what everybody may read.
+_FETCH = {rules.may_fetch_file, rules.may_fetch_revision, rules.may_fetch_checkpoint}
+#: Refusals that only a caller who may know of the revision gets.
+_OF_A_REVISION = {
+    Missing.ENTRY,
+    Refusal.WITHDRAWN,
+    Refusal.FILE_UNVERIFIED,
+    Refusal.FILE_QUARANTINED,
+}
 
 
 def decide(
     caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now: datetime
 ) -> Decision:
-    """Whether the file `path` of `revision` of `repo_id` may go to `caller` at `now`.
-
-    The answer's `caller` is who asked, also where a token was still to be looked up.
-    """
-    answer = statement.decide(caller, repo_id, revision, path, now)
-    if answer is not None:
-        return answer
-    known = look_up(caller, now) if isinstance(caller, TokenClaim) else caller
-    return replace(rules.decide(known, repo_id, revision, path, now), caller=known)
+    """May the file `path` of `revision` of `repo_id` go to `caller` at `now`?"""
+    return _decide(rules.may_fetch_file, caller, repo_id, revision, path, now)
 
 
-def find(caller: Caller | TokenClaim, repo_id: str, revision: str, now: datetime) -> Decision:
-    """The checkpoint and revision that `caller` may read about, with or without a grant.
+def may_fetch_revision(
+    caller: Caller | TokenClaim, repo_id: str, revision: str, now: datetime
+) -> Decision:
+    """May `caller` fetch files of this revision? `rules.blob` judges each file."""
+    return _decide(rules.may_fetch_revision, caller, repo_id, revision, "", now)
 
-    Their description and their files' names are no secret; the bytes are `decide`'s.
-    """
-    answer = statement.find(caller, repo_id, revision, now)
-    if answer is not None:
-        return answer
-    known = look_up(caller, now) if isinstance(caller, TokenClaim) else caller
-    return replace(rules.find(known, repo_id, revision, now), caller=known)
+
+def may_read_revision(
+    caller: Caller | TokenClaim, repo_id: str, revision: str, now: datetime
+) -> Decision:
+    """May `caller` read the names of this revision's files? No grant is needed."""
+    return _decide(rules.may_read_revision, caller, repo_id, revision, "", now)
+
+
+def may_fetch_checkpoint(caller: Caller | TokenClaim, repo_id: str, now: datetime) -> Decision:
+    """May `caller` fetch files of this checkpoint at all? The checkpoint has every field."""
+    return _decide(rules.may_fetch_checkpoint, caller, repo_id, None, "", now)
+
+
+def may_read_checkpoint(caller: Caller | TokenClaim, repo_id: str, now: datetime) -> Decision:
+    """May `caller` read the description of this checkpoint? The checkpoint has every field."""
+    return _decide(rules.may_read_checkpoint, caller, repo_id, None, "", now)
+
+
+def _decide(
+    rule: _Rule,
+    caller: Caller | TokenClaim,
+    repo_id: str,
+    revision: str | None,
+    path: str,
+    now: datetime,
+) -> Decision:
+    """Read the facts, apply the rule, and once more with each further fact that it lacks."""
+    if isinstance(caller, Caller) and caller.problem is not None:
+        return Decision(code=caller.problem, message=sentence(caller.problem), caller=caller)
+    row = statement.ask(caller, repo_id, revision or "", path, now)
+    by_token = isinstance(caller, TokenClaim)
+    known = records.token_holder(row) if isinstance(caller, TokenClaim) else caller
+    facts = statement.facts_of(row, known, repo_id, by_token=by_token)
+    outcome = rule(facts, now)
+    if isinstance(outcome, Refusal) and outcome in OF_CREDENTIAL:
+        known = Caller(kind="token", problem=outcome)
+        return Decision(code=outcome, message=sentence(outcome), caller=known)
+    if row.token_id is not None:
+        note_use(row.token_id, statement.utc(row.token_used), now)
+    while isinstance(outcome, Lookup):
+        facts = lookups.supply(outcome, facts, row, now)
+        outcome = rule(facts, now)
+    if outcome is Missing.REPOSITORY:
+        return Decision(missing=outcome, message=sentence(outcome, repo=repo_id), caller=known)
+    if revision is None:
+        checkpoint = Checkpoint.objects.by_repo_id(repo_id)
+    else:
+        checkpoint = records.checkpoint(row, repo_id)
+    assert checkpoint is not None  # the statement found it
+    if outcome is not None:
+        return _refused(outcome, row, checkpoint, revision or "", path, known)
+    found = records.revision(row, checkpoint) if revision is not None else None
+    return Decision(
+        checkpoint,
+        found,
+        records.file(row, found, path) if found and rule is rules.may_fetch_file else None,
+        records.grant(row, facts.grant_expires) if facts.gated and rule in _FETCH else None,
+        caller=known,
+    )
+
+
+def _refused(
+    outcome: Refusal | Missing,
+    row: Row,
+    checkpoint: Checkpoint,
+    revision: str,
+    path: str,
+    caller: Caller,
+) -> Decision:
+    """The refusal in words; `revision` and `path` as requested."""
+    published = row.published_at is not None
+    found = None
+    if published and outcome in _OF_A_REVISION:
+        if outcome is Refusal.WITHDRAWN:
+            gone = Revision.objects.get(checkpoint=checkpoint, sha=row.revision_sha)
+            return decision.withdrawn(checkpoint, gone, caller)
+        found = records.revision(row, checkpoint)
+    message = sentence(
+        outcome,
+        published=published,
+        repo=checkpoint.repo_id,
+        tier=row.tier_slug,
+        revision=revision,
+        sha=row.revision_sha,
+        path=path,
+    )
+    if isinstance(outcome, Missing):
+        return Decision(checkpoint, found, missing=outcome, message=message, caller=caller)
+    return Decision(checkpoint, found, code=outcome, message=message, caller=caller)

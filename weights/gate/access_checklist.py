@@ -9,7 +9,8 @@ from accounts.users.models import User
 from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.gate import Decision
-from weights.gate.caller import Refusal, session_caller
+from weights.gate.caller import session_caller
+from weights.gate.refusals import Refusal
 
 _WORDS = {"done": "Done", "todo": "To do", "waiting": "Waiting", "refused": "Refused"}
 
@@ -62,7 +63,7 @@ _APPLICATION: dict[Refusal, Step] = {
 
 def standing(user: User | None, checkpoint: Checkpoint) -> Standing:
     """Asks the gate; the steps only put its answer into words."""
-    decision = gate.may_read(session_caller(user), checkpoint.repo_id, timezone.now())
+    decision = gate.may_fetch_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
     if not checkpoint.tier.is_gated:
         steps = [
             Step("done", "Open to anyone", "No account and no token are needed."),

@@ -1,8 +1,8 @@
-"""Who asks, and by which credential. Reading a credential is not yet a right to anything."""
+"""The caller of a request: a person, or nobody, and the credential that was sent."""
 
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -10,47 +10,23 @@ from django.utils import timezone
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
 from accounts.audit import request_context
+from weights.gate import rules
+from weights.gate.facts import Facts
+from weights.gate.refusals import Refusal
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from accounts.users.models import User
     from weights.delivery.models import CheckpointLink
 
 _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)")
 
 
-class Refusal(StrEnum):
-    """Why the gate says no; stable codes (docs/clients.md#what-a-refusal-means)."""
-
-    LOGIN_REQUIRED = "login_required"
-    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105
-    TOKEN_SCOPE = "token_scope"  # noqa: S105
-    NO_APPLICATION = "no_application"
-    IN_REVIEW = "in_review"
-    RETURNED = "returned"
-    REJECTED = "rejected"
-    LICENCE_OUTDATED = "licence_outdated"
-    GRANT_EXPIRED = "grant_expired"
-    SUSPENDED = "suspended"
-    REVOKED = "revoked"
-    QUOTA = "quota"
-    EMBARGOED = "embargoed"
-    FILE_UNVERIFIED = "file_unverified"
-    FILE_QUARANTINED = "file_quarantined"
-    LINK_EXPIRED = "link_expired"
-    LINK_REVOKED = "link_revoked"
-    NOT_PUBLISHED = "not_published"
-    WITHDRAWN = "withdrawn"
-
-
 @dataclass(frozen=True)
 class Caller:
-    """A person (or nobody) and the credential shown.
+    """A person (or nobody) and the credential that was sent.
 
-    `problem` is set when a credential was sent and is not valid: nothing opens then, not
-    even an open checkpoint. `grant_id` is the grant that a signed link was made for.
+    `problem` is set when the credential is not valid: nothing opens then, not even an open
+    checkpoint. `grant_id` is the grant that a signed link was issued for.
     """
 
     user: "User | None" = None
@@ -63,7 +39,7 @@ class Caller:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a person or a link behind the request."""
+        """Whether a person or a link stands behind the request."""
         return self.kind != "anonymous" and self.problem is None
 
     @property
@@ -83,16 +59,16 @@ def session_caller(user: "User | None") -> Caller:
 
 @dataclass(frozen=True)
 class TokenClaim:
-    """A well-formed token that nobody has looked up yet; the gate does it with the rest."""
+    """A well-formed token that was not looked up yet; the gate's statement does it."""
 
     digest: str
 
 
 def token_claim(authorization: str | None) -> Caller | TokenClaim:
-    """What an `Authorization` header claims; ANONYMOUS when none was sent.
+    """The claim of an `Authorization` header; ANONYMOUS when none was sent.
 
-    Only one `Bearer` header of the exact form is read (docs/requirements.md, TK-6). Anything else
-    and slips in typing, which the checksum shows, are TOKEN_INVALID and cost no query.
+    Only one `Bearer` header of the exact form is read. Any other form, and a typing error
+    that the checksum shows, is TOKEN_INVALID and costs no query.
     """
     if authorization is None:
         return ANONYMOUS
@@ -103,7 +79,7 @@ def token_claim(authorization: str | None) -> Caller | TokenClaim:
 
 
 def token_caller(authorization: str | None) -> Caller:
-    """Who an `Authorization` header names; ANONYMOUS when none was sent.
+    """The holder of the token in an `Authorization` header; ANONYMOUS when none was sent.
 
     A malformed, unknown or revoked token, and one whose owner is gone, is TOKEN_INVALID.
     """
@@ -111,22 +87,30 @@ def token_caller(authorization: str | None) -> Caller:
     return look_up(claim, timezone.now()) if isinstance(claim, TokenClaim) else claim
 
 
-def look_up(claim: TokenClaim, now: "datetime") -> Caller:
-    """Who holds the token, noting that it was used; a caller with a problem if nobody does."""
+def look_up(claim: TokenClaim, now: datetime) -> Caller:
+    """The holder of the token, its use noted; a caller with a problem if it is not valid."""
     token = ApiToken.objects.select_related("user").filter(digest=claim.digest).first()
-    if token is None or token.revoked_at is not None or not token.user.is_active:
-        return Caller(kind="token", problem=Refusal.TOKEN_INVALID)
-    if token.expires_at <= now:
-        return Caller(kind="token", problem=Refusal.TOKEN_EXPIRED)
+    facts = Facts(by_token=True)
+    if token is not None:
+        facts = Facts(
+            by_token=True,
+            token_expires=token.expires_at,
+            token_revoked=token.revoked_at is not None,
+            user_active=token.user.is_active,
+        )
+    problem = rules.credential(facts, now)
+    if token is None or problem is not None:
+        return Caller(kind="token", problem=Refusal(problem or Refusal.TOKEN_INVALID))
     request_context.note_proved()
     token.record_use(now, request_context.current().network)
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 
 
-def note_use(token_id: int, used_before: bool, now: "datetime") -> None:
-    """Remember when and from which network a token was used."""
+def note_use(token_id: int, last_used: datetime | None, now: datetime) -> None:
+    """Store when and from which network a genuine token was used, at most once a minute."""
+    request_context.note_proved()
     network = request_context.current().network
-    if used_before:
-        ApiToken.objects.record_later_use(token_id, now, network)
-    else:
+    if last_used is None:
         ApiToken.objects.select_related("user").get(pk=token_id).record_use(now, network)
+    elif last_used <= now - timedelta(minutes=1):
+        ApiToken.objects.record_later_use(token_id, now, network)

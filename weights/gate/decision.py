@@ -1,28 +1,20 @@
 """What the gate answers."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from accounts.grants.models import Grant
 from weights.catalogue.models import Checkpoint
-from weights.gate.caller import ANONYMOUS, Caller, Refusal
+from weights.gate.caller import ANONYMOUS, Caller
+from weights.gate.refusals import Missing, Refusal, sentence, status_of
 from weights.publishing.models import File, Revision
-
-
-class Missing(StrEnum):
-    """What was asked for by a name that leads nowhere."""
-
-    REPOSITORY = "repository"
-    REVISION = "revision"
-    ENTRY = "entry"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer: the file and the grant it rests on, or why not.
+    """The file and the grant that opens it, or the reason of a refusal.
 
-    `message` is a sentence with the next step and its address. `caller` is who asked, as
-    `decide` found them.
+    `message` is a sentence with the next step and its address. `caller` is the caller as the
+    gate looked them up.
     """
 
     checkpoint: Checkpoint | None = None
@@ -40,20 +32,19 @@ class Decision:
 
     @property
     def status(self) -> int:
-        """The HTTP status of a refusal (docs/clients.md#what-a-refusal-means); 200 when allowed."""
-        if self.allowed:
-            return 200
-        if self.missing is not None or self.code is Refusal.NOT_PUBLISHED:
-            return 404
-        return _STATUS.get(self.code or "", 403)
+        """The HTTP status of a refusal; 200 when allowed."""
+        refusal = self.code or self.missing
+        return 200 if refusal is None else status_of(refusal)
 
 
-_STATUS: dict[str, int] = {
-    Refusal.LOGIN_REQUIRED: 401,
-    Refusal.TOKEN_INVALID: 401,
-    Refusal.TOKEN_EXPIRED: 401,
-    Refusal.QUOTA: 429,
-    Refusal.LINK_EXPIRED: 410,
-    Refusal.LINK_REVOKED: 410,
-    Refusal.WITHDRAWN: 410,
-}
+def withdrawn(checkpoint: Checkpoint, revision: Revision, caller: Caller = ANONYMOUS) -> Decision:
+    """The refusal of a withdrawn revision, with the day and the publisher's reason."""
+    day = revision.withdrawn_at
+    message = sentence(
+        Refusal.WITHDRAWN,
+        repo=checkpoint.repo_id,
+        sha=revision.sha,
+        when=f" on {day:%Y-%m-%d}" if day else "",
+        reason=revision.state_reason.rstrip("."),
+    )
+    return Decision(checkpoint, revision, code=Refusal.WITHDRAWN, message=message, caller=caller)

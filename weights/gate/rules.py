@@ -1,202 +1,180 @@
-"""The gate's rules, to be read: one after the other, in the order of docs/requirements.md, GT-6."""
+"""The gate's rules: pure functions of facts and the current time.
 
-import re
+Each rule returns None to let the request pass, or why it does not: a refusal code, a name
+that leads nowhere, or a `Lookup`, a fact without which the rule cannot decide. The first rule
+that returns something decides; the order is that of docs/requirements.md, GT-6.
+"""
+
 from datetime import datetime
 
-from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
-from accounts.grants.models import Grant, GrantQuerySet
-from accounts.tiers.models import Tier
-from accounts.users.models import User
-from accounts.web.sanitize import is_storable
-from weights.catalogue.models import Checkpoint
-from weights.gate import messages
-from weights.gate.caller import Caller, Refusal
-from weights.gate.decision import Decision
-from weights.publishing.models import Ref, Revision, RevisionQuerySet
-from weights.storage.models import Blob
+from weights.gate.facts import Facts, History, Lookup
+from weights.gate.refusals import Missing, Refusal
 
-SHA = re.compile(r"[0-9a-f]{40}")
+Outcome = Refusal | Missing | Lookup | None
 
 
-def decide(caller: Caller, repo_id: str, revision: str, path: str, now: datetime) -> Decision:
-    """Whether the file `path` of `revision` of `repo_id` may go to `caller` at `now`."""
-    entry = may_read(caller, repo_id, now)
-    if not entry.allowed or entry.checkpoint is None:
-        return entry
-    found = find_revision(entry.checkpoint, revision)
-    if found is None or not _link_covers(caller, found):
-        return _no_revision(caller, entry.checkpoint, revision)
-    files = found.files.select_related("blob", "revision__checkpoint__tier")
-    file = files.filter(path=path).first() if is_storable(path) else None
-    if file is None:
-        return messages.no_file(entry.checkpoint, found, repo_id, path)
-    if (refusal := file_refusal(file.blob.state)) is not None:
-        return messages.refused(refusal, entry.checkpoint, found)
-    return Decision(checkpoint=entry.checkpoint, revision=found, file=file, grant=entry.grant)
+def may_fetch_file(facts: Facts, now: datetime) -> Outcome:
+    """May the caller have the bytes of this file?"""
+    return may_fetch_revision(facts, now) or path(facts) or blob(facts.blob_state)
 
 
-def may_read(caller: Caller, repo_id: str, now: datetime) -> Decision:
-    """The rules up to the grant: whether `caller` may fetch files of `repo_id` at all."""
-    if caller.problem is not None:
-        return messages.invalid(caller.problem)
-    checkpoint = Checkpoint.objects.visible_to(caller.user).by_repo_id(repo_id)
-    if checkpoint is None:
-        return messages.no_repository(repo_id)
-    if checkpoint.published_at is None:
-        return _unpublished(checkpoint)
-    if checkpoint.embargo_until is not None and checkpoint.embargo_until > now:
-        return messages.refused(Refusal.EMBARGOED, checkpoint)
-    if not checkpoint.tier.is_gated:
-        return Decision(checkpoint=checkpoint)
-    if caller.user is None:
-        return messages.refused(Refusal.LOGIN_REQUIRED, checkpoint)
-    if not _in_good_standing(caller.user):
-        return messages.refused(Refusal.SUSPENDED, checkpoint)
-    if caller.token is not None and not caller.token.may_read_gated(repo_id):
-        return messages.refused(Refusal.TOKEN_SCOPE, checkpoint)
-    return _by_grant(caller, checkpoint, now)
+def may_fetch_revision(facts: Facts, now: datetime) -> Outcome:
+    """May the caller fetch files of this revision?"""
+    return may_fetch_checkpoint(facts, now) or link(facts) or revision(facts)
 
 
-def may_read_about(caller: Caller, repo_id: str, now: datetime) -> Decision:
-    """Whether `caller` may read the description and the files' names of `repo_id`.
-
-    Published ones are described to everybody who may know of them, with or without a grant.
-    """
-    entry = may_read(caller, repo_id, now)
-    if entry.checkpoint is None or entry.checkpoint.published_at is None:
-        return entry
-    return Decision(checkpoint=entry.checkpoint)
+def may_fetch_checkpoint(facts: Facts, now: datetime) -> Outcome:
+    """May the caller fetch files of this checkpoint?"""
+    return may_read_checkpoint(facts, now) or embargo(facts, now) or access(facts, now)
 
 
-def find(caller: Caller, repo_id: str, revision: str, now: datetime) -> Decision:
-    """The revision to a caller who may read about it, as all may who may know of `repo_id`."""
-    entry = may_read_about(caller, repo_id, now)
-    if not entry.allowed or entry.checkpoint is None:
-        return entry
-    found = find_revision(entry.checkpoint, revision)
-    if found is None:
-        return _no_revision(caller, entry.checkpoint, revision)
-    return Decision(checkpoint=entry.checkpoint, revision=found)
+def may_read_revision(facts: Facts, now: datetime) -> Outcome:
+    """May the caller read the names and sizes of this revision's files?"""
+    return may_read_checkpoint(facts, now) or revision(facts)
 
 
-def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
-    """The visible revision that a branch, tag, full ref or 40-hex id names."""
-    return _named(Revision.objects.visible(), checkpoint, name)
+def may_read_checkpoint(facts: Facts, now: datetime) -> Outcome:
+    """May the caller read the description of this checkpoint? No grant is needed."""
+    return credential(facts, now) or repository(facts, now) or published(facts)
 
 
-def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:
-    """The answer about what such a name led to until it was withdrawn; None for any other."""
-    found = _named(Revision.objects.tombstones(), checkpoint, name)
-    return messages.withdrawn(checkpoint, found) if found is not None else None
-
-
-def _named(among: RevisionQuerySet, checkpoint: Checkpoint, name: str) -> Revision | None:
-    if not is_storable(name):
+def access(facts: Facts, now: datetime) -> Outcome:
+    """What a gated tier demands of a person; an open tier demands nothing."""
+    if not facts.gated:
         return None
-    among = among.filter(checkpoint=checkpoint)
-    if SHA.fullmatch(name):
-        return among.filter(sha=name).first()
-    name, kind = ref_name(name)
-    refs = Ref.objects.filter(checkpoint=checkpoint, name=name)
-    if kind is not None:
-        refs = refs.filter(kind=kind)
-    return among.filter(refs__in=refs).first()
-
-
-def _unpublished(checkpoint: Checkpoint) -> Decision:
-    """Nothing was ever published: either the first files are being verified, or there are none."""
-    if checkpoint.awaits_first_verification:
-        return messages.being_verified(checkpoint)
-    return messages.refused(Refusal.NOT_PUBLISHED, checkpoint)
-
-
-def _no_revision(caller: Caller, checkpoint: Checkpoint, name: str) -> Decision:
-    """A name that leads nowhere; a withdrawn revision is told to whoever could have had it."""
-    gone = withdrawn(checkpoint, name)
-    if gone is not None and gone.revision is not None and _link_covers(caller, gone.revision):
-        return gone
-    return messages.no_revision(checkpoint, checkpoint.repo_id, name)
-
-
-def ref_name(name: str) -> tuple[str, Ref.Kind | None]:
-    """The short name of a ref, and what it must be where the full name says so."""
-    kind = None
-    for prefix, of_kind in (("refs/heads/", Ref.Kind.BRANCH), ("refs/tags/", Ref.Kind.TAG)):
-        if name.startswith(prefix):
-            name, kind = name.removeprefix(prefix), of_kind
-    return name, kind
-
-
-# -- the grant --------------------------------------------------------------------------
-
-
-def _by_grant(caller: Caller, checkpoint: Checkpoint, now: datetime) -> Decision:
-    """Allow on a live grant whose licence holds; otherwise say how things stand."""
-    assert caller.user is not None  # may_read has refused strangers
-    grants = Grant.objects.filter(user=caller.user, tier=checkpoint.tier)
-    if caller.grant_id is not None:
-        grants = grants.filter(pk=caller.grant_id)
-    grant = grants.live(now).select_related("licence_version").first()
-    if grant is None:
-        return messages.refused(_why_no_grant(caller.user, checkpoint.tier, grants), checkpoint)
-    tier = checkpoint.tier
-    if not grant.licence_holds(now, tier, tier.licence.in_force_by(now)):
-        return messages.refused(Refusal.LICENCE_OUTDATED, checkpoint)
-    return Decision(checkpoint=checkpoint, grant=grant)
-
-
-_BY_GRANT_STATE: dict[str, Refusal] = {
-    Grant.State.ACTIVE: Refusal.GRANT_EXPIRED,  # active but not live: its end has passed
-    Grant.State.EXPIRED: Refusal.GRANT_EXPIRED,
-    Grant.State.SUSPENDED: Refusal.SUSPENDED,
-    Grant.State.REVOKED: Refusal.REVOKED,
-    Grant.State.SURRENDERED: Refusal.NO_APPLICATION,
-}
-_BY_STATUS: dict[str, Refusal] = {
-    Status.SUBMITTED: Refusal.IN_REVIEW,
-    Status.IN_REVIEW: Refusal.IN_REVIEW,
-    Status.RETURNED: Refusal.RETURNED,
-    Status.REJECTED: Refusal.REJECTED,
-}
-
-
-def _why_no_grant(user: User, tier: Tier, grants: GrantQuerySet) -> Refusal:
-    """Word the refusal by the newest of the person's applications and grants.
-
-    Only wording: an application never opens the gate.
-    """
-    application = (
-        Application.objects.filter(applicant=user, tier=tier)
-        .exclude(status=Status.DRAFT)
-        .order_by("-submitted_at")
-        .first()
+    return (
+        person(facts) or standing(facts) or scope(facts) or grant(facts, now) or licence(facts, now)
     )
-    grant = grants.order_by("-starts_at").first()
-    told = application.submitted_at if application else None
-    if grant is not None and (told is None or grant.starts_at >= told):
-        return _BY_GRANT_STATE[grant.state]
-    if application is None:
-        return Refusal.NO_APPLICATION
-    return _BY_STATUS.get(application.status, Refusal.NO_APPLICATION)
 
 
-# -- small rules ------------------------------------------------------------------------
+# -- the rules, in their order ----------------------------------------------------------
 
 
-def _in_good_standing(user: User) -> bool:
-    return user.is_active and user.suspended_at is None and user.has_confirmed_address
-
-
-def _link_covers(caller: Caller, revision: Revision) -> bool:
-    """A checkpoint link reaches exactly the revision it was issued for."""
-    return caller.link is None or caller.link.revision_id == revision.pk
-
-
-def file_refusal(state: str) -> Refusal | None:
-    """What the state of a blob says; None when its bytes may leave."""
-    if state == Blob.State.VERIFIED:
+def credential(facts: Facts, now: datetime) -> Outcome:
+    """The token that was sent is valid; a signed link proves itself before it comes here."""
+    if not facts.by_token:
         return None
-    if state == Blob.State.QUARANTINED:
-        return Refusal.FILE_QUARANTINED
-    return Refusal.FILE_UNVERIFIED
+    if facts.token_expires is None or facts.token_revoked or not facts.user_active:
+        return Refusal.TOKEN_INVALID
+    return Refusal.TOKEN_EXPIRED if facts.token_expires <= now else None
+
+
+def repository(facts: Facts, now: datetime) -> Outcome:
+    """The checkpoint exists, and the caller may know of it.
+
+    A hidden checkpoint is answered like an unknown name, without a further query, so that
+    the time of the answer does not distinguish the two either.
+    """
+    if facts.checkpoint_id is None:
+        return Missing.REPOSITORY
+    if not facts.private and embargo(facts, now) is None:
+        return None
+    if not (facts.is_staff and facts.user_active) or facts.user_suspended:
+        return Missing.REPOSITORY
+    if facts.staff_may_know is None:
+        return Lookup.VISIBILITY
+    return None if facts.staff_may_know else Missing.REPOSITORY
+
+
+def published(facts: Facts) -> Outcome:
+    """A revision was published."""
+    if facts.published:
+        return None
+    if facts.first_verification is None:
+        return Lookup.FIRST_VERIFICATION
+    return Refusal.FILE_UNVERIFIED if facts.first_verification else Refusal.NOT_PUBLISHED
+
+
+def embargo(facts: Facts, now: datetime) -> Outcome:
+    """The embargo has passed."""
+    ends = facts.embargo_until
+    return Refusal.EMBARGOED if ends is not None and ends > now else None
+
+
+def person(facts: Facts) -> Outcome:
+    """The caller is known."""
+    return Refusal.LOGIN_REQUIRED if facts.user_id is None else None
+
+
+def standing(facts: Facts) -> Outcome:
+    """The account is active and not suspended, and its e-mail address is confirmed."""
+    in_order = facts.user_active and not facts.user_suspended and facts.address_confirmed
+    return None if in_order else Refusal.SUSPENDED
+
+
+def scope(facts: Facts) -> Outcome:
+    """The token may read gated checkpoints, this one among them."""
+    return None if facts.token_covers else Refusal.TOKEN_SCOPE
+
+
+def grant(facts: Facts, now: datetime) -> Outcome:
+    """The person holds a live grant for the tier; behind a link, the link's own grant."""
+    if (
+        facts.grant_id is not None
+        and facts.grant_expires is not None
+        and facts.grant_expires > now
+        and facts.link_grant_id in {None, facts.grant_id}
+    ):
+        return None
+    return Lookup.HISTORY if facts.history is None else without_grant(facts.history)
+
+
+def licence(facts: Facts, now: datetime) -> Outcome:
+    """The accepted text is in force, or the notice of each text that replaced it runs."""
+    if not facts.licence_replaced:
+        return None
+    if facts.acceptance_ends is None:
+        return Lookup.ACCEPTANCE
+    return None if now < facts.acceptance_ends else Refusal.LICENCE_OUTDATED
+
+
+def link(facts: Facts) -> Outcome:
+    """A checkpoint link reaches exactly the revision that it was issued for."""
+    return None if facts.link_revision_id in {None, facts.revision_id} else Missing.REVISION
+
+
+def revision(facts: Facts) -> Outcome:
+    """The revision exists and was not withdrawn."""
+    if facts.revision_id is None:
+        return Missing.REVISION
+    return (link(facts) or Refusal.WITHDRAWN) if facts.withdrawn else None
+
+
+def path(facts: Facts) -> Outcome:
+    """The revision has a file of this path."""
+    return Missing.ENTRY if facts.file_id is None else None
+
+
+def blob(state: str) -> Outcome:
+    """The bytes were verified."""
+    if state == "verified":
+        return None
+    return Refusal.FILE_QUARANTINED if state == "quarantined" else Refusal.FILE_UNVERIFIED
+
+
+# -- the wording for a person without a live grant --------------------------------------
+
+_BY_GRANT_STATE = {
+    "active": Refusal.GRANT_EXPIRED,  # active but not live: its end has passed
+    "expired": Refusal.GRANT_EXPIRED,
+    "suspended": Refusal.SUSPENDED,
+    "revoked": Refusal.REVOKED,
+    "surrendered": Refusal.NO_APPLICATION,
+}
+_BY_APPLICATION_STATUS = {
+    "submitted": Refusal.IN_REVIEW,
+    "in_review": Refusal.IN_REVIEW,
+    "returned": Refusal.RETURNED,
+    "rejected": Refusal.REJECTED,
+}
+
+
+def without_grant(history: History) -> Refusal:
+    """Refuse by the newer of the last grant and the last application.
+
+    Neither opens the gate: an application is history, and the grant is not live.
+    """
+    starts, submitted = history.grant_starts, history.application_submitted
+    if starts is not None and (submitted is None or starts >= submitted):
+        return _BY_GRANT_STATE[history.grant_state]
+    return _BY_APPLICATION_STATUS.get(history.application_status, Refusal.NO_APPLICATION)

@@ -24,7 +24,8 @@ from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.errors import BadBody
 from weights.gate import Decision
-from weights.gate.caller import Caller, Refusal
+from weights.gate.caller import Caller
+from weights.gate.refusals import Refusal
 from weights.hub_api import payloads
 from weights.hub_api.decorators import View, hub_view
 from weights.hub_api.errors import RequestRefused
@@ -84,7 +85,7 @@ def _require_second_factor(user: User) -> None:
 
 def _gated_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     """The gated checkpoint `repo_id`; RequestRefused if it is not visible to the caller."""
-    decision = gate.may_read_about(caller, repo_id, timezone.now())
+    decision = gate.may_read_checkpoint(caller, repo_id, timezone.now())
     if not decision.allowed or decision.checkpoint is None:
         raise RequestRefused(decision)
     if not decision.checkpoint.tier.is_gated:

@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from weights.delivery import serving
 from weights.gate import Decision, Missing
-from weights.gate.caller import Caller, Refusal
+from weights.gate.caller import Caller
+from weights.gate.refusals import Refusal
 from weights.web.http_headers import header_text
 
 _CODES_OF_MISSING = {

@@ -18,7 +18,8 @@ from weights.catalogue.models import Checkpoint
 from weights.catalogue.search import Found
 from weights.delivery import serving
 from weights.gate import Decision, Missing
-from weights.gate.caller import Caller, Refusal, TokenClaim
+from weights.gate.caller import Caller, TokenClaim
+from weights.gate.refusals import Refusal
 from weights.hub_api import page_cache, payloads
 from weights.hub_api.authentication import bearer_claim, bearer_claim_or_session
 from weights.hub_api.decorators import hub_view
@@ -192,7 +193,7 @@ def commits(
 @hub_view("GET", "HEAD")
 def auth_check(request: HttpRequest, caller: Caller, org: str, name: str) -> HttpResponseBase:
     """`{}` if the caller may download the checkpoint's files, else the refusal."""
-    decision = gate.may_read(caller, f"{org}/{name}", timezone.now())
+    decision = gate.may_fetch_checkpoint(caller, f"{org}/{name}", timezone.now())
     if not decision.allowed:
         raise RequestRefused(decision)
     return json_response({})
@@ -261,7 +262,7 @@ def unknown_url(request: HttpRequest, rest: str = "") -> HttpResponseBase:
 
 def _checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     """The checkpoint, if it is published and the caller may read its metadata."""
-    decision = gate.may_read_about(caller, repo_id, timezone.now())
+    decision = gate.may_read_checkpoint(caller, repo_id, timezone.now())
     if not decision.allowed or decision.checkpoint is None:
         raise RequestRefused(decision)
     return decision.checkpoint
@@ -282,7 +283,7 @@ def _revision_and_path(
     """The revision, if the caller may read its metadata, and the path in it: one query."""
     decision = Decision(missing=Missing.REVISION)
     for name, path in split_revision_and_path(request, repo_id, rest, before=before):
-        decision = gate.find(caller, repo_id, name, timezone.now())
+        decision = gate.may_read_revision(caller, repo_id, name, timezone.now())
         if decision.allowed and decision.revision is not None:
             return decision.revision, path
         if decision.missing is not Missing.REVISION:

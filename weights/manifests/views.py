@@ -64,7 +64,9 @@ def _why_none(revision: Revision) -> str:
 
 
 def _found(request: HttpRequest, org: str, name: str, sha: str) -> gate.Decision:
-    return gate.find(bearer_claim_or_session(request), f"{org}/{name}", sha, timezone.now())
+    return gate.may_read_revision(
+        bearer_claim_or_session(request), f"{org}/{name}", sha, timezone.now()
+    )
 
 
 def _whole(decision: gate.Decision) -> Revision | None:

@@ -15,7 +15,7 @@ from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.gate.caller import session_caller
-from weights.gate.rules import SHA
+from weights.gate.revision_names import SHA
 from weights.hub_api.revision_paths import split_revision_and_path
 from weights.publishing.models import Revision
 
@@ -54,7 +54,7 @@ def revision_and_path_or_404(
 
 def _may_read_about(request: HttpRequest, checkpoint: Checkpoint) -> gate.Decision:
     caller = session_caller(person(request))
-    return gate.may_read_about(caller, checkpoint.repo_id, timezone.now())
+    return gate.may_read_checkpoint(caller, checkpoint.repo_id, timezone.now())
 
 
 def _unshown(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:

@@ -12,7 +12,7 @@ from tests.support import factories
 from tests.weights.api.client import ROOT, ApiClient, problem
 from weights.api.error_codes import ERROR_CODES
 from weights.gate import Decision
-from weights.gate.caller import Refusal
+from weights.gate.refusals import Refusal
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 LIMIT = 1024 * 1024

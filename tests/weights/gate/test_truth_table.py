@@ -30,7 +30,8 @@ from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink
 from weights.gate import Decision, Missing
-from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim, session_caller, token_claim
+from weights.gate.caller import ANONYMOUS, Caller, TokenClaim, session_caller, token_claim
+from weights.gate.refusals import Refusal
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 

@@ -79,7 +79,7 @@ def dry_run(
     """
     now = timezone.now()
     if path is None:
-        decision = gate.may_read(request.auth, repo, now)
+        decision = gate.may_fetch_checkpoint(request.auth, repo, now)
     else:
         decision = gate.decide(request.auth, repo, revision, path, now)
     return _decision(decision, repo)

@@ -48,7 +48,7 @@ def link_request(request: ApiRequest, response: HttpResponse, body: LinkIn) -> S
     gated one the token needs the scope read-gated.
     """
     checkpoint = get_visible_checkpoint(request.auth, body.repo)
-    decision = gate.may_read(request.auth, body.repo, timezone.now())
+    decision = gate.may_fetch_checkpoint(request.auth, body.repo, timezone.now())
     if not decision.allowed:  # the token may be limited where its owner is not
         raise ApiError.from_decision(decision)
     link = links.request_link(current_user(request), checkpoint)

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    def released(self) -> "CheckpointQuerySet":
+        """Checkpoints without an embargo, or past it."""
+        now = timezone.now()
+        return self.filter(models.Q(embargo_until=None) | models.Q(embargo_until__lte=now))
+
     def visible_to(self, user: "User | None") -> "CheckpointQuerySet":
-        """Checkpoints this person may know of; gated ones are told to all."""
-        public = self.filter(private=False).filter(
-            models.Q(embargo_until=None) | models.Q(embargo_until__lte=timezone.now())
-        )
+        """Checkpoints that this person may know of, gated ones too: the gate's `repository`."""
+        public = self.released().filter(private=False)
         if user is None or not is_active_staff(user):
             return public
         roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
@@ -44,8 +47,9 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         return self.published().filter(**shown).distinct()
 
     def downloadable_by(self, user: "User | None") -> "CheckpointQuerySet":
-        """Checkpoints whose files this person may fetch now."""
-        return self.visible_to(user).published().filter(tier__in=tiers_open_to(user))
+        """Checkpoints whose files this person may fetch: the gate's `may_fetch_checkpoint`."""
+        known = self.visible_to(user).published().released()
+        return known.filter(tier__in=tiers_open_to(user))
 
     def by_repo_id(self, repo_id: str) -> "Checkpoint | None":
         """The one with this exact name, told with its tier and licence; None if there is none."""
@@ -111,6 +115,12 @@ class Checkpoint(OneLineFields):
     @property
     def repo_id(self) -> str:
         return f"{self.org}/{self.name}"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it is private or under embargo, so that the public may not know of it."""
+        embargo = self.embargo_until
+        return self.private or (embargo is not None and embargo > timezone.now())
 
     @property
     def awaits_first_verification(self) -> bool:

@@ -1,14 +1,21 @@
-"""The gate's one statement gives the answers of its rules, in any state of the database."""
+"""In any state of the database the gate's statement, its rules and the lists agree.
+
+`facts_by_orm` reads the same facts as the statement and the look-ups do, plainly and one after the
+other; the rules must judge both alike.
+"""
 
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts.api_tokens.models import ApiToken
 from accounts.api_tokens.token_format import digest
@@ -17,12 +24,15 @@ from accounts.applications.models.form import FormVersion
 from accounts.grants.models import Grant
 from accounts.tiers.models import Tier
 from accounts.users.models import User
+from accounts.web.sanitize import is_storable
 from tests.support import factories
 from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery.models import CheckpointLink
-from weights.gate import Decision, Missing, rules, statement
-from weights.gate.caller import ANONYMOUS, Caller, Refusal, TokenClaim, look_up, session_caller
+from weights.gate import Decision, Missing, Refusal, lookups, rules
+from weights.gate.caller import ANONYMOUS, Caller, TokenClaim, look_up, session_caller
+from weights.gate.facts import Facts, History
+from weights.gate.revision_names import find_revision, withdrawn
 from weights.publishing.models import File, Ref, Revision
 from weights.storage.models import Blob
 
@@ -169,23 +179,90 @@ class World:
         )
 
 
-def _told(decision: Decision) -> tuple[object, ...]:
-    """What of a decision a door could act on."""
-    return (
-        decision.code,
-        decision.missing,
-        decision.message,
-        decision.status,
-        decision.checkpoint and decision.checkpoint.pk,
-        decision.revision and decision.revision.pk,
-        decision.file and (decision.file.pk, decision.file.etag, decision.file.size),
-        decision.grant and decision.grant.pk,
+def facts_by_orm(caller: Caller, repo_id: str, revision: str, path: str, now: datetime) -> Facts:
+    """The facts of a caller who was looked up already, one query after the other."""
+    facts: dict[str, Any] = _person_facts(caller)
+    facts["token_covers"] = caller.token is None or caller.token.may_read_gated(repo_id)
+    facts["link_grant_id"] = caller.grant_id
+    facts["link_revision_id"] = caller.link.revision_id if caller.link else None
+    checkpoint = Checkpoint.objects.all().by_repo_id(repo_id)
+    if checkpoint is None:
+        return Facts(**facts)
+    known = Checkpoint.objects.visible_to(caller.user).filter(pk=checkpoint.pk)
+    facts |= {
+        "checkpoint_id": checkpoint.pk,
+        "private": checkpoint.private,
+        "embargo_until": checkpoint.embargo_until,
+        "published": checkpoint.published_at is not None,
+        "gated": checkpoint.tier.is_gated,
+        "staff_may_know": known.exists(),
+        "first_verification": checkpoint.awaits_first_verification,
+    }
+    if caller.user is not None:
+        facts |= _right_facts(caller, checkpoint.tier, now)
+    found = find_revision(checkpoint, revision)
+    gone = None if found else withdrawn(checkpoint, revision)
+    if gone is not None:
+        found = gone.revision
+    if found is None:
+        return Facts(**facts)
+    file = found.files.filter(path=path).first() if is_storable(path) else None
+    return Facts(
+        **facts,
+        revision_id=found.pk,
+        withdrawn=gone is not None,
+        file_id=file.pk if file else None,
+        blob_state=file.blob.state if file else "",
     )
+
+
+def _person_facts(caller: Caller) -> dict[str, Any]:
+    if caller.user is None:
+        return {}
+    person = User.objects.get(pk=caller.user.pk)
+    return {
+        "user_id": person.pk,
+        "user_active": person.is_active,
+        "user_suspended": person.suspended_at is not None,
+        "address_confirmed": person.has_confirmed_address,
+        "is_staff": person.is_staff,
+    }
+
+
+def _right_facts(caller: Caller, tier: Tier, now: datetime) -> dict[str, Any]:
+    """The person's grant and licence, and what words a refusal without them."""
+    grants = Grant.objects.filter(user=caller.user, tier=tier)
+    if caller.grant_id is not None:
+        grants = grants.filter(pk=caller.grant_id)
+    newest = grants.order_by("-starts_at").first()
+    sent = Application.objects.filter(applicant=caller.user, tier=tier).exclude(status="draft")
+    application = sent.order_by("-submitted_at").first()
+    facts: dict[str, Any] = {
+        "history": History(
+            newest.state if newest else "",
+            newest.starts_at if newest else None,
+            application.status if application else "",
+            application.submitted_at if application else None,
+        )
+    }
+    if (live := grants.live(now).first()) is not None:
+        ends = live.acceptance_ends(tier, tier.licence.in_force_by(now))
+        facts |= {
+            "grant_id": live.pk,
+            "grant_expires": live.expires_at,
+            "licence_replaced": ends is not None,
+            "acceptance_ends": ends,
+        }
+    return facts
+
+
+def _answer(decision: Decision) -> rules.Outcome:
+    return decision.code or decision.missing
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_the_statement_answers_as_the_rules_do_in_any_state(
+def test_the_gate_answers_as_the_rules_do_on_plainly_read_facts(
     seed: int, applicant: User, gated_tier: Tier
 ) -> None:
     dice = random.Random(seed)
@@ -194,27 +271,87 @@ def test_the_statement_answers_as_the_rules_do_in_any_state(
     for _ in range(WORLDS // 4):
         world.shuffle(dice)
         caller, names, now = world.caller(dice), world.names(dice), timezone.now()
-        quick = statement.decide(caller, *names, now)
+        with mock.patch.object(lookups, "supply", wraps=lookups.supply) as supply:
+            decision = gate.decide(caller, *names, now)
+        answered += not supply.called
         known = look_up(caller, now) if isinstance(caller, TokenClaim) else caller
-        slow = rules.decide(known, *names, now)
-        whole = gate.decide(caller, *names, now)
-        assert _told(whole) == _told(slow), (caller, names)
-        assert (whole.caller.kind, whole.caller.problem) == (known.kind, known.problem)
-        read = rules.find(known, *names[:2], now)
-        told = statement.find(caller, *names[:2], now)
-        assert told is None or _told(told) == _told(read), (caller, names)
-        assert _told(gate.find(caller, *names[:2], now)) == _told(read), (caller, names)
-        if slow.allowed:
+        assert (decision.caller.kind, decision.caller.problem) == (known.kind, known.problem)
+        assert (decision.caller.user and decision.caller.user.pk) == (known.user and known.user.pk)
+        if known.problem is not None:
+            assert _answer(decision) is known.problem
+            continue
+        facts = facts_by_orm(known, *names, now)
+        _assert_answer(decision, rules.may_fetch_file(facts, now), facts)
+        repo_id, revision, _ = names
+        _assert_answer(
+            gate.may_fetch_revision(caller, repo_id, revision, now),
+            rules.may_fetch_revision(facts, now),
+            facts,
+        )
+        _assert_answer(
+            gate.may_read_revision(caller, repo_id, revision, now),
+            rules.may_read_revision(facts, now),
+            facts,
+        )
+        _assert_answer(
+            gate.may_fetch_checkpoint(caller, repo_id, now),
+            rules.may_fetch_checkpoint(facts, now),
+            facts,
+        )
+        _assert_answer(
+            gate.may_read_checkpoint(caller, repo_id, now),
+            rules.may_read_checkpoint(facts, now),
+            facts,
+        )
+        if decision.allowed:
             allowed += 1
-        if slow.code is Refusal.FILE_UNVERIFIED and slow.revision is None:
+            assert decision.file is not None
+            file = File.objects.select_related("blob").get(pk=facts.file_id)
+            assert decision.file == file
+            assert (decision.file.etag, decision.file.size) == (file.etag, file.size)
+            assert (decision.grant and decision.grant.pk) == (
+                (facts.gated and facts.grant_id) or None
+            )
+        if decision.code is Refusal.FILE_UNVERIFIED and decision.revision is None:
             being_verified += 1
-        if quick is not None:
-            answered += 1
-            assert _told(quick) == _told(slow), (caller, names)
-            assert (quick.caller.user and quick.caller.user.pk) == (known.user and known.user.pk)
     assert answered > WORLDS / 4 * 0.5
     assert allowed >= 8
     assert being_verified >= 2
+
+
+def _assert_answer(decision: Decision, outcome: rules.Outcome, facts: Facts) -> None:
+    """The rules' answer, in words, about no record that the caller may not know of."""
+    assert _answer(decision) == outcome, facts
+    assert bool(decision.message) is not decision.allowed
+    assert decision.allowed or decision.file is None
+    hidden = outcome is Missing.REPOSITORY
+    assert (decision.checkpoint and decision.checkpoint.pk) == (
+        None if hidden else facts.checkpoint_id
+    )
+    assert decision.revision is None or decision.revision.pk == facts.revision_id
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(dice=st.randoms(use_true_random=False))
+def test_lists_hold_what_the_rules_let_the_person_read_and_fetch(
+    dice: random.Random, a_world: World
+) -> None:
+    a_world.shuffle(dice)
+    now, person = timezone.now(), User.objects.get(pk=a_world.person.pk)
+    for user in (person, None):
+        caller = session_caller(user)
+        known = Checkpoint.objects.visible_to(caller.user)
+        read = gate.may_read_checkpoint(caller, REPO, now)
+        assert known.exists() is (read.missing is not Missing.REPOSITORY)
+        assert known.published().exists() is read.allowed
+        fetched = Checkpoint.objects.downloadable_by(caller.user)
+        assert fetched.exists() is gate.may_fetch_checkpoint(caller, REPO, now).allowed
+
+
+@pytest.fixture
+def a_world(applicant: User, gated_tier: Tier) -> World:
+    return World(applicant, gated_tier)
 
 
 def test_what_is_hidden_takes_as_many_statements_as_what_is_unknown(
@@ -231,7 +368,7 @@ def test_what_is_hidden_takes_as_many_statements_as_what_is_unknown(
                 with django_assert_num_queries(1):
                     refused = gate.decide(caller, name, "main", PATH, now)
                 with django_assert_num_queries(1):
-                    unknown = gate.find(caller, name, "main", now)
+                    unknown = gate.may_read_revision(caller, name, "main", now)
                 assert refused.missing is unknown.missing is Missing.REPOSITORY
 
 

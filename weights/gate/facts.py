@@ -1,0 +1,70 @@
+"""What the gate's rules read: plain values about one request, without records or queries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Lookup(StrEnum):
+    """A fact that the usual statement does not read; a rule returns it when it decides."""
+
+    VISIBILITY = "staff_may_know"
+    FIRST_VERIFICATION = "first_verification"
+    HISTORY = "history"
+    ACCEPTANCE = "acceptance_ends"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The newest grant and the newest submitted application of one person for one tier."""
+
+    grant_state: str = ""
+    grant_starts: datetime | None = None
+    application_status: str = ""
+    application_submitted: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One caller, one checkpoint and, where they were named, one revision and one file.
+
+    An id is None where the name leads nowhere. The defaults describe an anonymous caller and
+    names that lead nowhere, so that a fact which nobody supplied never opens anything.
+    """
+
+    # the credential
+    by_token: bool = False
+    token_expires: datetime | None = None
+    token_revoked: bool = False
+    #: Whether scopes and repository list of the token cover gated files of the checkpoint.
+    token_covers: bool = True
+    #: The grant and the revision that a signed link was issued for; None without a link.
+    link_grant_id: int | None = None
+    link_revision_id: int | None = None
+    # the person
+    user_id: int | None = None
+    user_active: bool = False
+    user_suspended: bool = False
+    address_confirmed: bool = False
+    is_staff: bool = False
+    # the checkpoint
+    checkpoint_id: int | None = None
+    private: bool = False
+    embargo_until: datetime | None = None
+    published: bool = False
+    gated: bool = True
+    # the right: the person's active grant for the tier
+    grant_id: int | None = None
+    grant_expires: datetime | None = None
+    #: Another licence text than the accepted one is in force for the tier.
+    licence_replaced: bool = True
+    # the revision and the file
+    revision_id: int | None = None
+    withdrawn: bool = False
+    file_id: int | None = None
+    blob_state: str = ""
+    # answers to a Lookup; None until it was looked up
+    staff_may_know: bool | None = None
+    first_verification: bool | None = None
+    history: History | None = None
+    acceptance_ends: datetime | None = None

@@ -1,0 +1,72 @@
+"""Facts that the usual statement does not read; a rule names the one that it lacks.
+
+They word a refusal, resolve the notice of a new licence text, or tell what staff may know.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from django.db.models import Subquery
+
+from accounts.applications.models import Application
+from accounts.applications.state_machine import Status
+from accounts.grants.models import Grant
+from accounts.users.models import User
+from weights.catalogue.models import Checkpoint
+from weights.gate.facts import Facts, History, Lookup
+from weights.gate.statement import Row
+from weights.publishing.models import Revision
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def supply(lookup: Lookup, facts: Facts, row: Row, now: datetime) -> Facts:
+    """The facts with the one that a rule lacked."""
+    value: Any
+    match lookup:
+        case Lookup.VISIBILITY:
+            value = _staff_may_know(facts)
+        case Lookup.FIRST_VERIFICATION:
+            pending = Revision.objects.pending().filter(checkpoint=row.checkpoint_id)
+            value = pending.exists()
+        case Lookup.HISTORY:
+            value = _history(facts, row)
+        case Lookup.ACCEPTANCE:
+            value = _acceptance_ends(row, now)
+    return replace(facts, **{lookup.value: value})
+
+
+def _staff_may_know(facts: Facts) -> bool:
+    """Whether the roles of this person reach the hidden checkpoint."""
+    person = User.objects.get(pk=cast(int, facts.user_id))
+    known = Checkpoint.objects.visible_to(person)
+    return known.filter(pk=cast(int, facts.checkpoint_id)).exists()
+
+
+def _history(facts: Facts, row: Row) -> History:
+    """The newest grant and application; behind a link, the link's own grant alone."""
+    grants = Grant.objects.filter(user=facts.user_id, tier=row.tier_id)
+    if facts.link_grant_id is not None:
+        grants = grants.filter(pk=facts.link_grant_id)
+    grants = grants.order_by("-starts_at")
+    applications = (
+        Application.objects.filter(applicant=facts.user_id, tier=row.tier_id)
+        .exclude(status=Status.DRAFT)
+        .order_by("-submitted_at")
+    )
+    newest = User.objects.filter(pk=cast(int, facts.user_id)).values_list(
+        Subquery(grants.values("state")[:1]),
+        Subquery(grants.values("starts_at")[:1]),
+        Subquery(applications.values("status")[:1]),
+        Subquery(applications.values("submitted_at")[:1]),
+    )
+    state, starts, status, submitted = newest.get()
+    return History(state or "", starts, status or "", submitted)
+
+
+def _acceptance_ends(row: Row, now: datetime) -> datetime:
+    """From when the accepted licence text no longer counts; `_NEVER` while none replaced it."""
+    grants = Grant.objects.select_related("licence_version", "tier__licence")
+    grant = grants.get(pk=cast(int, row.grant_id))
+    return grant.acceptance_ends(grant.tier, grant.tier.licence.in_force_by(now)) or _NEVER

@@ -1,0 +1,133 @@
+"""Why the gate refuses: the stable codes, their HTTP statuses and their sentences."""
+
+from enum import StrEnum
+
+from django.conf import settings
+
+#: The Hub's client recognises an invalid token by this exact text (docs/requirements.md, GT-8).
+INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
+
+
+class Refusal(StrEnum):
+    """Stable code of a refusal (docs/clients.md#what-a-refusal-means), in the ledger too."""
+
+    LOGIN_REQUIRED = "login_required"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    TOKEN_SCOPE = "token_scope"  # noqa: S105
+    NO_APPLICATION = "no_application"
+    IN_REVIEW = "in_review"
+    RETURNED = "returned"
+    REJECTED = "rejected"
+    LICENCE_OUTDATED = "licence_outdated"
+    GRANT_EXPIRED = "grant_expired"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    QUOTA = "quota"
+    EMBARGOED = "embargoed"
+    FILE_UNVERIFIED = "file_unverified"
+    FILE_QUARANTINED = "file_quarantined"
+    LINK_EXPIRED = "link_expired"
+    LINK_REVOKED = "link_revoked"
+    NOT_PUBLISHED = "not_published"
+    WITHDRAWN = "withdrawn"
+
+
+class Missing(StrEnum):
+    """Which of the requested names does not exist."""
+
+    REPOSITORY = "repository"
+    REVISION = "revision"
+    ENTRY = "entry"
+
+
+#: Refusals of the credential itself; they hold on open checkpoints too.
+OF_CREDENTIAL = frozenset(
+    {
+        Refusal.TOKEN_INVALID,
+        Refusal.TOKEN_EXPIRED,
+        Refusal.LINK_EXPIRED,
+        Refusal.LINK_REVOKED,
+    }
+)
+#: Every other refusal is 403, and a missing name is 404.
+_STATUS = {
+    Refusal.LOGIN_REQUIRED: 401,
+    Refusal.TOKEN_INVALID: 401,
+    Refusal.TOKEN_EXPIRED: 401,
+    Refusal.NOT_PUBLISHED: 404,
+    Refusal.LINK_EXPIRED: 410,
+    Refusal.LINK_REVOKED: 410,
+    Refusal.WITHDRAWN: 410,
+    Refusal.QUOTA: 429,
+}
+_SENTENCES: dict[Refusal | Missing, str] = {
+    Refusal.TOKEN_INVALID: INVALID_CREDENTIALS,
+    Refusal.TOKEN_EXPIRED: INVALID_CREDENTIALS,
+    Refusal.LINK_EXPIRED: "this link has expired; open it in a browser to get a new one",
+    Refusal.LINK_REVOKED: "this link was revoked; ask for a new one at {portal}/access/",
+    Missing.REPOSITORY: "there is no checkpoint {repo} here",
+    Refusal.NOT_PUBLISHED: (
+        "{repo} stands in the catalogue, but its weights are not published here. See"
+        " {portal}/{repo}"
+    ),
+    Refusal.EMBARGOED: "{repo} is not released yet.",
+    Refusal.LOGIN_REQUIRED: (
+        "Access to {repo} needs an approved application. Sign in with a token, or apply at"
+        " {portal}/apply/{tier}/"
+    ),
+    Refusal.SUSPENDED: (
+        "Your access to {repo} is on hold: confirm your e-mail address, or see {portal}/access/"
+    ),
+    Refusal.TOKEN_SCOPE: (
+        "This token may not read gated checkpoints such as {repo}. Make one with the scope"
+        " read-gated at {portal}/settings/tokens/"
+    ),
+    Refusal.NO_APPLICATION: "You hold no access to {repo} yet. Apply at {portal}/apply/{tier}/",
+    Refusal.IN_REVIEW: (
+        "Your application for {repo} is being reviewed. Follow it at {portal}/applications/"
+    ),
+    Refusal.RETURNED: (
+        "Your application for {repo} was returned for changes. Answer at {portal}/applications/"
+    ),
+    Refusal.REJECTED: (
+        "Your application for {repo} was rejected. Read why at {portal}/applications/"
+    ),
+    Refusal.GRANT_EXPIRED: (
+        "Your access to {repo} has ended. Apply again at {portal}/apply/{tier}/"
+    ),
+    Refusal.REVOKED: "Your access to {repo} was revoked. See {portal}/access/",
+    Refusal.LICENCE_OUTDATED: (
+        "The licence of {repo} has changed. Accept the new text at {portal}/apply/{tier}/"
+    ),
+    Missing.REVISION: "{repo} has no revision {revision}",
+    Refusal.WITHDRAWN: (
+        "Revision {sha} of {repo} was withdrawn{when}: {reason}. See {portal}/{repo}"
+    ),
+    Missing.ENTRY: "{repo} has no file {path} in revision {sha}",
+    Refusal.FILE_UNVERIFIED: (
+        "This file of {repo} is still being verified. Try again later; see {portal}/{repo}"
+    ),
+    Refusal.FILE_QUARANTINED: (
+        "This file of {repo} failed a check and is not served. See {portal}/{repo}"
+    ),
+}
+_FIRST_VERIFICATION = (
+    "The files of {repo} are being verified; try again in a minute. See {portal}/{repo}"
+)
+
+
+def status_of(refusal: Refusal | Missing) -> int:
+    """The HTTP status of a refusal or of a missing name."""
+    return 404 if isinstance(refusal, Missing) else _STATUS.get(refusal, 403)
+
+
+def sentence(refusal: Refusal | Missing, *, published: bool = True, **names: str) -> str:
+    """What happened and the address of the next step, for a person or a log.
+
+    `names` are those that the sentence mentions: `repo`, `tier` (its slug), `revision` as
+    requested, `sha`, `path`, `when` and `reason`. Raises KeyError for one that is lacking.
+    """
+    unverified = refusal is Refusal.FILE_UNVERIFIED and not published
+    text = _FIRST_VERIFICATION if unverified else _SENTENCES[refusal]
+    return text.format(portal=settings.PUBLIC_URL, **names)

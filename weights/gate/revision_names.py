@@ -1,0 +1,44 @@
+"""The names of a revision: 40 hex digits, a branch or tag, or a full ref."""
+
+import re
+
+from accounts.web.sanitize import is_storable
+from weights.catalogue.models import Checkpoint
+from weights.gate import decision
+from weights.gate.decision import Decision
+from weights.publishing.models import Ref, Revision, RevisionQuerySet
+
+SHA = re.compile(r"[0-9a-f]{40}")
+_PREFIXES = (("refs/heads/", Ref.Kind.BRANCH), ("refs/tags/", Ref.Kind.TAG))
+
+
+def ref_name(name: str) -> tuple[str, Ref.Kind | None]:
+    """The short name of a ref, and its kind where a full ref states it."""
+    for prefix, kind in _PREFIXES:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix), kind
+    return name, None
+
+
+def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
+    """The visible revision of this name."""
+    return _named(Revision.objects.visible(), checkpoint, name)
+
+
+def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:
+    """The refusal of the withdrawn revision that this name led to; None for any other name."""
+    found = _named(Revision.objects.tombstones(), checkpoint, name)
+    return decision.withdrawn(checkpoint, found) if found is not None else None
+
+
+def _named(among: RevisionQuerySet, checkpoint: Checkpoint, name: str) -> Revision | None:
+    if not is_storable(name):
+        return None
+    among = among.filter(checkpoint=checkpoint)
+    if SHA.fullmatch(name):
+        return among.filter(sha=name).first()
+    short, kind = ref_name(name)
+    refs = Ref.objects.filter(checkpoint=checkpoint, name=short)
+    if kind is not None:
+        refs = refs.filter(kind=kind)
+    return among.filter(refs__in=refs).first()
