@@ -6,7 +6,6 @@ from weights.catalogue.models.file_facts import FileFacts
 from weights.catalogue.models.known_issue import KnownIssue
 from weights.delivery.models import CheckpointLink
 from weights.inspection.models import Inspection, InspectionOverride
-from weights.integrity.models.hash_progress import HashProgress
 from weights.integrity.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.integrity.models.verification_run import VerificationRun
 from weights.ledger.models import Download
@@ -24,7 +23,6 @@ __all__ = [
     "Family",
     "File",
     "FileFacts",
-    "HashProgress",
     "Inspection",
     "InspectionOverride",
     "IntakeNote",

@@ -1,7 +1,6 @@
 """Records of checks, scrubs and surveys."""
 
-from weights.integrity.models.hash_progress import HashProgress
 from weights.integrity.models.scrub import ScrubTurn, StoreFinding, StoreSurvey
 from weights.integrity.models.verification_run import VerificationRun
 
-__all__ = ["HashProgress", "ScrubTurn", "StoreFinding", "StoreSurvey", "VerificationRun"]
+__all__ = ["ScrubTurn", "StoreFinding", "StoreSurvey", "VerificationRun"]

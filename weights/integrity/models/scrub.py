@@ -7,7 +7,6 @@ class ScrubTurn(models.Model):
     """One of the `SCRUB_AT_ONCE` turns to read, which a worker leases."""
 
     number = models.PositiveSmallIntegerField(unique=True)
-    holder = models.CharField(max_length=32, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

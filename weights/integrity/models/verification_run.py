@@ -12,14 +12,11 @@ class VerificationRun(models.Model):
         MISMATCH = "mismatch", "The bytes differ from their name"
         MISSING = "missing", "The store does not hold it"
         UNREADABLE = "unreadable", "The store could not be read"
-        HANDED_ON = "handed_on", "Its time was up; the next step goes on"
         ABANDONED = "abandoned", "The worker stopped"
 
     blob = models.ForeignKey("weights.Blob", models.CASCADE, related_name="runs")
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    #: Bytes that earlier runs had read; this one went on from there.
-    started_from = models.BigIntegerField(default=0)
     bytes_read = models.BigIntegerField(default=0)
     seconds = models.FloatField(default=0)
     result = models.CharField(max_length=12, choices=Result.choices, default=Result.RUNNING)
@@ -29,7 +26,14 @@ class VerificationRun(models.Model):
 
     class Meta:
         ordering = ["-started_at"]
-        indexes = [models.Index(fields=["finished_at"], name="run_by_end")]
+        indexes = [
+            models.Index(fields=["finished_at"], name="run_by_end"),
+            models.Index(
+                fields=["blob"],
+                condition=models.Q(result="abandoned"),
+                name="abandoned_run_by_blob",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.blob}: {self.result}"
@@ -37,7 +41,7 @@ class VerificationRun(models.Model):
     @property
     def progress(self) -> str:
         """The part of the blob that was read when the row was last written, in percent."""
-        return f"{100 * (self.started_from + self.bytes_read) // max(1, self.blob.size)} %"
+        return f"{100 * self.bytes_read // max(1, self.blob.size)} %"
 
     @property
     def rate(self) -> float:
