@@ -62,18 +62,13 @@ def conclude(
         _quarantine(blob, finding)
 
 
-@transaction.atomic
 def start_over(lease: Lease[Blob], *, paced: bool) -> None:
-    """Have a stopped check begun again by another worker.
+    """Leave a stopped check to the sweep, or a paced one of a verified blob to the next scrub.
 
-    A paced one of a verified blob was the scrub's own idea, which comes back to it at its pace.
+    It is not queued here: the worker that stops might take it once more.
     """
-    blob = lease.row
-    if paced and blob.state == Blob.State.VERIFIED:
-        lease.release(attempts=0, check_due_at=None)
-        return
-    lease.release(attempts=0, check_due_at=timezone.now())
-    queue_after_commit(TASK, blob.pk)
+    is_scrub = paced and lease.row.state == Blob.State.VERIFIED
+    lease.release(attempts=0, check_due_at=None if is_scrub else timezone.now())
 
 
 @transaction.atomic
