@@ -109,6 +109,19 @@ def _readers() -> Iterator[Path]:
             yield path
 
 
+def test_the_worked_example_names_only_what_the_code_has() -> None:
+    """Constants, functions and calls of CONTRIBUTING's example, but for those that it adds."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    example = page[page.index("## A worked example") : page.index("## How code reads")]
+    words = set(re.findall(r"`(\w+)`|\b(?:\w+\.)?(\w+)\(", example))
+    code = "\n".join(text for path, text in _code() if path.suffix == ".py")
+    names = {name for pair in words for name in pair if name}
+    added = {name for name in names if "revise" in name or "taken_back" in name}
+    missing = {name for name in names - added if not re.search(rf"\b{name}\b", code)}
+    assert missing == set()
+    assert len(names) > 15
+
+
 def _code() -> Iterator[tuple[Path, str]]:
     """Every file of code that may cite a page, with its text."""
     kinds = {".py", ".html", ".txt", ".toml", ".sh", ".yml", ".conf", ".js", ".css"}

@@ -1,6 +1,6 @@
 """The state machine of applications as one table: plain Python, no models.
 
-docs/architecture.md describes the workflow. A state changes by one of these
+docs/architecture.md#applications-and-review describes the workflow. A state changes by one of these
 transitions or not at all.
 """
 
