@@ -9,7 +9,7 @@ from weights import gate
 from weights.catalogue import cards, facts
 from weights.catalogue.download_commands import Recipe, Wanted, recipes
 from weights.catalogue.models import Checkpoint, KnownIssue
-from weights.gate.access_checklist import standing
+from weights.gate.access_checklist import access_checklist
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls import notices
@@ -42,7 +42,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "facts": facts.shown(checkpoint.facts),
         "sources": _sources(checkpoint),
         "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
-        "standing": standing(person(request), checkpoint),
+        "checklist": access_checklist(person(request), checkpoint),
         "recipes": _recipes(checkpoint, files),
         "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
         "recalls": notices.of_checkpoint(checkpoint),

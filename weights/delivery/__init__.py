@@ -1,1 +1,1 @@
-"""How bytes leave: an answer or an address, the signed links, and the record of each."""
+"""Delivery: responses with bytes or redirects, signed links, and download plans."""

@@ -1,4 +1,4 @@
-"""The staff's view of links and of what was fetched, by them or otherwise."""
+"""Admin pages of checkpoint links and of the download ledger."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -19,7 +19,7 @@ class CheckpointLinkAdmin(ReadOnlyAdmin, TierScopedAdmin):
     list_filter = ["state", "cause"]
     search_fields = ["holder__username", "public_id"]
     list_select_related = ["checkpoint", "holder"]
-    #: The plan holds live addresses, which are credentials of the holder.
+    #: The plan holds signed addresses, which are credentials of the holder.
     exclude = ["plan", "id_digest"]
 
 
@@ -32,7 +32,7 @@ class DownloadAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Download]:
-        """The ledger outlives checkpoints, so it names them by number."""
+        """Limit the rows to the tiers of the reader's roles, by the checkpoint's id."""
         tiers = permitted_tiers(signed_in(request), "weights.view_download")
         rows: QuerySet[Download] = super().get_queryset(request)
         if tiers is None:

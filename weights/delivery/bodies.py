@@ -1,4 +1,4 @@
-"""Bodies made of a part of a file, how many of them may leave at once, and what they hold."""
+"""Response bodies from a part of a file, and the limit on how many a process sends at once."""
 
 import math
 import socket
@@ -15,14 +15,14 @@ from django.conf import settings
 from django.db import connections
 from django.http import FileResponse
 
-#: Seconds that nobody is told to wait beyond; the Hub's client comes back five times.
+#: The largest Retry-After in seconds; the Hub's client retries five times.
 LONGEST_WAIT = 300
-#: Where Linux tells `tcpi_bytes_acked` in its `struct tcp_info`.
+#: Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info`.
 _BYTES_ACKED = 120
 
 
 class RangedFile:
-    """A part of an open file: `read` ends with it, and the kernel may send from `fileno`."""
+    """A part of an open file; `read` ends with the part, and the kernel may send from `fileno`."""
 
     def __init__(
         self, stream: BinaryIO, start: int, length: int, release: Callable[[], object]
@@ -30,7 +30,7 @@ class RangedFile:
         stream.seek(start)
         self._stream = stream
         self._left = length
-        # Also when a response is dropped without being closed.
+        # Runs also when a response is dropped without being closed.
         self._finish = weakref.finalize(self, _close_both, stream, release)
 
     def fileno(self) -> int:
@@ -54,16 +54,16 @@ def _close_both(stream: BinaryIO, release: Callable[[], object]) -> None:
 
 
 class RangedResponse(FileResponse):
-    """A FileResponse for a RangedFile, whose headers are all set by `answer`."""
+    """A FileResponse for a RangedFile; `serving.answer` sets its headers."""
 
     block_size = 256 * 1024  # bytes a read, on servers that do not let the kernel send
 
     def set_headers(self, filelike: Any) -> None:
-        """Nothing is guessed from the file: its name is a hash and its length another."""
+        """Guess nothing from the file: its name is a hash, its length not that of the part."""
 
 
-class Sending:
-    """A body on its way out: since when, how many bytes, and by which connection, if known."""
+class Transfer:
+    """A body that is being sent: its start, its length in bytes and, if known, its connection."""
 
     def __init__(self, length: int, connection: socket.socket | None) -> None:
         self.began = time.monotonic()
@@ -71,8 +71,8 @@ class Sending:
         self._connection = connection
         self._before = _acknowledged(connection)
 
-    def left(self, now: float) -> float:
-        """Seconds that the rest takes at the rate so far; as many as it took, if none is known."""
+    def seconds_left(self, now: float) -> float:
+        """Seconds that the rest takes at the rate so far; without a rate the elapsed seconds."""
         age = now - self.began
         acknowledged = _acknowledged(self._connection)
         if self._before is None or acknowledged is None:
@@ -82,23 +82,23 @@ class Sending:
 
 
 def _acknowledged(connection: socket.socket | None) -> int | None:
-    """Bytes that the other side has taken since it connected; None where nobody can tell."""
+    """Bytes that the client acknowledged since it connected; None where the kernel cannot tell."""
     if connection is None or sys.platform != "linux":
         return None
     try:
-        facts = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
-        return int(struct.unpack_from("=Q", facts, _BYTES_ACKED)[0])
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
+        return int(struct.unpack_from("=Q", info, _BYTES_ACKED)[0])
     except (OSError, struct.error):  # closed meanwhile, or an old kernel
         return None
 
 
 class Slots:
-    """Counts bodies being sent by this process, up to `DOWNLOADS_AT_ONCE`."""
+    """Count the bodies that this process sends, up to `DOWNLOADS_AT_ONCE`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: set[Sending] = set()
-        self._due: list[float] = []  # when callers who were told to wait may come
+        self._running: set[Transfer] = set()
+        self._due: list[float] = []  # when the callers that were sent away may return
 
     @property
     def taken(self) -> int:
@@ -107,27 +107,27 @@ class Slots:
     def take(
         self, length: int = 0, connection: socket.socket | None = None
     ) -> Callable[[], None] | None:
-        """What gives the slot back, to be called once; None when all are taken."""
+        """Take a slot. Returns the function that frees it once; None when all are taken."""
         with self._lock:
             if self.taken >= settings.DOWNLOADS_AT_ONCE:
                 return None
-            sending = Sending(length, connection)
-            self._running.add(sending)
-        return partial(self._give_back, sending)
+            transfer = Transfer(length, connection)
+            self._running.add(transfer)
+        return partial(self._give_back, transfer)
 
-    def _give_back(self, sending: Sending) -> None:
+    def _give_back(self, transfer: Transfer) -> None:
         with self._lock:
-            self._running.remove(sending)
+            self._running.remove(transfer)
 
     def wait(self) -> int:
         """Seconds after which a slot is free for one more caller, 1 to LONGEST_WAIT.
 
-        As the bodies that run go on at their rates; callers who were told to wait before and
+        Assumes that running transfers keep their rates. Callers that were sent away earlier and
         are not due yet come first.
         """
         now = time.monotonic()
         with self._lock:
-            ends = sorted(sending.left(now) for sending in self._running)
+            ends = sorted(transfer.seconds_left(now) for transfer in self._running)
             self._due = [due for due in self._due if due > now]
             nth = len(self._due)
             left = ends[nth] if nth < len(ends) else LONGEST_WAIT
@@ -141,7 +141,7 @@ slots = Slots()
 
 
 def release_connections() -> None:
-    """Give database connections back before the body, which may take hours to leave.
+    """Return database connections to the pool before the body, which may take hours to send.
 
     Django would do it only when the response is closed; as many downloads as the pool has
     connections would then stop every page. Inside a transaction they must stay; SQLite's are

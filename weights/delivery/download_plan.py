@@ -1,4 +1,4 @@
-"""What fetching a whole revision takes: every file with its own address, and the time."""
+"""Download plans: every file of a revision with its own signed address, and the duration."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,41 +9,43 @@ from django.conf import settings
 from accounts.audit.models import AuditEvent
 from weights import gate
 from weights.delivery import links
-from weights.errors import GateRefused
+from weights.gate import rules
 from weights.gate.caller import Caller
-from weights.gate.refusals import Refusal
 from weights.publishing.models import Revision
-from weights.storage.models import Blob
 
 
 @dataclass(frozen=True)
 class DownloadPlan:
-    """The files of a revision as `links.make_plan` lists them; `seconds` at the asked rate.
+    """The files of a revision as `links.make_plan` lists them; sizes in bytes.
 
-    A file that is not served has neither `url` nor `expires`, but the gate's `code`.
+    A file that is not served has neither `url` nor `expires`, but the gate's `code`. `seconds`
+    is None without a rate.
     """
 
     revision: Revision
     files: list[dict[str, Any]]
+    total_bytes: int
     seconds: int | None
 
 
 def download_plan(
     caller: Caller, repo_id: str, name: str, rate: int | None, now: datetime
 ) -> DownloadPlan:
-    """The plan for whoever the gate lets through; `rate` is bytes a second.
+    """The plan for a caller who may fetch the revision; `rate` is bytes a second.
 
-    Raises GateRefused. Recorded for a known caller, since every address in it opens a file.
+    The gate is asked once for all files, and its rule of the bytes once for each. Raises
+    GateRefused. The plan of a known caller is recorded, since each address opens a file.
     """
-    decision = gate.may_fetch_checkpoint(caller, repo_id, now)
-    if decision.checkpoint is None or not decision.allowed:
-        raise GateRefused(str(decision.code or decision.missing), decision.message)
-    revision = links.demand_revision(decision.checkpoint, name)
-    revision.checkpoint = decision.checkpoint  # read already, with its tier
-    grant = decision.grant
+    decision = gate.may_fetch_revision(caller, repo_id, name, now)
+    decision.demand_allowed()
+    revision, grant = decision.revision, decision.grant
+    assert revision is not None  # an allowed decision about a revision names it
     ends = now + timedelta(seconds=settings.FILE_LINK_LIFETIME_MOST)
-    files = links.make_plan(revision, grant, min(ends, grant.expires_at) if grant else ends)
-    _close_unserved(revision, files)
+    files = list(revision.files.select_related("blob"))
+    plan = links.make_plan(revision, files, grant, min(ends, grant.expires_at) if grant else ends)
+    for file, entry in zip(files, plan, strict=True):
+        if (code := rules.blob(file.blob.state)) is not None:
+            entry |= {"url": None, "expires": None, "code": str(code)}
     if caller.is_known:
         AuditEvent.record(
             "download_plan.made",
@@ -52,16 +54,5 @@ def download_plan(
             credential=caller.credential,
             details={"revision": revision.sha, "files": len(files)},
         )
-    seconds = -(-revision.total_bytes // rate) if rate else None
-    return DownloadPlan(revision, files, seconds)
-
-
-def _close_unserved(revision: Revision, files: list[dict[str, Any]]) -> None:
-    """Take the address from files that the gate would refuse, and say why."""
-    unserved = revision.files.exclude(blob__state=Blob.State.VERIFIED)
-    states = dict(unserved.values_list("path", "blob__state"))
-    for file in files:
-        if (state := states.get(file["path"])) is not None:
-            broken = state == Blob.State.QUARANTINED
-            code = Refusal.FILE_QUARANTINED if broken else Refusal.FILE_UNVERIFIED
-            file |= {"url": None, "expires": None, "code": str(code)}
+    total = sum(file.size for file in files)
+    return DownloadPlan(revision, plan, total, -(-total // rate) if rate else None)

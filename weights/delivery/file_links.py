@@ -19,17 +19,17 @@ from weights.gate.caller import Caller
 from weights.gate.refusals import Refusal
 from weights.publishing.models import File, Revision
 
-_RATE = 1_000_000  # bytes a second that a link's life allows for
+_RATE = 1_000_000  # bytes a second that the lifetime of a link allows for
 _LEAST = 15 * 60  # seconds
 
 
 def lifetime(size: int, tier_minutes: int) -> int:
-    """What a file of `size` bytes takes at 1 MB/s, at least 15 and at most 60 minutes.
+    """Seconds that a file of `size` bytes takes at 1 MB/s, at least 15 and at most 60 minutes.
 
     A tier may set a lower limit (docs/requirements.md, UR-1).
     """
-    wanted = min(max(_LEAST, -(-size // _RATE)), settings.FILE_LINK_LIFETIME_MOST)
-    return min(wanted, tier_minutes * 60)
+    seconds = min(max(_LEAST, -(-size // _RATE)), settings.FILE_LINK_LIFETIME_MOST)
+    return min(seconds, tier_minutes * 60)
 
 
 def address(file: File, grant: Grant | None, expires: datetime) -> str:
@@ -38,7 +38,7 @@ def address(file: File, grant: Grant | None, expires: datetime) -> str:
 
 
 class Addresses:
-    """Signed addresses of one revision's files, at a fraction of the cost of one by one."""
+    """Signed addresses of one revision's files; what they share is computed once."""
 
     def __init__(self, revision: Revision, grant: Grant | None) -> None:
         folder = quote(f"/f/{revision.checkpoint.repo_id}/{revision.sha}/")
@@ -48,19 +48,19 @@ class Addresses:
         )
 
     def of(self, file: File, expires: int) -> str:
-        """The address of one of the files until `expires`, in Unix seconds."""
+        """The address of one file until `expires`, in Unix seconds."""
         query = self._signer.query(file.id, file.blob.sha256, expires)
         return f"{self._folder}{_quoted(file.path)}?{query}"
 
 
-#: A revision's paths are asked for again and again, for each of its links.
+#: Each link of a revision signs the same paths.
 _quoted = lru_cache(maxsize=8192)(quote)
 
 
 def issue(
     caller: Caller, repo_id: str, revision: str, path: str, seconds: int | None = None
 ) -> str:
-    """A file link for whoever the gate lets through.
+    """Issue a file link to a caller whom the gate allows the file.
 
     Raises GateRefused with the gate's code; `seconds` outside 1 to 3600 with `bad_lifetime`.
     """
@@ -69,7 +69,9 @@ def issue(
         raise GateRefused("bad_lifetime", f"a file link lives 1 to {most} seconds")
     now = timezone.now()
     decision = gate.decide(caller, repo_id, revision, path, now)
-    file = _file_or_refuse(decision)
+    decision.demand_allowed()
+    file = decision.file
+    assert file is not None  # an allowed decision about a file names it
     tier = file.revision.checkpoint.tier
     life = lifetime(file.size, tier.file_link_minutes) if seconds is None else seconds
     expires = now + timedelta(seconds=life)
@@ -81,12 +83,6 @@ def issue(
         details={"path": path, "revision": file.revision.sha, "expires": expires.isoformat()},
     )
     return address(file, decision.grant, expires)
-
-
-def _file_or_refuse(decision: gate.Decision) -> File:
-    if decision.file is None:
-        raise GateRefused(str(decision.code or decision.missing), decision.message)
-    return decision.file
 
 
 #: As a queryset it costs more than the rest of the request (bench/serving.py, first byte).
@@ -101,10 +97,10 @@ _SIGNED = """
 
 
 def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) -> Caller:
-    """Who stands behind a file link, tried in the order pattern, key, signature, end.
+    """The caller that a file link proves, checked in the order pattern, key, signature, expiry.
 
-    Raises signing.BadSignature, also when nothing has this name. An expired link is a caller
-    whose problem says so.
+    Raises signed_claims.BadSignature, also when no file has this name. An expired link returns
+    a caller with the problem LINK_EXPIRED.
     """
     query = signed_claims.parse_file_query(raw_query)
     claim = signed_claims.FileClaim(*_signed_facts(repo_id, sha, path), query.grant, query.expires)
@@ -128,7 +124,7 @@ def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) 
 
 
 def _signed_facts(repo_id: str, sha: str, path: str) -> tuple[int, str]:
-    """Id and SHA-256 of the file that an address names."""
+    """The id and SHA-256 of the file that an address names; raises BadSignature for none."""
     org, _, name = repo_id.partition("/")
     if not is_storable(f"{repo_id}/{sha}/{path}"):
         raise signed_claims.BadSignature("no such file")

@@ -1,7 +1,8 @@
-"""Checkpoint links: ask the gate, sign, record, mail; and read one that comes back."""
+"""Checkpoint links: request, issue, read and revoke."""
 
 import math
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,21 +26,21 @@ from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
 from weights.gate.caller import Caller, session_caller
 from weights.gate.refusals import Refusal
-from weights.publishing.models import Revision
+from weights.publishing.models import File, Revision
 
 LINKS_A_DAY = 3
 
 
-# -- asking and issuing -----------------------------------------------------------------
+# -- requesting and issuing -----------------------------------------------------------------
 
 
 def offered(tier: Tier) -> CheckpointQuerySet:
-    """The checkpoints of a tier that a holder of it is told of and gets links for."""
+    """The checkpoints of a tier for which its holders get links."""
     return Checkpoint.objects.visible_to(None).with_main().filter(tier=tier)
 
 
 def links_of_grant(grant: Grant) -> list[CheckpointLink]:
-    """Queue one link for each checkpoint of the grant's tier; again adds nothing."""
+    """Queue one link for each checkpoint of the grant's tier. Idempotent."""
     if not grant.is_live:
         return []
     made = []
@@ -60,13 +61,12 @@ def links_of_grant(grant: Grant) -> list[CheckpointLink]:
 def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
     """Queue a new link for its holder, at most three a day for each checkpoint.
 
-    Raises GateRefused when the gate would not let this person in, when there is nothing to
-    fetch, or with `quota`.
+    Raises GateRefused with the gate's code when this person may not fetch `main`, or with
+    `quota`.
     """
-    decision = gate.may_fetch_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
-    if not decision.allowed:
-        raise GateRefused(str(decision.code or decision.missing), decision.message)
-    demand_revision(checkpoint, "main")
+    caller = session_caller(user)
+    decision = gate.may_fetch_revision(caller, checkpoint.repo_id, "main", timezone.now())
+    decision.demand_allowed()
     with transaction.atomic():
         lock_user(user)
         waiting = CheckpointLink.objects.filter(
@@ -74,7 +74,7 @@ def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
         )
         if (link := waiting.first()) is not None:
             return link
-        _demand_room_today(user, checkpoint)
+        _demand_daily_quota(user, checkpoint)
         link = CheckpointLink.objects.create(
             grant=decision.grant,
             checkpoint=checkpoint,
@@ -91,9 +91,10 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
 
     Raises GateRefused, also with `bad_lifetime` beyond the tier's hours.
     """
-    decision = gate.may_fetch_checkpoint(Caller(user=user, kind="command"), repo_id, timezone.now())
-    if decision.checkpoint is None or not decision.allowed:
-        raise GateRefused(str(decision.code or decision.missing), decision.message)
+    caller = Caller(user=user, kind="command")
+    decision = gate.may_fetch_revision(caller, repo_id, "main", timezone.now())
+    decision.demand_allowed()
+    assert decision.checkpoint is not None  # an allowed decision names it
     most = decision.checkpoint.tier.checkpoint_link_hours
     if not 1 <= hours <= most:
         raise GateRefused("bad_lifetime", f"this tier's links live 1 to {most} hours, not {hours}")
@@ -105,14 +106,14 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
     )
     with transaction.atomic():
         link.save()
-        return _issue(link, decision.grant, timedelta(hours=hours))
+        return _issue(link, decision, timedelta(hours=hours))
 
 
 def issue(link_id: int) -> None:
-    """Sign a queued link, write its plan and mail its holder; again changes nothing.
+    """Sign a queued link, store its plan and mail its holder. Idempotent.
 
-    The grant is read anew: a right that ended meanwhile ends the link as failed, and so does
-    a revision that was withdrawn.
+    The gate is asked again: a grant that ended meanwhile, or a withdrawn revision, makes the
+    link fail.
     """
     with transaction.atomic():
         queued = CheckpointLink.objects.select_for_update(of=("self",)).filter(
@@ -122,16 +123,13 @@ def issue(link_id: int) -> None:
         if link is None:
             return
         caller = Caller(user=link.holder, kind="link", grant_id=link.grant_id)
-        decision = gate.may_fetch_checkpoint(caller, link.checkpoint.repo_id, timezone.now())
+        repo_id = link.checkpoint.repo_id
+        decision = gate.may_fetch_revision(caller, repo_id, "main", timezone.now())
         if not decision.allowed:
             _fail(link, decision.message)
             return
         life = timedelta(hours=link.checkpoint.tier.checkpoint_link_hours)
-        try:
-            address = _issue(link, decision.grant, life)
-        except GateRefused as error:
-            _fail(link, str(error))
-            return
+        address = _issue(link, decision, life)
         outbox.send(
             "checkpoint_link",
             to=link.holder.email,
@@ -143,10 +141,11 @@ def issue(link_id: int) -> None:
         )
 
 
-def _issue(link: CheckpointLink, grant: Grant | None, life: timedelta) -> str:
-    """Fill in the record and return the folder's address; the token is kept nowhere."""
+def _issue(link: CheckpointLink, decision: gate.Decision, life: timedelta) -> str:
+    """Fill in the record and return the folder's address; the token itself is stored nowhere."""
     now = timezone.now()
-    revision = demand_revision(link.checkpoint, "main")
+    revision, grant = decision.revision, decision.grant
+    assert revision is not None  # an allowed decision about a revision names it
     link_id = secrets.token_bytes(16)
     ends = min(now + life, grant.expires_at) if grant else now + life
     token = signed_claims.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
@@ -156,7 +155,8 @@ def _issue(link: CheckpointLink, grant: Grant | None, life: timedelta) -> str:
     link.state = CheckpointLink.State.ISSUED
     link.issued_at, link.expires_at = now, ends
     link.grant = grant
-    link.plan, link.plan_made_at = make_plan(revision, grant, ends), now
+    files = revision.files.select_related("blob")
+    link.plan, link.plan_made_at = make_plan(revision, files, grant, ends), now
     link.save()
     AuditEvent.record(
         "checkpoint_link.issued",
@@ -167,22 +167,15 @@ def _issue(link: CheckpointLink, grant: Grant | None, life: timedelta) -> str:
     return f"{settings.PUBLIC_URL}/d/{token}/"
 
 
-def demand_revision(checkpoint: Checkpoint, name: str) -> Revision:
-    """The visible revision of this name; raises GateRefused, also for one that was withdrawn."""
-    if (found := gate.find_revision(checkpoint, name)) is not None:
-        return found
-    if (gone := gate.withdrawn(checkpoint, name)) is not None:
-        raise GateRefused(Refusal.WITHDRAWN, gone.message)
-    raise GateRefused(gate.Missing.REVISION, f"{checkpoint} has no revision {name}")
-
-
-def make_plan(revision: Revision, grant: Grant | None, ends: datetime) -> list[dict[str, Any]]:
-    """Every file with size in bytes, SHA-256 and its own signed address, which ends with it."""
+def make_plan(
+    revision: Revision, files: Iterable[File], grant: Grant | None, ends: datetime
+) -> list[dict[str, Any]]:
+    """Each file with its size in bytes, its SHA-256 and a signed address until `ends` at most."""
     minutes = revision.checkpoint.tier.file_link_minutes
     now = timezone.now()
     addresses = file_links.Addresses(revision, grant)
     plan = []
-    for file in revision.files.select_related("blob"):
+    for file in files:
         expires = min(ends, now + timedelta(seconds=file_links.lifetime(file.size, minutes)))
         plan.append(
             {
@@ -203,7 +196,7 @@ def _fail(link: CheckpointLink, reason: str) -> None:
     AuditEvent.record("checkpoint_link.failed", actor=link.holder, target=link, result="failed")
 
 
-def _demand_room_today(user: User, checkpoint: Checkpoint) -> None:
+def _demand_daily_quota(user: User, checkpoint: Checkpoint) -> None:
     since = timezone.now() - timedelta(days=1)
     made = CheckpointLink.objects.filter(
         holder=user,
@@ -218,14 +211,14 @@ def _demand_room_today(user: User, checkpoint: Checkpoint) -> None:
         raise GateRefused(Refusal.QUOTA, message, wait=wait)
 
 
-# -- using and ending -------------------------------------------------------------------
+# -- reading and revoking -------------------------------------------------------------------
 
 
 def link_caller(token: str, now: datetime) -> Caller:
-    """Who stands behind a checkpoint link's token.
+    """The caller that the token of a checkpoint link proves.
 
-    Raises signing.BadSignature for an altered or unknown one. One that was revoked or has
-    expired is a caller whose problem says so; an expired one is told without a query.
+    Raises signed_claims.BadSignature for an altered or unknown token. A revoked or expired one
+    returns a caller with a problem; an expired one costs no query.
     """
     claim = signed_claims.read_token(token, settings.LINK_KEYS)
     if claim.expires <= now.timestamp():
@@ -249,7 +242,7 @@ def link_caller(token: str, now: datetime) -> Caller:
 
 
 def expired_link(token: str) -> CheckpointLink | None:
-    """The record of a genuine link whose end has passed: its page offers a new one."""
+    """The record of a genuine, expired link, whose page offers a new one."""
     claim = signed_claims.read_token(token, settings.LINK_KEYS)
     return (
         CheckpointLink.objects.select_related("checkpoint").filter(id_digest=claim.digest).first()
@@ -257,7 +250,7 @@ def expired_link(token: str) -> CheckpointLink | None:
 
 
 def revoke_link(link: CheckpointLink, *, by: User) -> None:
-    """Refuse this link from the next request on; again changes nothing."""
+    """Refuse this link from the next request on. Idempotent."""
     now = timezone.now()
     with transaction.atomic():
         if CheckpointLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=now):
@@ -265,13 +258,13 @@ def revoke_link(link: CheckpointLink, *, by: User) -> None:
 
 
 def sweep() -> None:
-    """Queue links that wait, and those that an approval should have made but did not."""
+    """Queue waiting links, and those of approvals for which none was made."""
     waiting = CheckpointLink.objects.filter(state=CheckpointLink.State.QUEUED)
     if not queue_each("weights.issue_checkpoint_link", waiting, 200):
         return
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
-    offered_ones = Checkpoint.objects.visible_to(None).with_main()
-    for checkpoint in offered_ones.filter(tier__mode="reviewed"):
+    released = Checkpoint.objects.visible_to(None).with_main()
+    for checkpoint in released.filter(tier__mode="reviewed"):
         without = approved.filter(tier=checkpoint.tier).exclude(
             checkpoint_links__checkpoint=checkpoint,
             checkpoint_links__cause=CheckpointLink.Cause.APPROVAL,
@@ -280,6 +273,6 @@ def sweep() -> None:
 
 
 def links_of_grants(grants: "models.QuerySet[Grant]") -> None:
-    """Queue what is missing of up to 200 of these grants."""
+    """Queue the missing links of up to 200 of these grants."""
     step = "links of approvals"
     each(step, ready(step, grants)[:200], lambda grant: len(links_of_grant(grant)))

@@ -1,4 +1,4 @@
-"""One address for a whole revision, as mailed to the holder of a grant."""
+"""Checkpoint links: one address for a whole revision, mailed to the holder of a grant."""
 
 import uuid
 
@@ -17,7 +17,7 @@ class CheckpointLinkQuerySet(models.QuerySet["CheckpointLink"]):
 class CheckpointLink(models.Model):
     """A signed, expiring claim on one revision; every use asks the gate again.
 
-    The token itself is kept nowhere: the row stands under the SHA-256 of its random id.
+    The token itself is stored nowhere: the row is found by the SHA-256 of its random id.
     """
 
     class State(models.TextChoices):

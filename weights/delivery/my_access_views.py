@@ -1,4 +1,4 @@
-"""My access: what do I hold?"""
+"""The page My access: grants, links and downloads of the person who is signed in."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from weights.ledger.models import Download
 from weights.web.lookup import checkpoint_or_404, person
 
 DOWNLOADS_PAGE = 50
-#: Links that still matter; older ones are history.
+#: The newest links; older ones are left out.
 LINKS_SHOWN = 20
 
 
@@ -37,7 +37,7 @@ def access(request: HttpRequest) -> HttpResponse:
         .select_related("tier__licence", "licence_version__licence", "application")
         .order_by("-starts_at")
     )
-    made = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
+    own_links = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     now = timezone.now()
     live = _with_newer_text([grant for grant in grants if grant.is_live], now)
@@ -46,7 +46,7 @@ def access(request: HttpRequest) -> HttpResponse:
         "held": [grant for grant in grants if grant.is_held],
         "past": [grant for grant in grants if not (grant.is_live or grant.is_held)],
         "checkpoints": _gated_and_open_to(user),
-        "links": made.order_by("-created_at")[:LINKS_SHOWN],
+        "links": own_links.order_by("-created_at")[:LINKS_SHOWN],
         "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)),
         "tokens": ApiToken.objects.active().filter(user=user).count(),
         "downloads": Paginator(downloads, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
@@ -63,8 +63,8 @@ def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
     try:
         links.request_link(_signed_in(request), checkpoint)
-        sentence = f"A link to {checkpoint.repo_id} is being prepared. It comes by mail."
-        messages.success(request, sentence)
+        message = f"A link to {checkpoint.repo_id} is being prepared. It comes by mail."
+        messages.success(request, message)
     except GateRefused as error:
         text = str(error)
         messages.error(request, f"{text[:1].upper()}{text[1:]}")
@@ -88,15 +88,15 @@ def _signed_in(request: HttpRequest) -> User:
 
 
 def _gated_and_open_to(user: User) -> list[Checkpoint]:
-    """Gated checkpoints that this person may fetch now; open ones need no link."""
-    held = Checkpoint.objects.downloadable_by(user).with_main().select_related("tier")
-    return [checkpoint for checkpoint in held if checkpoint.tier.is_gated]
+    """Gated checkpoints that this person may fetch; open ones need no link."""
+    checkpoints = Checkpoint.objects.downloadable_by(user).with_main().select_related("tier")
+    return [checkpoint for checkpoint in checkpoints if checkpoint.tier.is_gated]
 
 
 def _with_newer_text(
     grants: list[Grant], now: datetime
 ) -> list[tuple[Grant, LicenceVersion | None, datetime | None]]:
-    """Each grant, the text to accept where another one was, and when the accepted one ends."""
+    """Each grant, the licence text to accept if another was accepted, and when that one ends."""
     licences = {grant.tier.licence_id for grant in grants}
     came = LicenceVersion.objects.filter(licence__in=licences, effective_at__lte=now)
     texts: dict[int, list[LicenceVersion]] = {pk: [] for pk in licences}

@@ -1,4 +1,4 @@
-"""The addresses that were given on a grant and may still be used: for receipts of its end."""
+"""Addresses issued on a grant that still work, for the receipt of its end."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from weights.publishing.models import File
 
 
 def on_grant(grant: Grant, now: datetime) -> list[Address]:
-    """Checkpoint links, which ask the gate, and storage addresses, which don't."""
+    """Checkpoint links, which ask the gate, and storage addresses, which do not."""
     return [*_links(grant), *_storage_addresses(grant, now)]
 
 
@@ -27,7 +27,7 @@ def _links(grant: Grant) -> list[Address]:
 
 
 def _storage_addresses(grant: Grant, now: datetime) -> list[Address]:
-    """What the ledger knows of, each file once with its last second."""
+    """Storage addresses in the ledger: each file once, with the expiry of its last address."""
     since = now - timedelta(seconds=settings.FILE_LINK_LIFETIME_MOST)
     rows = Download.objects.filter(
         user_id=grant.user_id,
@@ -35,11 +35,11 @@ def _storage_addresses(grant: Grant, now: datetime) -> list[Address]:
         at__gt=since,
         outcome=Download.Outcome.REDIRECTED,
     )
-    given = list(rows.order_by("at").values_list("file_id", "repo_id", "path", "at"))
-    files = File.objects.filter(pk__in={file_id for file_id, *_ in given})
+    redirected = list(rows.order_by("at").values_list("file_id", "repo_id", "path", "at"))
+    files = File.objects.filter(pk__in={file_id for file_id, *_ in redirected})
     sizes = dict(files.values_list("pk", "blob__size"))
     ends: dict[str, datetime] = {}
-    for file_id, repo_id, path, at in given:
+    for file_id, repo_id, path, at in redirected:
         life = lifetime(sizes.get(file_id or 0, 0), grant.tier.file_link_minutes)
         ends[f"{repo_id}/{path}"] = at + timedelta(seconds=life)
     return [Address(name, end, asks=False) for name, end in ends.items()]

@@ -1,8 +1,8 @@
 """RFC 9110 ranges and conditions: plain Python, no database.
 
-`plan` answers what a GET or HEAD with these headers deserves: the whole, one part, or no
-byte. Numbers are read by ASCII-only patterns, since `int()` and `isdigit()` accept signs,
-underscores and digits of other scripts.
+`plan` chooses the response to a GET or HEAD: the whole file, one part, or no byte. Numbers are
+read by ASCII-only patterns, since `int()` and `isdigit()` accept signs, underscores and digits
+of other scripts.
 """
 
 import re
@@ -21,7 +21,7 @@ _TAGS = re.compile(rf"[ \t,]*{_TAG.pattern}(?:[ \t]*,[ \t,]*{_TAG.pattern})*[ \t
 
 @dataclass(frozen=True)
 class Conditions:
-    """The headers that decide, as received; None where one was not sent.
+    """The range and condition headers as received; None for one that was not sent.
 
     A header that was sent twice arrives joined by a comma and is read as such: two ranges
     are several, two If-Range are malformed.
@@ -36,7 +36,7 @@ class Conditions:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Conditions":
-        """Those of a request, under the names that WSGI gives them (PEP 3333)."""
+        """The headers of a request, by their WSGI names (PEP 3333)."""
         return cls(
             range=environ.get("HTTP_RANGE"),
             if_range=environ.get("HTTP_IF_RANGE"),
@@ -49,7 +49,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to answer: 200 or 206 with these bytes; 304, 412 or 416 with none."""
+    """The response: 200 or 206 with these bytes; 304, 412 or 416 without."""
 
     status: int
     start: int = 0
@@ -63,7 +63,7 @@ class Plan:
 
 
 def plan(method: str, asked: Conditions, *, etag: str, size: int, modified: int) -> Plan:
-    """Weigh conditions, then the range, in the order of RFC 9110 section 13.2.2.
+    """Evaluate conditions, then the range, in the order of RFC 9110 section 13.2.2.
 
     `etag` is the strong tag without quotes, `size` bytes, `modified` seconds since the epoch.
     """

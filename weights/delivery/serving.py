@@ -1,4 +1,4 @@
-"""Answer with bytes or with the way to them: gate's decision, ranges, storage, ledger.
+"""HTTP responses with bytes or a redirect to them, from a decision of the gate.
 
 On local storage the bytes leave from here, by the kernel (gunicorn sends a file that has a
 `fileno`), or through the web server in front where `ACCEL_LOCATION` names its location. On
@@ -32,7 +32,7 @@ from weights.web.http_headers import disposition, header_text
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a caller whom we had no thread or store for may try again.
+#: Retry-After in seconds when the store does not answer.
 RETRY_AFTER = 10
 
 _COMPARED = {"HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_IF_UNMODIFIED_SINCE"}
@@ -41,7 +41,7 @@ Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
 
 
 def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
-    """The plain answer to a refused request: status, code and sentence; JSON for scripts."""
+    """The response to a refused request: status, code and message; JSON for scripts."""
     code = str(decision.code or f"{decision.missing}_not_found")
     response = problem(decision.status, code, decision.message, request)
     if decision.code is not None:
@@ -57,10 +57,9 @@ def problem(
     *,
     wait: int = RETRY_AFTER,
 ) -> HttpResponse:
-    """An error in the words of who asked: a page for a browser, JSON for a script.
+    """An error response: a page for a browser, JSON for a script or without a `request`.
 
-    Both carry the sentence as a header too, and say after how many seconds (`wait`) to come
-    again where that may help. Without a `request` it is a script that asks.
+    Both carry the message in a header too. `wait` is the Retry-After of 429 and 503, in seconds.
     """
     if request is not None and status in ERRORS and wants_page(request):
         response = error_page(request, status, code=code, message=message)
@@ -78,7 +77,7 @@ def problem(
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """Whether a person's browser asks; clients for files say that they take anything."""
+    """Whether a browser sent the request; download clients accept `*/*`."""
     return "text/html" in request.META.get("HTTP_ACCEPT", "")
 
 
@@ -92,11 +91,11 @@ def answer(
     path: str = "",
     refuse: Refuser = refusal,
 ) -> HttpResponseBase:
-    """Answer a GET or HEAD by the gate's decision; `repo_id`, `revision`, `path` as asked.
+    """Answer a GET or HEAD by the gate's decision; `repo_id`, `revision`, `path` as requested.
 
-    Writes the ledger before the first byte leaves, and raises nothing: a store that does not
-    answer is 503, and more downloads than this process carries are 429, both with Retry-After.
-    Bytes that were written to since they were verified are given to nobody and read anew.
+    Writes the ledger before the first byte, and raises nothing: a store that does not answer is
+    503, more downloads than `DOWNLOADS_AT_ONCE` are 429, both with Retry-After. Bytes that
+    changed since they were verified are not served and are checked again.
     """
     file = decision.file
     if file is None or not decision.allowed:
@@ -106,9 +105,9 @@ def answer(
         response = _deliver(request, caller, decision, file)
     except (BlobMissing, BlobChanged, StorageUnavailable) as error:
         return _unavailable(request, file, error)
-    said = set(response.headers)
+    present = set(response.headers)
     for name, value in _headers(caller, file).items():
-        if name not in said:
+        if name not in present:
             response.headers[name] = value
     return response
 
@@ -127,7 +126,7 @@ def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResp
 def _deliver(
     request: HttpRequest, caller: Caller, decision: Decision, file: File
 ) -> HttpResponseBase:
-    """The answer to an allowed request, without the headers that every one carries."""
+    """The response to an allowed request, without the headers that all of them carry."""
     storage = blob_storage()
     asked = plan(
         str(request.method),
@@ -163,7 +162,7 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
 
 
 def _head(storage: BlobStorage, file: File) -> HttpResponse:
-    """What a GET would say. In a local store the file is looked at first, so that both agree."""
+    """The headers of a GET. A local file is compared first, so that HEAD and GET agree."""
     if storage.is_local:
         suspension.demand_unchanged(storage.stat(file.sha256), file.blob, storage)
     response = HttpResponse(content_type="application/octet-stream")
@@ -222,12 +221,12 @@ def _send(
 
 
 def _server_would_misread(request: HttpRequest) -> bool:
-    """nginx compares these with a tag or a date of its own, and so misses ours."""
+    """nginx compares these headers with its own tag and date instead of ours."""
     return not _COMPARED.isdisjoint(request.META)
 
 
 def _handed_over(file: File) -> HttpResponse:
-    """An empty answer that makes the web server send the file, and read Range itself."""
+    """An empty response that makes the web server send the file and read Range itself."""
     response = HttpResponse(content_type="application/octet-stream")
     location = settings.ACCEL_LOCATION.rstrip("/")
     response["X-Accel-Redirect"] = f"{location}/{blob_key(file.sha256)}"
@@ -243,7 +242,7 @@ def _streamed(body: RangedFile, asked: Plan, size: int) -> RangedResponse:
 
 
 def _opened(storage: BlobStorage, file: File) -> BinaryIO:
-    """The open blob; one that was changed is refused before its length is promised."""
+    """The open blob. Raises BlobChanged before any header promises its length."""
     stream = storage.open(file.sha256)
     try:
         found: StoredObject = stream.stored  # type: ignore[attr-defined]
@@ -264,7 +263,7 @@ def _record(
 
 
 def _headers(caller: Caller, file: File) -> dict[str, str]:
-    """What each answer about an allowed file says, with bytes or without."""
+    """The headers of every response about an allowed file, with bytes or without."""
     tag = f'"{file.etag}"'
     return {
         "ETag": tag,
@@ -281,7 +280,7 @@ def _headers(caller: Caller, file: File) -> dict[str, str]:
 
 
 def _cache_control(caller: Caller, file: File) -> str:
-    """Open files may be kept by caches that ask again each time; nothing else may be kept."""
+    """Caches may store open files and must revalidate them; nothing else may be stored."""
     checkpoint = file.revision.checkpoint
     if caller.kind != "anonymous" or checkpoint.tier.is_gated or checkpoint.private:
         return "private, no-store"
@@ -292,11 +291,11 @@ def _name(file: File) -> str:
     return file.path.rpartition("/")[2]
 
 
-#: In the form of HTTP; a revision's files all have the same.
+#: Cached, since all files of a revision have the same date.
 _date = lru_cache(maxsize=1024)(http_date)
 
 
 def _modified(file: File) -> int:
-    """When this state was published, in seconds since the epoch."""
+    """When the revision was published, in seconds since the epoch."""
     revision = file.revision
     return int((revision.visible_at or revision.created_at).timestamp())

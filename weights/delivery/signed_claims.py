@@ -2,7 +2,7 @@
 
 Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* proves
 one file, one grant and one end; a *checkpoint token* names one link record and its end.
-Both have exactly one spelling, so that anything altered is refused before it is looked up.
+Both have exactly one spelling, so that an altered claim is refused before any query.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True)
 class FileClaim:
-    """What a file link vouches for: `grant` is a grant's id or `open`, `expires` Unix seconds."""
+    """What a file link signs: `grant` is a grant's id or `open`, `expires` in Unix seconds."""
 
     file_id: int
     sha256: str
@@ -43,7 +43,7 @@ class FileClaim:
 
 @dataclass(frozen=True)
 class FileQuery:
-    """A file link's query, read but not yet believed.
+    """A file link's query, parsed and not verified.
 
     `k` names the key and, after a dot, the grant: without the grant the portal could not tell
     whose link it is but by trying each one.
@@ -57,7 +57,7 @@ class FileQuery:
 
 @dataclass(frozen=True)
 class CheckpointToken:
-    """A believed checkpoint token. `link_id` is 128 random bits."""
+    """A verified checkpoint token. `link_id` is 128 random bits."""
 
     link_id: bytes
     expires: int
@@ -65,7 +65,7 @@ class CheckpointToken:
 
     @property
     def digest(self) -> str:
-        """The name under which the link's record is kept."""
+        """The hash by which the link's record is found."""
         return link_digest(self.link_id)
 
 
@@ -75,7 +75,7 @@ def sign_file(claim: FileClaim, ring: Ring) -> str:
 
 
 class FileSigner:
-    """Signs the file links of one grant, or of `open`: what they share is worked out once."""
+    """Signs the file links of one grant, or of `open`; what they share is computed once."""
 
     def __init__(self, ring: Ring, grant: str) -> None:
         key_id = next(iter(ring))
@@ -84,7 +84,7 @@ class FileSigner:
         self._middle = f"&k={key_id}.{grant}&s="
 
     def query(self, file_id: int, sha256: str, expires: int) -> str:
-        """What `sign_file` gives for this file and end, in Unix seconds."""
+        """The query string for this file until `expires`, in Unix seconds."""
         rest = f"{file_id}\n{sha256}{self._grant}{expires}\n-"
         return f"e={expires}{self._middle}{_b64(self._mac.digest(rest.encode()))}"
 
@@ -105,14 +105,14 @@ def check_file(claim: FileClaim, query: FileQuery, ring: Ring) -> None:
 
 
 def sign_token(link_id: bytes, expires: int, ring: Ring) -> str:
-    """The token of a checkpoint link: id, end and key in the clear, then their HMAC."""
+    """The token of a checkpoint link: id, expiry and key in the clear, then their HMAC."""
     key_id = next(iter(ring))
     head = f"{_b64(link_id)}.{expires}.{key_id}"
     return f"{head}.{_b64(_token_mac(head, ring[key_id]))}"
 
 
 def read_token(text: str, ring: Ring) -> CheckpointToken:
-    """A genuine token, expired or not; raises BadSignature. The caller compares the end."""
+    """Verify a token; raises BadSignature. It may have expired: the caller compares `expires`."""
     found = _TOKEN.fullmatch(text)
     if found is None:
         raise BadSignature("not a checkpoint link's token")
@@ -133,7 +133,7 @@ def _file_mac(claim: FileClaim, key_id: str, key: bytes) -> bytes:
 
 
 def _file_head(key_id: str) -> bytes:
-    """The first lines that are signed, the same for all files."""
+    """The signed lines that are the same for all files of a key."""
     return f"1\n{key_id}\n{_FILE_ROUTE}\n".encode()
 
 
@@ -141,7 +141,7 @@ def _token_mac(head: str, key: bytes) -> bytes:
     return hmac.digest(key, f"1\n{_TOKEN_ROUTE}\n{head}".encode(), "sha256")
 
 
-#: From base64 to the alphabet of URLs, without padding.
+#: From base64 to its URL-safe alphabet; padding is dropped.
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -150,5 +150,5 @@ def _b64(raw: bytes) -> str:
 
 
 def _same(mac: bytes, signature: str) -> bool:
-    """Compared as text: base64 without padding has spellings that decode alike."""
+    """Compare as text: base64 without padding has several spellings of the same bytes."""
     return hmac.compare_digest(_b64(mac), signature)

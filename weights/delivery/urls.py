@@ -1,4 +1,4 @@
-"""Where signed links lead."""
+"""URLs of signed links."""
 
 from django.urls import path
 

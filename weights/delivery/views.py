@@ -1,6 +1,6 @@
-"""The doors of signed links: `/f/…` for one file, `/d/<token>/…` for a whole checkpoint.
+"""Views of signed links: `/f/…` for one file, `/d/<token>/…` for a whole revision.
 
-Both read the claim, then ask the gate like everybody else. Neither looks at cookies.
+They verify the claim, then ask the gate like every other view. None reads cookies.
 """
 
 from collections.abc import Callable
@@ -21,18 +21,18 @@ from weights.gate.caller import Caller
 from weights.gate.refusals import Refusal
 from weights.ledger import recording
 
-Door = Callable[..., HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 
-#: The last path part that the published download scripts replace by each file's name.
-_STAND_INS = frozenset({"stubbed.pt", "*"})
-
-
-def _only_read(door: Door) -> Door:
-    """GET and HEAD; any other method is 405, and not a lack of the token that forms carry."""
-    return csrf_exempt(require_safe(door))
+#: Placeholders that the published download scripts replace by the name of each file.
+_PLACEHOLDERS = frozenset({"stubbed.pt", "*"})
 
 
-@_only_read
+def _read_only(view: View) -> View:
+    """Allow GET and HEAD; any other method is 405 and not a CSRF failure."""
+    return csrf_exempt(require_safe(view))
+
+
+@_read_only
 def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) -> HttpResponseBase:
     """One file by its signed address; 403 for any query but the one that was signed."""
     now = timezone.now()
@@ -49,19 +49,19 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
 
-@_only_read
+@_read_only
 def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponseBase:
-    """One file of the revision that the link was issued for. A query string is ignored."""
+    """One file of the link's revision. A query string is ignored."""
     if path.endswith("/"):
         return link_folder(request, token, path)
     now = timezone.now()
     try:
         caller = links.link_caller(token, now)
     except signed_claims.BadSignature:
-        return _unknown(request)
+        return _unknown_link(request)
     if caller.link is None:
-        return _ended(request, token, caller)
-    if path in _STAND_INS:
+        return _ended_link(request, token, caller)
+    if path in _PLACEHOLDERS:
         message = (
             f"{path} stands for a file's name: put the name in its place. "
             f"The names are listed at {_address(token)}"
@@ -69,32 +69,28 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
         return serving.problem(404, "stand_in", message, request)
     repo_id, sha = caller.link.checkpoint.repo_id, _sha(caller)
     decision = gate.decide(caller, repo_id, sha, path, now)
-    if decision.missing is gate.Missing.ENTRY:  # told to the entitled only
+    if decision.missing is gate.Missing.ENTRY:  # only an entitled caller gets it
         folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
         if kind := offered(folder).get(path):
             return _list(kind, folder)
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
 
-@_only_read
+@_read_only
 def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpResponseBase:
-    """What the link reaches, and how to fetch it; told only while the gate would allow it."""
+    """The page of the link's files, while the gate allows the revision."""
     now = timezone.now()
     try:
         caller = links.link_caller(token, now)
     except signed_claims.BadSignature:
-        return _unknown(request)
+        return _unknown_link(request)
     if caller.link is None or caller.problem is not None:
-        return _ended(request, token, caller)
+        return _ended_link(request, token, caller)
     repo_id = caller.link.checkpoint.repo_id
-    decision = gate.may_fetch_checkpoint(caller, repo_id, now)
+    decision = gate.may_fetch_revision(caller, repo_id, _sha(caller), now)
     if not decision.allowed:
         recording.record_refusal(caller, decision, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, decision)
-    gone = gate.may_read_revision(caller, repo_id, _sha(caller), now)
-    if gone.code is Refusal.WITHDRAWN:
-        recording.record_refusal(caller, gone, repo_id, _sha(caller), "")
-        return serving.refusal(request, caller, gone)
     folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
     folders, files = folder.listing(inside)
     if not folders and not files:
@@ -113,13 +109,13 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     return _private(render(request, "weights/delivery/link_folder.html", context))
 
 
-@_only_read
+@_read_only
 def link_folder_without_slash(request: HttpRequest, token: str) -> HttpResponseBase:
     return HttpResponseRedirect(f"/d/{token}/")
 
 
 def _commands(folder: Folder) -> dict[str, str]:
-    """Commands of the folder's page, with this folder's true address."""
+    """The download commands on the folder's page."""
     lists = {kind.name: name for name, kind in offered(folder).items()}
     script, links_ = lists["download.sh"], lists["metalink.xml"]
     return {
@@ -143,13 +139,13 @@ def _sha(caller: Caller) -> str:
     return revision.sha if revision else ""
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
+def _unknown_link(request: HttpRequest) -> HttpResponse:
     message = "There is no such link. Copy it whole from the mail, or ask for a new one."
     return serving.problem(404, "link_unknown", message, request)
 
 
-def _ended(request: HttpRequest, token: str, caller: Caller) -> HttpResponseBase:
-    """A link past its end, or revoked: a page for people, the code for everyone else."""
+def _ended_link(request: HttpRequest, token: str, caller: Caller) -> HttpResponseBase:
+    """The response to an expired or revoked link: a page for browsers, a code for scripts."""
     code = caller.problem or Refusal.LINK_REVOKED
     decision = gate.may_fetch_checkpoint(caller, "", timezone.now())
     if not serving.wants_page(request):

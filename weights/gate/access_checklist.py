@@ -1,4 +1,4 @@
-"""How far a person is on the way to a checkpoint's files; the gate's answer, explained."""
+"""The personal checklist on a checkpoint's page: the gate's decision as steps."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from weights.gate import Decision
 from weights.gate.caller import session_caller
 from weights.gate.refusals import Refusal
 
-_WORDS = {"done": "Done", "todo": "To do", "waiting": "Waiting", "refused": "Refused"}
+_LABELS = {"done": "Done", "todo": "To do", "waiting": "Waiting", "refused": "Refused"}
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Step:
 
     @property
     def word(self) -> str:
-        return _WORDS[self.state]
+        return _LABELS[self.state]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the gate says of this person now, the steps there, and the one thing to do next."""
+class AccessChecklist:
+    """The gate's decision for a person, the steps to access, and the button of the next step."""
 
     decision: Decision
     steps: list[Step]
@@ -43,7 +43,7 @@ class Standing:
         return self.decision.allowed
 
 
-#: What an open application or an ended grant says in the checklist.
+#: The step of an open application or an ended grant.
 _APPLICATION: dict[Refusal, Step] = {
     Refusal.IN_REVIEW: Step(
         "waiting", "Application in review", "You get a mail.", "/applications/", "Follow it"
@@ -61,18 +61,18 @@ _APPLICATION: dict[Refusal, Step] = {
 }
 
 
-def standing(user: User | None, checkpoint: Checkpoint) -> Standing:
-    """Asks the gate; the steps only put its answer into words."""
+def access_checklist(user: User | None, checkpoint: Checkpoint) -> AccessChecklist:
+    """Ask the gate and explain its decision; the steps decide nothing."""
     decision = gate.may_fetch_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
     if not checkpoint.tier.is_gated:
         steps = [
             Step("done", "Open to anyone", "No account and no token are needed."),
             Step("done", "The licence binds", "", _licence(checkpoint), "Read it"),
         ]
-        return Standing(decision, steps, None)
-    steps = [_signed_in(user), *_right(decision, checkpoint)]
+        return AccessChecklist(decision, steps, None)
+    steps = [_signed_in(user), *_grant_steps(decision, checkpoint)]
     steps.append(_token(user if decision.allowed else None))
-    return Standing(decision, steps, next_step(decision, checkpoint))
+    return AccessChecklist(decision, steps, next_step(decision, checkpoint))
 
 
 def _signed_in(user: User | None) -> Step:
@@ -81,7 +81,7 @@ def _signed_in(user: User | None) -> Step:
     return Step("done", f"Signed in as {user.username}")
 
 
-def _right(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
+def _grant_steps(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
     licence = _licence(checkpoint)
     if decision.grant is not None:
         until = f"until {decision.grant.expires_at:%d %B %Y}".replace(" 0", " ")
@@ -102,7 +102,7 @@ def _right(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
 
 
 def _token(user: User | None) -> Step:
-    """Whether the person has a token that opens gated checkpoints; links need none."""
+    """The step for a token that opens gated checkpoints; links need none."""
     address = "/settings/tokens/"
     if user is None:
         return Step("todo", "Token for scripts", "Made once you have access.")
@@ -114,7 +114,7 @@ def _token(user: User | None) -> Step:
 
 
 def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | None:
-    """The one next step of a person whom the gate refuses."""
+    """Text and path of the next step after a refusal; None if there is none."""
     apply = f"/apply/{checkpoint.tier.slug}/"
     match decision.code:
         case None:

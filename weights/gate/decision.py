@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from accounts.grants.models import Grant
 from weights.catalogue.models import Checkpoint
+from weights.errors import GateRefused
 from weights.gate.caller import ANONYMOUS, Caller
 from weights.gate.refusals import Missing, Refusal, sentence, status_of
 from weights.publishing.models import File, Revision
@@ -35,6 +36,11 @@ class Decision:
         """The HTTP status of a refusal; 200 when allowed."""
         refusal = self.code or self.missing
         return 200 if refusal is None else status_of(refusal)
+
+    def demand_allowed(self) -> None:
+        """Raise GateRefused with the code and the message of a refusal."""
+        if not self.allowed:
+            raise GateRefused(str(self.code or self.missing), self.message)
 
 
 def withdrawn(checkpoint: Checkpoint, revision: Revision, caller: Caller = ANONYMOUS) -> Decision:

@@ -52,7 +52,7 @@ def plan(
         repo=download.revision.checkpoint.repo_id,
         revision=download.revision.sha,
         count=len(download.files),
-        bytes=download.revision.total_bytes,
+        bytes=download.total_bytes,
         rate=rate,
         seconds=download.seconds,
         files=[PlannedFileOut(**file) for file in download.files],

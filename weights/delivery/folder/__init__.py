@@ -1,7 +1,7 @@
-"""What a checkpoint link's folder holds besides the files: lists for people and downloaders.
+"""The folder of a checkpoint link: its files, and lists of them for people and downloaders.
 
-Every list is made from the manifest when it is asked for, with the address it was asked by,
-so a renewed link gives renewed lists and the token stays stored nowhere.
+Every list is made from the manifest on request, with the address of the request, so that the
+token is stored nowhere.
 """
 
 from weights.delivery.folder.contents import Entry, Folder, folder_of

@@ -1,4 +1,4 @@
-"""The files that a link reaches, and the terms under which they travel."""
+"""The files of a checkpoint link's revision, with their licence and notices."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from accounts.web import sanitize
 from weights.delivery.models import CheckpointLink
+from weights.gate import rules
 from weights.manifests import signatures
 from weights.manifests.portal_files import name_beside
 from weights.publishing.models import File, Revision
@@ -23,13 +24,13 @@ class Entry:
     sha256: str
     md5: str
     url: str
-    #: The state of a file that is given to nobody now; None for all others.
+    #: The state of a file that the gate refuses; None for the others.
     closed: State | None = None
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A revision as one link reaches it."""
+    """A revision under the address of one link."""
 
     repo_id: str
     sha: str
@@ -66,28 +67,31 @@ class Folder:
         return {entry.path for entry in self.entries}
 
     def name_for(self, name: str) -> str:
-        """What a list is called here: it gives way to a file of the revision."""
+        """The name of a list; another one where the revision has a file of that name."""
         return name_beside(name, self._paths)
 
-    def papers(self) -> dict[str, str]:
-        """name -> text of what must travel with the bytes: the terms, and the notice."""
+    def licence_files(self) -> dict[str, str]:
+        """name -> text of the files that accompany the bytes: the licence and the notice."""
         texts = {"LICENCE.md": self.licence_text, "NOTICE.txt": "\n".join(self.notices()) + "\n"}
         return {self.name_for(name): text for name, text in texts.items() if text}
 
     def everything(self) -> tuple[Entry, ...]:
-        """The files and, after them, the papers: what a downloader's list fetches."""
-        return (*self.entries, *(self._paper(*paper) for paper in self.papers().items()))
+        """The files and, after them, the licence files: the content of a downloader's list."""
+        return (
+            *self.entries,
+            *(self._licence_file(*item) for item in self.licence_files().items()),
+        )
 
-    def _paper(self, name: str, text: str) -> Entry:
+    def _licence_file(self, name: str, text: str) -> Entry:
         content = text.encode()
         digest = sha256(content).hexdigest()
         return Entry(name, len(content), digest, "", self.address + name)
 
     def notices(self) -> list[str]:
-        """Lines that go into every list: what this is, and the notice the licence demands.
+        """Lines for the head of every list: the revision, and the notice that the licence demands.
 
-        None of them holds a line break or a control character, whatever stands in a record: a
-        line that breaks would leave its comment, and `download.sh` would run the rest.
+        None holds a line break or a control character, whatever a record contains: a broken
+        line would leave its comment, and `download.sh` would run the rest.
         """
         lines = [
             f"{self.repo_id}, revision {self.sha}",
@@ -98,14 +102,13 @@ class Folder:
         return [sanitize.log_line(line.strip()) for line in lines if line.strip()]
 
     def copyright(self) -> str:
-        """The notice the licence demands in one line, or its title where it demands none."""
+        """The notice that the licence demands, in one line; its title where it demands none."""
         demanded = [line.strip() for line in self.attribution.splitlines() if line.strip()]
         return sanitize.log_line(" ".join(demanded) or self.licence_title)
 
 
 def _entry(file: File, address: str) -> Entry:
-    state = State(file.blob.state)
-    closed = None if state is State.VERIFIED else state
+    closed = State(file.blob.state) if rules.blob(file.blob.state) else None
     url = address + quote(file.path)
     return Entry(file.path, file.size, file.sha256, file.md5, url, closed)
 

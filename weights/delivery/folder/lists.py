@@ -1,4 +1,4 @@
-"""The lists of a folder, each in the form that one kind of downloader reads."""
+"""The lists of a folder, each in the format of one kind of downloader."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _METALINK = "urn:ietf:params:xml:ns:metalink"
 
 @dataclass(frozen=True)
 class ListKind:
-    """One list: its name, how it is sent, what it is for, and how it is made.
+    """One list: its name, media type, purpose and maker.
 
-    `make` gives None where there is nothing to list.
+    `make` returns None where there is nothing to list.
     """
 
     name: str
@@ -26,23 +26,23 @@ class ListKind:
 
 
 def manifest_json(folder: Folder) -> str:
-    """The revision's own document, the same for everybody."""
+    """The document of the revision, the same for everybody."""
     return document_of(folder.revision).text
 
 
 def signature(folder: Folder) -> str | None:
-    """By the newest key that is trusted."""
+    """The signature by the newest trusted key."""
     found = signatures.offered(folder.revision)
     return found.bundle if found else None
 
 
 def sha256sums(folder: Folder) -> str:
-    """The form of `sha256sum -c`, which takes no comment: the notices stand in NOTICE.txt."""
+    """Input of `sha256sum -c`, which takes no comment: NOTICE.txt has the notices."""
     return "".join(_sum_line(entry.sha256, entry.path) for entry in folder.entries)
 
 
 def md5sums(folder: Folder) -> str | None:
-    """The form of `md5sum -c`, for comparing with lists published elsewhere; proves nothing."""
+    """Input of `md5sum -c`, to compare with lists published elsewhere; no proof of integrity."""
     listed = [entry for entry in folder.entries if entry.md5]
     return "".join(_sum_line(entry.md5, entry.path) for entry in listed) or None
 
@@ -83,12 +83,12 @@ def metalink(folder: Folder) -> str:
 
 
 def licence(folder: Folder) -> str:
-    """The terms as they were accepted."""
+    """The licence text as it was accepted."""
     return folder.licence_text
 
 
 def notice(folder: Folder) -> str:
-    return folder.papers()[folder.name_for("NOTICE.txt")]
+    return folder.licence_files()[folder.name_for("NOTICE.txt")]
 
 
 LISTS = (
@@ -110,7 +110,7 @@ LISTS = (
 
 
 def offered(folder: Folder) -> dict[str, ListKind]:
-    """name -> list; one whose name a file of the revision has gives way to it."""
+    """name -> list; a list gets another name where a file of the revision has its own."""
     absent = set() if any(entry.md5 for entry in folder.entries) else {"md5sums.txt"}
     if not folder.signed:
         absent.add("model.sig")

@@ -24,7 +24,7 @@ def download_script(folder: Folder) -> str:
         "COUNT": str(len(folder.entries)),
         "ADDRESS": folder.address,
         "TABLE": table,
-        "PAPERS": "\n".join(_written(name, text) for name, text in folder.papers().items()),
+        "PAPERS": "\n".join(_written(name, text) for name, text in folder.licence_files().items()),
     }
     # In one pass: what stands in a name or in a text is never taken for a place to fill.
     return re.sub("@([A-Z]+)@", lambda place: facts[place[1]], _template())

@@ -1,0 +1,167 @@
+"""The gate's rules as pure functions: no database, any facts."""
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.applications.state_machine import Status
+from accounts.grants.models import Grant
+from weights.gate import rules
+from weights.gate.facts import Facts, History, Lookup
+from weights.gate.refusals import Missing, Refusal, sentence, status_of
+
+pytestmark = pytest.mark.one_database
+
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+BEFORE, AFTER = NOW - timedelta(days=1), NOW + timedelta(days=1)
+GOOD = Facts(
+    by_token=True,
+    token_expires=AFTER,
+    user_id=1,
+    user_active=True,
+    address_confirmed=True,
+    checkpoint_id=2,
+    published=True,
+    grant_id=3,
+    grant_expires=AFTER,
+    licence_replaced=False,
+    revision_id=4,
+    file_id=5,
+    blob_state="verified",
+)
+#: Facts that break one rule of GOOD, in the order of the rules, and the answer to each.
+BROKEN: list[tuple[dict[str, Any], rules.Outcome]] = [
+    ({"token_expires": None}, Refusal.TOKEN_INVALID),
+    ({"token_revoked": True}, Refusal.TOKEN_INVALID),
+    ({"user_active": False}, Refusal.TOKEN_INVALID),
+    ({"token_expires": NOW}, Refusal.TOKEN_EXPIRED),
+    ({"checkpoint_id": None}, Missing.REPOSITORY),
+    ({"private": True}, Missing.REPOSITORY),
+    ({"embargo_until": AFTER}, Missing.REPOSITORY),
+    ({"private": True, "is_staff": True, "staff_may_know": False}, Missing.REPOSITORY),
+    ({"private": True, "is_staff": True}, Lookup.VISIBILITY),
+    ({"published": False}, Lookup.FIRST_VERIFICATION),
+    ({"published": False, "first_verification": True}, Refusal.FILE_UNVERIFIED),
+    ({"published": False, "first_verification": False}, Refusal.NOT_PUBLISHED),
+    ({"embargo_until": AFTER, "is_staff": True, "staff_may_know": True}, Refusal.EMBARGOED),
+    ({"user_id": None}, Refusal.LOGIN_REQUIRED),
+    ({"user_suspended": True}, Refusal.SUSPENDED),
+    ({"address_confirmed": False}, Refusal.SUSPENDED),
+    ({"token_covers": False}, Refusal.TOKEN_SCOPE),
+    ({"grant_id": None}, Lookup.HISTORY),
+    ({"grant_expires": NOW, "history": History("active", BEFORE)}, Refusal.GRANT_EXPIRED),
+    ({"link_grant_id": 9, "history": History("revoked", BEFORE)}, Refusal.REVOKED),
+    ({"licence_replaced": True}, Lookup.ACCEPTANCE),
+    ({"licence_replaced": True, "acceptance_ends": NOW}, Refusal.LICENCE_OUTDATED),
+    ({"link_revision_id": 9}, Missing.REVISION),
+    ({"revision_id": None}, Missing.REVISION),
+    ({"withdrawn": True}, Refusal.WITHDRAWN),
+    ({"file_id": None}, Missing.ENTRY),
+    ({"blob_state": "hashing"}, Refusal.FILE_UNVERIFIED),
+    ({"blob_state": "quarantined"}, Refusal.FILE_QUARANTINED),
+]
+
+moments = st.sampled_from([None, BEFORE, NOW, AFTER])
+ids = st.sampled_from([None, 1, 2])
+any_facts = st.builds(
+    Facts,
+    by_token=st.booleans(),
+    token_expires=moments,
+    token_revoked=st.booleans(),
+    token_covers=st.booleans(),
+    link_grant_id=ids,
+    link_revision_id=ids,
+    user_id=ids,
+    user_active=st.booleans(),
+    user_suspended=st.booleans(),
+    address_confirmed=st.booleans(),
+    is_staff=st.booleans(),
+    checkpoint_id=ids,
+    private=st.booleans(),
+    embargo_until=moments,
+    published=st.booleans(),
+    gated=st.booleans(),
+    grant_id=ids,
+    grant_expires=moments,
+    licence_replaced=st.booleans(),
+    revision_id=ids,
+    withdrawn=st.booleans(),
+    file_id=ids,
+    blob_state=st.sampled_from(["", "uploaded", "hashing", "verified", "quarantined"]),
+    staff_may_know=st.sampled_from([None, True, False]),
+    first_verification=st.sampled_from([None, True, False]),
+    acceptance_ends=moments,
+)
+
+
+def test_good_facts_open_the_file_and_the_defaults_open_nothing() -> None:
+    assert rules.may_fetch_file(GOOD, NOW) is None
+    assert rules.may_fetch_file(Facts(), NOW) is Missing.REPOSITORY
+    assert rules.access(Facts(), NOW) is Refusal.LOGIN_REQUIRED
+
+
+@pytest.mark.parametrize(("facts", "answer"), BROKEN)
+def test_each_broken_fact_gets_its_own_answer(facts: dict[str, Any], answer: object) -> None:
+    assert rules.may_fetch_file(replace(GOOD, **facts), NOW) == answer
+
+
+def test_of_two_broken_facts_the_earlier_rule_answers() -> None:
+    decided = [
+        (facts, answer)
+        for facts, answer in BROKEN
+        if "is_staff" not in facts and not isinstance(answer, Lookup)
+    ]
+    for (first, answer), (second, _) in itertools.combinations(decided, 2):
+        if first.keys().isdisjoint(second):
+            both = replace(GOOD, **(first | second))
+            assert rules.may_fetch_file(both, NOW) == answer, (first, second)
+
+
+@given(any_facts)
+def test_bytes_leave_only_where_every_wider_question_allows_too(facts: Facts) -> None:
+    if rules.may_fetch_file(facts, NOW) is None:
+        assert rules.may_fetch_revision(facts, NOW) is None
+        assert rules.may_fetch_checkpoint(facts, NOW) is None
+        assert rules.may_read_revision(facts, NOW) is None
+        assert rules.may_read_checkpoint(facts, NOW) is None
+        assert facts.blob_state == "verified"
+        assert facts.published
+        assert not facts.withdrawn
+        assert not facts.gated or (facts.user_active and facts.grant_id)
+
+
+@given(any_facts)
+def test_a_rule_asks_for_no_fact_that_was_looked_up(facts: Facts) -> None:
+    supplied = replace(
+        facts,
+        staff_may_know=bool(facts.staff_may_know),
+        first_verification=bool(facts.first_verification),
+        history=History(),
+        acceptance_ends=facts.acceptance_ends or NOW,
+    )
+    assert not isinstance(rules.may_fetch_file(supplied, NOW), Lookup)
+
+
+@pytest.mark.parametrize("state", Grant.State)
+def test_every_state_of_a_grant_words_a_refusal(state: Grant.State) -> None:
+    assert rules.without_grant(History(state, NOW)) in Refusal
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_of_an_application_words_a_refusal(status: Status) -> None:
+    older_grant = History("revoked", BEFORE, status, NOW)
+    assert rules.without_grant(older_grant) in Refusal
+    assert rules.without_grant(replace(older_grant, grant_starts=AFTER)) is Refusal.REVOKED
+
+
+@pytest.mark.parametrize("refusal", [*Refusal, *Missing])
+def test_every_refusal_has_a_status_and_a_sentence(refusal: Refusal | Missing) -> None:
+    assert status_of(refusal) in {401, 403, 404, 410, 429}
+    if refusal is not Refusal.QUOTA:  # worded where the limit is
+        names = dict.fromkeys(("repo", "tier", "revision", "sha", "path", "when", "reason"), "x")
+        assert "{" not in sentence(refusal, **names)
