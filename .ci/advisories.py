@@ -1,7 +1,7 @@
-"""Ask the database of advisories about every package that is pinned, runtime and development.
+"""Look up security advisories for every pinned package, runtime and development.
 
-Exit 1 if one is found, or if pip-audit itself fails. Where nobody answers, nothing was checked:
-that is said as `skipped`, and is no failure, since most machines that run checks have no way out.
+Exits 1 if there is one, or if pip-audit fails. Without an answer it prints `skipped` and exits 0,
+because most machines that run the checks have no access to the internet.
 
     python .ci/advisories.py [REQUIREMENTS…] [--source https://…/v1/query]
 """
@@ -13,10 +13,12 @@ import subprocess
 import sys
 from typing import Any
 
-#: Seconds that one package's question may take.
-PATIENCE = "5"
-#: How pip-audit and its HTTP library name a source that did not answer.
-UNREACHED = re.compile(r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|ServiceError)\b")
+#: Seconds for one package.
+TIMEOUT = "5"
+#: Errors of pip-audit and its HTTP library for a source that does not answer.
+UNREACHABLE = re.compile(
+    r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|ServiceError)\b"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -24,17 +26,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("files", nargs="*", default=["requirements-dev.txt"])
     parser.add_argument("--source", help="another database that speaks OSV's protocol")
     options = parser.parse_args(arguments)
-    done = ask(options.files, options.source)
+    done = audit(options.files, options.source)
     if not done.stdout.strip():
-        return unanswered(done.stderr)
-    return told(json.loads(done.stdout)["dependencies"])
+        return report_failure(done.stderr)
+    return report(json.loads(done.stdout)["dependencies"])
 
 
-def ask(files: list[str], source: str | None) -> subprocess.CompletedProcess[str]:
-    """Run pip-audit on files of pinned requirements; its answer is JSON on stdout."""
+def audit(files: list[str], source: str | None) -> subprocess.CompletedProcess[str]:
+    """Run pip-audit on files of pinned requirements; it prints JSON to stdout."""
     command = [
         *(sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off"),
-        *("--require-hashes", "--disable-pip", "--timeout", PATIENCE),
+        *("--require-hashes", "--disable-pip", "--timeout", TIMEOUT),
         *("--vulnerability-service", "osv"),
     ]
     command += ["--osv-url", source] if source else []
@@ -43,25 +45,25 @@ def ask(files: list[str], source: str | None) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def unanswered(complaint: str) -> int:
-    """pip-audit gave no list: was its source away, or is something wrong here?"""
-    if UNREACHED.search(complaint):
+def report_failure(message: str) -> int:
+    """Print why pip-audit printed no list. Returns 0 if its source did not answer."""
+    if UNREACHABLE.search(message):
         print("skipped: advisories cannot be reached")
         return 0
-    print(complaint.strip() or "pip-audit said nothing", file=sys.stderr)
+    print(message.strip() or "pip-audit said nothing", file=sys.stderr)
     return 1
 
 
-def told(packages: list[dict[str, Any]]) -> int:
-    """Print each advisory; a package that was not asked about counts as a failure too."""
+def report(packages: list[dict[str, Any]]) -> int:
+    """Print each advisory; a package that was not checked is a failure too."""
     lines = []
     for package in packages:
         if "skip_reason" in package:
             lines.append(f"{package['name']}: not asked about, {package['skip_reason']}")
-        for found in package.get("vulns", []):
-            ids = ", ".join([found["id"], *found["aliases"]])
-            better = ", ".join(found["fix_versions"]) or "no version yet"
-            lines.append(f"{package['name']} {package['version']}: {ids}; mended in {better}")
+        for advisory in package.get("vulns", []):
+            ids = ", ".join([advisory["id"], *advisory["aliases"]])
+            fixed = ", ".join(advisory["fix_versions"]) or "no version yet"
+            lines.append(f"{package['name']} {package['version']}: {ids}; mended in {fixed}")
     print("\n".join(lines) or f"no advisory about {len(packages)} packages")
     return 1 if lines else 0
 

@@ -1,4 +1,4 @@
-"""What does a trail that shows tampering cost? Writing, the gate with it, and checking it.
+"""Measure the cost of a tamper-evident audit trail: writing, the gate, checking.
 
 Run from the project's folder: `.venv/bin/python bench/audit.py`. On a PostgreSQL of the run's
 own: eight writers append events one transaction each, in turn for five rounds, to the trail

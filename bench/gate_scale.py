@@ -1,4 +1,4 @@
-"""Does the gate slow down as rights and files grow? A million of each against ten thousand.
+"""Measure how the gate scales: a million grants and files against ten thousand.
 
 Run from the project's folder: `.venv/bin/python bench/gate_scale.py`, with `--postgres` on a
 PostgreSQL of this run's own. Two databases are filled by bulk SQL; a process for each asks

@@ -1,4 +1,4 @@
-"""How soon does a refusal reach everybody, and how soon is a flipped bit found?
+"""Measure how soon a refusal takes effect, and how soon a flipped bit is found.
 
 Run from the project's folder: `.venv/bin/python bench/integrity.py [MEGABYTES [STORE…]]`, with
 STORE `files` and `s3` (both if none is named) and a file of 256 MB unless told otherwise. On an

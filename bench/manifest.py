@@ -1,4 +1,4 @@
-"""How long do signing and checking 992 shards take, beside hashing the weights themselves?
+"""Measure signing and checking a manifest of 992 shards against hashing the weights.
 
 Run from the project's folder: `.venv/bin/python bench/manifest.py`. It makes a revision of 992
 shards in an install of its own, signs it in rounds, and lets the stock verifier compare a folder

@@ -1,4 +1,4 @@
-"""How fast is intake? A publish against `cp` and then `sha256sum` of the same files.
+"""Measure intake: a publish against `cp` and then `sha256sum` of the same files.
 
 Run from the project's folder: `.venv/bin/python bench/publish.py`. It makes a gigabyte of
 random shards in a temporary folder, runs the sides in turn for five rounds on an install

@@ -1,4 +1,4 @@
-"""What does the gate cost? HEAD of `resolve` against a trivial Django view.
+"""Measure the cost of the gate: HEAD of `resolve` against a trivial Django view.
 
 Run from the project's folder: `.venv/bin/python bench/resolve.py`. Both sides are one
 gunicorn process with the same threads; eight connections ask for random files with random

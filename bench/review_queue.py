@@ -1,4 +1,4 @@
-"""How long does a reviewer wait for the queue? Two thousand applications against twenty.
+"""Measure the review queue's page: two thousand applications against twenty.
 
 Run from the project's folder: `.venv/bin/python bench/review_queue.py`, with `--postgres` on a
 PostgreSQL of this run's own. Two databases are filled; a process for each opens the page

@@ -1,4 +1,4 @@
-"""How fast do bytes leave by a signed address, and what do they cost?
+"""Measure throughput and CPU time of serving bytes by a signed address.
 
 Run from the project's folder: `.venv/bin/python bench/serving.py [GIGABYTES [WAY…]]`. A file
 of that size (2 if none is given) is published on an install of its own, and each WAY

@@ -1,4 +1,4 @@
-"""Does the gate answer as fast while slow clients download?
+"""Measure the gate's response time while slow clients download.
 
 Run from the project's folder: `.venv/bin/python bench/slow_clients.py [nginx] [built-in]`.
 Clients that take 256 KB/s each fetch a file of 8 MB: behind deploy/nginx.conf two hundred, on

@@ -1,4 +1,4 @@
-"""What does a whole download take? `snapshot_download` from us, a bare redirector, and olah.
+"""Measure `snapshot_download` from the portal, a bare redirector, and olah.
 
 Run from the project's folder: `.venv/bin/python bench/snapshot.py [CASE]… [--rounds N]`.
 `large` is 64 files of 64 MB, `small` 992 shards of 64 kB; against olah `eight` and `few` are as

@@ -1,4 +1,4 @@
-"""What does a listing of 992 files cost? Ours, warm, against records made into JSON.
+"""Measure a listing of 992 files, warm, against serialising records to JSON.
 
 Run from the project's folder: `.venv/bin/python bench/tree.py`, with `--postgres` on a
 PostgreSQL of this run's own. In this process ours is asked through the whole portal, rights,

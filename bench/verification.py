@@ -1,4 +1,4 @@
-"""How fast are stored bytes checked? A worker's whole check against what one would use instead.
+"""Measure a worker's verification of stored bytes against other tools.
 
 Run from the project's folder: `.venv/bin/python bench/verification.py [MIB]`. It makes MIB
 (1024 if not given) of random bytes in a temporary folder and runs the sides in turn for five

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make the secrets that docker-compose.yml hands to the containers as files: once, at random.
-# Those that are there already stay as they are. As root it gives them to the portal's user.
+# Generate the secret files that docker-compose.yml mounts into the containers.
+# Existing files stay as they are. Run by root, it makes the portal's user their owner.
 set -eu
 umask 077
 cd "$(dirname "$0")/secrets"
@@ -20,8 +20,8 @@ make s3_secret_key "$(openssl rand -hex 24)"
 make broker_password "$(openssl rand -hex 24)"
 make cache_password "$(openssl rand -hex 24)"
 
-# What each user of Redis may do: what Celery does to its queue, and what the portal does to its
-# cache, limits and tallies. Anybody may ask whether it is there. It holds hashes alone.
+# The rights of each Redis user: Celery's commands on its queue, and the portal's on its cache,
+# limits and tallies. Anybody may PING. The file contains hashes of passwords alone.
 hash() { openssl dgst -sha256 -r "$1" | cut -d ' ' -f 1; }
 queue='~celery* ~_kombu.binding* ~unacked* ~*.celery.pidbox* &/0.celery.pidbox &/0.celeryev*'
 make redis_acl "user default reset on nopass +ping

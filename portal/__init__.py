@@ -1,4 +1,4 @@
-"""The project: wiring, no rules."""
+"""The Django project: settings, URLs, processes. Nothing imports it."""
 
 from portal.celery import app as celery_app
 

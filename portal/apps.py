@@ -3,19 +3,19 @@ from django.contrib.admin import apps as admin_apps
 
 
 class PortalConfig(AppConfig):
-    """Wiring: settings, urls, Celery, health, quickstart. Nothing imports it."""
+    """Wiring: settings, URLs, Celery, health, quickstart. Nothing imports it."""
 
     name = "portal"
 
     def ready(self) -> None:
-        # Models are loaded only now.
+        # These modules import models, which are loaded only now.
         from portal import checks  # noqa: F401, PLC0415
         from portal.server import worker_sealer  # noqa: F401, PLC0415
         from portal.settings import audit_record  # noqa: F401, PLC0415
 
 
 class PortalAdminConfig(admin_apps.AdminConfig):
-    """Django's admin, entered through our own front door."""
+    """Django's admin with our site."""
 
     default = False
     default_site = "portal.admin.site.PortalAdminSite"

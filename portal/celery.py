@@ -8,35 +8,38 @@ from celery.signals import beat_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 
+#: Task -> seconds between two runs. Sweeps find rows that are due, and rows that were not queued
+#: because a process died or the broker was away.
+_PERIODS = {
+    "accounts.sweep": 20.0,
+    "accounts.clocks": 600.0,
+    "accounts.heads": 60.0,
+    "accounts.verify_audit": 60.0,
+    "accounts.profiles": 120.0,
+    "weights.sweep": 20.0,
+    "weights.scrub": 60.0,
+    "weights.tidy": 3600.0,
+}
+
 app = Celery("weighbridge")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# Sweeps find rows that are due or stuck: what a crash or a dead broker kept from being queued.
 app.conf.beat_schedule = {
-    "accounts-sweep": {"task": "accounts.sweep", "schedule": 20.0, "options": {"expires": 20}},
-    "accounts-clocks": {"task": "accounts.clocks", "schedule": 600.0, "options": {"expires": 600}},
-    "accounts-heads": {"task": "accounts.heads", "schedule": 60.0, "options": {"expires": 60}},
-    "accounts-verify-audit": {
-        "task": "accounts.verify_audit",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "accounts-profiles": {
-        "task": "accounts.profiles",
-        "schedule": 120.0,
-        "options": {"expires": 120},
-    },
-    "weights-sweep": {"task": "weights.sweep", "schedule": 20.0, "options": {"expires": 20}},
-    "weights-scrub": {"task": "weights.scrub", "schedule": 60.0, "options": {"expires": 60}},
-    "weights-tidy": {"task": "weights.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
+    # A run that waits longer than a period expires: the next one does its work.
+    task.replace(".", "-").replace("_", "-"): {
+        "task": task,
+        "schedule": seconds,
+        "options": {"expires": int(seconds)},
+    }
+    for task, seconds in _PERIODS.items()
 }
 
 
 @beat_init.connect
-def catch_up(**kwargs: Any) -> None:
-    """Run what comes seldom at each start too: the review's clocks, and the hourly tidying.
+def run_rare_tasks(**kwargs: Any) -> None:
+    """Run the tasks with long periods at each start of beat too.
 
-    Without a broker nothing is lost: beat tries again as scheduled.
+    Without a broker nothing is lost: beat sends them again as scheduled.
     """
     app.send_task("accounts.clocks", expires=600, retry=False)
     app.send_task("weights.tidy", expires=3600, retry=False)

@@ -1,4 +1,7 @@
-"""What `manage.py check --deploy` says of an install beside what keeps it from starting."""
+"""System checks of `manage.py check --deploy` (portal.W001, portal.W002).
+
+Settings that are too weak to start with are refused in `portal.settings.validation` instead.
+"""
 
 from typing import Any
 
@@ -15,7 +18,7 @@ NOT_VERSIONED = (
 
 @checks.register(checks.Tags.security, deploy=True)
 def bucket_keeps_versions(**_: Any) -> list[checks.CheckMessage]:
-    """Warn of a bucket without versions, and of one that does not say whether it keeps them."""
+    """Warn of a bucket without versioning, and of one whose versioning cannot be queried."""
     storage = blob_storage()
     if storage.is_local or not storage.binds_versions:
         return []
@@ -23,9 +26,9 @@ def bucket_keeps_versions(**_: Any) -> list[checks.CheckMessage]:
         if storage.keeps_versions():
             return []
     except WeightsError as error:
-        told = f"WEIGHTS_STORAGE: whether the bucket keeps versions is not known: {error}"
+        message = f"WEIGHTS_STORAGE: whether the bucket keeps versions is not known: {error}"
         hint = "allow s3:GetBucketVersioning, and see that the store answers"
-        return [checks.Warning(told, hint=hint, id="portal.W002")]
+        return [checks.Warning(message, hint=hint, id="portal.W002")]
     hint = "aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket …"
-    told = f"WEIGHTS_STORAGE: versions are {NOT_VERSIONED}"
-    return [checks.Warning(told, hint=hint, id="portal.W001")]
+    message = f"WEIGHTS_STORAGE: versions are {NOT_VERSIONED}"
+    return [checks.Warning(message, hint=hint, id="portal.W001")]

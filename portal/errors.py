@@ -1,13 +1,13 @@
-"""What can keep an install from starting or from being backed up, as sentences with a remedy."""
+"""Errors of starting, backing up and moving an install; each message names a remedy."""
 
 
 class QuickstartError(Exception):
-    """The install cannot be started, or cannot be kept running."""
+    """The embedded install cannot be started or kept running."""
 
 
 class BackupError(Exception):
-    """A backup cannot be taken, or cannot be read."""
+    """A backup cannot be created, read or restored."""
 
 
 class MoveError(Exception):
-    """The database cannot be moved, or came out differently."""
+    """The database cannot be moved, or its copy differs."""

@@ -1,4 +1,4 @@
-"""`python -m portal.health_check [web|worker]`: exit 0 when this container's process answers."""
+"""`python -m portal.health_check [web|worker]`: exit 0 if this container's process answers."""
 
 import socket
 import sys
@@ -9,23 +9,23 @@ from urllib.request import Request, urlopen
 from portal import celery_app
 from portal.settings import environment
 
-#: Seconds that a worker may take to answer.
-PATIENCE = 10.0
+#: Seconds within which a worker must answer.
+TIMEOUT = 10.0
 
 
 def main(arguments: list[str]) -> int:
-    """Ask the process, `web` unless another is named; what is wrong goes to stderr."""
+    """Check the process, by default `web`; print a failure to stderr."""
     checks: dict[str, Callable[[], str]] = {"web": web, "worker": worker}
     name = arguments[0] if arguments else "web"
     if name not in checks:
         sys.exit(f"usage: python -m portal.health_check [{'|'.join(checks)}]")
-    if wrong := checks[name]():
-        print(wrong, file=sys.stderr)  # noqa: T201
-    return 1 if wrong else 0
+    if failure := checks[name]():
+        print(failure, file=sys.stderr)  # noqa: T201
+    return 1 if failure else 0
 
 
 def web() -> str:
-    """Ask as the proxy would: under a host that the portal answers for, over https."""
+    """Request /healthz as the proxy does: with an allowed host, over https."""
     host = (environment.words("ALLOWED_HOSTS") or ["127.0.0.1"])[0]
     headers = {"Host": host, "X-Forwarded-Proto": "https"}
     port = environment.text("BIND", "0.0.0.0:8000").rpartition(":")[2]
@@ -38,13 +38,13 @@ def web() -> str:
 
 
 def worker() -> str:
-    """Ask the worker of this host by the broker, as it takes its work."""
+    """Ping the worker of this host through the broker."""
     name = f"celery@{socket.gethostname()}"
     try:
-        answers = celery_app.control.ping(destination=[name], timeout=PATIENCE, limit=1)
-    except OSError as error:  # the broker's errors are of this kind
+        replies = celery_app.control.ping(destination=[name], timeout=TIMEOUT, limit=1)
+    except OSError as error:  # the base class of the broker's errors
         return f"the broker does not answer: {error}"
-    return "" if answers else f"{name} does not answer"
+    return "" if replies else f"{name} does not answer"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every address of the portal."""
+"""The URLs of the portal."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -7,29 +7,29 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from portal import views
 from portal.admin import account_urls
 
-#: Without a provider there is nothing to link, so allauth's pages for it are not there either.
-NO_PROVIDERS: list[URLPattern | URLResolver] = (
+#: Without a sign-in provider, allauth's pages for providers are 404.
+_NO_PROVIDERS: list[URLPattern | URLResolver] = (
     []
     if settings.SOCIAL_ORIGINS
-    else [re_path(r"^accounts/(?:3rdparty|social)/", views.nothing_here)]
+    else [re_path(r"^accounts/(?:3rdparty|social)/", views.always_not_found)]
 )
 
 urlpatterns = [
-    *NO_PROVIDERS,
+    *_NO_PROVIDERS,
     path(settings.ADMIN_PATH, admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path(".well-known/security.txt", views.security_txt, name="security-txt"),
-    path("accounts/", account_urls.addresses),
-    path("", include("weights.api.urls")),  # before the Hub's, which take the rest of /api/
-    path("", include("weights.hub_api.urls")),  # before the pages: these answer scripts
+    path("accounts/", account_urls.urls),
+    path("", include("weights.api.urls")),  # before the Hub's, which match the rest of /api/
+    path("", include("weights.hub_api.urls")),
     path("", include("weights.delivery.urls")),
     path("", include("accounts.urls")),
-    path("", include("weights.urls")),  # last: it takes any ORG/NAME
+    path("", include("weights.urls")),  # last: it matches any ORG/NAME
 ]
 
 handler400 = views.bad_request
 handler403 = views.forbidden
 handler404 = views.not_found
-handler429 = "portal.views.too_many"  # allauth's limits look for it by this name
+handler429 = "portal.views.too_many"  # allauth looks the view up by this name
 handler500 = views.server_error

@@ -1,4 +1,4 @@
-"""Health, security.txt, and the answer to what no other view answers."""
+"""Health checks, security.txt and error pages."""
 
 import sys
 from datetime import timedelta
@@ -14,19 +14,19 @@ from accounts.background.outages import DATABASE_AWAY
 from accounts.users import throttling
 from accounts.web.error_pages import HOME, error_page
 
-#: A copy of security.txt that somebody kept is to be asked for anew after this (less than a year).
+#: How long security.txt is valid (RFC 9116 recommends less than a year).
 SECURITY_TXT_LIFE = timedelta(days=90)
 
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers; says nothing of what it depends on."""
+    """Liveness: 200 without a look at the database or the broker."""
     return _plain("ok")
 
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """This process can do its work: the database answers."""
+    """Readiness: 200 if the database answers, else 503."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -37,7 +37,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """Whom to tell of a vulnerability (RFC 9116); 404 where nobody is named."""
+    """Contacts for vulnerability reports (RFC 9116); 404 if none is set."""
     if not settings.SECURITY_CONTACT:
         return error_page(request, 404)
     ends = (timezone.now() + SECURITY_TXT_LIFE).replace(hour=0, minute=0, second=0)
@@ -52,8 +52,8 @@ def security_txt(request: HttpRequest) -> HttpResponse:
     )
 
 
-def nothing_here(request: HttpRequest) -> HttpResponse:
-    """404, whatever another pattern would have answered."""
+def always_not_found(request: HttpRequest) -> HttpResponse:
+    """404 for paths that a later pattern would match."""
     return error_page(request, 404)
 
 
@@ -96,7 +96,7 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """What nobody caught, which Django calls while it is being handled."""
+    """500, or 503 if the database is away; Django calls it while the exception is handled."""
     if isinstance(sys.exception(), DATABASE_AWAY):
         return error_page(request, 503, without_database=True)
     return error_page(request, 500)

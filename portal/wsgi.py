@@ -5,13 +5,13 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from portal.server.chunked_bodies import MeasuredBodies
-from portal.server.normalize_headers import PlainHeads
+from portal.server.chunked_bodies import ChunkedBodies
+from portal.server.normalize_headers import HeaderNormalizer
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 
-application = PlainHeads(MeasuredBodies(get_wsgi_application()))
-# The views are imported here and not by the first caller, who would wait for them.
+application = HeaderNormalizer(ChunkedBodies(get_wsgi_application()))
+# Import the views now, so that the first request does not wait for them.
 get_resolver().reverse_dict  # noqa: B018
 
 from portal.settings import audit_record  # noqa: E402 - models are loaded only now

@@ -1,4 +1,4 @@
-"""Find the records that commands name, or end the command with one clear line."""
+"""Look up the records that command arguments name. Raises CommandError."""
 
 from django.core.management import CommandError
 
@@ -23,6 +23,6 @@ def find_user(username: str) -> User:
 def find_tier(slug: str) -> Tier:
     tier = Tier.objects.select_related("licence").filter(slug=slug).first()
     if tier is None:
-        known = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True)) or "none"
-        raise CommandError(f"no tier {slug!r}; the tiers are: {known}")
+        slugs = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True)) or "none"
+        raise CommandError(f"no tier {slug!r}; the tiers are: {slugs}")
     return tier

@@ -1,1 +1,1 @@
-"""What the benchmarks of serving share: an install of their own, servers, one line a case."""
+"""Shared by the benchmarks: an install of their own, servers, one line per case."""

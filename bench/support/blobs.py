@@ -1,4 +1,4 @@
-"""Blobs of a benchmark's install: written into its store, and their pages kept or dropped."""
+"""Blobs of a benchmark's install: write them, and load or drop their cached pages."""
 
 import hashlib
 import os

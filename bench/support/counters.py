@@ -1,4 +1,4 @@
-"""The store of counters that a portal has beside it, for a benchmark whose requests are counted."""
+"""A Redis server for rate limits, for a benchmark whose requests are counted."""
 
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""nginx as deploy/nginx.conf has it, before a portal of the benchmark, and signed by itself."""
+"""nginx with deploy/nginx.conf in front of a portal, and nginx with signed links of its own."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""olah, a mirror of the Hub in Python, as a base: installed once, its cache filled from us."""
+"""olah, a mirror of the Hub in Python, as a base: installed once, its cache filled by us."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What one would write first: a listing made of records, in the same form as ours."""
+"""A naive listing, serialised from records in the portal's format."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""The least that can send a Hub client to a file: nginx with every answer written beforehand.
+"""A minimal redirector for a Hub client: nginx with every response prepared.
 
 The client asks one port for the revision, the tree and each file's HEAD and GET; files are
 answered by a redirect to another port, where the same nginx sends them from disk. No gate, no

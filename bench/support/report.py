@@ -1,4 +1,4 @@
-"""One line a case: value, base, the median of the per-round ratios, CPU, peak memory."""
+"""One line per case: value, base, the median of the per-round ratios, CPU, peak memory."""
 
 import statistics
 from dataclasses import dataclass

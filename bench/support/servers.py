@@ -1,4 +1,4 @@
-"""Servers of a benchmark, and what they have cost so far."""
+"""Servers of a benchmark, and their CPU time and memory."""
 
 import os
 import shutil

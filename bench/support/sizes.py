@@ -1,4 +1,4 @@
-"""The same question to two databases, a small one and a large one, each with its process."""
+"""Run the same query on a small and a large database, each in a process of its own."""
 
 import resource
 import tempfile

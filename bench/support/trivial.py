@@ -1,4 +1,4 @@
-"""The least that Django can answer: one view, no middleware, no database."""
+"""A minimal Django application: one view, no middleware, no database."""
 
 import django
 from django.conf import settings

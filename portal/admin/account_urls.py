@@ -1,7 +1,7 @@
-"""allauth's addresses, with what changes an account in one transaction.
+"""allauth's URLs, with each view that changes an account in one transaction.
 
-allauth saves, then tells; a process killed in between would leave a change without its row
-in the trail, or without the mail that tells its owner.
+allauth saves a change, then sends a signal. A process that is killed in between would leave a
+change without its audit event, or without the mail that notifies the owner.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver, include
 
-#: Signing in is not among them: what it counts must stay when it is refused.
+#: URL names. Not sign-in: a refused one must not roll back its counters.
 CHANGES = {
     *("account_change_password", "account_set_password", "account_reset_password_from_key"),
     *("account_email", "account_confirm_email", "account_signup"),
@@ -25,16 +25,16 @@ View = Callable[..., HttpResponseBase]
 
 
 def in_one_transaction(view: View) -> View:
-    """A view whose POST does all of what it does, or nothing."""
+    """Run the view's POST in a transaction."""
 
     @wraps(view)
-    def whole(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def atomic_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST":
             return view(request, *args, **kwargs)
         with transaction.atomic():
             return view(request, *args, **kwargs)
 
-    return whole
+    return atomic_view
 
 
 def _wrap(patterns: Iterable[URLPattern | URLResolver]) -> None:
@@ -45,5 +45,5 @@ def _wrap(patterns: Iterable[URLPattern | URLResolver]) -> None:
             pattern.callback = in_one_transaction(pattern.callback)
 
 
-addresses = include("allauth.urls")
-_wrap(addresses[0].urlpatterns)  # type: ignore[attr-defined]
+urls = include("allauth.urls")
+_wrap(urls[0].urlpatterns)  # type: ignore[attr-defined]

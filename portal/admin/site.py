@@ -1,4 +1,4 @@
-"""The admin's front door: allauth's sign-in, and a second factor for staff."""
+"""The admin site: allauth's sign-in, a second factor for staff, the health page."""
 
 from typing import Any
 
@@ -31,17 +31,17 @@ class PortalAdminSite(AdminSite):
         return isinstance(user, User) and second_factor.satisfied_by(user)
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Every page is guarded against what no button sends, also those of other packages."""
+        """Register with guards against malformed input, also pages of other packages."""
         super().register(model_or_iterable, guarded(admin_class or ModelAdmin), **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Without the address that leads from any record's number to its page, known of or not."""
+        """Add the health page; remove `view_on_site`, which reveals that a row exists."""
         health_page = path("health/", self.admin_view(self.health), name="health")
-        known = [one for one in super().get_urls() if getattr(one, "name", "") != "view_on_site"]
-        return [health_page, *known]
+        others = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+        return [health_page, *others]
 
     def health(self, request: HttpRequest) -> HttpResponse:
-        """What waits for too long or stands still; counts alone, for all staff."""
+        """The health page, for all staff."""
         context = {
             **self.each_context(request),
             "title": "Health",
@@ -52,20 +52,19 @@ class PortalAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        """The list of records, after what needs somebody."""
-        facts = {"health": findings.lines(), **(extra_context or {})}
-        return super().index(request, facts)
+        """The index with the health lines above it."""
+        return super().index(request, {"health": findings.lines(), **(extra_context or {})})
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """As for everybody: with the account's limits, event and mail."""
+        """Use allauth's page, which has rate limits, an audit event and a mail."""
         return redirect("account_change_password")
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Staff whose time is up sign in again; those without a second factor set one up."""
+        """Sign in anew after twelve hours; redirect staff without a second factor to set one up."""
         if super().has_permission(request) and not reauthentication.opens_the_admin(request):
             logout(request)
             messages.info(request, "The admin asks staff to sign in again after twelve hours.")

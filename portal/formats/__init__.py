@@ -1,1 +1,1 @@
-"""How dates and times are written where a template or the admin names no format."""
+"""Default formats of dates and times (FORMAT_MODULE_PATH)."""

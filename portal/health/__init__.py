@@ -1,1 +1,1 @@
-"""The health page: what waits too long or stands still."""
+"""The findings of the health page."""

@@ -1,6 +1,6 @@
-"""What staff look at first: is anything waiting for too long, or standing still?
+"""The lines of the health page: what waits too long, stands still or fails.
 
-Counts alone, of all tiers: no names, no answers. A fixed number of queries.
+Counts of all tiers alone, without names or answers, in a fixed number of queries.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from weights.recalls.models import Recall
 from weights.storage import blob_storage
 from weights.storage.models import UNVERIFIED, Blob
 
-#: How long after a sweep should have come through its silence is an alarm.
+#: Heartbeat -> (name of the line, age of its last run that is an alarm).
 SWEEPS = {
     "mail": ("Mail sweep", timedelta(minutes=2)),
     "grants": ("Clock of the grants", timedelta(minutes=2)),
@@ -47,23 +47,23 @@ SWEEPS = {
     "profiles": ("Looks at profiles", timedelta(minutes=10)),
     "tidy": ("Hourly tidying", timedelta(minutes=135)),
 }
-#: What waits longer than this in the outbox or for verification should not.
+#: Mails and blobs that wait longer than this are late.
 PATIENCE = timedelta(hours=1)
-#: A row is sealed within a second; what waits for longer than these is late, and an alarm.
+#: Ages of unsealed rows that are late, and an alarm; usually a row is sealed within a second.
 SEAL_LATE, SEAL_ALARM = timedelta(seconds=30), timedelta(minutes=5)
-#: A head is due each day, and looked for each minute.
+#: A head is signed daily; the sweep runs each minute.
 HEAD_ALARM = timedelta(hours=25)
-#: Failing items that are told one by one.
+#: Failing items that are listed one by one.
 ITEMS_SHOWN = 5
-#: The whole trail is checked each day, a part of it each minute.
+#: The whole trail is checked daily, a part of it each minute.
 CHECK_LATE, TURN_ALARM = timedelta(hours=36), timedelta(minutes=10)
-#: The store is to be looked over each day at least.
+#: The store is surveyed at least daily.
 SURVEY_PATIENCE = timedelta(hours=25)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that can go wrong; `state` is ok, late or alarm."""
+    """One line of the page; `state` is ok, late or alarm."""
 
     name: str
     state: str
@@ -76,7 +76,7 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """Every line of the health page: at most nineteen queries, one look at broker and bucket."""
+    """All lines: at most nineteen queries, one request to the broker and one to the bucket."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
     waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
@@ -190,7 +190,7 @@ def _links() -> Line:
 
 
 def _signing(now: datetime) -> Line:
-    """What no key in use has signed a while after it was published."""
+    """Visible revisions that no active key has signed within PATIENCE."""
     signed = ManifestSignature.objects.filter(key__retired_at=None).values("revision")
     waiting = Revision.objects.visible().exclude(pk__in=signed)
     count = waiting.filter(visible_at__lt=now - PATIENCE).count()
@@ -234,7 +234,7 @@ def _head(last: SealBatch | None, now: datetime) -> Line:
 
 
 def _copies() -> Line:
-    """Heads that did not get to their second place. Mails that failed have a line of their own."""
+    """Copies of signed heads that failed; failed mails have a line of their own."""
     waiting = HeadCopy.objects.filter(done_at=None, attempts__gt=0).order_by("-pk")[:100]
     errors = [copy.last_error for copy in waiting if copy.last_error]
     text = f"{len(errors)} could not be written; the last: {errors[0]}" if errors else "0"
@@ -244,7 +244,7 @@ def _copies() -> Line:
 
 
 def _scrub(now: datetime) -> Line:
-    """Bytes that should have been read again by now."""
+    """Blobs whose scrub is behind schedule."""
     found = scrub.late(now).aggregate(blobs=Count("pk"), oldest=Min("last_verified_at"))
     text = f"{found['blobs']}"
     if found["oldest"]:
@@ -258,7 +258,7 @@ def _scrub(now: datetime) -> Line:
 
 
 def _store(now: datetime) -> Line:
-    """What the last look at the store found."""
+    """The result of the last survey of the store."""
     name, page = "Missing in the store", reverse("admin:weights_storefinding_changelist")
     last, good = scrub.last_one(), scrub.last_good()
     if last is not None and last.trouble:
@@ -276,7 +276,7 @@ def _store(now: datetime) -> Line:
 
 
 def _versions() -> Line:
-    """Ask the bucket whether what is written over stays; that it answers at all shows here too."""
+    """Whether the bucket keeps overwritten versions; also shows a bucket that does not answer."""
     name, storage = "Versions in the store", blob_storage()
     if storage.is_local:
         return Line(name, "ok", "files: what is written over shows at the next request")
@@ -290,7 +290,7 @@ def _versions() -> Line:
 
 
 def _recalls(now: datetime) -> Line:
-    """Recalls whose mails were not all written, or did not all leave, after an hour."""
+    """Recalls whose mails were not all written or delivered within PATIENCE."""
     state = OutgoingMail.State
     kinds = ["recall_opened", "recall_repaired"]
     mails = OutgoingMail.objects.filter(kind__in=kinds, state__in=[state.QUEUED, state.FAILED])
@@ -301,7 +301,7 @@ def _recalls(now: datetime) -> Line:
     page = reverse("admin:weights_recall_changelist")
     text = f"{recalls} recalls being told, {stuck} mails not out"
     if not settings.MAIL_LEAVES:
-        stuck = 0  # they are read here, as all mails are
+        stuck = 0  # without a mail server, mails are read in the admin
     return Line("Recalls to tell", "alarm" if recalls or stuck else "ok", text, page)
 
 
@@ -355,7 +355,7 @@ def _sweep(beat: Heartbeat, name: str, patience: timedelta, now: datetime) -> Li
 
 
 def _failures(beat: Heartbeat | None, now: datetime) -> str:
-    """The steps that could not finish, since when, and their last errors."""
+    """The failing steps, since when, and their last errors."""
     if beat is None or not beat.failing:
         return ""
     steps = [
@@ -366,7 +366,7 @@ def _failures(beat: Heartbeat | None, now: datetime) -> str:
 
 
 def _failed_items(now: datetime) -> Line:
-    """Rows that a step or task fails for; others go on, and these are tried again."""
+    """Rows for which a step or task fails and is retried."""
     failing = list(FailedItem.objects.failing().order_by("-attempts", "since")[:100])
     shown = [
         f"{one} for {_age(one.since, now)}, {one.attempts} attempts"
@@ -379,7 +379,7 @@ def _failed_items(now: datetime) -> Line:
 
 
 def _broker() -> Line:
-    """Ask the broker how much it holds; it answers at once or counts as gone."""
+    """The number of queued tasks; a broker that does not answer within 2 s is an alarm."""
     try:
         with current_app.connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
@@ -391,17 +391,17 @@ def _broker() -> Line:
 
 
 def _processes(now: datetime) -> list[Line]:
-    """Children of `make run` that keep ending; elsewhere nobody here knows of processes."""
+    """Children of `make run` that keep ending; none elsewhere, where containers restart them."""
     if not getattr(settings, "DATA_DIR", None):
         return []
-    troubles = crash_reports.read(settings.DATA_DIR)
-    told = [
+    reports = crash_reports.read(settings.DATA_DIR)
+    texts = [
         f"{one.name} has ended {one.false_starts} times within"
         f" {_age(datetime.fromtimestamp(one.since, UTC), now)}, at last with {one.ended_with};"
         " it is started again each half minute"
-        for one in troubles
+        for one in reports
     ]
-    return [Line("Processes", "alarm" if told else "ok", "; ".join(told) or "all run")]
+    return [Line("Processes", "alarm" if texts else "ok", "; ".join(texts) or "all run")]
 
 
 def _age(moment: datetime, now: datetime) -> str:

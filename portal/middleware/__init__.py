@@ -1,1 +1,1 @@
-"""The request path: policy headers, rate limits, the fast path, request log."""
+"""Middleware: request log, policy headers, refusals, rate limits, the fast path."""

@@ -1,4 +1,4 @@
-"""Who is calling, when a web server of ours stands in front."""
+"""The caller's address behind trusted proxies (X-Forwarded-For)."""
 
 import ipaddress
 from collections.abc import Callable
@@ -8,27 +8,27 @@ from django.http import HttpRequest, HttpResponse
 
 
 class ForwardedAddressMiddleware:
-    """Put the caller's address in REMOTE_ADDR, as the configured proxies have told it.
+    """Set REMOTE_ADDR to the address that the outermost trusted proxy reports.
 
-    Each proxy appends the address it was called from, so the one that counts stands
-    TRUSTED_PROXIES places from the end; whatever a caller wrote stands before it.
+    Each proxy appends the address of its client. So the caller's is the TRUSTED_PROXIES-th from
+    the end, and whatever a caller forged precedes it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        told = request.headers.get("X-Forwarded-For", "").split(",")
-        if address := _address(told, settings.TRUSTED_PROXIES):
+        addresses = request.headers.get("X-Forwarded-For", "").split(",")
+        if address := _address(addresses, settings.TRUSTED_PROXIES):
             request.META["REMOTE_ADDR"] = address
         return self.get_response(request)
 
 
-def _address(told: list[str], proxies: int) -> str | None:
-    """The address that the outermost trusted proxy saw; None where it told none."""
-    if len(told) < proxies:
+def _address(addresses: list[str], proxies: int) -> str | None:
+    """The TRUSTED_PROXIES-th address from the end; None if it is missing or malformed."""
+    if len(addresses) < proxies:
         return None
     try:
-        return str(ipaddress.ip_address(told[-proxies].strip()))
+        return str(ipaddress.ip_address(addresses[-proxies].strip()))
     except ValueError:
         return None

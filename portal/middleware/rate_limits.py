@@ -1,4 +1,4 @@
-"""Rate limits of what scripts ask for: links, files and the API."""
+"""Rate limits of requests by scripts: links, files and the API."""
 
 import hashlib
 import ipaddress
@@ -30,18 +30,17 @@ from accounts.web.error_pages import error_page
 from weights.delivery import signed_claims
 
 log = logging.getLogger(__name__)
-#: What does some work and never looks at who asks.
+#: API paths that ignore the caller's token.
 _READS_NO_TOKEN = re.compile(
     r"/api/(?:credentials/revoke|v1/(?:openapi\.json|docs|transparency/[^/]+\.csv))/?$"
 )
 
 
 class RateLimitMiddleware:
-    """Count a script's requests by its token or link, a stranger's by address.
+    """Limit a script's requests by its token or link, anonymous ones by address.
 
-    Pages for people are not counted here: allauth bounds what is worth guessing at. A token
-    that is no token counts against the address it came from, so that a valid one from the
-    same address still works.
+    Pages are not limited here: allauth limits their sign-in forms. A malformed token counts
+    against its address, so that a valid token from the same address still works.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -65,7 +64,7 @@ class RateLimitMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Counters that do not answer let nobody guess a password; the log raises the alarm."""
+        """Refuse sign-ins while Redis does not count them, so that nobody guesses passwords."""
         if not isinstance(error, redis.RedisError):
             return None
         log.error("the counters of sign-ins do not answer: %s", error)
@@ -74,10 +73,10 @@ class RateLimitMiddleware:
 
 @dataclass(frozen=True)
 class _Counted:
-    """What a request is counted on: a limit, and whose.
+    """The bucket of a request: a limit and a key.
 
-    `unproved` is the limit of its address on which it counts too if what it shows was read by
-    nobody or is no credential: forged ones would otherwise have a new bucket each.
+    `unproved` is the limit of its address, which applies as well unless a view verified the
+    credential: each forged credential would otherwise have a bucket of its own.
     """
 
     limit: Limit
@@ -86,12 +85,12 @@ class _Counted:
 
 
 def _bucket(request: HttpRequest) -> _Counted | None:
-    """The limit that a request falls under, and whose; None for pages."""
+    """The bucket of a request; None for pages."""
     path = request.path_info
     if path.startswith("/d/"):
         return _by_link(request, path.split("/", 3)[2])
     if path.startswith("/f/"):
-        # The signature is the credential, and whose it is only the database tells.
+        # The signature is the credential; its owner is known to the database alone.
         return _Counted(DOWNLOADS_SIGNED_IN, f"signed:{_address(request)}", DOWNLOADS_ANONYMOUS)
     if _is_resolve(path):
         return _by_token(request, DOWNLOADS_SIGNED_IN, DOWNLOADS_ANONYMOUS)
@@ -107,7 +106,7 @@ def _bucket(request: HttpRequest) -> _Counted | None:
 
 
 def _is_resolve(path: str) -> bool:
-    """Whether scripts fetch files there: of a checkpoint, or of what is not kept here."""
+    """Whether scripts fetch files at the path: of a checkpoint, or of a dataset or space."""
     if path.startswith(("/datasets/", "/spaces/")):
         path = path[path.index("/", 1) :]
     parts = path.split("/", 4)
@@ -115,7 +114,7 @@ def _is_resolve(path: str) -> bool:
 
 
 def _by_link(request: HttpRequest, token: str) -> _Counted:
-    """A genuine link has a bucket of its own; anything else is guessing."""
+    """A genuine link has a bucket of its own; a forged one counts against its address."""
     try:
         claim = signed_claims.read_token(token, settings.LINK_KEYS)
     except signed_claims.BadSignature:
@@ -124,7 +123,7 @@ def _by_link(request: HttpRequest, token: str) -> _Counted:
 
 
 def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> _Counted:
-    """A well-formed token has a bucket of its own; whether it exists is seen by the answer."""
+    """A well-formed token has a bucket of its own; the response shows whether it exists."""
     scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme == "Bearer" and token_format.is_well_formed(token):
         return _Counted(known, token_format.digest(token), anonymous)
@@ -132,14 +131,14 @@ def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> _Counted:
 
 
 def _address(request: HttpRequest) -> str:
-    """The caller's address as a key that tells nothing of it."""
+    """A key for the caller's address that does not reveal it."""
     counted = _counted_as(request.META.get("REMOTE_ADDR", ""))
     return hashlib.sha256(f"{settings.SECRET_KEY}:{counted}".encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=4096)
 def _counted_as(address: str) -> str:
-    """An address of IPv6 counts as its /64, which one customer has to choose from (RFC 6177)."""
+    """An IPv6 address counts as its /64, which one customer is assigned (RFC 6177)."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -155,7 +154,7 @@ def _too_many(verdict: Verdict) -> HttpResponse:
     wait = verdict.wait or verdict.limit.window
     message = f"Too many requests. Try again in {wait} second{'' if wait == 1 else 's'}."
     response = JsonResponse({"error": message, "code": "rate_limited"}, status=429)
-    response["Content-Length"] = str(len(response.content))  # no middleware behind adds it
+    response["Content-Length"] = str(len(response.content))  # CommonMiddleware comes later
     response["X-Error-Code"] = "rate_limited"
     for name, value in buckets.headers(verdict).items():
         response[name] = value

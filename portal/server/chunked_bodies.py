@@ -1,7 +1,7 @@
-"""Bodies that come in chunks, without a length: measured before Django sees them.
+"""WSGI middleware that buffers chunked bodies and sets their Content-Length.
 
-Django takes a request without Content-Length for one without a body, and scripts that pipe
-their JSON send none. Behind nginx, which measures bodies itself, this finds nothing to do.
+Django treats a request without Content-Length as one without a body, and scripts that pipe their
+JSON send none. nginx buffers bodies itself, so behind it this does nothing.
 """
 
 import io
@@ -11,24 +11,24 @@ from typing import Any
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
-#: As DATA_UPLOAD_MAX_MEMORY_SIZE: what is longer is refused as any body of that length is.
+#: Bytes, as DATA_UPLOAD_MAX_MEMORY_SIZE: Django refuses longer bodies with 413.
 MOST = 1024 * 1024
 
 
-class MeasuredBodies:
-    """Read a chunked body up to its bound and give it the length it has."""
+class ChunkedBodies:
+    """Buffer a chunked body of at most `MOST` bytes."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" not in environ:
-            _measure(environ)
+            _buffer(environ)
         return self.application(environ, start_response)
 
 
 class _Unreadable(io.RawIOBase):
-    """A body of which nothing may be used: reading it fails, as when its sender went away."""
+    """A malformed or long body: reading it fails, as for a client that disconnected."""
 
     def read(self, size: int = -1) -> bytes:
         raise OSError("the chunked body cannot be read")
@@ -37,10 +37,10 @@ class _Unreadable(io.RawIOBase):
         return self.read()
 
 
-def _measure(environ: Environ) -> None:
+def _buffer(environ: Environ) -> None:
     try:
         body = environ["wsgi.input"].read(MOST + 1)
-    except Exception:  # gunicorn's errors of parsing share no other type
+    except Exception:  # gunicorn's parsing errors have no common base class
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = _Unreadable(), "1"
         return
     whole = len(body) <= MOST

@@ -1,8 +1,8 @@
-"""gunicorn's threaded worker, where no client can hold a thread or the others for good.
+"""gunicorn's threaded worker with limits on slow clients.
 
-Three things that the plain one leaves to the web server in front, and a portal without one
-needs: a client that takes no bytes is cut off, so is one that never ends its request's head,
-and waiting for a client to hang up is done beside the loop that accepts everybody else.
+gunicorn leaves these to a web server in front, which this portal does not require: a client that
+takes no bytes of its response, or does not finish its request's headers, is disconnected; and
+waiting for a client to close its connection does not block the loop that accepts others.
 """
 
 import gc
@@ -15,38 +15,38 @@ from typing import Any
 from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-#: Seconds after which a client that takes no byte of its answer is cut off.
+#: Seconds without progress after which a client that receives a response is disconnected.
 STALLED_SECONDS = 120
-#: Seconds for the head of a request, once its first byte could have come.
+#: Seconds for the headers of a request, from the moment a thread reads it.
 HEAD_SECONDS = 20
-#: Seconds without a byte of a request's body after which it is given up.
+#: Seconds without a byte of a request's body after which the client is disconnected.
 BODY_SECONDS = 60
-#: Bytes of a body that nobody read, which are still taken while its sender reads the answer:
-#: those of two documents. A connection closed before makes nginx answer 502 in our place.
+#: Bytes of an unread body that are discarded while the client reads the response: two documents.
+#: If the connection closes before, nginx answers 502 in our place.
 UNREAD_MOST = 24 * 2**20
-#: Bytes of such a body that gunicorn takes away to go on with the same connection.
+#: Bytes of an unread body that gunicorn discards to keep the connection alive.
 DRAINED_MOST = 64 * 1024
 
 
 class WebWorker(ThreadWorker):
-    """A thread for each request; none of them for ever."""
+    """One thread for each request, for a limited time."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # Connections whose request's head is being read, and until when.
+        # Connections whose request headers are being read -> deadline.
         self._reading: dict[TConn, float] = {}
 
     def init_process(self) -> None:
         for listener in self.sockets:
             if listener.family != socket.AF_UNIX:
-                _bound_stalls(listener)
+                _set_timeouts(listener)
         super().init_process()
 
     def load_wsgi(self) -> None:
-        """Load the portal, and keep what it consists of out of every later collection.
+        """Load the portal and exclude its objects from garbage collection.
 
-        A collection that looks at all of it holds every request of the process for some 70 ms,
-        and starting takes a fifth longer with collections than without.
+        A full collection would stop every request of the process for some 70 ms; with collections
+        enabled, starting takes a fifth longer.
         """
         gc.disable()
         super().load_wsgi()
@@ -54,18 +54,18 @@ class WebWorker(ThreadWorker):
         gc.enable()
 
     def handle(self, conn: TConn) -> Any:
-        """Read a request and answer it; runs in a thread of the pool."""
+        """Read a request and respond; runs in a thread of the pool."""
         self._reading[conn] = time.monotonic() + HEAD_SECONDS
         try:
-            kept = super().handle(conn)
+            keep_alive = super().handle(conn)
         finally:
             self._reading.pop(conn, None)
-        if kept is False:
-            _await_the_end(conn.sock)
-        return kept
+        if keep_alive is False:
+            _close_gracefully(conn.sock)
+        return keep_alive
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
-        """Answer a request whose head is complete."""
+        """Respond to a request whose headers are complete."""
         self._reading.pop(conn, None)
         if req.version >= (1, 1) and "HOST" not in dict(req.headers):
             util.write_error(conn.sock, 400, "Bad Request", "A request names its host.")
@@ -75,7 +75,7 @@ class WebWorker(ThreadWorker):
         return super().handle_request(req, conn)
 
     def murder_pending(self) -> None:
-        """Cut off who is late; called by the loop at least once a second."""
+        """Disconnect clients past their deadline; the loop calls this at least once a second."""
         super().murder_pending()
         now = time.monotonic()
         for conn, until in self._reading.copy().items():
@@ -85,33 +85,31 @@ class WebWorker(ThreadWorker):
 
 
 def _may_stay_unread(req: Any) -> bool:
-    """Whether its body is one that ends the connection, should the portal refuse to read it.
+    """Whether the body is so long that the connection must close if no view reads it.
 
-    The answer then says so from the start: a client that was promised another request on the
-    same connection would lose it.
+    The response then says `Connection: close`, so that the client sends no request after it.
     """
-    facts = dict(req.headers)
-    length = facts.get("CONTENT-LENGTH", "0")
-    return "TRANSFER-ENCODING" in facts or int(length) > DRAINED_MOST
+    headers = dict(req.headers)
+    length = headers.get("CONTENT-LENGTH", "0")
+    return "TRANSFER-ENCODING" in headers or int(length) > DRAINED_MOST
 
 
-def _bound_stalls(listener: Any) -> None:
-    """Have the kernel end what stalls; accepted connections inherit both.
+def _set_timeouts(listener: Any) -> None:
+    """Set kernel timeouts on a listening socket, which accepted connections inherit.
 
-    The first also ends the sending of a file by the kernel, which no timeout of Python's
-    reaches: bytes that the client neither acknowledges nor makes room for.
+    TCP_USER_TIMEOUT also ends `sendfile`, which Python's timeouts do not reach, when the client
+    neither acknowledges bytes nor opens its window.
     """
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
-    patience = struct.pack("ll", BODY_SECONDS, 0)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    timeout = struct.pack("ll", BODY_SECONDS, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
 
 
-def _await_the_end(connection: socket.socket) -> None:
-    """Say that no more comes, and give the client two seconds to take it and hang up.
+def _close_gracefully(connection: socket.socket) -> None:
+    """Shut down sending, and give the client two seconds to read the rest and disconnect.
 
-    The plain worker does this in its loop: one client that does not hang up, and nobody is
-    accepted meanwhile. Afterwards there is nothing left for it to wait for.
+    gunicorn does this in its loop, where one client that stays connected blocks all others.
     """
     with suppress(OSError):
         util.close_graceful(connection.dup(), max_drain=UNREAD_MOST)

@@ -13,8 +13,7 @@ from redis.exceptions import ResponseError
 
 log = logging.getLogger(__name__)
 
-#: Bytes of the longest value. The longest of ours, the public statistics, take a few kilobytes
-#: a month.
+#: The most bytes of a value. Our longest, the public statistics, grow by a few kB a month.
 MOST_BYTES = 4 * 1024 * 1024
 _MISSING = object()
 
@@ -54,7 +53,7 @@ class JsonCacheClient(RedisCacheClient):
             return default
 
     def _read(self, key: str) -> bytes:
-        """At most one byte more than is allowed; empty where there is no value."""
+        """At most MOST_BYTES + 1 bytes of the value; empty if the key is missing."""
         try:
             data: Any = self.get_client(key).getrange(key, 0, MOST_BYTES)
         except ResponseError as error:
@@ -68,7 +67,7 @@ class JsonCacheClient(RedisCacheClient):
         return {key: value for key, value in found.items() if value is not _MISSING}
 
     def set(self, key: Any, value: Any, timeout: Any) -> None:
-        """Store the value, or nothing if it is too long: it is made anew at the next request."""
+        """Store the value; delete the key of one that is too long."""
         try:
             super().set(key, value, timeout)
         except ValueTooLong as error:

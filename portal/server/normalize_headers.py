@@ -1,8 +1,8 @@
-"""The head of a request made plain before Django reads it, which fails over some of it.
+"""WSGI middleware that normalises Content-Type and Host before Django parses them.
 
-Django decodes addresses by whatever codec a Content-Type names, and reads parameters by a
-parser of mail that raises over unknown ones: both in the making of the request, where no
-middleware could answer.
+Django decodes paths with the codec that a Content-Type names, and parses its parameters with a
+parser of mail headers that raises for unknown ones. Both happen while the request object is
+created, where no Django middleware could respond.
 """
 
 import codecs
@@ -13,9 +13,9 @@ from typing import Any
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
-#: What bodies may be written in; all but the first are subsets of it, or what old tools send.
+#: Accepted charsets of bodies: UTF-8, its subset ASCII, and those that old tools send.
 CHARSETS = {"utf-8", "ascii", "iso8859-1", "cp1252"}
-#: Holds the name of a charset that is taken by no address. No header can have this name.
+#: The key of `environ` with the name of an unsupported charset; no header can have this name.
 REFUSED_CHARSET = "weighbridge.refused_charset"
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110, section 5.6.2
@@ -27,49 +27,49 @@ _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 
 
-class PlainHeads:
-    """Give the application a Content-Type and a host of which it can think no evil."""
+class HeaderNormalizer:
+    """Pass on only a Content-Type and a Host that Django parses without an error."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        make_plain(environ)
+        normalize(environ)
         return self.application(environ, start_response)
 
 
-def make_plain(environ: Environ) -> None:
-    """Reduce the Content-Type to what is read of it, and take the host from the target."""
-    if told := environ.get("CONTENT_TYPE"):
-        environ["CONTENT_TYPE"], refused = plain_type(told)
+def normalize(environ: Environ) -> None:
+    """Reduce the Content-Type to its used parts; take the host from an absolute target."""
+    if content_type := environ.get("CONTENT_TYPE"):
+        environ["CONTENT_TYPE"], refused = normalize_content_type(content_type)
         if refused:
             environ[REFUSED_CHARSET] = refused
-    # RFC 9112, section 3.2.2: a target in absolute form says the host, not the header.
+    # RFC 9112, section 3.2.2: the host of a target in absolute form overrides the header.
     if target := _ABSOLUTE.match(environ.get("RAW_URI", "")):
         environ["HTTP_HOST"] = target[1]
 
 
-def plain_type(told: str) -> tuple[str, str]:
-    """The media type with its boundary and charset alone, and a charset that is refused.
+def normalize_content_type(header: str) -> tuple[str, str]:
+    """The media type with boundary and charset alone, and the unsupported charset, if any.
 
-    All other parameters are left out, as is a type that is none.
+    Drops all other parameters; a malformed type becomes empty.
     """
-    found = _TYPE.match(told)
-    if found is None:
+    match = _TYPE.match(header)
+    if match is None:
         return "", ""
-    kind, refused = found[1].lower(), ""
-    for parameter in _PARAMETER.finditer(told, found.end(1)):
+    media_type, refused = match[1].lower(), ""
+    for parameter in _PARAMETER.finditer(header, match.end(1)):
         name, value = parameter["name"].lower(), parameter["quoted"] or parameter["plain"] or ""
         if name == "boundary" and _BOUNDARY.fullmatch(value):
-            kind += f'; boundary="{value}"'
-        elif name == "charset" and value and not _is_known(value):
+            media_type += f'; boundary="{value}"'
+        elif name == "charset" and value and not _is_supported(value):
             refused = value[:40]
         elif name == "charset" and value:
-            kind += f"; charset={value}"
-    return kind, refused
+            media_type += f"; charset={value}"
+    return media_type, refused
 
 
-def _is_known(charset: str) -> bool:
+def _is_supported(charset: str) -> bool:
     try:
         return codecs.lookup(charset).name in CHARSETS
     except (LookupError, ValueError):

@@ -1,4 +1,4 @@
-"""Collect static files at start, unless nothing has changed since the last time."""
+"""Collect static files at start, if any has changed."""
 
 import hashlib
 from pathlib import Path
@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 
 def collect() -> None:
-    """Bring STATIC_ROOT up to date; a start with the same files spends a few milliseconds."""
+    """Run collectstatic, unless the sources have the fingerprint of the last run."""
     stamp = Path(settings.STATIC_ROOT).with_suffix(".stamp")
     sources = _fingerprint()
     if stamp.exists() and stamp.read_text() == sources:
@@ -19,10 +19,10 @@ def collect() -> None:
 
 
 def _fingerprint() -> str:
-    """A hash over the name, size and time of every source file."""
+    """A hash of the name, size and modification time of every source file."""
     lines = []
     for finder in get_finders():
         for path, storage in finder.list([]):
-            facts = Path(storage.path(path)).stat()
-            lines.append(f"{path} {facts.st_size} {facts.st_mtime_ns}")
+            stat = Path(storage.path(path)).stat()
+            lines.append(f"{path} {stat.st_size} {stat.st_mtime_ns}")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

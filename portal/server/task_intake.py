@@ -1,7 +1,7 @@
-"""Celery consumer that lets only the portal's own tasks, with row ids alone, reach a thread.
+"""Celery consumer that accepts only messages of the portal's own tasks with row ids.
 
-Celery itself trusts the broker: a message may name callbacks, times and built-in tasks, and some
-that are malformed end the worker each time they are delivered (a list where the name should be).
+Celery trusts the broker: a message may name callbacks, times and built-in tasks, and some
+malformed messages (a list for the task's name) end the worker each time they are delivered.
 """
 
 import inspect
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 4096
 #: Row ids are 64-bit integers.
 _MOST_ID = 2**63 - 1
-#: Headers that a message of ours may set; it leaves all others, such as `eta`, empty.
+#: Headers that the portal's messages set; all others, such as `eta`, must be empty.
 _TEXTS = ("id", "root_id", "parent_id", "origin", "lang", "argsrepr", "kwargsrepr")
-#: Beat marks its messages by `celery_beat_task`, which changes nothing.
+#: Beat sets `celery_beat_task`, which has no effect.
 _CHECKED = {*_TEXTS, "task", "expires", "ignore_result", "celery_beat_task"}
 
 
@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 class Consumer(CeleryConsumer):
-    """Drops foreign messages, with one line in the log each."""
+    """Rejects foreign messages, each with one line in the log."""
 
     connection_errors: tuple[type[BaseException], ...]  # Celery sets it
 
@@ -52,7 +52,7 @@ class Consumer(CeleryConsumer):
 
 
 def check(message: Message, tasks: Mapping[str, "Task[Any, Any]"]) -> None:
-    """Raise Refused unless the message is one of ours: a known task and the ids it takes."""
+    """Raise Refused unless the message has a task of ours and the row ids it takes."""
     task = _task(message, tasks)
     _check_headers(message.headers)
     arguments, options, embedded = _body(message)
@@ -68,7 +68,7 @@ def check(message: Message, tasks: Mapping[str, "Task[Any, Any]"]) -> None:
 
 def _task(message: Message, tasks: Mapping[str, "Task[Any, Any]"]) -> "Task[Any, Any]":
     name = message.headers.get("task") if isinstance(message.headers, dict) else None
-    # Those of Celery itself run whatever tasks their arguments name.
+    # Celery's own tasks run any task that their arguments name.
     if not isinstance(name, str) or name.startswith("celery.") or name not in tasks:
         raise Refused(f"there is no task {name!r:.100}")
     return tasks[name]
@@ -111,5 +111,5 @@ def _is_id(value: Any) -> bool:
 
 
 def _is_empty(value: Any) -> bool:
-    """Celery writes no time limits as two nulls."""
+    """Whether a header is unset; Celery writes absent time limits as two nulls."""
     return not value or (isinstance(value, list) and not any(value))

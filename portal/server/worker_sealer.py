@@ -1,4 +1,4 @@
-"""A sealer in each worker, beside its tasks."""
+"""Seal the audit trail in a thread of each Celery worker."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ _running: list[Sealer] = []
 
 @worker_ready.connect
 def start(**kwargs: Any) -> None:
-    """Not a task: a long one before it, or a broker that is away, would hold it up.
+    """Start the sealer: not a task, which long tasks or a broker that is away would delay.
 
-    Of the sealers of several workers one works at a time.
+    Of several workers' sealers one works at a time.
     """
     sealer = Sealer()
     sealer.start()

@@ -1,7 +1,7 @@
-"""What a process was started with, in the trail: an event where it is not what it was before.
+"""Record changed settings in the audit trail when a process starts.
 
-Settings come from the environment, which nobody is asked for when it changes. Secrets are told
-by a fingerprint, people's addresses too; the trail itself remembers what was told last.
+The environment can change without a login or an approval. Secrets and people's addresses are
+recorded as fingerprints. The last event is what the next start compares with.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ from portal.settings import environment
 log = logging.getLogger(__name__)
 
 ACTION = "settings.changed"
-#: Seconds after which a database that was away is asked again.
+#: Seconds between two attempts while the database is away.
 PAUSE = 10.0
-#: Any number that no other lock of ours has.
-_LOCK = 7_262_026
+#: The key of PostgreSQL's advisory lock; no other lock of the portal uses it.
+_LOCK_KEY = 7_262_026
 
-#: Told as they are: who is let in and how, where bytes lie and leave, what is kept and checked.
+#: Recorded as they are: access, storage and delivery, retention and checks.
 PLAIN = (
     *("PUBLIC_URL", "ALLOWED_HOSTS", "ADMIN_PATH", "DEBUG", "TRUSTED_PROXIES"),
     *("ACCEL_LOCATION", "S3_CHECKSUMS", "CDN_KEY_ID", "FILE_LINK_LIFETIME_MOST"),
@@ -38,29 +38,31 @@ PLAIN = (
     *("RETURN_SILENCE_DAYS", "DRAFT_SILENCE_DAYS", "DRAFT_FORM_DAYS", "OPEN_DRAFTS"),
     *("SUBMISSIONS_A_DAY", "LOOK_AT_PROFILES", "SOCIAL_ORIGINS"),
 )
-#: Told without a name and password that may stand in them.
+#: Recorded without user name and password.
 ADDRESSES = ("WEIGHTS_STORAGE", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL", "CDN_URL")
-#: Told by fingerprint: secrets, and addresses of people.
+#: Recorded as fingerprints: secrets, and addresses of people.
 HIDDEN = ("SECRET_KEY", "SECURITY_CONTACT", "AUDIT_HEAD_RECIPIENTS", "DEFAULT_FROM_EMAIL")
-#: Files with a private key, told by a fingerprint of what stands in them.
+#: Files of private keys, recorded as fingerprints of their content.
 KEY_FILES = ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE", "CDN_KEY_FILE")
 
 
 def effective() -> dict[str, Any]:
-    """The settings in force that security rests on, fit for the trail."""
-    told = {name: getattr(settings, name) for name in PLAIN}
-    told |= {name: _address(getattr(settings, name) or "") for name in ADDRESSES}
-    told |= {name: fingerprint(getattr(settings, name)) for name in HIDDEN}
-    told |= {name: _file(getattr(settings, name)) for name in KEY_FILES}
-    told["LINK_KEYS"] = {name: fingerprint(key.hex()) for name, key in settings.LINK_KEYS.items()}
-    told["AWS_ACCESS_KEY_ID"] = fingerprint(environment.text("AWS_ACCESS_KEY_ID", ""))
-    told["RATE_LIMITS"] = "portal.middleware.rate_limits.RateLimitMiddleware" in settings.MIDDLEWARE
-    told["DATABASE"] = _database(settings.DATABASES["default"])
-    return told
+    """The security-relevant settings in force, without secrets."""
+    values = {name: getattr(settings, name) for name in PLAIN}
+    values |= {name: _address(getattr(settings, name) or "") for name in ADDRESSES}
+    values |= {name: fingerprint(getattr(settings, name)) for name in HIDDEN}
+    values |= {name: _file(getattr(settings, name)) for name in KEY_FILES}
+    values["LINK_KEYS"] = {name: fingerprint(key.hex()) for name, key in settings.LINK_KEYS.items()}
+    values["AWS_ACCESS_KEY_ID"] = fingerprint(environment.text("AWS_ACCESS_KEY_ID", ""))
+    values["RATE_LIMITS"] = (
+        "portal.middleware.rate_limits.RateLimitMiddleware" in settings.MIDDLEWARE
+    )
+    values["DATABASE"] = _database(settings.DATABASES["default"])
+    return values
 
 
 def fingerprint(value: Any) -> str:
-    """What tells two values apart and shows neither; empty for none."""
+    """16 hexadecimal digits of a hash that reveals no secret; empty for an empty value."""
     if not value:
         return ""
     return hashlib.sha256(f"weighbridge setting\n{value}".encode()).hexdigest()[:16]
@@ -74,54 +76,54 @@ def _file(name: str) -> str:
 
 
 def _address(address: str) -> str:
-    """Without whatever stands before the host's `@`."""
-    where = urlsplit(address)
-    return where._replace(netloc=where.netloc.rpartition("@")[2]).geturl()
+    """The URL without the credentials before `@`."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _database(found: Mapping[str, Any]) -> str:
-    kind = str(found["ENGINE"]).rpartition(".")[2]
-    place = [str(found.get(part) or "") for part in ("HOST", "PORT")]
-    return " ".join(part for part in (kind, *place, str(found["NAME"])) if part)
+def _database(database: Mapping[str, Any]) -> str:
+    engine = str(database["ENGINE"]).rpartition(".")[2]
+    server = [str(database.get(part) or "") for part in ("HOST", "PORT")]
+    return " ".join(part for part in (engine, *server, str(database["NAME"])) if part)
 
 
 @transaction.atomic
 def note(process: str) -> AuditEvent | None:
-    """Record what this kind of process runs with; None where it ran with the same before.
+    """Record the settings of this kind of process, if they differ from its last start.
 
-    Of two that start at once one records it.
+    Of two processes that start at once one records them. Returns the event, if any.
     """
-    _alone()
-    told = effective()
-    known = AuditEvent.objects.filter(action=ACTION, details__process=process)
-    last = known.order_by("-pk").values_list("details", flat=True).first()
+    _lock()
+    current = effective()
+    events = AuditEvent.objects.filter(action=ACTION, details__process=process)
+    last = events.order_by("-pk").values_list("details", flat=True).first()
     before = last["settings"] if last else {}
     changed = {
-        name: {"before": before.get(name), "after": told.get(name)}
-        for name in sorted(told.keys() | before.keys())
-        if before.get(name) != told.get(name)
+        name: {"before": before.get(name), "after": current.get(name)}
+        for name in sorted(current.keys() | before.keys())
+        if before.get(name) != current.get(name)
     }
     if not changed:
         return None
-    details = {"process": process, "settings": told, "changed": changed if last else {}}
+    details = {"process": process, "settings": current, "changed": changed if last else {}}
     return AuditEvent.record(ACTION, details=details)
 
 
-def _alone() -> None:
-    """Wait for whoever compares too; a transaction of SQLite's keeps others out by itself."""
+def _lock() -> None:
+    """Serialise concurrent starts; on SQLite the transaction is exclusive already."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_KEY])
 
 
 def note_at_start(process: str) -> threading.Thread:
-    """Record it beside the start, which waits for no database."""
-    noting = threading.Thread(target=_until_noted, args=[process], daemon=True)
-    noting.start()
-    return noting
+    """Record the settings in a thread, so that the start does not wait for the database."""
+    thread = threading.Thread(target=_note_with_retries, args=[process], daemon=True)
+    thread.start()
+    return thread
 
 
-def _until_noted(process: str) -> None:
+def _note_with_retries(process: str) -> None:
     while True:
         try:
             note(process)

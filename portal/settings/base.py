@@ -1,4 +1,4 @@
-"""What every install shares. Values come from the environment through `portal.env`."""
+"""Settings of every install. Values come from the environment through `environment.py`."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 from csp.constants import NONE, SELF
 
-from portal.middleware.log_lines import one_line
+from portal.middleware.log_filters import one_line
 from portal.settings import environment
 from portal.settings.social import *  # noqa: F403
 from portal.settings.social import SOCIAL_APPS
@@ -24,7 +24,7 @@ PUBLIC_URL = environment.origin("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 ADMIN_PATH = environment.text("ADMIN_PATH", "admin/").strip("/") + "/"
 SITE_NAME = "Weighbridge"
-# Whom to tell of a vulnerability, at /.well-known/security.txt; without, it is not there.
+# Contacts for vulnerability reports in /.well-known/security.txt; 404 if empty.
 SECURITY_CONTACT = environment.contacts("SECURITY_CONTACT")
 SECURITY_POLICY_URL = environment.text("SECURITY_POLICY_URL", "-").strip("-")
 
@@ -57,13 +57,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.request_log.RequestLogMiddleware",
-    # Refusals from here on carry the headers of a page too.
-    "portal.middleware.surface.PolicyMiddleware",
+    # Before the middleware that refuses requests, whose responses need these headers too.
+    "portal.middleware.content_security_policy.PolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "weights.api.problems.ProblemMiddleware",
-    "portal.middleware.surface.SurfaceMiddleware",
+    "portal.middleware.request_filter.RequestFilterMiddleware",
     "portal.middleware.rate_limits.RateLimitMiddleware",
-    # What every answer needs stands before it, what only pages need after it.
+    # Middleware for every response comes before it, middleware for pages after it.
     "portal.middleware.fast_path.ShortWayMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -74,10 +74,10 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 
-# Off only where something in front counts already, or to measure what is behind them.
+# Off only if a proxy in front limits rates, or to measure without them.
 if not environment.flag("RATE_LIMITS", default=True):
     MIDDLEWARE.remove("portal.middleware.rate_limits.RateLimitMiddleware")
-# Proxies in front of the web processes whose X-Forwarded-For is believed; 0: nobody's is.
+# The number of proxies in front whose X-Forwarded-For is trusted; 0: none.
 TRUSTED_PROXIES = environment.whole("TRUSTED_PROXIES", 0, at_most=5)
 if TRUSTED_PROXIES:
     MIDDLEWARE.insert(0, "portal.middleware.forwarded_address.ForwardedAddressMiddleware")
@@ -108,7 +108,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # -- people ---------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-# One alone: each further one would hash the password of a name that it does not know.
+# One alone: each further one would hash the password of an unknown name again.
 AUTHENTICATION_BACKENDS = ["accounts.users.authentication_backend.SignInBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -135,12 +135,12 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_VALIDATORS = "accounts.users.usernames.VALIDATORS"
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "root", "staff", "weighbridge"]
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-# Whoever changes a password, an address or a factor is not always its owner, who is told.
+# Notify the owner of a changed password, address or factor, in case somebody else changed it.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = PUBLIC_URL.split(":", 1)[0]
 # Per name and per address; sign-ins that succeed count too (accounts/users/allauth_adapter.py).
-# What all people may do together stands in accounts/rate_limits/buckets.py.
+# Limits for all people together: accounts/rate_limits/buckets.py.
 ACCOUNT_RATE_LIMITS = {
     "login": "",
     "login_failed": "10/5m/key,10/5m/ip",
@@ -154,7 +154,7 @@ ACCOUNT_FORMS = {
     "signup": "accounts.users.forms.sign_up.SignupForm",
     "change_password": "accounts.users.forms.passwords.ChangePasswordForm",
 }
-#: Who was asked for a password, passkey or code so many seconds ago is not asked again
+#: Seconds after a sign-in within which allauth asks for no password, passkey or code again
 #: (accounts/users/reauthentication.py has the same for the admin).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_TOTP_ISSUER = SITE_NAME
@@ -204,7 +204,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
-# A Secure cookie is not sent back over plain http, which only a loopback install may use.
+# Browsers do not return a Secure cookie over plain http, which only loopback may use.
 if PUBLIC_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-sessionid"
@@ -212,12 +212,12 @@ if PUBLIC_URL.startswith("https://"):
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
-    # Nobody's word but a proxy's that was named counts for how a caller came.
+    # Only a trusted proxy may report the scheme of a request.
     if TRUSTED_PROXIES:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 MESSAGE_STORAGE = "portal.middleware.message_storage.MessageStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-# No form takes a file but those that say so themselves (accounts/web/uploads.py).
+# Forms refuse files unless their view enables them (accounts/web/uploads.py).
 FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFilesHandler"]
 
 # -- delivery ---------------------------------------------------------------------------
@@ -226,27 +226,27 @@ WEIGHTS_STORAGE = ""  # each install sets it
 # A hard ceiling in seconds; a tier may ask for less (docs/requirements.md, UR-1).
 FILE_LINK_LIFETIME_MOST = environment.seconds("FILE_LINK_LIFETIME_MOST", 3600, at_most=3600)
 CHECKPOINT_LINK_HOURS_MOST = 168
-# Downloads that may run at once in one web process; beyond it callers are asked to wait. Each
-# holds a thread, so some are left for pages, whatever is asked for.
+# Concurrent downloads of one web process; further ones get 429 with Retry-After. Each holds a
+# thread, so an eighth of the threads stays free for pages.
 WEB_THREADS = environment.whole("WEB_THREADS", 128, at_least=4, at_most=1024)
 DOWNLOADS_AT_ONCE = environment.whole(
     "DOWNLOADS_AT_ONCE", WEB_THREADS * 3 // 4, at_least=1, at_most=WEB_THREADS * 7 // 8
 )
 # The internal location of nginx that maps to the blob folder; empty: the app sends the bytes.
 ACCEL_LOCATION = environment.text("ACCEL_LOCATION", "-").strip("-")
-# Credentials that stand in files; those of the environment boto3 finds itself.
+# Credentials from files; boto3 reads those of the environment itself.
 S3_SESSION = environment.aws()
 S3_ENDPOINT_URL = environment.text("S3_ENDPOINT_URL", "-").strip("-") or None
 S3_PUBLIC_ENDPOINT_URL = (
     environment.text("S3_PUBLIC_ENDPOINT_URL", "-").strip("-") or S3_ENDPOINT_URL
 )
-# What each part of an upload carries for the store to check; `none` for stores that refuse it.
+# The checksum of each part of an upload; `none` for stores that refuse checksums.
 S3_CHECKSUMS = environment.choice("S3_CHECKSUMS", ("sha256", "crc32", "none"))
-# Signed addresses of a CDN in front of the bucket, instead of the bucket's own.
+# Signed URLs of a CDN in front of the bucket, instead of presigned URLs of the bucket.
 CDN_URL, CDN_KEY_ID, CDN_KEY_FILE = environment.cdn("CDN_URL", "CDN_KEY_ID", "CDN_KEY_FILE")
 
-# Every stored byte is read again within so many days, all readers together no faster than the
-# rate; so many read at once. The store is looked over, without reading, each few hours.
+# The scrub reads every stored byte again within SCRUB_DAYS, with SCRUB_AT_ONCE readers that share
+# the rate. The survey lists the store every SURVEY_HOURS.
 SCRUB_DAYS = environment.whole("SCRUB_DAYS", 30, at_least=1, at_most=365)
 SCRUB_BYTES_PER_SECOND = environment.whole("SCRUB_BYTES_PER_SECOND", 50_000_000, at_least=1_000_000)
 SCRUB_AT_ONCE = environment.whole("SCRUB_AT_ONCE", 1, at_least=1, at_most=16)
@@ -254,20 +254,20 @@ SURVEY_HOURS = environment.whole("SURVEY_HOURS", 1, at_least=1, at_most=24)
 # Names that pickles may import beside the standard ones (weights/inspection/formats/allowed.py).
 PICKLE_IMPORTS = environment.imports("PICKLE_IMPORTS")
 
-# Signs manifests; empty in processes that are not the signer.
+# Signs manifests; empty in processes that do not sign.
 MANIFEST_KEY_FILE = environment.manifest_key("MANIFEST_KEY_FILE")
 
 # -- audit trail ------------------------------------------------------------------------
 
-# Signs the head of the trail; empty in processes that are not the signer.
+# Signs the head of the trail; empty in processes that do not sign.
 AUDIT_KEY_FILE = environment.audit_key("AUDIT_KEY_FILE")
-# Second places of each head: mailed there, and appended to a file or kept in a bucket.
+# Copies of each signed head: mailed to these recipients, and appended to a file or a bucket.
 AUDIT_HEAD_RECIPIENTS = environment.addresses("AUDIT_HEAD_RECIPIENTS")
 AUDIT_HEAD_COPY = environment.head_copy("AUDIT_HEAD_COPY")
 
 # -- mail -------------------------------------------------------------------------------
 
-# Without EMAIL_URL nothing leaves: messages stay in the outbox for an administrator to read.
+# Without EMAIL_URL no mail is sent: messages stay in the outbox for an administrator to read.
 MAIL_LEAVES = bool(environment.text("EMAIL_URL", "-").strip("-"))
 if MAIL_LEAVES:
     _mail = environment.email("EMAIL_URL")
@@ -292,7 +292,7 @@ CELERY_RESULT_SERIALIZER = "json"
 CELERY_EVENT_SERIALIZER = "json"
 # Of tasks, results, events and remote control.
 CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
-# There are no results, so beat has none to clean up, and Celery's own tasks are refused.
+# No results, so beat schedules no clean-up, which the consumer would refuse.
 CELERY_RESULT_EXPIRES = None
 CELERY_WORKER_CONSUMER = "portal.server.task_intake:Consumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -306,8 +306,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_connect_timeout": 2,
-    # A dead broker must not hold a web request: the row waits and the sweep queues it later.
-    # Without these a sender tries for six seconds; workers have a patience of their own.
+    # A broker that is away must not block a web request: the sweep queues the row later. By
+    # default a sender retries for six seconds; workers have limits of their own.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.1,
@@ -315,9 +315,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
-# Seconds of silence after which a worker counts as dead and another takes its work over. One
-# that reads a blob gives a sign of life every few seconds; one that sends a mail gives none, so
-# its claim must outlast the slowest mail server.
+# Seconds after which another worker takes over the work of one that counts as dead. Verification
+# renews its lease every few seconds; sending a mail does not, so its claim must outlast the
+# slowest mail server.
 VERIFICATION_LEASE = environment.whole("VERIFICATION_LEASE", 180, at_least=10, at_most=3600)
 VERIFICATION_QUEUED = environment.whole("VERIFICATION_QUEUED", 300, at_least=10, at_most=3600)
 MAIL_CLAIM = environment.whole("MAIL_CLAIM", 120, at_least=10, at_most=3600)
@@ -333,15 +333,15 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 one_line,
-                # Where `rich` is installed the usual formatter prints every variable of every
-                # frame, and so tokens and answers.
+                # With `rich` installed, the default formatter prints every variable of every
+                # frame, and with them tokens and answers.
                 structlog.dev.ConsoleRenderer(
                     colors=False, exception_formatter=structlog.dev.plain_traceback
                 ),
             ],
         }
     },
-    "filters": {"outages": {"()": "portal.middleware.outage_filter.OutageFilter"}},
+    "filters": {"outages": {"()": "portal.middleware.log_filters.OutageFilter"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
@@ -354,7 +354,7 @@ LOGGING = {
         "accounts": {"level": environment.text("LOG_LEVEL", "INFO")},
         "weights": {"level": environment.text("LOG_LEVEL", "INFO")},
         "django_structlog": {"level": "ERROR"},
-        # It prints whole paths, and a link's path is a secret; the request log has each failure.
+        # It logs whole paths, and a link's path is a secret; the request log has each failure.
         "django.request": {"level": "CRITICAL"},
     },
 }
@@ -375,11 +375,11 @@ logging.captureWarnings(True)
 
 
 def sqlite(path: Path) -> dict[str, object]:
-    """Options under which competing writers wait for each other instead of failing."""
+    """Settings under which concurrent writers wait for each other instead of failing."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
-        # Opening one for each request costs as much as the request.
+        # Opening a connection takes as long as a request.
         "CONN_MAX_AGE": 60,
         "OPTIONS": {
             "timeout": 20,
@@ -390,13 +390,13 @@ def sqlite(path: Path) -> dict[str, object]:
 
 
 def database(default: str) -> dict[str, object]:
-    """The database that `DATABASE_URL` names, with the options each engine needs here."""
+    """The database of `DATABASE_URL`, with the options of its engine."""
     found = environment.database("DATABASE_URL", default, "DATABASE_PASSWORD")
     if found["ENGINE"].endswith("sqlite3"):
         return sqlite(Path(found["NAME"]))
     # None: the gate's statement is not prepared (weights/gate/statement.py).
     threshold = 5 if environment.flag("DATABASE_PREPARED", default=True) else None
-    # Who finds all connections taken, or the server away, is told to come again after this.
+    # Seconds to wait for a free connection, before the response is 503.
     wait = environment.seconds("DATABASE_WAIT", 5, at_most=60)
     pool = {"min_size": 2, "max_size": 16, "timeout": wait}
     ours = {"prepare_threshold": threshold, "pool": pool}

@@ -1,4 +1,4 @@
-"""Where the embedded install keeps its things, and the keys made at its first start."""
+"""The files of the embedded install below DATA_DIR, and the keys of its first start."""
 
 import hashlib
 import os
@@ -18,15 +18,15 @@ _SOCKET_PATH_MOST = 100
 
 
 def prepare(data_dir: Path) -> None:
-    """Make the folders and first-start keys, then read them beside the environment.
+    """Create the folders and keys, and read `keys.env` and the address beside the environment.
 
-    Before a restore the keys are those of this process alone: the install's come with it.
+    Before a restore the keys exist in this process alone: the backup has the install's.
     """
     for name in ("", "run", "blobs", "broker", "static"):
         (data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_private(data_dir)
     keys = keys_file(data_dir)
-    if environment.keys_follow() and not keys.exists():
+    if environment.is_restoring() and not keys.exists():
         environment.read_lines(_new_keys())
     else:
         if not keys.exists():
@@ -38,59 +38,59 @@ def prepare(data_dir: Path) -> None:
 
 
 def _make_private(data_dir: Path) -> None:
-    """Shut others out of what an earlier release left readable in a folder of somebody else's."""
+    """Remove the rights of others from files that an earlier release left readable."""
     folders = [data_dir / name for name in ("run", "broker", "static")]
     for path in [*folders, *data_dir.glob("db.sqlite3*")]:
         make_private(path)
 
 
 def keys_file(data_dir: Path) -> Path:
-    """`SECRET_KEY`, `LINK_KEYS` and what else an operator wrote there, a variable a line."""
+    """The file with `SECRET_KEY`, `LINK_KEYS` and an operator's variables, one in each line."""
     return data_dir / "keys.env"
 
 
 def manifest_key_file(data_dir: Path) -> Path:
-    """The key that signs manifests, made at the first start."""
+    """The key that signs manifests; generated at the first start."""
     path = data_dir / "manifest-key.pem"
-    if not path.exists() and not environment.keys_follow():
+    if not path.exists() and not environment.is_restoring():
         _write_key(path, ec.generate_private_key(ec.SECP256R1()))
     return path
 
 
 def audit_key_file(data_dir: Path) -> Path:
-    """The key that signs the head of the trail, made at the first start."""
+    """The key that signs the head of the trail; generated at the first start."""
     path = data_dir / "audit-key.pem"
-    if not path.exists() and not environment.keys_follow():
+    if not path.exists() and not environment.is_restoring():
         _write_key(path, ed25519.Ed25519PrivateKey.generate())
     return path
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> None:
-    made = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_once(path, made.decode())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_once(path, pem.decode())
 
 
 def address_file(data_dir: Path) -> Path:
-    """The file in which quickstart leaves its address for commands run beside it."""
+    """The file in which quickstart stores its address for commands that run beside it."""
     return data_dir / "run" / "address.env"
 
 
 def broker_socket(data_dir: Path) -> Path:
-    """The broker's unix socket; a folder with too long a name falls back to the temporary one."""
+    """The broker's unix socket; in the temporary folder if its path is too long otherwise."""
     path = data_dir / "run" / "broker.sock"
     if len(os.fsencode(path)) <= _SOCKET_PATH_MOST:
         return path
-    mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"weighbridge-{os.getuid()}-{mark}.sock"
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"weighbridge-{os.getuid()}-{digest}.sock"
 
 
 def broker_url(data_dir: Path) -> str:
-    """The embedded broker's address as Celery spells it."""
+    """The embedded broker's URL for Celery."""
     return f"redis+socket://{broker_socket(data_dir)}"
 
 
 def cache_beside(broker: str) -> str:
-    """The cache on the broker's server: the next database number, as Django spells it."""
+    """The URL of the cache, for Django: the next database number on the broker's server."""
     parts = urlsplit(broker)
     if parts.scheme == "redis+socket":
         return f"unix://{parts.path}?db=1"
@@ -99,7 +99,7 @@ def cache_beside(broker: str) -> str:
 
 
 def hosts(public_url: str) -> list[str]:
-    """The host of the public address, and loopback, which is how its own machine reaches it."""
+    """The host of the public URL, and loopback for clients on this machine."""
     return [str(urlsplit(public_url).hostname), "127.0.0.1", "localhost", "[::1]"]
 
 

@@ -1,7 +1,7 @@
 """The embedded default: one machine, SQLite, local files and a broker under `DATA_DIR`.
 
-`make run` starts it, and every `manage.py` command acts on it. Anything set in the
-environment wins, so moving to Postgres, Redis or S3 is a matter of variables alone.
+`make run` starts it, and every `manage.py` command uses it. The environment overrides each value,
+so PostgreSQL, Redis and S3 need variables alone.
 """
 
 from portal.settings import data_dir, environment, private_files, validation
@@ -31,10 +31,10 @@ if not MANIFEST_KEY_FILE:
 if not AUDIT_KEY_FILE:
     AUDIT_KEY_FILE = environment.audit_key("AUDIT_KEY_FILE", str(data_dir.audit_key_file(DATA_DIR)))
 
-# A broker of its own, unless the environment names one. The cache is another database of the
-# same server, whose socket this user alone may open.
+# An embedded broker, unless the environment names one. The cache is another database of the same
+# server, whose socket this user alone may open.
 EMBEDDED_BROKER = not environment.text("BROKER_URL", "")
-# Named for both directions, or Celery's command line takes the variable, without its password.
+# Set for reading and writing: Celery's command line would use BROKER_URL without the password.
 CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environment.redis(
     "BROKER_URL", data_dir.broker_url(DATA_DIR), "BROKER_PASSWORD"
 )

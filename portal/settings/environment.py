@@ -1,10 +1,10 @@
-"""Typed readers of environment values; the only module that reads the environment.
+"""Typed readers of environment variables; the only module that reads the environment.
 
-A value may stand in a file instead. Those are kept here and never put into `os.environ`, which
-every child process inherits and `/proc/PID/environ` shows.
+A value may stand in a file instead. Values of files stay in this module and out of `os.environ`,
+which every child process inherits and `/proc/PID/environ` shows.
 
-Each reader fails at start-up with a sentence that names the variable, so that a wrong
-value is found when the process starts and not at the first request that needs it.
+Each reader raises ImproperlyConfigured, naming the variable, so that a wrong value is found when
+the process starts.
 """
 
 import io
@@ -29,8 +29,8 @@ from django.core.validators import validate_email
 from portal.settings.private_files import refuse_readable
 
 _TRUE = {"1", "true", "yes", "on"}
-#: Modules and names by which a pickle comes to run what its author likes.
-_RUNS = {
+#: Modules and names with which a pickle runs code of its author.
+_UNSAFE_IMPORTS = {
     *("os", "posix", "nt", "sys", "subprocess", "shutil", "pty", "socket", "importlib", "runpy"),
     *("ctypes", "code", "marshal", "pickle", "eval", "exec", "compile", "getattr", "__import__"),
     *("open", "load", "loads", "system", "popen"),
@@ -43,18 +43,18 @@ def _refuse(name: str, why: str) -> ImproperlyConfigured:
 
 
 class Files(environ.Env):
-    """Values that files set, parsed by django-environ."""
+    """Values from files, parsed by django-environ."""
 
     ENVIRON: ClassVar[dict[str, str]] = {}
 
 
 def _value(name: str) -> str:
-    """What the environment says, or a file where it says nothing."""
+    """The environment's value, or that of a file if it is unset or empty."""
     return (os.environ.get(name, "").strip() or Files.ENVIRON.get(name, "")).strip()
 
 
 def text(name: str, default: str | None = None) -> str:
-    """The value of `name`; without a default a missing or empty value is refused."""
+    """The value of `name`. Without a default, raises ImproperlyConfigured for an unset one."""
     if value := _value(name):
         return value
     if default is None:
@@ -62,16 +62,16 @@ def text(name: str, default: str | None = None) -> str:
     return default
 
 
-def keys_follow() -> bool:
-    """Whether this process is `manage.py restore`, which puts back the keys that are missing.
+def is_restoring() -> bool:
+    """Whether this process is `manage.py restore`, which restores missing keys.
 
-    So none is made before it, and a key's file may be still to come.
+    So no key is generated first, and a key's file may be missing yet.
     """
     return sys.argv[1:2] == ["restore"]
 
 
 def flag(name: str, default: bool) -> bool:
-    """A yes or no; set but empty is not set, as with every other reader."""
+    """A boolean; an empty value counts as unset."""
     value = _value(name)
     if not value:
         return default
@@ -83,7 +83,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def whole(name: str, default: int, *, at_least: int = 0, at_most: int | None = None) -> int:
-    """A whole number within its bounds."""
+    """An integer within its bounds."""
     value = _value(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,12}", value):
         raise _refuse(name, f"{value!r} is not a whole number")
@@ -104,19 +104,19 @@ def words(name: str, default: str = "") -> list[str]:
 
 
 def imports(name: str) -> list[str]:
-    """Names that a pickle may import, such as `numpy.dtype`; not what runs whatever it is given."""
+    """Names that a pickle may import, such as `numpy.dtype`; refuses those that run code."""
     found = words(name)
-    for one in found:
-        module, _, attribute = one.rpartition(".")
-        if not module or not all(part.isidentifier() for part in one.split(".")):
-            raise _refuse(name, f"{one!r} is not module.name, such as numpy.dtype")
-        if module.partition(".")[0] in _RUNS or attribute in _RUNS:
-            raise _refuse(name, f"{one} lets a weight file run commands; it cannot be allowed")
+    for each in found:
+        module, _, attribute = each.rpartition(".")
+        if not module or not all(part.isidentifier() for part in each.split(".")):
+            raise _refuse(name, f"{each!r} is not module.name, such as numpy.dtype")
+        if module.partition(".")[0] in _UNSAFE_IMPORTS or attribute in _UNSAFE_IMPORTS:
+            raise _refuse(name, f"{each} lets a weight file run commands; it cannot be allowed")
     return found
 
 
 def origin(name: str, default: str | None = None) -> str:
-    """A web origin such as `https://weights.example.org`: scheme, host and port, nothing more."""
+    """A web origin, such as `https://weights.example.org`: scheme, host and port alone."""
     value = text(name, default).rstrip("/")
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
@@ -131,13 +131,13 @@ def folder(name: str, default: str) -> Path:
 def database(name: str, default: str, password: str) -> dict[str, Any]:
     """Django's database settings for a URL such as `postgres://user:pass@host/name`.
 
-    A URL without a password has that of the variable `password`.
+    The variable `password` supplies the password of a URL without one.
     """
     return database_at(text(name, default), name, password)
 
 
 def database_at(value: str, name: str, password: str) -> dict[str, Any]:
-    """Django's database settings for the URL `value`; errors call it `name`."""
+    """Django's database settings for the URL `value`; error messages call it `name`."""
     try:
         settings: dict[str, Any] = environ.Env.db_url_config(value)
     except (ValueError, KeyError, environ.ImproperlyConfigured) as error:
@@ -151,12 +151,12 @@ def database_at(value: str, name: str, password: str) -> dict[str, Any]:
 def database_named(name: str, database: str) -> str:
     """The URL of `name` for another database of the same server."""
     parts = urlsplit(text(name))
-    # A URL without a host (a unix socket) keeps its empty authority only when written out.
+    # urlunsplit keeps the empty authority of a URL without a host (a unix socket).
     return urlunsplit(parts._replace(path=f"/{database}"))
 
 
 def redis(name: str, default: str | None, password: str) -> str:
-    """A Redis URL; one without a password has that of the variable `password`."""
+    """A Redis URL; the variable `password` supplies the password of a URL without one."""
     value = text(name, default)
     secret, parts = text(password, ""), urlsplit(value)
     if not secret or parts.password or not parts.hostname:
@@ -176,19 +176,19 @@ def email(name: str) -> dict[str, Any]:
 
 
 def read_file(path: Path) -> None:
-    """Take `NAME=value` lines of a file for variables that the environment does not set."""
+    """Read `NAME=value` lines of a file for variables that the environment does not set."""
     read_lines(path.read_text())
 
 
 def read_lines(text: str) -> None:
-    """The same for lines that stand in no file; a variable that is set but empty is set."""
+    """Read `NAME=value` lines; a variable that is set but empty counts as set."""
     Files.read_env(io.StringIO(text), overwrite=False)
     for name in Files.ENVIRON.keys() & os.environ.keys():
         del Files.ENVIRON[name]
 
 
 def aws() -> dict[str, str]:
-    """Arguments of `boto3.Session` where files set some; the environment boto3 reads itself."""
+    """Arguments of `boto3.Session` if files set any; boto3 reads the environment itself."""
     names = {
         "AWS_ACCESS_KEY_ID": "aws_access_key_id",
         "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
@@ -201,9 +201,9 @@ def aws() -> dict[str, str]:
 
 
 def read_secrets(*names: str) -> None:
-    """Take the content of the file that `NAME_FILE` names for `NAME`, which no listing shows then.
+    """Read each variable `NAME` from the file that `NAME_FILE` names.
 
-    What the environment sets itself wins.
+    `NAME` in the environment overrides the file.
     """
     for name in names:
         target = name.removesuffix("_FILE")
@@ -232,12 +232,12 @@ def storage(name: str, default: str) -> str:
     return value
 
 
-#: What RFC 9116 section 2.5.3 takes for a contact.
+#: A contact of RFC 9116, section 2.5.3.
 _CONTACT = re.compile(r"mailto:[^\s,@]+@[^\s,@]+|https://[^\s,]+|tel:\+[0-9-]+")
 
 
 def contacts(name: str) -> list[str]:
-    """Addresses for security.txt, comma-separated, the one to try first in front."""
+    """Contacts for security.txt, comma-separated, the preferred one first."""
     found = words(name)
     for word in found:
         if not _CONTACT.fullmatch(word):
@@ -246,47 +246,47 @@ def contacts(name: str) -> list[str]:
 
 
 def pair(name: str, secret: str) -> tuple[str, str]:
-    """A client id and its secret by the names of their variables; empty where neither is set."""
+    """The client id of `name` and its secret; both empty if neither is set."""
     found = text(name, ""), text(secret, "")
     if bool(found[0]) != bool(found[1]):
-        missing, there = (secret, name) if found[0] else (name, secret)
-        raise _refuse(missing, f"is not set, but {there} is; a sign-in needs both")
+        missing, present = (secret, name) if found[0] else (name, secret)
+        raise _refuse(missing, f"is not set, but {present} is; a sign-in needs both")
     return found
 
 
-#: What a CDN takes: its own name for the public key.
+#: The id that a CDN assigns to the public key.
 _CDN_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def cdn(address: str, key_id: str, key_file: str) -> tuple[str, str, str]:
-    """Origin, key id and key file of a CDN by the names of their variables; empty without one.
+    """Origin, key id and key file of a CDN; empty if none of the three variables is set.
 
-    The three are set together, and the key is read once here so that a bad one is found now.
+    The three are set together. Reads the key once, so that an invalid one is found at start.
     """
-    named = [name for name in (address, key_id, key_file) if text(name, "")]
-    if not named:
+    present = [name for name in (address, key_id, key_file) if text(name, "")]
+    if not present:
         return "", "", ""
     for name in (address, key_id, key_file):
-        if name not in named:
-            raise _refuse(name, f"is not set, but {named[0]} is; a CDN needs all three")
+        if name not in present:
+            raise _refuse(name, f"is not set, but {present[0]} is; a CDN needs all three")
     if not _CDN_KEY_ID.fullmatch(text(key_id)):
         raise _refuse(key_id, f"{text(key_id)!r} is not the id of a public key at the CDN")
     path = folder(key_file, "")
-    if path.exists() or not keys_follow():
+    if path.exists() or not is_restoring():
         _check_signing_key(key_file, path)
         refuse_readable(key_file, path)
     return origin(address), text(key_id), str(path)
 
 
 def manifest_key(name: str, default: str = "") -> str:
-    """The file of the key that signs manifests; empty where another process is the signer.
+    """The file of the key that signs manifests; empty in processes that do not sign.
 
-    Read once here, so that a key that is weak, or open to everybody, is found now.
+    Reads the key once, so that a weak or exposed one is found at start.
     """
     if not text(name, default):
         return ""
     path = folder(name, default)
-    if keys_follow() and not path.exists():
+    if is_restoring() and not path.exists():
         return str(path)
     key = _private_key(name, path)
     if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
@@ -296,11 +296,11 @@ def manifest_key(name: str, default: str = "") -> str:
 
 
 def audit_key(name: str, default: str = "") -> str:
-    """The file of the key that signs the head of the trail, read once here like the one above."""
+    """The file of the key that signs the head of the trail; like `manifest_key`."""
     if not text(name, default):
         return ""
     path = folder(name, default)
-    if keys_follow() and not path.exists():
+    if is_restoring() and not path.exists():
         return str(path)
     if not isinstance(_private_key(name, path), Ed25519PrivateKey):
         raise _refuse(name, f"{path} is no Ed25519 key")
@@ -312,7 +312,7 @@ _COPY = re.compile(r"file:///.*[^/]|s3://[a-z0-9][a-z0-9.-]{2,62}/.*[^/]")
 
 
 def head_copy(name: str) -> str:
-    """Where heads are copied to: `file:///path/to/file` or `s3://bucket/prefix`; or nowhere."""
+    """Where to copy heads: `file:///path/to/file`, `s3://bucket/prefix`, or empty."""
     value = text(name, "")
     if value and not _COPY.fullmatch(value):
         raise _refuse(name, f"{value!r} is neither file:///path/to/file nor s3://bucket/prefix")
@@ -331,7 +331,7 @@ def addresses(name: str) -> list[str]:
 
 
 def _check_signing_key(name: str, path: Path) -> None:
-    """Refuse all but an RSA key of 2048 bits and an EC key on P-256, in PEM and not encrypted."""
+    """Require an RSA key of at least 2048 bits or an EC key on P-256, in unencrypted PEM."""
     key = _private_key(name, path)
     strong_rsa = isinstance(key, RSAPrivateKey) and key.key_size >= 2048
     p256 = isinstance(key, EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
@@ -349,7 +349,7 @@ def _private_key(name: str, path: Path) -> PrivateKeyTypes:
 
 
 def choice(name: str, allowed: tuple[str, ...]) -> str:
-    """One of the words allowed, the first if none is set."""
+    """One of the `allowed` words, by default the first."""
     value = text(name, allowed[0]).lower()
     if value not in allowed:
         raise _refuse(name, f"{value!r} is none of {', '.join(allowed)}")
@@ -357,15 +357,15 @@ def choice(name: str, allowed: tuple[str, ...]) -> str:
 
 
 def work_calendar(name: str) -> str:
-    """A country or a part of one whose public holidays are known, such as DE or US-CA; or none."""
+    """A country or subdivision of the `holidays` package, such as DE or US-CA; or empty."""
     value = text(name, "").upper()
     country, _, part = value.partition("-")
     try:
-        if value:  # asked one by one: their list loads the calendars of the whole world
+        if value:  # a list of all would load every calendar of the package
             holidays.country_holidays(country, subdiv=part or None)
     except NotImplementedError as error:
-        problem = f"{value!r} is no country such as DE, nor a part of one such as US-CA"
-        raise _refuse(name, problem) from error
+        message = f"{value!r} is no country such as DE, nor a part of one such as US-CA"
+        raise _refuse(name, message) from error
     return value
 
 
@@ -373,7 +373,7 @@ _KEY = re.compile(r"([a-z0-9]{1,16}):([0-9a-f]{64})")
 
 
 def key_ring(name: str) -> dict[str, bytes]:
-    """Signing keys as `id:64 hex digits`, newest first, comma-separated: id -> 32 bytes."""
+    """Signing keys, comma-separated, newest first, each `id:64 hex digits`: id -> 32 bytes."""
     ring: dict[str, bytes] = {}
     for word in words(name):
         found = _KEY.fullmatch(word)

@@ -1,4 +1,4 @@
-"""Many machines: Postgres, Redis and a store named by the environment; weak settings refused."""
+"""Many machines: PostgreSQL, Redis and a store of the environment; refuses weak settings."""
 
 from portal.settings import environment, private_files, validation
 
@@ -16,7 +16,7 @@ ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 
 DATABASES = {"default": database("")}
 WEIGHTS_STORAGE = environment.storage("WEIGHTS_STORAGE", "")
-# Named for both directions, or Celery's command line takes the variable, without its password.
+# Set for reading and writing: Celery's command line would use BROKER_URL without the password.
 CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environment.redis(
     "BROKER_URL", None, "BROKER_PASSWORD"
 )
@@ -29,10 +29,10 @@ STORAGES = {
 
 if PUBLIC_URL.startswith("https://"):
     SECURE_SSL_REDIRECT = environment.flag("SECURE_SSL_REDIRECT", default=True)
-    # Switched off, the proxy in front sends http to https.
+    # If switched off, the proxy in front redirects http to https.
     SILENCED_SYSTEM_CHECKS = [] if SECURE_SSL_REDIRECT else ["security.W008"]
 else:
-    # Loopback alone (weak_settings): no HSTS, no redirect and no Secure cookies without https.
+    # Loopback alone (validation.py): no HSTS, no redirect and no Secure cookies without https.
     SILENCED_SYSTEM_CHECKS = [f"security.W{number}" for number in ("004", "008", "012", "016")]
 
 validation.refuse(globals(), production=True)

@@ -1,16 +1,16 @@
-"""Sign-in at ORCID, GitHub and Google: each only where its keys are set."""
+"""Sign-in with ORCID, GitHub and Google: each only if its client id and secret are set."""
 
 from typing import Any
 
 from portal.settings import environment
 
 ORCID_URL = environment.origin("ORCID_URL", "https://orcid.org")
-#: Its public records stand on a host of their own; a stand-in has both on one.
+#: The host of public records; a stand-in in tests serves both.
 ORCID_API_URL = ORCID_URL.replace("https://", "https://pub.")
 GITHUB_URL = environment.origin("GITHUB_URL", "https://github.com")
 
-#: provider -> (its Django app, client id and secret, the origin that people are sent to)
-_KNOWN: dict[str, tuple[str, tuple[str, str], str]] = {
+#: Provider -> (Django app, client id and secret, origin that people are redirected to).
+_PROVIDERS: dict[str, tuple[str, tuple[str, str], str]] = {
     "orcid": (
         "accounts.users.orcid_sign_in",
         environment.pair("ORCID_CLIENT_ID", "ORCID_CLIENT_SECRET"),
@@ -27,14 +27,14 @@ _KNOWN: dict[str, tuple[str, tuple[str, str], str]] = {
         "https://accounts.google.com",
     ),
 }
-_SET_UP = {name: facts for name, facts in _KNOWN.items() if facts[1][0]}
+_CONFIGURED = {name: provider for name, provider in _PROVIDERS.items() if provider[1][0]}
 
-SOCIAL_APPS = [app for app, _, _ in _SET_UP.values()]
-#: Where each provider's form leads: only its page may send the browser there.
-SOCIAL_ORIGINS = {name: origin for name, (_, _, origin) in _SET_UP.items()}
+SOCIAL_APPS = [app for app, _, _ in _CONFIGURED.values()]
+#: Provider -> the origin that its sign-in form may redirect to (content security policy).
+SOCIAL_ORIGINS = {name: origin for name, (_, _, origin) in _CONFIGURED.items()}
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     name: {"APP": {"client_id": keys[0], "secret": keys[1]}}
-    for name, (_, keys, _) in _SET_UP.items()
+    for name, (_, keys, _) in _CONFIGURED.items()
 }
 if "github" in SOCIALACCOUNT_PROVIDERS and GITHUB_URL != "https://github.com":
     SOCIALACCOUNT_PROVIDERS["github"]["GITHUB_URL"] = GITHUB_URL
@@ -44,7 +44,7 @@ for _name in ("github", "google"):
 if "google" in SOCIALACCOUNT_PROVIDERS:
     SOCIALACCOUNT_PROVIDERS["google"]["SCOPE"] = ["profile", "email"]
 
-# An address at a provider never opens an account here that it was not linked to by its owner.
+# A provider's mail address opens no account; its owner has to link the provider first.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_STORE_TOKENS = False

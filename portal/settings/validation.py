@@ -1,6 +1,6 @@
-"""Settings that are too weak to start with, each as one line: the variable, why, what to set.
+"""Refuse settings that are too weak to start with, each in one line: variable, reason, remedy.
 
-The settings modules ask at their end, so that every process and command refuses alike.
+The settings modules call `refuse` at their end, so every process and command refuses alike.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,21 +17,21 @@ Rule = Callable[[Settings], Iterator[str]]
 
 #: Characters of SECRET_KEY, as Django demands (security.W009).
 SECRET_LENGTH = 50
-#: What random text of that length, and 32 random bytes, always exceed.
+#: Distinct characters, and bytes: random text of that length and 32 random bytes have more.
 SECRET_VARIETY = 10
 KEY_VARIETY = 16
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "placeholder")
 
 
 def refuse(settings: Settings, *, production: bool) -> None:
-    """Raise ImproperlyConfigured with a line for each weakness, if there is one."""
+    """Raise ImproperlyConfigured with a line for each weakness."""
     found = weaknesses(settings, production=production)
     if found:
         raise ImproperlyConfigured("\n".join(found))
 
 
 def weaknesses(settings: Settings, *, production: bool) -> list[str]:
-    """What keeps these settings from being started with, a line each."""
+    """The weaknesses of these settings, a line each."""
     rules = PRODUCTION if production else EMBEDDED
     return [line for rule in rules for line in rule(settings)]
 
@@ -61,7 +61,7 @@ def _link_keys(settings: Settings) -> Iterator[str]:
         yield f"LINK_KEYS: two ids have the same key, so that nothing was rotated; {make}"
 
 
-# -- who may ask, and how -------------------------------------------------------------------
+# -- hosts, encryption, proxies -------------------------------------------------------------
 
 
 def _debug_never(settings: Settings) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _encrypted(settings: Settings) -> Iterator[str]:
 
 
 def _bytes_encrypted(settings: Settings) -> Iterator[str]:
-    """Where the portal is on https, so is the place it sends people to."""
+    """If the portal is on https, so must be the place that serves the bytes."""
     if not settings["PUBLIC_URL"].startswith("https://"):
         return
     if not settings["WEIGHTS_STORAGE"].startswith("s3:"):
@@ -125,7 +125,7 @@ def _proxies(settings: Settings) -> Iterator[str]:
 def _one_file_one_machine(settings: Settings) -> Iterator[str]:
     engine = str(settings["DATABASES"]["default"]["ENGINE"])
     broker = str(settings["CELERY_BROKER_URL"])
-    if engine.endswith("sqlite3") and not _stays_here(broker):
+    if engine.endswith("sqlite3") and not _is_local(broker):
         yield (
             f"DATABASE_URL: SQLite is a file of one machine, and {_host(broker)} serves the queue "
             "of several; set postgres://…, or a broker of this machine"
@@ -139,9 +139,9 @@ def _queue_and_cache_apart(settings: Settings) -> Iterator[str]:
 
 
 def _queue_and_cache_guarded(settings: Settings) -> Iterator[str]:
-    """Whoever can write there can send tasks and change rate limits."""
+    """Require a password: a writer to Redis can send tasks and change rate limits."""
     for name, url in _redis_urls(settings).items():
-        if not _stays_here(url) and not urlsplit(url).password:
+        if not _is_local(url) and not urlsplit(url).password:
             password = name.replace("_URL", "_PASSWORD_FILE")
             yield f"{name}: {_host(url)} asks for no password; give it users, and set {password}"
 
@@ -152,20 +152,20 @@ def _redis_urls(settings: Settings) -> dict[str, str]:
 
 
 def _database(url: str) -> tuple[str, int, str] | None:
-    """Host, port and number; None for what is no address of the network."""
+    """Host, port and database number; None for a unix socket."""
     parts = urlsplit(url)
     if not parts.hostname:
         return None
     return parts.hostname, parts.port or 6379, parts.path.strip("/") or "0"
 
 
-def _stays_here(broker: str) -> bool:
-    """Sockets and loopback do, and so does the memory of one process, as in benchmarks."""
+def _is_local(broker: str) -> bool:
+    """Whether the broker is a socket, on loopback, or the memory of one process (benchmarks)."""
     return urlsplit(broker).scheme.endswith(("socket", "unix", "memory")) or is_loopback_url(broker)
 
 
 def _host(address: str) -> str:
-    """The host alone: what else stands in an address may be secret."""
+    """The host alone: the rest of the URL may contain secrets."""
     return urlsplit(address).hostname or "a broker elsewhere"
 
 

@@ -7,14 +7,14 @@ WORK_CALENDAR = environment.work_calendar("WORK_CALENDAR")
 #: Working days from submission to a first decision, and to the alarm on the health page.
 ANSWER_DAYS = environment.whole("ANSWER_DAYS", 5, at_least=1, at_most=60)
 ANSWER_ALARM_DAYS = environment.whole("ANSWER_ALARM_DAYS", 10, at_least=1, at_most=120)
-#: Working days after which a claim that nobody worked on goes back to the queue.
+#: Working days without activity after which a claim is released.
 IDLE_CLAIM_DAYS = environment.whole("IDLE_CLAIM_DAYS", 2, at_least=1, at_most=30)
-#: The hour (UTC) from which reviewers get their daily mail of what is new.
+#: The hour (UTC) from which reviewers get their daily digest.
 DIGEST_HOUR = environment.whole("DIGEST_HOUR", 6, at_most=23)
-#: Days of silence after which a returned application and a draft lapse.
+#: Days without activity after which a returned application and a draft lapse.
 RETURN_SILENCE_DAYS = environment.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
 DRAFT_SILENCE_DAYS = environment.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)
-#: Days that a draft keeps the questions it was begun with.
+#: Days for which a draft keeps the questions of its start.
 DRAFT_FORM_DAYS = environment.whole("DRAFT_FORM_DAYS", 30, at_least=1, at_most=365)
 OPEN_DRAFTS = environment.whole("OPEN_DRAFTS", 3, at_least=1, at_most=50)
 SUBMISSIONS_A_DAY = environment.whole("SUBMISSIONS_A_DAY", 3, at_least=1, at_most=100)

@@ -1,1 +1,1 @@
-"""`make run`: quickstart, supervised processes, the first account, preparation."""
+"""`make run`: quickstart, supervised processes, the first account, the install's lock."""

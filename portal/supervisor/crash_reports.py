@@ -1,7 +1,7 @@
-"""What the supervisor tells the health page of children that keep ending.
+"""Reports of children that keep ending, from the supervisor to the health page.
 
-In a file of one size, written over in place: that works while the disk is full, which may be
-what the trouble is.
+In a file of fixed size that is overwritten in place: this works while the disk is full, which may
+be why the children end.
 """
 
 import json
@@ -11,43 +11,38 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-#: Bytes: what any file system writes at one stroke.
+#: Bytes of the file: a block, which file systems write at once.
 SIZE = 4096
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A child that ends as soon as it is started; `since` in seconds of the clock."""
+class CrashReport:
+    """A child that ends soon after each start; `since` in seconds since 1970."""
 
     name: str
     false_starts: int
     since: float
-    #: How it ended at last, in words.
+    #: How it ended last, such as `exit code 1`.
     ended_with: str
 
 
-class Notes:
-    """The file below `run/` of one DATA_DIR; it is empty while every child runs."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.path = _path(data_dir)
-
-    def write(self, troubles: Iterable[Trouble]) -> None:
-        """Where even that cannot be written, the supervisor's own lines have to do."""
-        text = json.dumps([asdict(trouble) for trouble in troubles])
-        with suppress(OSError):
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
-            try:
-                os.pwrite(descriptor, text.encode().ljust(SIZE)[:SIZE], 0)
-            finally:
-                os.close(descriptor)
+def write(data_dir: Path, reports: Iterable[CrashReport]) -> None:
+    """Replace the reports; a file that cannot be written is left to the supervisor's log."""
+    text = json.dumps([asdict(report) for report in reports])
+    with suppress(OSError):
+        descriptor = os.open(_path(data_dir), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.pwrite(descriptor, text.encode().ljust(SIZE)[:SIZE], 0)
+        finally:
+            os.close(descriptor)
 
 
-def read(data_dir: Path) -> list[Trouble]:
-    """The troubles of now; none where nothing was noted."""
+def read(data_dir: Path) -> list[CrashReport]:
+    """The current reports; empty while every child runs."""
     try:
-        return [Trouble(**one) for one in json.loads(_path(data_dir).read_text() or "[]")]
-    except (OSError, ValueError, TypeError):  # none yet, or being written at this instant
+        reports = json.loads(_path(data_dir).read_text() or "[]")
+        return [CrashReport(**report) for report in reports]
+    except (OSError, ValueError, TypeError):  # not written yet, or being written now
         return []
 
 

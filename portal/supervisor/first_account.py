@@ -1,4 +1,4 @@
-"""The account with which a new install is entered for the first time."""
+"""The administrator's account of a new install."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ ADDRESS = "admin@localhost"
 
 @dataclass(frozen=True)
 class FirstAccount:
-    """A name and its password in clear, which only the person at the terminal gets to see."""
+    """A name and its password in clear, which is printed once and stored nowhere."""
 
     name: str
     password: str
 
 
-def open_once() -> FirstAccount | None:
-    """The first account with a new password; None once it was shown or the install has another.
+def create_once() -> FirstAccount | None:
+    """Create the first account; None once its password was shown or another administrator exists.
 
-    A start that was killed before it could show the password gives a new one next time.
+    A start that was killed before it showed the password is followed by one with a new password.
     """
     if _was_shown() or RoleAssignment.objects.exclude(user__username=NAME).filter(
         role=Role.ADMINISTRATOR
@@ -41,8 +41,8 @@ def open_once() -> FirstAccount | None:
     return FirstAccount(NAME, password)
 
 
-def note_shown(account: FirstAccount) -> None:
-    """Remember that the password was printed, so that it is never made anew."""
+def record_shown(account: FirstAccount) -> None:
+    """Record that the password was printed, so that no other is created."""
     user = User.objects.get(username=account.name)
     AuditEvent.record("account.password_shown", target=user)
 

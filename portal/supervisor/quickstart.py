@@ -1,4 +1,4 @@
-"""`make run`: prepare the install of one DATA_DIR, run its processes, and end them in order."""
+"""`make run`: prepare the embedded install, run its processes, and stop them in order."""
 
 import errno
 import os
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -21,21 +22,20 @@ from accounts.background.outages import BROKER_AWAY
 from portal import celery_app, processes
 from portal.errors import QuickstartError
 from portal.server import static_files
-from portal.settings import data_dir as embedded
 from portal.settings import environment
-from portal.supervisor import first_account, install_lock
-from portal.supervisor.crash_reports import Notes
+from portal.settings.data_dir import address_file, broker_socket
+from portal.supervisor import crash_reports, first_account, install_lock
 from portal.supervisor.reload import SourceWatcher
 from portal.supervisor.supervisor import Supervisor
 from weights.publishing.demo import demos_in_verification, demos_ready
 
-#: Seconds that all processes together may take to answer.
+#: Seconds within which all processes must answer.
 READY_WITHIN = 120.0
-#: Seconds to wait for a port that the processes of a killed parent are just leaving.
+#: Seconds to wait for a port that the children of a killed parent still use.
 PORT_PATIENCE = 2.0
-#: Seconds between two looks at the verification of the demo checkpoints.
+#: Seconds between two checks of the verification of the demo checkpoints.
 DEMO_PAUSE = 1.0
-#: Seconds between two looks at the source files.
+#: Seconds between two checks of the source files.
 RELOAD_PAUSE = 1.0
 _MANAGE = str(settings.BASE_DIR / "manage.py")
 _ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
@@ -54,7 +54,7 @@ class Address:
 
     @property
     def local_url(self) -> str:
-        """Where this machine reaches it."""
+        """The URL for clients on this machine."""
         if self.host in _ANY_HOST | {"localhost"}:
             return f"http://127.0.0.1:{self.port}"
         return f"http://{self.bind}"
@@ -69,9 +69,9 @@ def run(address: Address, *, demo: bool, say: Callable[[str], None], reload: boo
     with install_lock.held(data_dir):
         _demand_free(address)
         public_url = _publish_address(data_dir, address)
-        notes = Notes(data_dir)
-        notes.write([])
-        supervisor = Supervisor(os.environ | {"PUBLIC_URL": public_url}, say, notes.write)
+        report = partial(crash_reports.write, data_dir)
+        report([])
+        supervisor = Supervisor(os.environ | {"PUBLIC_URL": public_url}, say, report)
         try:
             _start_all(supervisor, data_dir, address, demo=demo, say=say)
             if supervisor.watch(until=_all_answer(address)):
@@ -84,7 +84,7 @@ def run(address: Address, *, demo: bool, say: Callable[[str], None], reload: boo
                 supervisor.watch()
         finally:
             supervisor.stop()
-            notes.write([])
+            report([])
 
 
 def _start_all(
@@ -108,7 +108,7 @@ def _start_all(
 
 
 def _start_broker(supervisor: Supervisor, data_dir: Path) -> None:
-    path = embedded.broker_socket(data_dir)
+    path = broker_socket(data_dir)
     path.unlink(missing_ok=True)  # a killed broker leaves it behind
     folder = data_dir / "broker"
     supervisor.start("broker", processes.broker(Path(get_binary_path()), path, folder))
@@ -116,41 +116,41 @@ def _start_broker(supervisor: Supervisor, data_dir: Path) -> None:
 
 
 def _publish_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
-    """In a process of its own, whose memory goes when it ends; without them the rest still runs."""
+    """Publish the demos in a process of its own, to free its memory; a failure stops nothing."""
     code = supervisor.run_once("demo", [sys.executable, _MANAGE, "publish_demos"])
     if code and not supervisor.stopping:
         say("demo: not published, the lines above say why; the next start tries again")
 
 
 def _greet(public_url: str, say: Callable[[str], None]) -> None:
-    """Say who may sign in, the first time, and then that all is ready, for scripts to wait on."""
-    account = first_account.open_once()
+    """Print the first account once, and then `Ready`, which scripts wait for."""
+    account = first_account.create_once()
     if account:
         say(f"admin: {public_url}/{settings.ADMIN_PATH}")
         say(f"name: {account.name}")
         say(f"password: {account.password}")
         say("The password is shown this once and kept nowhere; change it after signing in.")
-        first_account.note_shown(account)
+        first_account.record_shown(account)
     say(f"Ready: {public_url}")
     connections.close_all()
 
 
 def _announce_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
-    """Say when the demo checkpoints can be fetched: `Ready` does not wait for that."""
+    """Print when the demo checkpoints are verified; `Ready` does not wait for them."""
     ready: list[str] = []
 
-    def look() -> bool:
+    def are_verified() -> bool:
         try:
             if demos_in_verification():
                 return False
             ready.extend(demos_ready())
-        except DatabaseError:  # away for now, or being restored: the next look tells
+        except DatabaseError:  # away or being restored: check again later
             return False
         finally:
             connections.close_all()
         return True
 
-    if supervisor.watch(until=_every(DEMO_PAUSE, look)) and ready:
+    if supervisor.watch(until=_every(DEMO_PAUSE, are_verified)) and ready:
         say(f"Demo checkpoints are ready: {', '.join(ready)}")
 
 
@@ -159,18 +159,18 @@ def _restart_on_changes(supervisor: Supervisor, say: Callable[[str], None]) -> N
     watcher = SourceWatcher(settings.BASE_DIR)
     changed: list[str] = []
 
-    def look() -> bool:
+    def have_changed() -> bool:
         changed[:] = watcher.changed()
         return bool(changed)
 
-    while supervisor.watch(until=_every(RELOAD_PAUSE, look)):
+    while supervisor.watch(until=_every(RELOAD_PAUSE, have_changed)):
         say(f"reload: {changed[0]}" + (f" and {len(changed) - 1} more" if changed[1:] else ""))
         static_files.collect()
         supervisor.restart("web", "worker", "beat")
 
 
 def _every(seconds: float, check: Callable[[], bool]) -> Callable[[], bool]:
-    """`check`, called at most once in so many seconds, and false in between."""
+    """Call `check` at most once in `seconds`; return False in between."""
     due = time.monotonic()
 
     def is_due_and_true() -> bool:
@@ -183,7 +183,7 @@ def _every(seconds: float, check: Callable[[], bool]) -> Callable[[], bool]:
     return is_due_and_true
 
 
-# -- what must be free ------------------------------------------------------------------
+# -- the address ------------------------------------------------------------------------
 
 
 def _demand_free(address: Address) -> None:
@@ -199,33 +199,28 @@ def _demand_free(address: Address) -> None:
 
 def _cannot_listen(address: Address) -> OSError | None:
     try:
-        family = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM)[0][
-            0
-        ]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((address.host, address.port))
-            probe.listen()
+        found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM)
+        socket.create_server((address.host, address.port), family=found[0][0]).close()
     except OSError as error:
         return error
     return None
 
 
 def _publish_address(data_dir: Path, address: Address) -> str:
-    """The address that links carry: `PUBLIC_URL` if it was given, else this machine's own.
+    """Return the address for links: `PUBLIC_URL` if it is set, else this machine's own.
 
-    The latter is noted for commands that run beside the portal, or while it is stopped.
+    Stores the latter for commands that run beside the portal or while it is stopped.
     """
-    note = embedded.address_file(data_dir)
-    noted = note.read_text() if note.exists() else ""
-    given = environment.text("PUBLIC_URL", "")
-    if given and noted != f"PUBLIC_URL={given}\n":
+    file = address_file(data_dir)
+    stored = file.read_text() if file.exists() else ""
+    public_url = environment.text("PUBLIC_URL", "")
+    if public_url and stored != f"PUBLIC_URL={public_url}\n":
         return settings.PUBLIC_URL
-    note.write_text(f"PUBLIC_URL={address.local_url}\n")
+    file.write_text(f"PUBLIC_URL={address.local_url}\n")
     return address.local_url
 
 
-# -- what must answer -------------------------------------------------------------------
+# -- readiness --------------------------------------------------------------------------
 
 
 def _all_answer(address: Address) -> Callable[[], bool]:
@@ -239,7 +234,7 @@ def _all_answer(address: Address) -> Callable[[], bool]:
 
 
 def _by(deadline: float, answers: Callable[[], bool], name: str) -> Callable[[], bool]:
-    """`answers`, which past the deadline raises QuickstartError instead of saying no."""
+    """Call `answers`; after the deadline raise QuickstartError instead of returning False."""
 
     def check() -> bool:
         if answers():

@@ -1,4 +1,4 @@
-"""Keep the processes of the embedded install running under one parent, and end them in order."""
+"""Keep the processes of the embedded install running under one parent."""
 
 import signal
 import time
@@ -7,33 +7,32 @@ from types import FrameType
 
 from portal.errors import QuickstartError
 from portal.supervisor.children import Child
-from portal.supervisor.crash_reports import Trouble
+from portal.supervisor.crash_reports import CrashReport
 
-_TICK = 0.1  # seconds between two looks at the children
+_TICK = 0.1  # seconds between two checks of the children
 
 
 class Supervisor:
-    """Start children, start them again when they end, stop them from the last to the first.
+    """Start children, restart those that end, and stop them in reverse order.
 
-    `note` is told of every child that keeps ending, whenever that changes.
-
-    On INT, TERM or HUP `stopping` becomes true and `watch` returns; a second signal while
-    stopping ends the children at once.
+    `write_reports` receives the reports of all children that keep ending whenever they change.
+    On INT, TERM or HUP `stopping` becomes true and `watch` returns; a second signal kills the
+    children at once.
     """
 
     def __init__(
         self,
         environment: Mapping[str, str],
         say: Callable[[str], None],
-        note: Callable[[list[Trouble]], None] = lambda troubles: None,
+        write_reports: Callable[[list[CrashReport]], None] = lambda reports: None,
     ) -> None:
         self.stopping = False
-        self._note = note
-        self._troubles: dict[str, Trouble] = {}
+        self._write_reports = write_reports
+        self._reports: dict[str, CrashReport] = {}
         self._environment = environment
         self._say = say
         self._children: dict[str, Child] = {}
-        # A shell ignores INT for what it starts in the background; asked by name we still end.
+        # A shell lets background processes ignore INT; one that is sent to us still stops us.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
@@ -46,9 +45,9 @@ class Supervisor:
         self._say(f"{name}: started, process {child.pid}")
 
     def run_once(self, name: str, command: list[str]) -> int:
-        """Run a command to its end while watching the others; its exit code.
+        """Run a command while watching the children. Returns its exit code.
 
-        When the supervisor is asked to stop meanwhile the command is ended too.
+        The command is killed when the supervisor is asked to stop.
         """
         child = Child(name, command, self._environment)
         child.start()
@@ -59,19 +58,19 @@ class Supervisor:
         return child.ended() or 0
 
     def watch(self, until: Callable[[], bool] = lambda: False) -> bool:
-        """Keep every child running; true once `until` holds, false when asked to stop.
+        """Keep the children running. Returns True once `until` holds, False when asked to stop.
 
-        Raises QuickstartError for a child that keeps ending as soon as it starts, and never ran.
+        Raises QuickstartError for a child that never ran and keeps ending after its start.
         """
         while not self.stopping:
-            self._look()
+            self._check()
             if until():
                 return True
             time.sleep(_TICK)
         return False
 
     def all_run(self) -> None:
-        """Every child has answered: from now on none is given up."""
+        """Record that every child has answered: from now on each is restarted without limit."""
         for child in self._children.values():
             child.settle()
 
@@ -85,7 +84,7 @@ class Supervisor:
             self._start_again(child)
 
     def stop(self) -> None:
-        """End all children, the last started first, each within its own deadline."""
+        """Stop all children, the last started first, each within its own deadline."""
         for child in reversed(self._children.values()):
             self._end(child)
             self._say(f"{child.name}: stopped")
@@ -96,22 +95,22 @@ class Supervisor:
         self._wait(child)
         child.kill()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         for child in self._children.values():
             code = child.ended()
             if code is not None:
-                self._plan(child, _in_words(code))
+                self._plan(child, _describe_exit(code))
             elif child.is_due:
                 self._start_again(child)
-            elif child.is_past_trouble:
+            elif child.has_recovered:
                 child.settle()
                 self._say(f"{child.name}: runs again")
-                self._tell_of(child, "")
+                self._report(child, "")
 
     def _start_again(self, child: Child) -> None:
         try:
             child.start()
-        except OSError as error:  # the machine has no room for another process now
+        except OSError as error:  # no memory or process ids left
             self._plan(child, f"no process ({error.strerror})")
         else:
             self._say(f"{child.name}: started again, process {child.pid}")
@@ -124,17 +123,17 @@ class Supervisor:
                 f"at last with {ended_with}; its own log says why"
             )
         self._say(f"{child.name}: ended with {ended_with}; starts again in {pause:g} s")
-        self._tell_of(child, ended_with)
+        self._report(child, ended_with)
 
-    def _tell_of(self, child: Child, ended_with: str) -> None:
-        before = dict(self._troubles)
-        self._troubles.pop(child.name, None)
+    def _report(self, child: Child, ended_with: str) -> None:
+        before = dict(self._reports)
+        self._reports.pop(child.name, None)
         if child.false_starts:
-            self._troubles[child.name] = Trouble(
-                child.name, child.false_starts, child.troubled_since, ended_with
+            self._reports[child.name] = CrashReport(
+                child.name, child.false_starts, child.failing_since, ended_with
             )
-        if self._troubles != before:
-            self._note(list(self._troubles.values()))
+        if self._reports != before:
+            self._write_reports(list(self._reports.values()))
 
     def _wait(self, child: Child) -> None:
         deadline = time.monotonic() + child.stop_within
@@ -148,5 +147,5 @@ class Supervisor:
         self.stopping = True
 
 
-def _in_words(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,4 +1,4 @@
-"""`manage.py create_account`: an account with a confirmed address."""
+"""`manage.py create_account`: create an account with a confirmed mail address."""
 
 import sys
 from getpass import getpass
@@ -13,7 +13,7 @@ from accounts.users.services import create_account
 
 
 class Command(BaseCommand):
-    help = "Make an account with a confirmed address, and give it staff roles."
+    help = "Create an account with a confirmed mail address, with or without staff roles."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
 
 def _read_password() -> str:
-    """The first line of standard input; at a terminal, what is typed twice without an echo."""
+    """The first line of standard input; at a terminal, prompt twice without an echo."""
     if sys.stdin.isatty():
         return _prompt()
     password = sys.stdin.readline().rstrip("\n")

@@ -1,4 +1,4 @@
-"""`manage.py create_token`: an API token, printed once."""
+"""`manage.py create_token`: create an API token and print it once."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.management.people import find_user
 
 
 class Command(BaseCommand):
-    help = "Make an API token and print it, alone, on standard output. It is shown only here."
+    help = "Create an API token and print it alone on stdout. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

@@ -1,4 +1,4 @@
-"""`manage.py grant`: break-glass access, audited."""
+"""`manage.py grant`: give break-glass access, with a reason in the audit trail."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.management.people import find_tier, find_user
 
 
 class Command(BaseCommand):
-    help = "Give a person a grant for a tier outside a review. Again changes nothing."
+    help = "Give a person a grant for a tier without a review. Running it again changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

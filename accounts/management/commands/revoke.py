@@ -13,8 +13,8 @@ from accounts.management.people import find_tier, find_user
 
 class Command(BaseCommand):
     help = (
-        "Revoke a person's grant for a tier; the next request for its bytes is refused. Storage "
-        "addresses that were given before and still work are named on stderr."
+        "Revoke a person's grant for a tier; the next request for its bytes is refused. Prints "
+        "to stderr the storage addresses that were issued before and still work."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

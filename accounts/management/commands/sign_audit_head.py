@@ -1,4 +1,4 @@
-"""`manage.py sign_audit_head`: sign the head of the trail now, and bring it to its second place."""
+"""`manage.py sign_audit_head`: sign the head of the audit trail now and copy it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.audit.models import HeadCopy
 
 
 class Command(BaseCommand):
-    help = "Seal what waits, sign the head, copy it. Prints the head, alone, on stdout."
+    help = "Seal waiting rows, sign the head and copy it. Prints the head alone on stdout."
 
     def handle(self, *args: Any, **options: Any) -> None:
         sealer.seal()

@@ -1,4 +1,4 @@
-"""`manage.py verify_audit`: is the sealed trail as it was written?"""
+"""`manage.py verify_audit`: check that the sealed audit trail is unaltered."""
 
 import time
 from argparse import ArgumentParser
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--key",
             metavar="VKEY",
-            help="the key that signed them, as name+id+key; else those on record here",
+            help="the key that signed them, as name+id+key; by default the keys on record here",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,10 +40,10 @@ class Command(BaseCommand):
         except TrailAltered as error:
             raise CommandError(str(error)) from error
         finally:
-            self._tell(check, time.monotonic() - started)
+            self._print_counts(check, time.monotonic() - started)
         self.stdout.write(_verdict(check, compared=bool(copies)))
 
-    def _tell(self, check: Check, seconds: float) -> None:
+    def _print_counts(self, check: Check, seconds: float) -> None:
         done = check.done
         self.stdout.write(f"rows checked: {done.rows}")
         self.stdout.write(f"batches: {done.batches}")
@@ -54,7 +54,7 @@ class Command(BaseCommand):
             self.stdout.write(f"signed with a compromised key, and no proof: {doubts} heads")
 
     def _copies(self, file: Path | None, vkey: str | None) -> list[Note]:
-        """The heads in a file that prove something, each signed by the named or a known key."""
+        """The heads in a file that prove something, each signed by `vkey` or a key on record."""
         if file is None:
             return []
         try:
@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
 
 def _verdict(check: Check, *, compared: bool) -> str:
-    """The last line for who runs it; a trail that was altered ends with an error instead."""
+    """The last line of the output of an intact trail."""
     if not check.done.batches:
         return "verdict: nothing is sealed yet, so there was nothing to check"
     if compared:
@@ -91,7 +91,7 @@ def _verdict(check: Check, *, compared: bool) -> str:
 
 
 def _signer(note: Note, known: list[Verifier]) -> Verifier:
-    """The key that has signed it. Raises NoteRefused."""
+    """The key that signed the head. Raises NoteRefused."""
     signers = {(name, key_id) for name, key_id, _ in note.signatures}
     for key in known:
         if (key.name, key.key_id) in signers:

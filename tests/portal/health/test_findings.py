@@ -23,7 +23,8 @@ from accounts.tasks import sweep as mail_sweep
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.health import findings
-from portal.supervisor.crash_reports import Notes, Trouble
+from portal.supervisor import crash_reports
+from portal.supervisor.crash_reports import CrashReport
 from tests.accounts.audit.merkle_log import keys
 from tests.support import factories
 from weights.integrity.models import StoreSurvey, VerificationRun
@@ -261,7 +262,7 @@ def test_a_child_of_the_install_that_keeps_ending_is_an_alarm(
     settings.DATA_DIR = tmp_path
     assert _line("Processes").state == "ok"
     since = (timezone.now() - timedelta(minutes=5)).timestamp()
-    Notes(tmp_path).write([Trouble("beat", 12, since, "exit code 1")])
+    crash_reports.write(tmp_path, [CrashReport("beat", 12, since, "exit code 1")])
     line = _line("Processes")
     assert line.state == "alarm"
     assert line.text.startswith(

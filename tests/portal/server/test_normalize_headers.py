@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from portal.server.normalize_headers import PlainHeads, plain_type
+from portal.server.normalize_headers import HeaderNormalizer, normalize_content_type
 from tests.support import factories
 from tests.support.http.fuzzing import examples
 from tests.support.servers.front import Front
@@ -67,7 +67,7 @@ def portal() -> Iterator[Callable[..., int]]:
     """The portal as its web server calls it, on the connection of this test."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    application = PlainHeads(WSGIHandler())
+    application = HeaderNormalizer(WSGIHandler())
 
     def ask(method: str, path: str, body: bytes, **facts: str) -> int:
         environ: dict[str, Any] = RequestFactory().get(path).environ
@@ -132,7 +132,7 @@ def test_a_charset_that_is_not_read_here_is_refused_in_words(
     ],
 )
 def test_of_a_content_type_stays_what_is_read(told: str, plain: tuple[str, str]) -> None:
-    assert plain_type(told) == plain
+    assert normalize_content_type(told) == plain
 
 
 def _first_lines(url: str, *heads: str) -> list[str]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from portal.errors import QuickstartError
-from portal.supervisor import children
-from portal.supervisor.crash_reports import Notes, Trouble, read
+from portal.supervisor import children, crash_reports
+from portal.supervisor.crash_reports import CrashReport, read
 from portal.supervisor.reload import SourceWatcher
 from portal.supervisor.supervisor import Supervisor
 from tests.support import disks
@@ -50,7 +50,7 @@ def supervisor(said: list[str]) -> Iterator[Supervisor]:
 
 @contextmanager
 def supervising(
-    said: list[str], note: Callable[[list[Trouble]], None] = lambda troubles: None
+    said: list[str], note: Callable[[list[CrashReport]], None] = lambda troubles: None
 ) -> Iterator[Supervisor]:
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     kept = {number: signal.getsignal(number) for number in handled}
@@ -79,7 +79,7 @@ def test_a_child_that_has_run_is_started_again_for_as_long_as_its_trouble_lasts(
     # Bounds made small: pauses of hundredths of a second.
     monkeypatch.setattr(children, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(children, "LONGEST_PAUSE", 0.02)
-    noted: list[list[Trouble]] = []
+    noted: list[list[CrashReport]] = []
     with supervising(said, noted.append) as supervisor:
         supervisor.start("broker", ["/bin/sh", "-c", f"test ! -e '{trouble}' && exec sleep 60"])
         supervisor.all_run()
@@ -172,10 +172,10 @@ def test_a_child_of_a_killed_child_dies_with_it() -> None:
 def test_troubles_are_noted_and_forgotten(tmp_path: Path) -> None:
     assert read(tmp_path) == []
     (tmp_path / "run").mkdir()
-    told = [Trouble("beat", 7, 1795819523.5, "exit code 1")]
-    Notes(tmp_path).write(told)
+    told = [CrashReport("beat", 7, 1795819523.5, "exit code 1")]
+    crash_reports.write(tmp_path, told)
     assert read(tmp_path) == told
-    Notes(tmp_path).write([])
+    crash_reports.write(tmp_path, [])
     assert read(tmp_path) == []
 
 
@@ -184,11 +184,10 @@ def test_troubles_are_noted_while_the_disk_is_full(tmp_path: Path) -> None:
         pytest.skip(why)
     with disks.small(tmp_path / "disk", 1 << 20) as disk:
         (disk.folder / "run").mkdir()
-        notes = Notes(disk.folder)
-        notes.write([])
+        crash_reports.write(disk.folder, [])
         disk.fill()
-        told = [Trouble("broker", 9, 1795819523.5, "exit code 1")]
-        notes.write(told)
+        told = [CrashReport("broker", 9, 1795819523.5, "exit code 1")]
+        crash_reports.write(disk.folder, told)
         assert read(disk.folder) == told
 
 

@@ -15,8 +15,8 @@ from gunicorn.config import Config
 from gunicorn.http import RequestParser
 from gunicorn.http.wsgi import create
 
-from portal.server.chunked_bodies import MeasuredBodies
-from portal.server.normalize_headers import PlainHeads
+from portal.server.chunked_bodies import ChunkedBodies
+from portal.server.normalize_headers import HeaderNormalizer
 
 _CONFIG = Config()
 
@@ -37,7 +37,7 @@ class Stack:
     """
 
     def __init__(self) -> None:
-        self._application = PlainHeads(MeasuredBodies(WSGIHandler()))
+        self._application = HeaderNormalizer(ChunkedBodies(WSGIHandler()))
         #: Each request comes from an address of its own, so that no rate limit answers it.
         self._clients = map(IPv4Address, count(int(IPv4Address("10.0.0.1"))))
 

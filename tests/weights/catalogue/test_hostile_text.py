@@ -26,7 +26,7 @@ from accounts.mail.models import OutgoingMail
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web import sanitize
-from portal.middleware.log_lines import one_line
+from portal.middleware.log_filters import one_line
 from tests.support import factories
 from weights.errors import InvalidName
 from weights.integrity import verification

@@ -1,4 +1,4 @@
-"""`manage.py checkpoint_link`: one signed address for a whole checkpoint."""
+"""`manage.py checkpoint_link`: issue one signed URL for a whole checkpoint."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from weights.errors import WeightsError
 
 
 class Command(BaseCommand):
-    help = "Issue a checkpoint link and print its folder's address, alone."
+    help = "Issue a checkpoint link and print the URL of its folder alone on stdout."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

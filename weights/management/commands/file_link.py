@@ -1,4 +1,4 @@
-"""`manage.py file_link`: a signed address of one file, through the gate."""
+"""`manage.py file_link`: issue a signed URL of one file, as the gate allows."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from weights.gate.caller import Caller
 
 
 class Command(BaseCommand):
-    help = "Sign an address for one file as this person may fetch it; print it, alone."
+    help = "Issue a signed URL of one file for a person; print it alone on stdout."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

@@ -15,8 +15,8 @@ from weights.storage.migration import CopyReport
 class Command(BaseCommand):
     help = (
         "Copy every blob FROM one store TO another (file:///folder or s3://bucket/prefix), each"
-        " proved by its SHA-256. What TO holds already is read, and copied over where it is wrong."
-        " Run it again to go on; the portal may serve meanwhile."
+        " checked by its SHA-256. Blobs that TO has already are read, and replaced if wrong. Run it"
+        " again to continue; the portal may serve meanwhile."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,8 +25,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--trust-size",
             action="store_true",
-            help="count what TO holds in the right size as whole, without reading it: for a run"
-            " soon after one that read or copied all of it, when nobody else writes to TO",
+            help="trust blobs that TO has in the right size, without reading them: for a run soon"
+            " after one that read or copied all of them, if nobody else writes to TO",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

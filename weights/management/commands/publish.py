@@ -1,4 +1,4 @@
-"""`manage.py publish`: take a folder in as a checkpoint's next revision."""
+"""`manage.py publish`: publish a folder as the next revision of a checkpoint."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -21,19 +21,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("directory", metavar="DIR", type=Path)
         parser.add_argument("repo_id", metavar="ORG/NAME")
-        parser.add_argument("--tier", required=True, help="what the bytes demand of a person")
+        parser.add_argument("--tier", required=True, help="the tier that people need access to")
         parser.add_argument("--revision", default="main", metavar="BRANCH", dest="branch")
-        parser.add_argument("--tag", default="", help="a name that stays with this revision")
+        parser.add_argument("--tag", default="", help="a permanent name of this revision")
         parser.add_argument("--message", default="")
         parser.add_argument(
-            "--private", action="store_true", help="tell nobody of a new checkpoint"
+            "--private", action="store_true", help="hide a new checkpoint from the public"
         )
         parser.add_argument(
             "--accept-findings",
             action="store_true",
-            help="publish also what looks broken, such as a set of shards with gaps",
+            help="publish despite findings, such as a missing shard",
         )
-        parser.add_argument("--wait", action="store_true", help="until every file is verified")
+        parser.add_argument("--wait", action="store_true", help="wait until every file is verified")
 
     def handle(self, *args: Any, **options: Any) -> None:
         revision = self._publish(**options)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         elif revision.state == Revision.State.FAILED:
             raise CommandError(f"it is not shown: {revision.state_reason}")
         elif revision.state != Revision.State.VISIBLE:
-            self._say_if_nobody_verifies()
+            self._warn_without_worker()
 
     def _publish(self, directory: Path, repo_id: str, **options: Any) -> Revision:
         chosen = {key: options[key] for key in self._CHOICES}
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
 
-    def _say_if_nobody_verifies(self) -> None:
+    def _warn_without_worker(self) -> None:
         try:
             progress_bars.demand_worker()
         except progress_bars.NoWorker as error:

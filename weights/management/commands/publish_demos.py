@@ -1,4 +1,4 @@
-"""`manage.py publish_demos`: the synthetic checkpoints of a first start."""
+"""`manage.py publish_demos`: publish the synthetic demo checkpoints."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from weights.publishing.demo import publish_demos
 
 
 class Command(BaseCommand):
-    help = "Publish the synthetic demo checkpoints that this install never had."
+    help = "Publish the synthetic demo checkpoints that this install has never had."
 
     def handle(self, *args: Any, **options: Any) -> None:
         data_dir = getattr(settings, "DATA_DIR", None)

@@ -1,4 +1,4 @@
-"""`manage.py retire_key`: let a manifest key sign no more, or trust a key with nothing."""
+"""`manage.py retire_key`: retire a manifest key, or mark a key as compromised."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
@@ -12,7 +12,7 @@ from accounts.errors import InvalidValue
 from weights.errors import KeyRefused
 from weights.manifests import keys
 
-#: Ids of audit keys are half as long as those of manifest keys.
+#: An audit key's id, or its verifier key; manifest keys have ids of 16 digits.
 _AUDIT_KEY = re.compile(r"[0-9a-f]{8}|\S+\+[0-9a-f]{8}\+\S+")
 
 
@@ -23,8 +23,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("key_id", metavar="KEYID", help="as it stands on /keys/")
-        parser.add_argument("--reason", required=True, help="everybody reads it")
+        parser.add_argument("key_id", metavar="KEYID", help="as shown on /keys/")
+        parser.add_argument("--reason", required=True, help="shown to everybody")
         parser.add_argument(
             "--compromised", action="store_true", help="somebody else may have signed with it"
         )
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             "--since",
             type=moment,
             metavar="TIME",
-            help="from when on, in UTC, as 2026-11-03T09:30; left out: from its first use",
+            help="start in UTC, such as 2026-11-03T09:30; by default its first use",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,8 +49,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{key.key_id} {key.state}")
 
 
-def _demand_compromised(is_said: bool) -> None:
-    if not is_said:
+def _demand_compromised(compromised: bool) -> None:
+    if not compromised:
         raise InvalidValue(
             "a key of the audit trail is retired by a new file in its place; add --compromised if"
             " others may have had it"
@@ -58,9 +58,9 @@ def _demand_compromised(is_said: bool) -> None:
 
 
 def moment(text: str) -> datetime:
-    """A day or a time; without an offset it is UTC."""
+    """Parse a day or a time, in UTC unless it has an offset."""
     try:
-        found = datetime.fromisoformat(text)
+        value = datetime.fromisoformat(text)
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is no time such as 2026-11-03T09:30") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""`manage.py scrub`: look over the store, read what is due, and say what is wrong."""
+"""`manage.py scrub`: survey the store, read what is due, and report what is wrong."""
 
 from argparse import ArgumentParser
 from collections import Counter
@@ -13,14 +13,14 @@ from weights.errors import WeightsError
 from weights.integrity import progress_bars, scrub
 from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.integrity.scrub import command
-from weights.management import named
+from weights.management.lookup import find_checkpoint
 from weights.manifests.checking import described
 from weights.storage.models import Blob
 
 
 class Command(BaseCommand):
     help = (
-        "Look over the store and read again what is due, or every blob of ORG/NAME, or --all."
+        "Survey the store and read again what is due, or every blob of ORG/NAME, or --all."
         " Prints counts; exit 1 if anything is damaged, missing or unreadable."
     )
 
@@ -28,12 +28,12 @@ class Command(BaseCommand):
         parser.add_argument("repo_id", metavar="ORG/NAME", nargs="?")
         parser.add_argument("--all", action="store_true", help="every blob, due or not")
         parser.add_argument(
-            "--report", action="store_true", help="read nothing, tell what is known"
+            "--report", action="store_true", help="read nothing; print the last results"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         repo_id = options["repo_id"]
-        checkpoint = named.checkpoint(repo_id) if repo_id else None
+        checkpoint = find_checkpoint(repo_id) if repo_id else None
         try:
             wrong = self._report() if options["report"] else self._scrub(checkpoint, options["all"])
         except (WeightsError, DatabaseError) as error:
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             )
 
     def _scrub(self, checkpoint: Checkpoint | None, everything: bool) -> int:
-        """Survey, reading, counts; the number of blobs that something is wrong with."""
+        """Survey the store, read the blobs, print counts. Returns the number of bad blobs."""
         survey = command.survey_now()
         ids = command.ids_to_read(checkpoint, everything=everything)
         total = Blob.objects.filter(pk__in=ids).aggregate(size=models.Sum("size"))["size"] or 0
@@ -64,7 +64,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{word} {results[word]}")
         for line in sorted(bad):
             self.stderr.write(line)
-        return len(bad | self._tell_survey(survey))
+        return len(bad | self._print_survey(survey))
 
     def _report(self) -> int:
         survey = scrub.last_one()
@@ -80,10 +80,10 @@ class Command(BaseCommand):
             return len(bad) or 1
         if survey.trouble:
             raise CommandError(f"the last look at the store came to nothing: {survey.trouble}")
-        return len(bad | self._tell_survey(survey))
+        return len(bad | self._print_survey(survey))
 
-    def _tell_survey(self, survey: StoreSurvey) -> set[str]:
-        """What stands in the store beside what should; those that are missing or overlaid."""
+    def _print_survey(self, survey: StoreSurvey) -> set[str]:
+        """Print the survey. Returns the missing and overlaid blobs."""
         self.stdout.write(f"stored {survey.stored}")
         self.stdout.write(f"changed {survey.changed}")
         self.stdout.write(f"missing {survey.missing}")

@@ -1,4 +1,4 @@
-"""`manage.py verify`: read stored files again and say which are good."""
+"""`manage.py verify`: queue a fresh verification of stored files."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from weights.integrity import progress_bars, verification
 from weights.integrity.verification import VerificationProgress
-from weights.management import named
+from weights.management.lookup import find_checkpoint
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
 
@@ -17,11 +17,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("repo_id", metavar="ORG/NAME", nargs="?")
-        parser.add_argument("--wait", action="store_true", help="until every file has a result")
+        parser.add_argument(
+            "--wait", action="store_true", help="wait until every file has a result"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         repo_id = options["repo_id"]
-        checkpoint = named.checkpoint(repo_id) if repo_id else None
+        checkpoint = find_checkpoint(repo_id) if repo_id else None
         revisions = list(verification.revisions_to_verify(checkpoint))
         known = verification.progress_of_revisions(revisions)
         verification.ask_again(Blob.objects.filter(files__revision__in=revisions).distinct())

@@ -1,4 +1,4 @@
-"""`manage.py verify_manifests`: does a store hold what every manifest promises?"""
+"""`manage.py verify_manifests`: compare every manifest with the bytes of a store."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -14,8 +14,8 @@ from weights.storage import blob_storage, store_at
 
 class Command(BaseCommand):
     help = (
-        "Compare every revision's manifest with the bytes of the store, and change nothing:"
-        " after a restore, or to prove a copy of the blobs (--blobs)."
+        "Compare every revision's manifest with the bytes of the store, without a change: after a"
+        " restore, or to check a copy of the blobs (--blobs)."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,14 +39,14 @@ class Command(BaseCommand):
                 f"{store.address} holds none of the {proof.blobs} blobs; is that the store, and is"
                 " its disk mounted?"
             )
-        self._tell(proof)
+        self._print(proof)
         if proof.faults:
             raise CommandError(
                 f"{len(proof.faults)} differences between the manifests and {store.address};"
                 " publish good copies of the files named above, or restore another backup"
             )
 
-    def _tell(self, proof: checking.Proof) -> None:
+    def _print(self, proof: checking.Proof) -> None:
         for line in proof.lines():
             self.stdout.write(line)
         for fault in proof.faults:

@@ -1,4 +1,4 @@
-"""`manage.py withdraw`: take a revision of a checkpoint back."""
+"""`manage.py withdraw`: withdraw a revision of a checkpoint."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from accounts.errors import AccountsError
 from weights import gate
 from weights.errors import WeightsError
-from weights.management import named
+from weights.management.lookup import find_checkpoint
 from weights.publishing import withdrawal
 from weights.publishing.models import Revision
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         revision = _revision(options["repo_id"], options["revision"])
-        if revision.state != Revision.State.WITHDRAWN:  # again changes nothing
+        if revision.state != Revision.State.WITHDRAWN:
             try:
                 withdrawal.withdraw(revision, options["reason"], by=None, recall=options["recall"])
             except (AccountsError, WeightsError, DatabaseError) as error:
@@ -36,8 +36,8 @@ class Command(BaseCommand):
 
 
 def _revision(repo_id: str, name: str) -> Revision:
-    checkpoint = named.checkpoint(repo_id)
-    # By its id also one that nobody sees yet or any more; branches and tags name visible ones.
+    checkpoint = find_checkpoint(repo_id)
+    # An id also finds hidden and withdrawn revisions; branches and tags name visible ones.
     found = checkpoint.revisions.filter(sha=name).first() or gate.find_revision(checkpoint, name)
     if found is None:
         raise CommandError(

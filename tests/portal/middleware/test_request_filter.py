@@ -1,4 +1,4 @@
-"""The surface that every request passes: hosts, and the bodies of HEAD."""
+"""Every request passes the filter: hosts, and the bodies of HEAD."""
 
 import pytest
 from django.test import Client

@@ -1,0 +1,50 @@
+"""Log records in one line, without credentials, and without tracebacks of outages."""
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+import redis
+from celery.beat import SchedulingError
+from django.core.exceptions import SuspiciousOperation
+from kombu.exceptions import OperationalError as BrokerError
+
+from accounts.background.outages import DATABASE_AWAY
+from accounts.web import sanitize
+
+#: Keys whose values are tracebacks: several lines, the last with an exception's message.
+_TRACEBACKS = {"exception", "stack"}
+#: Errors whose traceback tells nothing: an outage, and a request that Django refuses.
+_WITHOUT_TRACEBACK = (
+    *(*DATABASE_AWAY, redis.ConnectionError, redis.TimeoutError, BrokerError),
+    *(SchedulingError, SuspiciousOperation),
+)
+
+
+def one_line(logger: Any, name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: no text from outside can forge a line or leave a credential."""
+    for key, value in entry.items():
+        if isinstance(value, str):
+            entry[key] = _lines(value) if key in _TRACEBACKS else sanitize.log_line(value)
+    return entry
+
+
+def _lines(traceback: str) -> str:
+    return sanitize.multiline(sanitize.without_secrets(traceback))
+
+
+class OutageFilter(logging.Filter):
+    """Removes the traceback from records of an outage, which would fill the disk."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, _WITHOUT_TRACEBACK) or _is_full(error):
+            record.exc_info = record.exc_text = None
+        if isinstance(error, SchedulingError):  # beat puts its whole stack into the message
+            record.msg, record.args = "%s; the next turn tries again", (error,)
+        return True
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether the broker refuses writes because its disk is full; a worker then ends."""
+    return isinstance(error, redis.ResponseError) and str(error).startswith("MISCONF")
