@@ -6,7 +6,8 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from portal.databases import readiness
+from portal import processes
+from portal.databases import readiness, state
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -44,3 +45,11 @@ def test_an_older_database_is_told_in_a_line_which_version_to_run_first(command:
     line = readiness.refusal(command)
     assert "check out commit 796f61f" in line
     assert "\n" not in line
+
+
+def test_a_process_does_not_start_on_the_target_of_an_unfinished_move() -> None:
+    assert not processes._is_unfinished_move()
+    state.mark_unfinished_move(connection)
+    with pytest.raises(SystemExit, match="a move that has not ended well"):
+        processes.main(["web"])
+    state.clear_unfinished_move(connection)
