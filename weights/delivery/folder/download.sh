@@ -68,33 +68,32 @@ is_whole() { # file size sha256
   [ -f "$1" ] && [ "$(size_of "$1")" = "$2" ] && [ "$($SUM <"$1" | cut -c1-64)" = "$3" ]
 }
 
-# Append to a file from byte $have on. Leaves status, content type, the server's sentence and
-# the seconds it asks to wait in "$note".*; whatever is no weight file is cut off again.
+# Append to a file from byte $have on; the headers go to "$note.head".
 fetch() { # address file have note
-  address=$1 file=$2 have=$3 note=$4
-  : >"$note.head"
   if [ "$GET" = curl ]; then
     curl --silent --location --max-redirs 3 --fail --connect-timeout 30 \
-      --speed-limit 1 --speed-time 60 --dump-header "$note.head" \
-      --continue-at "$have" --output "$file" "$address" 2>"$note.said"
+      --speed-limit 1 --speed-time 60 --dump-header "$4.head" \
+      --continue-at "$3" --output "$2" "$1" 2>/dev/null
   else
     wget --quiet --server-response --tries=1 --timeout=60 --max-redirect=3 \
-      --continue --output-document="$file" "$address" 2>"$note.head"
+      --continue --output-document="$2" "$1" 2>"$4.head"
   fi
-  got=$?
-  tr -d '\r' <"$note.head" | sed 's/^ *//' >"$note.lines"
-  status=$(sed -n 's/^HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$note.lines" | tail -n 1)
-  kind=$(sed -n 's/^[Cc]ontent-[Tt]ype: *//p' "$note.lines" | tail -n 1)
-  sentence=$(sed -n 's/^[Xx]-[Ee]rror-[Mm]essage: *//p' "$note.lines" | tail -n 1)
-  pause=$(sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9]*\).*/\1/p' "$note.lines" | tail -n 1)
+}
+
+# Set status, sentence and pause from the headers of a response that brought no whole file, and
+# cut a web page off the file again.
+read_headers() { # file have note
+  tr -d '\r' <"$3.head" | sed 's/^ *//' >"$3.lines"
+  status=$(sed -n 's/^HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$3.lines" | tail -n 1)
+  kind=$(sed -n 's/^[Cc]ontent-[Tt]ype: *//p' "$3.lines" | tail -n 1)
+  sentence=$(sed -n 's/^[Xx]-[Ee]rror-[Mm]essage: *//p' "$3.lines" | tail -n 1)
+  pause=$(sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9]*\).*/\1/p' "$3.lines" | tail -n 1)
   case $status$kind in
     2*text/html*)
-      dd if=/dev/null of="$file" bs=1 seek="$have" 2>/dev/null
+      dd if=/dev/null of="$1" bs=1 seek="$2" 2>/dev/null
       sentence="a web page came instead of the file; is there a sign-in page on your network?"
-      return 1
       ;;
   esac
-  return "$got"
 }
 
 give_up() { # path why
@@ -111,15 +110,18 @@ one_file() { # worker sha256 size name path
     echo "$path" >>"$STATE/done"
     return
   fi
-  mkdir -p "$(dirname "$target")" || { give_up "$path" "its folder cannot be made"; return; }
-  try=1 sentence=''
+  [ -d "${target%/*}" ] || mkdir -p "${target%/*}" || { give_up "$path" "its folder cannot be made"; return; }
+  try=1 status='' sentence='' pause='' note=$STATE/$worker
   while [ "$try" -le "$TRIES" ]; do
     [ -e "$STATE/refused" ] && return
     have=$(size_of "$part")
     if [ "$have" -gt "$size" ]; then rm -f "$part"; have=0; fi
+    fetched=''
     if [ "$have" -lt "$size" ] || [ "$size" -eq 0 ]; then
       : >>"$part" || { give_up "$path" "it cannot be written"; return; }
-      fetch "$LINK$name" "$part" "$have" "$STATE/$worker"
+      : >"$note.head"
+      fetch "$LINK$name" "$part" "$have" "$note"
+      fetched=yes
     fi
     if is_whole "$part" "$size" "$sha256"; then
       mv -f "$part" "$target" || { give_up "$path" "it cannot be moved into place"; return; }
@@ -127,11 +129,12 @@ one_file() { # worker sha256 size name path
       say "ok $(wc -l <"$STATE/done" | tr -d ' ')/$COUNT $path"
       return
     fi
+    [ -z "$fetched" ] || read_headers "$part" "$have" "$note"
     if [ "$(size_of "$part")" -ge "$size" ]; then
       say "$path: the bytes are not the ones of the manifest; fetching it again"
       rm -f "$part"
     fi
-    case ${status:-} in
+    case $status in
       401 | 403 | 404 | 410)
         say "REFUSED ($status): ${sentence:-the link does not open this file}"
         : >"$STATE/refused"
