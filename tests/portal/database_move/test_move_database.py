@@ -286,14 +286,6 @@ def test_a_blob_that_is_damaged_keeps_the_target_from_being_used(
     assert not sqlite_target.exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("UPDATE accounts_user SET first_name = 'a' || char(0)", "accounts_user, row {}, column"),
-        ("UPDATE accounts_user SET first_name = printf('%0999d', 1)", "row {}: value too long"),
-        ("UPDATE accounts_grant SET user_id = 999", "names one that is not there"),
-    ],
-)
 def test_what_postgresql_cannot_hold_is_named_by_its_row(
     release: Revision,
     applicant: User,
@@ -303,15 +295,21 @@ def test_what_postgresql_cannot_hold_is_named_by_its_row(
     sqlite_url: str,
     sqlite_target: Path,
     postgres_url: str,
-    change: str,
-    message: str,
 ) -> None:
     factories.grant(applicant, gated_tier)
     call_command("move_database", sqlite_url)
-    with closing(sqlite3.connect(sqlite_target)) as database, database:
-        database.execute(change)
-    error = refusal(on(sqlite_url, store, tmp_path), "move_database", postgres_url)
-    assert message.format(applicant.pk) in error.splitlines()[-1]
+    intact = sqlite_target.read_bytes()
+    user = f"accounts_user, row {applicant.pk}"
+    for change, message in (
+        ("UPDATE accounts_user SET first_name = 'a' || char(0)", f"{user}, column"),
+        ("UPDATE accounts_user SET first_name = printf('%0999d', 1)", f"{user}: value too long"),
+        ("UPDATE accounts_grant SET user_id = 999", "names one that is not there"),
+    ):
+        sqlite_target.write_bytes(intact)
+        with closing(sqlite3.connect(sqlite_target)) as database, database:
+            database.execute(change)
+        error = refusal(on(sqlite_url, store, tmp_path), "move_database", postgres_url)
+        assert message in error.splitlines()[-1]
 
 
 # -- nobody writes meanwhile ----------------------------------------------------------------

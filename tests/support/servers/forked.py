@@ -2,8 +2,8 @@
 
 A child is the same program as a fresh interpreter would run: gunicorn, Celery or manage.py, with
 its own session, environment, folder and output, and settings read anew from that environment.
-Only names of `MAY_DIFFER`, and the database of one kind, may differ from the environment that
-the server was started with: `can_run` says whether that is so.
+Only names of `MAY_DIFFER` may differ from the environment that the server was started with:
+`can_run` says whether that is so.
 """
 
 import atexit
@@ -18,7 +18,6 @@ from multiprocessing import forkserver, get_context
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -30,7 +29,8 @@ from tests.support.servers import services
 
 #: Names that no module reads while it is imported, except those of the settings.
 MAY_DIFFER = {
-    *("ACCEL_LOCATION", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE", "DOWNLOADS_AT_ONCE"),
+    *("ACCEL_LOCATION", "ALLOWED_HOSTS", "DATABASE_URL", "DATA_DIR"),
+    *("DJANGO_SETTINGS_MODULE", "DOWNLOADS_AT_ONCE"),
     *("PUBLIC_URL", "RATE_LIMITS", "S3_ENDPOINT_URL", "S3_PUBLIC_ENDPOINT_URL"),
     *("TRUSTED_PROXIES", "WEB_THREADS", "WEB_WORKERS", "WEIGHTS_STORAGE"),
     *("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_SECRET_ACCESS_KEY"),
@@ -106,8 +106,7 @@ def start(command: list[str], log: Path, environment: dict[str, str], folder: Pa
 
 
 def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
-    fixed = {name: value for name, value in environment.items() if name not in MAY_DIFFER}
-    return fixed | {"DATABASE_URL": urlsplit(environment["DATABASE_URL"]).scheme}
+    return {name: value for name, value in environment.items() if name not in MAY_DIFFER}
 
 
 # -- in the child -------------------------------------------------------------------------
