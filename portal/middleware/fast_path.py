@@ -34,7 +34,7 @@ class ShortWayMiddleware:
         return response
 
 
-#: The same routes as in `portal.urls`, without the many that stand before them there.
+#: Routes of `portal.urls`, without those before them: docs/decisions/0008 has the figures.
 _ROUTES = URLResolver(RegexPattern(r"^/"), [*hub_urls.SCRIPT_ROUTES, *delivery_urls.SCRIPT_ROUTES])
 
 
