@@ -58,7 +58,7 @@ def issue_links_of_grant(grant_id: int) -> None:
 
 @shared_task(name="weights.make_export")
 def make_export(export_id: int) -> None:
-    attempt("weights.make_export", export_id, export.make)
+    attempt("weights.make_export", export_id, export.make_export)
 
 
 @shared_task(name="weights.sign_manifest")
@@ -95,7 +95,7 @@ def tidy() -> None:
     run_steps(
         "tidy",
         {
-            "refusals told": recording.tell_refusals,
+            "refusals told": recording.record_counted_refusals,
             "networks forgotten": partial(recording.forget_networks, now),
             "contacts forgotten": partial(taking.forget_contacts, now),
             "outdated inspections": verification.ask_outdated_again,

@@ -22,8 +22,8 @@ from portal.databases.state import RestoreMark
 from portal.errors import BackupError
 from portal.supervisor import install_lock
 from weights.integrity import progress_bars
-from weights.manifests import checking
-from weights.manifests.checking import Proof
+from weights.manifests import store_check
+from weights.manifests.store_check import StoreReport
 from weights.storage import BlobStorage, blob_storage, migration, store_at
 from weights.storage.hashing import holds
 from weights.storage.migration import BlobToCopy
@@ -202,9 +202,9 @@ def _finish(source: BlobSource | None, options: Options, say: Say) -> list[str]:
         failed += copy_blobs(source, say)
         forget_marks()
     failed += checks.check_audit_trail(say)
-    total = checking.bytes_to_read(options.sample)
+    total = store_check.bytes_to_read(options.sample)
     with progress_bars.lazy_bar(total, "Reading") as advance:
-        proof = checking.prove(blob_storage(), sample=options.sample, progress=advance)
+        proof = store_check.check_store(blob_storage(), sample=options.sample, progress=advance)
     for line in [*proof.lines(), *(f"  {fault}" for fault in proof.faults)]:
         say(line)
     take_marks(proof, blob_storage())
@@ -244,7 +244,7 @@ def forget_marks() -> None:
 
 
 @transaction.atomic
-def take_marks(proof: Proof, store: BlobStorage) -> None:
+def take_marks(proof: StoreReport, store: BlobStorage) -> None:
     """Store the marks and versions of the blobs that were just read and are good."""
     for good in proof.good:
         Blob.objects.filter(pk=good.blob_id).update(

@@ -21,7 +21,7 @@ from portal.databases.state import RestoreMark
 from portal.errors import BackupError
 from portal.settings import environment, private_files
 from portal.supervisor.children import tie_to_parent
-from weights.manifests import checking
+from weights.manifests import store_check
 
 #: Connection parameters that libpq knows and that may stand in a program's arguments, which
 #: every user of the machine can list. The others that Django passes are psycopg's.
@@ -54,7 +54,9 @@ def dump(folder: Path) -> Dump:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
         (snapshot,) = cursor.fetchone()
-        blobs = [BlobLine(*row) for row in checking.to_prove().values_list("sha256", "size")]
+        blobs = [
+            BlobLine(*row) for row in store_check.blobs_to_check().values_list("sha256", "size")
+        ]
         flags = (
             *("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"),
             *(f"--exclude-table={state.RESTORE_TABLE}", f"--file={path}"),

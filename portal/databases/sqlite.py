@@ -13,7 +13,7 @@ from portal.databases.dumps import BlobLine, Dump
 from portal.databases.state import RestoreMark
 from portal.errors import BackupError
 from portal.settings import private_files
-from weights.manifests import checking
+from weights.manifests import store_check
 
 
 def dump(folder: Path) -> Dump:
@@ -36,7 +36,7 @@ def dump(folder: Path) -> Dump:
 
 def _blobs(copy: sqlite3.Connection) -> list[BlobLine]:
     """Read the list from the copy, so that list and database are of the same moment."""
-    sql, values = checking.to_prove().values_list("sha256", "size").query.sql_with_params()
+    sql, values = store_check.blobs_to_check().values_list("sha256", "size").query.sql_with_params()
     return [BlobLine(*row) for row in copy.execute(sql.replace("%s", "?"), values)]
 
 

@@ -233,7 +233,7 @@ def takes_a_role(world: World) -> None:
 
 
 def exports(world: World) -> None:
-    export.make(export.ask(world.applicant).pk)
+    export.make_export(export.request_export(world.applicant).pk)
 
 
 def erases(world: World) -> None:

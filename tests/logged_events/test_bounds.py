@@ -25,8 +25,8 @@ def test_strangers_who_are_refused_are_counted_by_rule_and_not_written(world: Wo
     for _ in range(3):
         assert world.fetch(token_format.new()) == 401
     assert not Download.objects.exists()
-    recording.tell_refusals()
-    recording.tell_refusals()
+    recording.record_counted_refusals()
+    recording.record_counted_refusals()
     told = AuditEvent.objects.get(action="gate.strangers_refused")
     assert told.details == {"login_required": 5, "token_invalid": 3}
     assert told.result == "refused"
@@ -41,7 +41,7 @@ def test_who_is_refused_without_end_is_counted_from_some_row_on(
     for _ in range(8):
         assert world.fetch(token) == 403
     assert Download.objects.count() == 3
-    recording.tell_refusals()
+    recording.record_counted_refusals()
     told = AuditEvent.objects.get(action="gate.refusals_unwritten")
     assert told.details == {"no_application": 5}
 

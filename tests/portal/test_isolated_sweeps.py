@@ -74,7 +74,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
     "tidy": (
         tasks.tidy,
         {
-            "refusals told": "weights.ledger.recording.tell_refusals",
+            "refusals told": "weights.ledger.recording.record_counted_refusals",
             "networks forgotten": "weights.ledger.recording.forget_networks",
             "contacts forgotten": "weights.reports.taking.forget_contacts",
             "outdated inspections": "weights.integrity.verification.ask_outdated_again",
@@ -275,7 +275,7 @@ def test_an_archive_that_cannot_be_made_stops_no_other(
     application = factories.submitted(applicant, gated_tier)
     facts: dict[str, Any] = {"question": "q", "name": "a.pdf", "size": 4, "sha256": "0" * 64}
     Attachment.objects.create(application=application, uploaded_by=applicant, **facts)
-    poison, good = (export.ask(person) for person in (applicant, other_person))
+    poison, good = (export.request_export(person) for person in (applicant, other_person))
     for one in (poison, good):
         tasks.make_export(one.pk)
     poison.refresh_from_db()

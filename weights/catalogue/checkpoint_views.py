@@ -32,7 +32,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
         "checkpoint": checkpoint,
         "revision": revision,
         "nothing_yet": None if revision else _nothing_yet(checkpoint),
-        "signature": signatures.offered(revision) if revision else None,
+        "signature": signatures.signature_of(revision) if revision else None,
         "files": sorted(files, key=_telling)[:FILES_SHOWN],
         "quarantined": _quarantined(files),
         "picture": charts.shard_picture(

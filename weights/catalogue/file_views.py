@@ -120,7 +120,7 @@ def _progress(file: File) -> verification.ReadProgress | None:
 
 def _proof(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:
     """The newest trusted signature, and the commands that check it."""
-    signature = signatures.offered(revision)
+    signature = signatures.signature_of(revision)
     if signature is None:
         return {"signature": None}
     gated, repo_id = checkpoint.tier.is_gated, checkpoint.repo_id

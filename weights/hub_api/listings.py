@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from weights.manifests.listing import lfs_pointer
 from weights.publishing.models import File, Revision
 
 _FILE_MODE, _FOLDER_MODE = b"100644", b"40000"
@@ -28,10 +29,7 @@ class Entry:
     @property
     def pointer_size(self) -> int:
         """Bytes of the git-lfs pointer that git stores in place of this file."""
-        return len(
-            f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\n"
-            f"size {self.size}\n"
-        )
+        return len(lfs_pointer(self.sha256, self.size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The download ledger: one row for each answer with bytes and each refusal of a known caller."""
+"""The download ledger: a row per response with bytes and per refusal of a signed-in caller."""

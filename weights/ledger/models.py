@@ -1,12 +1,12 @@
-"""The ledger: which file went to whom, or why it did not."""
+"""The download ledger."""
 
 from django.db import models
 
 
 class Download(models.Model):
-    """One row per answer with bytes or a redirect, and per refusal of a known caller.
+    """A row per response with bytes or a redirect, and per refusal of a signed-in caller.
 
-    Names are kept as text beside the ids, since the ledger outlives what it tells of.
+    Names are stored as text beside the ids, since the ledger outlives the objects.
     """
 
     class Outcome(models.TextChoices):
@@ -26,7 +26,7 @@ class Download(models.Model):
     revision = models.CharField(max_length=200, blank=True)
     path = models.CharField(max_length=1024, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
-    #: The bytes offered: offset of the first and their number.
+    #: Offset of the first byte offered, and the number of bytes.
     start = models.BigIntegerField(default=0)
     length = models.BigIntegerField(default=0)
     outcome = models.CharField(max_length=10, choices=Outcome.choices)

@@ -1,4 +1,4 @@
-"""The download ledger: a row for each answer with bytes, and each refusal of a known caller."""
+"""Writes the download ledger, and defines how its rows are sealed."""
 
 from datetime import datetime
 from typing import Any
@@ -19,15 +19,15 @@ from weights.gate.caller import Caller
 from weights.ledger.models import Download
 from weights.publishing.models import File
 
-#: Sealed like the trail, and like there only the network may be forgotten.
+#: Append-only like the audit trail: only the network may be blanked.
 PROTECTED: append_only.Tables = {"weights_download": "network"}
 
-#: Refusals of one person that are written one by one: a download of 992 shards has room.
+#: Refusals of one user that get rows of their own; enough for a download of 992 shards.
 REFUSALS = Limit("row-refusal", 1000, 3600)
-_STRANGERS, _TOO_MANY = "refused-strangers", "refused-unwritten"
-_TOLD_AS = {_STRANGERS: "gate.strangers_refused", _TOO_MANY: "gate.refusals_unwritten"}
+_ANONYMOUS, _OVER_LIMIT = "refused-strangers", "refused-unwritten"
+_EVENTS = {_ANONYMOUS: "gate.strangers_refused", _OVER_LIMIT: "gate.refusals_unwritten"}
 
-#: What enters the leaf: every field but the network, in no order that matters.
+#: The fields of a leaf: all but the network.
 SEALED = (
     *("id", "at", "user_id", "credential_kind", "credential_id", "grant_id", "checkpoint_id"),
     *("file_id", "repo_id", "revision", "path", "sha256", "start", "length", "outcome", "code"),
@@ -36,7 +36,7 @@ SEALED = (
 
 
 def download_form(row: Row) -> dict[str, Any]:
-    """A row of the ledger as it is hashed."""
+    """A ledger row in the form that is hashed."""
     return {"log": "download", **dict(zip(SEALED, row, strict=True)), "at": moment(row[1])}
 
 
@@ -56,7 +56,7 @@ def record_served(
     start: int,
     length: int,
 ) -> None:
-    """Write that `length` bytes of `file` from `start` on are about to leave."""
+    """Records that `length` bytes of `file` from offset `start` are about to be sent."""
     checkpoint = file.revision.checkpoint
     _write(
         caller,
@@ -76,19 +76,18 @@ def record_served(
 def record_refusal(
     caller: Caller, decision: Decision, repo_id: str, revision: str, path: str
 ) -> None:
-    """Write that a known caller was refused, with the names as asked; of others, count the rule.
+    """Records the refusal of a signed-in caller; of anonymous ones, counts refusals by code.
 
-    A name that leads nowhere is no refusal: clients ask for many files that a checkpoint
-    may lack. Whoever is refused without end is counted like a stranger: a scan must not fill
-    the disk with rows that nobody may delete.
+    404s are not recorded: clients request many optional files. Refusals beyond a user's limit
+    are only counted too: a scan must not fill the disk with rows that nobody may delete.
     """
     if decision.code is None:
         return
     if caller.user is None:
-        tallies.add(_STRANGERS, str(decision.code))
+        tallies.add(_ANONYMOUS, str(decision.code))
         return
     if not buckets.take(REFUSALS, str(caller.user.pk)).allowed:
-        tallies.add(_TOO_MANY, str(decision.code))
+        tallies.add(_OVER_LIMIT, str(decision.code))
         return
     _write(
         caller,
@@ -101,23 +100,23 @@ def record_refusal(
     )
 
 
-def tell_refusals() -> None:
-    """Write into the trail how many refusals were only counted, by their rule.
+def record_counted_refusals() -> None:
+    """Moves the counts of refusals by code into the audit trail, once an hour.
 
-    Called once an hour. A process killed just here loses the counts of that hour.
+    A process that is killed during the move loses the counts of that hour.
     """
-    for tally, action in _TOLD_AS.items():
-        if counted := tallies.drain(tally):
-            AuditEvent.record(action, result="refused", details=counted)
+    for tally, action in _EVENTS.items():
+        if counts := tallies.drain(tally):
+            AuditEvent.record(action, result="refused", details=counts)
 
 
 def forget_networks(now: datetime) -> int:
-    """Blank the networks of 90 days ago; how many."""
+    """Blanks networks older than NETWORKS_KEPT. Returns the number of rows."""
     old = Download.objects.filter(at__lt=now - NETWORKS_KEPT).exclude(network="")
     return old.update(network="")
 
 
-def _write(caller: Caller, **facts: object) -> None:
+def _write(caller: Caller, **fields: object) -> None:
     request = request_context.current()
     Download.objects.create(
         user_id=caller.user.pk if caller.user else None,
@@ -125,10 +124,10 @@ def _write(caller: Caller, **facts: object) -> None:
         credential_id=caller.credential_id,
         request_id=request.request_id,
         network=request.network,
-        **facts,
+        **fields,
     )
 
 
-def _clip(name: str, most: int) -> str:
-    """A name as asked, in one line, cut to its column; hidden characters as escapes."""
-    return sanitize.log_line(name)[:most]
+def _clip(name: str, length: int) -> str:
+    """A requested name on one line, truncated to its column, with hidden characters escaped."""
+    return sanitize.log_line(name)[:length]

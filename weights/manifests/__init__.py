@@ -1,1 +1,1 @@
-"""A revision's list of files: judged, frozen as a document, signed, held against the bytes."""
+"""Manifests of revisions: their text and ids, the published document, signatures and keys."""

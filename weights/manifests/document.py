@@ -1,9 +1,8 @@
-"""A revision's manifest as anybody may keep it: one document that never changes.
+"""The published manifest of a revision: a JSON document that never changes.
 
-It is made when it is first asked for, at the latest when it is signed, and kept: tiers and
-licences change, and the document says what held when the revision was published. What it
-says of its files can be worked out again by anyone: `manifest_sha256` from the lines, and
-the revision's id from that and the parent's.
+It is created at its first request, at the latest on signing, and stored: tiers and licences
+change, and the document records the terms at publication. Anybody can recompute
+`manifest_sha256` from its files, and the revision's id from that hash and the parent's id.
 """
 
 import json
@@ -18,20 +17,20 @@ FORMAT = "weighbridge-manifest/1"
 
 
 def document_of(revision: Revision) -> PublishedManifest:
-    """The revision's document, made now if it was never asked for."""
-    kept = PublishedManifest.objects.filter(revision=revision).first()
-    if kept is not None:
-        return kept
+    """The revision's document, created on first use."""
+    document = PublishedManifest.objects.filter(revision=revision).first()
+    if document is not None:
+        return document
     text = _text(revision)
-    facts = {"text": text, "sha256": sha256(text.encode()).hexdigest()}
-    return PublishedManifest.objects.get_or_create(revision=revision, defaults=facts)[0]
+    fields = {"text": text, "sha256": sha256(text.encode()).hexdigest()}
+    return PublishedManifest.objects.get_or_create(revision=revision, defaults=fields)[0]
 
 
 def _text(revision: Revision) -> str:
     tier = revision.checkpoint.tier
     licence = tier.licence
     version = licence.in_force()
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "checkpoint": revision.checkpoint.repo_id,
         "revision": revision.sha,
@@ -50,11 +49,11 @@ def _text(revision: Revision) -> str:
         "files": _files(revision),
         "total_bytes": revision.total_bytes,
     }
-    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def _files(revision: Revision) -> list[dict[str, Any]]:
-    """Every file, in the order that the signature's resources have."""
+    """Every file, in the order of the signature's resources."""
     files = revision.files.select_related("blob")
     return [
         {
@@ -69,11 +68,11 @@ def _files(revision: Revision) -> list[dict[str, Any]]:
 
 
 def files_of(document: PublishedManifest) -> list[dict[str, Any]]:
-    """The files that a document tells of."""
+    """The files listed in a document."""
     files: list[dict[str, Any]] = json.loads(document.text)["files"]
     return files
 
 
 def sums_of(document: PublishedManifest) -> str:
-    """The files in the form of `sha256sum -c`; no path holds a backslash or line break."""
+    """The files in the format of `sha256sum -c`; no path contains a backslash or line break."""
     return "".join(f"{file['sha256']}  {file['path']}\n" for file in files_of(document))

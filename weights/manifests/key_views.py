@@ -1,4 +1,4 @@
-"""The public keys of this portal, and how anybody checks a signature with them."""
+"""Pages of the public keys that sign manifests."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,7 +11,7 @@ from weights.catalogue.models import Checkpoint
 from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing.models import Revision
 
-_GONE = (
+_COMPROMISED = (
     "This key is compromised{since}: what anybody shows that it signed proves nothing, unless they"
     " kept it from before. Reasons and other keys are at /keys/\n"
 )
@@ -32,29 +32,29 @@ def key_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def key_file(request: HttpRequest, key_id: str) -> HttpResponse:
-    """The public key in PEM; a compromised one is given to nobody."""
+    """The public key in PEM; 410 for a compromised key."""
     key = ManifestKey.objects.filter(key_id=key_id).first()
     if key is None:
         raise Http404(f"there is no key {key_id}")
     if key.compromised_at is not None:
         since = key.compromised_from
-        text = _GONE.format(since=f" since {since:%Y-%m-%d %H:%M} UTC" if since else "")
+        text = _COMPROMISED.format(since=f" since {since:%Y-%m-%d %H:%M} UTC" if since else "")
         return HttpResponse(text, status=410, content_type="text/plain; charset=utf-8")
     return HttpResponse(key.public_pem, content_type="application/x-pem-file")
 
 
 def _example(key: ManifestKey | None) -> str:
-    """Commands for the newest open checkpoint that everybody may know of; empty without one."""
+    """Verification commands for the newest open and public checkpoint; empty without one."""
     if key is None:
         return ""
-    known = Checkpoint.objects.visible_to(None).filter(tier__mode="open")
+    public = Checkpoint.objects.visible_to(None).filter(tier__mode="open")
     signed = ManifestSignature.objects.filter(
-        key=key, revision__checkpoint__in=known, revision__state=Revision.State.VISIBLE
+        key=key, revision__checkpoint__in=public, revision__state=Revision.State.VISIBLE
     )
     newest = signed.order_by("-revision__visible_at").select_related("revision__checkpoint")
-    found = newest.defer("bundle").first()
-    if found is None:
+    signature = newest.defer("bundle").first()
+    if signature is None:
         return ""
-    revision = found.revision
+    revision = signature.revision
     repo_id = revision.checkpoint.repo_id
     return check_recipe(settings.PUBLIC_URL, repo_id, revision.sha, key.key_id, gated=False)

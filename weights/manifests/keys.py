@@ -1,8 +1,8 @@
-"""The keys that sign manifests: the private one in a file, the public ones in the database.
+"""The keys that sign manifests: the private key in a file, the public keys in the database.
 
-Only a process that can read `MANIFEST_KEY_FILE` signs. The first use of a new key puts it on
-record and retires the one before; a retired key never signs again, so that processes which
-still hold it during a change do no harm.
+Only processes that can read `MANIFEST_KEY_FILE` sign. The first use of a new key records it and
+retires the previous one. A retired key never signs again, so processes that still hold it during
+a rotation do no harm.
 """
 
 from datetime import datetime
@@ -25,29 +25,31 @@ REASON_LENGTH = 500
 
 
 def private_key() -> EllipticCurvePrivateKey | None:
-    """The key that this process signs with; None where another process is the signer."""
+    """The key that this process signs with; None if it does not sign."""
     return _read(settings.MANIFEST_KEY_FILE) if settings.MANIFEST_KEY_FILE else None
 
 
 @cache
 def _read(path: str) -> EllipticCurvePrivateKey:
     key = load_pem_private_key(Path(path).read_bytes(), password=None)
-    assert isinstance(key, EllipticCurvePrivateKey)  # the settings have looked at it
+    assert isinstance(key, EllipticCurvePrivateKey)  # the settings' validation requires it
     return key
 
 
-def on_record(key: EllipticCurvePrivateKey) -> ManifestKey:
-    """The record of a key; the first time it is made, and the key before it is retired."""
+def key_record(key: EllipticCurvePrivateKey) -> ManifestKey:
+    """The key's row; the first use of a key creates it and retires the previous key."""
     fingerprint = openssf.fingerprint(key.public_key())
-    known = ManifestKey.objects.filter(fingerprint=fingerprint).first()
-    return known or _introduce(key, fingerprint)
+    record = ManifestKey.objects.filter(fingerprint=fingerprint).first()
+    return record or _introduce(key, fingerprint)
 
 
 @transaction.atomic
 def _introduce(key: EllipticCurvePrivateKey, fingerprint: str) -> ManifestKey:
-    facts = {"fingerprint": fingerprint, "public_pem": openssf.public_pem(key.public_key())}
-    record, new = ManifestKey.objects.get_or_create(key_id=fingerprint[:ID_LENGTH], defaults=facts)
-    if new:
+    fields = {"fingerprint": fingerprint, "public_pem": openssf.public_pem(key.public_key())}
+    record, created = ManifestKey.objects.get_or_create(
+        key_id=fingerprint[:ID_LENGTH], defaults=fields
+    )
+    if created:
         AuditEvent.record(
             "manifest_key.introduced",
             target=record,
@@ -62,19 +64,21 @@ def _introduce(key: EllipticCurvePrivateKey, fingerprint: str) -> ManifestKey:
 def retire(
     key_id: str, reason: str, *, compromised: bool, since: datetime | None = None
 ) -> ManifestKey:
-    """Let a key sign no more; a compromised one is trusted with nothing from now on.
+    """Retires a key; with `compromised`, its signatures are no longer trusted either.
 
-    `since` says from when on others may have had it, for those who kept a signature from before;
-    without it nobody knows. Asked again it changes nothing, but a retired key may still become
-    a compromised one, and a compromised one have been so from earlier on. Raises KeyRefused.
+    `since` is the start of the compromise, if known: signatures stored by others before it stay
+    good. Repeating a call changes nothing; a retired key may be marked compromised later, and the
+    start of a compromise moved to an earlier time. Raises KeyRefused.
     """
     reason = reason.strip()
     if not 5 <= len(reason) <= REASON_LENGTH:
         raise KeyRefused(f"say why in 5 to {REASON_LENGTH} characters; everybody reads it")
     key = ManifestKey.objects.select_for_update().filter(key_id=key_id).first()
     if key is None:
-        known = ", ".join(ManifestKey.objects.values_list("key_id", flat=True))
-        raise KeyRefused(f"there is no manifest key {key_id!r}; there are: {known or 'none yet'}")
+        existing = ", ".join(ManifestKey.objects.values_list("key_id", flat=True))
+        raise KeyRefused(
+            f"there is no manifest key {key_id!r}; there are: {existing or 'none yet'}"
+        )
     if since is not None and (not compromised or since > timezone.now()):
         raise KeyRefused("--since is when others got a compromised key, and not later than now")
     if compromised and (key.compromised_at is None or _is_earlier(since, key)):
@@ -85,8 +89,8 @@ def retire(
 
 
 def _is_earlier(since: datetime | None, key: ManifestKey) -> bool:
-    known = key.compromised_from
-    return known is not None and (since is None or since < known)
+    recorded = key.compromised_from
+    return recorded is not None and (since is None or since < recorded)
 
 
 def _retire(key: ManifestKey, reason: str) -> None:

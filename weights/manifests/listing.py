@@ -1,11 +1,11 @@
-"""A revision's list of files, and the ids that follow from it: plain Python, no database."""
+"""The manifest of a revision as text, and the ids derived from it."""
 
 import hashlib
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-#: Bytes; above it a file is LFS whatever it holds (docs/architecture.md#delivery).
+#: Bytes; larger files are LFS whatever their content (docs/architecture.md#delivery).
 LFS_ABOVE = 10_000_000
 LFS_SUFFIXES = (
     ".safetensors",
@@ -24,7 +24,7 @@ _SHARD_OF = re.compile(r".+-(\d{1,6})-of-\d{1,6}\.(?:safetensors|bin)")
 
 
 class Entry(NamedTuple):
-    """One line of a manifest; size in bytes."""
+    """An entry of a manifest; size in bytes."""
 
     path: str
     size: int
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
 
 def canonical_text(entries: Iterable[Entry]) -> str:
-    """The manifest as text: one file a line, sorted by path, the same for the same content."""
+    """The manifest as text: one file per line, sorted by path; equal for equal content."""
     lines = (f"{entry.sha256} {entry.size} {entry.path}\n" for entry in sorted(entries))
     return "weighbridge manifest 1\n" + "".join(lines)
 
@@ -48,7 +48,7 @@ def revision_sha(manifest: str, parent: str | None) -> str:
 
 
 def part_and_shard(path: str) -> tuple[int | None, int | None]:
-    """Model part and shard number as the file's name tells them, None where it doesn't."""
+    """Model part and shard number from the file's name, None where it has none."""
     name = path.rpartition("/")[2]
     if found := _PART_AND_SHARD.fullmatch(name):
         return int(found[1]), int(found[2]) if found[2] else None
@@ -65,7 +65,7 @@ def is_lfs(path: str, size: int, *, is_text: bool) -> bool:
 
 
 def git_blob_header(size: int) -> bytes:
-    """What git hashes ahead of a file's bytes."""
+    """The header that git hashes before a file's bytes."""
     return b"blob %d\0" % size
 
 

@@ -1,4 +1,4 @@
-"""A revision's manifest as it was published, the keys that signed manifests, and signatures."""
+"""Published manifests, signing keys and signatures."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PublishedManifest(models.Model):
-    """The manifest of one revision, byte for byte as it was first given out."""
+    """The manifest document of one revision, exactly as first published."""
 
     revision = models.OneToOneField("weights.Revision", models.CASCADE, related_name="manifest")
     text = models.TextField()
@@ -23,15 +23,14 @@ class PublishedManifest(models.Model):
 
 class ManifestKeyQuerySet(models.QuerySet["ManifestKey"]):
     def trusted(self) -> "ManifestKeyQuerySet":
-        """Keys whose signatures still say something."""
+        """Keys that are not compromised."""
         return self.filter(compromised_at=None)
 
 
 class ManifestKey(models.Model):
-    """A public key that signs manifests, or did; the private one is in no database.
+    """The public half of a current or former signing key; private keys are in no database.
 
-    A retired key signs no more, and what it signed stays good. A compromised one is trusted
-    with nothing from then on.
+    Signatures of a retired key stay valid. Those of a compromised key are not trusted.
     """
 
     key_id = models.CharField(max_length=16, unique=True, help_text="Start of the fingerprint")
@@ -73,15 +72,15 @@ class ManifestKey(models.Model):
 
 
 class ManifestSignatureQuerySet(models.QuerySet["ManifestSignature"]):
-    def offered(self, revision: "Revision") -> "ManifestSignatureQuerySet":
-        """Those of a revision that can be trusted, the newest key's first; without the bundles."""
+    def trusted_for(self, revision: "Revision") -> "ManifestSignatureQuerySet":
+        """The revision's trusted signatures, newest key first, with deferred bundles."""
         trusted = self.filter(revision=revision, key__compromised_at=None)
         newest = trusted.order_by("-key__first_used_at", "-key__pk")
         return newest.select_related("key").defer("bundle", "key__public_pem")
 
 
 class ManifestSignature(models.Model):
-    """One revision's files, signed with one key: a bundle in the OpenSSF format."""
+    """The signature of one revision by one key: a bundle in the OpenSSF format."""
 
     revision = models.ForeignKey("weights.Revision", models.CASCADE, related_name="signatures")
     key = models.ForeignKey(ManifestKey, models.PROTECT, related_name="signatures")

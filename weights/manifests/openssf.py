@@ -1,12 +1,12 @@
-"""The OpenSSF model-signing format, version 1.0: plain Python, no database.
+"""The OpenSSF model-signing format, version 1.0.
 
 A signature is a Sigstore bundle around a DSSE envelope whose payload is an in-toto statement:
 every file with its SHA-256, and one digest over all of them. The stock verifier,
-`model_signing verify key`, hashes a folder and compares. The statement needs hashes alone,
-so signing reads no weights.
+`model_signing verify key`, hashes a folder and compares. The statement consists of
+hashes, so signing reads no weights.
 
-What the format leaves out is left out as its own tool does: files that tell git how to treat
-a folder are no resources and are ignored when a folder is compared.
+Like the format's own tool, this module excludes git's files (GIT_PATHS): they are not resources,
+and are ignored when a folder is compared.
 """
 
 import base64
@@ -28,7 +28,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-#: What the verifier passes over unless told otherwise.
+#: Ignored by the verifier by default.
 GIT_PATHS = (".git", ".gitattributes", ".github", ".gitignore")
 
 
@@ -37,19 +37,19 @@ def statement(
     files: Mapping[str, str],
     *,
     ignored: Iterable[str] = (),
-    more: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """What is signed: SHA-256 by path, and a name that says what they are the files of.
+    """The statement to sign, for a subject's name and its files' SHA-256 by path.
 
-    `ignored` are paths that may stand in the folder beside them; `more` are further fields of
-    the predicate, which verifiers pass over.
+    `ignored` are other paths that the folder may contain; `extra` are additional fields of the
+    predicate, which verifiers ignore.
     """
-    named = sorted(path for path in files if PurePosixPath(path).parts[0] not in GIT_PATHS)
-    named.sort(key=lambda path: PurePosixPath(path).parts)
-    over_all = sha256(b"".join(bytes.fromhex(files[path]) for path in named))
-    told = {
+    paths = sorted(path for path in files if PurePosixPath(path).parts[0] not in GIT_PATHS)
+    paths.sort(key=lambda path: PurePosixPath(path).parts)
+    digest = sha256(b"".join(bytes.fromhex(files[path]) for path in paths))
+    content = {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": subject, "digest": {"sha256": over_all.hexdigest()}}],
+        "subject": [{"name": subject, "digest": {"sha256": digest.hexdigest()}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "serialization": {
@@ -59,18 +59,18 @@ def statement(
                 "ignore_paths": sorted({*GIT_PATHS, *ignored}),
             },
             "resources": [
-                {"name": path, "algorithm": "sha256", "digest": files[path]} for path in named
+                {"name": path, "algorithm": "sha256", "digest": files[path]} for path in paths
             ],
-            **(more or {}),
+            **(extra or {}),
         },
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def bundle(payload: bytes, key: EllipticCurvePrivateKey) -> str:
-    """The signed statement as a JSON document; it names the key by the hash of its PEM."""
+    """The signed statement as a JSON document; it identifies the key by the hash of its PEM."""
     signature = key.sign(pre_authentication(payload), ECDSA(SHA256()))
-    told = {
+    content = {
         "mediaType": BUNDLE_TYPE,
         "verificationMaterial": {
             "publicKey": {"hint": fingerprint(key.public_key())},
@@ -82,11 +82,11 @@ def bundle(payload: bytes, key: EllipticCurvePrivateKey) -> str:
             "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": ""}],
         },
     }
-    return json.dumps(told)
+    return json.dumps(content)
 
 
 def pre_authentication(payload: bytes) -> bytes:
-    """The bytes that DSSE signs: type and payload, each behind its length."""
+    """The bytes that DSSE signs: type and payload, each preceded by its length."""
     return b"DSSEv1 %d %s %d %s" % (
         len(PAYLOAD_TYPE),
         PAYLOAD_TYPE.encode(),
@@ -100,5 +100,5 @@ def public_pem(key: EllipticCurvePublicKey) -> str:
 
 
 def fingerprint(key: EllipticCurvePublicKey) -> str:
-    """64 hex digits: the SHA-256 of the key's PEM, by which a bundle names its key."""
+    """64 hex digits: the SHA-256 of the key's PEM, by which a bundle identifies its key."""
     return sha256(public_pem(key).encode()).hexdigest()

@@ -1,22 +1,22 @@
-"""What the portal itself lays beside a revision's files, and what it is called there."""
+"""Names of the files that the portal adds to a revision's folder."""
 
 from collections.abc import Collection
 
-#: Lists and papers of a link's folder. A signature passes them over, unless the revision has
-#: a file of that name: then the portal's own gives way to it.
-OFFERED = (
+#: Lists and documents in the folder of a link. Signatures ignore these names. If the revision has
+#: a file of the same name, the portal's file gets another one.
+PORTAL_FILES = (
     *("download.sh", "manifest.json", "model.sig", "SHA256SUMS", "md5sums.txt"),
     *("aria2.txt", "metalink.xml", "curl.txt", "LICENCE.md", "NOTICE.txt"),
 )
 
 
-def name_beside(name: str, paths: Collection[str]) -> str:
-    """What a list is called beside files with these paths."""
+def portal_file_name(name: str, paths: Collection[str]) -> str:
+    """The name of a portal file beside files with these paths."""
     return f"weighbridge-{name}" if name in paths else name
 
 
-def names_beside(paths: Collection[str]) -> list[str]:
-    """Everything that may stand beside them without being one of them, nor a folder of theirs."""
+def portal_file_names(paths: Collection[str]) -> list[str]:
+    """The names of all portal files, without those of top-level folders of the revision."""
     tops = {path.partition("/")[0] for path in paths}
-    names = [name_beside(name, paths) for name in OFFERED]
+    names = [portal_file_name(name, paths) for name in PORTAL_FILES]
     return [name for name in names if name not in tops]

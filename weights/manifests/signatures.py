@@ -1,8 +1,7 @@
-"""Sign each visible revision's files, from the hashes that were recorded and verified.
+"""Signs the manifest of each visible revision, from its recorded and verified hashes.
 
-Signing belongs to the workers. The rows are the memory: a revision without a signature by the
-current key is found by the sweep, also after the key was changed, and signing twice keeps
-the first signature.
+Workers sign. The sweep finds revisions without a signature by the current key, also after a key
+rotation. Signing twice stores only the first signature.
 """
 
 import logging
@@ -18,26 +17,26 @@ from weights.errors import WeightsError
 from weights.manifests import keys, listing, openssf
 from weights.manifests.document import document_of, files_of
 from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
-from weights.manifests.portal_files import names_beside
+from weights.manifests.portal_files import portal_file_names
 from weights.publishing.models import Revision
 
 log = logging.getLogger(__name__)
 
-#: Revisions that one sweep queues.
-AT_ONCE = 200
-#: What the Hub's client keeps in the folder that it downloads to.
-_CLIENTS_NOTES = ".cache/huggingface"
+#: Revisions queued by one sweep.
+SWEEP_SIZE = 200
+#: The folder that the Hub's client creates beside its downloads.
+_CLIENT_CACHE = ".cache/huggingface"
 
 
 def sign(revision_id: int) -> None:
-    """Sign a visible revision with the current key, unless that was done.
+    """Signs a visible revision with the current key, unless it is signed already.
 
-    Raises WeightsError for a document that differs from the files.
+    Raises WeightsError if the document differs from the files.
     """
     private = keys.private_key()
     if private is None:
-        return  # another process is the signer
-    key = keys.on_record(private)
+        return  # this process does not sign
+    key = keys.key_record(private)
     if key.retired_at is not None:
         log.warning("manifest key %s is %s and signs no more", key, key.state)
         return
@@ -45,33 +44,33 @@ def sign(revision_id: int) -> None:
     if revision is None:
         return
     document = document_of(revision)
-    if not _agrees(revision, document):
+    if not _matches(revision, document):
         raise WeightsError(f"the manifest of {revision} differs from its files; it is not signed")
-    _keep(revision, key, openssf.bundle(_statement(revision, document), private))
+    _store(revision, key, openssf.bundle(_statement(revision, document), private))
 
 
 def sweep() -> None:
-    """Queue what the current key has not signed yet."""
+    """Queues revisions that the current key has not signed yet."""
     private = keys.private_key()
     if private is None:
         return
-    key = keys.on_record(private)
+    key = keys.key_record(private)
     if key.retired_at is not None:
         return
-    # In no order: one that cannot be signed holds up no other.
-    queue_each("weights.sign_manifest", _unsigned(key).order_by("?"), AT_ONCE)
+    # In random order, so that a revision that cannot be signed does not hold up others.
+    queue_each("weights.sign_manifest", _unsigned(key).order_by("?"), SWEEP_SIZE)
 
 
-def offered(revision: Revision, key_id: str = "") -> ManifestSignature | None:
-    """The newest trusted signature of a revision, or the one by the key of this id."""
+def signature_of(revision: Revision, key_id: str = "") -> ManifestSignature | None:
+    """The revision's newest trusted signature, or its trusted one by the key `key_id`."""
     if not is_storable(key_id):
         return None
-    found = ManifestSignature.objects.offered(revision)
-    return (found.filter(key__key_id=key_id) if key_id else found).first()
+    trusted = ManifestSignature.objects.trusted_for(revision)
+    return (trusted.filter(key__key_id=key_id) if key_id else trusted).first()
 
 
 def signers(checkpoint: Checkpoint) -> dict[int, str]:
-    """Revision's primary key -> the id of the newest trusted key that signed it."""
+    """The id of the newest trusted key that signed each revision, by primary key."""
     trusted = ManifestSignature.objects.filter(
         revision__checkpoint=checkpoint, key__compromised_at=None
     )
@@ -81,24 +80,23 @@ def signers(checkpoint: Checkpoint) -> dict[int, str]:
 
 def _unsigned(key: ManifestKey) -> QuerySet[Revision]:
     signed = ManifestSignature.objects.filter(key=key).values("revision")
-    found = Revision.objects.visible().exclude(pk__in=signed)
-    return found.select_related("checkpoint__tier__licence", "parent")
+    unsigned = Revision.objects.visible().exclude(pk__in=signed)
+    return unsigned.select_related("checkpoint__tier__licence", "parent")
 
 
-def _agrees(revision: Revision, document: PublishedManifest) -> bool:
-    """Whether the document's files are those that the revision is named for."""
+def _matches(revision: Revision, document: PublishedManifest) -> bool:
+    """Whether the document's files yield the revision's id."""
     entries = [
         listing.Entry(file["path"], file["size"], file["sha256"]) for file in files_of(document)
     ]
     parent = revision.parent.sha if revision.parent else None
-    named = listing.revision_sha(listing.manifest_sha256(entries), parent)
-    return named == revision.sha
+    return listing.revision_sha(listing.manifest_sha256(entries), parent) == revision.sha
 
 
 def _statement(revision: Revision, document: PublishedManifest) -> bytes:
-    """The files, and the hash of the document that also says whose they are and on what terms."""
+    """The statement to sign: the files, and the hash of the document that has their terms."""
     hashes = {file["path"]: file["sha256"] for file in files_of(document)}
-    about = {
+    weighbridge = {
         "checkpoint": revision.checkpoint.repo_id,
         "revision": revision.sha,
         "manifest": {"sha256": document.sha256},
@@ -106,17 +104,17 @@ def _statement(revision: Revision, document: PublishedManifest) -> bytes:
     return openssf.statement(
         f"{revision.checkpoint.repo_id}@{revision.sha}",
         hashes,
-        ignored=[_CLIENTS_NOTES, *names_beside(hashes.keys())],
-        more={"weighbridge": about},
+        ignored=[_CLIENT_CACHE, *portal_file_names(hashes.keys())],
+        extra={"weighbridge": weighbridge},
     )
 
 
 @transaction.atomic
-def _keep(revision: Revision, key: ManifestKey, bundle: str) -> None:
-    _, new = ManifestSignature.objects.get_or_create(
+def _store(revision: Revision, key: ManifestKey, bundle: str) -> None:
+    _, created = ManifestSignature.objects.get_or_create(
         revision=revision, key=key, defaults={"bundle": bundle}
     )
-    if new:
+    if created:
         details = {
             "checkpoint": revision.checkpoint.repo_id,
             "sha": revision.sha,

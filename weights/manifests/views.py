@@ -1,4 +1,4 @@
-"""A revision's manifest, its signature and its sums, at addresses that stay."""
+"""Permanent URLs of a revision's manifest, signature and checksums."""
 
 from hashlib import sha256
 
@@ -15,46 +15,48 @@ from weights.manifests.document import document_of, sums_of
 from weights.manifests.models import ManifestSignature
 from weights.publishing.models import Revision
 
-#: Of what never changes, and of a signature, which a newer key may take the place of.
-_FOR_EVER = "public, max-age=31536000, immutable"
-_A_WHILE = "public, max-age=300"
+#: Cache-Control of immutable documents, and of signatures, which a newer key may replace.
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_FIVE_MINUTES = "public, max-age=300"
 
 
 @require_safe
 def manifest(request: HttpRequest, org: str, name: str, sha: str) -> HttpResponseBase:
-    decision = _found(request, org, name, sha)
-    revision = _whole(decision)
+    decision = _find(request, org, name, sha)
+    revision = _revision(decision)
     if revision is None:
         return serving.refusal(request, decision.caller, decision)
-    return _sent(request, decision, document_of(revision).text, "application/json", _FOR_EVER)
+    return _respond(request, decision, document_of(revision).text, "application/json", _IMMUTABLE)
 
 
 @require_safe
 def sums(request: HttpRequest, org: str, name: str, sha: str) -> HttpResponseBase:
-    """The form of `sha256sum -c`."""
-    decision = _found(request, org, name, sha)
-    revision = _whole(decision)
+    """Checksums in the format of `sha256sum -c`."""
+    decision = _find(request, org, name, sha)
+    revision = _revision(decision)
     if revision is None:
         return serving.refusal(request, decision.caller, decision)
-    return _sent(request, decision, sums_of(document_of(revision)), "text/plain", _FOR_EVER)
+    return _respond(request, decision, sums_of(document_of(revision)), "text/plain", _IMMUTABLE)
 
 
 @require_safe
 def signature(request: HttpRequest, org: str, name: str, sha: str) -> HttpResponseBase:
     """By the newest key, or by the one that `?key=` names."""
-    decision = _found(request, org, name, sha)
+    decision = _find(request, org, name, sha)
     if not decision.allowed or decision.revision is None:
         return serving.refusal(request, decision.caller, decision)
-    found = signatures.offered(decision.revision, request.GET.get("key", ""))
-    if found is None:
-        message = _why_none(decision.revision)
+    signature = signatures.signature_of(decision.revision, request.GET.get("key", ""))
+    if signature is None:
+        message = _missing_signature(decision.revision)
         return serving.problem(404, "signature_not_found", message, request)
-    return _sent(request, decision, found.bundle, "application/json", _A_WHILE)
+    return _respond(request, decision, signature.bundle, "application/json", _FIVE_MINUTES)
 
 
-def _why_none(revision: Revision) -> str:
-    spoilt = ManifestSignature.objects.filter(revision=revision).exclude(key__compromised_at=None)
-    key = spoilt.values_list("key__key_id", flat=True).first()
+def _missing_signature(revision: Revision) -> str:
+    compromised = ManifestSignature.objects.filter(revision=revision).exclude(
+        key__compromised_at=None
+    )
+    key = compromised.values_list("key__key_id", flat=True).first()
     if key is None:
         return "There is no such signature. A new revision is signed within a minute."
     return (
@@ -63,29 +65,29 @@ def _why_none(revision: Revision) -> str:
     )
 
 
-def _found(request: HttpRequest, org: str, name: str, sha: str) -> gate.Decision:
+def _find(request: HttpRequest, org: str, name: str, sha: str) -> gate.Decision:
     return gate.may_read_revision(
         bearer_claim_or_session(request), f"{org}/{name}", sha, timezone.now()
     )
 
 
-def _whole(decision: gate.Decision) -> Revision | None:
-    """The revision found, with all that its document tells; None for a refusal."""
+def _revision(decision: gate.Decision) -> Revision | None:
+    """The revision with everything that its document contains; None after a refusal."""
     if not decision.allowed or decision.revision is None:
         return None
     related = Revision.objects.select_related("checkpoint__tier__licence", "parent")
     return related.get(pk=decision.revision.pk)
 
 
-def _sent(
-    request: HttpRequest, decision: gate.Decision, text: str, content_type: str, kept: str
+def _respond(
+    request: HttpRequest, decision: gate.Decision, text: str, content_type: str, cache_control: str
 ) -> HttpResponseBase:
-    """The text with its tag; what a known caller is given stays out of shared caches."""
+    """The text with its ETag; responses to authenticated callers are not cacheable."""
     response = HttpResponse(text, content_type=f"{content_type}; charset=utf-8")
     response["ETag"] = f'"{sha256(response.content).hexdigest()}"'
     public = decision.caller.kind == "anonymous"
-    response["Cache-Control"] = kept if public else "private, no-store"
+    response["Cache-Control"] = cache_control if public else "private, no-store"
     patch_vary_headers(response, ["Authorization", "Cookie"])
     conditional = get_conditional_response(request, etag=response["ETag"], response=response)
-    assert conditional is not None  # it is the response itself where no condition was met
+    assert conditional is not None  # never None when a response is passed
     return conditional

@@ -1,4 +1,4 @@
-"""The archive of everything that is kept about a person: JSON, and their documents."""
+"""Archives of all data about a user: JSON, and their documents."""
 
 import io
 import json
@@ -30,55 +30,55 @@ the names of staff and their internal notes.
 
 
 @transaction.atomic
-def ask(person: User) -> DataExport:
-    """Queue an archive; the one that is being made, if there is one."""
-    lock_user(person)
-    waiting = DataExport.objects.filter(user=person, state=DataExport.State.QUEUED).first()
-    if waiting is not None:
-        return waiting
-    export = DataExport.objects.create(user=person)
-    AuditEvent.record("export.asked", actor=person, target=person)
+def request_export(user: User) -> DataExport:
+    """Queues an archive, or returns the queued one."""
+    lock_user(user)
+    queued = DataExport.objects.filter(user=user, state=DataExport.State.QUEUED).first()
+    if queued is not None:
+        return queued
+    export = DataExport.objects.create(user=user)
+    AuditEvent.record("export.asked", actor=user, target=user)
     queue_after_commit("weights.make_export", export.pk)
     return export
 
 
-def make(export_id: int) -> None:
-    """Build a queued archive; again changes nothing."""
+def make_export(export_id: int) -> None:
+    """Builds a queued archive; does nothing if it is ready."""
     with transaction.atomic():
         queued = DataExport.objects.select_for_update(of=("self",))
         export = queued.filter(pk=export_id, state=DataExport.State.QUEUED).first()
         if export is None:
             return
-        content = archive(export.user)
+        content = build_archive(export.user)
         export.content, export.size = content, len(content)
         export.state, export.made_at = DataExport.State.READY, timezone.now()
         export.save()
         AuditEvent.record("export.made", target=export.user, details={"bytes": len(content)})
 
 
-def archive(person: User) -> bytes:
-    """The ZIP: README.txt, data.json, documents/."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+def build_archive(user: User) -> bytes:
+    """A ZIP of README.txt, data.json and documents/."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
         target.writestr("README.txt", README)
-        target.writestr("data.json", json.dumps(_data(person), cls=_Encoder, indent=1))
-        for one in personal_data.attachments(person):
+        target.writestr("data.json", json.dumps(_data(user), cls=_Encoder, indent=1))
+        for one in personal_data.attachments(user):
             folder = f"documents/{one.application.reference}"
             target.writestr(f"{folder}/{one.public_id}.pdf", bytes(one.content.data))
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def sweep() -> None:
-    """Queue archives that a crash or a dead broker kept from being made."""
+    """Queues archives again that a crash or a broker failure left unmade."""
     queue_each("weights.make_export", DataExport.objects.filter(state=DataExport.State.QUEUED), 50)
 
 
-def _data(person: User) -> dict[str, Any]:
-    links = CheckpointLink.objects.filter(holder=person).select_related("checkpoint", "revision")
-    downloads = Download.objects.filter(user_id=person.pk).order_by("pk")
+def _data(user: User) -> dict[str, Any]:
+    links = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
+    downloads = Download.objects.filter(user_id=user.pk).order_by("pk")
     return {
         "made_at": timezone.now(),
-        **personal_data.records(person),
+        **personal_data.records(user),
         "links": [_link(one) for one in links.defer("plan")],
         "downloads": list(
             downloads.values(
@@ -102,7 +102,7 @@ def _link(link: CheckpointLink) -> dict[str, Any]:
 
 
 class _Encoder(DjangoJSONEncoder):
-    """Records of other kinds as what they are called."""
+    """Encodes other types as strings."""
 
     def default(self, o: Any) -> Any:
         try:

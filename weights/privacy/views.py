@@ -1,4 +1,4 @@
-"""A person's own archive: asked for, followed, fetched."""
+"""Pages of a user's own data exports."""
 
 from uuid import UUID
 
@@ -16,13 +16,13 @@ from weights.privacy import export
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def export_list(request: HttpRequest) -> HttpResponse:
-    """The archives of the last week; by POST another one is made in the background."""
+    """The archives of the last week; POST requests another one, made in the background."""
     person = signed_in(request)
     if request.method == "POST":
-        export.ask(person)
+        export.request_export(person)
         return redirect("weights:export-list")
-    mine = DataExport.objects.filter(user=person).defer("content")
-    return render(request, "weights/privacy/export_list.html", {"exports": mine})
+    own = DataExport.objects.filter(user=person).defer("content")
+    return render(request, "weights/privacy/export_list.html", {"exports": own})
 
 
 @login_required
@@ -30,8 +30,8 @@ def export_list(request: HttpRequest) -> HttpResponse:
 def export_fetch(request: HttpRequest, public_id: UUID) -> HttpResponse:
     person = signed_in(request)
     ready = DataExport.objects.filter(user=person, state=DataExport.State.READY)
-    found = get_object_or_404(ready, public_id=public_id)
-    response = HttpResponse(bytes(found.content or b""), content_type="application/zip")
+    archive = get_object_or_404(ready, public_id=public_id)
+    response = HttpResponse(bytes(archive.content or b""), content_type="application/zip")
     response["Content-Disposition"] = 'attachment; filename="my-data.zip"'
     if request.method == "GET":
         AuditEvent.record("export.fetched", actor=person, target=person)

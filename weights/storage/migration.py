@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.db import models
 
 from weights.errors import BlobMissing, BlobTooLarge, SourceUnusable
-from weights.manifests.checking import described, to_prove
+from weights.manifests.store_check import blobs_to_check, describe
 from weights.storage import BlobStorage
 from weights.storage.hashing import BUFFER, holds
 from weights.storage.models import Blob
@@ -45,7 +45,7 @@ class CopyReport:
 
 def blobs_to_copy() -> "models.QuerySet[Blob]":
     """All blobs but those of bad bytes; one that an owner holds may come back."""
-    return to_prove()
+    return blobs_to_check()
 
 
 def blobs_left_out() -> "models.QuerySet[Blob]":
@@ -71,7 +71,7 @@ def copy_all(
     while blob := blobs_to_copy().filter(pk__gt=last).first():
         last = blob.pk
         wanted = BlobToCopy(blob.sha256, blob.size, blob.served_version(source))
-        copier.copy(wanted, name=described(blob))
+        copier.copy(wanted, name=describe(blob))
     return copier.report
 
 

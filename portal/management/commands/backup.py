@@ -12,7 +12,7 @@ from portal.backup.create import Created, Options, create
 from portal.errors import BackupError
 from weights.errors import WeightsError
 from weights.integrity import progress_bars
-from weights.manifests import checking
+from weights.manifests import store_check
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         what = Options(options["blobs"], options["no_blobs"], options["no_keys"])
-        total = 0 if what.without_blobs else checking.bytes_to_read(None)
+        total = 0 if what.without_blobs else store_check.bytes_to_read(None)
         try:
             with progress_bars.lazy_bar(total, "Copying") as advance:
                 created = create(options["folder"], timezone.now(), what, advance)

@@ -32,7 +32,7 @@ from tests.support import factories
 from tests.support.servers import s3
 from weights.catalogue import opt_family
 from weights.integrity import scrub
-from weights.manifests import checking
+from weights.manifests import store_check
 from weights.publishing.models import Revision
 from weights.storage import blob_storage, migration, store_at
 from weights.storage.models import Blob
@@ -114,7 +114,7 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     token = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
     client.force_login(applicant)
     before = body(Client().get(WEIGHTS, headers=token))
-    restore.take_marks(checking.prove(blob_storage()), blob_storage())
+    restore.take_marks(store_check.check_store(blob_storage()), blob_storage())
     backup = taken(manage, folder)
     lose(store)
 
@@ -216,7 +216,7 @@ def test_a_bucket_gets_the_blobs_and_addresses_are_bound_to_its_versions(
     restore.check_stores(source, read=True, incomplete=False)
     assert restore.copy_blobs(source, print) == []
     restore.forget_marks()
-    restore.take_marks(checking.prove(target), target)
+    restore.take_marks(store_check.check_store(target), target)
     for blob in Blob.objects.all():
         assert len(blob.version_of(target.address)) > 1
         stored = target.stat(blob.sha256)

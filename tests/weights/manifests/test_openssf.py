@@ -35,7 +35,7 @@ def written(folder: Path, key: ec.EllipticCurvePrivateKey, payload: bytes) -> tu
 
 
 def test_a_statement_is_always_the_same_text() -> None:
-    told = openssf.statement("acme/model@1", FILES, ignored=["model.sig"], more={"extra": 1})
+    told = openssf.statement("acme/model@1", FILES, ignored=["model.sig"], extra={"extra": 1})
     assert json.loads(told) == {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [
@@ -64,7 +64,7 @@ def test_a_statement_is_always_the_same_text() -> None:
         },
     }
     assert told == openssf.statement(
-        "acme/model@1", dict(reversed(FILES.items())), ignored=["model.sig"], more={"extra": 1}
+        "acme/model@1", dict(reversed(FILES.items())), ignored=["model.sig"], extra={"extra": 1}
     )
 
 

@@ -58,7 +58,7 @@ def test_the_archive_holds_all_that_is_kept_and_no_secret_and_no_name_of_staff(
     )
     Download.objects.create(user_id=reviewer.pk, credential_kind="token", repo_id="acme/theirs")
     factories.submitted(factories.person("somebody"), gated_tier)
-    content = export.archive(applicant)
+    content = export.build_archive(applicant)
     data, documents = _read(content)
     assert data["account"]["username"] == "applicant"
     assert data["addresses"] == [{"email": "applicant@example.org", "verified": True}]

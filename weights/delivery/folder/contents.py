@@ -10,7 +10,7 @@ from accounts.web import sanitize
 from weights.delivery.models import CheckpointLink
 from weights.gate import rules
 from weights.manifests import signatures
-from weights.manifests.portal_files import name_beside
+from weights.manifests.portal_files import portal_file_name
 from weights.publishing.models import File, Revision
 from weights.storage.state_machine import State
 
@@ -68,7 +68,7 @@ class Folder:
 
     def name_for(self, name: str) -> str:
         """The name of a list; another one where the revision has a file of that name."""
-        return name_beside(name, self._paths)
+        return portal_file_name(name, self._paths)
 
     def licence_files(self) -> dict[str, str]:
         """name -> text of the files that accompany the bytes: the licence and the notice."""
@@ -132,5 +132,5 @@ def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
         attribution=licence.attribution,
         terms_url=f"{public_url}/licences/{licence.slug}/",
         revision=link.revision,
-        signed=signatures.offered(link.revision) is not None,
+        signed=signatures.signature_of(link.revision) is not None,
     )

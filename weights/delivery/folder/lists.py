@@ -32,7 +32,7 @@ def manifest_json(folder: Folder) -> str:
 
 def signature(folder: Folder) -> str | None:
     """The signature by the newest trusted key."""
-    found = signatures.offered(folder.revision)
+    found = signatures.signature_of(folder.revision)
     return found.bundle if found else None
 
 

@@ -14,7 +14,7 @@ from weights.integrity import progress_bars, scrub
 from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.integrity.scrub import command
 from weights.management.lookup import find_checkpoint
-from weights.manifests.checking import described
+from weights.manifests.store_check import describe
 from weights.storage.models import Blob
 
 
@@ -55,8 +55,8 @@ class Command(BaseCommand):
             for blob, result in command.read_all(ids, advance):
                 results[result] += 1
                 if result != Blob.State.VERIFIED:
-                    bad.add(described(blob))
-        known = {described(blob) for blob in command.quarantined(checkpoint)} - bad
+                    bad.add(describe(blob))
+        known = {describe(blob) for blob in command.quarantined(checkpoint)} - bad
         results[Blob.State.QUARANTINED] += len(known)
         bad |= known
         for word in ("verified", "quarantined", "unreadable", "waiting"):
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         quarantined = command.quarantined()
         self.stdout.write(f"quarantined {quarantined.count()}")
         self.stdout.write(f"behind schedule {late.count()}")
-        bad = {described(blob) for blob in (quarantined | late).distinct()}
+        bad = {describe(blob) for blob in (quarantined | late).distinct()}
         for line in sorted(bad):
             self.stderr.write(line)
         if survey is None:
@@ -98,4 +98,4 @@ class Command(BaseCommand):
         wrong = [StoreFinding.Kind.MISSING, StoreFinding.Kind.OVERLAID]
         keys = scrub.findings().filter(kind__in=wrong).values_list("key", flat=True)
         names = {key.rpartition("/")[2] for key in keys}
-        return {described(blob) for blob in Blob.objects.filter(sha256__in=names)}
+        return {describe(blob) for blob in Blob.objects.filter(sha256__in=names)}

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 
 from weights.errors import WeightsError
 from weights.integrity import progress_bars
-from weights.manifests import checking
+from weights.manifests import store_check
 from weights.storage import blob_storage, store_at
 
 
@@ -30,8 +30,8 @@ class Command(BaseCommand):
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         try:
             store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
-            with progress_bars.lazy_bar(checking.bytes_to_read(sample), "Reading") as advance:
-                proof = checking.prove(store, sample=sample, progress=advance)
+            with progress_bars.lazy_bar(store_check.bytes_to_read(sample), "Reading") as advance:
+                proof = store_check.check_store(store, sample=sample, progress=advance)
         except (WeightsError, DatabaseError) as error:
             raise CommandError(str(error)) from error
         if proof.missing == proof.blobs > 1:
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                 " publish good copies of the files named above, or restore another backup"
             )
 
-    def _print(self, proof: checking.Proof) -> None:
+    def _print(self, proof: store_check.StoreReport) -> None:
         for line in proof.lines():
             self.stdout.write(line)
         for fault in proof.faults:
