@@ -19,7 +19,7 @@ from weights.ledger import recording
 from weights.manifests import signatures
 from weights.privacy import export
 from weights.publishing import lint_findings
-from weights.reports import taking
+from weights.reports import submission
 from weights.storage import blob_storage
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def inspect_blob(blob_id: int) -> None:
 
 @shared_task(name="weights.tell_recall")
 def tell_recall(recall_id: int) -> None:
-    attempt("weights.tell_recall", recall_id, recalls.tell)
+    attempt("weights.tell_recall", recall_id, recalls.mail_people)
 
 
 @shared_task(name="weights.issue_checkpoint_link")
@@ -97,7 +97,7 @@ def tidy() -> None:
         {
             "refusals told": recording.record_counted_refusals,
             "networks forgotten": partial(recording.forget_networks, now),
-            "contacts forgotten": partial(taking.forget_contacts, now),
+            "contacts forgotten": partial(submission.forget_contacts, now),
             "outdated inspections": verification.ask_outdated_again,
             "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),
             "leftovers": lambda: blob_storage().sweep(LEFTOVERS_KEPT),

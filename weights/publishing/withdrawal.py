@@ -51,7 +51,7 @@ def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool =
             },
         )
         if recall:
-            recalls.call_back_revision(revision, reason, by=by)
+            recalls.open_by_withdrawal(revision, reason, by=by)
 
 
 def _become_withdrawn(revision: Revision, reason: str) -> None:

@@ -1,19 +1,19 @@
-"""Call back what was given out: open a recall, tell who fetched it, note that it is repaired.
+"""Recalls of files and revisions: open one, mail everybody who fetched them, close it.
 
-A recall is opened in the transaction that closes the bytes, and closed in the one that brings
-good ones. Mails are written afterwards by a task, a batch a transaction.
+A recall is opened in the transaction that blocks the bytes, and closed in the one that provides
+good bytes. A task writes the mails afterwards, one batch per transaction.
 """
 
-from weights.recalls.opening import call_back_revision, open_by_check, open_by_owner
-from weights.recalls.repair import proved_good, replaced_by
-from weights.recalls.telling import sweep, tell
+from weights.recalls.mailing import mail_people, sweep
+from weights.recalls.opening import open_by_check, open_by_owner, open_by_withdrawal
+from weights.recalls.repair import close_replaced, close_restored
 
 __all__ = [
-    "call_back_revision",
+    "close_replaced",
+    "close_restored",
+    "mail_people",
     "open_by_check",
     "open_by_owner",
-    "proved_good",
-    "replaced_by",
+    "open_by_withdrawal",
     "sweep",
-    "tell",
 ]

@@ -1,4 +1,4 @@
-"""Recalls as their owners see them: how far it reaches, who was told, and the list as a file."""
+"""Admin pages of recalls: their reach, their mails, and the people who fetched the files."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,13 +22,13 @@ from weights.ledger.models import Download
 from weights.recalls import affected, notices
 from weights.recalls.models import Recall
 
-PEOPLE_SHOWN = 100
-_PEOPLE_AT_ONCE = 500
+PEOPLE_PER_PAGE = 100
+_CSV_BATCH = 500
 
 
 @admin.register(Recall)
 class RecallAdmin(ReadOnlyAdmin):
-    """Of the tiers of one's roles; they are opened and closed by what happens to the bytes."""
+    """Recalls in the tiers of the user's roles; read-only, as the system opens and closes them."""
 
     list_display = ["__str__", "state", "cause", "opened_at", "repaired_at", "told_at"]
     list_filter = ["state", "cause"]
@@ -41,12 +41,12 @@ class RecallAdmin(ReadOnlyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recall]:
-        found: QuerySet[Recall] = super().get_queryset(request)
+        queryset: QuerySet[Recall] = super().get_queryset(request)
         tiers = permitted_tiers(signed_in(request), "weights.view_recall")
         if tiers is None:
-            return found
-        of_bytes = Q(blob__files__revision__checkpoint__tier__in=tiers)
-        return found.filter(of_bytes | Q(revision__checkpoint__tier__in=tiers)).distinct()
+            return queryset
+        of_blob = Q(blob__files__revision__checkpoint__tier__in=tiers)
+        return queryset.filter(of_blob | Q(revision__checkpoint__tier__in=tiers)).distinct()
 
     def get_urls(self) -> list[URLPattern]:
         fetchers = self.admin_site.admin_view(self.fetchers)
@@ -66,15 +66,15 @@ class RecallAdmin(ReadOnlyAdmin):
             rows = _readable(request, recall)
             context["reach"] = affected.reach(recall, rows)
             context["mails"] = _mails(recall)
-            context["places"] = notices.in_full(recall, signed_in(request)).places
+            context["places"] = notices.notice_detail(recall, signed_in(request)).places
             if request.user.has_perm("weights.read_fetchers"):
-                people = Paginator(_people(rows), PEOPLE_SHOWN)
+                people = Paginator(_people(rows), PEOPLE_PER_PAGE)
                 page = people.get_page(request.GET.get("page"))
-                context["people"], context["lines"] = page, list(_named(page.object_list))
+                context["people"], context["lines"] = page, list(_with_users(page.object_list))
         return super().change_view(request, object_id, form_url, context)
 
     def fetchers(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
-        """The list as CSV, written into the audit trail; by POST, since it leaves a mark."""
+        """The people as CSV. Recorded in the audit trail, hence POST only."""
         recall = self.get_object(request, object_id)
         if request.method != "POST" or not request.user.has_perm("weights.read_fetchers"):
             raise PermissionDenied("press the button on the recall's page")
@@ -84,7 +84,7 @@ class RecallAdmin(ReadOnlyAdmin):
         AuditEvent.record("recall.fetchers_exported", actor=by, target=recall, details=details)
         name = f"recall-{recall.public_id}.csv"
         return StreamingHttpResponse(
-            _lines(rows),
+            _csv(rows),
             content_type="text/csv; charset=utf-8",
             headers={
                 "Content-Disposition": f'attachment; filename="{name}"',
@@ -94,7 +94,7 @@ class RecallAdmin(ReadOnlyAdmin):
 
 
 def _readable(request: HttpRequest, recall: Recall) -> QuerySet[Download]:
-    """What of the ledger this person reads: downloads from checkpoints of their tiers."""
+    """The recall's ledger rows in the tiers of the user's roles."""
     rows = affected.fetches(recall)
     tiers = permitted_tiers(signed_in(request), "weights.view_recall")
     if tiers is None:
@@ -103,37 +103,39 @@ def _readable(request: HttpRequest, recall: Recall) -> QuerySet[Download]:
 
 
 def _mails(recall: Recall) -> dict[str, int]:
-    """How many were written, left, and failed."""
+    """Numbers of mails written, sent and failed."""
     mails = OutgoingMail.objects.filter(object_kind="recall", object_id=str(recall.public_id))
     state = OutgoingMail.State
-    found = mails.values_list("state", flat=True)
-    counted = {one: found.filter(state=one).count() for one in (state.SENT, state.FAILED)}
-    return {"written": mails.count(), "sent": counted[state.SENT], "failed": counted[state.FAILED]}
+    return {
+        "written": mails.count(),
+        "sent": mails.filter(state=state.SENT).count(),
+        "failed": mails.filter(state=state.FAILED).count(),
+    }
 
 
 def _people(rows: QuerySet[Download]) -> Any:
-    """One line a person: first and last time; in the order of their ids."""
-    known = rows.exclude(user_id=None).values("user_id")
-    return known.annotate(first=Min("at"), last=Max("at")).order_by("user_id")
+    """Each person's id with the first and last fetch, sorted by id."""
+    by_user = rows.exclude(user_id=None).values("user_id")
+    return by_user.annotate(first=Min("at"), last=Max("at")).order_by("user_id")
 
 
-def _named(lines: Any) -> Iterator[dict[str, Any]]:
+def _with_users(lines: Any) -> Iterator[dict[str, Any]]:
     lines = list(lines)
     people = User.objects.in_bulk([line["user_id"] for line in lines])
     for line in lines:
         person = people.get(line["user_id"])
-        told = person is not None and person.is_active and bool(person.email)
-        yield {**line, "person": person, "told": told}
+        mailed = person is not None and person.is_active and bool(person.email)
+        yield {**line, "person": person, "mailed": mailed}
 
 
-def _lines(rows: QuerySet[Download]) -> Iterator[str]:
+def _csv(rows: QuerySet[Download]) -> Iterator[str]:
     yield from csv_lines([["person", "name", "address", "first", "last"]])
     people = _people(rows)
-    for start in range(0, people.count(), _PEOPLE_AT_ONCE):
-        yield from csv_lines(map(_cells, _named(people[start : start + _PEOPLE_AT_ONCE])))
+    for start in range(0, people.count(), _CSV_BATCH):
+        yield from csv_lines(map(_csv_row, _with_users(people[start : start + _CSV_BATCH])))
 
 
-def _cells(line: dict[str, Any]) -> list[str]:
+def _csv_row(line: dict[str, Any]) -> list[str]:
     person = line["person"]
     cells = [person.username, person.display_name, person.email] if person else [""] * 3
     return [*cells, *(f"{line[at]:%Y-%m-%dT%H:%M:%SZ}" for at in ("first", "last"))]

@@ -1,4 +1,4 @@
-"""Who fetched what is called back, and where it stood: the ledger's answer."""
+"""Who fetched recalled bytes, and from which places, according to the ledger."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _FETCHED = (Download.Outcome.SERVED, Download.Outcome.REDIRECTED)
 
 
 def fetches(recall: Recall) -> QuerySet[Download]:
-    """Every answer with these bytes, or with the way to them, until they were repaired."""
+    """Every response with these bytes or a redirect to them, until the recall was closed."""
     rows = Download.objects.filter(outcome__in=_FETCHED)
     if recall.blob is not None:
         rows = rows.filter(sha256=recall.blob.sha256)
@@ -24,16 +24,16 @@ def fetches(recall: Recall) -> QuerySet[Download]:
     return rows.filter(at__lt=recall.repaired_at) if recall.repaired_at else rows
 
 
-def people_after(recall: Recall, person: int, most: int) -> list[int]:
-    """The next ids of people who fetched it, in their order; a link counts as its holder."""
-    known = fetches(recall).filter(user_id__gt=person)
-    ids = known.order_by("user_id").values_list("user_id", flat=True).distinct()[:most]
+def next_people(recall: Recall, after: int, limit: int) -> list[int]:
+    """Sorted ids of people who fetched the bytes, above `after`; a link counts as its holder."""
+    rows = fetches(recall).filter(user_id__gt=after)
+    ids = rows.order_by("user_id").values_list("user_id", flat=True).distinct()[:limit]
     return [pk for pk in ids if pk is not None]
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How many people and how many answers without a name; never who."""
+    """Numbers of people, of responses and of anonymous responses."""
 
     people: int
     answers: int
@@ -41,18 +41,18 @@ class Reach:
 
 
 def reach(recall: Recall, rows: "QuerySet[Download] | None" = None) -> Reach:
-    """One query; over `rows` alone, where they are given."""
-    found = (fetches(recall) if rows is None else rows).aggregate(
+    """Counts `rows`, by default all fetches of the recall: one query."""
+    counts = (fetches(recall) if rows is None else rows).aggregate(
         people=Count("user_id", distinct=True),
         answers=Count("pk"),
         anonymous=Count("pk", filter=Q(user_id=None)),
     )
-    return Reach(**found)
+    return Reach(**counts)
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where somebody had the file from, and what stands there now, if that is something else."""
+    """A path that had the bytes, and the file that has replaced them there, if any."""
 
     repo_id: str
     path: str
@@ -61,19 +61,19 @@ class Place:
 
 
 def places_by_person(recall: Recall, people: Iterable[int]) -> dict[int, list[Place]]:
-    """By person, the places where they fetched these bytes: one query, and those of `now_at`."""
-    now = now_at(recall)
+    """The places where each person fetched the bytes: one query, and those of `replacements`."""
+    replaced = replacements(recall)
     rows = fetches(recall).filter(user_id__in=people)
-    found: dict[int, list[Place]] = {}
+    by_person: dict[int, list[Place]] = {}
     for person, repo_id, path in rows.values_list("user_id", "repo_id", "path").distinct():
         if person is not None:
-            place = now.get((repo_id, path)) or Place(repo_id, path)
-            found.setdefault(person, []).append(place)
-    return {person: sorted(places) for person, places in found.items()}
+            place = replaced.get((repo_id, path)) or Place(repo_id, path)
+            by_person.setdefault(person, []).append(place)
+    return {person: sorted(places) for person, places in by_person.items()}
 
 
-def now_at(recall: Recall) -> dict[tuple[str, str], Place]:
-    """Places whose branch has other bytes by now: two queries."""
+def replacements(recall: Recall) -> dict[tuple[str, str], Place]:
+    """Places whose branch has other bytes now, by repository and path: two queries."""
     if recall.blob_id is None:
         return {}
     uses = File.objects.filter(blob=recall.blob_id, revision__visible_at__isnull=False)
@@ -91,10 +91,10 @@ def now_at(recall: Recall) -> dict[tuple[str, str], Place]:
     files = File.objects.filter(
         revision__refs__in=heads, path__in={path for *_, path in names}
     ).exclude(blob=recall.blob_id)
-    found = {}
+    replaced = {}
     for file in files.select_related("blob", "revision__checkpoint"):
         revision = file.revision
         if (revision.checkpoint_id, revision.branch, file.path) in names:
             repo_id = revision.checkpoint.repo_id
-            found[repo_id, file.path] = Place(repo_id, file.path, file.sha256, revision.sha)
-    return found
+            replaced[repo_id, file.path] = Place(repo_id, file.path, file.sha256, revision.sha)
+    return replaced

@@ -1,4 +1,4 @@
-"""A file or a revision that is called back from everybody who fetched it."""
+"""Recalls of blobs and revisions."""
 
 import uuid
 from datetime import datetime
@@ -21,20 +21,20 @@ class RecallQuerySet(models.QuerySet["Recall"]):
         return self.filter(state=Recall.State.OPEN)
 
     def about(self, checkpoints: "models.QuerySet[Checkpoint]") -> "RecallQuerySet":
-        """Those of a revision of these checkpoints, or of bytes that one has or had."""
+        """Recalls of the checkpoints' published revisions, or of blobs that these use."""
         shown = Revision.objects.filter(checkpoint__in=checkpoints, visible_at__isnull=False)
         blobs = File.objects.filter(revision__in=shown).values("blob")
         return self.filter(models.Q(revision__in=shown) | models.Q(blob__in=blobs))
 
     def visible_to(self, user: "User | None") -> "RecallQuerySet":
-        """Those about a checkpoint that this person may know of."""
+        """Recalls about checkpoints visible to the user."""
         return self.about(Checkpoint.objects.visible_to(user).published())
 
 
 class Recall(models.Model):
-    """One calling back. Who is told of it stands in the ledger, not here.
+    """A recall of a blob or a revision; the ledger determines who is notified.
 
-    States change by the functions of `weights.recalls` alone.
+    Only the functions of `weights.recalls` change its state.
     """
 
     class State(models.TextChoices):
@@ -47,7 +47,7 @@ class Recall(models.Model):
         WITHDRAWAL = "withdrawal", "Its publisher withdrew the revision"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    #: What is called back: bytes, wherever they are used, or one whole revision.
+    #: The subject: a blob, wherever it is used, or one whole revision.
     blob = models.ForeignKey(
         "weights.Blob", models.PROTECT, null=True, blank=True, related_name="recalls"
     )
@@ -62,11 +62,11 @@ class Recall(models.Model):
     )
     opened_at = models.DateTimeField(default=timezone.now)
     repaired_at = models.DateTimeField(null=True, blank=True)
-    #: What brought other bytes; None where the same ones were put back.
+    #: The revision with other bytes; None if the same bytes were restored.
     repaired_in = models.ForeignKey(
         "weights.Revision", models.PROTECT, null=True, blank=True, related_name="+"
     )
-    #: How far its mails are written: the last person's id, and when the last one was reached.
+    #: Progress of the mails: the id of the last person, and when the mailing finished.
     told_to = models.BigIntegerField(default=0)
     told_at = models.DateTimeField(null=True, blank=True)
 
@@ -99,5 +99,5 @@ class Recall(models.Model):
 
     @property
     def changed_at(self) -> datetime:
-        """When it came into the state that people are told of."""
+        """When it entered its present state."""
         return self.repaired_at or self.opened_at

@@ -1,4 +1,4 @@
-"""Recalls as the public reads them: what, where, why, and how it stands. Never who fetched it."""
+"""Public notices of recalls: subject, places, reason and state, never who fetched it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from django.db.models import QuerySet
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File
-from weights.recalls.affected import Place, now_at
+from weights.recalls.affected import Place, replacements
 from weights.recalls.models import Recall
 
-#: Places told of one recall; small files such as an empty one stand in very many.
-PLACES = 50
+#: Places listed per recall; small files such as empty ones have very many.
+MAX_PLACES = 50
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A recall and the places that its reader may know of, within `PLACES`."""
+    """A recall and its places that are visible to the reader, at most MAX_PLACES."""
 
     recall: Recall
     places: list[Place]
@@ -32,50 +32,50 @@ class Notice:
 
     @property
     def repo_id(self) -> str:
-        """The checkpoint of the revision, or of the file's first place."""
+        """The checkpoint of the revision, or of the blob's first place."""
         if self.recall.revision is not None:
             return self.recall.revision.checkpoint.repo_id
         return self.places[0].repo_id if self.places else ""
 
 
-def readable(user: User | None) -> QuerySet[Recall]:
-    """Those this person may read of, newest first."""
-    return _told(Recall.objects.visible_to(user))
+def visible_recalls(user: User | None) -> QuerySet[Recall]:
+    """The recalls visible to the user, newest first."""
+    return _related(Recall.objects.visible_to(user))
 
 
 def of_checkpoint(checkpoint: Checkpoint) -> list[Notice]:
-    """Those about one checkpoint, its own places alone: two queries, one if there are none."""
-    this = Checkpoint.objects.filter(pk=checkpoint.pk)
-    return _noticed(_told(Recall.objects.about(this)), this)
+    """The notices of one checkpoint, with its own places only: at most two queries."""
+    checkpoints = Checkpoint.objects.filter(pk=checkpoint.pk)
+    return _notices(_related(Recall.objects.about(checkpoints)), checkpoints)
 
 
-def noticed(recalls: Iterable[Recall], user: User | None) -> list[Notice]:
-    return _noticed(recalls, Checkpoint.objects.visible_to(user).published())
+def notices_for(recalls: Iterable[Recall], user: User | None) -> list[Notice]:
+    return _notices(recalls, Checkpoint.objects.visible_to(user).published())
 
 
-def in_full(recall: Recall, user: User | None) -> Notice:
-    """With what stands in each place now, where that is something else."""
-    [notice] = noticed([recall], user)
-    now = now_at(recall)
-    return Notice(recall, [now.get((one.repo_id, one.path), one) for one in notice.places])
+def notice_detail(recall: Recall, user: User | None) -> Notice:
+    """The notice with the replacement in each place, if any."""
+    [notice] = notices_for([recall], user)
+    replaced = replacements(recall)
+    return Notice(recall, [replaced.get((one.repo_id, one.path), one) for one in notice.places])
 
 
-def _told(recalls: QuerySet[Recall]) -> QuerySet[Recall]:
+def _related(recalls: QuerySet[Recall]) -> QuerySet[Recall]:
     return recalls.select_related("blob", "revision__checkpoint", "repaired_in").distinct()
 
 
-def _noticed(recalls: Iterable[Recall], known: QuerySet[Checkpoint]) -> list[Notice]:
+def _notices(recalls: Iterable[Recall], checkpoints: QuerySet[Checkpoint]) -> list[Notice]:
     recalls = list(recalls)
     blobs = [recall.blob_id for recall in recalls if recall.blob_id is not None]
     uses = File.objects.filter(
-        blob__in=blobs, revision__visible_at__isnull=False, revision__checkpoint__in=known
+        blob__in=blobs, revision__visible_at__isnull=False, revision__checkpoint__in=checkpoints
     )
     places: dict[int, dict[Place, None]] = {}
     if blobs:
-        told = uses.order_by("revision__checkpoint__org", "revision__checkpoint__name", "path")
+        ordered = uses.order_by("revision__checkpoint__org", "revision__checkpoint__name", "path")
         names = ("blob", "revision__checkpoint__org", "revision__checkpoint__name", "path")
-        for blob, org, name, path in told.values_list(*names).distinct():
-            own = places.setdefault(blob, {})
-            if len(own) < PLACES:
-                own[Place(f"{org}/{name}", path)] = None
+        for blob, org, name, path in ordered.values_list(*names).distinct():
+            listed = places.setdefault(blob, {})
+            if len(listed) < MAX_PLACES:
+                listed[Place(f"{org}/{name}", path)] = None
     return [Notice(recall, list(places.get(recall.blob_id or 0, {}))) for recall in recalls]

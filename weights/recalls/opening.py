@@ -1,4 +1,4 @@
-"""Open a recall, in the transaction of what makes it needed."""
+"""Opens recalls, in the transaction of their cause."""
 
 from typing import Any
 
@@ -13,38 +13,38 @@ TASK = "weights.tell_recall"
 
 
 def open_by_check(blob: Blob, reason: str) -> Recall:
-    """A check found that bytes which had been verified are no longer what they were."""
+    """Opens a recall after a check found that verified bytes have changed."""
     return _open(Recall.Cause.CHECK, reason, None, blob=blob)
 
 
 def open_by_owner(blob: Blob, reason: str, *, by: User | None) -> Recall:
-    """Its publisher calls bytes back, which are held in quarantine by then."""
+    """Opens a recall of a blob that its publisher has put into quarantine."""
     return _open(Recall.Cause.OWNER, reason, by, blob=blob)
 
 
-def call_back_revision(revision: Revision, reason: str, *, by: User | None) -> Recall:
-    """Its publisher withdrew a revision and wants everybody to hear of it who fetched it."""
+def open_by_withdrawal(revision: Revision, reason: str, *, by: User | None) -> Recall:
+    """Opens a recall of a withdrawn revision, if its publisher wants its users notified."""
     return _open(Recall.Cause.WITHDRAWAL, reason, by, revision=revision)
 
 
-def _open(cause: Recall.Cause, reason: str, by: User | None, **what: Any) -> Recall:
-    """The open recall of this, made now unless there is one: people are told once.
+def _open(cause: Recall.Cause, reason: str, by: User | None, **subject: Any) -> Recall:
+    """Gets or creates the open recall of this blob or revision, so that people are mailed once.
 
-    The caller holds the lock of what is called back, so that two never race for it.
+    The caller holds a lock on the blob or revision, which prevents races.
     """
-    recall, made = Recall.objects.get_or_create(
-        **what,
+    recall, created = Recall.objects.get_or_create(
+        **subject,
         state=Recall.State.OPEN,
         defaults={"cause": cause, "reason": reason[:500], "opened_by": by},
     )
-    if made:
-        details = {"cause": str(cause), "reason": reason[:500], "of": _named(recall)}
+    if created:
+        details = {"cause": str(cause), "reason": reason[:500], "of": _subject(recall)}
         AuditEvent.record("recall.opened", actor=by, target=recall, details=details)
         queue_after_commit(TASK, recall.pk)
     return recall
 
 
-def _named(recall: Recall) -> str:
+def _subject(recall: Recall) -> str:
     if recall.blob is not None:
         return recall.blob.sha256
     assert recall.revision is not None

@@ -1,4 +1,4 @@
-"""Note that what was called back is good again, in the transaction that brings it about."""
+"""Closes recalls, in the transaction that provides good bytes."""
 
 from django.utils import timezone
 
@@ -11,19 +11,19 @@ from weights.recalls.opening import TASK
 from weights.storage.models import Blob
 
 
-def proved_good(blob: Blob) -> None:
-    """The same bytes were read back whole: good ones were put in their place, or lifted."""
+def close_restored(blob: Blob) -> None:
+    """Closes the recalls of a blob whose bytes a check has found good again."""
     for recall in Recall.objects.open().filter(blob=blob):
         _close(recall, None)
 
 
-def replaced_by(revision: Revision) -> None:
-    """A revision has become visible: what it brings other bytes for is repaired."""
-    of_bytes = Recall.objects.open().filter(
+def close_replaced(revision: Revision) -> None:
+    """Closes the recalls of bytes and revisions that a newly visible revision replaces."""
+    of_blobs = Recall.objects.open().filter(
         blob__files__revision__checkpoint=revision.checkpoint_id
     )
-    for recall in of_bytes.distinct():
-        if not _stands_on_a_branch(recall) and affected.now_at(recall):
+    for recall in of_blobs.distinct():
+        if not _is_on_a_branch(recall) and affected.replacements(recall):
             _close(recall, revision)
     withdrawn = Recall.objects.open().filter(
         revision__checkpoint=revision.checkpoint_id,
@@ -34,16 +34,16 @@ def replaced_by(revision: Revision) -> None:
         _close(recall, revision)
 
 
-def _stands_on_a_branch(recall: Recall) -> bool:
+def _is_on_a_branch(recall: Recall) -> bool:
     heads = Ref.objects.filter(kind=Ref.Kind.BRANCH, revision__state=Revision.State.VISIBLE)
     return File.objects.filter(blob=recall.blob_id, revision__refs__in=heads).exists()
 
 
 def _close(recall: Recall, repaired_in: Revision | None) -> None:
-    """One of two who repair it at once wins; the mails begin anew, with the new state."""
-    closed = Recall.objects.open().filter(pk=recall.pk)
-    facts = {"repaired_at": timezone.now(), "repaired_in": repaired_in}
-    if closed.update(state=Recall.State.REPAIRED, told_to=0, told_at=None, **facts):
+    """Closes an open recall once, and restarts its mails with the new state."""
+    open_recall = Recall.objects.open().filter(pk=recall.pk)
+    fields = {"repaired_at": timezone.now(), "repaired_in": repaired_in}
+    if open_recall.update(state=Recall.State.REPAIRED, told_to=0, told_at=None, **fields):
         details = {"revision": repaired_in.sha} if repaired_in else {}
         AuditEvent.record("recall.repaired", target=recall, details=details)
         queue_after_commit(TASK, recall.pk)

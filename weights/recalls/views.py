@@ -1,4 +1,4 @@
-"""Recalls for everybody: the list, its feed, and the page that each mail leads to."""
+"""Public pages of recalls: the list, its Atom feed, and the page of each recall."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
@@ -14,37 +15,39 @@ from accounts.web.sanitize import one_line
 from weights.recalls import notices
 from weights.web.lookup import person
 
-PAGE = 30
+PAGE_SIZE = 30
 
 
 @require_safe
 def recall_list(request: HttpRequest) -> HttpResponse:
-    page = Paginator(notices.readable(person(request)), PAGE).get_page(request.GET.get("page"))
-    told = notices.noticed(page.object_list, person(request))
-    return render(request, "weights/recalls/recall_list.html", {"page": page, "notices": told})
+    page = Paginator(notices.visible_recalls(person(request)), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    listed = notices.notices_for(page.object_list, person(request))
+    return render(request, "weights/recalls/recall_list.html", {"page": page, "notices": listed})
 
 
 @require_safe
 def recall_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    recall = get_object_or_404(notices.readable(person(request)), public_id=public_id)
+    recall = get_object_or_404(notices.visible_recalls(person(request)), public_id=public_id)
     return render(
         request,
         "weights/recalls/recall_detail.html",
-        {"notice": notices.in_full(recall, person(request))},
+        {"notice": notices.notice_detail(recall, person(request))},
     )
 
 
 @require_safe
 def recall_feed(request: HttpRequest) -> HttpResponse:
-    """The newest as Atom; what only some may know of is in nobody's feed."""
+    """The newest recalls that are visible to everybody, as Atom."""
     base = settings.PUBLIC_URL
     feed = Atom1Feed(
         title=f"Recalls of {settings.SITE_NAME}",
-        link=f"{base}/recalls/",
-        feed_url=f"{base}/recalls/feed.atom",
+        link=base + reverse("weights:recall-list"),
+        feed_url=base + reverse("weights:recall-feed"),
         description="Files and revisions that are called back",
     )
-    for notice in notices.noticed(notices.readable(None)[:PAGE], None):
+    for notice in notices.notices_for(notices.visible_recalls(None)[:PAGE_SIZE], None):
         recall = notice.recall
         feed.add_item(
             title=one_line(f"{recall.get_state_display()}: {notice.title}"),

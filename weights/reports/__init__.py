@@ -1,1 +1,1 @@
-"""Reports from the world: taken in, triaged, and what they lead to."""
+"""Reports from the public: submission, triage, and the statements published on them."""

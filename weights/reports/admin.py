@@ -1,4 +1,4 @@
-"""The desk where reports are triaged, and the statements that came of them."""
+"""Admin pages for the triage of reports and for published statements."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import KnownIssue
-from weights.reports import desk, triage
+from weights.reports import permissions, triage
 from weights.reports.forms import (
     AssignForm,
     DismissForm,
@@ -29,41 +29,43 @@ from weights.reports.forms import (
 )
 from weights.reports.models import Report
 
-Said = dict[str, Any]
-#: move -> its form, the words of its button, and what it does.
-MOVES: dict[str, tuple[type[forms.Form], str, Callable[[Report, User, Said], Receipt | None]]] = {
-    "assign": (AssignForm, "Assign", lambda r, by, said: triage.assign(r, said["to"], by=by)),
-    "note": (NoteForm, "Keep the note", lambda r, by, said: triage.note(r, said["text"], by=by)),
+Cleaned = dict[str, Any]
+#: Action -> its form, the label of its button, and the function that performs it.
+ACTIONS: dict[
+    str, tuple[type[forms.Form], str, Callable[[Report, User, Cleaned], Receipt | None]]
+] = {
+    "assign": (AssignForm, "Assign", lambda r, by, data: triage.assign(r, data["to"], by=by)),
+    "note": (NoteForm, "Keep the note", lambda r, by, data: triage.note(r, data["text"], by=by)),
     "suspend": (
         SuspendForm,
         "Suspend access",
-        lambda r, by, said: triage.suspend(r, by=by, **said),
+        lambda r, by, data: triage.suspend(r, by=by, **data),
     ),
-    "publish": (PublishForm, "Publish", lambda r, by, said: _publish(r, by, said)),
+    "publish": (PublishForm, "Publish", lambda r, by, data: _publish(r, by, data)),
     "ask_recall": (
         RecallForm,
         "Ask for a recall",
-        lambda r, by, said: triage.ask_recall(r, said["reason"], by=by),
+        lambda r, by, data: triage.ask_recall(r, data["reason"], by=by),
     ),
     "dismiss": (
         DismissForm,
         "Close without action",
-        lambda r, by, said: triage.dismiss(r, said["answer"], by=by),
+        lambda r, by, data: triage.dismiss(r, data["answer"], by=by),
     ),
 }
-#: These choose among records of the report, and of the tiers of whoever triages it.
-_OF_REPORT = (AssignForm, SuspendForm, PublishForm)
+#: Forms whose choices depend on the report and on the user's tiers.
+_REPORT_FORMS = (AssignForm, SuspendForm, PublishForm)
 
 
-def _publish(report: Report, by: User, said: Said) -> None:
-    triage.publish(report, by=by, **said)
+def _publish(report: Report, by: User, data: Cleaned) -> None:
+    triage.publish(report, by=by, **data)
 
 
 @admin.register(Report)
 class ReportAdmin(ReadOnlyAdmin):
-    """Reports of the kinds and tiers of one's roles; moves are buttons on the report's page.
+    """Reports in the tiers of the user's roles, with a form per action on the report's page.
 
-    What was written is shown as text: no address in it can be followed by a click.
+    The text is shown as plain text: URLs in it are not links.
     """
 
     list_display = ["reference", "kind", "checkpoint", "state", "assigned_to", "created_at"]
@@ -78,7 +80,7 @@ class ReportAdmin(ReadOnlyAdmin):
     readonly_fields = ["reference"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
-        return desk.readable_by(signed_in(request))
+        return permissions.readable_by(signed_in(request))
 
     def change_view(
         self,
@@ -92,42 +94,42 @@ class ReportAdmin(ReadOnlyAdmin):
             return super().change_view(request, object_id, form_url, extra_context)
         bound: dict[str, forms.Form] = {}
         if request.method == "POST":
-            done = self._move(request, report, bound)
+            done = self._perform(request, report, bound)
             if done is not None:
                 return done
         by = signed_in(request)
-        offered = triage.offered(report, by)
+        available = triage.available_actions(report, by)
         context = {
             "report": report,
             "entries": report.entries.select_related("by"),
             "issues": report.issues.all(),
-            "may_triage": desk.may_triage(by, report),
+            "may_triage": permissions.may_triage(by, report),
             "moves": [
                 (name, button, bound.get(name) or _form(kind, None, name, report, by))
-                for name, (kind, button, _) in MOVES.items()
-                if name in offered or name in bound
+                for name, (kind, button, _) in ACTIONS.items()
+                if name in available or name in bound
             ],
             "title": report.reference,
         }
         request.method = "GET"  # a refused form is shown on the report's own page
         return super().change_view(request, object_id, form_url, context)
 
-    def _move(
+    def _perform(
         self, request: HttpRequest, report: Report, bound: dict[str, forms.Form]
     ) -> HttpResponse | None:
-        """Make the move that a button asks for; None where its form is to be shown again."""
+        """Performs the posted action; None if its form is invalid and must be shown again."""
         name = request.POST.get("move", "")
         by = signed_in(request)
-        if name not in MOVES or not desk.may_triage(by, report):
+        if name not in ACTIONS or not permissions.may_triage(by, report):
             raise PermissionDenied("you do not triage such reports")
         if name == "suspend":  # as in the list of grants
             reauthentication.demand(request)
-        kind, _, make = MOVES[name]
-        form = bound[name] = _form(kind, request.POST, name, report, by)
+        form_class, _, perform = ACTIONS[name]
+        form = bound[name] = _form(form_class, request.POST, name, report, by)
         if not form.is_valid():
             return None
         try:
-            receipt = make(report, by, form.cleaned_data)
+            receipt = perform(report, by, form.cleaned_data)
         except AccountsError as error:
             self.message_user(request, f"Nothing was done: {error}.", messages.ERROR)
             return HttpResponseRedirect(request.path)
@@ -147,15 +149,17 @@ class ReportAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
 
 
-def _form(kind: type[forms.Form], data: Any, name: str, report: Report, by: User) -> forms.Form:
-    if issubclass(kind, _OF_REPORT):
-        return kind(data, prefix=name, report=report, by=by)
-    return kind(data, prefix=name)
+def _form(
+    form_class: type[forms.Form], data: Any, name: str, report: Report, by: User
+) -> forms.Form:
+    if issubclass(form_class, _REPORT_FORMS):
+        return form_class(data, prefix=name, report=report, by=by)
+    return form_class(data, prefix=name)
 
 
 @admin.register(KnownIssue)
 class KnownIssueAdmin(TierScopedAdmin, ReadOnlyAdmin):
-    """What was published in one's tiers; a mistake is withdrawn, what is mended is marked so."""
+    """Statements published in the tiers of the user's roles, to resolve or withdraw."""
 
     tier_field = "checkpoint__tier"
     list_display = ["title", "checkpoint", "kind", "published_at", "resolved_at", "withdrawn_at"]

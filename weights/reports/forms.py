@@ -1,4 +1,4 @@
-"""What a report asks, and what triage asks."""
+"""The public report form, and the forms of triage."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from accounts.web.form_fields import TextField
 from accounts.web.sanitize import is_storable
 from weights.catalogue.models import Checkpoint, KnownIssue
 from weights.publishing.models import File
-from weights.reports.desk import checkpoints_of, suspendable_by, triagers_of
-from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
+from weights.reports.choices import MAX_TEXT_LENGTH, MIN_TEXT_LENGTH, Kind
 from weights.reports.models import Report
+from weights.reports.permissions import checkpoints_of, suspendable_by, triagers_of
 
 
 class ReportForm(forms.Form):
-    """For anybody; `person` only widens which checkpoints may be named."""
+    """The public form; `person` determines which checkpoints may be named."""
 
     kind = forms.ChoiceField(
         label="What you report", choices=Kind.choices, widget=forms.RadioSelect
@@ -33,11 +33,11 @@ class ReportForm(forms.Form):
     )
     text = TextField(
         label="What happened",
-        min_length=TEXT_LEAST,
-        max_length=TEXT_MOST,
+        min_length=MIN_TEXT_LENGTH,
+        max_length=MAX_TEXT_LENGTH,
         widget=forms.Textarea(attrs={"rows": 9}),
-        help_text=f"What you saw, where, and how we can see it too. {TEXT_LEAST} to "
-        f"{TEXT_MOST:,} characters. Leave out passwords and tokens.",
+        help_text=f"What you saw, where, and how we can see it too. {MIN_TEXT_LENGTH} to "
+        f"{MAX_TEXT_LENGTH:,} characters. Leave out passwords and tokens.",
     )
     contact = forms.EmailField(
         label="Your e-mail address",
@@ -45,7 +45,7 @@ class ReportForm(forms.Form):
         max_length=254,
         help_text="If you want a receipt and an answer by mail. Staff who look into it see it.",
     )
-    #: People do not see it; programs that fill in every field do.
+    #: A honeypot: hidden from people, filled in by bots.
     website = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1"}))
 
     def __init__(self, *args: Any, person: User | None, **kwargs: Any) -> None:
@@ -62,10 +62,10 @@ class ReportForm(forms.Form):
         name = self.cleaned_data["checkpoint"].strip().strip("/")
         if not name:
             return None
-        found = Checkpoint.objects.visible_to(self.person).by_repo_id(name)
-        if found is None:
+        checkpoint = Checkpoint.objects.visible_to(self.person).by_repo_id(name)
+        if checkpoint is None:
             raise ValidationError("There is no checkpoint of this name here.")
-        return found
+        return checkpoint
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

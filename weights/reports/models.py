@@ -1,4 +1,4 @@
-"""What the world reports: misuse, a leak, a bad file, a finding."""
+"""Reports of misuse, leaks, bad files and findings, and the actions on them."""
 
 import uuid
 
@@ -7,13 +7,13 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from weights.reports.kinds import Deed, Kind, State
+from weights.reports.choices import Deed, Kind, State
 
 
 class Report(models.Model):
-    """One report and what became of it. Its page is known to whoever holds its random id.
+    """A report and its outcome. Its page is accessible to anybody with its random id.
 
-    States change by the functions of `weights.reports.triage` alone.
+    Only the functions of `weights.reports.triage` change its state.
     """
 
     Kind = Kind
@@ -31,7 +31,7 @@ class Report(models.Model):
     assigned_to = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    #: What staff say to whoever reported it.
+    #: The answer to the reporter.
     answer = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -49,7 +49,7 @@ class Report(models.Model):
 
     @property
     def reference(self) -> str:
-        """What a person quotes: `R-2026-00042`."""
+        """The public reference number: `R-2026-00042`."""
         return f"R-{(self.created_at or timezone.now()).year}-{self.pk:05d}"
 
     @property
@@ -58,13 +58,13 @@ class Report(models.Model):
 
 
 class ReportEntry(models.Model):
-    """A line of a report's file: what staff did about it, or an internal note."""
+    """An entry in a report's history: an action of staff or an internal note."""
 
     report = models.ForeignKey(Report, models.CASCADE, related_name="entries")
     at = models.DateTimeField(auto_now_add=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     deed = models.CharField(max_length=12, choices=Deed.choices)
-    #: For staff alone.
+    #: Internal.
     text = models.TextField(blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Reports from the world, their pages, and what was published of them."""
+"""The public report form, the page of each report, and the list of findings."""
 
 from uuid import UUID
 
@@ -9,23 +9,25 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from weights.catalogue.models import KnownIssue
-from weights.reports import taking
+from weights.reports import submission
+from weights.reports.choices import PUBLIC_DEEDS, Deed, Kind
 from weights.reports.forms import ReportForm
-from weights.reports.kinds import PUBLIC_DEEDS, Deed, Kind
 from weights.reports.models import Report
 from weights.web.lookup import person
 
-FINDINGS_PAGE = 30
+FINDINGS_PER_PAGE = 30
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report_create(request: HttpRequest) -> HttpResponse:
-    """One form for all; a link from a checkpoint's page fills in what it is about."""
-    known = {key: request.GET[key] for key in ("checkpoint", "path", "kind") if key in request.GET}
-    form = ReportForm(request.POST or None, initial=known, person=person(request))
+    """The form; links from a checkpoint's page set its initial values."""
+    initial = {
+        key: request.GET[key] for key in ("checkpoint", "path", "kind") if key in request.GET
+    }
+    form = ReportForm(request.POST or None, initial=initial, person=person(request))
     if request.method == "POST" and form.is_valid():
         form.cleaned_data.pop("website")
-        report = taking.take(**form.cleaned_data)
+        report = submission.submit(**form.cleaned_data)
         return redirect(report)
     status = 422 if form.errors else 200
     return render(request, "weights/reports/report_form.html", {"form": form}, status=status)
@@ -34,7 +36,7 @@ def report_create(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def report_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Where a report stands, for whoever has its address: not its text, and no names."""
+    """A report's state, for anybody with its URL; without its text and without names."""
     report = get_object_or_404(Report.objects.select_related("checkpoint"), public_id=public_id)
     entries = report.entries.exclude(deed=Deed.NOTED)
     issues = KnownIssue.objects.visible_to(person(request)).filter(report=report)
@@ -51,7 +53,7 @@ def report_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @require_safe
 def finding_list(request: HttpRequest) -> HttpResponse:
-    """What was found out about the checkpoints here, newest first."""
-    known = KnownIssue.objects.visible_to(person(request)).select_related("checkpoint")
-    page = Paginator(known, FINDINGS_PAGE).get_page(request.GET.get("page"))
+    """Published issues and findings, newest first."""
+    issues = KnownIssue.objects.visible_to(person(request)).select_related("checkpoint")
+    page = Paginator(issues, FINDINGS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "weights/catalogue/finding_list.html", {"issues": page})

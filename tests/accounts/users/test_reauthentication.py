@@ -19,7 +19,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
-from weights.reports import taking
+from weights.reports import submission
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -67,7 +67,7 @@ def test_a_grant_is_revoked_only_by_who_signed_in_lately(
 def test_a_report_suspends_access_only_for_who_signed_in_lately(
     client: Client, lead_reviewer: User, grant: Grant, clock: time_machine.Traveller
 ) -> None:
-    leak = taking.take("leak", "The weights stand on a public file share, see there.")
+    leak = submission.submit("leak", "The weights stand on a public file share, see there.")
     client.force_login(lead_reviewer)
     clock.shift(timedelta(minutes=16))
     sent = {"move": "suspend", "suspend-grant": grant.pk, "suspend-reason": "We look into it."}

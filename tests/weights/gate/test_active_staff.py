@@ -19,7 +19,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
 from weights.publishing.models import Revision
-from weights.reports import desk
+from weights.reports import permissions
 from weights.reports.models import Report
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -135,12 +135,12 @@ def test_a_report_is_read_and_triaged_by_staff_who_act_alone(
 ) -> None:
     report = Report.objects.create(kind=Report.Kind.LEAK, text="Seen on a public host.")
     lead = staff(Role.LEAD_REVIEWER)
-    assert desk.readable_by(lead).exists()
-    assert desk.may_triage(lead, report)
+    assert permissions.readable_by(lead).exists()
+    assert permissions.may_triage(lead, report)
     fails(lead)
     lead = User.objects.get(pk=lead.pk)
-    assert not desk.readable_by(lead).exists()
-    assert not desk.may_triage(lead, report)
+    assert not permissions.readable_by(lead).exists()
+    assert not permissions.may_triage(lead, report)
 
 
 def test_where_only_this_machine_reaches_the_portal_no_factor_is_asked_for(

@@ -28,7 +28,7 @@ from weights.integrity.verification.outcomes import REREADS
 from weights.ledger.models import Download
 from weights.publishing import intake, withdrawal
 from weights.publishing.models import Revision
-from weights.recalls import telling
+from weights.recalls import mailing
 from weights.recalls.models import Recall
 from weights.storage import blob_storage
 from weights.storage.models import Blob
@@ -141,7 +141,7 @@ def test_exactly_those_who_fetched_it_are_told_once(
     fetched(redirected, revision, outcome=Download.Outcome.REDIRECTED)
     recall = find_damage(blob)
     for _ in range(3):
-        recalls.tell(recall.pk)
+        recalls.mail_people(recall.pk)
     assert mailed("recall_opened") == addresses([*readers, redirected])
     text = OutgoingMail.objects.filter(kind="recall_opened").first()
     assert text is not None
@@ -153,7 +153,7 @@ def test_the_mail_gives_the_reason_as_a_sentence(
     blob: Blob, readers: list[User], folder: Path, client: Client
 ) -> None:
     recall = find_damage(blob)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert recall.reason.startswith("its bytes in the store have SHA-256 ")
     said = f"Its bytes{recall.reason[len('its bytes') :]}."
     text = OutgoingMail.objects.filter(kind="recall_opened")[0].text
@@ -170,7 +170,7 @@ def test_the_same_bytes_in_another_checkpoint_count_and_each_hears_of_their_own(
     other = publish(folder, "acme/other")
     fetched(other_person, other, "copy.bin")
     recall = find_damage(blob)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert mailed("recall_opened") == addresses([*readers, other_person])
     mine = OutgoingMail.objects.get(recipient=other_person, kind="recall_opened").text
     assert "acme/other  copy.bin" in mine
@@ -180,7 +180,7 @@ def test_the_same_bytes_in_another_checkpoint_count_and_each_hears_of_their_own(
 def test_erased_and_closed_accounts_get_nothing(blob: Blob, readers: list[User]) -> None:
     erasure.erase(readers[0], by=readers[0])
     User.objects.filter(pk=readers[1].pk).update(is_active=False)
-    recalls.tell(find_damage(blob).pk)
+    recalls.mail_people(find_damage(blob).pk)
     assert mailed("recall_opened") == [readers[2].email]
 
 
@@ -188,16 +188,16 @@ def test_who_was_still_being_answered_is_looked_for_once_more(
     revision: Revision, blob: Blob, readers: list[User]
 ) -> None:
     recall = find_damage(blob)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     late = factories.person()
     fetched(late, revision)
     recalls.sweep()
     recall.refresh_from_db()
     assert recall.told_at is not None
-    later = timezone.now() + telling.LATECOMERS + timedelta(seconds=1)
+    later = timezone.now() + mailing.SECOND_PASS_AFTER + timedelta(seconds=1)
     with time_machine.travel(later):
         recalls.sweep()
-        recalls.tell(recall.pk)
+        recalls.mail_people(recall.pk)
         assert mailed("recall_opened") == addresses([*readers, late])
         recall.refresh_from_db()
         told_at = recall.told_at
@@ -210,12 +210,12 @@ def test_many_are_told_in_batches_without_loading_them_all(
     revision: Revision, blob: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: twenty people make three batches.
-    monkeypatch.setattr(telling, "BATCH", 7)
+    monkeypatch.setattr(mailing, "BATCH", 7)
     people = [factories.person() for _ in range(20)]
     for person in people:
         fetched(person, revision)
     recall = find_damage(blob)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert mailed("recall_opened") == addresses(people)
 
 
@@ -227,9 +227,9 @@ def test_a_worker_killed_at_any_statement_leaves_nobody_out_and_tells_nobody_twi
     revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small, so that there are statements between two batches.
-    monkeypatch.setattr(telling, "BATCH", 2)
+    monkeypatch.setattr(mailing, "BATCH", 2)
     recall = find_damage(blob)
-    kills = sum(1 for _ in each_crash(lambda: recalls.tell(recall.pk)))
+    kills = sum(1 for _ in each_crash(lambda: recalls.mail_people(recall.pk)))
     assert kills > 5
     assert mailed("recall_opened") == addresses(readers)
     recall.refresh_from_db()
@@ -241,9 +241,9 @@ def test_two_workers_tell_each_person_once(
     revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: as many batches as people.
-    monkeypatch.setattr(telling, "BATCH", 1)
+    monkeypatch.setattr(mailing, "BATCH", 1)
     recall = find_damage(blob)
-    at_once(*[lambda: recalls.tell(recall.pk)] * 3)
+    at_once(*[lambda: recalls.mail_people(recall.pk)] * 3)
     assert mailed("recall_opened") == addresses(readers)
 
 
@@ -299,14 +299,14 @@ def test_the_same_bytes_put_back_and_verified_repair_it(
     folder: Path, blob: Blob, readers: list[User]
 ) -> None:
     recall = find_damage(blob)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     intake.publish(folder, REPO, tier="open")
     recall.refresh_from_db()
     assert recall.state == Recall.State.OPEN  # not before they were read back
     verify_all()
     recall.refresh_from_db()
     assert (recall.state, recall.repaired_in) == (Recall.State.REPAIRED, None)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert mailed("recall_repaired") == addresses(readers)
     text = OutgoingMail.objects.filter(kind="recall_repaired")[0].text
     assert f"Old SHA-256 {blob.sha256}" in text
@@ -318,12 +318,12 @@ def test_other_bytes_at_the_same_path_repair_it_and_both_hashes_are_told(
 ) -> None:
     quarantine.hold(blob, WHY, by=release_owner, recall=True)
     recall = Recall.objects.get()
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     (folder / PATH).write_bytes(b"\0better" * 500)
     newer = publish(folder)
     recall.refresh_from_db()
     assert (recall.state, recall.repaired_in) == (Recall.State.REPAIRED, newer)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert mailed("recall_opened") == mailed("recall_repaired") == addresses(readers)
     text = OutgoingMail.objects.filter(kind="recall_repaired")[0].text
     assert f"Old SHA-256 {blob.sha256}" in text
@@ -360,7 +360,7 @@ def test_who_fetches_after_the_repair_is_not_told(
     intake.publish(folder, REPO, tier="open")
     verify_all()
     fetched(factories.person(), revision)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert mailed("recall_repaired") == addresses(readers)
     assert mailed("recall_opened") == []  # it was repaired before anybody was written to
 
@@ -368,14 +368,14 @@ def test_who_fetches_after_the_repair_is_not_told(
 def test_damage_after_a_repair_is_a_recall_of_its_own(
     folder: Path, revision: Revision, blob: Blob, readers: list[User]
 ) -> None:
-    recalls.tell(find_damage(blob).pk)
+    recalls.mail_people(find_damage(blob).pk)
     intake.publish(folder, REPO, tier="open")
     verify_all()
     damage(blob)
     verification.ask_again(Blob.objects.filter(pk=blob.pk))
     verify_all()
     second = Recall.objects.open().get()
-    recalls.tell(second.pk)
+    recalls.mail_people(second.pk)
     assert mailed("recall_opened") == sorted(addresses(readers) * 2)
 
 
@@ -395,14 +395,14 @@ def test_whoever_fetched_of_a_withdrawn_revision_is_told_and_again_of_the_next(
     fetched(other_person, revision, "config.json")
     withdrawal.withdraw(revision, WHY, by=release_owner, recall=True)
     recall = Recall.objects.get()
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert mailed("recall_opened") == addresses([*readers, other_person])
     assert WHY in OutgoingMail.objects.filter(kind="recall_opened")[0].text
     (folder / PATH).write_bytes(b"\0better" * 500)
     newer = publish(folder)
     recall.refresh_from_db()
     assert (recall.state, recall.repaired_in) == (Recall.State.REPAIRED, newer)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     assert newer.sha in OutgoingMail.objects.filter(kind="recall_repaired")[0].text
 
 
@@ -473,7 +473,7 @@ def test_its_owner_sees_how_far_it_reaches_and_takes_the_list_on_record(
 ) -> None:
     fetched(None, revision)
     recall = find_damage(blob)
-    recalls.tell(recall.pk)
+    recalls.mail_people(recall.pk)
     client.force_login(release_owner)
     address = f"/admin/weights/recall/{recall.pk}/change/"
     page = client.get(address).content.decode()
@@ -525,5 +525,5 @@ def test_a_batch_takes_a_fixed_number_of_queries_beside_its_mails(
         fetched(factories.person(), revision)
     recall = find_damage(blob)
     with django_assert_max_num_queries(20 + 10 * 5):  # type: ignore[attr-defined]
-        recalls.tell(recall.pk)
+        recalls.mail_people(recall.pk)
     assert connection.vendor in {"sqlite", "postgresql"}

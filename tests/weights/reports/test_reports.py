@@ -21,8 +21,8 @@ from accounts.users.models import User
 from tests.support import factories
 from tests.weights.api.client import ApiClient
 from weights.catalogue.models import Checkpoint, KnownIssue
-from weights.reports import desk, taking, triage
-from weights.reports.kinds import TEXT_LEAST, TEXT_MOST, Kind
+from weights.reports import permissions, submission, triage
+from weights.reports.choices import MAX_TEXT_LENGTH, MIN_TEXT_LENGTH, Kind
 from weights.reports.models import Report
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
@@ -37,7 +37,7 @@ def checkpoint(gated_tier: Tier) -> Checkpoint:
 
 @pytest.fixture
 def leak(checkpoint: Checkpoint, lead_reviewer: User) -> Report:
-    return taking.take("leak", TEXT, checkpoint=checkpoint, contact="finder@example.org")
+    return submission.submit("leak", TEXT, checkpoint=checkpoint, contact="finder@example.org")
 
 
 def send(client: Client, **facts: str) -> Any:
@@ -82,8 +82,8 @@ def test_a_receipt_is_mailed_where_an_address_is_given_and_repeats_nothing(clien
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        pytest.param({"text": "x" * (TEXT_LEAST - 1)}, "at least", id="too short"),
-        pytest.param({"text": "x" * (TEXT_MOST + 1)}, "at most", id="too long"),
+        pytest.param({"text": "x" * (MIN_TEXT_LENGTH - 1)}, "at least", id="too short"),
+        pytest.param({"text": "x" * (MAX_TEXT_LENGTH + 1)}, "at most", id="too long"),
         pytest.param({"kind": "spam"}, "valid choice", id="unknown kind"),
         pytest.param({"website": "https://x.example"}, "Leave this field empty", id="a robot"),
         pytest.param({"checkpoint": "acme/none"}, "no checkpoint of this name", id="no such"),
@@ -121,8 +121,8 @@ def test_an_address_is_forgotten_a_year_after_its_report_was_closed(
     leak: Report, lead_reviewer: User
 ) -> None:
     triage.dismiss(leak, "It is the open one.", by=lead_reviewer)
-    assert taking.forget_contacts(timezone.now() + timedelta(days=364)) == 0
-    assert taking.forget_contacts(timezone.now() + timedelta(days=366)) == 1
+    assert submission.forget_contacts(timezone.now() + timedelta(days=364)) == 0
+    assert submission.forget_contacts(timezone.now() + timedelta(days=366)) == 1
     leak.refresh_from_db()
     assert (leak.contact, leak.text) == ("", TEXT)
 
@@ -132,25 +132,27 @@ def test_an_address_is_forgotten_a_year_after_its_report_was_closed(
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_kind_has_its_own_triagers(kind: Kind, checkpoint: Checkpoint) -> None:
-    report = taking.take(kind, TEXT, checkpoint=checkpoint)
+    report = submission.submit(kind, TEXT, checkpoint=checkpoint)
     wanted = Role.LEAD_REVIEWER if kind in {"misuse", "leak"} else Role.RELEASE_OWNER
     elsewhere = factories.tier("other")
     for role in Role:
         person = factories.staff(factories.word(), role)
-        assert desk.may_triage(person, report) == (role == wanted)
-        reads = desk.readable_by(person).filter(pk=report.pk).exists()
+        assert permissions.may_triage(person, report) == (role == wanted)
+        reads = permissions.readable_by(person).filter(pk=report.pk).exists()
         assert reads == (role in {wanted, Role.AUDITOR})
     stranger = factories.staff(factories.word(), wanted, elsewhere)
-    assert not desk.may_triage(stranger, report)
-    assert not desk.readable_by(stranger).exists()
-    assert desk.may_triage(factories.staff(factories.word(), wanted, checkpoint.tier), report)
+    assert not permissions.may_triage(stranger, report)
+    assert not permissions.readable_by(stranger).exists()
+    assert permissions.may_triage(
+        factories.staff(factories.word(), wanted, checkpoint.tier), report
+    )
 
 
 def test_a_report_of_no_checkpoint_is_for_everybody_of_the_role(gated_tier: Tier) -> None:
-    report = taking.take("leak", TEXT)
+    report = submission.submit("leak", TEXT)
     person = factories.staff("lead-of-one", Role.LEAD_REVIEWER, gated_tier)
-    assert desk.may_triage(person, report)
-    assert desk.readable_by(person).get() == report
+    assert permissions.may_triage(person, report)
+    assert permissions.readable_by(person).get() == report
 
 
 def test_nobody_else_makes_a_move(leak: Report, release_owner: User, reviewer: User) -> None:
@@ -209,7 +211,7 @@ def test_a_dismissed_report_is_closed_for_good(leak: Report, lead_reviewer: User
 def test_a_bad_file_leads_to_a_known_issue_that_is_mended_and_a_recall(
     client: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
-    report = taking.take("bad_file", TEXT, checkpoint=checkpoint, path="config.json")
+    report = submission.submit("bad_file", TEXT, checkpoint=checkpoint, path="config.json")
     issue = triage.publish(
         report,
         "issue",
@@ -238,7 +240,7 @@ def test_issues_of_a_private_checkpoint_are_told_to_nobody_outside(
     client: Client, release_owner: User
 ) -> None:
     secret = factories.published("acme/secret", private=True).checkpoint
-    report = taking.take("finding", TEXT, checkpoint=secret)
+    report = submission.submit("finding", TEXT, checkpoint=secret)
     triage.publish(
         report,
         "finding",
@@ -256,7 +258,7 @@ def test_issues_of_a_private_checkpoint_are_told_to_nobody_outside(
 def test_who_triages_a_leak_suspends_only_in_tiers_of_theirs(
     applicant: User, gated_tier: Tier
 ) -> None:
-    report = taking.take("leak", TEXT)
+    report = submission.submit("leak", TEXT)
     grant = factories.grant(applicant, gated_tier)
     elsewhere = factories.staff("elsewhere", Role.LEAD_REVIEWER, factories.tier("other"))
     with pytest.raises(NotAllowed):
@@ -283,7 +285,7 @@ def test_each_recall_asked_for_reaches_the_owners_with_addresses_that_open_to_th
 def test_a_recall_of_a_bad_file_names_the_report_to_the_owner_who_reads_it(
     checkpoint: Checkpoint, release_owner: User
 ) -> None:
-    report = taking.take("bad_file", TEXT, checkpoint=checkpoint, path="config.json")
+    report = submission.submit("bad_file", TEXT, checkpoint=checkpoint, path="config.json")
     triage.ask_recall(report, "config.json is wrong", by=release_owner)
     assert f"/admin/weights/report/{report.pk}/change/" in mails("recall_asked")[0].text
 
@@ -321,14 +323,14 @@ def test_the_desk_offers_what_leads_somewhere(
 ) -> None:
     tier = leak.checkpoint.tier  # type: ignore[union-attr]
     always = {"note", "assign", "dismiss", "ask_recall", "publish"}
-    assert triage.offered(leak, lead_reviewer) == always
+    assert triage.available_actions(leak, lead_reviewer) == always
     factories.grant(applicant, tier)
-    assert triage.offered(leak, lead_reviewer) == always | {"suspend"}
-    assert triage.offered(leak, release_owner) == set()
-    bad_file = taking.take("bad_file", TEXT, checkpoint=leak.checkpoint)
-    assert triage.offered(bad_file, release_owner) == always
+    assert triage.available_actions(leak, lead_reviewer) == always | {"suspend"}
+    assert triage.available_actions(leak, release_owner) == set()
+    bad_file = submission.submit("bad_file", TEXT, checkpoint=leak.checkpoint)
+    assert triage.available_actions(bad_file, release_owner) == always
     triage.dismiss(leak, "It was another model.", by=lead_reviewer)
-    assert triage.offered(leak, lead_reviewer) == {"note"}
+    assert triage.available_actions(leak, lead_reviewer) == {"note"}
 
 
 def test_the_desk_names_nobody_and_nothing_of_other_tiers(
@@ -337,11 +339,11 @@ def test_the_desk_names_nobody_and_nothing_of_other_tiers(
     factories.grant(applicant, gated_tier)
     secret = factories.published("acme/secret", gated_tier, private=True).checkpoint
     said = {"title": "A hidden finding", "text": "x" * 30, "checkpoint": secret}
-    hidden = taking.take("finding", TEXT, checkpoint=secret)
+    hidden = submission.submit("finding", TEXT, checkpoint=secret)
     issue = triage.publish(hidden, "finding", by=release_owner, **said)  # type: ignore[arg-type]
     elsewhere = factories.staff("elsewhere", Role.LEAD_REVIEWER, factories.tier("other"))
     keeper = factories.staff("keeper", Role.LEAD_REVIEWER, gated_tier)
-    report = taking.take("misuse", TEXT)
+    report = submission.submit("misuse", TEXT)
     page = reverse("admin:weights_report_change", args=[report.pk])
     issues = reverse("admin:weights_knownissue_changelist")
     client.force_login(elsewhere)

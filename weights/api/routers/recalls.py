@@ -78,11 +78,11 @@ def recall_list(
     offset: Offset = 0,
 ) -> RecallPage:
     """Newest first. Compare SHA-256 hashes to see if a recall concerns one of your files."""
-    found = notices.readable(request.auth.user)
+    found = notices.visible_recalls(request.auth.user)
     if state:
         found = found.filter(state=state)
     total = found.count()
-    page = notices.noticed(found[offset : offset + limit], request.auth.user)
+    page = notices.notices_for(found[offset : offset + limit], request.auth.user)
     return RecallPage(
         recalls=[RecallOut.of(notice) for notice in page],
         total=total,

@@ -149,7 +149,7 @@ def _verify(blob: Blob, **read: Any) -> None:
         **_GOOD,
         **read,
     )
-    recalls.proved_good(blob)
+    recalls.close_restored(blob)
 
 
 def _doubt(blob: Blob, reason: str) -> None:

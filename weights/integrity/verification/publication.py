@@ -63,7 +63,7 @@ def _show(revision: Revision) -> bool:
         )
         details = {"checkpoint": checkpoint.repo_id, "sha": revision.sha}
         AuditEvent.record("revision.visible", target=revision, details=details)
-        recalls.replaced_by(revision)
+        recalls.close_replaced(revision)
         queue_after_commit("weights.sign_manifest", revision.pk)
     revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])
     return revision.state == Revision.State.VISIBLE

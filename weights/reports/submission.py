@@ -1,24 +1,24 @@
-"""A report comes in: kept, acknowledged, and told to those who triage it."""
+"""Submission of reports: store, acknowledge, notify the triagers."""
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 
 from accounts.audit.models import AuditEvent
 from accounts.mail import outbox
 from weights.catalogue.models import Checkpoint
-from weights.reports.desk import triagers_of
 from weights.reports.models import Report
+from weights.reports.permissions import triagers_of
 
 CONTACT_KEPT = timedelta(days=365)
 
 
 @transaction.atomic
-def take(
+def submit(
     kind: str, text: str, *, checkpoint: Checkpoint | None = None, path: str = "", contact: str = ""
 ) -> Report:
-    """Keep a report that was checked, mail its receipt where an address is given, tell staff."""
+    """Stores a validated report, mails a receipt to `contact` if given, and mails the triagers."""
     report = Report.objects.create(
         kind=kind, text=text, checkpoint=checkpoint, path=path, contact=contact
     )
@@ -32,22 +32,22 @@ def take(
             key=f"{report.pk}:{person.pk}",
             recipient=person,
             about=report,
-            context={"report": report, "desk_path": desk_path(report)},
+            context={"report": report, "desk_path": admin_path(report)},
         )
     return report
 
 
 def mail_reporter(report: Report, kind: str, key: str) -> None:
-    """What staff did, and never what was reported: the address may be anybody's."""
+    """Mails the reporter. The mail never has the report's text: the address may be anybody's."""
     if report.contact:
         outbox.send(kind, to=report.contact, key=key, about=report, context={"report": report})
 
 
 def forget_contacts(now: datetime) -> int:
-    """Remove the addresses of those whose report was closed long ago; how many."""
+    """Deletes contacts of reports closed longer ago than CONTACT_KEPT. Returns the number."""
     closed = Report.objects.filter(closed_at__lt=now - CONTACT_KEPT)
     return closed.exclude(contact="").update(contact="")
 
 
-def desk_path(report: Report) -> str:
-    return f"/{settings.ADMIN_PATH}weights/report/{report.pk}/change/"
+def admin_path(report: Report) -> str:
+    return reverse("admin:weights_report_change", args=[report.pk])

@@ -1,4 +1,4 @@
-"""Who may read and triage which report."""
+"""Permissions to read and triage reports, by role and tier."""
 
 from django.db.models import Q, QuerySet
 
@@ -8,21 +8,21 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS, Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.reports.kinds import PUBLISHERS, TRIAGERS
+from weights.reports.choices import PUBLISHERS, TRIAGERS
 from weights.reports.models import Report
 
 
 def readable_by(user: User) -> QuerySet[Report]:
-    """Reports that this person triages, and for auditors those of their tiers."""
+    """The reports that the user may triage; for auditors, those of their tiers."""
     if not is_active_staff(user):
         return Report.objects.none()
-    wanted = Q(pk__in=[])
+    readable = Q(pk__in=[])
     for kind, roles in TRIAGERS.items():
         for tier in _tiers(user, roles | {Role.AUDITOR}):
-            # Without a checkpoint a report is of no tier: everybody of the role sees it.
-            mine = Q() if tier is None else Q(checkpoint__tier=tier) | Q(checkpoint=None)
-            wanted |= Q(kind=kind) & mine
-    return Report.objects.filter(wanted)
+            # A report without a checkpoint has no tier: everybody in the role may read it.
+            in_tier = Q() if tier is None else Q(checkpoint__tier=tier) | Q(checkpoint=None)
+            readable |= Q(kind=kind) & in_tier
+    return Report.objects.filter(readable)
 
 
 def may_triage(user: User, report: Report) -> bool:
@@ -35,15 +35,15 @@ def may_triage(user: User, report: Report) -> bool:
 
 
 def triagers_of(report: Report) -> list[User]:
-    """Everybody who may triage it, by their account's age."""
-    held = RoleAssignment.objects.filter(role__in=TRIAGERS[report.kind])
+    """Everybody who may triage the report, oldest account first."""
+    assignments = RoleAssignment.objects.filter(role__in=TRIAGERS[report.kind])
     if report.checkpoint is not None:
-        held = held.for_tier(report.checkpoint.tier)
-    return list(held.active_staff().order_by("pk"))
+        assignments = assignments.for_tier(report.checkpoint.tier)
+    return list(assignments.active_staff().order_by("pk"))
 
 
 def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:
-    """Live grants that somebody may suspend for it: names of other tiers' holders stay there."""
+    """Live grants that the user may suspend because of the report, in their own tiers only."""
     live = Grant.objects.live().select_related("user", "tier").order_by("user__username")
     if report.checkpoint is not None:
         live = live.filter(tier=report.checkpoint.tier)
@@ -52,12 +52,12 @@ def suspendable_by(user: User, report: Report) -> QuerySet[Grant]:
 
 
 def checkpoints_of(user: User) -> QuerySet[Checkpoint]:
-    """Checkpoints that somebody may know of and publish about."""
-    known = Checkpoint.objects.visible_to(user)
+    """Checkpoints that are visible to the user and about which they may publish."""
+    visible = Checkpoint.objects.visible_to(user)
     tiers = _tiers(user, PUBLISHERS)
-    return known if None in tiers else known.filter(tier__in=tiers)
+    return visible if None in tiers else visible.filter(tier__in=tiers)
 
 
 def _tiers(user: User, roles: frozenset[Role]) -> set[int | None]:
-    """The tiers for which somebody holds one of the roles; None among them for all."""
+    """The ids of tiers in which the user holds one of the roles; None stands for all tiers."""
     return set(RoleAssignment.objects.held(user, roles).values_list("tier_id", flat=True))

@@ -1,4 +1,4 @@
-"""What can be reported, where a report stands, and what is done about it: plain Python."""
+"""Kinds, states and actions of reports, and the roles that triage them."""
 
 from django.db import models
 
@@ -20,7 +20,7 @@ class State(models.TextChoices):
 
 
 class Deed(models.TextChoices):
-    """What staff do about a report."""
+    """An action of staff on a report."""
 
     ASSIGNED = "assigned", "Assigned"
     NOTED = "noted", "Internal note"
@@ -31,7 +31,7 @@ class Deed(models.TextChoices):
     DISMISSED = "dismissed", "Closed without action"
 
 
-#: What the page of a report says was done; who and what stays with staff.
+#: Texts of the actions on the report's public page; others and all details are internal.
 PUBLIC_DEEDS = {
     Deed.ASSIGNED: "Somebody looks into it",
     Deed.SUSPENDED: "Access was suspended",
@@ -40,13 +40,13 @@ PUBLIC_DEEDS = {
     Deed.RECALL: "A recall was asked for",
     Deed.DISMISSED: "It was closed without action",
 }
-#: Who triages which kind.
+#: Roles that triage each kind.
 TRIAGERS: dict[str, frozenset[Role]] = {
     Kind.MISUSE: frozenset({Role.LEAD_REVIEWER}),
     Kind.LEAK: frozenset({Role.LEAD_REVIEWER}),
     Kind.BAD_FILE: frozenset({Role.RELEASE_OWNER}),
     Kind.FINDING: frozenset({Role.RELEASE_OWNER}),
 }
-#: Who publishes what came of one, and takes it back, in their tiers.
+#: Roles that publish and withdraw statements in their tiers.
 PUBLISHERS = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
-TEXT_LEAST, TEXT_MOST = 40, 5000
+MIN_TEXT_LENGTH, MAX_TEXT_LENGTH = 40, 5000
