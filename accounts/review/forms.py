@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.errors import InvalidValue
+from accounts.errors import InvalidValue, NotFound
+from accounts.mail.models import OutgoingMail
 from accounts.review import checklist
 from accounts.review.models import ReasonText
 from accounts.review.reasons import MIN_NOTE_LENGTH, choices_for, validate_reasons
@@ -35,7 +36,7 @@ class ActionForm(forms.Form):
         super().__init__(*args, **kwargs)
 
     def values(self) -> dict[str, Any]:
-        """The arguments of the action, once the form is valid."""
+        """The arguments of the action's service, once the form is valid. Raises NotFound."""
         return dict(self.cleaned_data)
 
 
@@ -207,9 +208,21 @@ class AssignForm(_ReviewerForm):
     to = PersonField(queryset=None, label="Reviewer", empty_label="Choose a reviewer")
 
 
+def _find(records: QuerySet[Any], noun: str, **lookup: Any) -> Any:
+    record = records.filter(**lookup).first()
+    if record is None:
+        raise NotFound(f"there is no such {noun}")
+    return record
+
+
 class AnswerForm(ActionForm):
     asked = forms.IntegerField(widget=forms.HiddenInput)
     text = _text("Answer")
+
+    def values(self) -> dict[str, Any]:
+        questions = self.application.consultations.all()
+        consultation = _find(questions, "question", pk=self.cleaned_data["asked"])
+        return {"consultation": consultation, "text": self.cleaned_data["text"]}
 
 
 class RemarkForm(ActionForm):
@@ -227,9 +240,18 @@ class SettleForm(ActionForm):
     remark = forms.IntegerField(widget=forms.HiddenInput)
     done = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
+    def values(self) -> dict[str, Any]:
+        remarks = self.application.remarks.all()
+        remark = _find(remarks, "remark", pk=self.cleaned_data["remark"])
+        return {"remark": remark, "done": self.cleaned_data["done"]}
+
 
 class MailForm(ActionForm):
     mail = forms.UUIDField(widget=forms.HiddenInput)
+
+    def values(self) -> dict[str, Any]:
+        mails = OutgoingMail.objects.all()
+        return {"mail": _find(mails, "mail", public_id=self.cleaned_data["mail"])}
 
 
 class ConflictForm(ActionForm):

@@ -22,6 +22,11 @@ def ask_colleague(
     return conversation.ask(application, colleague, question, by=by)
 
 
+def reopen(application: Application, *, by: User, reason: str) -> Application:
+    """Reopen the request of the applicant for the tier. Returns the new application."""
+    return decisions.reopen(application.applicant, application.tier, by=by, reason=reason)
+
+
 def reject_as_lead(application: Application, *, by: User, reason: str, note: str) -> None:
     """Reject for one reason; raises NotAllowed unless `by` is a lead reviewer of the tier."""
     if Actor.LEAD not in application.actors(by):

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
-
 from accounts.applications.models import Application
 from accounts.applications.workflow import claims, conversation, decisions
 from accounts.errors import AccountsError, NotAllowed, NotFound
-from accounts.mail.models import OutgoingMail
+from accounts.grants.models import Grant
 from accounts.mail.outbox import Message
 from accounts.review import forms, services
 from accounts.review.desk import preview
@@ -45,14 +43,16 @@ class PreviewOutdated(AccountsError):
 class Action:
     """One button of the review page.
 
-    `run` takes the application, the reviewer and the form's values, calls one service and returns
-    an `Outcome`, or raises AccountsError.
+    `service` takes the application, the reviewer as `by`, and the values of the form; it raises
+    AccountsError. `message` is the text for the reviewer, or makes it from the values and the
+    result of the service.
     """
 
     name: str
     label: str
     form: type[forms.ActionForm]
-    run: Callable[[Application, User, Values], Outcome]
+    service: Callable[..., Any]
+    message: str | Callable[[Values, Any], str]
     is_offered: Callable[[Access], bool]
     permission: str = REVIEW
     #: Gives access or ends it, so the reviewer signs in again first.
@@ -74,18 +74,19 @@ class Action:
         prefix = None if self.is_verdict else self.name
         return self.form(data, application=application, by=by, prefix=prefix)
 
-    def perform(
-        self, application: Application, by: User, values: Values, *, previewed: str = ""
-    ) -> Outcome:
-        """Run the action. `previewed` is the digest of the mails in the preview, if there was one.
+    def perform(self, form: forms.ActionForm, *, previewed: str = "") -> Outcome:
+        """Call the service. `previewed` is the digest of the previewed mails, or empty.
 
-        Raises PreviewOutdated when a verdict would send other mails than those.
+        Raises PreviewOutdated when a verdict would send other mails, and AccountsError.
         """
+        application, by, values = form.application, form.by, form.values()
         if previewed and self.compose is not None:
             mails = self.compose(application, by, values)
             if previewed != preview.digest(mails):
                 raise PreviewOutdated
-        return self.run(application, by, values)
+        result = self.service(application, by=by, **values)
+        message = self.message if isinstance(self.message, str) else self.message(values, result)
+        return Outcome(message, result if isinstance(result, Application) else application)
 
 
 def get_action(name: str, by: User) -> Action:
@@ -103,99 +104,11 @@ def offered(access: Access) -> dict[str, Action]:
     return {name: action for name, action in ACTIONS.items() if action.is_offered(access)}
 
 
-# -- verdicts ---------------------------------------------------------------------------
-
-
-def _approve(application: Application, by: User, values: Values) -> Outcome:
-    grant = decisions.approve(application, by=by, **values)
+def _approved(values: Values, grant: Grant | None) -> str:
     if grant is None:
-        return Outcome("approved by you; it waits for a second reviewer", application)
-    message = f"approved until {grant.expires_at:%d %B %Y}; the applicant is notified"
-    return Outcome(message, application)
+        return "approved by you; it waits for a second reviewer"
+    return f"approved until {grant.expires_at:%d %B %Y}; the applicant is notified"
 
-
-def _return(application: Application, by: User, values: Values) -> Outcome:
-    decisions.return_for_changes(application, by=by, **values)
-    return Outcome("returned to the applicant", application)
-
-
-def _reject(application: Application, by: User, values: Values) -> Outcome:
-    decisions.reject(application, by=by, **values)
-    return Outcome("rejected; the applicant is notified", application)
-
-
-def _reopen(application: Application, by: User, values: Values) -> Outcome:
-    applicant, tier = application.applicant, application.tier
-    reopened = decisions.reopen(applicant, tier, by=by, **values)
-    message = f"reopened as {reopened.reference}; existing access has ended"
-    return Outcome(message, reopened)
-
-
-# -- claims -----------------------------------------------------------------------------
-
-
-def _claim(application: Application, by: User, values: Values) -> Outcome:
-    claims.claim(application, by=by)
-    return Outcome("claimed: nobody else can decide it now", application)
-
-
-def _release(application: Application, by: User, values: Values) -> Outcome:
-    claims.release(application, by=by)
-    return Outcome("released to the queue", application)
-
-
-def _assign(application: Application, by: User, values: Values) -> Outcome:
-    claims.assign(application, values["to"], by=by)
-    return Outcome(f"now on the desk of {values['to'].display_name}", application)
-
-
-def _declare_conflict(application: Application, by: User, values: Values) -> Outcome:
-    claims.declare_conflict(application, by=by, reason=values["reason"])
-    return Outcome("your conflict of interest is noted; somebody else decides", application)
-
-
-# -- conversation -----------------------------------------------------------------------
-
-
-def _ask(application: Application, by: User, values: Values) -> Outcome:
-    colleague: User = values["colleague"]
-    services.ask_colleague(application, colleague, values["question"], by=by)
-    return Outcome(f"{colleague.display_name} is asked by mail", application)
-
-
-def _answer(application: Application, by: User, values: Values) -> Outcome:
-    consultation = _get(application.consultations.all(), "question", pk=values["asked"])
-    conversation.answer_question(application, consultation, values["text"], by=by)
-    return Outcome("answered", application)
-
-
-def _remark(application: Application, by: User, values: Values) -> Outcome:
-    public: bool = values["public"]
-    conversation.remark(application, values["text"], by=by, field=values["field"], public=public)
-    message = "remarked; the applicant is notified" if public else "remarked for staff"
-    return Outcome(message, application)
-
-
-def _settle(application: Application, by: User, values: Values) -> Outcome:
-    remark = _get(application.remarks.all(), "remark", pk=values["remark"])
-    conversation.settle(application, remark, by=by, done=values["done"])
-    return Outcome("ticked off" if values["done"] else "open again", application)
-
-
-def _send_mail_again(application: Application, by: User, values: Values) -> Outcome:
-    mail = _get(OutgoingMail.objects.all(), "mail", public_id=values["mail"])
-    conversation.send_mail_again(application, mail, by=by)
-    return Outcome(f"the mail to {mail.to} is on its way once more", application)
-
-
-def _get(records: QuerySet[Any], noun: str, **lookup: Any) -> Any:
-    record = records.filter(**lookup).first()
-    if record is None:
-        raise NotFound(f"there is no such {noun}")
-    return record
-
-
-# -- registry ---------------------------------------------------------------------------
 
 #: Every action by its name, which is also a part of its URL, in the order of the page.
 ACTIONS: dict[str, Action] = {
@@ -204,9 +117,10 @@ ACTIONS: dict[str, Action] = {
         Action(
             "approve",
             "Approve",
-            forms.ApproveForm,
-            _approve,
-            Access.can_approve,
+            form=forms.ApproveForm,
+            service=decisions.approve,
+            message=_approved,
+            is_offered=Access.can_approve,
             changes_rights=True,
             compose=preview.compose_approval,
             key="a",
@@ -214,61 +128,111 @@ ACTIONS: dict[str, Action] = {
         Action(
             "return",
             "Return",
-            forms.ReturnForm,
-            _return,
-            lambda access: access.can_decide("return"),
+            form=forms.ReturnForm,
+            service=decisions.return_for_changes,
+            message="returned to the applicant",
+            is_offered=lambda access: access.can_decide("return"),
             compose=preview.compose_return,
             key="r",
         ),
         Action(
             "reject",
             "Reject",
-            forms.RejectForm,
-            _reject,
-            lambda access: access.can_decide("reject"),
+            form=forms.RejectForm,
+            service=decisions.reject,
+            message="rejected; the applicant is notified",
+            is_offered=lambda access: access.can_decide("reject"),
             compose=preview.compose_rejection,
             key="x",
         ),
         Action(
-            "claim", "Claim", forms.NoForm, _claim, lambda access: "claim" in access.transitions
+            "claim",
+            "Claim",
+            form=forms.NoForm,
+            service=claims.claim,
+            message="claimed: nobody else can decide it now",
+            is_offered=lambda access: "claim" in access.transitions,
         ),
         Action(
             "release",
             "Release",
-            forms.NoForm,
-            _release,
-            lambda access: "release" in access.transitions,
+            form=forms.NoForm,
+            service=claims.release,
+            message="released to the queue",
+            is_offered=lambda access: "release" in access.transitions,
         ),
-        Action("answer", "Answer", forms.AnswerForm, _answer, Access.can_discuss),
-        Action("settle", "Tick off", forms.SettleForm, _settle, Access.can_discuss),
         Action(
-            "mail", "Send it again", forms.MailForm, _send_mail_again, lambda access: access.reviews
+            "answer",
+            "Answer",
+            form=forms.AnswerForm,
+            service=conversation.answer_question,
+            message="answered",
+            is_offered=Access.can_discuss,
         ),
-        Action("ask", "Ask", forms.AskForm, _ask, Access.can_discuss, button="Ask"),
-        Action("remark", "Remark", forms.RemarkForm, _remark, Access.can_discuss, button="Remark"),
+        Action(
+            "settle",
+            "Tick off",
+            form=forms.SettleForm,
+            service=conversation.settle,
+            message=lambda values, _: "ticked off" if values["done"] else "open again",
+            is_offered=Access.can_discuss,
+        ),
+        Action(
+            "mail",
+            "Send it again",
+            form=forms.MailForm,
+            service=conversation.send_mail_again,
+            message=lambda values, _: f"the mail to {values['mail'].to} is on its way once more",
+            is_offered=lambda access: access.reviews,
+        ),
+        Action(
+            "ask",
+            "Ask",
+            form=forms.AskForm,
+            service=services.ask_colleague,
+            message=lambda values, _: f"{values['colleague'].display_name} is asked by mail",
+            is_offered=Access.can_discuss,
+            button="Ask",
+        ),
+        Action(
+            "remark",
+            "Remark",
+            form=forms.RemarkForm,
+            service=conversation.remark,
+            message=lambda values, _: (
+                "remarked; the applicant is notified" if values["public"] else "remarked for staff"
+            ),
+            is_offered=Access.can_discuss,
+            button="Remark",
+        ),
         Action(
             "assign",
             "Assign",
-            forms.AssignForm,
-            _assign,
-            lambda access: "assign" in access.transitions,
+            form=forms.AssignForm,
+            service=claims.assign,
+            message=lambda values, _: f"now on the desk of {values['to'].display_name}",
+            is_offered=lambda access: "assign" in access.transitions,
             button="Assign",
         ),
         Action(
             "conflict",
             "Conflict",
-            forms.ConflictForm,
-            _declare_conflict,
-            Access.can_discuss,
+            form=forms.ConflictForm,
+            service=claims.declare_conflict,
+            message="your conflict of interest is recorded; another reviewer decides",
+            is_offered=Access.can_discuss,
             button="Declare the conflict",
             help="You then cannot decide it; a claim of yours ends.",
         ),
         Action(
             "reopen",
             "Reopen",
-            forms.ReopenForm,
-            _reopen,
-            Access.can_reopen,
+            form=forms.ReopenForm,
+            service=services.reopen,
+            message=lambda _, reopened: (
+                f"reopened as {reopened.reference}; existing access has ended"
+            ),
+            is_offered=Access.can_reopen,
             permission=REVOKE,
             changes_rights=True,
             button="Reopen",

@@ -214,7 +214,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
             return self._render_again(request, application, action, form)
         previewed = request.POST.get("seen", "")
         try:
-            outcome = chosen.perform(application, by, form.values(), previewed=previewed)
+            outcome = chosen.perform(form, previewed=previewed)
         except AccountsError as error:
             if _wants_json(request):
                 return JsonResponse({"said": str(error)}, status=409)

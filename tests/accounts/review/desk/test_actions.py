@@ -31,13 +31,13 @@ def test_every_action_has_a_form_a_permission_and_a_service(
     assert action.label
     assert Permission.objects.filter(content_type__app_label=app, codename=codename).exists()
     assert isinstance(action.bind(application, reviewer), ActionForm)
-    assert callable(action.run)
+    assert callable(action.service)
     assert callable(action.is_offered)
     assert button_of(application, name).endswith(f"/decide/{name}/")
 
 
 def test_no_two_actions_share_a_service() -> None:
-    services = [action.run for action in ACTIONS.values()]
+    services = [action.service for action in ACTIONS.values()]
     assert len(set(services)) == len(services)
 
 
