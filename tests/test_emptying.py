@@ -11,6 +11,7 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
 from tests.support.database import emptying
+from tests.support.sample_events import SampleEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,6 +48,6 @@ def test_groups_that_a_test_changed_are_made_anew() -> None:
 
 def test_the_trail_is_append_only_again_afterwards(applicant: User, gated_tier: Tier) -> None:
     emptying.empty_the_database()
-    AuditEvent.record("test.event")
+    AuditEvent.record(SampleEvent.TEST)
     with pytest.raises(Exception, match="append-only"):
         AuditEvent.objects.all()._raw_delete(using="default")

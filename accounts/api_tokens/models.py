@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.api_tokens import token_format
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import InvalidValue
 
@@ -63,7 +64,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             expires_at=timezone.now() + timedelta(days=days),
         )
         details = {"scopes": token.scopes, "expires": token.expires_at.isoformat()}
-        AuditEvent.record("token.made", actor=by or user, target=token, details=details)
+        AuditEvent.record(AccountsEvent.TOKEN_MADE, actor=by or user, target=token, details=details)
         return token, plain
 
     def record_later_use(self, token_id: int, now: datetime, network: str) -> None:
@@ -125,7 +126,7 @@ class ApiToken(models.Model):
         unused = ApiToken.objects.filter(pk=self.pk, last_used_at=None)
         if unused.update(last_used_at=now, last_used_network=network):
             AuditEvent.record(
-                "token.first_used",
+                AccountsEvent.TOKEN_FIRST_USED,
                 actor=self.user,
                 target=self,
                 credential=("token", str(self.public_id)),
@@ -139,5 +140,5 @@ class ApiToken(models.Model):
             return False
         self.revoked_at = now
         details = {"cause": cause} if cause else {}
-        AuditEvent.record("token.revoked", actor=by, target=self, details=details)
+        AuditEvent.record(AccountsEvent.TOKEN_REVOKED, actor=by, target=self, details=details)
         return True

@@ -4,26 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.applications.models import Application
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 
-_WORDS = {
-    "application.start": "You began a draft",
-    "application.adopt": "You adopted the tier's new questions",
-    "application.document_added": "You added a document",
-    "application.document_removed": "You took a document out",
-    "application.submit": "You submitted it",
-    "application.resubmit": "You submitted it again",
-    "application.claim": "A reviewer began to read it",
-    "application.release": "It went back to the queue",
-    "application.withdraw": "You withdrew it",
-    "application.return": "A reviewer returned it for changes",
-    "application.approve": "It was approved",
-    "application.reject": "It was rejected",
-    "application.reopen": "Staff reopened it, to decide again",
-    "application.assign": "It was given to another reviewer",
-    "application.approve_first": "A first reviewer approved; a second one decides",
-    "application.lapse": "It lapsed",
-    "licence.accepted": "You accepted the licence",
+_WORDS: dict[str, str] = {
+    AccountsEvent.APPLICATION_START: "You began a draft",
+    AccountsEvent.APPLICATION_ADOPT: "You adopted the tier's new questions",
+    AccountsEvent.APPLICATION_DOCUMENT_ADDED: "You added a document",
+    AccountsEvent.APPLICATION_DOCUMENT_REMOVED: "You took a document out",
+    AccountsEvent.APPLICATION_SUBMIT: "You submitted it",
+    AccountsEvent.APPLICATION_RESUBMIT: "You submitted it again",
+    AccountsEvent.APPLICATION_CLAIM: "A reviewer began to read it",
+    AccountsEvent.APPLICATION_RELEASE: "It went back to the queue",
+    AccountsEvent.APPLICATION_WITHDRAW: "You withdrew it",
+    AccountsEvent.APPLICATION_RETURN: "A reviewer returned it for changes",
+    AccountsEvent.APPLICATION_APPROVE: "It was approved",
+    AccountsEvent.APPLICATION_REJECT: "It was rejected",
+    AccountsEvent.APPLICATION_REOPEN: "Staff reopened it, to decide again",
+    AccountsEvent.APPLICATION_ASSIGN: "It was given to another reviewer",
+    AccountsEvent.APPLICATION_APPROVE_FIRST: "A first reviewer approved; a second one decides",
+    AccountsEvent.APPLICATION_LAPSE: "It lapsed",
+    AccountsEvent.LICENCE_ACCEPTED: "You accepted the licence",
 }
 
 
@@ -46,8 +47,8 @@ def events_of(application: Application) -> list[Event]:
 
 
 def _note(event: AuditEvent, application: Application) -> str:
-    if event.action == "licence.accepted":
+    if event.action == AccountsEvent.LICENCE_ACCEPTED:
         return f"version {event.details.get('version', '')}"
-    if event.action == "application.withdraw":
+    if event.action == AccountsEvent.APPLICATION_WITHDRAW:
         return application.withdrawn_because
     return ""

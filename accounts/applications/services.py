@@ -12,6 +12,7 @@ from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import submission
 from accounts.applications.workflow.eligibility import refuse_to_apply
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, LicenceChanged
@@ -117,7 +118,7 @@ def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
 
 def _record_acceptance(grant: Grant, version: LicenceVersion, *, by: User) -> None:
     AuditEvent.record(
-        "licence.accepted",
+        AccountsEvent.LICENCE_ACCEPTED,
         actor=by,
         target=grant,
         details={"version": version.version, "sha256": version.text_sha256},

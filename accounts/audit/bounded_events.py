@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import models
 
+from accounts.audit.event_tags import EventTag
 from accounts.audit.models import AuditEvent
 from accounts.rate_limits import buckets, tallies
 from accounts.rate_limits.buckets import Limit
@@ -22,7 +23,7 @@ FAILED_CODES = Limit("row-code", 20, 3600)
 def record(
     limit: Limit,
     key: str,
-    action: str,
+    action: EventTag,
     *,
     target: models.Model | None = None,
     details: dict[str, Any] | None = None,

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.applications.models import Application
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.grants import messages
@@ -63,7 +64,7 @@ def give(
         "licence": licence_version.text_sha256,
         "reason": reason,
     }
-    _record("given", grant, by, details)
+    _record(AccountsEvent.GRANT_GIVEN, grant, by, details)
     return grant
 
 
@@ -95,7 +96,7 @@ def suspend(
         suspension_reason=reason,
     )
     details = {"reason": reason, "code": code, "until": until.isoformat() if until else None}
-    return _close("suspended", grant, by, now, details, messages.access_suspended)
+    return _close(AccountsEvent.GRANT_SUSPENDED, grant, by, now, details, messages.access_suspended)
 
 
 @transaction.atomic
@@ -144,7 +145,7 @@ def revoke(
     )
     details = {"reason": reason, "code": code}
     mail = messages.access_revoked if notify else None
-    return _close("revoked", grant, by, now, details, mail)
+    return _close(AccountsEvent.GRANT_REVOKED, grant, by, now, details, mail)
 
 
 @transaction.atomic
@@ -157,7 +158,7 @@ def surrender(grant: Grant, *, by: User) -> Receipt:
     if by.pk != grant.user_id:
         raise NotAllowed("only its holder gives a grant back")
     grant.transition(Grant.objects.live(now), state=_State.SURRENDERED, ended_at=now)
-    return _close("surrendered", grant, by, now, {}, messages.access_surrendered)
+    return _close(AccountsEvent.GRANT_SURRENDERED, grant, by, now, {}, messages.access_surrendered)
 
 
 def expire_due(grants: GrantQuerySet, now: datetime | None = None) -> int:
@@ -174,7 +175,7 @@ def expire(grant: Grant, now: datetime) -> bool:
         grant.transition(due, state=_State.EXPIRED, ended_at=grant.expires_at)
     except TransitionRefused:
         return False
-    AuditEvent.record("grant.expired", target=grant)
+    AuditEvent.record(AccountsEvent.GRANT_EXPIRED, target=grant)
     messages.access_ended(grant)
     return True
 
@@ -199,11 +200,11 @@ def _resume(grant: Grant, allowed: GrantQuerySet, by: User | None) -> None:
         suspended_until=None,
         suspension_reason="",
     )
-    messages.access_resumed(grant, _record("resumed", grant, by, {}))
+    messages.access_resumed(grant, _record(AccountsEvent.GRANT_RESUMED, grant, by, {}))
 
 
 def _close(
-    action: str,
+    action: AccountsEvent,
     grant: Grant,
     by: User | None,
     now: datetime,
@@ -218,9 +219,11 @@ def _close(
     return receipt
 
 
-def _record(action: str, grant: Grant, by: User | None, details: dict[str, Any]) -> AuditEvent:
+def _record(
+    action: AccountsEvent, grant: Grant, by: User | None, details: dict[str, Any]
+) -> AuditEvent:
     details = {"tier": grant.tier.slug, "holder": str(grant.user.public_id), **details}
-    return AuditEvent.record(f"grant.{action}", actor=by, target=grant, details=details)
+    return AuditEvent.record(action, actor=by, target=grant, details=details)
 
 
 def _require_lead(grant: Grant, by: User | None) -> None:

@@ -19,6 +19,7 @@ from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.applications.state_machine import EDITABLE_STATES, WAITING_STATES
 from accounts.applications.workflow import submission
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.grants import lifecycle
@@ -58,7 +59,7 @@ def erase(person: User, *, by: User) -> None:
     _forget_messages(person)
     _forget_credentials(person)
     _pseudonymise(person)
-    AuditEvent.record("account.erased", actor=by, target=person)
+    AuditEvent.record(AccountsEvent.ACCOUNT_ERASED, actor=by, target=person)
     outbox.send("account_erased", to=address, key=str(person.public_id), context={})
 
 

@@ -11,6 +11,7 @@ from accounts.api_tokens.models import ApiToken
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
 from accounts.applications.state_machine import TERMINAL_STATES, Status
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.models import DataExport, HolderRecord
@@ -53,7 +54,7 @@ def reduce(application: Application) -> None:
             object_kind="application", object_id=str(application.public_id)
         )
         about.exclude(state=OutgoingMail.State.QUEUED).update(text=REMOVED, html="")
-        AuditEvent.record("application.reduced", target=application)
+        AuditEvent.record(AccountsEvent.APPLICATION_REDUCED, target=application)
 
 
 def due_for_reduction(now: datetime) -> "models.QuerySet[Application]":

@@ -5,6 +5,7 @@ from django.db import transaction
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Actor, Status
 from accounts.applications.workflow import claims, conversation, decisions
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, NotAllowed
 from accounts.review.models import Consultation, ReasonText
@@ -53,4 +54,4 @@ def change_reason_text(text: ReasonText, *, by: User) -> None:
     text.made_by = by
     text.save()
     details = {"code": text.code, "label": text.label, "remedy": text.remedy}
-    AuditEvent.record("reason_text.changed", actor=by, target=text, details=details)
+    AuditEvent.record(AccountsEvent.REASON_TEXT_CHANGED, actor=by, target=text, details=details)

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models.event import AuditEvent
 from accounts.roles.active_staff import is_active_staff
 from accounts.roles.permissions import Role
@@ -51,7 +52,7 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
             user.save(update_fields=["is_staff"])
         if created:
             details = {"role": str(role), "tier": tier.slug if tier else None}
-            AuditEvent.record("role.assigned", actor=by, target=user, details=details)
+            AuditEvent.record(AccountsEvent.ROLE_ASSIGNED, actor=by, target=user, details=details)
         return assignment
 
 
@@ -91,4 +92,4 @@ class RoleAssignment(models.Model):
         if not user.roles.exists() and not user.is_superuser:
             user.is_staff = False
             user.save(update_fields=["is_staff"])
-        AuditEvent.record("role.withdrawn", actor=by, target=user, details=details)
+        AuditEvent.record(AccountsEvent.ROLE_WITHDRAWN, actor=by, target=user, details=details)

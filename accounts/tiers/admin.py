@@ -13,6 +13,7 @@ from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.admin_pages.reauthenticated_save import ReauthenticatedSave
 from accounts.applications.forms_admin import AsksQuestions
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
@@ -98,7 +99,7 @@ class LicenceAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Licence, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        AuditEvent.record("licence.named", actor=signed_in(request), target=obj)
+        AuditEvent.record(AccountsEvent.LICENCE_NAMED, actor=signed_in(request), target=obj)
 
 
 @admin.register(LicenceVersion)

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_countries import countries
 
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
@@ -54,7 +55,8 @@ def keep(tier: Tier, *, by: User | None) -> TierChange | None:
     if not fields:
         return None
     kind = TierChange.Kind.CHANGED if before else TierChange.Kind.MADE
-    AuditEvent.record(f"tier.{kind}", actor=by, target=kept, details={"fields": fields})
+    action = AccountsEvent.TIER_CHANGED if before else AccountsEvent.TIER_MADE
+    AuditEvent.record(action, actor=by, target=kept, details={"fields": fields})
     return _note(kept, kind, by, fields=fields)
 
 
@@ -62,7 +64,7 @@ def keep(tier: Tier, *, by: User | None) -> TierChange | None:
 def note_text(version: LicenceVersion, *, by: User | None) -> None:
     """Record a saved new text of a licence in the history of every tier under it."""
     details = {"version": version.version, "sha256": version.text_sha256}
-    AuditEvent.record("licence.version_made", actor=by, target=version, details=details)
+    AuditEvent.record(AccountsEvent.LICENCE_VERSION_MADE, actor=by, target=version, details=details)
     notice = "urgent" if version.is_urgent else f"{version.notice_days} days of notice"
     text = f"version {version.version} from {version.effective_at:%Y-%m-%d}, {notice}"
     fields = [{"field": "licence", "label": "Licence text", "before": "", "after": text}]
@@ -73,7 +75,9 @@ def note_text(version: LicenceVersion, *, by: User | None) -> None:
 @transaction.atomic
 def note_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
     """Record changed questions of a tier; the history lists all that are asked from now on."""
-    AuditEvent.record("tier.questions_changed", actor=by, target=tier, details={"keys": keys})
+    AuditEvent.record(
+        AccountsEvent.TIER_QUESTIONS_CHANGED, actor=by, target=tier, details={"keys": keys}
+    )
     asked = tier.questions.filter(is_asked=True).values_list("label", flat=True)
     labels = "; ".join(asked)
     fields = [{"field": "questions", "label": "Asked beside", "before": "", "after": labels}]

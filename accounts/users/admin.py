@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.api_tokens.models import ApiToken
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.privacy import erasure
@@ -151,14 +152,14 @@ class AccountAdmin(AsksAgain, UserAdmin):
         after = self.get_object(request, id)
         if before and after and before.password != after.password:
             by = signed_in(request)
-            AuditEvent.record("account.password_set", actor=by, target=after)
+            AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=after)
             ApiToken.objects.revoke_all(after, by=by, cause="password_reset")
         return answer
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         AuditEvent.record(
-            "account.changed" if change else "account.created",
+            AccountsEvent.ACCOUNT_CHANGED if change else AccountsEvent.ACCOUNT_CREATED,
             actor=signed_in(request),
             target=obj,
             details={"fields": [name for name in form.changed_data if "password" not in name]},

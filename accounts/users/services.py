@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
 from accounts.roles.models import RoleAssignment
@@ -44,7 +45,7 @@ def create_account(
         user.set_password(password)
     user.save()
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
-    AuditEvent.record("account.created", target=user, details={"superuser": superuser})
+    AuditEvent.record(AccountsEvent.ACCOUNT_CREATED, target=user, details={"superuser": superuser})
     for role in roles or []:
         everywhere: list[Tier | None] = [None]
         for tier in tiers or everywhere:

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
+from portal.audit.event_tags import PortalEvent
 from portal.backup import keys, layout
 from portal.backup.keys import RestoredKey
 from portal.backup.layout import Index
@@ -190,9 +191,9 @@ def _check_complete(source: BlobSource, existing: set[str]) -> None:
 @transaction.atomic
 def record(mark: RestoreMark) -> None:
     """Record the restore in the audit trail, once."""
-    events = AuditEvent.objects.filter(action="portal.restored")
+    events = AuditEvent.objects.filter(action=PortalEvent.PORTAL_RESTORED)
     if not events.filter(details__backup=mark.backup).exists():
-        AuditEvent.record("portal.restored", details=mark._asdict())
+        AuditEvent.record(PortalEvent.PORTAL_RESTORED, details=mark._asdict())
 
 
 def _finish(source: BlobSource | None, options: Options, say: Say) -> list[str]:

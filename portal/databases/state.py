@@ -9,12 +9,19 @@ from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
+from accounts.audit.event_tags import AccountsEvent
+from portal.audit.event_tags import PortalEvent
 from portal.errors import BackupError
+from weights.event_tags import WeightsEvent
 
 #: Events that processes record by themselves, before anybody uses the install.
 _AUTOMATIC = (
-    *("tier.made", "catalogue.loaded", "settings.changed", "manifest_key.introduced"),
-    *("audit.head_signed", "store.surveyed"),
+    AccountsEvent.TIER_MADE.value,
+    AccountsEvent.AUDIT_HEAD_SIGNED.value,
+    PortalEvent.SETTINGS_CHANGED.value,
+    WeightsEvent.CATALOGUE_LOADED.value,
+    WeightsEvent.MANIFEST_KEY_INTRODUCED.value,
+    WeightsEvent.STORE_SURVEYED.value,
 )
 #: Table -> (name of its rows in messages, condition) of an install in use.
 _USED = {

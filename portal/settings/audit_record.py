@@ -19,11 +19,12 @@ from django.db import DatabaseError, InterfaceError, connection, connections, tr
 
 from accounts.audit.models import AuditEvent
 from accounts.background.outages import in_a_line
+from portal.audit.event_tags import PortalEvent
 from portal.settings import environment
 
 log = logging.getLogger(__name__)
 
-ACTION = "settings.changed"
+ACTION = PortalEvent.SETTINGS_CHANGED
 #: Seconds between two attempts while the database is away.
 PAUSE = 10.0
 #: The key of PostgreSQL's advisory lock; no other lock of the portal uses it.

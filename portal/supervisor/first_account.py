@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
@@ -44,8 +45,8 @@ def create_once() -> FirstAccount | None:
 def record_shown(account: FirstAccount) -> None:
     """Record that the password was printed, so that no other is created."""
     user = User.objects.get(username=account.name)
-    AuditEvent.record("account.password_shown", target=user)
+    AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SHOWN, target=user)
 
 
 def _was_shown() -> bool:
-    return AuditEvent.objects.filter(action="account.password_shown").exists()
+    return AuditEvent.objects.filter(action=AccountsEvent.ACCOUNT_PASSWORD_SHOWN).exists()

@@ -19,6 +19,7 @@ from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.event_tags import WeightsEvent
 from weights.inspection import results
 from weights.integrity.admin_actions import WithdrawForm, act
 from weights.manifests.models import ManifestKey, ManifestSignature
@@ -98,7 +99,7 @@ class CheckpointAdmin(ReauthenticatedSave, TierScopedAdmin):
             raise PermissionDenied("you move checkpoints among your own tiers alone")
         checkpoint_tiers.keep(obj, by=signed_in(request))
         AuditEvent.record(
-            "checkpoint.changed",
+            WeightsEvent.CHECKPOINT_CHANGED,
             actor=signed_in(request),
             target=obj,
             details={"fields": form.changed_data},

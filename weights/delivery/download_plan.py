@@ -9,6 +9,7 @@ from django.conf import settings
 from accounts.audit.models import AuditEvent
 from weights import gate
 from weights.delivery import links
+from weights.event_tags import WeightsEvent
 from weights.gate import rules
 from weights.gate.caller import Caller
 from weights.publishing.models import Revision
@@ -48,7 +49,7 @@ def download_plan(
             entry |= {"url": None, "expires": None, "code": str(code)}
     if caller.is_known:
         AuditEvent.record(
-            "download_plan.made",
+            WeightsEvent.DOWNLOAD_PLAN_MADE,
             actor=caller.user,
             target=decision.checkpoint,
             credential=caller.credential,

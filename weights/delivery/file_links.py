@@ -15,6 +15,7 @@ from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.delivery import signed_claims
 from weights.errors import GateRefused
+from weights.event_tags import WeightsEvent
 from weights.gate.caller import Caller
 from weights.gate.refusals import Refusal
 from weights.publishing.models import File, Revision
@@ -76,7 +77,7 @@ def issue(
     life = lifetime(file.size, tier.file_link_minutes) if seconds is None else seconds
     expires = now + timedelta(seconds=life)
     AuditEvent.record(
-        "file_link.issued",
+        WeightsEvent.FILE_LINK_ISSUED,
         actor=caller.user,
         target=file.revision.checkpoint,
         credential=caller.credential,

@@ -24,6 +24,7 @@ from weights.catalogue.models.checkpoint import CheckpointQuerySet
 from weights.delivery import file_links, signed_claims
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused
+from weights.event_tags import WeightsEvent
 from weights.gate.caller import Caller, session_caller
 from weights.gate.refusals import Refusal
 from weights.publishing.models import File, Revision
@@ -81,7 +82,7 @@ def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
             holder=user,
             cause=CheckpointLink.Cause.REQUEST,
         )
-        AuditEvent.record("checkpoint_link.requested", actor=user, target=link)
+        AuditEvent.record(WeightsEvent.CHECKPOINT_LINK_REQUESTED, actor=user, target=link)
         queue_after_commit("weights.issue_checkpoint_link", link.pk)
     return link
 
@@ -159,7 +160,7 @@ def _issue(link: CheckpointLink, decision: gate.Decision, life: timedelta) -> st
     link.plan, link.plan_made_at = make_plan(revision, files, grant, ends), now
     link.save()
     AuditEvent.record(
-        "checkpoint_link.issued",
+        WeightsEvent.CHECKPOINT_LINK_ISSUED,
         actor=link.holder,
         target=link,
         details={"revision": revision.sha, "expires": ends.isoformat(), "cause": link.cause},
@@ -193,7 +194,9 @@ def _fail(link: CheckpointLink, reason: str) -> None:
     link.state = CheckpointLink.State.FAILED
     link.state_reason = reason[:500]
     link.save(update_fields=["state", "state_reason"])
-    AuditEvent.record("checkpoint_link.failed", actor=link.holder, target=link, result="failed")
+    AuditEvent.record(
+        WeightsEvent.CHECKPOINT_LINK_FAILED, actor=link.holder, target=link, result="failed"
+    )
 
 
 def _demand_daily_quota(user: User, checkpoint: Checkpoint) -> None:
@@ -254,7 +257,7 @@ def revoke_link(link: CheckpointLink, *, by: User) -> None:
     now = timezone.now()
     with transaction.atomic():
         if CheckpointLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=now):
-            AuditEvent.record("checkpoint_link.revoked", actor=by, target=link)
+            AuditEvent.record(WeightsEvent.CHECKPOINT_LINK_REVOKED, actor=by, target=link)
 
 
 def sweep() -> None:

@@ -12,6 +12,7 @@ from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.users.models import User
+from weights.event_tags import WeightsEvent
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import quarantine, reasons
 from weights.storage.models import Blob
@@ -37,7 +38,7 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
     )
     if not created:
         raise TransitionRefused(f"an override of {current} was asked for already")
-    _record("inspection.override_asked", override, by, why)
+    _record(WeightsEvent.INSPECTION_OVERRIDE_ASKED, override, by, why)
     return override
 
 
@@ -51,7 +52,7 @@ def grant(override: InspectionOverride, why: str, *, by: User) -> None:
         raise NotAllowed("whoever asks for an override cannot grant it; a second person must")
     locked.granted_by, locked.granted_at, locked.granted_why = by, timezone.now(), why
     locked.save()
-    _record("inspection.overridden", locked, by, why)
+    _record(WeightsEvent.INSPECTION_OVERRIDDEN, locked, by, why)
     blob_id = locked.inspection.blob_id
     Blob.objects.filter(pk=blob_id).update(check_due_at=timezone.now(), attempts=0)
     queue_after_commit("weights.verify_blob", blob_id)
@@ -63,7 +64,7 @@ def decline(override: InspectionOverride, why: str, *, by: User) -> None:
     quarantine.demand_owner(override.inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     locked = _lock_pending(override)
-    _record("inspection.override_declined", locked, by, why)
+    _record(WeightsEvent.INSPECTION_OVERRIDE_DECLINED, locked, by, why)
     locked.delete()
 
 
@@ -75,7 +76,7 @@ def _lock_pending(override: InspectionOverride) -> InspectionOverride:
     return found
 
 
-def _record(action: str, override: InspectionOverride, by: User, why: str) -> None:
+def _record(action: WeightsEvent, override: InspectionOverride, by: User, why: str) -> None:
     inspection = override.inspection
     details = {
         "sha256": inspection.blob.sha256,

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.web.current_user import signed_in
+from weights.event_tags import WeightsEvent
 from weights.inspection.admin import InspectionInline, OwnTierBlobsAdmin
 from weights.integrity import verification
 from weights.integrity.admin_actions import LiftForm, QuarantineForm, act
@@ -45,7 +46,9 @@ class BlobAdmin(OwnTierBlobsAdmin):
     @admin.action(description="Verify again", permissions=["verify"])
     def verify_again(self, request: HttpRequest, queryset: QuerySet[Blob]) -> None:
         for blob in queryset:
-            AuditEvent.record("blob.verification_asked", actor=signed_in(request), target=blob)
+            AuditEvent.record(
+                WeightsEvent.BLOB_VERIFICATION_ASKED, actor=signed_in(request), target=blob
+            )
         verification.ask_again(queryset)
         self.message_user(request, f"{len(queryset)} queued for verification", messages.SUCCESS)
 

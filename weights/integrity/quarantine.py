@@ -11,6 +11,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import recalls
+from weights.event_tags import WeightsEvent
 from weights.integrity import reasons
 from weights.integrity.verification import fail_revisions
 from weights.storage.models import Blob
@@ -55,7 +56,7 @@ def lift(blob: Blob, *, by: User) -> None:
     quarantined = Blob.objects.filter(pk=blob.pk, state=Blob.State.QUARANTINED)
     if not quarantined.update(held=False, check_due_at=timezone.now(), attempts=0):
         raise TransitionRefused(f"{blob} is not in quarantine")
-    AuditEvent.record("blob.lift_asked", actor=by, target=blob)
+    AuditEvent.record(WeightsEvent.BLOB_LIFT_ASKED, actor=by, target=blob)
     queue_after_commit("weights.verify_blob", blob.pk)
 
 

@@ -14,6 +14,7 @@ from accounts.rate_limits import buckets, tallies
 from accounts.rate_limits.buckets import Limit
 from accounts.users.models import User
 from accounts.web import sanitize
+from weights.event_tags import WeightsEvent
 from weights.gate import Decision
 from weights.gate.caller import Caller
 from weights.ledger.models import Download
@@ -25,7 +26,10 @@ PROTECTED: append_only.Tables = {"weights_download": "network"}
 #: Refusals of one user that get rows of their own; enough for a download of 992 shards.
 REFUSALS = Limit("row-refusal", 1000, 3600)
 _ANONYMOUS, _OVER_LIMIT = "refused-strangers", "refused-unwritten"
-_EVENTS = {_ANONYMOUS: "gate.strangers_refused", _OVER_LIMIT: "gate.refusals_unwritten"}
+_EVENTS = {
+    _ANONYMOUS: WeightsEvent.GATE_STRANGERS_REFUSED,
+    _OVER_LIMIT: WeightsEvent.GATE_REFUSALS_UNWRITTEN,
+}
 
 #: The fields of a leaf: all but the network.
 SEALED = (

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from weights.errors import KeyRefused
+from weights.event_tags import WeightsEvent
 from weights.manifests import openssf
 from weights.manifests.models import ManifestKey
 
@@ -51,7 +52,7 @@ def _introduce(key: EllipticCurvePrivateKey, fingerprint: str) -> ManifestKey:
     )
     if created:
         AuditEvent.record(
-            "manifest_key.introduced",
+            WeightsEvent.MANIFEST_KEY_INTRODUCED,
             target=record,
             details={"key": record.key_id, "fingerprint": fingerprint},
         )
@@ -96,7 +97,7 @@ def _is_earlier(since: datetime | None, key: ManifestKey) -> bool:
 def _retire(key: ManifestKey, reason: str) -> None:
     key.retired_at, key.reason = timezone.now(), reason
     key.save(update_fields=["retired_at", "reason"])
-    _record("retired", key, {})
+    _record(WeightsEvent.MANIFEST_KEY_RETIRED, key, {})
 
 
 def _mark_compromised(key: ManifestKey, reason: str, since: datetime | None) -> None:
@@ -105,10 +106,13 @@ def _mark_compromised(key: ManifestKey, reason: str, since: datetime | None) -> 
     key.compromised_from, key.reason = since, reason
     fields = ["retired_at", "compromised_at", "compromised_from", "reason"]
     key.save(update_fields=fields)
-    _record("compromised", key, {"since": since.isoformat() if since else "its first use"})
+    _record(
+        WeightsEvent.MANIFEST_KEY_COMPROMISED,
+        key,
+        {"since": since.isoformat() if since else "its first use"},
+    )
 
 
-def _record(what: str, key: ManifestKey, more: dict[str, str]) -> None:
+def _record(action: WeightsEvent, key: ManifestKey, more: dict[str, str]) -> None:
     details = {"key": key.key_id, "reason": key.reason, **more}
-    action = f"manifest_key.{what}"
     AuditEvent.record(action, target=key, credential=("command", ""), details=details)

@@ -14,6 +14,7 @@ from accounts.background.periodic import queue_each
 from accounts.web.sanitize import is_storable
 from weights.catalogue.models import Checkpoint
 from weights.errors import WeightsError
+from weights.event_tags import WeightsEvent
 from weights.manifests import keys, listing, openssf
 from weights.manifests.document import document_of, files_of
 from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
@@ -120,4 +121,4 @@ def _store(revision: Revision, key: ManifestKey, bundle: str) -> None:
             "sha": revision.sha,
             "key": key.key_id,
         }
-        AuditEvent.record("manifest.signed", target=revision, details=details)
+        AuditEvent.record(WeightsEvent.MANIFEST_SIGNED, target=revision, details=details)

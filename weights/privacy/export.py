@@ -18,6 +18,7 @@ from accounts.privacy import personal_data
 from accounts.privacy.models import DataExport
 from accounts.users.models import User
 from weights.delivery.models import CheckpointLink
+from weights.event_tags import WeightsEvent
 from weights.ledger.models import Download
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def request_export(user: User) -> DataExport:
     if queued is not None:
         return queued
     export = DataExport.objects.create(user=user)
-    AuditEvent.record("export.asked", actor=user, target=user)
+    AuditEvent.record(WeightsEvent.EXPORT_ASKED, actor=user, target=user)
     queue_after_commit("weights.make_export", export.pk)
     return export
 
@@ -53,7 +54,9 @@ def make_export(export_id: int) -> None:
         export.content, export.size = content, len(content)
         export.state, export.made_at = DataExport.State.READY, timezone.now()
         export.save()
-        AuditEvent.record("export.made", target=export.user, details={"bytes": len(content)})
+        AuditEvent.record(
+            WeightsEvent.EXPORT_MADE, target=export.user, details={"bytes": len(content)}
+        )
 
 
 def build_archive(user: User) -> bytes:

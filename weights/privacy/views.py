@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.audit.models import AuditEvent
 from accounts.privacy.models import DataExport
 from accounts.web.current_user import signed_in
+from weights.event_tags import WeightsEvent
 from weights.privacy import export
 
 
@@ -34,5 +35,5 @@ def export_fetch(request: HttpRequest, public_id: UUID) -> HttpResponse:
     response = HttpResponse(bytes(archive.content or b""), content_type="application/zip")
     response["Content-Disposition"] = 'attachment; filename="my-data.zip"'
     if request.method == "GET":
-        AuditEvent.record("export.fetched", actor=person, target=person)
+        AuditEvent.record(WeightsEvent.EXPORT_FETCHED, actor=person, target=person)
     return response

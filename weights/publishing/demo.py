@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.audit.models import AuditEvent
 from weights.catalogue.models import Checkpoint
+from weights.event_tags import WeightsEvent
 from weights.publishing import synthetic
 from weights.publishing.intake import publish
 from weights.publishing.synthetic import hub
@@ -89,7 +90,7 @@ def demos_ready() -> list[str]:
 
 
 def _was_published(demo: Demo) -> bool:
-    published = AuditEvent.objects.filter(action="demo.published")
+    published = AuditEvent.objects.filter(action=WeightsEvent.DEMO_PUBLISHED)
     return published.filter(details__repo_id=demo.repo_id).exists()
 
 
@@ -108,4 +109,4 @@ def _publish(demo: Demo, folder: Path) -> None:
             title=demo.title, summary=demo.summary
         )
         details = {"repo_id": demo.repo_id, "revision": revision.sha}
-        AuditEvent.record("demo.published", target=revision.checkpoint, details=details)
+        AuditEvent.record(WeightsEvent.DEMO_PUBLISHED, target=revision.checkpoint, details=details)

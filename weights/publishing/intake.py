@@ -22,6 +22,7 @@ from accounts.web.sanitize import multiline
 from weights.catalogue import checkpoint_tiers, names
 from weights.catalogue.models import Checkpoint
 from weights.errors import BlobTooLarge, PublishRefused, SourceUnusable, UnknownTier
+from weights.event_tags import WeightsEvent
 from weights.integrity import verification
 from weights.manifests import listing
 from weights.publishing import lint, lint_findings, refs
@@ -348,7 +349,7 @@ def _revision(
         findings=linted,
     )
     _record_files(revision, taken)
-    _tell(revision, order, "revision.published")
+    _tell(revision, order, WeightsEvent.REVISION_PUBLISHED)
     return revision
 
 
@@ -360,7 +361,7 @@ def _reopened(revision: Revision, order: Order) -> Revision:
         revision.state = Revision.State.PENDING
         revision.state_reason = ""
         revision.save(update_fields=["state", "state_reason"])
-        _tell(revision, order, "revision.republished")
+        _tell(revision, order, WeightsEvent.REVISION_REPUBLISHED)
     return revision
 
 
@@ -411,7 +412,7 @@ def _name(revision: Revision, order: Order) -> None:
         revision.save(update_fields=["tag"])
 
 
-def _tell(revision: Revision, order: Order, action: str) -> None:
+def _tell(revision: Revision, order: Order, action: WeightsEvent) -> None:
     AuditEvent.record(
         action,
         actor=order.author,

@@ -15,6 +15,7 @@ from accounts.users.models import User
 from weights import recalls
 from weights.catalogue.models import Checkpoint
 from weights.errors import WithdrawalRefused
+from weights.event_tags import WeightsEvent
 from weights.integrity import reasons
 from weights.publishing import refs
 from weights.publishing.models import Revision
@@ -40,7 +41,7 @@ def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool =
         refs.fall_back(revision)
         Checkpoint.objects.filter(pk=revision.checkpoint_id).update(updated_at=timezone.now())
         AuditEvent.record(
-            "revision.withdrawn",
+            WeightsEvent.REVISION_WITHDRAWN,
             actor=by,
             target=revision,
             credential=("", "") if by else ("command", ""),

@@ -18,6 +18,7 @@ from accounts.users.models import User
 from accounts.web.csv_lines import csv_lines
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
+from weights.event_tags import WeightsEvent
 from weights.ledger.models import Download
 from weights.recalls import affected, notices
 from weights.recalls.models import Recall
@@ -81,7 +82,9 @@ class RecallAdmin(ReadOnlyAdmin):
         rows = _readable(request, recall)
         details = {"people": affected.reach(recall, rows).people}
         by = signed_in(request)
-        AuditEvent.record("recall.fetchers_exported", actor=by, target=recall, details=details)
+        AuditEvent.record(
+            WeightsEvent.RECALL_FETCHERS_EXPORTED, actor=by, target=recall, details=details
+        )
         name = f"recall-{recall.public_id}.csv"
         return StreamingHttpResponse(
             _csv(rows),

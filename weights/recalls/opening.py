@@ -5,6 +5,7 @@ from typing import Any
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.users.models import User
+from weights.event_tags import WeightsEvent
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
 from weights.storage.models import Blob
@@ -39,7 +40,7 @@ def _open(cause: Recall.Cause, reason: str, by: User | None, **subject: Any) -> 
     )
     if created:
         details = {"cause": str(cause), "reason": reason[:500], "of": _subject(recall)}
-        AuditEvent.record("recall.opened", actor=by, target=recall, details=details)
+        AuditEvent.record(WeightsEvent.RECALL_OPENED, actor=by, target=recall, details=details)
         queue_after_commit(TASK, recall.pk)
     return recall
 

@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
+from weights.event_tags import WeightsEvent
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls import affected
 from weights.recalls.models import Recall
@@ -45,5 +46,5 @@ def _close(recall: Recall, repaired_in: Revision | None) -> None:
     fields = {"repaired_at": timezone.now(), "repaired_in": repaired_in}
     if open_recall.update(state=Recall.State.REPAIRED, told_to=0, told_at=None, **fields):
         details = {"revision": repaired_in.sha} if repaired_in else {}
-        AuditEvent.record("recall.repaired", target=recall, details=details)
+        AuditEvent.record(WeightsEvent.RECALL_REPAIRED, target=recall, details=details)
         queue_after_commit(TASK, recall.pk)

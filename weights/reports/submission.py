@@ -8,6 +8,7 @@ from django.urls import reverse
 from accounts.audit.models import AuditEvent
 from accounts.mail import outbox
 from weights.catalogue.models import Checkpoint
+from weights.event_tags import WeightsEvent
 from weights.reports.models import Report
 from weights.reports.permissions import triagers_of
 
@@ -22,7 +23,7 @@ def submit(
     report = Report.objects.create(
         kind=kind, text=text, checkpoint=checkpoint, path=path, contact=contact
     )
-    AuditEvent.record("report.made", target=report, details={"kind": kind})
+    AuditEvent.record(WeightsEvent.REPORT_MADE, target=report, details={"kind": kind})
     if contact:
         mail_reporter(report, "report_received", str(report.pk))
     for person in triagers_of(report):

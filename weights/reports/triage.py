@@ -19,6 +19,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.event_tags import WeightsEvent
 from weights.reports.choices import PUBLISHERS, Deed, Kind, State
 from weights.reports.models import Report, ReportEntry
 from weights.reports.permissions import checkpoints_of, may_triage, readable_by, suspendable_by
@@ -113,7 +114,7 @@ def publish(
         report=report,
         by=by,
     )
-    AuditEvent.record("issue.published", actor=by, target=issue, details={"kind": kind})
+    AuditEvent.record(WeightsEvent.ISSUE_PUBLISHED, actor=by, target=issue, details={"kind": kind})
     deed = Deed.FINDING if kind == KnownIssue.Kind.FINDING else Deed.ISSUE
     _act(report, deed, by, "Thank you. It is published.", issue.title)
     return issue
@@ -149,13 +150,13 @@ def ask_recall(report: Report, reason: str, *, by: User) -> None:
 @transaction.atomic
 def resolve(issue: KnownIssue, *, by: User) -> None:
     """Marks a known issue as resolved; repeating it changes nothing."""
-    _end(issue, "resolved_at", "issue.resolved", by)
+    _end(issue, "resolved_at", WeightsEvent.ISSUE_RESOLVED, by)
 
 
 @transaction.atomic
 def withdraw(issue: KnownIssue, *, by: User) -> None:
     """Withdraws a statement, which hides it; repeating it changes nothing."""
-    _end(issue, "withdrawn_at", "issue.withdrawn", by)
+    _end(issue, "withdrawn_at", WeightsEvent.ISSUE_WITHDRAWN, by)
 
 
 # -- shared steps ---------------------------------------------------------------------------------
@@ -199,11 +200,11 @@ def _act(report: Report, deed: Deed, by: User, answer: str, text: str) -> Report
 
 def _record(report: Report, deed: Deed, by: User, text: str) -> ReportEntry:
     entry = ReportEntry.objects.create(report=report, deed=deed, by=by, text=text)
-    AuditEvent.record(f"report.{deed}", actor=by, target=report)
+    AuditEvent.record(WeightsEvent(f"report.{deed}"), actor=by, target=report)
     return entry
 
 
-def _end(issue: KnownIssue, field: str, action: str, by: User) -> None:
+def _end(issue: KnownIssue, field: str, action: WeightsEvent, by: User) -> None:
     if not RoleAssignment.objects.covers(by, PUBLISHERS, issue.checkpoint.tier):
         raise NotAllowed(f"you hold no role for {issue.checkpoint}")
     if KnownIssue.objects.filter(pk=issue.pk, **{field: None}).update(**{field: timezone.now()}):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from django.db import models
 
+from weights.event_tags import WeightsEvent
+
 
 class State(models.TextChoices):
     UPLOADED = "uploaded", "Stored, waiting for its check"
@@ -29,7 +31,7 @@ class Transition:
 
     sources: frozenset[State]
     target: State
-    event: str = ""
+    event: WeightsEvent | None = None
     result: str = "ok"
 
 
@@ -42,7 +44,9 @@ _U, _H, _S, _V, _Q = (
 )
 
 
-def _row(sources: set[State], target: State, event: str = "", result: str = "ok") -> Transition:
+def _row(
+    sources: set[State], target: State, event: WeightsEvent | None = None, result: str = "ok"
+) -> Transition:
     return Transition(frozenset(sources), target, event, result)
 
 
@@ -52,17 +56,17 @@ TRANSITIONS: dict[str, Transition] = {
     # The bytes are what their name says; their format is next.
     "inspect": _row({_H}, _S),
     # The check passed.
-    "verify": _row({_H, _S, _V, _Q}, _V, "blob.verified"),
+    "verify": _row({_H, _S, _V, _Q}, _V, WeightsEvent.BLOB_VERIFIED),
     # Bytes that were good differ from their name, or are lost: they are read again.
-    "doubt": _row({_H, _S, _V}, _H, "blob.doubted", "failed"),
+    "doubt": _row({_H, _S, _V}, _H, WeightsEvent.BLOB_DOUBTED, "failed"),
     # Somebody wrote to verified bytes: nobody gets them until they are read again.
-    "suspend": _row({_V}, _H, "blob.suspected", "failed"),
+    "suspend": _row({_V}, _H, WeightsEvent.BLOB_SUSPECTED, "failed"),
     # The bytes differ from their name, or are lost.
-    "quarantine": _row({_H, _S, _V, _Q}, _Q, "blob.quarantined", "failed"),
+    "quarantine": _row({_H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_QUARANTINED, "failed"),
     # The bytes are what their name says, and would do harm where they are loaded.
-    "refuse": _row({_H, _S, _V, _Q}, _Q, "blob.refused", "failed"),
+    "refuse": _row({_H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_REFUSED, "failed"),
     # A release owner quarantines them.
-    "hold": _row({_U, _H, _S, _V, _Q}, _Q, "blob.quarantined"),
+    "hold": _row({_U, _H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_QUARANTINED),
     # A publication wrote good bytes over lost or bad ones.
-    "replace": _row({_U, _H, _S, _V, _Q}, _U, "blob.replaced"),
+    "replace": _row({_U, _H, _S, _V, _Q}, _U, WeightsEvent.BLOB_REPLACED),
 }

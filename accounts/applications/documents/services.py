@@ -12,6 +12,7 @@ from accounts.applications.documents import pdf_check
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
 from accounts.errors import InvalidValue, LimitReached, NotFound, TransitionRefused
@@ -73,7 +74,7 @@ def _keep(
         uploaded_by=by,
     )
     AttachmentContent.objects.create(attachment=attachment, data=content)
-    _record("application.document_added", attachment, by)
+    _record(AccountsEvent.APPLICATION_DOCUMENT_ADDED, attachment, by)
     return attachment
 
 
@@ -85,7 +86,7 @@ def remove(attachment: Attachment, *, by: User) -> None:
     """
     application = _locked(attachment.application_id, by)
     application.require("submit", by)
-    _record("application.document_removed", attachment, by)
+    _record(AccountsEvent.APPLICATION_DOCUMENT_REMOVED, attachment, by)
     if _was_sent(application, attachment):
         attachment.removed_at = timezone.now()
         attachment.save(update_fields=["removed_at"])
@@ -133,6 +134,6 @@ def _demand_editable(application: Application) -> None:
         raise TransitionRefused(f"{application.reference} is {now}; its documents stay")
 
 
-def _record(action: str, attachment: Attachment, by: User) -> None:
+def _record(action: AccountsEvent, attachment: Attachment, by: User) -> None:
     details = {"question": attachment.question, "bytes": attachment.size}
     AuditEvent.record(action, actor=by, target=attachment.application, details=details)

@@ -15,6 +15,7 @@ from accounts.applications.documents.models import Attachment
 from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.models import Application
 from accounts.applications.views.common import address_of, own, sentence
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError, NotFound
 from accounts.web.current_user import signed_in
@@ -103,7 +104,10 @@ def document(request: HttpRequest, public_id: str) -> HttpResponse:
     if found.application.applicant_id != person.pk:
         details = {"document": str(found.public_id)}
         AuditEvent.record(
-            "application.document_read", actor=person, target=found.application, details=details
+            AccountsEvent.APPLICATION_DOCUMENT_READ,
+            actor=person,
+            target=found.application,
+            details=details,
         )
     return as_download(found)
 

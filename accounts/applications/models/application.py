@@ -18,6 +18,7 @@ from accounts.applications.state_machine import (
     Actor,
     Status,
 )
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import NotAllowed, TransitionRefused
 from accounts.review import working_days
@@ -253,4 +254,6 @@ class Application(models.Model):
         self.status = reaches
         for field, value in changes.items():
             setattr(self, field, value)
-        AuditEvent.record(f"application.{name}", actor=by, target=self, details=details)
+        AuditEvent.record(
+            AccountsEvent.of_application(name), actor=by, target=self, details=details
+        )

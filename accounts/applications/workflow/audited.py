@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from django.db import transaction
 
 from accounts.applications.models import Application
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed, TransitionRefused
 
@@ -23,6 +24,8 @@ def transition(
     rolls back a transaction around this one.
     """
 
+    action = AccountsEvent.of_application(function.__name__)
+
     @wraps(function)
     def run(application: Application, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
@@ -30,7 +33,7 @@ def transition(
                 return function(application, *args, **kwargs)
         except (TransitionRefused, NotAllowed) as error:
             AuditEvent.record(
-                f"application.{function.__name__}",
+                action,
                 actor=kwargs.get("by"),  # type: ignore[arg-type]
                 target=application,
                 result=error.code,

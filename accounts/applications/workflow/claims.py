@@ -7,6 +7,7 @@ from django.utils import timezone
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Actor, Status
 from accounts.applications.workflow.audited import transition
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.review import messages, working_days
@@ -61,7 +62,7 @@ def declare_conflict(application: Application, *, by: User, reason: str) -> Conf
         reviewer=by, defaults={"reason": reason}
     )
     if created:
-        AuditEvent.record("application.conflict", actor=by, target=application)
+        AuditEvent.record(AccountsEvent.APPLICATION_CONFLICT, actor=by, target=application)
     return conflict
 
 
@@ -76,7 +77,9 @@ def remind(application: Application, *, by: User) -> None:
     if not messages.claimer_reminded(application, by, working_days.utc_date(timezone.now())):
         raise AlreadyHeld(f"{claimer} was reminded of {application.reference} today")
     details = {"claimer": str(claimer.public_id)}
-    AuditEvent.record("application.remind", actor=by, target=application, details=details)
+    AuditEvent.record(
+        AccountsEvent.APPLICATION_REMIND, actor=by, target=application, details=details
+    )
 
 
 def _claimed_by(person: User) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from django.utils import timezone
 from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
 from accounts.applications.workflow.audited import transition
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.mail import outbox
@@ -49,7 +50,9 @@ def add_remark(
         decision=decision,
     )
     details = {"field": field, "public": public}
-    AuditEvent.record("application.remark", actor=by, target=application, details=details)
+    AuditEvent.record(
+        AccountsEvent.APPLICATION_REMARK, actor=by, target=application, details=details
+    )
     return made
 
 
@@ -65,7 +68,7 @@ def ask(application: Application, colleague: User, question: str, *, by: User) -
         asked_by=by, colleague=colleague, question=question.strip()
     )
     details = {"colleague": str(colleague.public_id)}
-    AuditEvent.record("application.ask", actor=by, target=application, details=details)
+    AuditEvent.record(AccountsEvent.APPLICATION_ASK, actor=by, target=application, details=details)
     staff_mails.colleague_asked(consultation)
     return consultation
 
@@ -83,7 +86,7 @@ def answer_question(
     unanswered = application.consultations.filter(pk=consultation.pk, answered_at=None)
     if not unanswered.update(answer=text.strip(), answered_at=timezone.now()):
         raise TransitionRefused("you have answered that already")
-    AuditEvent.record("application.answer", actor=by, target=application)
+    AuditEvent.record(AccountsEvent.APPLICATION_ANSWER, actor=by, target=application)
     staff_mails.colleague_answered(consultation)
 
 
@@ -96,7 +99,9 @@ def settle(application: Application, remark: Remark, *, by: User, done: bool = T
     )
     if changed:
         details = {"remark": remark.pk, "done": done}
-        AuditEvent.record("application.settle", actor=by, target=application, details=details)
+        AuditEvent.record(
+            AccountsEvent.APPLICATION_SETTLE, actor=by, target=application, details=details
+        )
 
 
 @transition
@@ -107,7 +112,9 @@ def send_mail_again(application: Application, mail: OutgoingMail, *, by: User) -
         raise NotAllowed("that mail is about something else")
     outbox.send_again(mail)
     details = {"kind": mail.kind}
-    AuditEvent.record("application.mail_again", actor=by, target=application, details=details)
+    AuditEvent.record(
+        AccountsEvent.APPLICATION_MAIL_AGAIN, actor=by, target=application, details=details
+    )
 
 
 def _require_reviewer_of_open(application: Application, by: User) -> None:

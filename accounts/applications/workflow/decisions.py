@@ -15,6 +15,7 @@ from accounts.applications.state_machine import TRANSITIONS, Status
 from accounts.applications.workflow import claims
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.conversation import add_remark
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
@@ -181,7 +182,7 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
     ended = _end_access(applicant, tier, by=by, reason=reason or REOPENED_REASON)
     reopened = _successor(applicant, tier, before)
     details = {"predecessor": before.reference if before else "", "reason": reason}
-    AuditEvent.record("application.reopen", actor=by, target=reopened, details=details)
+    AuditEvent.record(AccountsEvent.APPLICATION_REOPEN, actor=by, target=reopened, details=details)
     applicant_mails.application_reopened(reopened, ended)
     return reopened
 

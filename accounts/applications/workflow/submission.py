@@ -13,6 +13,7 @@ from accounts.applications.models.form import FormVersion
 from accounts.applications.state_machine import EDITABLE_STATES, Status
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.eligibility import refuse_to_apply, seconds_until
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
 from accounts.errors import AlreadyHeld, LicenceChanged, LimitReached, TransitionRefused
@@ -41,7 +42,9 @@ def start(applicant: User, tier: Tier, *, predecessor: Application | None = None
         applicant=applicant, tier=tier, form=form, predecessor=predecessor, answers=answers
     )
     details = {"predecessor": predecessor.reference} if predecessor else {}
-    AuditEvent.record("application.start", actor=applicant, target=application, details=details)
+    AuditEvent.record(
+        AccountsEvent.APPLICATION_START, actor=applicant, target=application, details=details
+    )
     return application
 
 
@@ -99,7 +102,9 @@ def adopt_questions(application: Application, *, by: User) -> None:
         raise TransitionRefused(f"{application.reference} is no draft; its questions stay")
     application.form = form
     details = {"form": form.number}
-    AuditEvent.record("application.adopt", actor=by, target=application, details=details)
+    AuditEvent.record(
+        AccountsEvent.APPLICATION_ADOPT, actor=by, target=application, details=details
+    )
 
 
 @transition
@@ -136,7 +141,7 @@ def submit(application: Application, *, by: User, licence_sha256: str) -> Applic
         licence_version=version,
     )
     details = {"version": version.version, "sha256": version.text_sha256}
-    AuditEvent.record("licence.accepted", actor=by, target=application, details=details)
+    AuditEvent.record(AccountsEvent.LICENCE_ACCEPTED, actor=by, target=application, details=details)
     messages.application_received(application)
     return snapshot
 

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.merkle_log import copies, keys, notes, proofs
 from accounts.audit.merkle_log.merkle import consistent
 from accounts.audit.merkle_log.notes import Verifier
@@ -116,7 +117,7 @@ def sign(*, daily: bool = True) -> SignedHead:
         )
         if new:
             details = {"size": head.size, "root": bytes(head.root).hex(), "key": vkey}
-            AuditEvent.record("audit.head_signed", target=head, details=details)
+            AuditEvent.record(AccountsEvent.AUDIT_HEAD_SIGNED, target=head, details=details)
         if new and daily:
             copies.ask(head)
     return head

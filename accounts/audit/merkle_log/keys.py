@@ -13,6 +13,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from accounts.audit import messages
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.merkle_log.notes import Note, Verifier
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.errors import InvalidValue
@@ -71,7 +72,7 @@ def mark_compromised(
     mark.since, mark.reason = begin, reason
     mark.save(update_fields=["since", "reason"])
     AuditEvent.record(
-        "audit_key.compromised",
+        AccountsEvent.AUDIT_KEY_COMPROMISED,
         target=mark,
         credential=("command", ""),
         details={"key": verifier.vkey, "since": begin.isoformat(), "reason": reason},

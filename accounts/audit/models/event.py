@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Coalesce
 
 from accounts.audit import request_context
+from accounts.audit.event_tags import EventTag
 from accounts.web import sanitize
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class AuditEventManager(models.Manager["AuditEvent"]):
 class AuditEvent(models.Model):
     """One row, written in the transaction of the change that it describes.
 
-    `action` reads `subject.verb`; `actor_id` is the person's random public id, which stays
+    `action` is an `EventTag`; `actor_id` is the person's random public id, which stays
     when the account is erased. Never holds secrets, whole links or answers of a form, nor
     what a person is called: names are looked up when the row is shown, so that erasing one
     changes no row (docs/decisions/0006).
@@ -99,7 +100,7 @@ class AuditEvent(models.Model):
     @classmethod
     def record(
         cls,
-        action: str,
+        action: EventTag,
         *,
         actor: "User | None" = None,
         target: models.Model | None = None,

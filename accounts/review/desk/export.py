@@ -7,6 +7,7 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
+from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.review import queue
 from accounts.users.models import User
@@ -24,7 +25,7 @@ def csv_response(applications: Any, by: User, filters: dict[str, str]) -> Stream
     `applications` is a queryset of `queue.annotate_rows`.
     """
     details = {"rows": applications.count(), "filters": filters}
-    AuditEvent.record("application.export", actor=by, details=details)
+    AuditEvent.record(AccountsEvent.APPLICATION_EXPORT, actor=by, details=details)
     rows = map(_cells, applications.iterator(chunk_size=500))
     name = f"applications-{timezone.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(

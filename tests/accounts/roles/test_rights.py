@@ -21,6 +21,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
+from tests.support.sample_events import SampleEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -161,7 +162,7 @@ def test_taking_the_last_role_takes_the_admin_too(reviewer: User) -> None:
 
 @pytest.mark.requirement("AU-1")
 def test_an_audit_event_cannot_be_changed_or_deleted(applicant: User) -> None:
-    event = AuditEvent.record("test.event", actor=applicant)
+    event = AuditEvent.record(SampleEvent.TEST, actor=applicant)
     event.action = "test.other"
     for attempt in (
         event.save,

@@ -11,6 +11,7 @@ from accounts.api_tokens import token_format
 from accounts.audit.merkle_log.canonical import canonical
 from accounts.audit.models import AuditEvent
 from accounts.web import sanitize
+from tests.support.sample_events import SampleEvent
 
 pytestmark = pytest.mark.one_database
 
@@ -67,6 +68,6 @@ def test_a_deeply_nested_value_ends() -> None:
 @pytest.mark.django_db
 def test_an_event_is_kept_that_way() -> None:
     token = token_format.new()
-    event = AuditEvent.record("thing.done", details={"reason": f"one\ntwo {token}"})
+    event = AuditEvent.record(SampleEvent.DONE, details={"reason": f"one\ntwo {token}"})
     event.refresh_from_db()
     assert event.details == {"reason": f"one\\ntwo {sanitize.REMOVED}"}

@@ -27,6 +27,7 @@ from portal.supervisor import crash_reports
 from portal.supervisor.crash_reports import CrashReport
 from tests.accounts.audit.merkle_log import keys
 from tests.support import factories
+from tests.support.sample_events import SampleEvent
 from weights.integrity.models import StoreSurvey, VerificationRun
 from weights.recalls.models import Recall
 from weights.storage.models import Blob
@@ -147,7 +148,7 @@ def test_a_blob_is_named_after_three_interrupted_checks_until_one_has_a_result()
 def test_rows_that_nobody_seals_are_late_and_then_an_alarm() -> None:
     states = []
     with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
-        AuditEvent.record("thing.done")
+        AuditEvent.record(SampleEvent.DONE)
         for seconds in (0, 29, 2, 300):
             clock.shift(timedelta(seconds=seconds))
             states.append(_line("Rows of the trail to seal").state)
@@ -159,7 +160,7 @@ def test_rows_that_nobody_seals_are_late_and_then_an_alarm() -> None:
 def test_a_head_that_is_overdue_is_an_alarm(tmp_path: Path, settings: Settings) -> None:
     states = []
     with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
-        AuditEvent.record("thing.done")
+        AuditEvent.record(SampleEvent.DONE)
         sealer.seal()
         states.append(_line("Signed head of the trail").state)
         clock.shift(timedelta(hours=2))
@@ -179,7 +180,7 @@ def test_a_second_place_that_fails_is_an_alarm_until_it_has_its_copy(
     assert "no second place is set" in _line(name).text
     settings.AUDIT_KEY_FILE = keys.write(tmp_path)
     settings.AUDIT_HEAD_COPY = f"file://{tmp_path}/away/heads.txt"
-    AuditEvent.record("thing.done")
+    AuditEvent.record(SampleEvent.DONE)
     sealer.seal()
     heads.sign()
     assert _line(name).state == "ok"

@@ -11,6 +11,7 @@ from accounts.tiers.models import Licence, LicenceVersion, Tier
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.opt_family import entries
+from weights.event_tags import WeightsEvent
 
 #: Raised when entries are added; an install that has loaded this version loads nothing.
 SEED_VERSION = 1
@@ -23,7 +24,7 @@ def load() -> bool:
     What exists is left as it is, so an owner's changes stay, and what an owner removed does
     not come back before a newer seed.
     """
-    loaded = AuditEvent.objects.filter(action="catalogue.loaded")
+    loaded = AuditEvent.objects.filter(action=WeightsEvent.CATALOGUE_LOADED)
     if loaded.filter(details__seed__gte=SEED_VERSION).exists():
         return False
     licence = _licence()
@@ -31,7 +32,7 @@ def load() -> bool:
     family, _ = Family.objects.get_or_create(slug="opt", defaults=entries.family())
     for entry in entries.checkpoints():
         _checkpoint(entry, family, tiers[entry.tier])
-    AuditEvent.record("catalogue.loaded", details={"seed": SEED_VERSION})
+    AuditEvent.record(WeightsEvent.CATALOGUE_LOADED, details={"seed": SEED_VERSION})
     return True
 
 

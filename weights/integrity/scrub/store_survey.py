@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from weights.errors import StorageUnavailable
+from weights.event_tags import WeightsEvent
 from weights.integrity import lease, suspension
 from weights.integrity.lease import Lease, LeaseLost
 from weights.integrity.models import StoreFinding, StoreSurvey
@@ -243,7 +244,7 @@ def _end(
             _replace_findings(Kind.OVERLAID, overlaid, ended.started_at)
         names = ("stored", "changed", "missing", "overlaid", "orphaned", "trouble")
         details = {name: getattr(ended, name) for name in names}
-        AuditEvent.record("store.surveyed", target=ended, details=details)
+        AuditEvent.record(WeightsEvent.STORE_SURVEYED, target=ended, details=details)
     _report(ended, trouble)
     if not trouble:
         _request_checks(counts, missing)

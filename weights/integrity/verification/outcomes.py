@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from weights import recalls
+from weights.event_tags import WeightsEvent
 from weights.inspection.models import Inspection
 from weights.integrity.lease import Lease
 from weights.integrity.models import VerificationRun
@@ -207,4 +208,6 @@ def fail(revision: Revision, reason: str) -> None:
     pending = Revision.objects.filter(pk=revision.pk, state=Revision.State.PENDING)
     if pending.update(state=Revision.State.FAILED, state_reason=reason[:500]):
         details = {"sha": revision.sha, "reason": reason}
-        AuditEvent.record("revision.failed", target=revision, result="failed", details=details)
+        AuditEvent.record(
+            WeightsEvent.REVISION_FAILED, target=revision, result="failed", details=details
+        )

@@ -10,6 +10,7 @@ from accounts.background.queueing import queue_after_commit
 from weights import recalls
 from weights.catalogue import contents
 from weights.catalogue.models import Checkpoint
+from weights.event_tags import WeightsEvent
 from weights.integrity.verification.outcomes import fail
 from weights.integrity.verification.refusals import Obstacle, obstacle
 from weights.publishing import refs
@@ -62,7 +63,7 @@ def _show(revision: Revision) -> bool:
             published_at=Coalesce("published_at", now), updated_at=now
         )
         details = {"checkpoint": checkpoint.repo_id, "sha": revision.sha}
-        AuditEvent.record("revision.visible", target=revision, details=details)
+        AuditEvent.record(WeightsEvent.REVISION_VISIBLE, target=revision, details=details)
         recalls.close_replaced(revision)
         queue_after_commit("weights.sign_manifest", revision.pk)
     revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])

@@ -2,11 +2,12 @@
 
 from accounts.audit.merkle_log.logs import LOGS
 from accounts.audit.models import AuditEvent, SealedRow
+from tests.support.sample_events import SampleEvent
 from weights.ledger.models import Download
 
 
 def event(number: int = 0) -> AuditEvent:
-    return AuditEvent.record("thing.done", details={"number": number})
+    return AuditEvent.record(SampleEvent.DONE, details={"number": number})
 
 
 def download() -> Download:

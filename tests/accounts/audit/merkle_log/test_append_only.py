@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.audit import append_only, request_context
 from accounts.audit.merkle_log import sealer
 from accounts.audit.models import AuditEvent, SealBatch, SealedNode, SealedRow, SignedHead
+from tests.support.sample_events import SampleEvent
 from weights.ledger import recording
 from weights.ledger.models import Download
 
@@ -24,7 +25,7 @@ Make = Callable[[], models.Model]
 
 def event() -> models.Model:
     with request_context.using(request_context.RequestFacts("r", "10.0.0.0/24")):
-        return AuditEvent.record("thing.done", details={"why": "a test", "n": [1, 2.5, None]})
+        return AuditEvent.record(SampleEvent.DONE, details={"why": "a test", "n": [1, 2.5, None]})
 
 
 def download() -> models.Model:

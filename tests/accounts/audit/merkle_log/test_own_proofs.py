@@ -21,6 +21,7 @@ from accounts.users.models import User
 from tests.accounts.audit.merkle_log import keys, rows
 from tests.support import factories
 from tests.support.database import trail
+from tests.support.sample_events import SampleEvent
 from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +39,8 @@ def event(applicant: User, reviewer: User) -> AuditEvent:
     """One of the applicant's own among those of others, with a head over all."""
     for number in range(20):
         rows.event(number)
-    made = AuditEvent.record("thing.done", actor=applicant, details={"näme": "ü ", "n": 1.0})
-    AuditEvent.record("account.praised", actor=reviewer, target=applicant, details={"why": "x"})
+    made = AuditEvent.record(SampleEvent.DONE, actor=applicant, details={"näme": "ü ", "n": 1.0})
+    AuditEvent.record(SampleEvent.PRAISED, actor=reviewer, target=applicant, details={"why": "x"})
     Download.objects.create(
         user_id=applicant.pk, credential_kind="token", repo_id="a/b", path="c", outcome="served"
     )
@@ -233,7 +234,7 @@ def test_nobody_has_a_proof_of_anothers_row(applicant: User, event: AuditEvent) 
 
 
 def test_a_row_without_a_head_over_it_has_no_proof_yet(applicant: User) -> None:
-    made = AuditEvent.record("thing.done", actor=applicant)
+    made = AuditEvent.record(SampleEvent.DONE, actor=applicant)
     with pytest.raises(own_proofs.NotYet):
         proof(applicant, made)
     sealer.seal()
@@ -260,7 +261,7 @@ def test_the_page_lists_ones_own_rows_at_one_price(
     assert "thing.done" in page.text
     assert "account.praised" in page.text
     for number in range(60):
-        AuditEvent.record("thing.done", actor=applicant, details={"number": number})
+        AuditEvent.record(SampleEvent.DONE, actor=applicant, details={"number": number})
     with django_assert_max_num_queries(14):
         page = client.get("/access/events/")
     assert "within the hour" in page.text
@@ -277,7 +278,7 @@ def test_a_proof_comes_as_a_file_to_its_owner_alone(
     assert client.get(address).status_code == 404
     client.force_login(applicant)
     assert client.get(f"/access/proofs/other/{event.pk}.json").status_code == 404
-    late = AuditEvent.record("thing.done", actor=applicant)
+    late = AuditEvent.record(SampleEvent.DONE, actor=applicant)
     assert client.get(f"/access/proofs/event/{late.pk}.json").status_code == 409
     answer = client.get(address)
     assert answer["Content-Disposition"] == f'attachment; filename="proof-event-{event.pk}.json"'
