@@ -430,7 +430,7 @@ def test_no_password_stands_in_the_arguments_of_a_program(
 
     def noted(command: list[str]) -> None:
         commands.append(command)
-        file = Path(conninfo_to_dict(command[-1].removeprefix("--dbname="))["passfile"])
+        file = Path(str(conninfo_to_dict(command[-1].removeprefix("--dbname="))["passfile"]))
         passwords.append((file.read_text(), stat.S_IMODE(file.stat().st_mode)))
         run(command)
 

@@ -34,6 +34,7 @@ from weights.gate.caller import ANONYMOUS, Caller, TokenClaim, session_caller, t
 from weights.gate.refusals import Refusal
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
+from weights.storage.state_machine import State as BlobState
 
 REPO = "acme/weights"
 PATH = "model.safetensors"
@@ -254,11 +255,11 @@ def path_in_another_case(world: World) -> None:
     world.asked_path = PATH.upper()
 
 
-def blob_is(state: Blob.State) -> Break:
+def blob_is(state: BlobState) -> Break:
     return lambda world: set_blobs(state)
 
 
-def set_blobs(state: Blob.State) -> None:
+def set_blobs(state: BlobState) -> None:
     Blob.objects.update(state=state)
 
 
