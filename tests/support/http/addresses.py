@@ -62,7 +62,9 @@ def _mails_about(application: Application | None) -> list[str]:
 
 def addresses(route: Route, world: World, caller: Person) -> Iterator[str]:
     """The route's address with each parameter filled in, one value of each at a time."""
-    known = parameters(world, caller)
+    if caller.name not in world.parameters:  # every request is rolled back: they do not change
+        world.parameters[caller.name] = parameters(world, caller)
+    known = world.parameters[caller.name]
     names = re.findall(r"<(\w+)>", route.address)
     unknown = set(names) - set(known)
     assert not unknown, f"{route}: say in parameters() what {unknown} may be"

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from http.cookies import SimpleCookie
@@ -63,6 +63,8 @@ class Person:
 class World:
     revision: Revision
     people: dict[str, Person]
+    #: By the caller's name: values for each parameter of a route.
+    parameters: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     @property
     def tier(self) -> Tier:
