@@ -6,7 +6,7 @@ from accounts.roles.groups import sync_role_groups
 
 
 class AccountsConfig(AppConfig):
-    """Who: people, tiers, licences, applications, grants, tokens, the audit trail."""
+    """People, tiers, licences, applications, grants, tokens and the audit trail."""
 
     name = "accounts"
     verbose_name = "People and access"
@@ -14,13 +14,12 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         # Models are loaded only now; these modules connect receivers.
         from accounts.users import (  # noqa: PLC0415
-            account_events,  # noqa: F401
-            password_changes,  # noqa: F401
             reauthentication,  # noqa: F401
+            signals,  # noqa: F401
         )
 
-        # After django.contrib.auth's own receiver, which makes the permissions: it stands
-        # first in INSTALLED_APPS, and receivers run in the order they were connected.
+        # Runs after the receiver of django.contrib.auth, which creates the permissions: that app is
+        # earlier in INSTALLED_APPS, and receivers run in the order of connection.
         post_migrate.connect(sync_role_groups, dispatch_uid="accounts.sync_role_groups")
         restore = append_only.after_migrate(
             "accounts", "0001_squashed_0022_failed_items", append_only.TRAIL

@@ -92,7 +92,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return error_page(request, 429, wait=throttling.wait_on_page(request))
+    return error_page(request, 429, wait=throttling.retry_after(request))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Admin pages of records that control access: saving them demands a recent sign-in."""
+"""Admin pages of records that control access: saving requires a recent authentication."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from accounts.users import reauthentication
 
 
 class ReauthenticatedSave(admin.ModelAdmin):
-    """Demands re-authentication on POST; the input is kept until then."""
+    """Requires re-authentication on POST; the session stores the input until then."""
 
     def changeform_view(
         self,
@@ -19,5 +19,5 @@ class ReauthenticatedSave(admin.ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if request.method == "POST":
-            reauthentication.demand(request)
+            reauthentication.require_recent(request)
         return super().changeform_view(request, object_id, form_url, extra_context)

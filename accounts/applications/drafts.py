@@ -70,7 +70,7 @@ class ApplicationDraft:
             licence=self.licence,
             asked=self.extras,
             documents={key: len(files) for key, files in self.documents.items()},
-            linked_orcid=orcid.linked_to(self.person),
+            linked_orcid=orcid.linked_id(self.person),
         )
         form.is_valid()
         return form

@@ -109,7 +109,7 @@ def act(
 
     Raises PermissionDenied unless this person is a lead reviewer of every grant's tier.
     """
-    reauthentication.demand(request)
+    reauthentication.require_recent(request)
     grants = list(queryset.select_related("user", "tier"))
     person = signed_in(request)
     for grant in grants:

@@ -10,7 +10,7 @@ from accounts.users.models import User
 
 def find_user(username: str) -> User:
     try:
-        user = usernames.account_of(username)
+        user = usernames.find_account(username)
     except InvalidValue as error:
         raise CommandError(str(error)) from error
     if user is None and "@" in username:

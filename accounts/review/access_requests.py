@@ -213,7 +213,7 @@ def get_request(tier: Tier, *, by: User, username: str = "", request_id: str = "
 
 def get_account(username: str) -> User:
     """The active account with this name or confirmed address. Raises NotFound."""
-    user = usernames.account_of(username)
+    user = usernames.find_account(username)
     if user is None or not user.is_active:
         raise NotFound(f"there is no account {username} here")
     return user

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from accounts.users import second_factor
-
 if TYPE_CHECKING:
     from accounts.users.models import User
 
@@ -16,4 +14,4 @@ def is_active_staff(user: "User | None") -> bool:
     """
     if user is None or not (user.is_active and user.is_staff and user.suspended_at is None):
         return False
-    return second_factor.satisfied_by(user)
+    return user.has_required_second_factor

@@ -54,7 +54,7 @@ def sentence(text: str) -> str:
 @register.filter
 def browser(user_agent: str) -> str:
     """A session's browser in words: `Firefox on Linux`."""
-    return user_agents.name(user_agent)
+    return user_agents.browser_name(user_agent)
 
 
 @register.filter

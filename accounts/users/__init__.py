@@ -1,1 +1,1 @@
-"""People: sign-up, sign-in, usernames, passkeys, second factor, re-authentication, throttling."""
+"""User accounts: sign-up, sign-in, passkeys, second factor, re-authentication, throttling."""

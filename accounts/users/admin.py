@@ -29,17 +29,17 @@ from accounts.users import reauthentication, usernames
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
-# accounts/roles/permissions.py defines the groups; each migrate undoes an edit by hand.
+# accounts/roles/permissions.py defines the groups; each migrate would undo an edit here.
 admin.site.unregister(Group)
-# These records hold secrets or what another site told of somebody, which no page shows.
-for _kind in (Authenticator, SocialApp, SocialToken, SocialAccount):
-    admin.site.unregister(_kind)
+# These records contain secrets or personal data from other sites, which no page may show.
+for _model in (Authenticator, SocialApp, SocialToken, SocialAccount):
+    admin.site.unregister(_model)
 
 
-class AsksAgain(admin.ModelAdmin):
-    """Pages that change who may do what: opened only by someone who was asked lately.
+class ReauthenticatedAdmin(admin.ModelAdmin):
+    """Requires a recent authentication for pages that change accounts and rights.
 
-    Also to read the empty form, so that nobody has to type it twice.
+    Also required to open the form, because it may hold a password and is then not stored.
     """
 
     def changeform_view(
@@ -49,51 +49,51 @@ class AsksAgain(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        self._demand_recent(request, object_id)
+        self._require_recent(request, object_id)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        self._demand_recent(request, object_id)
+        self._require_recent(request, object_id)
         return super().delete_view(request, object_id, extra_context)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Its actions change records; looking at the list does not."""
+        """Require a recent authentication for actions only."""
         if request.method == "POST":
-            reauthentication.demand(request)
+            reauthentication.require_recent(request)
         return super().changelist_view(request, extra_context)
 
-    def _demand_recent(self, request: HttpRequest, object_id: str | None) -> None:
-        may = self.has_change_permission(request) if object_id else self.has_add_permission(request)
-        if may or self.has_delete_permission(request):
-            reauthentication.demand(request, keep_what_was_sent=False)
+    def _require_recent(self, request: HttpRequest, object_id: str | None) -> None:
+        check = self.has_change_permission if object_id else self.has_add_permission
+        if check(request) or self.has_delete_permission(request):
+            reauthentication.require_recent(request, store_post=False)
 
 
-class NewAccountForm(AdminUserCreationForm):
-    """A name that fits; the model's own rule lets an address pass."""
+class AccountCreationForm(AdminUserCreationForm):
+    """Applies the rule for usernames; Django's own validator allows addresses."""
 
     def clean_username(self) -> Any:
-        """None where another account has it, which is an error already."""
-        name = super().clean_username()
-        if name is not None:
-            usernames.fits(name)
-        return name
+        """Return the username; None if it is taken, which is an error already."""
+        username = super().clean_username()
+        if username is not None:
+            usernames.validate_username(username)
+        return username
 
 
-class AccountForm(UserChangeForm):
+class AccountChangeForm(UserChangeForm):
     def clean_username(self) -> str:
-        """One of other days may stay; a new one must fit."""
-        name: str = self.cleaned_data["username"]
+        """Validate a changed username only; accounts older than the rule keep theirs."""
+        username: str = self.cleaned_data["username"]
         if "username" in self.changed_data:
-            usernames.fits(name)
-        return name
+            usernames.validate_username(username)
+        return username
 
 
 @admin.register(User)
-class AccountAdmin(AsksAgain, UserAdmin):
+class AccountAdmin(ReauthenticatedAdmin, UserAdmin):
     list_display = ["username", "email", "is_staff", "is_active", "suspended_at", "date_joined"]
     list_filter = ["is_staff", "is_active"]
     fieldsets = (
@@ -102,12 +102,12 @@ class AccountAdmin(AsksAgain, UserAdmin):
         ("Standing", {"fields": ("is_active", "suspended_at", "suspension_reason")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    form, add_form = AccountForm, NewAccountForm
+    form, add_form = AccountChangeForm, AccountCreationForm
     readonly_fields = ("public_id", "last_login", "date_joined")
     actions = ["erase"]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """For accounts whose rights lie within one's own; others are shown."""
+        """Allow changes of accounts whose rights are within one's own; others are read-only."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or may_administer(signed_in(request), obj))
 
@@ -116,7 +116,7 @@ class AccountAdmin(AsksAgain, UserAdmin):
 
     @admin.action(description="Erase, after a question", permissions=["erase"])
     def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
-        """Ask first, naming everybody; then erase each, or say why not."""
+        """Show a confirmation page; once confirmed, erase each account or report the refusal."""
         if "sure" not in request.POST:
             context = {
                 **self.admin_site.each_context(request),
@@ -142,19 +142,19 @@ class AccountAdmin(AsksAgain, UserAdmin):
         return False
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """A password set for somebody ends their tokens, as one that they reset does."""
+        """Revoke the user's tokens when staff set the password, as after a reset."""
         if self.has_change_permission(request):
-            reauthentication.demand(request, keep_what_was_sent=False)
+            reauthentication.require_recent(request, store_post=False)
         before = self.get_object(request, id)
         if not self.has_change_permission(request, before):
             raise PermissionDenied("this account has rights beyond your own tiers")
-        answer = super().user_change_password(request, id, form_url)
+        response = super().user_change_password(request, id, form_url)
         after = self.get_object(request, id)
         if before and after and before.password != after.password:
             by = signed_in(request)
             AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=after)
             ApiToken.objects.revoke_all(after, by=by, cause="password_reset")
-        return answer
+        return response
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -167,13 +167,13 @@ class AccountAdmin(AsksAgain, UserAdmin):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(AsksAgain, TierScopedAdmin):
+class RoleAssignmentAdmin(ReauthenticatedAdmin, TierScopedAdmin):
     list_display = ["user", "role", "tier", "created_at"]
     list_filter = ["role", "tier"]
     autocomplete_fields = ["user"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """For one's own tiers; which one is known only once the form is sent."""
+        """Allow the form; `save_model` checks the tier, which only the POST names."""
         return bool(request.user.has_perm("accounts.add_roleassignment"))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -183,11 +183,11 @@ class RoleAssignmentAdmin(AsksAgain, TierScopedAdmin):
         self, request: HttpRequest, obj: RoleAssignment, form: ModelForm, change: bool
     ) -> None:
         if not has_permission_for(signed_in(request), "accounts.add_roleassignment", obj.tier):
-            raise PermissionDenied("you assign roles for your own tiers alone")
-        made = RoleAssignment.objects.assign(
+            raise PermissionDenied("you may assign roles for your own tiers only")
+        assignment = RoleAssignment.objects.assign(
             obj.user, Role(obj.role), obj.tier, by=signed_in(request)
         )
-        obj.pk = made.pk
+        obj.pk = assignment.pk
 
     def delete_model(self, request: HttpRequest, obj: RoleAssignment) -> None:
         obj.withdraw(by=signed_in(request))
@@ -199,6 +199,6 @@ class RoleAssignmentAdmin(AsksAgain, TierScopedAdmin):
 
 @admin.register(HolderRecord)
 class HolderRecordAdmin(ReadOnlyAdmin):
-    """Who held weights, of accounts that were erased."""
+    """Holders of weights whose accounts were erased."""
 
     list_display = ["full_name", "organisation", "email", "keep_until"]

@@ -1,4 +1,4 @@
-"""Who may sign up and how allauth's messages leave: through our outbox, like every other."""
+"""allauth's account adapter: sign-in limits, and mails through our outbox."""
 
 import uuid
 from typing import Any
@@ -18,24 +18,24 @@ from accounts.web.error_pages import error_page
 
 class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Answer too many wrong passwords with 429 and Retry-After, not with a form and 200."""
+        """Respond to too many failed sign-ins with 429 and Retry-After, not with a form and 200."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
             key = self._get_login_attempts_cache_key(request, **credentials)
-            wait = throttling.wait_of(request, "login_failed", key)
+            wait = throttling.seconds_until_allowed(request, "login_failed", key)
             raise ImmediateHttpResponse(error_page(request, 429, wait=wait)) from error
-        throttling.demand_sign_in(request)
+        throttling.count_sign_in(request)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
-        """Who signs in takes nothing from what all may try together: else one could shut it."""
+        """Count only failures towards the global limit: otherwise one user could exhaust it."""
         user = super().authenticate(request, **credentials)
         if user is not None:
-            throttling.give_sign_in_back()
+            throttling.uncount_sign_in()
         return user
 
     def _rollback_login_failed_rl_usage(self) -> None:
-        """A sign-in that succeeds stays counted for its name and its address."""
+        """Do nothing: a successful sign-in stays counted for its username and network address."""
 
     def send_notification_mail(
         self,
@@ -44,19 +44,19 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """Tell a person what changed at their account, to the address it had before."""
+        """Notify a user of a change to their account, at the address it had before."""
         super().send_notification_mail(
             template_prefix, user, {**(context or {}), "user": user}, email
         )
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Write allauth's message into the outbox in the transaction of its cause."""
+        """Queue allauth's message in the outbox, in the transaction of its cause."""
         site = {"name": settings.SITE_NAME, "domain": urlsplit(settings.PUBLIC_URL).netloc}
-        said = _on_our_origin(context)
+        context = _with_public_origin(context)
         message = self.render_mail(
             template_prefix,
             email,
-            {"current_site": site, "PUBLIC_URL": settings.PUBLIC_URL, **said},
+            {"current_site": site, "PUBLIC_URL": settings.PUBLIC_URL, **context},
         )
         user = context.get("user")
         outbox.enqueue(
@@ -66,19 +66,19 @@ class AccountAdapter(DefaultAccountAdapter):
             message.subject,
             str(message.body),
             recipient=user if user is not None and user.pk else None,
-            secret=_secret(said),
+            secret=_secret(context),
         )
 
 
-def _secret(said: dict[str, Any]) -> str:
-    """What in the message opens an account: a code, or the address that holds a key."""
-    if "key" not in said:
-        return str(said.get("code", ""))
-    return str(said.get("password_reset_url") or said.get("activate_url") or said["key"])
+def _secret(context: dict[str, Any]) -> str:
+    """Return the credential in the message: a code, or the URL that contains a key."""
+    if "key" not in context:
+        return str(context.get("code", ""))
+    return str(context.get("password_reset_url") or context.get("activate_url") or context["key"])
 
 
-def _on_our_origin(context: dict[str, Any]) -> dict[str, Any]:
-    """Addresses in mails come from the configured origin, never from the request's Host."""
+def _with_public_origin(context: dict[str, Any]) -> dict[str, Any]:
+    """Replace the origin of URLs, which allauth takes from the Host header, by PUBLIC_URL's."""
     origin = urlsplit(settings.PUBLIC_URL)
     return {
         name: urlsplit(value)._replace(scheme=origin.scheme, netloc=origin.netloc).geturl()

@@ -1,4 +1,4 @@
-"""Who a name and a password belong to: one hash for each try, whoever is meant."""
+"""Password authentication in constant time: one hash for every attempt."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from accounts.users.models import User
 
 
 class SignInBackend(AuthenticationBackend):
-    """By name or address, as allauth does it, with the same work for known and unknown ones.
+    """allauth's backend with the same work for registered and unknown names.
 
-    allauth hands an address on as a name too and would check a known one twice: the time of an
-    answer would then tell who has an account (docs/requirements.md, AC-11).
+    allauth looks up an address as a username too, and would hash the password of a registered one
+    twice: response times would reveal who has an account (docs/requirements.md, AC-11).
     """
 
     def authenticate(self, request: Any, **credentials: Any) -> User | None:

@@ -1,14 +1,18 @@
-"""A person's account."""
+"""The user model."""
 
 import uuid
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from accounts.web.loopback import is_loopback_url
+
 
 class User(AbstractUser):
-    """A person. `public_id` stands for them in the audit trail, which outlives the account."""
+    """A person. The audit trail, which outlives the account, names them by `public_id`."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
@@ -25,8 +29,13 @@ class User(AbstractUser):
 
     @property
     def has_confirmed_address(self) -> bool:
-        """Whether any address of this account was confirmed by its holder."""
+        """True if the holder has confirmed any address of this account."""
         return bool(EmailAddress.objects.filter(user=self, verified=True).exists())
+
+    @property
+    def has_required_second_factor(self) -> bool:
+        """True with a second factor set up; always true for a portal on a loopback URL."""
+        return is_loopback_url(settings.PUBLIC_URL) or bool(is_mfa_enabled(self))
 
     def confirmed_addresses(self) -> list[str]:
         return list(

@@ -1,4 +1,4 @@
-"""Passkeys: whose they are, and forms that take whatever a browser sends."""
+"""Passkeys: the relying party, and forms that reject malformed credentials."""
 
 import ipaddress
 from typing import Any
@@ -22,13 +22,13 @@ from django.http import HttpRequest
 from accounts.users import throttling
 from accounts.web.loopback import is_loopback_url
 
-#: What the library raises for a credential that has not the form of one.
+#: The exceptions of the WebAuthn library for a malformed credential.
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class MfaAdapter(DefaultMFAAdapter):
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        """The portal's own name. A loopback install answers by the name that was asked."""
+        """Return the host of PUBLIC_URL; for a loopback install, that of the request."""
         host = context.request.get_host()
         if not is_loopback_url(settings.PUBLIC_URL):
             host = urlsplit(settings.PUBLIC_URL).netloc
@@ -39,21 +39,24 @@ class MfaAdapter(DefaultMFAAdapter):
         return "Passkey" if number == 1 else f"Passkey {number}"
 
 
-def address_with_a_name(request: HttpRequest) -> str:
-    """Where a passkey works, if not here: browsers keep none for addresses of numbers."""
+def passkey_origin(request: HttpRequest) -> str:
+    """Return the origin to open for passkeys; empty if they work at the request's host.
+
+    Browsers support passkeys for domain names only, not for IP addresses.
+    """
     try:
         host = request.get_host()
-        number = ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
-    except (DisallowedHost, ValueError):  # the page that refuses an unknown host asks, too
+        address = ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
+    except (DisallowedHost, ValueError):  # the error page for a disallowed host calls this, too
         return ""
-    if not number.is_loopback:
+    if not address.is_loopback:
         return settings.PUBLIC_URL
     port = host.rpartition(":")[2] if host.rpartition(":")[2].isdecimal() else ""
     return f"http://localhost:{port}" if port else "http://localhost"
 
 
 class _WellFormed(forms.Form):
-    """A form that refuses a credential of any shape, and never breaks on one."""
+    """Reports a malformed credential as a form error instead of an exception."""
 
     def clean_credential(self) -> Any:
         try:
@@ -63,12 +66,12 @@ class _WellFormed(forms.Form):
 
 
 class _Counted(_WellFormed):
-    """A credential in the place of a code is counted as one."""
+    """Counts a credential towards the limit of second-factor codes."""
 
     user: Any
 
     def clean_credential(self) -> Any:
-        throttling.demand_code(context.request, self.user)
+        throttling.count_code(context.request, self.user)
         return super().clean_credential()
 
 
@@ -85,14 +88,14 @@ class PasskeyReauthenticateForm(_Counted, ReauthenticateWebAuthnForm):
 
 
 class PasskeyAddForm(AddWebAuthnForm):
-    """A new passkey; it signs in alone unless told otherwise."""
+    """Adds a passkey, by default one that signs in without a password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].help_text = "To tell it from others: the device or key that holds it."
-        alone = self.fields["passwordless"]
-        alone.label, alone.initial = "Sign in with it alone", True
-        alone.help_text = (
+        passwordless = self.fields["passwordless"]
+        passwordless.label, passwordless.initial = "Sign in with it alone", True
+        passwordless.help_text = (
             "The device then checks that it is you, by PIN, finger or face. "
             "Untick it for a security key that is only asked for after your password."
         )

@@ -1,8 +1,8 @@
-"""How long ago the person of a session showed who they are, and what asks for it anew.
+"""Re-authentication: the age of a session's last authentication, and the limits on it.
 
-A browser left open, or a stolen cookie, must not be enough to give rights away: the admin ends
-twelve hours after the sign-in, and what makes or ends rights wants a password, a passkey or a
-code that was shown lately. The times stand in the session, which only the portal writes.
+An unattended browser or a stolen cookie must not be enough to grant rights. The admin ends twelve
+hours after the sign-in, and changes of rights require a recent password, passkey or code. The
+times are stored in the session, which only the portal writes.
 """
 
 import time
@@ -19,55 +19,54 @@ from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseRedirect
 
-#: How long a session opens the admin.
+#: Age of the sign-in up to which a session may use the admin.
 STAFF_SESSION = timedelta(hours=12)
-#: Before grants, roles and accounts are changed.
-LATELY = timedelta(minutes=15)
-#: Before an application is approved: reviewers decide many in a row.
-THIS_SITTING = timedelta(hours=2)
+#: Age of the authentication up to which grants, roles and accounts may be changed.
+RECENT = timedelta(minutes=15)
+#: The same for approvals: longer, because reviewers decide many in a row.
+RECENT_FOR_APPROVAL = timedelta(hours=2)
 
 _KEY = "signed_in_at"
 
 
 @receiver(user_logged_in)
-def note(sender: Any, request: HttpRequest | None, **kwargs: Any) -> None:
-    """Remember the time of a sign-in."""
+def store_sign_in_time(sender: Any, request: HttpRequest | None, **kwargs: Any) -> None:
     if request is not None and hasattr(request, "session"):
         request.session[_KEY] = time.time()
 
 
-def opens_the_admin(request: HttpRequest) -> bool:
-    """Whether the sign-in of this session is recent enough for the admin."""
+def may_use_admin(request: HttpRequest) -> bool:
+    """True if the sign-in of this session is recent enough for the admin."""
     return _age(request.session.get(_KEY, 0)) < STAFF_SESSION
 
 
-def demand(
-    request: HttpRequest, *, within: timedelta = LATELY, keep_what_was_sent: bool = True
+def require_recent(
+    request: HttpRequest, *, within: timedelta = RECENT, store_post: bool = True
 ) -> None:
-    """Ask for password, passkey or code where none was shown within this time.
+    """Require a password, passkey or code entered `within` this time.
 
-    Raises what allauth's middleware answers with the page that asks. What was sent waits in
-    the session meanwhile, unless it may hold a password; then the page is only opened again.
-    Raises PermissionDenied for a person who has nothing to show.
+    Otherwise raises an exception that allauth's middleware turns into a redirect to the
+    re-authentication page. `store_post` keeps the POST data in the session and resumes the request
+    afterwards; pass False if the data may contain a password. Raises PermissionDenied for a user
+    without any method of authentication.
     """
-    if _age(_last_shown(request)) < within:
+    if _age(_authenticated_at(request)) < within:
         return
-    ways = get_adapter().get_reauthentication_methods(request.user)
-    if not ways:
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    if not methods:
         raise PermissionDenied("set a password or a second factor first")
-    if keep_what_was_sent:
+    if store_post:
         raise ReauthenticationRequired
-    where = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
-    raise ImmediateHttpResponse(HttpResponseRedirect(f"{ways[0]['url']}?{where}"))
+    query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
+    raise ImmediateHttpResponse(HttpResponseRedirect(f"{methods[0]['url']}?{query}"))
 
 
-def _last_shown(request: HttpRequest) -> float:
-    """When the person signed in, or was last asked since then."""
+def _authenticated_at(request: HttpRequest) -> float:
+    """Return the Unix time of the sign-in or of the last re-authentication since."""
     signed_in: float = request.session.get(_KEY, 0)
-    shown = get_authentication_records(request, request.user)
-    times: list[float] = [record["at"] for record in shown]
-    return max(signed_in, *times, 0.0)
+    records = get_authentication_records(request, request.user)
+    return max([signed_in, *(float(record["at"]) for record in records)])
 
 
-def _age(moment: float) -> timedelta:
-    return timedelta(seconds=time.time() - moment)
+def _age(timestamp: float) -> timedelta:
+    return timedelta(seconds=time.time() - timestamp)

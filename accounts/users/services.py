@@ -1,4 +1,4 @@
-"""Make accounts outside the sign-up pages."""
+"""Create accounts outside the sign-up pages."""
 
 import secrets
 
@@ -28,12 +28,12 @@ def create_account(
     tiers: list[Tier] | None = None,
     superuser: bool = False,
 ) -> User:
-    """An account with a confirmed address; each role is for `tiers`, or for all if none.
+    """Create an account with a confirmed address, and its roles: for `tiers`, or for every tier.
 
-    Without a password the account has none until its holder resets it. Raises AlreadyHeld for
-    a name or address in use, InvalidValue for one that cannot be, or for a weak password.
+    Without `password` the holder must reset the password to sign in. Raises AlreadyHeld for a
+    username or address in use, InvalidValue for an invalid one and for a weak password.
     """
-    _check(username, email)
+    _validate(username, email)
     user = User(username=username, email=email, is_superuser=superuser, is_staff=superuser)
     if password is None:
         user.set_unusable_password()
@@ -54,13 +54,13 @@ def create_account(
 
 
 def new_password() -> str:
-    """A random password of 120 bits that a person can copy."""
+    """Return a random password of 120 bits, as text that a person can copy."""
     return secrets.token_urlsafe(15)
 
 
-def _check(username: str, email: str) -> None:
+def _validate(username: str, email: str) -> None:
     try:
-        usernames.fits(username)
+        usernames.validate_username(username)
         validate_email(email)
     except ValidationError as error:
         raise InvalidValue(f"{username!r} with {email!r}: {error.messages[0]}") from error

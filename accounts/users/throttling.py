@@ -1,6 +1,6 @@
-"""How often people may guess: the limits that allauth lacks, and the true wait of those it has.
+"""Limits on guessing: those that allauth lacks, and the exact Retry-After of those it has.
 
-docs/requirements.md, AC. Counters that do not answer let nobody guess.
+docs/requirements.md, AC. While Redis does not answer, every attempt is refused.
 """
 
 import math
@@ -22,7 +22,7 @@ from accounts.users.models import User
 from accounts.web.error_pages import RETRY_AFTER, error_page
 
 _APP = "allauth.account"
-#: allauth's pages that answer 429 by themselves, and the limit that each one asks.
+#: allauth's views that return 429 themselves -> the key of their limit in ACCOUNT_RATE_LIMITS.
 _ACTIONS = {
     "account_signup": "signup",
     "account_reset_password": "reset_password",
@@ -35,58 +35,58 @@ _ACTIONS = {
 }
 
 
-def demand_sign_in(request: HttpRequest) -> None:
-    """Count one try against what all people may do together; raises the answer beyond it."""
-    _demand(request, SIGN_INS, "all")
+def count_sign_in(request: HttpRequest) -> None:
+    """Count an attempt towards the limit of all users together; raises the 429 response."""
+    _count(request, SIGN_INS, "all")
 
 
-def give_sign_in_back() -> None:
-    """The try that was counted last was no guess."""
+def uncount_sign_in() -> None:
+    """Return the last attempt, which succeeded, to the limit."""
     buckets.give_back(SIGN_INS, "all")
 
 
-def demand_code(request: HttpRequest, user: User) -> None:
-    """Count one code of the second factor, right or wrong; raises the answer beyond the limit."""
+def count_code(request: HttpRequest, user: User) -> None:
+    """Count one code of the second factor, right or wrong; raises the 429 response."""
     for limit in SECOND_FACTOR:
-        _demand(request, limit, str(user.pk))
+        _count(request, limit, str(user.pk))
 
 
-def _demand(request: HttpRequest, limit: Limit, key: str) -> None:
+def _count(request: HttpRequest, limit: Limit, key: str) -> None:
     verdict = buckets.take(limit, key)
     if not verdict.allowed or not verdict.counted:
         raise ImmediateHttpResponse(error_page(request, 429, wait=verdict.wait))
 
 
-def wait_on_page(request: HttpRequest) -> int:
-    """Seconds until this page of allauth's would take the same form again."""
-    where = request.resolver_match
-    action = _ACTIONS.get(where.view_name) if where else None
+def retry_after(request: HttpRequest) -> int:
+    """Return the seconds until this view of allauth accepts the same form again."""
+    match = request.resolver_match
+    action = _ACTIONS.get(match.view_name) if match else None
     if action is None:
         return RETRY_AFTER[429]
-    return wait_of(request, action, request.POST.get("email", "").strip().lower())
+    return seconds_until_allowed(request, action, request.POST.get("email", "").strip().lower())
 
 
-def wait_of(request: HttpRequest, action: str, key: str) -> int:
-    """Seconds until every limit of this action has room again."""
+def seconds_until_allowed(request: HttpRequest, action: str, key: str) -> int:
+    """Return the seconds until every limit of this action allows another attempt."""
     now = time.time()
     waits = [0.0]
     for rate in ratelimit.get_rates(app=_APP, action=action):
         if rate.per == "user" and not request.user.is_authenticated:
             continue
-        place = ratelimit.get_cache_key(request, app=_APP, action=action, rate=rate, key=key)
-        tries = cache.get(place, [])  # newest first
-        if len(tries) >= rate.amount:
-            waits.append(tries[rate.amount - 1] + rate.duration - now)
+        cache_key = ratelimit.get_cache_key(request, app=_APP, action=action, rate=rate, key=key)
+        attempts = cache.get(cache_key, [])  # Unix times, newest first
+        if len(attempts) >= rate.amount:
+            waits.append(attempts[rate.amount - 1] + rate.duration - now)
     return max(1, math.ceil(max(waits)))
 
 
 class _CountedCode(forms.Form):
-    """A form whose code is counted before anybody looks at it."""
+    """Counts the code before it is checked."""
 
     user: Any
 
     def clean_code(self) -> str:
-        demand_code(context.request, self.user)
+        count_code(context.request, self.user)
         code: str = super().clean_code()  # type: ignore[misc]
         return code
 

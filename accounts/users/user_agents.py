@@ -1,8 +1,8 @@
-"""What a browser is called by the person in front of it: plain Python, no records."""
+"""Readable names of browsers from User-Agent headers. Plain Python, no models."""
 
 import re
 
-#: Which word of a User-Agent tells the browser; the later ones are claimed by the earlier too.
+#: Product in the header -> browser. The first match counts: Edge also claims to be Chrome.
 _BROWSERS = {
     "Edg": "Edge",
     "OPR": "Opera",
@@ -27,13 +27,13 @@ _SYSTEMS = {
 }
 
 
-def name(user_agent: str) -> str:
-    """`Firefox on Linux`; a header that tells neither is an unknown browser."""
+def browser_name(user_agent: str) -> str:
+    """Return browser and system, such as `Firefox on Linux`."""
     browser = _first(_BROWSERS, user_agent, after="/") or "Unknown browser"
     system = _first(_SYSTEMS, user_agent)
     return f"{browser} on {system}" if system else browser
 
 
-def _first(words: dict[str, str], text: str, after: str = "") -> str:
-    found = (told for word, told in words.items() if re.search(rf"\b{word}{after}", text))
-    return next(found, "")
+def _first(names: dict[str, str], text: str, after: str = "") -> str:
+    matches = (name for word, name in names.items() if re.search(rf"\b{word}{after}", text))
+    return next(matches, "")

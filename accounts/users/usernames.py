@@ -1,4 +1,4 @@
-"""What an account is called, and whom a name that somebody typed means."""
+"""The rule for usernames, and the lookup of an account by username or address."""
 
 from allauth.account.models import EmailAddress
 from django.core.validators import RegexValidator
@@ -6,26 +6,26 @@ from django.core.validators import RegexValidator
 from accounts.errors import InvalidValue
 from accounts.users.models import User
 
-#: Longer ones are nobody's: accounts of other days have names of up to so many characters.
-LONGEST = 150
+#: Characters of a username in the database; accounts older than the rule below may have that many.
+MAX_LENGTH = 150
 
-#: Never an address: whoever writes to heidi@example.org must not reach an account of that name.
-fits = RegexValidator(
+#: Excludes addresses: a user named heidi@example.org could impersonate the owner of the address.
+validate_username = RegexValidator(
     r"\A[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z",
     "A username has 1 to 63 characters: letters A to Z, digits, dots, hyphens and underscores, "
     "the first a letter or a digit.",
 )
-#: Asked by allauth's forms (ACCOUNT_USERNAME_VALIDATORS).
-VALIDATORS = [fits]
+#: ACCOUNT_USERNAME_VALIDATORS, which allauth's forms apply.
+VALIDATORS = [validate_username]
 
 
-def account_of(name: str) -> User | None:
-    """The account of a username in any case, or of an address that it has confirmed.
+def find_account(name: str) -> User | None:
+    """Return the account with this username, in any case, or with this confirmed address.
 
-    What holds an @ is an address and no username. Raises InvalidValue for one that is too long.
+    A name with an @ is an address. Raises InvalidValue for a name of more than 150 characters.
     """
-    if len(name) > LONGEST:
-        raise InvalidValue(f"a username has at most {LONGEST} characters, not {len(name)}")
+    if len(name) > MAX_LENGTH:
+        raise InvalidValue(f"a username has at most {MAX_LENGTH} characters, not {len(name)}")
     if "@" not in name:
         return User.objects.filter(username__iexact=name).first()
     confirmed = EmailAddress.objects.filter(email__iexact=name, verified=True)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
-from accounts.users import reauthentication, second_factor
+from accounts.users import reauthentication
 from accounts.users.models import User
 from portal.admin.guards import guarded
 from portal.health import findings
@@ -26,9 +26,9 @@ class PortalAdminSite(AdminSite):
         user = request.user
         if not super().has_permission(request) or getattr(user, "suspended_at", None):
             return False
-        if not reauthentication.opens_the_admin(request):
+        if not reauthentication.may_use_admin(request):
             return False
-        return isinstance(user, User) and second_factor.satisfied_by(user)
+        return isinstance(user, User) and user.has_required_second_factor
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Register with guards against malformed input, also pages of other packages."""
@@ -65,7 +65,7 @@ class PortalAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Sign in anew after twelve hours; redirect staff without a second factor to set one up."""
-        if super().has_permission(request) and not reauthentication.opens_the_admin(request):
+        if super().has_permission(request) and not reauthentication.may_use_admin(request):
             logout(request)
             messages.info(request, "The admin asks staff to sign in again after twelve hours.")
         if super().has_permission(request) and not self.has_permission(request):

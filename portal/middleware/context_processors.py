@@ -12,5 +12,5 @@ def site(request: HttpRequest) -> dict[str, object]:
         "PUBLIC_URL": settings.PUBLIC_URL,
         "MAIL_LEAVES": settings.MAIL_LEAVES,
         "SOCIAL_SIGN_IN": bool(settings.SOCIAL_ORIGINS),
-        "PASSKEYS_ELSEWHERE": passkeys.address_with_a_name(request),
+        "PASSKEYS_ELSEWHERE": passkeys.passkey_origin(request),
     }

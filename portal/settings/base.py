@@ -150,9 +150,9 @@ ACCOUNT_RATE_LIMITS = {
     "reauthenticate": "10/5m/user",
 }
 ACCOUNT_FORMS = {
-    "login": "accounts.users.forms.sign_in.LoginForm",
-    "signup": "accounts.users.forms.sign_up.SignupForm",
-    "change_password": "accounts.users.forms.passwords.ChangePasswordForm",
+    "login": "accounts.users.forms.LoginForm",
+    "signup": "accounts.users.forms.SignupForm",
+    "change_password": "accounts.users.forms.ChangePasswordForm",
 }
 #: Seconds after a sign-in within which allauth asks for no password, passkey or code again
 #: (accounts/users/reauthentication.py has the same for the admin).

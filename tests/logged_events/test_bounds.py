@@ -7,7 +7,7 @@ import pytest
 from accounts.api_tokens import token_format
 from accounts.audit.models import AuditEvent
 from accounts.rate_limits.buckets import Limit
-from accounts.users import account_events
+from accounts.users import signals
 from tests.logged_events.world import World
 from weights.ledger import recording
 from weights.ledger.models import Download
@@ -53,7 +53,7 @@ def test_failed_sign_ins_are_written_up_to_a_bound_and_then_told_as_a_number(
     for quota, window, tries, written in ((2, 3600, 5, 2), (20, 36000, 1, 3)):
         limit = Limit("row-sign-in", quota, window)
         # A bound made small; the second one lets a row through again.
-        monkeypatch.setattr(account_events, "FAILED_SIGN_INS", limit)
+        monkeypatch.setattr(signals, "FAILED_SIGN_INS", limit)
         for _ in range(tries):
             world.sign_in("wrong")
         assert rows.count() == written

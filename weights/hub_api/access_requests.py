@@ -17,7 +17,6 @@ from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
 from accounts.review import access_requests
 from accounts.review.access_requests import AccessRequest, RequestStatus
 from accounts.tiers.models import Tier
-from accounts.users import second_factor
 from accounts.users.models import User
 from weights import gate
 from weights.catalogue.models import Checkpoint
@@ -78,7 +77,7 @@ def _refusal(request: HttpRequest, caller: Caller, code: Refusal, message: str) 
 
 def _require_second_factor(user: User) -> None:
     """The admin requires it of staff, so their tokens must not bypass it."""
-    if not second_factor.satisfied_by(user):
+    if not user.has_required_second_factor:
         page = settings.PUBLIC_URL + reverse("mfa_index")
         raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
 

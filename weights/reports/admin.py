@@ -123,7 +123,7 @@ class ReportAdmin(ReadOnlyAdmin):
         if name not in ACTIONS or not permissions.may_triage(by, report):
             raise PermissionDenied("you do not triage such reports")
         if name == "suspend":  # as in the list of grants
-            reauthentication.demand(request)
+            reauthentication.require_recent(request)
         form_class, _, perform = ACTIONS[name]
         form = bound[name] = _form(form_class, request.POST, name, report, by)
         if not form.is_valid():

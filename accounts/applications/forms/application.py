@@ -178,8 +178,8 @@ class ApplicationForm(forms.Form):
         address: str = self.cleaned_data["profile_url"]
         if address and not address.lower().startswith("https://"):
             raise ValidationError("The address must begin with https://")
-        name = orcid.in_address(address)
-        if name is not None and not orcid.is_valid(name):
+        orcid_id = orcid.id_in_url(address)
+        if orcid_id is not None and not orcid.is_valid(orcid_id):
             raise ValidationError("This is no ORCID iD: its digits do not check. Copy it again.")
         return address
 

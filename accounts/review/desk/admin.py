@@ -208,7 +208,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:accounts_application_change", application.pk)
         if chosen.changes_rights:
-            reauthentication.demand(request, within=reauthentication.THIS_SITTING)
+            reauthentication.require_recent(request, within=reauthentication.RECENT_FOR_APPROVAL)
         form = chosen.bind(application, by, request.POST)
         if not form.is_valid():
             return self._render_again(request, application, action, form)

@@ -75,7 +75,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         answers=snapshot.answers if snapshot else {},
         verified=addresses.get(applicant.pk, []),
         can_link_orcid=can_link,
-        orcid=orcid.linked_to(applicant) if can_link else "",
+        orcid=orcid.linked_id(applicant) if can_link else "",
         profile=getattr(snapshot, "profile_look", None),
         joined=applicant.date_joined,
         earlier=_earlier(application),

@@ -1,4 +1,4 @@
-"""Sign-in with an ORCID iD, at orcid.org or its sandbox; installed where its keys are set.
+"""allauth provider: sign-in with an ORCID iD; installed if its keys are set.
 
-allauth's own provider knows neither the sandbox's address nor which addresses ORCID verified.
+Unlike allauth's own provider it supports the sandbox and reads which addresses ORCID verified.
 """

@@ -1,4 +1,4 @@
-"""What an ORCID record tells of its holder."""
+"""The provider: reads an ORCID record."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ class OrcidProvider(AllauthOrcidProvider):
         return "accounts.users.orcid_sign_in"
 
     def extract_email_addresses(self, data: dict[str, Any]) -> list[EmailAddress]:
-        """The addresses that the holder shows to everybody, verified where ORCID says so."""
-        told = extract_from_dict(data, ["person", "emails", "email"]) or []
+        """Return the public addresses of the record, verified if ORCID verified them."""
+        emails = extract_from_dict(data, ["person", "emails", "email"]) or []
         return [
             EmailAddress(
                 email=one["email"],
                 verified=one.get("verified") is True,
                 primary=one.get("primary") is True,
             )
-            for one in told
+            for one in emails
             if one.get("email")
         ]
 

@@ -1,4 +1,4 @@
-"""`/accounts/orcid/login/` and where ORCID sends people back to."""
+"""URLs of the provider: `/accounts/orcid/login/` and the OAuth callback."""
 
 from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
 

@@ -1,4 +1,4 @@
-"""Where the browser is sent, and where the record is read."""
+"""The OAuth views, with the URLs of orcid.org or its sandbox."""
 
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from allauth.socialaccount.providers.orcid.views import OrcidOAuth2Adapter

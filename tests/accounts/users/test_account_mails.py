@@ -1,4 +1,4 @@
-"""allauth's own messages: from this portal, with addresses of its configured origin."""
+"""allauth's mails name the portal and link to its configured origin only."""
 
 import re
 
@@ -13,7 +13,7 @@ from tests.support import factories
 pytestmark = pytest.mark.one_database
 
 
-def the_mail(to: str) -> OutgoingMail:
+def mail_to(to: str) -> OutgoingMail:
     return OutgoingMail.objects.get(to=to)
 
 
@@ -36,7 +36,7 @@ def test_a_confirmation_leads_to_the_configured_origin_whatever_host_was_asked(
     client: Client,
 ) -> None:
     sign_up(client, Host="localhost:9")
-    found = re.search(r"https?://\S+", the_mail("grace@uni.example").text)
+    found = re.search(r"https?://\S+", mail_to("grace@uni.example").text)
     assert found is not None
     assert found[0].startswith(f"{settings.PUBLIC_URL}/accounts/confirm-email/")
 
@@ -44,7 +44,7 @@ def test_a_confirmation_leads_to_the_configured_origin_whatever_host_was_asked(
 @pytest.mark.django_db
 def test_a_confirmation_says_who_sends_it(client: Client) -> None:
     sign_up(client)
-    assert settings.SITE_NAME in the_mail("grace@uni.example").text
+    assert settings.SITE_NAME in mail_to("grace@uni.example").text
 
 
 @pytest.mark.requirement("HT-3")
@@ -52,7 +52,7 @@ def test_a_password_reset_leads_to_the_configured_origin(client: Client, applica
     client.post(
         "/accounts/password/reset/", {"email": applicant.email}, headers={"Host": "localhost:9"}
     )
-    addresses = re.findall(r"https?://\S+", the_mail(applicant.email).text)
+    addresses = re.findall(r"https?://\S+", mail_to(applicant.email).text)
     assert addresses
     assert all(address.startswith(settings.PUBLIC_URL) for address in addresses)
 
@@ -61,10 +61,10 @@ def test_a_password_reset_leads_to_the_configured_origin(client: Client, applica
 @pytest.mark.django_db
 def test_a_reset_for_an_unknown_address_tells_only_that_address(client: Client) -> None:
     known = factories.person("known")
-    answers = [
+    responses = [
         client.post("/accounts/password/reset/", {"email": address})
         for address in ("nobody@example.org", known.email)
     ]
-    assert answers[0].status_code == answers[1].status_code == 302
-    assert answers[0]["Location"] == answers[1]["Location"]
-    assert settings.PUBLIC_URL in the_mail("nobody@example.org").text
+    assert responses[0].status_code == responses[1].status_code == 302
+    assert responses[0]["Location"] == responses[1]["Location"]
+    assert settings.PUBLIC_URL in mail_to("nobody@example.org").text

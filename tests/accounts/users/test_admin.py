@@ -1,4 +1,4 @@
-"""An administrator changes accounts whose rights lie within their own, and no other."""
+"""Administrators may change only accounts whose rights are within their own."""
 
 from collections.abc import Callable
 
@@ -35,11 +35,11 @@ def holder_of(tier: Tier) -> User:
 Maker = Callable[[Tier], User]
 
 
-def changed(client: Client, person: User) -> set[int]:
-    """What the account's pages answer to a new password, a new address and an erasure."""
+def attempt_changes(client: Client, person: User) -> set[int]:
+    """Try a new password, a new address and an erasure. Returns the first two status codes."""
     page = reverse("admin:accounts_user_change", args=[person.pk])
     password = {"password1": "taken over 12345", "password2": "taken over 12345"}
-    answers = [
+    responses = [
         client.post(
             reverse("admin:auth_user_password_change", args=[person.pk]),
             {**password, "usable_password": "true"},
@@ -47,12 +47,12 @@ def changed(client: Client, person: User) -> set[int]:
         client.post(page, {"username": person.username, "email": "mine@example.org"}),
     ]
     client.post(LIST, {"action": "erase", "_selected_action": [person.pk], "sure": "1"})
-    return {answer.status_code for answer in answers}
+    return {response.status_code for response in responses}
 
 
-def facts(person: User) -> tuple[object, ...]:
-    kept = User.objects.get(pk=person.pk)
-    return kept.password, kept.email, kept.is_active, kept.erased_at
+def stored_fields(person: User) -> tuple[object, ...]:
+    stored = User.objects.get(pk=person.pk)
+    return stored.password, stored.email, stored.is_active, stored.erased_at
 
 
 @pytest.mark.parametrize("make", [superuser, administrator_of_all, reviewer_of, holder_of])
@@ -60,21 +60,21 @@ def test_an_administrator_of_one_tier_changes_nobody_with_rights_beyond_it(
     make: Maker, client: Client, gated_tier: Tier
 ) -> None:
     person = make(factories.tier("another"))
-    before = facts(person)
+    before = stored_fields(person)
     client.force_login(factories.staff("local", Role.ADMINISTRATOR, gated_tier))
     assert client.get(reverse("admin:accounts_user_change", args=[person.pk])).status_code == 200
-    assert changed(client, person) == {403}
-    assert facts(person) == before
+    assert attempt_changes(client, person) == {403}
+    assert stored_fields(person) == before
 
 
 def test_an_administrator_of_all_tiers_changes_no_superuser(
     client: Client, administrator: User, gated_tier: Tier
 ) -> None:
     root = superuser(gated_tier)
-    before = facts(root)
+    before = stored_fields(root)
     client.force_login(administrator)
-    assert changed(client, root) == {403}
-    assert facts(root) == before
+    assert attempt_changes(client, root) == {403}
+    assert stored_fields(root) == before
 
 
 @pytest.mark.parametrize("make", [reviewer_of, holder_of])
@@ -83,5 +83,5 @@ def test_an_administrator_changes_accounts_of_their_own_tier(
 ) -> None:
     person = make(gated_tier)
     client.force_login(factories.staff("local", Role.ADMINISTRATOR, gated_tier))
-    assert changed(client, person) == {302}
-    assert facts(person)[:2] != (person.password, person.email)
+    assert attempt_changes(client, person) == {302}
+    assert stored_fields(person)[:2] != (person.password, person.email)

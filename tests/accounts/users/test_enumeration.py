@@ -1,4 +1,4 @@
-"""Nobody learns from an answer, or from the time it takes, whether an address is known."""
+"""Neither responses nor their timing reveal whether an address is registered (AC-11)."""
 
 import re
 from typing import Any
@@ -19,35 +19,35 @@ KNOWN, UNKNOWN = "known@example.org", "nobody@example.org"
 
 @pytest.fixture(autouse=True)
 def hashes(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[str]:
-    """One entry for each password that Argon2 hashes: what an answer's time is made of.
+    """The passwords that Argon2 has hashed, which dominate the time of a response.
 
-    Counted rather than timed, since a test that compares times fails on a busy machine.
+    Hashes are counted, because a test that compares times fails on a busy machine.
     """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
     factories.person("known", email=KNOWN)
-    made: list[str] = []
+    calls: list[str] = []
 
-    def counted(name: str) -> None:
-        plain = getattr(Argon2PasswordHasher, name)
+    def count(name: str) -> None:
+        original = getattr(Argon2PasswordHasher, name)
 
-        def call(self: Argon2PasswordHasher, password: str, *more: Any) -> Any:
-            made.append(password)
-            return plain(self, password, *more)
+        def call(self: Argon2PasswordHasher, password: str, *args: Any) -> Any:
+            calls.append(password)
+            return original(self, password, *args)
 
-        # The real hasher still hashes; its calls are counted on the way.
+        # The wrapper calls the original method.
         monkeypatch.setattr(Argon2PasswordHasher, name, call)
 
-    counted("encode")
-    counted("verify")
-    return made
+    count("encode")
+    count("verify")
+    return calls
 
 
-def told(answer: Any, *names: str) -> tuple[int, str, str]:
-    """Status, where it leads, and the text without what was typed and each form's proof."""
-    text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.text)
+def comparable(response: Any, *names: str) -> tuple[int, str, str]:
+    """Return status, Location and the text without the typed names and the CSRF token."""
+    text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
     for name in names:
         text = text.replace(name, "NAME")
-    return answer.status_code, answer.get("Location", ""), text
+    return response.status_code, response.get("Location", ""), text
 
 
 def sign_in(name: str) -> Any:
@@ -59,39 +59,39 @@ def reset(address: str) -> Any:
 
 
 def sign_up(username: str, address: str) -> Any:
-    typed = {"password1": factories.PASSWORD, "password2": factories.PASSWORD}
-    return Client().post("/accounts/signup/", {"username": username, "email": address, **typed})
+    form = {"password1": factories.PASSWORD, "password2": factories.PASSWORD}
+    return Client().post("/accounts/signup/", {"username": username, "email": address, **form})
 
 
 @pytest.mark.requirement("AC-11")
 @pytest.mark.parametrize(("known", "unknown"), [("known", "nobody"), (KNOWN, UNKNOWN)])
 def test_a_wrong_password_is_answered_alike(known: str, unknown: str, hashes: list[str]) -> None:
-    answers, costs = [], []
+    responses, costs = [], []
     for name in (known, unknown):
         hashes.clear()
-        answers.append(told(sign_in(name), name))
+        responses.append(comparable(sign_in(name), name))
         costs.append(len(hashes))
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
     assert costs == [1, 1]
 
 
 @pytest.mark.requirement("AC-11")
 def test_a_closed_or_unconfirmed_account_is_answered_like_none(hashes: list[str]) -> None:
     factories.person("closed", is_active=False)
-    costs, answers = [], []
+    costs, responses = [], []
     for name in ("closed", "nobody"):
         hashes.clear()
-        answers.append(told(sign_in(name), name))
+        responses.append(comparable(sign_in(name), name))
         costs.append(len(hashes))
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
     assert costs[0] == costs[1]
 
 
 @pytest.mark.requirement("AC-11")
 def test_a_reset_is_answered_alike_and_each_address_gets_one_mail(hashes: list[str]) -> None:
-    answers = [told(reset(address), address) for address in (KNOWN, UNKNOWN)]
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 302
+    responses = [comparable(reset(address), address) for address in (KNOWN, UNKNOWN)]
+    assert responses[0] == responses[1]
+    assert responses[0][0] == 302
     assert hashes == []
     kinds = {mail.to: mail.kind for mail in OutgoingMail.objects.all()}
     assert set(kinds) == {KNOWN, UNKNOWN}
@@ -100,13 +100,13 @@ def test_a_reset_is_answered_alike_and_each_address_gets_one_mail(hashes: list[s
 
 @pytest.mark.requirement("AC-11")
 def test_signing_up_with_a_known_address_is_answered_as_with_a_new_one(hashes: list[str]) -> None:
-    answers, costs = [], []
+    responses, costs = [], []
     for username, address in (("grace", KNOWN), ("hedy", UNKNOWN)):
         hashes.clear()
-        answers.append(told(sign_up(username, address), username, address))
+        responses.append(comparable(sign_up(username, address), username, address))
         costs.append(len(hashes))
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 302
+    assert responses[0] == responses[1]
+    assert responses[0][0] == 302
     assert costs[0] == costs[1]
     assert not User.objects.filter(username="grace").exists()
     assert User.objects.filter(username="hedy").exists()

@@ -1,4 +1,4 @@
-"""The admin asks again before rights change hands, and ends after twelve hours (AD)."""
+"""Changes of rights require a recent authentication; admin sessions last twelve hours (AD)."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -38,19 +38,19 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 def revoke(client: Client, grant: Grant) -> Any:
-    sent = {
+    data = {
         "action": "revoke",
         "_selected_action": str(grant.pk),
         "confirmed": "yes",
         "code": "leak",
         "reason": "Its weights were found in public.",
     }
-    return client.post("/admin/accounts/grant/", sent)
+    return client.post("/admin/accounts/grant/", data)
 
 
-def assert_asked(answer: Any) -> None:
-    assert answer.status_code == 302
-    assert answer["Location"].startswith(REAUTHENTICATE)
+def assert_reauthentication_required(response: Any) -> None:
+    assert response.status_code == 302
+    assert response["Location"].startswith(REAUTHENTICATE)
 
 
 @pytest.mark.requirement("AD-3")
@@ -59,7 +59,7 @@ def test_a_grant_is_revoked_only_by_who_signed_in_lately(
 ) -> None:
     client.force_login(lead_reviewer)
     clock.shift(timedelta(minutes=16))
-    assert_asked(revoke(client, grant))
+    assert_reauthentication_required(revoke(client, grant))
     grant.refresh_from_db()
     assert grant.state == Grant.State.ACTIVE
 
@@ -70,8 +70,8 @@ def test_a_report_suspends_access_only_for_who_signed_in_lately(
     leak = submission.submit("leak", "The weights stand on a public file share, see there.")
     client.force_login(lead_reviewer)
     clock.shift(timedelta(minutes=16))
-    sent = {"move": "suspend", "suspend-grant": grant.pk, "suspend-reason": "We look into it."}
-    assert_asked(client.post(f"/admin/weights/report/{leak.pk}/change/", sent))
+    data = {"move": "suspend", "suspend-grant": grant.pk, "suspend-reason": "We look into it."}
+    assert_reauthentication_required(client.post(f"/admin/weights/report/{leak.pk}/change/", data))
     grant.refresh_from_db()
     assert grant.state == Grant.State.ACTIVE
 
@@ -104,7 +104,7 @@ def test_a_gate_is_lowered_only_by_who_signed_in_lately(
         f"/admin/weights/checkpoint/{revision.checkpoint_id}/change/",
     ):
         assert client.get(page).status_code == 200
-        assert_asked(client.post(page, {"mode": "open"}))
+        assert_reauthentication_required(client.post(page, {"mode": "open"}))
 
 
 def test_a_superuser_is_asked_like_everybody(
@@ -113,10 +113,10 @@ def test_a_superuser_is_asked_like_everybody(
     root = User.objects.create_superuser("root", "root@example.org", factories.PASSWORD)
     client.force_login(root)
     clock.shift(timedelta(minutes=16))
-    assert_asked(revoke(client, grant))
-    assert_asked(client.get("/admin/accounts/roleassignment/add/"))
-    assert_asked(client.get(f"/admin/accounts/user/{root.pk}/change/"))
-    assert_asked(client.get(f"/admin/accounts/user/{root.pk}/password/"))
+    assert_reauthentication_required(revoke(client, grant))
+    assert_reauthentication_required(client.get("/admin/accounts/roleassignment/add/"))
+    assert_reauthentication_required(client.get(f"/admin/accounts/user/{root.pk}/change/"))
+    assert_reauthentication_required(client.get(f"/admin/accounts/user/{root.pk}/password/"))
 
 
 @pytest.mark.requirement("AD-3")
@@ -130,14 +130,16 @@ def test_roles_and_accounts_change_only_after_a_fresh_sign_in(
     role = {"user": applicant.pk, "role": "reviewer", "tier": ""}
     held = RoleAssignment.objects.assign(applicant, Role.AUDITOR)
     clock.shift(timedelta(minutes=16))
-    assert_asked(client.post("/admin/accounts/roleassignment/add/", role))
+    assert_reauthentication_required(client.post("/admin/accounts/roleassignment/add/", role))
     page = f"/admin/accounts/roleassignment/{held.pk}/delete/"
-    assert_asked(client.post(page, {"post": "yes"}))
+    assert_reauthentication_required(client.post(page, {"post": "yes"}))
     chosen = {"action": "delete_selected", "_selected_action": str(held.pk), "post": "yes"}
-    assert_asked(client.post("/admin/accounts/roleassignment/", chosen))
-    assert_asked(client.post(f"/admin/accounts/user/{applicant.pk}/change/", {"is_active": ""}))
+    assert_reauthentication_required(client.post("/admin/accounts/roleassignment/", chosen))
+    assert_reauthentication_required(
+        client.post(f"/admin/accounts/user/{applicant.pk}/change/", {"is_active": ""})
+    )
     chosen = {"action": "erase", "_selected_action": str(applicant.pk), "sure": "yes"}
-    assert_asked(client.post("/admin/accounts/user/", chosen))
+    assert_reauthentication_required(client.post("/admin/accounts/user/", chosen))
     assert [one.role for one in applicant.roles.all()] == [Role.AUDITOR]
     applicant.refresh_from_db()
     assert applicant.is_active
@@ -151,8 +153,10 @@ def test_a_password_that_was_typed_waits_in_no_session(
     client.force_login(administrator)
     clock.shift(timedelta(minutes=16))
     secret = "a new password that nobody knows"
-    typed = {"password1": secret, "password2": secret, "usable_password": "true"}
-    assert_asked(client.post(f"/admin/accounts/user/{applicant.pk}/password/", typed))
+    form = {"password1": secret, "password2": secret, "usable_password": "true"}
+    assert_reauthentication_required(
+        client.post(f"/admin/accounts/user/{applicant.pk}/password/", form)
+    )
     assert secret not in str([one.get_decoded() for one in Session.objects.all()])
 
 
@@ -164,7 +168,7 @@ def test_an_application_is_approved_only_within_a_sitting(
     client.force_login(reviewer)
     page = f"/admin/accounts/application/{application.pk}/decide/approve/"
     clock.shift(timedelta(hours=2, minutes=1))
-    assert_asked(client.post(page, {"until": "2030-01-01", "note": ""}))
+    assert_reauthentication_required(client.post(page, {"until": "2030-01-01", "note": ""}))
     assert not Grant.objects.exists()
 
 
@@ -180,8 +184,8 @@ def test_a_session_opens_the_admin_for_twelve_hours(
     assert led.redirect_chain[-1][0] == "/accounts/login/?next=%2Fadmin%2F"
     assert "after twelve hours" in led.text
     assert "_auth_user_id" not in client.session
-    typed = {"login": "lead", "password": factories.PASSWORD, "next": "/admin/"}
-    assert client.post("/accounts/login/", typed)["Location"] == "/admin/"
+    form = {"login": "lead", "password": factories.PASSWORD, "next": "/admin/"}
+    assert client.post("/accounts/login/", form)["Location"] == "/admin/"
     assert client.get("/admin/").status_code == 200
 
 
@@ -193,7 +197,7 @@ def test_a_code_of_the_second_factor_counts_as_shown(
     code = Authenticator.objects.get().wrap().get_unused_codes()[0]
     client.force_login(lead_reviewer)
     clock.shift(timedelta(minutes=16))
-    assert_asked(revoke(client, grant))
+    assert_reauthentication_required(revoke(client, grant))
     client.post("/accounts/2fa/reauthenticate/", {"code": code, "next": "/admin/"})
     assert revoke(client, grant).status_code == 200
     grant.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Owners and a new password end sessions and tokens (docs/requirements.md, TK and AC)."""
+"""Password changes, sign-out and deactivation end sessions and tokens (TK and AC)."""
 
 import re
 from typing import Any
@@ -19,10 +19,10 @@ NEW = "another suite password 2"
 
 
 def signed_in(username: str) -> Client:
-    """A browser in which this person has typed their password."""
+    """Return a client that has signed in with the password."""
     client = Client()
-    typed = {"login": username, "password": factories.PASSWORD}
-    assert client.post("/accounts/login/", typed).status_code == 302
+    form = {"login": username, "password": factories.PASSWORD}
+    assert client.post("/accounts/login/", form).status_code == 302
     return client
 
 
@@ -30,14 +30,14 @@ def is_signed_in(client: Client) -> bool:
     return client.get("/settings/tokens/").status_code == 200
 
 
-def opens(token: str) -> bool:
+def token_works(token: str) -> bool:
     headers = {"Authorization": f"Bearer {token}"}
     return Client().get("/api/whoami-v2", headers=headers).status_code == 200
 
 
-def change_password(client: Client, **more: str) -> Any:
-    typed = {"oldpassword": factories.PASSWORD, "password1": NEW, "password2": NEW}
-    return client.post("/accounts/password/change/", {**typed, **more})
+def change_password(client: Client, **extra: str) -> Any:
+    form = {"oldpassword": factories.PASSWORD, "password1": NEW, "password2": NEW}
+    return client.post("/accounts/password/change/", {**form, **extra})
 
 
 @pytest.mark.requirement("AC-12")
@@ -65,11 +65,11 @@ def test_signing_out_ends_the_session_on_the_server(applicant: User) -> None:
 
 
 def test_every_other_session_is_listed_and_ended_at_once(applicant: User) -> None:
-    here, there = signed_in("applicant"), signed_in("applicant")
-    assert here.get("/accounts/sessions/").text.count("<tr>") == 3  # with the head
-    here.post("/accounts/sessions/")
-    assert is_signed_in(here)
-    assert not is_signed_in(there)
+    current, other = signed_in("applicant"), signed_in("applicant")
+    assert current.get("/accounts/sessions/").text.count("<tr>") == 3  # with the header row
+    current.post("/accounts/sessions/")
+    assert is_signed_in(current)
+    assert not is_signed_in(other)
 
 
 def test_pages_of_the_account_speak_as_all_others_do(applicant: User) -> None:
@@ -86,7 +86,7 @@ def test_pages_of_the_account_speak_as_all_others_do(applicant: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("user_agent", "name"),
     [
         ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0", "Firefox on Linux"),
         ("Mozilla/5.0 (iPhone; like Mac OS X) Version/18.5 Safari/604.1", "Safari on iPhone"),
@@ -95,8 +95,8 @@ def test_pages_of_the_account_speak_as_all_others_do(applicant: User) -> None:
         ("<script>", "Unknown browser"),
     ],
 )
-def test_a_session_is_known_by_its_browser(told: str, name: str, applicant: User) -> None:
-    client = Client(headers={"User-Agent": told})
+def test_a_session_is_known_by_its_browser(user_agent: str, name: str, applicant: User) -> None:
+    client = Client(headers={"User-Agent": user_agent})
     client.post("/accounts/login/", {"login": "applicant", "password": factories.PASSWORD})
     page = client.get("/accounts/sessions/").text
     assert name in page
@@ -106,10 +106,10 @@ def test_a_session_is_known_by_its_browser(told: str, name: str, applicant: User
 
 @pytest.mark.requirement("AC-12")
 def test_a_new_password_ends_all_other_sessions_and_tells_its_owner(applicant: User) -> None:
-    here, there = signed_in("applicant"), signed_in("applicant")
-    assert change_password(here).status_code == 302
-    assert is_signed_in(here)
-    assert not is_signed_in(there)
+    current, other = signed_in("applicant"), signed_in("applicant")
+    assert change_password(current).status_code == 302
+    assert is_signed_in(current)
+    assert not is_signed_in(other)
     mail = OutgoingMail.objects.get(kind="password_changed")
     assert (mail.to, mail.recipient) == (applicant.email, applicant)
     assert "/accounts/password/reset/" in mail.text
@@ -122,13 +122,13 @@ def test_a_new_password_leaves_tokens_unless_told_otherwise(applicant: User) -> 
     client = signed_in("applicant")
     assert "Revoke my API tokens too" in client.get("/accounts/password/change/").text
     change_password(client)
-    assert opens(token)
+    assert token_works(token)
 
 
 def test_a_new_password_ends_the_tokens_where_asked(applicant: User) -> None:
     token = factories.token(applicant)
     change_password(signed_in("applicant"), revoke_tokens="on")
-    assert not opens(token)
+    assert not token_works(token)
     assert AuditEvent.objects.get(action="token.revoked").details == {"cause": "password_changed"}
 
 
@@ -142,13 +142,13 @@ def test_a_reset_password_ends_tokens_and_sessions_at_the_next_request(
     client: Client, applicant: User
 ) -> None:
     token, elsewhere = factories.token(applicant), signed_in("applicant")
-    assert opens(token)
+    assert token_works(token)
     client.post("/accounts/password/reset/", {"email": applicant.email})
     found = re.search(r"/accounts/password/reset/key/\S+", OutgoingMail.objects.get().text)
     assert found is not None
     form = client.get(found[0])["Location"]
     assert client.post(form, {"password1": NEW, "password2": NEW}).status_code == 302
-    assert not opens(token)
+    assert not token_works(token)
     assert not is_signed_in(elsewhere)
     assert not ApiToken.objects.active().exists()
 
@@ -156,7 +156,7 @@ def test_a_reset_password_ends_tokens_and_sessions_at_the_next_request(
 @pytest.mark.requirement("TK-9", "GT-5")
 def test_a_deactivated_account_opens_nothing_at_the_next_request(applicant: User) -> None:
     token, client = factories.token(applicant), signed_in("applicant")
-    assert opens(token)
+    assert token_works(token)
     User.objects.filter(pk=applicant.pk).update(is_active=False)
-    assert not opens(token)
+    assert not token_works(token)
     assert not is_signed_in(client)

@@ -1,4 +1,4 @@
-"""Guessing passwords ends in 429, for known and unknown names alike."""
+"""Guessing is limited with 429, for registered and unknown names alike."""
 
 import time
 
@@ -22,10 +22,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 @pytest.mark.parametrize("name", ["known", "nobody"])
 def test_the_eleventh_wrong_password_is_429_with_a_wait(name: str, client: Client) -> None:
     factories.person("known")
-    typed = {"login": name, "password": "wrong password 1"}
-    answers = [client.post("/accounts/login/", typed).status_code for _ in range(11)]
-    assert answers == [200] * 10 + [429]
-    refused = client.post("/accounts/login/", typed)
+    form = {"login": name, "password": "wrong password 1"}
+    responses = [client.post("/accounts/login/", form).status_code for _ in range(11)]
+    assert responses == [200] * 10 + [429]
+    refused = client.post("/accounts/login/", form)
     assert int(refused["Retry-After"]) > 0
     assert "rate_limited" in refused.text
 
@@ -41,24 +41,24 @@ def test_another_person_still_signs_in_meanwhile(client: Client) -> None:
 
 
 @pytest.mark.requirement("AC-9")
-def test_the_wait_that_is_told_is_the_true_one(client: Client) -> None:
+def test_retry_after_is_exact(client: Client) -> None:
     factories.person("known")
-    typed = {"login": "known", "password": "wrong password 1"}
-    refused = [client.post("/accounts/login/", typed) for _ in range(11)][-1]
+    form = {"login": "known", "password": "wrong password 1"}
+    refused = [client.post("/accounts/login/", form) for _ in range(11)][-1]
     assert 295 <= int(refused["Retry-After"]) <= 300
     later = time.time() + int(refused["Retry-After"]) + 1
     with time_machine.travel(later):
-        assert client.post("/accounts/login/", typed).status_code == 200
+        assert client.post("/accounts/login/", form).status_code == 200
 
 
 @pytest.mark.requirement("AC-4")
 def test_the_sixth_sign_up_of_an_address_waits_an_hour(client: Client) -> None:
-    answers = [client.post("/accounts/signup/", {"username": f"new{n}"}) for n in range(6)]
-    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
-    assert 3590 <= int(answers[-1]["Retry-After"]) <= 3600
+    responses = [client.post("/accounts/signup/", {"username": f"new{n}"}) for n in range(6)]
+    assert [response.status_code for response in responses] == [200] * 5 + [429]
+    assert 3590 <= int(responses[-1]["Retry-After"]) <= 3600
     elsewhere = client.post("/accounts/signup/", {"username": "new"}, REMOTE_ADDR="192.0.2.1")
     assert elsewhere.status_code == 200
-    with time_machine.travel(time.time() + int(answers[-1]["Retry-After"]) + 1):
+    with time_machine.travel(time.time() + int(responses[-1]["Retry-After"]) + 1):
         assert client.post("/accounts/signup/", {"username": "new"}).status_code == 200
 
 
@@ -66,20 +66,20 @@ def test_the_sixth_sign_up_of_an_address_waits_an_hour(client: Client) -> None:
 def test_the_sixth_reset_of_an_address_waits_a_day_known_or_not(client: Client) -> None:
     factories.person("known")
     for address in ("known@example.org", "nobody@example.org"):
-        answers = [client.post("/accounts/password/reset/", {"email": address}) for _ in range(6)]
-        assert [answer.status_code for answer in answers] == [302] * 5 + [429]
-        assert 86_390 <= int(answers[-1]["Retry-After"]) <= 86_400
+        responses = [client.post("/accounts/password/reset/", {"email": address}) for _ in range(6)]
+        assert [response.status_code for response in responses] == [302] * 5 + [429]
+        assert 86_390 <= int(responses[-1]["Retry-After"]) <= 86_400
 
 
 @pytest.mark.requirement("AC-3")
 def test_a_fourth_confirmation_to_one_address_waits_six_hours_whoever_asks() -> None:
     factories.person("grace", confirmed=False)
-    typed = {"login": "grace", "password": factories.PASSWORD}
+    form = {"login": "grace", "password": factories.PASSWORD}
 
-    def mails(asked: int) -> int:
-        """So many sign-ins, each of which asks for a confirmation from a network of its own."""
-        for number in range(asked):
-            Client().post("/accounts/login/", typed, REMOTE_ADDR=f"192.0.2.{number}")
+    def mails(attempts: int) -> int:
+        """Sign in from that many networks; each attempt requests a confirmation mail."""
+        for number in range(attempts):
+            Client().post("/accounts/login/", form, REMOTE_ADDR=f"192.0.2.{number}")
         return OutgoingMail.objects.filter(to="grace@example.org").count()
 
     began = time.time()
@@ -95,10 +95,10 @@ def test_a_fourth_confirmation_to_one_address_waits_six_hours_whoever_asks() -> 
 def test_all_people_together_have_a_limit_too(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A bound made small: in earnest it takes hundreds of attempts.
+    # A smaller limit: the real one takes a thousand attempts.
     monkeypatch.setattr(throttling, "SIGN_INS", Limit("sign-in", 3, 300))
     names = ["one", "two", "three", "four"]
-    answers = [
+    responses = [
         client.post(
             "/accounts/login/",
             {"login": name, "password": "wrong password 1"},
@@ -106,17 +106,17 @@ def test_all_people_together_have_a_limit_too(
         )
         for number, name in enumerate(names)
     ]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert 95 <= int(answers[-1]["Retry-After"]) <= 100
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert 95 <= int(responses[-1]["Retry-After"]) <= 100
 
 
 @pytest.mark.requirement("AC-1")
 def test_the_eleventh_sign_in_of_an_address_is_429_though_all_before_succeeded() -> None:
     factories.person("known")
-    typed = {"login": "known", "password": factories.PASSWORD}
-    answers = [Client().post("/accounts/login/", typed) for _ in range(11)]
-    assert [answer.status_code for answer in answers] == [302] * 10 + [429]
-    elsewhere = Client().post("/accounts/login/", typed, REMOTE_ADDR="192.0.2.1")
+    form = {"login": "known", "password": factories.PASSWORD}
+    responses = [Client().post("/accounts/login/", form) for _ in range(11)]
+    assert [response.status_code for response in responses] == [302] * 10 + [429]
+    elsewhere = Client().post("/accounts/login/", form, REMOTE_ADDR="192.0.2.1")
     assert elsewhere.status_code == 429, "the name is counted too"
 
 
@@ -124,19 +124,19 @@ def test_the_eleventh_sign_in_of_an_address_is_429_though_all_before_succeeded()
 def test_sign_ins_that_succeed_take_nothing_from_other_people(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # A bound made small, in the same window.
+    # A smaller limit with the same window.
     monkeypatch.setattr(throttling, "SIGN_INS", Limit("sign-in", 2, 300))
     factories.person("known")
-    typed = {"login": "known", "password": factories.PASSWORD}
-    assert {Client().post("/accounts/login/", typed).status_code for _ in range(6)} == {302}
-    wrong = typed | {"password": "wrong password 1"}
-    answers = [Client().post("/accounts/login/", wrong).status_code for _ in range(3)]
-    assert answers == [200, 200, 429]
-    assert Client().post("/accounts/login/", typed).status_code == 429, "nobody guesses on"
+    form = {"login": "known", "password": factories.PASSWORD}
+    assert {Client().post("/accounts/login/", form).status_code for _ in range(6)} == {302}
+    wrong = form | {"password": "wrong password 1"}
+    responses = [Client().post("/accounts/login/", wrong).status_code for _ in range(3)]
+    assert responses == [200, 200, 429]
+    assert Client().post("/accounts/login/", form).status_code == 429, "nobody guesses on"
 
 
 @pytest.mark.parametrize("end", ["", "@example.org"])
-def test_a_name_that_is_too_long_is_told_so(client: Client, end: str) -> None:
+def test_a_username_that_is_too_long_is_refused_with_the_limit(client: Client, end: str) -> None:
     page = client.post("/accounts/login/", {"login": "x" * 60_000 + end, "password": "x"})
     assert page.status_code == 200
     assert "at most 254 characters" in page.text
@@ -159,11 +159,11 @@ def test_other_forms_take_no_longer_names_either(client: Client, address: str, f
 def test_the_sixth_code_of_a_second_factor_is_429(client: Client) -> None:
     person = factories.person("known")
     Authenticator.objects.create(user=person, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
-    entered = client.post("/accounts/login/", {"login": "known", "password": factories.PASSWORD})
-    assert entered["Location"].startswith("/accounts/2fa/authenticate")
-    answers = [client.post(entered["Location"], {"code": "000000"}) for _ in range(6)]
-    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
-    assert 55 <= int(answers[-1]["Retry-After"]) <= 60
+    signed_in = client.post("/accounts/login/", {"login": "known", "password": factories.PASSWORD})
+    assert signed_in["Location"].startswith("/accounts/2fa/authenticate")
+    responses = [client.post(signed_in["Location"], {"code": "000000"}) for _ in range(6)]
+    assert [response.status_code for response in responses] == [200] * 5 + [429]
+    assert 55 <= int(responses[-1]["Retry-After"]) <= 60
 
 
 @pytest.mark.requirement("AC-2")
@@ -171,10 +171,10 @@ def test_the_twenty_first_code_of_an_hour_waits_however_slowly_they_came(client:
     person = factories.person("known")
     Authenticator.objects.create(user=person, type="totp", data={"secret": "JBSWY3DPEHPK3PXP"})
     spend(buckets.SECOND_FACTOR[1], str(person.pk), 19)
-    entered = client.post("/accounts/login/", {"login": "known", "password": factories.PASSWORD})
-    twentieth, next_one = (client.post(entered["Location"], {"code": "000000"}) for _ in range(2))
+    signed_in = client.post("/accounts/login/", {"login": "known", "password": factories.PASSWORD})
+    twentieth, next_one = (client.post(signed_in["Location"], {"code": "000000"}) for _ in range(2))
     assert (twentieth.status_code, next_one.status_code) == (200, 429)
-    assert 170 <= int(next_one["Retry-After"]) <= 180  # twenty of them refill in an hour
+    assert 170 <= int(next_one["Retry-After"]) <= 180  # 20 refill in an hour
 
 
 @pytest.mark.requirement("AC-10")
@@ -183,8 +183,8 @@ def test_with_the_counters_gone_nobody_guesses(
 ) -> None:
     factories.person("known")
     with away(settings):
-        typed = {"login": "known", "password": factories.PASSWORD}
-        refused = client.post("/accounts/login/", typed)
+        form = {"login": "known", "password": factories.PASSWORD}
+        refused = client.post("/accounts/login/", form)
         assert (refused.status_code, refused["Retry-After"]) == (429, "30")
         assert client.post("/accounts/signup/", {"username": "new"}).status_code == 429
     assert "do not answer" in caplog.text

@@ -1,4 +1,4 @@
-"""Sign-in elsewhere is there only with its keys, and never opens an account by address alone."""
+"""Social sign-in: enabled by its keys, and never matches an account by address alone."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
@@ -22,27 +22,27 @@ from weights.storage.files import FileStorage
 
 pytestmark = pytest.mark.one_database
 
-HERS = {"email": "ada@example.org", "primary": True, "verified": True}
+EMAIL = {"email": "ada@example.org", "primary": True, "verified": True}
 ADA = {"id": 1815, "login": "ada", "name": "Ada Lovelace"}
 
 
 @pytest.fixture(scope="module")
-def _elsewhere() -> Iterator[Provider]:
+def _fake() -> Iterator[Provider]:
     with provider() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def _portal(
-    _collected_static: None, _elsewhere: Provider, tmp_path_factory: pytest.TempPathFactory
+    _collected_static: None, _fake: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Portal]:
-    """A portal with the keys of all three; GitHub and ORCID are the stand-in."""
+    """A portal with the keys of all three providers; a fake serves GitHub and ORCID."""
     keys = {
         f"{name}_CLIENT_{kind}": value
         for name in ("ORCID", "GITHUB", "GOOGLE")
         for kind, value in (("ID", CLIENT), ("SECRET", SECRET))
     }
-    urls = {"ORCID_URL": _elsewhere.url, "GITHUB_URL": _elsewhere.url}
+    urls = {"ORCID_URL": _fake.url, "GITHUB_URL": _fake.url}
     folder = tmp_path_factory.mktemp("social")
     FileStorage(folder / "blobs").create()
     storage = f"file://{folder}/blobs"
@@ -51,20 +51,20 @@ def _portal(
 
 
 @pytest.fixture
-def elsewhere(_elsewhere: Provider) -> Provider:
-    """The stand-in, which remembers nothing of the test before."""
-    vars(_elsewhere).update(vars(Provider(_elsewhere.url)))
-    return _elsewhere
+def fake(_fake: Provider) -> Provider:
+    """The fake provider, reset for each test."""
+    vars(_fake).update(vars(Provider(_fake.url)))
+    return _fake
 
 
 @pytest.fixture
 def portal(transactional_db: None, _portal: Portal) -> Portal:
-    """The same web server for each test, on rows of its own."""
+    """The web server of this module, with an empty database for each test."""
     return _portal
 
 
-def go(portal: Portal, name: str) -> Visitor:
-    """Sign in at a provider, as a browser without scripts would."""
+def sign_in_with(portal: Portal, name: str) -> Visitor:
+    """Sign in with a provider, as a browser without JavaScript would."""
     visitor = Visitor(portal.url)
     page = visitor.visit("/accounts/login/")
     assert f"Sign in with {name}" in page
@@ -97,38 +97,38 @@ def test_one_key_without_the_other_ends_the_start(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_verified_address_elsewhere_makes_an_account_that_is_signed_in(
-    portal: Portal, elsewhere: Provider
+    portal: Portal, fake: Provider
 ) -> None:
-    elsewhere.person, elsewhere.emails = ADA, [HERS]
-    visitor = go(portal, "GitHub")
+    fake.person, fake.emails = ADA, [EMAIL]
+    visitor = sign_in_with(portal, "GitHub")
     visitor.visit("/settings/tokens/")
     assert User.objects.get().username == "ada"
     assert EmailAddress.objects.get().verified
-    asked = elsewhere.asked[0]
+    asked = fake.asked[0]
     assert asked["redirect_uri"] == f"{portal.url}/accounts/github/login/callback/"
     assert "code_challenge" in asked
-    again = go(portal, "GitHub")
+    again = sign_in_with(portal, "GitHub")
     again.visit("/settings/tokens/")
     assert User.objects.count() == 1
 
 
 def test_an_address_that_nobody_verified_has_to_be_confirmed_here(
-    portal: Portal, elsewhere: Provider
+    portal: Portal, fake: Provider
 ) -> None:
-    elsewhere.person, elsewhere.emails = ADA, [HERS | {"verified": False}]
-    visitor = go(portal, "GitHub")
+    fake.person, fake.emails = ADA, [EMAIL | {"verified": False}]
+    visitor = sign_in_with(portal, "GitHub")
     assert "Confirm your e-mail address" in visitor.page.text
     assert not EmailAddress.objects.get().verified
-    assert OutgoingMail.objects.get().to == HERS["email"]
+    assert OutgoingMail.objects.get().to == EMAIL["email"]
 
 
 @pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
 def test_an_account_of_the_same_address_is_never_taken_over(
-    verified: bool, portal: Portal, elsewhere: Provider
+    verified: bool, portal: Portal, fake: Provider
 ) -> None:
     owner = factories.person("owner", email="ada@example.org")
-    elsewhere.person, elsewhere.emails = ADA, [HERS | {"verified": verified}]
-    visitor = go(portal, "GitHub")
+    fake.person, fake.emails = ADA, [EMAIL | {"verified": verified}]
+    visitor = sign_in_with(portal, "GitHub")
     assert "Confirm your e-mail address" in visitor.page.text, "as for an address nobody has"
     tokens = visitor.session.get(f"{portal.url}/settings/tokens/", allow_redirects=False)
     assert tokens.status_code == 302
@@ -137,20 +137,18 @@ def test_an_account_of_the_same_address_is_never_taken_over(
     assert OutgoingMail.objects.get().kind == "account_already_exists"
 
 
-def test_a_linked_orcid_opens_the_account_and_is_evidence(
-    portal: Portal, elsewhere: Provider
-) -> None:
+def test_a_linked_orcid_opens_the_account_and_is_evidence(portal: Portal, fake: Provider) -> None:
     owner = factories.person("owner")
-    elsewhere.person = {"orcid-identifier": {"path": "0000-0002-1825-0097"}}
+    fake.person = {"orcid-identifier": {"path": "0000-0002-1825-0097"}}
     visitor = Visitor(portal.url)
     visitor.visit("/accounts/login/")
     visitor.submit("sign in", login="owner", password=factories.PASSWORD)
     visitor.visit("/accounts/orcid/login/?process=connect")
     visitor.submit("Go to ORCID")
     visitor.submit("Confirm", password=factories.PASSWORD)
-    assert orcid.linked_to(owner) == "0000-0002-1825-0097"
+    assert orcid.linked_id(owner) == "0000-0002-1825-0097"
     assert "0000-0002-1825-0097" in visitor.visit("/accounts/3rdparty/")
-    other = go(portal, "ORCID")
+    other = sign_in_with(portal, "ORCID")
     assert "signed in as owner" in other.page.text
 
 
@@ -160,10 +158,10 @@ def test_the_form_may_lead_to_its_provider_and_no_other_page_may(portal: Portal)
     policy = visitor.page.headers["Content-Security-Policy"]
     assert "form-action 'self' https://accounts.google.com;" in f"{policy};"
     token = visitor.session.cookies["csrftoken"]
-    sent = visitor.session.post(
+    data = visitor.session.post(
         visitor.page.url, data={"csrfmiddlewaretoken": token}, allow_redirects=False, timeout=60
     )
-    leads_to = urlsplit(sent.headers["Location"])
+    leads_to = urlsplit(data.headers["Location"])
     assert (leads_to.scheme, leads_to.netloc) == ("https", "accounts.google.com")
     assert parse_qs(leads_to.query)["client_id"] == [CLIENT]
     visitor.visit("/accounts/login/")
@@ -173,15 +171,15 @@ def test_the_form_may_lead_to_its_provider_and_no_other_page_may(portal: Portal)
 
 
 def test_a_provider_that_fails_and_an_answer_that_was_made_up_break_nothing(
-    portal: Portal, elsewhere: Provider
+    portal: Portal, fake: Provider
 ) -> None:
-    elsewhere.down = True
-    with pytest.raises(AssertionError, match="401") as told:
-        go(portal, "GitHub")
-    assert "Signing in there did not work" in str(told.value)
+    fake.down = True
+    with pytest.raises(AssertionError, match="401") as error:
+        sign_in_with(portal, "GitHub")
+    assert "Signing in there did not work" in str(error.value)
     for query in ("", "?code=x", "?code=x&state=y", "?error=access_denied", "?state=%00&code=%ff"):
         for name in ("github", "orcid", "google"):
             address = f"{portal.url}/accounts/{name}/login/callback/{query}"
-            answer = Visitor(portal.url).session.get(address, timeout=60)
-            assert answer.status_code < 500, address
+            response = Visitor(portal.url).session.get(address, timeout=60)
+            assert response.status_code < 500, address
     assert not User.objects.exists()

@@ -1,4 +1,4 @@
-"""What an account may be called, and whom staff reach by a name."""
+"""Valid usernames, and the lookup of accounts by username or address."""
 
 from typing import Any
 
@@ -19,21 +19,21 @@ from tests.support import factories
 pytestmark = pytest.mark.django_db
 
 ADDRESS = "heidi@example.org"
-UNFIT = [ADDRESS, "heidi+1", "-heidi", "_heidi", "hеidi", "heidi\n", "he idi", "h" * 64, ""]
-FIT = ["heidi", "H", "4.2_b-c", "h" * 63]
+INVALID = [ADDRESS, "heidi+1", "-heidi", "_heidi", "hеidi", "heidi\n", "he idi", "h" * 64, ""]
+VALID = ["heidi", "H", "4.2_b-c", "h" * 63]
 
 
 def sign_up(name: str) -> None:
-    typed = dict.fromkeys(["password1", "password2"], factories.PASSWORD)
-    Client().post("/accounts/signup/", {"username": name, "email": "h@example.org", **typed})
+    form = dict.fromkeys(["password1", "password2"], factories.PASSWORD)
+    Client().post("/accounts/signup/", {"username": name, "email": "h@example.org", **form})
 
 
 def add_in_the_admin(name: str) -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("root", "root@example.org", "x"))
-    typed = dict.fromkeys(["password1", "password2"], factories.PASSWORD)
-    sent = {"username": name, "usable_password": "true", **typed}
-    client.post(reverse("admin:accounts_user_add"), sent)
+    form = dict.fromkeys(["password1", "password2"], factories.PASSWORD)
+    data = {"username": name, "usable_password": "true", **form}
+    client.post(reverse("admin:accounts_user_add"), data)
 
 
 def command(name: str) -> None:
@@ -48,7 +48,7 @@ def test_no_way_makes_an_account_whose_name_could_be_an_address_or_look_like_ano
     make: Any,
 ) -> None:
     before = User.objects.filter(is_superuser=False)
-    for name in UNFIT[:1] if make is not command else UNFIT:
+    for name in INVALID[:1] if make is not command else INVALID:
         make(name)
         assert not before.exists(), name
         User.objects.filter(is_superuser=True).delete()
@@ -56,10 +56,10 @@ def test_no_way_makes_an_account_whose_name_could_be_an_address_or_look_like_ano
     assert before.get().username == "heidi"
 
 
-@pytest.mark.parametrize("name", FIT)
+@pytest.mark.parametrize("name", VALID)
 @pytest.mark.one_database
 def test_plain_names_fit(name: str) -> None:
-    usernames.fits(name)
+    usernames.validate_username(name)
     command(name)
     assert User.objects.get().username == name
 
@@ -69,24 +69,24 @@ def test_a_name_of_other_days_stays_and_a_new_one_fits(client: Client) -> None:
     client.force_login(User.objects.create_superuser("root", "root@example.org", "x"))
     page = reverse("admin:accounts_user_change", args=[person.pk])
     shown = client.get(page).context["adminform"].form.initial
-    sent = {name: shown[name] for name in ("username", "email")} | {"is_active": "on"}
-    assert client.post(page, {**sent, "first_name": "Ada"}).status_code == 302
+    data = {name: shown[name] for name in ("username", "email")} | {"is_active": "on"}
+    assert client.post(page, {**data, "first_name": "Ada"}).status_code == 302
     person.refresh_from_db()
     assert (person.username, person.first_name) == ("older@example.org", "Ada")
-    assert "A username has 1 to 63" in client.post(page, {**sent, "username": ADDRESS}).text
+    assert "A username has 1 to 63" in client.post(page, {**data, "username": ADDRESS}).text
 
 
-# -- whom a name means ------------------------------------------------------------------------
+# -- lookup -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def heidi(db: None) -> User:
-    """Somebody with a confirmed address, and an impostor whose name it is."""
+    """The owner of a confirmed address; an impostor has it as the username."""
     factories.person(ADDRESS, email="mallory@example.org")
     return factories.person("heidi", email=ADDRESS)
 
 
-def ask(client: Client, lead: User, tier: Tier, name: str) -> Any:
+def request_grant(client: Client, lead: User, tier: Tier, name: str) -> Any:
     factories.published("acme/gated", tier)
     headers = {"Authorization": f"Bearer {factories.token(lead, 'admin')}"}
     path = "/api/models/acme/gated/user-access-request/grant"
@@ -97,7 +97,7 @@ def ask(client: Client, lead: User, tier: Tier, name: str) -> Any:
 def test_by_api_an_address_means_who_has_confirmed_it(
     client: Client, heidi: User, gated_tier: Tier, lead_reviewer: User
 ) -> None:
-    assert ask(client, lead_reviewer, gated_tier, ADDRESS).status_code == 200
+    assert request_grant(client, lead_reviewer, gated_tier, ADDRESS).status_code == 200
     assert Grant.objects.get().user == heidi
 
 
@@ -106,7 +106,7 @@ def test_an_address_that_nobody_has_confirmed_means_nobody(
     client: Client, heidi: User, gated_tier: Tier, lead_reviewer: User
 ) -> None:
     EmailAddress.objects.filter(user=heidi).update(verified=False)
-    assert ask(client, lead_reviewer, gated_tier, ADDRESS).status_code == 404
+    assert request_grant(client, lead_reviewer, gated_tier, ADDRESS).status_code == 404
     with pytest.raises(CommandError, match="no account has confirmed the address"):
         call_command("grant", ADDRESS, gated_tier.slug, "--reason", "a test")
     assert not Grant.objects.exists()
@@ -122,6 +122,6 @@ def test_by_command_an_address_means_the_same(heidi: User, gated_tier: Tier) -> 
 def test_a_name_of_any_length_is_answered_and_not_looked_up(
     client: Client, gated_tier: Tier, lead_reviewer: User, name: str
 ) -> None:
-    answer = ask(client, lead_reviewer, gated_tier, name)
-    assert answer.status_code == 400
-    assert "at most 150 characters" in answer.json()["error"]
+    response = request_grant(client, lead_reviewer, gated_tier, name)
+    assert response.status_code == 400
+    assert "at most 150 characters" in response.json()["error"]

@@ -52,7 +52,9 @@ def test_actions_that_give_or_end_access_ask_who_it_is(
     assert {name for name, one in ACTIONS.items() if one.changes_rights} == {"approve", "reopen"}
     demanded = []
     # Counts the calls: a test client signs in anew at once, so nothing would be demanded of it.
-    monkeypatch.setattr(reauthentication, "demand", lambda *args, **kwargs: demanded.append(1))
+    monkeypatch.setattr(
+        reauthentication, "require_recent", lambda *args, **kwargs: demanded.append(1)
+    )
     desk.force_login(lead_reviewer)
     for number, name in enumerate(("approve", "reopen"), start=1):
         desk.post(button_of(application, name))

@@ -1,0 +1,64 @@
+"""allauth's sign-up, sign-in and password forms, with our rules (ACCOUNT_FORMS)."""
+
+from typing import Any
+
+from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
+from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account.forms import SignupForm as AllauthSignupForm
+from django import forms
+from django.contrib.auth.hashers import make_password
+from django.core.validators import MaxLengthValidator
+from django.http import HttpRequest, HttpResponse
+
+from accounts.api_tokens.models import ApiToken
+from accounts.users.models import User
+
+#: Characters of a mail address (RFC 5321, 4.5.3.1.3); usernames are shorter. Without a bound,
+#: SQLite fails: it compares at most 50,000 characters case-insensitively.
+MAX_LOGIN_LENGTH = 254
+
+
+class LoginForm(AllauthLoginForm):
+    """Limits the length of the username or address."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["login"]
+        field.validators.append(MaxLengthValidator(MAX_LOGIN_LENGTH))
+        field.widget.attrs["maxlength"] = str(MAX_LOGIN_LENGTH)
+
+
+class SignupForm(AllauthSignupForm):
+    """Takes as long for a registered address as for a new one.
+
+    allauth gives both the same response, but hashes the password of a new account only.
+    """
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        saved: tuple[Any, Any] = super().try_save(request)
+        if saved[0] is None:
+            make_password(self.cleaned_data["password1"])
+        return saved
+
+
+class ChangePasswordForm(AllauthChangePasswordForm):
+    """Revokes API tokens on request only, since jobs may depend on them.
+
+    Other sessions end with every password change.
+    """
+
+    revoke_tokens = forms.BooleanField(
+        label="Revoke my API tokens too",
+        help_text="Do this if somebody may have known the old password.",
+        required=False,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not ApiToken.objects.active().filter(user=self.user).exists():
+            del self.fields["revoke_tokens"]
+
+    def save(self) -> None:
+        super().save()
+        if self.cleaned_data.get("revoke_tokens"):
+            ApiToken.objects.revoke_all(self.user, by=self.user, cause="password_changed")
