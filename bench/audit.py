@@ -1,10 +1,10 @@
 """Measure the cost of a tamper-evident audit trail: writing, the gate, checking.
 
-Run from the project's folder: `.venv/bin/python bench/audit.py`. On a PostgreSQL of the run's
-own: eight writers append events one transaction each, in turn for five rounds, to the trail
-with its triggers while a sealer works; to the same table without any of it; and to one whose
-rows are chained under a lock. Then a GET of a small file by eight connections, with the ledger
-and without; and all rows are checked, against reading them.
+Run from the project's folder: `.venv/bin/python bench/audit.py`. It starts a PostgreSQL server.
+For five rounds eight writers append events, one per transaction: to the trail with its triggers
+while a sealer runs, to the same table without triggers and seals, and to a table whose rows are
+hash-chained under a lock. Then eight connections GET a small file with and without the ledger,
+and `verify_audit`'s check of all rows is compared with reading them.
 """
 
 import json
@@ -21,9 +21,10 @@ from typing import Any
 from resolve import Case, load
 from support import install, postgres, report, servers
 from support.report import Round
+from support.usage import show_help
 
 ROUNDS = 5
-SECONDS = 4.0  # a side and round
+SECONDS = 4.0  # per side and round
 WRITERS = 8
 FILES = 992
 PEOPLE = 50
@@ -51,7 +52,7 @@ def main() -> None:
                 append(address, writers)
             check()
             gate(folder, port)
-            room()
+            row_sizes()
             install.close()
 
 
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def make_tables() -> None:
-    """The trail without triggers and seals, and a chain: each row holds the hash before it."""
+    """Create the trail's table without triggers and seals, and a table chained by hashes."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -76,7 +77,7 @@ def append(address: str, writers: Pool) -> None:
     from accounts.audit.models import SealedRow
 
     found: dict[str, list[Round]] = {"accounts_auditevent": [], "plain": [], "chained": []}
-    behind = []
+    unsealed = []
     for table in found:
         write_all(address, writers, table, 0.5)
     for _ in range(ROUNDS):
@@ -87,9 +88,9 @@ def append(address: str, writers: Pool) -> None:
                 sealer.start()
             written, took = write_all(address, writers, table, SECONDS)
             if sealer.is_alive():
-                behind.append(written - (SealedRow.objects.count() - before))
+                unsealed.append(written - (SealedRow.objects.count() - before))
                 sealer.stop()
-                seal()  # the rest, so that no other side pays for it
+                seal()  # the rest, so that it costs the other sides nothing
             rounds.append(Round(written / took, took * WRITERS / max(written, 1)))
     ours = found["accounts_auditevent"]
     for label, base in (("plain insert", "plain"), ("chain under a lock", "chained")):
@@ -102,18 +103,21 @@ def append(address: str, writers: Pool) -> None:
             cpu_unit="row (a writer's time)",
             peak=_peak(),
         )
-    print(f"  not yet sealed as the last row came: {statistics.median(behind):.0f}", flush=True)
+    print(
+        f"  not yet sealed when the last row was written: {statistics.median(unsealed):.0f}",
+        flush=True,
+    )
 
 
 def write_all(address: str, writers: Pool, table: str, seconds: float) -> tuple[int, float]:
-    """How many rows all writers wrote, and in how many seconds."""
+    """Returns the number of rows that all writers wrote, and the seconds."""
     started = time.monotonic()
     jobs = [writers.apply_async(write, (address, table, seconds)) for _ in range(WRITERS)]
     return sum(job.get() for job in jobs), time.monotonic() - started
 
 
 def write(address: str, table: str, seconds: float) -> int:
-    """In a process of its own: append rows, a transaction each; how many."""
+    """Append rows, one per transaction; returns their number. Runs in a writer's process."""
     import psycopg
 
     statement = _INSERT.format(table=table)
@@ -142,7 +146,7 @@ def _chain(connection: Any, statement: str, key: str, details: str) -> None:
 
 
 def check() -> None:
-    """Rows that are checked a second, against rows that are only read."""
+    """Compare rows checked per second with rows read per second."""
     from accounts.audit.merkle_log import logs
     from accounts.audit.merkle_log.checking import Check
 
@@ -168,8 +172,8 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def room() -> None:
-    """What a row takes on the disk, with its indexes."""
+def row_sizes() -> None:
+    """Print the bytes on disk per row, indexes included."""
     from django.db import connection
 
     from accounts.audit.models import AuditEvent, SealedRow
@@ -180,27 +184,27 @@ def room() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_total_relation_size(%s)", [table])
             size = cursor.fetchone()[0]
-        print(f"room of a row of {table}: {size / rows:.0f} bytes, of {rows} rows", flush=True)
+        print(f"size of a row of {table}: {size / rows:.0f} bytes, of {rows} rows", flush=True)
 
 
 # -- the gate ---------------------------------------------------------------------------
 
 
 def gate(folder: Path, port: int) -> None:
-    """A GET with its durable row, against the same without one; a sealer works beside both."""
+    """Compare a GET that writes its ledger row with one that does not, while a sealer runs."""
     from accounts.audit.merkle_log.sealer import Sealer
     from portal import processes
 
     source = install.many_files(folder / "source", FILES)
     names = [path.name for path in source.iterdir()]
     install.publish(source, "bench/gated", "reviewed")
-    tokens = install.entitled(PEOPLE)
+    tokens = install.tokens_with_access(PEOPLE)
     paths = [f"/bench/gated/resolve/main/{name}" for name in names]
     base_port = servers.free_port()
     command = processes.web(f"127.0.0.1:{port}")
     base = [word.replace(f":{port}", f":{base_port}") for word in command]
     base[base.index("portal.wsgi:application")] = "support.without_ledger:application"
-    asked = Case("GET", paths, tokens, "GET")
+    case = Case("GET", paths, tokens, "GET")
     sealer = Sealer()
     with (
         servers.running(command, port) as ours,
@@ -210,11 +214,11 @@ def gate(folder: Path, port: int) -> None:
         sealer.start()
         rounds: dict[int, list[Round]] = {ours.port: [], bare.port: []}
         for server in (ours, bare):
-            clients.apply(load, (server.port, asked, 1.0))
+            clients.apply(load, (server.port, case, 1.0))
         for _ in range(ROUNDS):
             for server in (ours, bare):
                 cpu = server.cpu()
-                waits = clients.apply(load, (server.port, asked, SECONDS))
+                waits = clients.apply(load, (server.port, case, SECONDS))
                 cost = (server.cpu() - cpu) / len(waits)
                 rounds[server.port].append(Round(len(waits) / SECONDS, cost))
         report.line(
@@ -230,4 +234,5 @@ def gate(folder: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

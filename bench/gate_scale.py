@@ -1,9 +1,9 @@
 """Measure how the gate scales: a million grants and files against ten thousand.
 
-Run from the project's folder: `.venv/bin/python bench/gate_scale.py`, with `--postgres` on a
-PostgreSQL of this run's own. Two databases are filled by bulk SQL; a process for each asks
-`gate.decide` with random tokens for random files, in turn for five rounds. With `--explain`
-the larger database says how it finds the rows.
+Run from the project's folder: `.venv/bin/python bench/gate_scale.py [--postgres] [--explain]`.
+Two databases are filled by bulk SQL: SQLite, or with `--postgres` a PostgreSQL server each. One
+process per database calls `gate.decide` with random tokens for random files, in turn for five
+rounds. `--explain` prints the query plan of the larger database.
 """
 
 import random
@@ -16,13 +16,14 @@ from typing import Any
 from support import install, report, sizes
 from support.report import Round
 from support.sizes import Sides
+from support.usage import show_help
 
 ROUNDS = 5
-SECONDS = 2.0  # a side and round
+SECONDS = 2.0  # per side and round
 SMALL, LARGE = 10_000, 1_000_000
-GRANTS_EACH = 10  # of one person, each in a tier of its own
-FILES_EACH = 1000  # in one checkpoint
-ASKERS = 500
+GRANTS_EACH = 10  # per person, each for another tier
+FILES_EACH = 1000  # per checkpoint
+TOKENS = 500
 
 
 def main(arguments: list[str]) -> None:
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> None:
 
 
 def compare(sides: Sides) -> None:
-    sides.rounds(1, decide, 1.0)  # what is read once
+    sides.rounds(1, decide, 1.0)  # fills caches
     many, few = sides.rounds(ROUNDS, decide, SECONDS)
     report.line(
         f"gate at {LARGE:,} grants and {LARGE:,} files, {sides.vendor}",
@@ -50,7 +51,7 @@ def compare(sides: Sides) -> None:
 
 
 def fill(folder: Path, environment: dict[str, str], count: int) -> str:
-    """A database with `count` grants and `count` files; its vendor."""
+    """Fill a database with `count` grants and `count` files; returns its vendor."""
     install.prepare(folder, **environment)
     from django.db import connection
 
@@ -65,7 +66,7 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
 
 
 def template(folder: Path) -> dict[str, Any]:
-    """One of each record, made as the portal makes them, to be copied."""
+    """One record of each model, created by the portal's own code, to copy."""
     from accounts.api_tokens.models import ApiToken
     from accounts.grants.models import Grant
     from accounts.tiers.models import Tier
@@ -76,7 +77,7 @@ def template(folder: Path) -> dict[str, Any]:
 
     source = install.many_files(folder / "source", 1)
     install.publish(source, "bench/model", "reviewed")
-    install.entitled(1)
+    install.tokens_with_access(1)
     tier = Tier.objects.get(slug="bench-reviewed")
     for number in range(1, GRANTS_EACH):
         tier.pk, tier.slug = tier.pk + 1, f"bench-{number}"
@@ -89,7 +90,7 @@ def template(folder: Path) -> dict[str, Any]:
 
 
 def tables(first: dict[str, Any], people: int, checkpoints: int) -> list[tuple[Any, int, Any]]:
-    """Each record's copies: how many, and what differs in the copy number `n`."""
+    """For each record: how many copies to make, and the SQL of what differs in copy `n`."""
     base = {name: record.pk for name, record in first.items()}
     tier = first["Grant"].tier_id
     files = checkpoints * FILES_EACH
@@ -136,7 +137,7 @@ def tables(first: dict[str, Any], people: int, checkpoints: int) -> list[tuple[A
 
 
 def copies(record: Any, count: int, differing: dict[str, str]) -> str:
-    """The statement that copies one row `count` times; `n` counts them from 1."""
+    """The SQL that copies one row `count` times; `n` counts from 1."""
     from django.db import connection, models
 
     is_postgres = connection.vendor == "postgresql"
@@ -169,29 +170,29 @@ def padded(number: str, digits: int) -> str:
     return f"printf('%0{digits}x', {number})"
 
 
-class Asked:
-    """What this process asks for: digests of tokens, and how many checkpoints there are."""
+class Requests:
+    """Digests of the tokens, and the number of checkpoints, of this process's database."""
 
     digests: list[str] = []
     checkpoints = 0
 
 
 def tokens_for(people: int) -> None:
-    """Give random people a digest of their own, as random as real ones are."""
+    """Give random people tokens with random digests."""
     from accounts.api_tokens.models import ApiToken
     from weights.catalogue.models import Checkpoint
 
     dice = random.Random(1)
     first = ApiToken.objects.order_by("pk").values_list("pk", flat=True)[0]
-    for person in dice.sample(range(1, people + 1), min(ASKERS, people)):
+    for person in dice.sample(range(1, people + 1), min(TOKENS, people)):
         digest = sha256(b"%d" % person).hexdigest()
         ApiToken.objects.filter(pk=first + person).update(digest=digest)
-        Asked.digests.append(digest)
-    Asked.checkpoints = Checkpoint.objects.count() - 1
+        Requests.digests.append(digest)
+    Requests.checkpoints = Checkpoint.objects.count() - 1
 
 
 def decide(seconds: float) -> Round:
-    """Decisions a second, and the CPU that this process used for one."""
+    """Returns decisions per second, and CPU seconds per decision."""
     from django.utils import timezone
 
     from weights import gate
@@ -200,8 +201,8 @@ def decide(seconds: float) -> Round:
     dice = random.Random()
     count, cpu, started = 0, time.process_time(), time.monotonic()
     while time.monotonic() - started < seconds:
-        claim = TokenClaim(dice.choice(Asked.digests))
-        name = f"bench/m{dice.randint(1, Asked.checkpoints)}"
+        claim = TokenClaim(dice.choice(Requests.digests))
+        name = f"bench/m{dice.randint(1, Requests.checkpoints)}"
         path = f"shard-{dice.randrange(FILES_EACH)}.pt"
         decision = gate.decide(claim, name, "main", path, timezone.now())
         if not decision.allowed:
@@ -212,12 +213,12 @@ def decide(seconds: float) -> Round:
 
 
 def plan() -> str:
-    """How the database finds the rows of one decision."""
+    """The database's query plan of one decision."""
     from django.db import connection
 
     from weights.gate.statement import _STATEMENTS
 
-    digest = Asked.digests[0]
+    digest = Requests.digests[0]
     bound = [digest, "bench", "m7", "2030-01-01", "main", "shard-7.pt"]
     word = "EXPLAIN (ANALYZE)" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
     with connection.cursor() as cursor:
@@ -226,4 +227,5 @@ def plan() -> str:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main(sys.argv[1:])

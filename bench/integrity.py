@@ -1,15 +1,15 @@
 """Measure how soon a refusal takes effect, and how soon a flipped bit is found.
 
-Run from the project's folder: `.venv/bin/python bench/integrity.py [MEGABYTES [STORE…]]`, with
-STORE `files` and `s3` (both if none is named) and a file of 256 MB unless told otherwise. On an
-install of its own, with a web server of two processes, in rounds:
+Run from the project's folder: `.venv/bin/python bench/integrity.py [MEGABYTES [STORE…]]`. STORE
+is `files` or `s3` (default: both), MEGABYTES the size of the file (default: 256). In rounds, on a
+web server of two processes:
 
-- a grant is revoked, a blob is put into quarantine, while a client asks without a pause: the
-  time from the commit to the first refusal, and how many requests sent after the commit were
-  still answered with bytes (there must be none);
-- a bit is flipped by a write: the time to the refusal of the next request (files);
-- a bit is flipped so that no time or tag tells of it, or on S3 by a write: what
-  `manage.py scrub --all` takes to put it into quarantine, its three more readings included.
+- A grant is revoked, or a blob quarantined, while a client sends requests without a pause:
+  measures the time from the commit to the first refusal, and counts requests sent after the
+  commit that still got bytes (there must be none).
+- A write flips a bit (files): measures the time until the next request is refused.
+- A bit is flipped without a change of mtime (files), or by a write (S3): measures how long
+  `manage.py scrub --all` takes to quarantine the blob, with its three repeated readings.
 """
 
 import http.client
@@ -25,6 +25,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from support import install, servers
+from support.usage import show_help
 
 ROUNDS = 15
 MEGABYTE = 10**6
@@ -33,7 +34,7 @@ REPO, NAME = "bench/gated", "weights.bin"
 
 def main(megabytes: int, kinds: list[str]) -> None:
     for kind in kinds:
-        # A process each: settings are read once.
+        # One process per store, because settings are read once.
         done = subprocess.run([sys.executable, __file__, "--one", str(megabytes), kind])
         if done.returncode:
             raise SystemExit(done.returncode)
@@ -49,12 +50,12 @@ def measure(megabytes: int, kind: str) -> None:
         source.mkdir()
         (source / NAME).write_bytes(os.urandom(megabytes * MEGABYTE))
         install.publish(source, REPO, "reviewed")
-        [token] = install.entitled(1)
+        [token] = install.tokens_with_access(1)
         port = servers.free_port()
         running.enter_context(servers.running(_web(port), port))
         ask = _Client(port, token)
         for _ in range(20):
-            ask()  # the server has loaded all it needs
+            ask()  # warms the server up
         refusals(kind, ask)
         if kind == "files":
             next_read(ask)
@@ -85,7 +86,7 @@ def _web(port: int) -> list[str]:
 
 
 class _Client:
-    """Asks for one byte of the file; whether it was given, or the way to it."""
+    """Requests one byte of the file. Returns whether it was sent, or redirected to."""
 
     def __init__(self, port: int, token: str) -> None:
         self._port = port
@@ -116,7 +117,7 @@ def refusals(kind: str, ask: _Client) -> None:
     def revoke() -> None:
         lifecycle.revoke(Grant.objects.get(pk=grant.pk), by=None, reason="a benchmark revokes it")
 
-    def give_back() -> None:
+    def restore_grant() -> None:
         Grant.objects.filter(pk=grant.pk).update(state=state.ACTIVE, ended_at=None)
 
     def quarantine() -> None:
@@ -126,15 +127,15 @@ def refusals(kind: str, ask: _Client) -> None:
         Blob.objects.filter(pk=blob.pk).update(state=Blob.State.VERIFIED)
 
     for label, close, reopen in (
-        ("revocation", revoke, give_back),
+        ("revocation", revoke, restore_grant),
         ("quarantine", quarantine, lift),
     ):
         rounds = [_first_refusal(ask, close, reopen) for _ in range(ROUNDS)]
-        late = sum(given for _, given in rounds)
-        told = _spread([1000 * seconds for seconds, _ in rounds])
+        late = sum(count for _, count in rounds)
+        spread = _spread([1000 * seconds for seconds, _ in rounds])
         print(
-            f"{kind}: {label} to first refusal {told} ms;"
-            f" answered with bytes though sent after it: {late}",
+            f"{kind}: {label} to first refusal {spread} ms;"
+            f" bytes sent to requests after it: {late}",
             flush=True,
         )
 
@@ -142,7 +143,7 @@ def refusals(kind: str, ask: _Client) -> None:
 def _first_refusal(
     ask: _Client, close: Callable[[], None], reopen: Callable[[], None]
 ) -> tuple[float, int]:
-    """Seconds from the commit to the first refusal; requests sent later that were allowed."""
+    """Returns seconds from commit to first refusal, and the number of later requests allowed."""
     from django.db import transaction
 
     answers: list[tuple[float, float, bool]] = []
@@ -151,8 +152,8 @@ def _first_refusal(
     def go_on() -> None:
         while not stop.is_set():
             sent = time.monotonic()
-            given = ask()
-            answers.append((sent, time.monotonic(), given))
+            allowed = ask()
+            answers.append((sent, time.monotonic(), allowed))
 
     client = threading.Thread(target=go_on)
     client.start()
@@ -162,39 +163,43 @@ def _first_refusal(
         transaction.on_commit(lambda: commits.append(time.monotonic()))  # before what it queues
         close()
     [committed] = commits
-    while not any(not given for _, _, given in list(answers)):
+    while all(allowed for _, _, allowed in list(answers)):
         time.sleep(0.001)
     stop.set()
     client.join()
     reopen()
-    first = min(came for _, came, given in answers if not given)
-    return max(first - committed, 0.0), sum(g for sent, _, g in answers if sent > committed)
+    first = min(received for _, received, allowed in answers if not allowed)
+    return max(first - committed, 0.0), sum(
+        allowed for sent, _, allowed in answers if sent > committed
+    )
 
 
 # -- a flipped bit ------------------------------------------------------------------------
 
 
 def next_read(ask: _Client) -> None:
-    """A write shows in the file's time: the next request is refused, and asks for a check."""
+    """Flip a bit by a write, which changes the mtime: the next request must be refused."""
     from weights.integrity import verification
     from weights.storage.models import Blob
 
-    waits, given = [], 0
+    waits, served = [], 0
     for _ in range(ROUNDS):
         if not ask():
-            raise SystemExit("the file is not given before it is damaged")
+            raise SystemExit("the file is refused before it is damaged")
         _flip(hidden=False)
         began = time.monotonic()
-        given += ask()
+        served += ask()
         waits.append(1000 * (time.monotonic() - began))
         _flip(hidden=False)  # and back
         verification.verify(Blob.objects.get().pk)
-    told = _spread(waits)
-    print(f"files: a flipped bit at the next request: refused in {told} ms; given {given} times")
+    spread = _spread(waits)
+    print(
+        f"files: a flipped bit at the next request: refused in {spread} ms; served {served} times"
+    )
 
 
 def scrub(kind: str, megabytes: int) -> None:
-    """A flip whose time was set back on files, and a write on S3: found by reading everything."""
+    """Flip a bit without a change of mtime (on S3 by a write), and let the scrub find it."""
     from weights.storage.models import Blob
 
     _flip(hidden=True)
@@ -217,7 +222,7 @@ def scrub(kind: str, megabytes: int) -> None:
 
 
 def _flip(*, hidden: bool) -> None:
-    """One bit of the stored blob, in place; `hidden` puts the file's mtime back."""
+    """Flip one bit of the stored blob in place; `hidden` restores the file's mtime."""
     from weights.storage import blob_storage
     from weights.storage.models import Blob
     from weights.storage.protocol import blob_key
@@ -248,6 +253,7 @@ def _spread(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     if sys.argv[1:2] == ["--one"]:
         measure(int(sys.argv[2]), sys.argv[3])
     else:

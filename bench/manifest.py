@@ -1,9 +1,9 @@
 """Measure signing and checking a manifest of 992 shards against hashing the weights.
 
-Run from the project's folder: `.venv/bin/python bench/manifest.py`. It makes a revision of 992
-shards in an install of its own, signs it in rounds, and lets the stock verifier compare a folder
-of as many files. Signing reads no weights, so its time is that of the records alone; the
-verifier hashes everything, so it is measured against `sha256sum` of the same files.
+Run from the project's folder: `.venv/bin/python bench/manifest.py`. It publishes a revision of
+992 shards, signs it in rounds, and runs the stock verifier on a folder of the same files. Signing
+reads no weights, only records. The verifier hashes everything, so it is compared with
+`sha256sum` of the same files.
 """
 
 import os
@@ -15,6 +15,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from support.usage import show_help
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
@@ -65,16 +67,16 @@ def sign_and_check(source: Path, folder: Path) -> None:
     def sign() -> None:
         signatures.sign(revision.pk)
 
-    def forget() -> None:
+    def delete_signature() -> None:
         ManifestSignature.objects.all().delete()
         PublishedManifest.objects.all().delete()
 
-    signing = timed(sign, after=forget)
+    signing = timed(sign, after=delete_signature)
     sign()
     signature, key = folder / "model.sig", folder / "key.pem"
     signature.write_text(ManifestSignature.objects.get().bundle)
     key.write_text(ManifestKey.objects.get().public_pem)
-    print(f"signing {PARTS * SHARDS} shards: {told(signing, 1000)} ms")
+    print(f"signing {PARTS * SHARDS} shards: {spread(signing, 1000)} ms")
     print(f"the signature has {signature.stat().st_size / 1000:.0f} kB")
     compare(source, signature, key)
 
@@ -87,8 +89,8 @@ def compare(source: Path, signature: Path, key: Path) -> None:
     checking = timed(lambda: run(verify, source))
     hashing = timed(lambda: run(sums, source))
     gigabytes = PARTS * SHARDS * SHARD_BYTES / 1e9
-    print(f"checking {gigabytes:.2f} GB with model_signing: {told(checking)} s")
-    print(f"sha256sum of the same files: {told(hashing)} s")
+    print(f"checking {gigabytes:.2f} GB with model_signing: {spread(checking)} s")
+    print(f"sha256sum of the same files: {spread(hashing)} s")
 
 
 def run(command: list[str], folder: Path) -> None:
@@ -96,7 +98,7 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def timed(act: Callable[[], None], after: Callable[[], None] = lambda: None) -> list[float]:
-    """Seconds of each round."""
+    """Returns the seconds of each round; `after` runs untimed."""
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -106,10 +108,11 @@ def timed(act: Callable[[], None], after: Callable[[], None] = lambda: None) -> 
     return times
 
 
-def told(times: list[float], unit: float = 1) -> str:
+def spread(times: list[float], unit: float = 1) -> str:
     low, high = min(times) * unit, max(times) * unit
     return f"{statistics.median(times) * unit:.3g} ({low:.3g} to {high:.3g})"
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

@@ -1,10 +1,9 @@
 """Measure intake: a publish against `cp` and then `sha256sum` of the same files.
 
-Run from the project's folder: `.venv/bin/python bench/publish.py`. It makes a gigabyte of
-random shards in a temporary folder, runs the sides in turn for five rounds on an install
-of its own, and prints one line for each base with the median of the per-round ratios of
-time. A publish ends when its bytes are on the disk (fsync); so does the second base, while
-the first leaves them to the page cache. The start of the interpreter is part of a publish.
+Run from the project's folder: `.venv/bin/python bench/publish.py`. It writes a gigabyte of random
+shards, runs both sides in turn for five rounds, and prints one line per base with the median of
+the ratios of time. A publish ends once its bytes are on disk (fsync), and so does the second base;
+the first base leaves them in the page cache. A publish includes the start of the interpreter.
 """
 
 import os
@@ -18,6 +17,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from support.usage import show_help
+
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
 SHARDS = 8
@@ -25,7 +26,7 @@ SHARD_BYTES = 128 * 1024 * 1024
 
 
 class Pass(NamedTuple):
-    """One run: seconds of wall clock and of CPU, and peak memory in bytes."""
+    """One run: seconds of wall clock and CPU, and peak memory in bytes."""
 
     wall: float
     cpu: float
@@ -63,7 +64,7 @@ def make_shards(folder: Path) -> Path:
 
 
 def prepare(environment: dict[str, str]) -> None:
-    """An empty install with the tier `open`."""
+    """Create an empty install with the tier `open`."""
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
     code = (
@@ -85,8 +86,10 @@ def copy_and_hash(source: Path, target: Path, *, durable: bool) -> Pass:
 
 
 def publish(source: Path, install: Path, environment: dict[str, str], number: int) -> Pass:
-    """A publish of what the store has never seen, nor the intake notes."""
-    for blobs in (install / "blobs").glob("[0-9a-f]*"):  # emptied: one that is gone is refused
+    """Publish into an empty store, under a new name, so that nothing is reused."""
+    for blobs in (install / "blobs").glob(
+        "[0-9a-f]*"
+    ):  # kept itself: intake refuses a store that is gone
         shutil.rmtree(blobs)
     code = (
         "from pathlib import Path; from weights.publishing.intake import publish;"
@@ -122,4 +125,5 @@ def report(label: str, ours: list[Pass], base: list[Pass]) -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

@@ -1,9 +1,9 @@
 """Measure the cost of the gate: HEAD of `resolve` against a trivial Django view.
 
-Run from the project's folder: `.venv/bin/python bench/resolve.py`. Both sides are one
-gunicorn process with the same threads; eight connections ask for random files with random
-tokens, in turn for five rounds. `DATABASE_URL` names another database than the install's own
-SQLite; with `--postgres` a PostgreSQL is started for the run (from requirements-dev.txt).
+Run from the project's folder: `.venv/bin/python bench/resolve.py [--postgres]`. Both sides are one
+gunicorn process with the same number of threads. Eight connections request random files with
+random tokens, in turn for five rounds. The database is SQLite, the one that `DATABASE_URL` names,
+or with `--postgres` a server started for the run (from requirements-dev.txt).
 """
 
 import os
@@ -22,16 +22,17 @@ from support import counters, install, report, servers
 from support.postgres import database
 from support.report import Round
 from support.servers import Server
+from support.usage import show_help
 
 ROUNDS = 5
-SECONDS = 3.0  # a side and round
+SECONDS = 3.0  # per side and round
 CONNECTIONS = 8
 PEOPLE = 200
 FILES = 992
 
 
 class Case(NamedTuple):
-    """What to ask for: paths, and the tokens to ask with (none: without)."""
+    """Requests of one kind: paths, and the tokens to use (if empty, none)."""
 
     label: str
     paths: list[str]
@@ -52,12 +53,12 @@ def main(arguments: list[str]) -> None:
 
 
 def fill(folder: Path) -> list[Case]:
-    """An open and a gated checkpoint of 992 files each, and people who may read them."""
+    """Publish an open and a gated checkpoint of 992 files each, and create people with access."""
     source = install.many_files(folder / "source", FILES)
     names = [path.name for path in source.iterdir()]
     install.publish(source, "bench/open")
     install.publish(source, "bench/gated", "reviewed")
-    tokens = install.entitled(PEOPLE)
+    tokens = install.tokens_with_access(PEOPLE)
     return [
         Case("open, anonymous", [f"/bench/open/resolve/main/{name}" for name in names], []),
         Case("gated, token", [f"/bench/gated/resolve/main/{name}" for name in names], tokens),
@@ -106,11 +107,11 @@ def compare(case: Case, vendor: str, ours: Server, trivial: Server, clients: Poo
     print(f"  p99 at {CONNECTIONS} connections: {statistics.median(slowest):.1f} ms", flush=True)
 
 
-# -- the client, in a process of its own ----------------------------------------------------
+# -- the client, in its own process ----------------------------------------------------
 
 
 def load(port: int, case: Case, seconds: float) -> list[float]:
-    """Ask for random paths on eight kept connections; the seconds that each answer took."""
+    """Request random paths on eight persistent connections; returns seconds per response."""
     from concurrent.futures import ThreadPoolExecutor
 
     until = time.monotonic() + seconds
@@ -120,6 +121,7 @@ def load(port: int, case: Case, seconds: float) -> list[float]:
 
 
 def ask(port: int, case: Case, until: float, seed: int) -> list[float]:
+    """Request random paths on one connection until a time; returns seconds per response."""
     chosen = random.Random(seed * os.getpid())
     connection = HTTPConnection("127.0.0.1", port)
     waits = []
@@ -137,4 +139,5 @@ def ask(port: int, case: Case, until: float, seed: int) -> list[float]:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main(sys.argv[1:])

@@ -1,9 +1,9 @@
 """Measure the review queue's page: two thousand applications against twenty.
 
-Run from the project's folder: `.venv/bin/python bench/review_queue.py`, with `--postgres` on a
-PostgreSQL of this run's own. Two databases are filled; a process for each opens the page
-through the whole stack of middleware, in turn for five rounds, as a signed-in reviewer, and
-searches it. A line before each case tells the number of queries.
+Run from the project's folder: `.venv/bin/python bench/review_queue.py [--postgres]`. Two databases
+are filled: SQLite, or with `--postgres` a PostgreSQL server each. One process per database opens
+the page as a signed-in reviewer through all middleware, in turn for five rounds, and searches it.
+A line before each case gives the number of queries.
 """
 
 import statistics
@@ -16,9 +16,10 @@ from typing import Any
 from support import install, report, sizes
 from support.report import Round
 from support.sizes import Sides
+from support.usage import show_help
 
 ROUNDS = 5
-PAGES = 12  # a side and round
+PAGES = 12  # per side and round
 SMALL, LARGE = 20, 2000
 CASES = {"queue": {}, "queue, searched": {"q": "outlier"}, "queue, overdue": {"desk": "overdue"}}
 
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> None:
 def compare(label: str, query: dict[str, str], sides: Sides) -> None:
     counts = [pool.apply(queries, (query,)) for pool in (sides.many, sides.few)]
     print(f"{label}: {counts[0]} queries with {LARGE:,}, {counts[1]} with {SMALL}")
-    many, few = sides.rounds(ROUNDS, opened, query)
+    many, few = sides.rounds(ROUNDS, timed_page, query)
     report.line(
         f"{label}, {LARGE:,} applications",
         "ms a page",
@@ -51,9 +52,9 @@ def compare(label: str, query: dict[str, str], sides: Sides) -> None:
 
 
 def fill(folder: Path, environment: dict[str, str], count: int) -> str:
-    """A database with `count` applications, and a reviewer signed in; its vendor."""
+    """Create `count` applications and sign a reviewer in; returns the database's vendor."""
     global CLIENT
-    # The session is read from the database: no cache listens.
+    # The session is read from the database, because no cache server runs.
     install.prepare(folder, ALLOWED_HOSTS="testserver,127.0.0.1", **environment)
     from django.db import connection
     from django.test import Client
@@ -68,17 +69,17 @@ def fill(folder: Path, environment: dict[str, str], count: int) -> str:
     tier = Tier.objects.create(slug="bench-reviewed", name="Bench", licence=terms)
     reviewer = User.objects.create(username="reviewer", email="reviewer@lab.example")
     RoleAssignment.objects.assign(reviewer, Role.REVIEWER)
-    crowd(tier, version, reviewer, count)
+    create_applications(tier, version, reviewer, count)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     CLIENT = Client()
     CLIENT.force_login(User.objects.get(pk=reviewer.pk))
-    opened({})
+    timed_page({})
     return connection.vendor
 
 
-def crowd(tier: Any, version: Any, reviewer: Any, count: int) -> None:
-    """Applications of as many people: every fifth on the reviewer's desk, some overdue."""
+def create_applications(tier: Any, version: Any, reviewer: Any, count: int) -> None:
+    """Create `count` applications: every fifth claimed by the reviewer, some overdue."""
     from django.utils import timezone
 
     from accounts.applications.models import Application, ApplicationSnapshot
@@ -129,8 +130,8 @@ def page(query: dict[str, str]) -> None:
     assert answer.status_code == 200, answer.status_code
 
 
-def opened(query: dict[str, str]) -> Round:
-    """The median milliseconds of a page, and the CPU seconds of one."""
+def timed_page(query: dict[str, str]) -> Round:
+    """Returns the median milliseconds and the mean CPU seconds of a page."""
     times, before = [], time.process_time()
     for _ in range(PAGES):
         start = time.perf_counter()
@@ -143,10 +144,11 @@ def queries(query: dict[str, str]) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as captured:
         page(query)
-    return len(asked)
+    return len(captured)
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main(sys.argv[1:])

@@ -1,17 +1,17 @@
-"""Measure throughput and CPU time of serving bytes by a signed address.
+"""Measure throughput and CPU time of downloads by a signed URL.
 
-Run from the project's folder: `.venv/bin/python bench/serving.py [GIGABYTES [WAY…]]`. A file
-of that size (2 if none is given) is published on an install of its own, and each WAY
-(all of them if none is named) is held against what one would use without a portal:
+Run from the project's folder: `.venv/bin/python bench/serving.py [GIGABYTES [WAY…]]`. A file of
+that size (default: 2) is published, and each WAY (default: all) is compared with what one would
+use without a portal:
 
 - `built-in`: gunicorn by a file link, against nginx with `secure_link` and its fastest settings;
 - `nginx`: deploy/nginx.conf and X-Accel-Redirect by a file link, against `secure_link` in the
   same nginx with the same settings;
-- `s3`: 302 to a presigned address, against that address asked for at once. A quarter of the size.
+- `s3`: a redirect to a presigned URL, against that URL requested directly. A quarter of the size.
 
-Both sides in turn for five rounds: one stream that takes the whole, sixteen that take a
-sixteenth each by Range, and the first byte on a new connection. The clients are processes of
-their own, the same on both sides. Needs twice the room.
+Both sides run in turn for five rounds: one stream of the whole file, sixteen streams of a range
+each, and the first byte on a new connection. Both sides have the same client processes. Needs
+twice the file's size on disk.
 """
 
 import os
@@ -31,18 +31,19 @@ from urllib.parse import urlsplit
 from support import fronts, install, report, servers
 from support.report import Round
 from support.servers import Server
+from support.usage import show_help
 
 ROUNDS = 5
 STREAMS = 16
 CLIENTS = 2  # processes
-FIRST_BYTES = 40  # requests a round
+FIRST_BYTES = 40  # requests per round
 GIGABYTE = 10**9
 Part = tuple[int, str, int, int]  # port, path, first byte, number of bytes
 
 
 @dataclass(frozen=True)
 class Side:
-    """One way to the bytes: where to ask, and the servers that spend time on it."""
+    """One way to download the file, and the servers whose CPU counts."""
 
     label: str
     port: int
@@ -73,7 +74,7 @@ def main(gigabytes: float, ways: list[str]) -> None:
 
 
 def publish(folder: Path, repo_id: str, size: int) -> str:
-    """Publish one file of that size; its SHA-256."""
+    """Publish one file of `size` bytes; returns its SHA-256."""
     from weights.publishing.models import File
 
     source = folder / "source"
@@ -87,7 +88,7 @@ def publish(folder: Path, repo_id: str, size: int) -> str:
 
 
 def file_link() -> str:
-    """Path and query of a signed address of the file."""
+    """Path and query of a file link."""
     from weights.delivery import file_links
     from weights.gate.caller import ANONYMOUS
 
@@ -156,7 +157,7 @@ def behind_nginx(folder: Path, portal: int, sha256: str, size: int) -> Iterator[
 
 @contextmanager
 def on_s3(folder: Path, portal: int, sha256: str, size: int) -> Iterator[Sides | None]:
-    """The portal's own CPU alone is counted: the store's is the same on both sides."""
+    """Counts only the portal's CPU, because the store's is the same on both sides."""
     from tests.support.servers import s3
 
     address = f"s3://{s3.BUCKET}/bench"
@@ -200,7 +201,7 @@ def whole(size: int) -> list[list[tuple[int, int]]]:
 
 
 def sixteenths(size: int) -> list[list[tuple[int, int]]]:
-    """Sixteen parts that make up the file, eight to each client process."""
+    """Split the file into sixteen ranges, eight for each client process."""
     part = size // STREAMS
     parts = [(number * part, part) for number in range(STREAMS)]
     return [parts[number::CLIENTS] for number in range(CLIENTS)]
@@ -256,7 +257,7 @@ def compare_first_byte(label: str, both: Sides) -> None:
 
 
 def fetch_all(parts: list[Part]) -> None:
-    """Fetch the parts at once, a thread each."""
+    """Download all parts at once, one thread per part."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(len(parts)) as threads:
@@ -264,9 +265,9 @@ def fetch_all(parts: list[Part]) -> None:
 
 
 def fetch(part: Part) -> float:
-    """Read a part and throw it away; the seconds until its first byte, redirects included.
+    """Download a part and discard it; returns seconds to the first byte, redirects included.
 
-    Fails when fewer bytes arrive than were asked for.
+    Exits if fewer bytes arrive than were requested.
     """
     port, path, first, length = part
     began = time.monotonic()
@@ -291,11 +292,11 @@ def fetch(part: Part) -> float:
                 raise SystemExit(f"{path} was answered {status}")
             waited = _take(connection, length - len(start), began, bool(start))
             return waited
-    raise SystemExit(f"{path} leads in a circle")
+    raise SystemExit(f"{path} redirects in a circle")
 
 
 def _parsed(head: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and what came of the body."""
+    """Returns status, headers and the first bytes of the body."""
     text, _, body = head.partition(b"\r\n\r\n")
     first, *lines = text.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (n.partition(":") for n in lines)}
@@ -303,17 +304,18 @@ def _parsed(head: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 def _take(connection: object, left: int, began: float, has_first: bool) -> float:
-    """Read `left` bytes; the seconds from `began` until the first byte of the body."""
+    """Read `left` bytes; returns the seconds from `began` to the first byte of the body."""
     waited = time.monotonic() - began if has_first else 0.0
     buffer = bytearray(1 << 20)
     while left > 0:
         count = connection.recv_into(buffer)  # type: ignore[attr-defined]
         if not count:
-            raise SystemExit(f"{left} bytes never came")
+            raise SystemExit(f"{left} bytes are missing")
         waited = waited or time.monotonic() - began
         left -= count
     return waited
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main(float(sys.argv[1]) if len(sys.argv) > 1 else 2, sys.argv[2:] or list(WAYS))

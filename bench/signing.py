@@ -1,12 +1,11 @@
-"""Measure signing of 992 addresses against boto3's own presigner.
+"""Measure the signing of 992 URLs against boto3's presigner.
 
-Run from the project's folder: `.venv/bin/python bench/signing.py`. Nothing is sent. The sides
-run in turn for five rounds in one process after a round to warm up, and each case prints one
-line with the median of the per-round ratios of time. Every case makes 992 addresses, with
-JSON where the case says so, and the base is boto3's `generate_presigned_url` 992 times. The
-portal signs a CDN's addresses one by one (docs/decisions/0004); the one wildcard policy of the
-last case is what a store with a folder for each revision could do, and is made here by
-the same signer.
+Run from the project's folder: `.venv/bin/python bench/signing.py`. It sends no requests. Both
+sides run in turn for five rounds in one process, after a round to warm up. Each case signs 992
+URLs, with JSON where its label says so, and prints the median of the ratios of time. The base
+calls boto3's `generate_presigned_url` 992 times. The portal signs CDN URLs one by one
+(docs/decisions/0004); the wildcard policy of the last cases is what a store with one folder per
+revision could use.
 """
 
 import hashlib
@@ -23,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.support import install
 from bench.support.report import Round, line
+from bench.support.usage import show_help
 
 ROUNDS = 5
 FILES = 992
@@ -83,7 +83,7 @@ def sides() -> tuple[Case, dict[str, Case]]:
 
 
 def file_links_case(files: list[tuple[str, str]]) -> Case:
-    """What the link folder's lists do for each file."""
+    """Sign file links as the lists of a link's folder do."""
     from accounts.tiers.models import Tier
     from weights.catalogue.models import Checkpoint
     from weights.delivery import file_links
@@ -111,7 +111,7 @@ def cdn_case(key: object, files: list[tuple[str, str]]) -> Case:
     from weights.web.http_headers import disposition
 
     def sign() -> object:
-        cdn = Cdn(ORIGIN, "K1", key)  # a new one remembers nothing
+        cdn = Cdn(ORIGIN, "K1", key)  # a new one has an empty cache
         now = int(time.time())
         return [
             cdn.url(f"blobs/{blob_key(sha256)}", disposition(name), now, 900)
@@ -136,7 +136,7 @@ def cdn_again_case(files: list[tuple[str, str]]) -> Case:
 
 
 def wildcard_case(key: object) -> Case:
-    """One policy, and the query that each of the 992 addresses would end in."""
+    """Sign one policy, whose query all 992 URLs could share."""
     from weights.storage.cdn import Cdn, policy
 
     cdn = Cdn(ORIGIN, "K1", key)
@@ -149,7 +149,7 @@ def compare(base: Case, cases: dict[str, Case]) -> None:
     for number in range(ROUNDS + 1):
         for label, case in cases.items():
             their, our = timed(base), timed(case)
-            if number:  # the first is to warm up
+            if number:  # the first round warms up
                 bases[label].append(their)
                 ours[label].append(our)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -173,4 +173,5 @@ def _sha256(number: int) -> str:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

@@ -1,10 +1,10 @@
 """Measure the gate's response time while slow clients download.
 
-Run from the project's folder: `.venv/bin/python bench/slow_clients.py [nginx] [built-in]`.
-Clients that take 256 KB/s each fetch a file of 8 MB: behind deploy/nginx.conf two hundred, on
-the built-in server a tenth more than its cap admits; who is told to wait comes again when it
-was told to, as the Hub's client does. Meanwhile another process asks the gate (HEAD of a gated
-file with a token, a new connection each) and a page. Idle, loaded and idle again.
+Run from the project's folder: `.venv/bin/python bench/slow_clients.py [nginx] [built-in]`. Clients
+download a file of 8 MB at 256 KB/s each: 200 behind deploy/nginx.conf, and a tenth more than
+`DOWNLOADS_AT_ONCE` admits on the built-in server. A client that gets 429 retries after
+`Retry-After`, as the Hub's client does. Meanwhile another process requests a gated file (HEAD with
+a token, each on a new connection) and a page: idle, under load and idle again.
 """
 
 import os
@@ -23,20 +23,21 @@ from pathlib import Path
 from socket import SO_RCVBUF, SOL_SOCKET, create_connection, socket
 
 from support import fronts, install, report, servers
+from support.usage import show_help
 
 SIZE = 8 * 1024 * 1024
-RATE = 256 * 1024  # bytes a second
+RATE = 256 * 1024  # bytes per second
 BEHIND_NGINX = 200
-WINDOW = 10.0  # seconds of asking the gate
+WINDOW = 10.0  # seconds of each measurement
 PATH = "/bench/gated/resolve/main/weights.bin"
-#: So much may wait in the client's own kernel, so that it is slow to the server too.
+#: Bytes of the client's receive buffer; small, so that the server notices a slow client.
 ROOM = 64 * 1024
-TRIES = 6  # the Hub's client asks once and comes again five times
+TRIES = 6  # the Hub's client retries five times
 
 
 @dataclass
 class Client:
-    """One slow reader, and what became of it."""
+    """The state and outcome of one slow download."""
 
     connection: socket | None = None
     tries: int = 0
@@ -58,7 +59,7 @@ def main(ways: list[str]) -> None:
         source.mkdir()
         (source / "weights.bin").write_bytes(os.urandom(SIZE))
         install.publish(source, "bench/gated", "reviewed")
-        token = install.entitled(1)[0]
+        token = install.tokens_with_access(1)[0]
         for way in ways:
             with WAYS[way](folder, portal, front) as serving:
                 if serving is not None:
@@ -114,7 +115,7 @@ def measure(way: str, port: int, count: int, token: str, processes: Pool) -> Non
     ask(port, token, 2)
     before = processes.apply(ask, (port, token, WINDOW))
     downloads = processes.apply_async(download, (port, token, count))
-    time.sleep(3)  # until all are under way
+    time.sleep(3)  # until all have started
     loaded = processes.apply(ask, (port, token, WINDOW))
     clients = downloads.get()
     after = processes.apply(ask, (port, token, WINDOW))
@@ -127,19 +128,19 @@ def measure(way: str, port: int, count: int, token: str, processes: Pool) -> Non
             f" p50 {percentile(loaded[what], 50):.1f} ms, idle {percentile(idle[what], 50):.1f} ms",
             flush=True,
         )
-    tell(way, clients)
+    print_outcomes(way, clients)
 
 
-def tell(way: str, clients: list[Client]) -> None:
+def print_outcomes(way: str, clients: list[Client]) -> None:
     outcomes = Counter(client.outcome for client in clients)
     waited = [client for client in clients if client.waits]
     print(f"{way}, downloads: {dict(outcomes)}", flush=True)
     if waited:
         tries = dict(sorted(Counter(client.tries for client in waited).items()))
-        told = [client.waits[0] for client in waited]
+        first = [client.waits[0] for client in waited]
         print(
-            f"{way}, told to wait: {len(waited)}, first for {min(told)} to {max(told)} s"
-            f" (median {statistics.median(told):g}); tries until served: {tries}",
+            f"{way}, got 429: {len(waited)}, first Retry-After {min(first)} to {max(first)} s"
+            f" (median {statistics.median(first):g}); tries until served: {tries}",
             flush=True,
         )
 
@@ -152,7 +153,7 @@ def percentile(values: list[float], which: int) -> float:
 
 
 def ask(port: int, token: str, seconds: float) -> dict[str, list[float]]:
-    """Ask the gate and a page in turn for so long; milliseconds of each answer."""
+    """Request the gated file and a page in turn for `seconds`; returns milliseconds of each."""
     found: dict[str, list[float]] = {"gate": [], "page": []}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -181,7 +182,7 @@ def _answered(port: int, request: bytes) -> float:
 
 
 def download(port: int, token: str, count: int) -> list[Client]:
-    """Read `count` downloads at RATE each, all in this thread, until each has its outcome."""
+    """Run `count` downloads at RATE each in this thread until all have ended."""
     clients = [Client() for _ in range(count)]
     while not all(client.outcome for client in clients):
         now = time.monotonic()
@@ -210,7 +211,7 @@ def _begin(client: Client, port: int, token: str) -> None:
 
 
 def _is_due(client: Client, now: float) -> bool:
-    """Whether its rate lets the client read on."""
+    """Tell whether the client may read more at its rate."""
     return not client.began or client.taken <= RATE * (now - client.began)
 
 
@@ -238,20 +239,22 @@ def _read(client: Client) -> None:
 
 
 def _judge(client: Client) -> None:
-    """Read the head: go on with the body, come again, or give up."""
+    """Parse the response head: read the body, retry later, or give up."""
     head, _, body = client.head.partition(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1])
     if status == 200:
         client.began, client.taken = time.monotonic(), len(body)
         return
     lines = head.decode("latin-1").split("\r\n")
-    told = [line.partition(":")[2] for line in lines if line.lower().startswith("retry-after:")]
-    if status != 429 or not told or client.tries >= TRIES:
+    retry_after = [
+        line.partition(":")[2] for line in lines if line.lower().startswith("retry-after:")
+    ]
+    if status != 429 or not retry_after or client.tries >= TRIES:
         _end(client, f"refused: {status}")
         return
-    client.waits.append(int(told[0]))
-    # One second more than it was told, as the Hub's client does.
-    client.again_at = time.monotonic() + int(told[0]) + 1
+    client.waits.append(int(retry_after[0]))
+    # One second more than Retry-After, as the Hub's client does.
+    client.again_at = time.monotonic() + int(retry_after[0]) + 1
     _close(client)
 
 
@@ -267,4 +270,5 @@ def _close(client: Client) -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main(sys.argv[1:] or list(WAYS))

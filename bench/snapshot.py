@@ -1,11 +1,11 @@
 """Measure `snapshot_download` from the portal, a bare redirector, and olah.
 
 Run from the project's folder: `.venv/bin/python bench/snapshot.py [CASE]… [--rounds N]`.
-`large` is 64 files of 64 MB, `small` 992 shards of 64 kB; against olah `eight` and `few` are as
-many of these, since its cache takes minutes to fill. Every side is asked by the same client
-in a process of its own, into an empty folder, in turn. The redirector is nginx with all
-answers written beforehand; olah serves from its filled cache, offline. `TMPDIR` says where all
-files are kept: 4 GB twice for `large`.
+The redirector is compared on `large` (64 files of 64 MB) and `small` (992 shards of 64 kB), olah on
+`eight` and `few`, because its cache takes minutes to fill. On every side, in turn, the same client
+runs in a new process and downloads into an empty folder. The redirector is nginx with prepared
+responses; olah serves from its filled cache, offline. `TMPDIR` names the folder of all files;
+`large` needs 8 GB there.
 """
 
 import argparse
@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from support import install, olah, redirector, report, servers
-from support.redirector import Kept
+from support.redirector import ServedFile
 from support.report import Round
 from support.servers import Server
 
 ROUNDS = 5
 MEGABYTE = 10**6
 
-# What a researcher's script does; the seconds are those of the download alone.
+# A researcher's script; it times only the download.
 CLIENT = """
 import pathlib, sys, time
 from huggingface_hub import snapshot_download
@@ -43,7 +43,7 @@ assert sizes == [size] * files, (len(sizes), set(sizes))
 
 
 class Case(NamedTuple):
-    """A checkpoint: so many files of so many bytes."""
+    """A checkpoint: `files` files of `size` bytes."""
 
     label: str
     repo_id: str
@@ -65,7 +65,7 @@ CASES = {
 
 
 class Side(NamedTuple):
-    """Whom the client asks, and on what port the answers come."""
+    """A server that the client downloads from; `port` is the one of its API."""
 
     label: str
     server: Server
@@ -73,7 +73,7 @@ class Side(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """Seconds of one download, and of CPU of server and client."""
+    """Seconds of one download, and CPU seconds of server and client."""
 
     wall: float
     server: float
@@ -93,7 +93,7 @@ def main(names: list[str], rounds: int) -> None:
 
 
 def publish(folder: Path, case: Case) -> str:
-    """Files of random bytes, each another, taken in and verified; the revision's id."""
+    """Publish and verify files of random bytes; returns the revision's id."""
     source = folder / "source"
     source.mkdir()
     for number in range(case.files):
@@ -104,21 +104,21 @@ def publish(folder: Path, case: Case) -> str:
     return sha
 
 
-# -- who is asked --------------------------------------------------------------------------
+# -- the sides ------------------------------------------------------------------------------
 
 
 @contextmanager
 def sides(folder: Path, port: int, case: Case, sha: str) -> Iterator[list[Side]]:
-    """Our server, and the bases that this machine has."""
+    """Start the portal and the bases that are installed."""
     from portal import processes
 
-    with ExitStack() as until:
-        web = until.enter_context(servers.running(processes.web(f"127.0.0.1:{port}"), port))
+    with ExitStack() as stack:
+        web = stack.enter_context(servers.running(processes.web(f"127.0.0.1:{port}"), port))
         found = [Side("weighbridge", web, port)]
         makers = {"redirector": _redirector, "olah": _olah}
         for base in case.bases:
             side = makers[base](folder, case, sha, port)
-            found += [until.enter_context(side)] if side else []
+            found += [stack.enter_context(side)] if side else []
         yield found
 
 
@@ -127,7 +127,9 @@ def _redirector(folder: Path, case: Case, sha: str, _: int) -> AbstractContextMa
 
     ports = servers.free_port(), servers.free_port()
     blobs = Path(settings.WEIGHTS_STORAGE.removeprefix("file://"))
-    command = redirector.command(folder / "nginx", ports, case.repo_id, sha, kept(sha), blobs)
+    command = redirector.command(
+        folder / "nginx", ports, case.repo_id, sha, served_files(sha), blobs
+    )
     if command is None:
         report.not_measured(f"{case.label}, redirector", "nginx is not installed")
         return None
@@ -150,13 +152,13 @@ def _as_side(label: str, server: AbstractContextManager[Server]) -> Iterator[Sid
         yield Side(label, running, running.port)
 
 
-def kept(sha: str) -> list[Kept]:
-    """The revision's files, and where their bytes are below the store's folder."""
+def served_files(sha: str) -> list[ServedFile]:
+    """The revision's files, with the paths of their blobs below the store's folder."""
     from weights.publishing.models import File
     from weights.storage.protocol import blob_key
 
     rows = File.objects.filter(revision__sha=sha).select_related("blob")
-    return [Kept(f.path, f.size, f.sha256, f.git_oid, blob_key(f.sha256)) for f in rows]
+    return [ServedFile(f.path, f.size, f.sha256, f.git_oid, blob_key(f.sha256)) for f in rows]
 
 
 # -- the download --------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def _rounds(case: Case, taken: list[Taken]) -> list[Round]:
 
 
 def download(folder: Path, case: Case, side: Side) -> Taken:
-    """One whole download into an empty folder, by a client that knows nothing else."""
+    """Download everything into an empty folder, in a process without other settings."""
     into = folder / "downloaded"
     environment = {
         "PATH": os.environ["PATH"],
@@ -226,7 +228,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", choices=list(CASES))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    asked = parser.parse_args()
-    # So that servers and folders are cleared away when it is told to end.
+    options = parser.parse_args()
+    # Exit normally on SIGTERM, so that servers stop and folders are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    main(asked.cases or list(CASES), asked.rounds)
+    main(options.cases or list(CASES), options.rounds)

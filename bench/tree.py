@@ -1,9 +1,9 @@
 """Measure a listing of 992 files, warm, against serialising records to JSON.
 
-Run from the project's folder: `.venv/bin/python bench/tree.py`, with `--postgres` on a
-PostgreSQL of this run's own. In this process ours is asked through the whole portal, rights,
-middleware and all, and the base is a bare view; over HTTP, what server and client do counts
-on both sides. In turn, for five rounds.
+Run from the project's folder: `.venv/bin/python bench/tree.py [--postgres]`. The database is
+SQLite, or with `--postgres` a server started for the run. Both sides run in turn for five rounds,
+first in this process (the whole WSGI application with its middleware and access checks, against a
+bare view), then over HTTP, where server and client count on both sides.
 """
 
 import io
@@ -20,10 +20,11 @@ from typing import Any
 from support import install, report, servers
 from support.postgres import database
 from support.report import Round
+from support.usage import show_help
 
 ROUNDS = 5
 FILES = 992
-TIMES = 15  # the base, a round; ours is asked more often, to be as long at it
+TIMES = 15  # of the base per round; the portal gets more, so that both take equally long
 ADDRESS = "/api/models/bench/gated/tree/main"
 
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> None:
             environment |= {"BENCH_CHECKPOINT": "bench/gated"}
             install.prepare(folder, **environment)
             install.publish(install.many_files(folder / "source", FILES), "bench/gated", "reviewed")
-            (token,) = install.entitled(1)
+            (token,) = install.tokens_with_access(1)
             in_process(port, token)
             over_http(port, token)
             install.close()
@@ -48,9 +49,9 @@ def in_process(port: int, token: str) -> None:
     from support.records import tree
 
     request = RequestFactory().get("/")
-    ours = asking(port, token)
+    ours = wsgi_client(port, token)
     if ours() != tree(request).content:
-        raise SystemExit("the two sides tell different things")
+        raise SystemExit("the two sides differ")
     rounds: tuple[list[Round], list[Round]] = ([], [])
     for _ in range(ROUNDS):
         rounds[0].append(timed(ours, TIMES * 30))
@@ -66,8 +67,8 @@ def in_process(port: int, token: str) -> None:
     )
 
 
-def asking(port: int, token: str) -> Callable[[], bytes]:
-    """Asks the portal's WSGI application as gunicorn does."""
+def wsgi_client(port: int, token: str) -> Callable[[], bytes]:
+    """Returns a function that calls the portal's WSGI application as gunicorn does."""
     from portal.wsgi import application
 
     def ask() -> bytes:
@@ -146,4 +147,5 @@ def fetch(port: int, token: str, times: int) -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main(sys.argv[1:])

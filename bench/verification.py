@@ -1,17 +1,17 @@
 """Measure a worker's verification of stored bytes against other tools.
 
-Run from the project's folder: `.venv/bin/python bench/verification.py [MIB]`. It makes MIB
-(1024 if not given) of random bytes in a temporary folder and runs the sides in turn for five
-rounds; each case prints one line with the median of the per-round ratios.
+Run from the project's folder: `.venv/bin/python bench/verification.py [MIB]`. It writes MIB
+(default: 1024) of random bytes and runs both sides in turn for five rounds. Each case prints the
+median of the ratios. A check is compared with:
 
-- cached, and cold (the file's pages are dropped before each side): `openssl dgst -sha256`.
-- two workers on two files: one worker on both, one after the other.
-- from S3: the same GET by the same client, its bytes thrown away. Half the size.
-- a folder of eight files, twice the size in all, by two workers: `model_signing verify` of the
-  folder, with all the threads it likes; as the command, and without the time it takes to start.
+- `openssl dgst -sha256`, with the file cached, and cold (its pages dropped before each side);
+- two files by one worker, against two workers;
+- a GET of the same object from S3 without hashing, at half the size;
+- `model_signing verify` with its default number of threads, on a folder of eight files of twice
+  the size, against two workers; with and without the time that the command takes to start.
 
-A check is `verification.verify`: lease, read, hash, rows and audit event. Workers are processes
-of their own that have started up before the clock does.
+A check is `verification.verify`: lease, read, hash, rows and audit event. Workers start before the
+clock does.
 """
 
 import os
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.support import install
 from bench.support.blobs import MIB, Stored, cold, stored, warm, write
 from bench.support.report import Round, line, not_measured
+from bench.support.usage import show_help
 from bench.support.workers import Done, Worker, sign, together, worker
 
 ROUNDS = 5
@@ -61,7 +62,7 @@ def hashing(one: Worker, blob: Stored, size: int) -> None:
             if number:
                 base.append(their)
                 ours.append(our)
-        told(f"check, {label}", ours, "openssl dgst -sha256", base, size)
+        print_case(f"check, {label}", ours, "openssl dgst -sha256", base, size)
 
 
 def several(one: Worker, two: Worker, blobs: list[Stored], size: int) -> None:
@@ -75,7 +76,7 @@ def several(one: Worker, two: Worker, blobs: list[Stored], size: int) -> None:
         if number:
             base.append(alone)
             ours.append(both)
-    told("two workers, a file each, cached", ours, "one worker, both files", base, 2 * size)
+    print_case("two workers, a file each, cached", ours, "one worker, both files", base, 2 * size)
 
 
 def whole_folder(folder: Path, one: Worker, two: Worker, size: int) -> None:
@@ -107,8 +108,8 @@ def whole_folder(folder: Path, one: Worker, two: Worker, size: int) -> None:
                 base.append(their)
                 ours.append(our)
     label = "a folder of eight files, two workers"
-    told(label, ours, "model_signing verify", commands, size)
-    told(label, ours, "model_signing, started before", base, size)
+    print_case(label, ours, "model_signing verify", commands, size)
+    print_case(label, ours, "model_signing, started before", base, size)
 
 
 def from_s3(folder: Path, running: ExitStack, size: int) -> None:
@@ -141,10 +142,10 @@ def from_s3(folder: Path, running: ExitStack, size: int) -> None:
         if number:
             base.append(their)
             ours.append(our)
-    told("check, from S3", ours, "the same GET without hashing", base, size)
+    print_case("check, from S3", ours, "the same GET without hashing", base, size)
 
 
-def told(label: str, ours: list[Done], base_label: str, base: list[Done], size: int) -> None:
+def print_case(label: str, ours: list[Done], base_label: str, base: list[Done], size: int) -> None:
     def rounds(found: list[Done]) -> list[Round]:
         return [Round(size / 1e6 / one.wall, one.cpu / size * GB) for one in found]
 
@@ -157,7 +158,7 @@ def openssl(path: Path) -> Done:
 
 
 def ran(command: list[str]) -> Done:
-    """What a command took from its start to its end."""
+    """Run a command; returns its cost from start to exit."""
     began = time.perf_counter()
     quiet = subprocess.DEVNULL
     child = subprocess.Popen(command, stdout=quiet, stderr=quiet)
@@ -170,4 +171,5 @@ def ran(command: list[str]) -> Done:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main((int(sys.argv[1]) if len(sys.argv) > 1 else 1024) * MIB)

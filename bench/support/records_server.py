@@ -1,10 +1,10 @@
-"""The listing of `support.records` alone: no middleware, no rights, the portal's database."""
+"""A WSGI application of `support.records` only: no middleware, no access checks."""
 
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 
 django.setup(set_prefix=False)
-settings.MIDDLEWARE = []  # only now: apps refuse to start without theirs
+settings.MIDDLEWARE = []  # after setup(), because apps check for their middleware
 settings.ROOT_URLCONF = "support.records"
 application = WSGIHandler()

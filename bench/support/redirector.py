@@ -2,7 +2,7 @@
 
 The client asks one port for the revision, the tree and each file's HEAD and GET; files are
 answered by a redirect to another port, where the same nginx sends them from disk. No gate, no
-ledger, no database: what remains is what the client itself takes.
+ledger, no database: what remains is the time of the client.
 """
 
 import json
@@ -13,8 +13,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A file as the redirector knows it: its blob's path below the served folder."""
+class ServedFile:
+    """A file that the redirector serves; `blob` is its path below the served folder."""
 
     path: str
     size: int
@@ -24,13 +24,18 @@ class Kept:
 
 
 def command(
-    folder: Path, ports: tuple[int, int], repo_id: str, sha: str, files: list[Kept], blobs: Path
+    folder: Path,
+    ports: tuple[int, int],
+    repo_id: str,
+    sha: str,
+    files: list[ServedFile],
+    blobs: Path,
 ) -> list[str] | None:
-    """nginx on `ports` (questions, bytes); None where none is installed."""
+    """The command of an nginx on `ports` (API, files); None if nginx is not installed."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         return None
-    asked, sent = ports
+    api, downloads = ports
     answers = folder / "answers"
     answers.mkdir(parents=True, exist_ok=True)
     (answers / "info.json").write_text(json.dumps(_info(repo_id, sha, files)))
@@ -51,7 +56,7 @@ http {{
   map $uri $sha256 {{ {rows["sha256"]} }}
   map $uri $size {{ {rows["size"]} }}
   server {{
-    listen 127.0.0.1:{asked};
+    listen 127.0.0.1:{api};
     default_type application/json;
     location /api/models/{repo_id}/revision/ {{ alias {answers}/; try_files /info.json =404; }}
     location /api/models/{repo_id}/tree/ {{ alias {answers}/; try_files /tree.json =404; }}
@@ -59,26 +64,26 @@ http {{
       add_header X-Repo-Commit {sha} always;
       add_header X-Linked-Etag '"$sha256"' always;
       add_header X-Linked-Size $size always;
-      return 302 http://127.0.0.1:{sent}/$blob;
+      return 302 http://127.0.0.1:{downloads}/$blob;
     }}
   }}
-  server {{ listen 127.0.0.1:{sent}; location / {{ root {blobs}; }} }}
+  server {{ listen 127.0.0.1:{downloads}; location / {{ root {blobs}; }} }}
 }}
 """
     )
     return [program, "-c", str(folder / "nginx.conf"), "-e", "stderr"]
 
 
-def _map(address: str, files: list[Kept], field: str) -> str:
+def _map(address: str, files: list[ServedFile], field: str) -> str:
     return "".join(f'"{address}/{file.path}" "{getattr(file, field)}";\n' for file in files)
 
 
-def _info(repo_id: str, sha: str, files: list[Kept]) -> dict[str, object]:
+def _info(repo_id: str, sha: str, files: list[ServedFile]) -> dict[str, object]:
     siblings = [{"rfilename": file.path} for file in files]
     return {"id": repo_id, "sha": sha, "private": False, "gated": False, "siblings": siblings}
 
 
-def _entry(file: Kept) -> dict[str, object]:
+def _entry(file: ServedFile) -> dict[str, object]:
     lfs = {"oid": file.sha256, "size": file.size, "pointerSize": 134}
-    told = {"type": "file", "path": file.path, "size": file.size, "oid": file.oid}
-    return told | {"lfs": lfs}
+    entry = {"type": "file", "path": file.path, "size": file.size, "oid": file.oid}
+    return entry | {"lfs": lfs}

@@ -1,4 +1,4 @@
-"""One line per case: value, base, the median of the per-round ratios, CPU, peak memory."""
+"""Print one line per case: value, base, median of the ratios by round, CPU, peak memory."""
 
 import statistics
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Round:
-    """One measurement: `value` in the case's unit, CPU seconds a unit of work."""
+    """One measurement: `value` in the case's unit, `cpu` in seconds per unit of work."""
 
     value: float
     cpu: float
@@ -23,7 +23,7 @@ def line(
     peak: int,
     smaller_is_better: bool = False,
 ) -> None:
-    """Print a case; a ratio above 1 is in our favour, whatever the unit."""
+    """Print a case; a ratio above 1 favours the portal. `peak` is in bytes."""
     ratios = [our.value / their.value for our, their in zip(ours, base, strict=True)]
     if smaller_is_better:
         ratios = [1 / ratio for ratio in ratios]
@@ -37,13 +37,14 @@ def line(
 
 
 def difference(label: str, unit: str, ours: list[Round], base: list[Round]) -> None:
-    """How much more each round took than its base, where the goal is a difference."""
+    """Print the difference of each round to its base."""
     more = [our.value - their.value for our, their in zip(ours, base, strict=True)]
     middle = statistics.median(more)
     print(f"{label}: {middle:+.2f} {unit} ({min(more):+.2f} to {max(more):+.2f})", flush=True)
 
 
 def not_measured(label: str, why: str) -> None:
+    """Print that a case was skipped, and why."""
     print(f"{label}: not measured ({why})", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Servers of a benchmark, and their CPU time and memory."""
+"""Start the servers of a benchmark, and read their CPU time and memory."""
 
 import os
 import shutil
@@ -21,18 +21,18 @@ def free_port() -> int:
 
 
 class Server:
-    """A process with its children, answering on a port of loopback."""
+    """A process and its children, listening on a port of the loopback interface."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process = process
         self.port = port
 
     def cpu(self) -> float:
-        """Seconds of CPU used by all of its processes."""
+        """CPU seconds of all its processes."""
         return sum(_cpu_of(pid) for pid in self._family())
 
     def peak_memory(self) -> int:
-        """Bytes of the largest of its processes at its largest."""
+        """Peak memory in bytes of its largest process."""
         return max(_peak_of(pid) for pid in self._family())
 
     def _family(self) -> list[int]:
@@ -50,9 +50,9 @@ def running(
     within: Path | None = None,
     **environment: str,
 ) -> Iterator[Server]:
-    """Run `command` until the block ends, once something answers on `port`.
+    """Run `command` until the block ends; yields once it listens on `port`.
 
-    It writes to `log`, and has `within` for its working folder.
+    Its output goes to `log`; `within` is its working folder.
     """
     process = subprocess.Popen(
         command,
@@ -78,9 +78,9 @@ def nginx_program() -> str | None:
 def nginx(
     folder: Path, port: int, locations: Mapping[str, Path], more: str = ""
 ) -> list[str] | None:
-    """The command of an nginx that serves folders as files; None where none is installed.
+    """The command of an nginx that serves folders; None if nginx is not installed.
 
-    `more` is further configuration of its one server.
+    `more` is further configuration of its server.
     """
     program = nginx_program()
     if program is None:
@@ -88,7 +88,7 @@ def nginx(
     blocks = "".join(
         f"location {address} {{ alias {path}/; etag on; }}\n" for address, path in locations.items()
     )
-    # Equal settings on both sides: one send call takes what the socket takes.
+    # Both sides have the same settings: a send call writes as much as the socket takes.
     (folder / "nginx.conf").write_text(
         f"""
 daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log stderr warn;

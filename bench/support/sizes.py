@@ -1,4 +1,4 @@
-"""Run the same query on a small and a large database, each in a process of its own."""
+"""Run the same work on a small and on a large database, each in its own process."""
 
 import resource
 import tempfile
@@ -14,36 +14,36 @@ from support import install
 from support.postgres import database
 from support.report import Round
 
-#: Fills the install below a folder with so many records; returns its database's vendor.
+#: Fills the install below a folder with `int` records; returns the database's vendor.
 Fill = Callable[[Path, dict[str, str], int], str]
 
 
 @dataclass
 class Sides:
-    """The processes of both; what is called in them may keep what it needs in their modules."""
+    """One process per database. Functions may keep their state in module globals."""
 
     few: Pool
     many: Pool
     vendor: str
 
     def rounds(
-        self, count: int, asked: Callable[..., Round], *arguments: Any
+        self, count: int, work: Callable[..., Round], *arguments: Any
     ) -> tuple[list[Round], list[Round]]:
-        """So many answers of the large one and of the small one, in turn."""
+        """Call `work` `count` times in turn on the large and on the small database."""
         many, few = [], []
         for _ in range(count):
-            many.append(self.many.apply(asked, arguments))
-            few.append(self.few.apply(asked, arguments))
+            many.append(self.many.apply(work, arguments))
+            few.append(self.few.apply(work, arguments))
         return many, few
 
     def peak(self) -> int:
-        """Bytes that the large one's process took at most."""
+        """Peak memory in bytes of the process with the large database."""
         return self.many.apply(_peak)
 
 
 @contextmanager
 def filled(fill: Fill, small: int, large: int, arguments: list[str]) -> Iterator[Sides]:
-    """Both at once, with `--postgres` among the arguments on a PostgreSQL each."""
+    """Fill both databases at once: SQLite, or with `--postgres` a PostgreSQL server each."""
     with tempfile.TemporaryDirectory(prefix="bench-sizes-") as name:
         folder = Path(name)
         (folder / "small").mkdir()

@@ -1,4 +1,4 @@
-"""The portal as it is, but that nothing writes down what it gave: what the ledger costs."""
+"""The portal without rows in the download ledger, to measure what the ledger costs."""
 
 from portal.wsgi import application
 from weights.ledger import recording
@@ -8,5 +8,5 @@ def _nothing(*facts: object, **more: object) -> None:
     pass
 
 
-recording.record_served = _nothing  # the doors look it up at each answer
+recording.record_served = _nothing  # the views look it up at each response
 __all__ = ["application"]

@@ -1,6 +1,6 @@
-"""Processes that have started up and do one thing after the other when they are told to.
+"""Worker processes that run one job after another on request.
 
-`worker` starts one; this file as a script is its own end.
+`worker` starts one; run as a script, this file is the worker itself.
 """
 
 import os
@@ -17,7 +17,7 @@ if __name__ == "__main__":
 
 
 class Done(NamedTuple):
-    """What a side took: seconds of wall clock and of CPU, and bytes of memory over its start."""
+    """Cost of a job: seconds of wall clock and CPU, and bytes of memory above the start."""
 
     wall: float
     cpu: float
@@ -25,7 +25,7 @@ class Done(NamedTuple):
 
 
 class Worker:
-    """A process that has started up and does one check after the other when it is told to."""
+    """A running worker process. `check` runs a job and waits for it."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -48,7 +48,7 @@ class Worker:
         assert self._process.stdout is not None
         answer = self._process.stdout.readline()
         if not answer:
-            raise SystemExit("a worker ended by itself")
+            raise SystemExit("a worker ended unexpectedly")
         return answer
 
 
@@ -68,12 +68,12 @@ def worker(kind: str = "check", *arguments: str, **environment: str) -> Iterator
         process.wait()
 
 
-def together(asked: list[tuple[Worker, list[int]]]) -> Done:
-    """What several took at the same time: the wall clock of all, the CPU of each."""
+def together(jobs: list[tuple[Worker, list[int]]]) -> Done:
+    """Run jobs on several workers at once; returns total wall clock, CPU sum, largest memory."""
     began = time.perf_counter()
-    for one, blobs in asked:
+    for one, blobs in jobs:
         one.begin(blobs)
-    done = [one.end() for one, _ in asked]
+    done = [one.end() for one, _ in jobs]
     wall = time.perf_counter() - began
     return Done(wall, sum(one.cpu for one in done), max(one.memory for one in done))
 
@@ -91,7 +91,7 @@ class Signed(NamedTuple):
 
     @property
     def command(self) -> list[str]:
-        """As whoever has the folder would verify it."""
+        """The command that verifies the folder."""
         program = str(Path(sys.executable).with_name("model_signing"))
         named = ["--signature", str(self.signature), "--public_key", str(self.public)]
         return [program, "verify", "key", *named, str(self.source)]
@@ -121,16 +121,16 @@ def sign(source: Path, folder: Path) -> Signed:
     return Signed(source, signature, public)
 
 
-# -- a worker's own end --------------------------------------------------------------------
+# -- in the worker's process --------------------------------------------------------------------
 
 
 def serve(kind: str, arguments: list[str]) -> None:
-    """A worker's own end: do what each line asks for, and answer with what it took."""
+    """Run a job for each line of stdin, and print its cost."""
     act = SIDES[kind](arguments)
     start = memory("VmRSS")
     print("ready", flush=True)
-    for asked in sys.stdin:
-        blobs = [int(word) for word in asked.split()]
+    for line in sys.stdin:
+        blobs = [int(word) for word in line.split()]
         cpu, began = time.process_time(), time.perf_counter()
         act(blobs)
         wall = time.perf_counter() - began
@@ -153,7 +153,7 @@ def checks(arguments: list[str]) -> Callable[[list[int]], None]:
             Blob.objects.filter(pk=pk).update(check_due_at=timezone.now())
             verification.verify(pk)
             if Blob.objects.get(pk=pk).check_due_at is not None:
-                raise SystemExit("a check came to no result")
+                raise SystemExit("a check had no result")
 
     return act
 
