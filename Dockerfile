@@ -1,8 +1,8 @@
-# One image for web, worker, beat and the one-shot preparation: the command tells which.
-# It runs as a user of its own, writes to /tmp and /srv/weights alone, and holds no secret.
+# One image for web, worker, beat and the one-shot preparation; the command selects one.
+# It runs as its own user, writes only to /tmp and /srv/weights, and contains no secret.
 #
-# A tag and no digest, so that each build has the security updates of its day. For builds that
-# repeat give one: --build-arg PYTHON=python:3.11-slim-trixie@sha256:...
+# A tag instead of a digest, so that each build has current security updates. For reproducible
+# builds pass one: --build-arg PYTHON=python:3.11-slim-trixie@sha256:...
 ARG PYTHON=python:3.11-slim-trixie
 
 FROM ${PYTHON} AS build
@@ -30,16 +30,16 @@ COPY accounts accounts
 COPY weights weights
 COPY templates templates
 COPY static static
-# The settings demand values; these are made for this command and reach no install.
+# The settings require values; these exist only for this command.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
     LINK_KEYS="build:$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     ALLOWED_HOSTS=127.0.0.1 DATABASE_URL=postgres://unused/unused BROKER_URL=redis://localhost/0 \
     CACHE_URL=redis://localhost/1 WEIGHTS_STORAGE=file:///srv/weights \
     python manage.py collectstatic --noinput --verbosity 0 \
-    # What the portal writes is for its user alone; these files are written by root here.
+    # The portal's umask hides files from other users; root writes these.
     && chmod -R a+rX staticfiles
 USER 10001:10001
 EXPOSE 8000
-# Of the web server; docker-compose.yml has those of the others.
+# For the web server; docker-compose.yml has the health checks of the others.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["python", "-m", "portal.health_check"]
 CMD ["python", "-m", "portal.processes", "web"]

@@ -87,9 +87,8 @@ def copy_and_hash(source: Path, target: Path, *, durable: bool) -> Pass:
 
 def publish(source: Path, install: Path, environment: dict[str, str], number: int) -> Pass:
     """Publish into an empty store, under a new name, so that nothing is reused."""
-    for blobs in (install / "blobs").glob(
-        "[0-9a-f]*"
-    ):  # kept itself: intake refuses a store that is gone
+    # Only emptied, because intake refuses a store that is gone.
+    for blobs in (install / "blobs").glob("[0-9a-f]*"):
         shutil.rmtree(blobs)
     code = (
         "from pathlib import Path; from weights.publishing.intake import publish;"

@@ -21,7 +21,7 @@ make broker_password "$(openssl rand -hex 24)"
 make cache_password "$(openssl rand -hex 24)"
 
 # The rights of each Redis user: Celery's commands on its queue, and the portal's on its cache,
-# limits and tallies. Anybody may PING. The file contains hashes of passwords alone.
+# limits and tallies. Anyone may PING. The file contains only hashes of the passwords.
 hash() { openssl dgst -sha256 -r "$1" | cut -d ' ' -f 1; }
 queue='~celery* ~_kombu.binding* ~unacked* ~*.celery.pidbox* &/0.celery.pidbox &/0.celeryev*'
 make redis_acl "user default reset on nopass +ping
@@ -40,5 +40,5 @@ if [ "$(id -u)" -eq 0 ]; then
   chown 10001:10001 broker_password cache_password
   chown 999 redis_acl # the user of the image redis
 else
-  echo "Run it as root before the start, so that each file belongs to the user who reads it." >&2
+  echo "Run this as root before the start, so that each file belongs to the user who reads it." >&2
 fi

@@ -19,7 +19,7 @@ _SIGNED = f"""
             alias BLOBS;
         }}
 """
-_BEFORE = "        # Blobs of local storage."
+_BEFORE = "        location /blobs/ {"
 
 
 def command(folder: Path, port: int, portal: int, blobs: Path) -> list[str] | None:
