@@ -70,12 +70,12 @@ def may_read_revision(
 
 
 def may_fetch_checkpoint(caller: Caller | TokenClaim, repo_id: str, now: datetime) -> Decision:
-    """May `caller` fetch files of this checkpoint at all? The checkpoint has every field."""
+    """May `caller` fetch files of this checkpoint at all?"""
     return _decide(rules.may_fetch_checkpoint, caller, repo_id, None, "", now)
 
 
 def may_read_checkpoint(caller: Caller | TokenClaim, repo_id: str, now: datetime) -> Decision:
-    """May `caller` read the description of this checkpoint? The checkpoint has every field."""
+    """May `caller` read the description of this checkpoint?"""
     return _decide(rules.may_read_checkpoint, caller, repo_id, None, "", now)
 
 
@@ -105,11 +105,7 @@ def _decide(
         outcome = rule(facts, now)
     if outcome is Missing.REPOSITORY:
         return Decision(missing=outcome, message=sentence(outcome, repo=repo_id), caller=known)
-    if revision is None:
-        checkpoint = Checkpoint.objects.by_repo_id(repo_id)
-    else:
-        checkpoint = records.checkpoint(row, repo_id)
-    assert checkpoint is not None  # the statement found it
+    checkpoint = records.checkpoint(row, repo_id)
     if outcome is not None:
         return _refused(outcome, row, checkpoint, revision or "", path, known)
     found = records.revision(row, checkpoint) if revision is not None else None
