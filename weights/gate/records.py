@@ -60,6 +60,7 @@ def checkpoint(row: Row, repo_id: str) -> Checkpoint:
         name=name,
         tier_id=row.tier_id,
         private=bool(row.private),
+        created_at=utc(row.checkpoint_created),
     )
 
 

@@ -46,6 +46,7 @@ class Row(NamedTuple):
     private: bool
     embargo_until: datetime | None
     published_at: datetime | None
+    checkpoint_created: datetime
     tier_id: int
     tier_slug: str
     tier_mode: str
@@ -176,7 +177,7 @@ _USER_COLUMNS = (
     " g.id, g.expires_at, g.licence_version_id, v.id"
 )
 _OTHER_COLUMNS = (
-    "c.id, c.private, c.embargo_until, c.published_at,"
+    "c.id, c.private, c.embargo_until, c.published_at, c.created_at,"
     " k.id, k.slug, k.mode, k.file_link_minutes,"
     " r.id, r.sha, r.state, r.visible_at, r.created_at,"
     " f.id, f.lfs, f.git_oid, b.id, b.sha256, b.size, b.state, b.version, b.mark,"

@@ -23,7 +23,7 @@ def test_web_and_worker_are_well_while_they_answer(
     portal.kill("web")
     portal.kill("worker")
     # A bound made small: nobody will answer.
-    monkeypatch.setattr(health_check, "PATIENCE", 1.0)
+    monkeypatch.setattr(health_check, "TIMEOUT", 1.0)
     assert "does not answer" in health_check.web()
     assert "does not answer" in health_check.worker()
     assert health_check.main(["worker"]) == 1
