@@ -271,6 +271,7 @@ def test_the_gate_answers_as_the_rules_do_on_plainly_read_facts(
     for _ in range(WORLDS // 4):
         world.shuffle(dice)
         caller, names, now = world.caller(dice), world.names(dice), timezone.now()
+        # Counts the calls; the original runs.
         with mock.patch.object(lookups, "supply", wraps=lookups.supply) as supply:
             decision = gate.decide(caller, *names, now)
         answered += not supply.called
