@@ -1,5 +1,6 @@
 """Registers the admin pages of every capability; Django imports this module."""
 
+import accounts.api_tokens.admin
 import accounts.audit.admin
 import accounts.grants.admin
 import accounts.review.desk

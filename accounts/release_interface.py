@@ -26,11 +26,22 @@ class Address:
     asks: bool
 
 
+@dataclass(frozen=True)
+class CheckpointSize:
+    """A checkpoint's name, without its organisation, and the bytes of its weights in memory."""
+
+    name: str
+    size: int
+
+
 class ReleaseInterface(Protocol):
-    """What `accounts` asks of the app that releases checkpoints."""
+    """The functions that `accounts` calls; see the module's docstring."""
 
     def checkpoints_of(self, tier: Tier) -> list[str]:
         """Return the ids (`org/name`) of the checkpoints that this tier opens, sorted."""
+
+    def sizes_of(self, tier: Tier) -> list[CheckpointSize]:
+        """Return the public checkpoints of this tier whose number of parameters is known."""
 
     def addresses_of(self, grant: Grant, now: datetime) -> list[Address]:
         """Return the addresses issued on this grant that may still be in use."""

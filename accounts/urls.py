@@ -1,24 +1,21 @@
-"""Pages of people: licences, applications, tokens."""
+"""URLs of tiers, licences, applications, grants, audit events and API tokens."""
 
 from django.urls import path
 
-from accounts.api_tokens import views
+from accounts.api_tokens import views as api_tokens
 from accounts.applications.documents import views as documents
 from accounts.applications.views import follow, review, start, steps
 from accounts.audit import views as audit
 from accounts.grants import views as grants
 from accounts.privacy import views as privacy
-from accounts.tiers import licence_views
 from accounts.tiers import views as tiers
 from accounts.transparency import views as transparency
 
 app_name = "accounts"
 urlpatterns = [
-    path("licences/", licence_views.licence_list, name="licence-list"),
-    path("licences/<slug:slug>/", licence_views.licence_detail, name="licence-detail"),
-    path(
-        "licences/<slug:slug>/<str:version>/", licence_views.licence_detail, name="licence-version"
-    ),
+    path("licences/", tiers.licence_list, name="licence-list"),
+    path("licences/<slug:slug>/", tiers.licence_detail, name="licence-detail"),
+    path("licences/<slug:slug>/<str:version>/", tiers.licence_detail, name="licence-version"),
     path("tiers/", tiers.tier_list, name="tier-list"),
     path("tiers/<slug:slug>/", tiers.tier_detail, name="tier-detail"),
     path("apply/<slug:slug>/", start.application_create, name="application-create"),
@@ -76,6 +73,6 @@ urlpatterns = [
     path("transparency/audit-head/<int:size>", audit.head_of_size, name="audit-head-of-size"),
     path("access/events/", audit.own_events, name="own-events"),
     path("access/proofs/<slug:log>/<int:row_id>.json", audit.own_proof, name="own-proof"),
-    path("settings/tokens/", views.token_list, name="token-list"),
-    path("settings/tokens/<uuid:public_id>/revoke/", views.token_revoke, name="token-revoke"),
+    path("settings/tokens/", api_tokens.token_list, name="token-list"),
+    path("settings/tokens/<uuid:public_id>/revoke/", api_tokens.token_revoke, name="token-revoke"),
 ]

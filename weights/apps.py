@@ -14,9 +14,7 @@ class WeightsConfig(AppConfig):
         # Models are loaded only now.
         from accounts import release_interface, transparency  # noqa: PLC0415
         from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
-        from accounts.review.evidence import hardware  # noqa: PLC0415
         from weights import storage  # noqa: PLC0415
-        from weights.catalogue import tier_sizes  # noqa: PLC0415
         from weights.delivery.release_interface import DeliveryReleases  # noqa: PLC0415
         from weights.integrity import public_statistics  # noqa: PLC0415
         from weights.ledger import recording  # noqa: PLC0415
@@ -24,7 +22,6 @@ class WeightsConfig(AppConfig):
 
         storage.prepare()
         release_interface.register(DeliveryReleases())
-        hardware.SOURCES.append(tier_sizes.of_tier)
         transparency.TABLES.update(public_statistics.TABLES)
         transparency.SOURCES.append(public_statistics.tables)
         logs.LOGS.append(recording.DOWNLOADS)

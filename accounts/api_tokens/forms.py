@@ -50,5 +50,7 @@ class TokenForm(forms.Form):
         names = str(self.cleaned_data["repositories"]).split()
         for name in names:
             if not _REPO_ID.fullmatch(name):
-                raise ValidationError(f"{name[:100]} is not a checkpoint's name; write ORG/NAME.")
+                raise ValidationError(
+                    f"{name[:100]} is not the name of a checkpoint; write ORG/NAME."
+                )
         return names

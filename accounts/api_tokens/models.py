@@ -1,4 +1,4 @@
-"""API tokens, the credentials of scripts."""
+"""API tokens: the credentials of scripts."""
 
 import uuid
 from datetime import datetime, timedelta

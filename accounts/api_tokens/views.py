@@ -24,13 +24,13 @@ def token_list(request: HttpRequest) -> HttpResponse:
     """
     user = signed_in(request)
     form = TokenForm(request.POST or None, person=user, initial=_default_scopes(user))
-    made, plain = None, ""
+    token, plain = None, ""
     if request.method == "POST" and form.is_valid():
-        made, plain = ApiToken.objects.mint(user, **form.cleaned_data)
+        token, plain = ApiToken.objects.mint(user, **form.cleaned_data)
         form = TokenForm(person=user, initial=_default_scopes(user))
     context = {
         "form": form,
-        "made": made,
+        "new_token": token,
         "plain": plain,
         "tokens": ApiToken.objects.filter(user=user),
         "now": timezone.now(),
@@ -46,7 +46,7 @@ def token_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
     user = signed_in(request)
     token = get_object_or_404(ApiToken, public_id=public_id, user=user)
     token.revoke(by=user)
-    messages.success(request, f"The token “{token.name}” is revoked. Nothing opens with it now.")
+    messages.success(request, f"The token “{token.name}” is revoked and no longer works.")
     return redirect("accounts:token-list")
 
 

@@ -127,4 +127,4 @@ class AsksQuestions(TierScopedAdmin):
 
 
 def _record(request: HttpRequest, tier: Tier, keys: list[str]) -> None:
-    services.note_questions(tier, keys, by=signed_in(request))
+    services.record_questions(tier, keys, by=signed_in(request))

@@ -95,7 +95,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     if tier.access_mode is not AccessMode.CLICK_THROUGH:
         raise InvalidValue(f"access to {tier} takes an application")
     refuse_to_apply(user, tier)
-    grant = lifecycle.give(
+    grant = lifecycle.create(
         user,
         tier,
         licence_version=version,

@@ -1,1 +1,1 @@
-"""Grants: who holds what, access rule, expiry, break-glass, outstanding links."""
+"""Grants of access: lifecycle, expiry, break-glass access, outstanding links."""

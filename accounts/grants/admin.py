@@ -1,13 +1,10 @@
-"""Grants and API tokens in the admin: read-only, with actions on grants."""
-
-from typing import Any
+"""Grants in the admin: read-only, with actions to suspend, resume and revoke."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
-from accounts.api_tokens.models import ApiToken
 from accounts.grants.admin_actions import ResumeForm, RevokeForm, SuspendForm, act
 from accounts.grants.models import Grant
 from accounts.roles.tier_scoped_admin import TierScopedAdmin
@@ -41,17 +38,3 @@ class GrantAdmin(ReadOnlyAdmin, TierScopedAdmin):
     @admin.action(description="Revoke, with a reason", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Grant]) -> HttpResponse:
         return act(self, request, queryset, RevokeForm)
-
-
-@admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnlyAdmin):
-    list_display = ["name", "user", "last_four", "may", "expires_at", "revoked_at"]
-    search_fields = ["user__username", "name"]
-    exclude = ["digest"]
-
-    @admin.display(description="Scopes")
-    def may(self, token: ApiToken) -> str:
-        return ", ".join(token.scopes)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("user")

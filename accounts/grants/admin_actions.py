@@ -1,4 +1,4 @@
-"""Suspend, resume and revoke in the admin: a confirmation page, then a page of receipts."""
+"""Suspend, resume and revoke in the admin: a confirmation page, then a receipt for each grant."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +27,19 @@ REASON_HELP = "Told to the holder and kept in the audit trail"
 
 
 class GrantActionForm(confirmation.ConfirmationForm):
-    """The form of one action."""
+    """The form of one action; a field `code` offers the reason codes of the action."""
+
+    #: The label of the empty choice of `code`.
+    no_code = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields.get("code")
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [("", self.no_code), *choices_for(self.name)]
 
     def apply(self, grant: Grant, by: User) -> Receipt | None:
-        """Carry the action out for one grant."""
+        """Apply the action to one grant."""
         raise NotImplementedError
 
 
@@ -41,6 +50,8 @@ class SuspendForm(GrantActionForm):
         "you set here has passed. Files that were fetched already cannot be called back."
     )
 
+    no_code = "The text alone"
+
     code = forms.ChoiceField(label="Reason code", required=False)
     reason = confirmation.text(REASON_HELP)
     until = forms.SplitDateTimeField(
@@ -49,10 +60,6 @@ class SuspendForm(GrantActionForm):
         widget=AdminSplitDateTime,
         help_text="In UTC; empty until somebody resumes",
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _offer(self, "suspend", empty="The text alone")
 
     def apply(self, grant: Grant, by: User) -> Receipt:
         return lifecycle.suspend(grant, by=by, **self.cleaned_data)
@@ -73,21 +80,13 @@ class RevokeForm(GrantActionForm):
         "already cannot be called back."
     )
 
+    no_code = "Choose one"
+
     code = forms.ChoiceField(label="Reason code")
     reason = confirmation.text(REASON_HELP)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _offer(self, "revoke", empty="Choose one")
-
     def apply(self, grant: Grant, by: User) -> Receipt:
         return lifecycle.revoke(grant, by=by, **self.cleaned_data)
-
-
-def _offer(form: forms.Form, action: str, *, empty: str) -> None:
-    field = form.fields["code"]
-    assert isinstance(field, forms.ChoiceField)
-    field.choices = [("", empty), *choices_for(action)]
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,9 @@ def act(
     queryset: QuerySet[Grant],
     kind: type[GrantActionForm],
 ) -> HttpResponse:
-    """Show the confirmation page; once confirmed, apply the action and show each outcome.
+    """Show the confirmation page; once confirmed, apply the action and show the outcomes.
 
-    Raises PermissionDenied unless this person is a lead reviewer of every grant's tier.
+    Raises PermissionDenied unless the user is a lead reviewer of every grant's tier.
     """
     reauthentication.require_recent(request)
     grants = list(queryset.select_related("user", "tier"))
@@ -120,12 +119,12 @@ def act(
         return confirmation.render(
             model_admin, request, form, grants, "admin/accounts/grant/act.html"
         )
-    done = [_apply(form, grant, person) for grant in grants]
+    outcomes = [_apply(form, grant, person) for grant in grants]
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": f"{kind.title}: receipt",
-        "done": done,
+        "outcomes": outcomes,
     }
     return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
 

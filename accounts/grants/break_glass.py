@@ -1,4 +1,4 @@
-"""Break-glass access: give or revoke a grant outside a review, with a reason."""
+"""Break-glass access: create or revoke a grant without a review, with a reason."""
 
 from django.db import transaction
 
@@ -10,32 +10,32 @@ from accounts.review.working_days import end_of_day
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 
-#: The longest term of a grant, ten years.
-MOST_DAYS = 3660
+#: The longest term of a grant, about ten years.
+MAX_DAYS = 3660
 
 
 @transaction.atomic
-def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = None) -> Grant:
-    """Create a grant under the licence in force, or return the live one given for this reason.
+def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = None) -> Grant:
+    """Create a grant under the licence in force, or return the live one with the same reason.
 
     Raises InvalidValue for an open tier, an empty reason or a term outside 1 to 3660 days,
-    NotAllowed when `by` is the holder, AlreadyHeld while another grant has not ended.
+    NotAllowed if `by` is the holder, AlreadyHeld while another grant has not ended.
     """
     if by is not None and by.pk == user.pk:
         raise NotAllowed("nobody gives access to themselves; ask another lead reviewer")
     if not tier.is_gated:
         raise InvalidValue(f"the tier {tier.slug!r} is open: nobody needs a grant for it")
     _require_reason(reason)
-    if not 1 <= days <= MOST_DAYS:
-        raise InvalidValue(f"a grant lasts 1 to {MOST_DAYS} days, not {days}")
+    if not 1 <= days <= MAX_DAYS:
+        raise InvalidValue(f"a grant lasts 1 to {MAX_DAYS} days, not {days}")
     lock_user(user)
-    held = Grant.objects.live().filter(user=user, tier=tier).first()
-    if held is not None and (held.origin, held.reason) == (Grant.Origin.BREAK_GLASS, reason):
-        return held
+    current = Grant.objects.live().filter(user=user, tier=tier)
+    if same := current.filter(origin=Grant.Origin.BREAK_GLASS, reason=reason).first():
+        return same
     version = tier.licence.in_force()
     if version is None:
         raise InvalidValue(f"the licence {tier.licence} has no version in force; add one first")
-    grant = lifecycle.give(
+    grant = lifecycle.create(
         user,
         tier,
         licence_version=version,
@@ -49,10 +49,10 @@ def give(user: User, tier: Tier, *, days: int, reason: str, by: User | None = No
 
 
 @transaction.atomic
-def take_away(user: User, tier: Tier, *, reason: str, by: User | None = None) -> Grant:
-    """Revoke the grant of `user` for `tier`. Returns it, also when it was revoked before.
+def revoke(user: User, tier: Tier, *, reason: str, by: User | None = None) -> Grant:
+    """Revoke the grant of `user` for `tier`. Returns it, even if it was revoked before.
 
-    Raises InvalidValue for an empty reason, AlreadyHeld when there is nothing to revoke.
+    Raises InvalidValue for an empty reason, AlreadyHeld if there is nothing to revoke.
     """
     _require_reason(reason)
     grants = Grant.objects.filter(user=user, tier=tier).order_by("-starts_at")

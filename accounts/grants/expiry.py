@@ -1,19 +1,19 @@
-"""The periodic sweep of grants: suspensions end, holders are reminded, grants expire.
+"""The periodic sweep of grants: end suspensions, remind holders, expire grants.
 
-Running it again, or in two workers at once, changes nothing more.
+The sweep is idempotent and safe in two workers at once.
 """
 
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.background.periodic import each, run_steps
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 
-#: Days before its end at which the holder of a grant is reminded.
+#: Days before the end of a grant at which its holder is reminded.
 REMINDERS = (30, 7, 1)
 
 
@@ -39,10 +39,12 @@ def _remind_all(now: datetime) -> int:
 
 
 def _remind(days: int, now: datetime) -> int:
-    """Send the `days` reminder to holders since before that day who have had no later one."""
-    first = now + timedelta(days=days)
-    unsent = Q(reminded_days=None) | Q(reminded_days__gt=days)
-    held_before = Q(starts_at__lte=F("expires_at") - timedelta(days=days))
-    due = Grant.objects.live(now).filter(unsent, held_before, expires_at__lte=first)
-    due = due.select_related("user", "tier")
+    """Send the `days` reminder. Grants with a shorter term get only the later ones."""
+    before_end = timedelta(days=days)
+    due = (
+        Grant.objects.live(now)
+        .without_reminder(days)
+        .filter(expires_at__lte=now + before_end, starts_at__lte=F("expires_at") - before_end)
+        .select_related("user", "tier")
+    )
     return each("holders reminded", due, partial(lifecycle.remind, days=days))

@@ -1,11 +1,10 @@
-"""Give and end grants. Each change is guarded, audited and mailed in one transaction."""
+"""Create, suspend and end grants. Each change is guarded, audited and mailed in one transaction."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.applications.models import Application
@@ -14,7 +13,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.grants import messages
 from accounts.grants.models import Grant, GrantQuerySet
-from accounts.grants.outstanding_links import Receipt, receipt_of
+from accounts.grants.outstanding_links import Receipt, build_receipt
 from accounts.review.reasons import RULES
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
@@ -25,7 +24,7 @@ _State = Grant.State
 
 
 @transaction.atomic
-def give(
+def create(
     user: User,
     tier: Tier,
     *,
@@ -38,7 +37,7 @@ def give(
 ) -> Grant:
     """Create the grant and its audit event.
 
-    Raises AlreadyHeld when another one has not ended, InvalidValue when `until` has passed.
+    Raises AlreadyHeld if another grant has not ended, InvalidValue if `until` has passed.
     """
     now = timezone.now()
     if until <= now:
@@ -77,11 +76,11 @@ def suspend(
     until: datetime | None = None,
     code: str = "",
 ) -> Receipt:
-    """Close the tier until `until`, or until somebody resumes the grant.
+    """Suspend access until `until`, or until staff resume the grant.
 
-    `reason` is a text for the holder. Raises NotAllowed unless `by` may end grants of the tier,
+    The holder reads `reason`. Raises NotAllowed unless `by` may end grants of the tier,
     TransitionRefused unless the grant is active, InvalidValue for an `until` that has passed and
-    for a code that is not one of suspension.
+    for a code that does not apply to suspensions.
     """
     now = timezone.now()
     _require_lead(grant, by)
@@ -114,7 +113,7 @@ def resume(grant: Grant, *, by: User | None) -> None:
 
 @transaction.atomic
 def resume_due(grant: Grant, now: datetime) -> bool:
-    """Resume a grant whose suspension was to end by `now`. Returns whether it was resumed."""
+    """Resume a grant whose suspension ends by `now`. Returns False if it was changed meanwhile."""
     try:
         _resume(grant, Grant.objects.filter(suspended_until__lte=now), None)
     except TransitionRefused:
@@ -128,10 +127,9 @@ def revoke(
 ) -> Receipt:
     """End the grant for good; the gate refuses the next request.
 
-    `code` is one of the reason catalogue, `reason` a text for the holder; with `notify` false the
-    caller mails the holder. Raises NotAllowed unless `by` may end grants of the tier,
-    TransitionRefused when it has ended already, InvalidValue for a code that is not one of
-    revocation.
+    `code` is one of the reason catalogue; the holder reads `reason`. With `notify` false the caller
+    mails the holder. Raises NotAllowed unless `by` may end grants of the tier, TransitionRefused if
+    the grant has ended, InvalidValue for a code that does not apply to revocations.
     """
     now = timezone.now()
     _require_lead(grant, by)
@@ -150,9 +148,9 @@ def revoke(
 
 @transaction.atomic
 def surrender(grant: Grant, *, by: User) -> Receipt:
-    """Give the grant back, which its holder may do while it is not suspended.
+    """End the grant at the request of its holder.
 
-    Raises NotAllowed to others, TransitionRefused unless the grant is active.
+    Raises NotAllowed unless `by` is the holder, TransitionRefused unless the grant is active.
     """
     now = timezone.now()
     if by.pk != grant.user_id:
@@ -162,14 +160,14 @@ def surrender(grant: Grant, *, by: User) -> Receipt:
 
 
 def expire_due(grants: GrantQuerySet, now: datetime | None = None) -> int:
-    """Expire those of `grants` whose end has passed. Returns how many; the gate does not wait."""
+    """Expire those of `grants` whose end has passed. Returns how many."""
     now = now or timezone.now()
     return sum(expire(grant, now) for grant in grants.due_to_expire(now))
 
 
 @transaction.atomic
 def expire(grant: Grant, now: datetime) -> bool:
-    """Mark a grant whose end has passed as expired, and mail its holder. Returns whether it was."""
+    """Mark a grant as expired after its end, and mail its holder. Returns False if it was."""
     due = Grant.objects.unended().filter(expires_at__lte=now)
     try:
         grant.transition(due, state=_State.EXPIRED, ended_at=grant.expires_at)
@@ -183,9 +181,8 @@ def expire(grant: Grant, now: datetime) -> bool:
 @transaction.atomic
 def remind(grant: Grant, days: int) -> bool:
     """Send the `days` expiry reminder once. Returns whether it was sent."""
-    unsent = Q(reminded_days=None) | Q(reminded_days__gt=days)
-    live = Grant.objects.live().filter(unsent, pk=grant.pk)
-    if not live.update(reminded_days=days):
+    live = Grant.objects.live().without_reminder(days)
+    if not live.filter(pk=grant.pk).update(reminded_days=days):
         return False
     grant.reminded_days = days
     messages.access_ending(grant, days)
@@ -211,8 +208,8 @@ def _close(
     details: dict[str, Any],
     mail: Callable[[Grant, AuditEvent, Receipt], None] | None,
 ) -> Receipt:
-    """Record that access was closed, and mail its receipt."""
-    receipt = receipt_of(grant, now)
+    """Record the end or suspension of access, and mail its receipt."""
+    receipt = build_receipt(grant, now)
     event = _record(action, grant, by, {**details, **receipt.counts})
     if mail is not None:
         mail(grant, event, receipt)
@@ -227,7 +224,7 @@ def _record(
 
 
 def _require_lead(grant: Grant, by: User | None) -> None:
-    """Refuse a person who is no lead reviewer of the tier; commands and sweeps act for nobody."""
+    """Require a lead reviewer of the tier; `by` is None for commands and sweeps."""
     if by is not None and not RoleAssignment.objects.covers(by, GRANT_MANAGERS, grant.tier):
         raise NotAllowed(f"you are no lead reviewer of {grant.tier}")
 

@@ -1,4 +1,4 @@
-"""Mails about a grant: to its holder, and to the lead reviewers of its tier when it is closed."""
+"""Mails about a grant: to its holder and, when access ends early, to the tier's lead reviewers."""
 
 from datetime import timedelta
 
@@ -50,25 +50,16 @@ def access_ended(grant: Grant) -> None:
     _to_holder(grant, "access_ended")
 
 
-def licence_changed(grant: Grant, version: LicenceVersion) -> bool:
-    """Announce a text that is in force now, and until when the old acceptance counts.
-
-    Returns whether the mail is new.
-    """
-    return _licence(grant, "licence_changed", version)
-
-
-def licence_reminder(grant: Grant, version: LicenceVersion) -> bool:
-    """Remind a holder who has not accepted it that the notice ends. Returns whether it is new."""
-    return _licence(grant, "licence_reminder", version)
-
-
 def licence_key(kind: str, version: LicenceVersion) -> str:
-    """Return the beginning of such a mail's unique key; the grant's primary key follows."""
+    """Return the prefix of the unique key of such a notice; the grant's primary key follows."""
     return f"{kind}:{version.pk}:"
 
 
-def _licence(grant: Grant, kind: str, version: LicenceVersion) -> bool:
+def licence_notice(grant: Grant, kind: str, version: LicenceVersion) -> bool:
+    """Tell a holder until when the old acceptance of the licence counts. Returns whether it is new.
+
+    `kind` is `licence_changed` for the announcement, `licence_reminder` for the reminder.
+    """
     return _to_holder(
         grant,
         kind,
@@ -102,8 +93,8 @@ def _to_holder(
     return mail is not None
 
 
-def _to_leads(grant: Grant, what: str, event: AuditEvent, receipt: Receipt) -> None:
-    """Tell the tier's lead reviewers that access was closed, and what works until when."""
+def _to_leads(grant: Grant, action: str, event: AuditEvent, receipt: Receipt) -> None:
+    """Mail the tier's lead reviewers that access ended, and which links still work until when."""
     for lead in RoleAssignment.objects.people(grant.tier, GRANT_MANAGERS):
         outbox.send(
             "grant_closed",
@@ -114,7 +105,7 @@ def _to_leads(grant: Grant, what: str, event: AuditEvent, receipt: Receipt) -> N
             context={
                 "grant": grant,
                 "tier": grant.tier,
-                "what": what,
+                "what": action,
                 "by": event.actor_name,
                 "receipt": receipt,
                 "admin_path": f"/{settings.ADMIN_PATH}accounts/grant/{grant.pk}/change/",

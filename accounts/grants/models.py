@@ -21,32 +21,36 @@ if TYPE_CHECKING:
 
 class GrantQuerySet(models.QuerySet["Grant"]):
     def live(self, now: datetime | None = None) -> "GrantQuerySet":
-        """Grants that open their tier now."""
+        """Active grants whose end has not passed."""
         return self.filter(state=Grant.State.ACTIVE, expires_at__gt=now or timezone.now())
 
     def unended(self) -> "GrantQuerySet":
         return self.filter(state__in=[Grant.State.ACTIVE, Grant.State.SUSPENDED])
 
     def readable_by(self, user: "User") -> "GrantQuerySet":
-        """Grants this person may read as staff: those of the tiers of their roles."""
+        """Grants that this person may read as staff: those of the tiers of their roles."""
         if not is_active_staff(user):
             return self.none()
         roles = RoleAssignment.objects.held(user, APPLICATION_READERS)
-        held = list(roles.values_list("tier_id", flat=True))
-        return self.all() if None in held else self.filter(tier__in=held)
+        tiers = list(roles.values_list("tier_id", flat=True))
+        return self.all() if None in tiers else self.filter(tier__in=tiers)
 
     def due_to_expire(self, now: datetime) -> "GrantQuerySet":
-        """Grants whose end has passed and that are not marked as expired yet."""
+        """Grants whose end has passed, but which are not marked as expired yet."""
         return self.unended().filter(expires_at__lte=now).select_related("user", "tier")
 
     def due_to_resume(self, now: datetime) -> "GrantQuerySet":
-        """Suspended grants whose suspension was to end by now."""
+        """Suspended grants whose suspension ends by `now`, with days left to run."""
         suspended = self.filter(state=Grant.State.SUSPENDED, expires_at__gt=now)
         return suspended.filter(suspended_until__lte=now).select_related("user", "tier")
 
+    def without_reminder(self, days: int) -> "GrantQuerySet":
+        """Grants whose holders were not sent the `days` expiry reminder, nor a later one."""
+        return self.filter(models.Q(reminded_days=None) | models.Q(reminded_days__gt=days))
+
 
 class Grant(models.Model):
-    """The right of one person to one tier for a term. Only grants open the gate."""
+    """The right of one person to the files of one tier for a term. The gate requires one."""
 
     class State(models.TextChoices):
         ACTIVE = "active", "Active"
@@ -77,10 +81,10 @@ class Grant(models.Model):
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=500, blank=True)
-    #: A code of the reason catalogue, which may ask for days of waiting.
+    #: A code of the reason catalogue; some have a waiting period in days.
     end_code = models.CharField(max_length=40, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
-    #: When a suspension ends automatically; None lasts until somebody resumes or revokes.
+    #: When the suspension ends automatically; None if only staff can end it.
     suspended_until = models.DateTimeField(null=True, blank=True)
     suspension_reason = models.CharField(max_length=500, blank=True)
     #: The last expiry reminder sent, in days before the end.
@@ -126,20 +130,22 @@ class Grant(models.Model):
         return self.state == self.State.ACTIVE and self.expires_at > timezone.now()
 
     @property
-    def is_held(self) -> bool:
-        """Whether it is suspended and its end has not passed."""
+    def is_suspended(self) -> bool:
+        """True if the grant is suspended and its end has not passed."""
         return self.state == self.State.SUSPENDED and self.expires_at > timezone.now()
 
-    def licence_holds(self, now: datetime, tier: "Tier", texts: Iterable["LicenceVersion"]) -> bool:
-        """Whether the accepted text is in force for `tier`, or the notice of every later one runs.
+    def has_valid_licence(
+        self, now: datetime, tier: "Tier", texts: Iterable["LicenceVersion"]
+    ) -> bool:
+        """True if the accepted text is in force for `tier`, or within notice of every later text.
 
-        `texts` are those of the tier's licence that have come into force by `now`.
+        `texts` are those of the tier's licence that took effect by `now`.
         """
         ends = self.acceptance_ends(tier, texts)
         return ends is None or now < ends
 
     def acceptance_ends(self, tier: "Tier", texts: Iterable["LicenceVersion"]) -> datetime | None:
-        """Return when the accepted text stops counting; None while no other has replaced it."""
+        """Return when the accepted text stops counting; None if no text has replaced it."""
         since = tier.licence_since
         replacing = self._replacing(tier, list(texts))
         return min((text.notice_ends_since(since) for text in replacing), default=None)
@@ -147,8 +153,8 @@ class Grant(models.Model):
     def _replacing(self, tier: "Tier", texts: list["LicenceVersion"]) -> list["LicenceVersion"]:
         """Return those of `texts` that have replaced the accepted one.
 
-        Under the same licence these are the later ones. Where the tier has changed its licence,
-        they are the text in force at that time and those since; all if the time is unknown.
+        Under the same licence these are the later texts. If the tier has adopted another licence,
+        these are the text in force at that time and the later ones; all if the time is unknown.
         """
         accepted = self.licence_version
         if accepted.licence_id == tier.licence_id:
@@ -161,9 +167,9 @@ class Grant(models.Model):
         return later + sorted(earlier, key=lambda text: text.effective_at)[-1:]
 
     def transition(self, allowed: GrantQuerySet, **changes: Any) -> None:
-        """Apply `changes` if the row is still in `allowed`: of two concurrent changes one wins.
+        """Apply `changes` if the row is still in `allowed`; of two concurrent changes one wins.
 
-        The only code that changes a state. Raises TransitionRefused.
+        No other code changes the state. Raises TransitionRefused.
         """
         if not allowed.filter(pk=self.pk).update(**changes):
             self.refresh_from_db(fields=["state", "expires_at"])

@@ -1,4 +1,4 @@
-"""The receipt of a closed grant: which issued addresses still work, and until when."""
+"""The receipt of an ended or suspended grant: which issued links still work, and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from accounts.grants.models import Grant
 from accounts.release_interface import Address, releases
 
-#: Addresses that a mail or a page lists; the rest is counted.
-LISTED = 20
+#: Addresses that a mail or page lists; the others are only counted.
+MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """The addresses issued on a grant, as of the time `at` when it was closed.
+    """The download addresses issued on a grant, as of the time `at` when access ended.
 
-    `bound` is when the last storage address issued before has expired, listed or not.
+    By `bound` every storage address issued before has expired, listed or not.
     """
 
     at: datetime
@@ -23,17 +23,17 @@ class Receipt:
 
     @property
     def alive(self) -> list[Address]:
-        """Those that still work, the longest-lived first."""
+        """Addresses that still work, the longest-lived first."""
         return [address for address in self.addresses if not address.asks]
 
     @property
     def refused(self) -> list[Address]:
-        """Those that are refused from now on."""
+        """Addresses that are refused from now on."""
         return [address for address in self.addresses if address.asks]
 
     @property
     def listed(self) -> list[Address]:
-        return self.alive[:LISTED]
+        return self.alive[:MAX_LISTED]
 
     @property
     def unlisted(self) -> int:
@@ -41,7 +41,7 @@ class Receipt:
 
     @property
     def counts(self) -> dict[str, object]:
-        """Details for the audit trail: numbers of addresses, and when the last one expires."""
+        """Details of the audit event: numbers of addresses, and `bound`."""
         return {
             "alive": len(self.alive),
             "refused": len(self.refused),
@@ -49,7 +49,7 @@ class Receipt:
         }
 
 
-def receipt_of(grant: Grant, now: datetime) -> Receipt:
+def build_receipt(grant: Grant, now: datetime) -> Receipt:
     """Return the receipt of `grant` at `now`."""
     issued = [one for one in releases().addresses_of(grant, now) if one.ends_at > now]
     issued.sort(key=lambda address: address.ends_at, reverse=True)

@@ -10,7 +10,7 @@ from accounts.users.models import User
 
 
 def live_grant(user: User, tier: Tier) -> Grant | None:
-    """The grant that opens `tier` to `user` now, if any."""
+    """Return the live grant of `user` for `tier`, or None."""
     return (
         Grant.objects.live(timezone.now())
         .filter(user=user, tier=tier)
@@ -20,9 +20,9 @@ def live_grant(user: User, tier: Tier) -> Grant | None:
 
 
 def tiers_open_to(user: User | None) -> QuerySet[Tier]:
-    """Open tiers, and gated ones whose files this person may fetch now.
+    """Return open tiers, and gated tiers whose files this person may download now.
 
-    These are the gate's conditions of account, grant and licence, as a queryset.
+    Applies the gate's conditions on account, grant and licence.
     """
     is_open = Q(mode=AccessMode.OPEN)
     if user is None or not user.is_authenticated:
@@ -41,6 +41,6 @@ def tiers_open_to(user: User | None) -> QuerySet[Tier]:
         grant.tier_id
         for grant in grants.select_related("tier__licence", "licence_version")
         if grant.in_force in {None, grant.licence_version_id}
-        or grant.licence_holds(now, grant.tier, grant.tier.licence.in_force_by(now))
+        or grant.has_valid_licence(now, grant.tier, grant.tier.licence.in_force_by(now))
     ]
     return Tier.objects.filter(is_open | Q(pk__in=covered))

@@ -1,4 +1,4 @@
-"""The page on which a holder gives a grant back."""
+"""The page on which holders give back a grant."""
 
 from uuid import UUID
 
@@ -16,10 +16,10 @@ from accounts.web.current_user import signed_in
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def grant_surrender(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Explain what giving back means; POST gives it back and shows which addresses still work."""
+    """Explain the consequences; POST ends the grant and shows which addresses still work."""
     user = signed_in(request)
-    mine = Grant.objects.filter(user=user).select_related("tier__licence", "user")
-    grant = get_object_or_404(mine, public_id=public_id)
+    grants = Grant.objects.filter(user=user).select_related("tier__licence", "user")
+    grant = get_object_or_404(grants, public_id=public_id)
     context: dict[str, object] = {"grant": grant}
     status = 200
     if request.method == "POST":

@@ -70,3 +70,7 @@ class OutgoingMail(models.Model):
         """Whether it reads as it was sent; one with a live link in it is none to show again."""
         removed = self.text == self.REMOVED or self.BLOTTED in self.text
         return bool(self.to) and not self.secret and not removed
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        return self.keeps_its_words and self.state != self.State.QUEUED

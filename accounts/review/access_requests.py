@@ -257,7 +257,7 @@ def reject(request: AccessRequest, tier: Tier, *, by: User, reason: str = "") ->
     _lock_unchanged(request, RequestStatus.REJECTED, tier)
     if request.status is RequestStatus.ACCEPTED:
         _require_role(by, GRANT_MANAGERS, tier)
-        break_glass.take_away(request.user, tier, reason=reason or Reason.UNSPECIFIED.value, by=by)
+        break_glass.revoke(request.user, tier, reason=reason or Reason.UNSPECIFIED.value, by=by)
         application = _open_applications(request, tier).first()
     else:
         application = _open_application(request, tier)
@@ -271,7 +271,7 @@ def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
     _lock_unchanged(request, RequestStatus.PENDING, tier)
     _require_role(by, GRANT_MANAGERS, tier)
     if _open_applications(request, tier).exists():  # the grant came from outside the queue
-        break_glass.take_away(request.user, tier, reason=Reason.UNSPECIFIED.value, by=by)
+        break_glass.revoke(request.user, tier, reason=Reason.UNSPECIFIED.value, by=by)
     else:
         decisions.reopen(request.user, tier, by=by)
 
@@ -282,7 +282,7 @@ def grant(tier: Tier, username: str, *, by: User) -> Grant:
     user = get_account(username)
     if Grant.objects.live().filter(user=user, tier=tier).exists():
         raise AlreadyHeld(f"{user} has access to {tier.slug} already")
-    return break_glass.give(user, tier, days=tier.term_days, reason=API_GRANT_REASON, by=by)
+    return break_glass.create(user, tier, days=tier.term_days, reason=API_GRANT_REASON, by=by)
 
 
 def _open_applications(request: AccessRequest, tier: Tier) -> QuerySet[Application]:

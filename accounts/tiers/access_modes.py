@@ -1,10 +1,10 @@
-"""How a tier asks for access: plain Python, no records."""
+"""The access modes of a tier. Plain Python, no models."""
 
 from django.db import models
 
 
 class AccessMode(models.TextChoices):
-    """The access modes of a tier (docs/glossary.md#access)."""
+    """How a person obtains access to a tier (docs/glossary.md#access)."""
 
     OPEN = "open", "Open"
     CLICK_THROUGH = "click-through", "Click-through"
@@ -12,5 +12,5 @@ class AccessMode(models.TextChoices):
 
     @property
     def is_gated(self) -> bool:
-        """Whether a grant is needed; open tiers need none."""
+        """True if a download needs a grant."""
         return self is not AccessMode.OPEN

@@ -65,7 +65,7 @@ class TierAdmin(ReauthenticatedSave, AsksQuestions):
         return False
 
     def save_model(self, request: HttpRequest, obj: Tier, form: ModelForm, change: bool) -> None:
-        services.keep(obj, by=signed_in(request))
+        services.save_tier(obj, by=signed_in(request))
 
 
 @admin.register(TierChange)
@@ -78,20 +78,18 @@ class TierChangeAdmin(ReadOnlyAdmin, TierScopedAdmin):
     date_hierarchy = "at"
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[TierChange]:
-        found = super().get_queryset(request)
+        changes = super().get_queryset(request)
         held = RoleAssignment.objects.held(signed_in(request), PRIVATE_READERS)
         tiers = list(held.values_list("tier_id", flat=True))
-        return (
-            found
-            if None in tiers
-            else found.filter(models.Q(hidden=False) | models.Q(tier__in=tiers))
-        )
+        if None in tiers:
+            return changes
+        return changes.filter(models.Q(hidden=False) | models.Q(tier__in=tiers))
 
 
 @admin.register(Licence)
 class LicenceAdmin(admin.ModelAdmin):
     list_display = ["title", "slug", "spdx_id"]
-    # An address typed without a scheme is taken for https.
+    # A URL typed without a scheme gets https.
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def has_delete_permission(self, request: HttpRequest, obj: Licence | None = None) -> bool:
@@ -123,4 +121,4 @@ class LicenceVersionAdmin(admin.ModelAdmin):
             if not has_permission_for(person, "accounts.add_licenceversion", tier):
                 raise PermissionDenied(f"you are no release owner of {tier}, which uses it")
         super().save_model(request, obj, form, change)
-        services.note_text(obj, by=signed_in(request))
+        services.record_licence_version(obj, by=signed_in(request))

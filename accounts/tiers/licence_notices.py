@@ -1,6 +1,5 @@
-"""New licence texts: mail the holders of older ones, and remind them before the notice ends."""
+"""Notices of new licence texts: an announcement to holders, and a reminder before the deadline."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import models
@@ -17,31 +16,31 @@ REMINDER = timedelta(days=7)
 
 
 def announce(now: datetime) -> int:
-    """Announce texts that came into force; of several at once only the newest.
+    """Announce texts that came into force; if several did, only the newest.
 
     Returns the number of mails.
     """
     new = LicenceVersion.objects.filter(announced_at=None, effective_at__lte=now)
 
-    def tell(version: LicenceVersion) -> int:
-        mailed, is_done = _tell(version, "licence_changed", messages.licence_changed, now)
+    def act(version: LicenceVersion) -> int:
+        mailed, is_done = _mail_holders(version, "licence_changed", now)
         if is_done:
             LicenceVersion.objects.filter(pk=version.pk).update(announced_at=now)
         return mailed
 
-    return each("new licences told", new.select_related("licence"), tell)
+    return each("new licences told", new.select_related("licence"), act)
 
 
 def remind(now: datetime) -> int:
     """Remind holders a week before the notice ends, if the notice is longer than a week.
 
-    A tier that came under the licence later has its own notice. Returns the number of mails.
+    A tier that adopted the licence later has its own deadline. Returns the number of mails.
     """
-    told = LicenceVersion.objects.filter(reminded_at=None).exclude(announced_at=None)
-    in_tiers = told.filter(notice_days__gt=REMINDER.days).annotate(
+    announced = LicenceVersion.objects.filter(reminded_at=None).exclude(announced_at=None)
+    in_tiers = announced.filter(notice_days__gt=REMINDER.days).annotate(
         of_tier=models.F("licence__tiers"), since=models.F("licence__tiers__licence_since")
     )
-    acted = 0
+    total = 0
     waiting: set[int] = set()
     done: set[int] = set()
     for version in in_tiers.select_related("licence"):
@@ -49,22 +48,16 @@ def remind(now: datetime) -> int:
         if now < ends - REMINDER:
             waiting.add(version.pk)
         elif now < ends:
-            mailed, is_done = _tell(
-                version, "licence_reminder", messages.licence_reminder, now, version.of_tier
-            )
-            acted += mailed
+            mailed, is_done = _mail_holders(version, "licence_reminder", now, version.of_tier)
+            total += mailed
             (done if is_done else waiting).add(version.pk)
     if done - waiting:
         LicenceVersion.objects.filter(pk__in=done - waiting).update(reminded_at=now)
-    return acted
+    return total
 
 
-def _tell(
-    version: LicenceVersion,
-    kind: str,
-    mail: Callable[[Grant, LicenceVersion], bool],
-    now: datetime,
-    tier_id: int | None = None,
+def _mail_holders(
+    version: LicenceVersion, kind: str, now: datetime, tier_id: int | None = None
 ) -> tuple[int, bool]:
     """Mail each holder who has not accepted `version`.
 
@@ -75,8 +68,8 @@ def _tell(
     rest = _not_mailed(version, kind, now)
     if tier_id is not None:
         rest = rest.filter(tier=tier_id)
-    acted = each_locked(kind, rest, lambda grant: mail(grant, version))
-    return acted, not rest.exists()  # rows remain where one failed or another worker holds it
+    mailed = each_locked(kind, rest, lambda grant: messages.licence_notice(grant, kind, version))
+    return mailed, not rest.exists()  # rows remain if one failed or another worker has locked it
 
 
 def _not_mailed(version: LicenceVersion, kind: str, now: datetime) -> GrantQuerySet:
@@ -85,10 +78,10 @@ def _not_mailed(version: LicenceVersion, kind: str, now: datetime) -> GrantQuery
         Cast("pk", models.CharField(max_length=20)),
     )
     mailed = OutgoingMail.objects.filter(unique_key=models.OuterRef("mail_key"))
-    of_another = ~models.Q(licence_version__licence=version.licence_id)
-    older = models.Q(licence_version__effective_at__lt=version.effective_at)
+    other_licence = ~models.Q(licence_version__licence=version.licence_id)
+    older_text = models.Q(licence_version__effective_at__lt=version.effective_at)
     holders = Grant.objects.unended().filter(
-        of_another | older, expires_at__gt=now, tier__licence=version.licence_id
+        other_licence | older_text, expires_at__gt=now, tier__licence=version.licence_id
     )
     rest = holders.annotate(mail_key=key).exclude(models.Exists(mailed))
     return rest.select_related("user", "tier__licence", "licence_version__licence")

@@ -38,35 +38,35 @@ Rule: TypeAlias = Callable[[str, Tier, Mapping[str, Any]], list[Finding]]
 def precheck(tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
     """Compare answers, which may be incomplete, with the tier's terms; the gravest finding first.
 
-    Findings inform and never decide; a reviewer reads the same ones.
+    Findings never decide an application; reviewers see the same ones.
     """
     order = list(Weight)
-    found = [
+    findings = [
         finding
         for term in use_terms.terms_of(tier.duo_codes)
         if term.code in _RULES
         for finding in _RULES[term.code](term.code, tier, answers)
     ]
-    return sorted(found, key=lambda finding: order.index(finding.weight))
+    return sorted(findings, key=lambda finding: order.index(finding.weight))
 
 
-#: As the form and as the API store them.
+#: As the form and the API store them.
 _YES, _NO = (True, "yes"), (False, "no")
 
 
 def notices(tier: Tier) -> list[Finding]:
     """Findings for companies and independent researchers, shown before the form."""
-    kinds = ("industry_laboratory", "independent")
-    found = [finding for kind in kinds for finding in precheck(tier, {"org_type": kind})]
-    return [finding for finding in found if finding.field == "org_type"]
+    org_types = ("industry_laboratory", "independent")
+    findings = [finding for one in org_types for finding in precheck(tier, {"org_type": one})]
+    return [finding for finding in findings if finding.field == "org_type"]
 
 
 def _not_for_profit(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
-    kind = answers.get("org_type")
-    if kind == "industry_laboratory":
+    org_type = answers.get("org_type")
+    if org_type == "industry_laboratory":
         text = "These weights go to not-for-profit organisations only, not to companies."
         return [Finding(code, Weight.AGAINST, "org_type", text)]
-    if kind == "independent":
+    if org_type == "independent":
         text = (
             "These weights go to not-for-profit organisations; say in your project on whose "
             "behalf you work."
@@ -97,7 +97,7 @@ def _both(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
 
 def _geography(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
     country = answers.get("country")
-    if country and country in {str(one) for one in tier.blocked_countries}:
+    if country and country in tier.excluded_countries:
         text = "The licence excludes your country of work."
         return [Finding(code, Weight.AGAINST, "country", text)]
     return []

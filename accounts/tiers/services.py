@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django_countries import countries
 
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
@@ -14,7 +13,7 @@ from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.users.models import User
 
-#: Field of a tier -> what the public reads, in the order of display.
+#: Field of a tier -> its public label, in the order of display.
 LABELS = {
     "name": "Name",
     "description": "Description",
@@ -28,7 +27,7 @@ LABELS = {
     "blocked_countries": "Countries excluded",
     "inspected_only": "Formats",
 }
-#: The public role of changes that no person made.
+#: The public role of changes by commands and migrations.
 SET_UP = "The portal's set-up"
 _PUBLIC_ROLES = [
     *(Role.RELEASE_OWNER, Role.ADMINISTRATOR, Role.LEAD_REVIEWER),
@@ -38,15 +37,15 @@ _STRICTNESS = [AccessMode.OPEN, AccessMode.CLICK_THROUGH, AccessMode.REVIEWED]
 
 
 @transaction.atomic
-def keep(tier: Tier, *, by: User | None) -> TierChange | None:
+def save_tier(tier: Tier, *, by: User | None) -> TierChange | None:
     """Save a new or changed tier. Returns its row of the history, or None if nothing changed."""
     before = Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
     if before is not None and before.licence_id != tier.licence_id:
         tier.licence_since = timezone.now()
         _announce_again(tier.licence)
     tier.save()
-    kept = Tier.objects.select_related("licence").get(pk=tier.pk)
-    old, new = shown(before) if before else {}, shown(kept)
+    saved = Tier.objects.select_related("licence").get(pk=tier.pk)
+    old, new = public_terms(before) if before else {}, public_terms(saved)
     fields = [
         {"field": field, "label": label, "before": old.get(field, ""), "after": new[field]}
         for field, label in LABELS.items()
@@ -56,46 +55,45 @@ def keep(tier: Tier, *, by: User | None) -> TierChange | None:
         return None
     kind = TierChange.Kind.CHANGED if before else TierChange.Kind.MADE
     action = AccountsEvent.TIER_CHANGED if before else AccountsEvent.TIER_MADE
-    AuditEvent.record(action, actor=by, target=kept, details={"fields": fields})
-    return _note(kept, kind, by, fields=fields)
+    AuditEvent.record(action, actor=by, target=saved, details={"fields": fields})
+    return _record(saved, kind, by, fields=fields)
 
 
 @transaction.atomic
-def note_text(version: LicenceVersion, *, by: User | None) -> None:
-    """Record a saved new text of a licence in the history of every tier under it."""
+def record_licence_version(version: LicenceVersion, *, by: User | None) -> None:
+    """Record a new version of a licence in the history of every tier under it."""
     details = {"version": version.version, "sha256": version.text_sha256}
     AuditEvent.record(AccountsEvent.LICENCE_VERSION_MADE, actor=by, target=version, details=details)
     notice = "urgent" if version.is_urgent else f"{version.notice_days} days of notice"
     text = f"version {version.version} from {version.effective_at:%Y-%m-%d}, {notice}"
     fields = [{"field": "licence", "label": "Licence text", "before": "", "after": text}]
     for tier in version.licence.tiers.all():
-        _note(tier, TierChange.Kind.TEXT, by, fields=fields)
+        _record(tier, TierChange.Kind.TEXT, by, fields=fields)
 
 
 @transaction.atomic
-def note_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
-    """Record changed questions of a tier; the history lists all that are asked from now on."""
+def record_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
+    """Record changed questions of a tier; the history lists all current ones."""
     AuditEvent.record(
         AccountsEvent.TIER_QUESTIONS_CHANGED, actor=by, target=tier, details={"keys": keys}
     )
-    asked = tier.questions.filter(is_asked=True).values_list("label", flat=True)
-    labels = "; ".join(asked)
+    labels = "; ".join(tier.questions.filter(is_asked=True).values_list("label", flat=True))
     fields = [{"field": "questions", "label": "Asked beside", "before": "", "after": labels}]
-    _note(tier, TierChange.Kind.QUESTIONS, by, fields=fields)
+    _record(tier, TierChange.Kind.QUESTIONS, by, fields=fields)
 
 
 @transaction.atomic
-def note_checkpoint(
+def record_checkpoint(
     repo_id: str, *, before: Tier | None, after: Tier, by: User | None, hidden: bool
 ) -> None:
-    """Record a saved checkpoint that is new in a tier, in the histories of both its tiers."""
+    """Record a checkpoint that was added to a tier, in the histories of its old and new tier."""
     if before is not None:
-        fields = [_move("Now in", after)]
+        fields = [_tier_field("Now in", after)]
         kind = TierChange.Kind.CHECKPOINT_OUT
-        _note(before, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
-    fields = [_move("Before in", before)] if before else []
+        _record(before, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+    fields = [_tier_field("Before in", before)] if before else []
     kind = TierChange.Kind.CHECKPOINT_IN
-    _note(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
+    _record(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
 
 
 def hide_checkpoint(repo_id: str) -> None:
@@ -104,12 +102,12 @@ def hide_checkpoint(repo_id: str) -> None:
 
 
 def is_raised(before: str, after: str) -> bool:
-    """Whether the mode `after` is stricter than `before`."""
+    """True if the access mode `after` is stricter than `before`."""
     return _STRICTNESS.index(AccessMode(after)) > _STRICTNESS.index(AccessMode(before))
 
 
-def shown(tier: Tier) -> dict[str, str]:
-    """Return the tier's terms in public words, by field."""
+def public_terms(tier: Tier) -> dict[str, str]:
+    """Return the tier's terms as public texts, by field."""
     return {
         "name": tier.name,
         "description": tier.description,
@@ -120,30 +118,29 @@ def shown(tier: Tier) -> dict[str, str]:
         "term_days": str(tier.term_days),
         "file_link_minutes": str(tier.file_link_minutes),
         "checkpoint_link_hours": str(tier.checkpoint_link_hours),
-        "blocked_countries": ", ".join(
-            countries.name(str(code)) for code in tier.blocked_countries
-        ),
+        "blocked_countries": ", ".join(tier.excluded_countries.values()),
         "inspected_only": "inspected ones only" if tier.inspected_only else "all",
     }
 
 
 def _announce_again(licence: Licence) -> None:
-    """Announce the text in force again, so that the tier's holders are mailed too."""
+    """Reset the announcement of the text in force, so that the tier's holders are mailed too."""
     text = licence.in_force()
     if text is not None:
         LicenceVersion.objects.filter(pk=text.pk).update(announced_at=None, reminded_at=None)
 
 
-def _move(label: str, tier: Tier) -> dict[str, str]:
+def _tier_field(label: str, tier: Tier) -> dict[str, str]:
     return {"field": "tier", "label": label, "before": "", "after": tier.slug}
 
 
-def _note(tier: Tier, kind: str, by: User | None, **facts: Any) -> TierChange:
-    return TierChange.objects.create(tier=tier, kind=kind, by=by, by_role=_role(by, tier), **facts)
+def _record(tier: Tier, kind: str, by: User | None, **values: Any) -> TierChange:
+    role = _public_role(by, tier)
+    return TierChange.objects.create(tier=tier, kind=kind, by=by, by_role=role, **values)
 
 
-def _role(person: User | None, tier: Tier) -> str:
-    """Return the public role of a person; their name is never public."""
+def _public_role(person: User | None, tier: Tier) -> str:
+    """Return the role that the public history shows; the name of a person is never public."""
     if person is None:
         return SET_UP
     covers = RoleAssignment.objects.covers

@@ -1,8 +1,8 @@
-"""A tier's terms of use as codes of the Data Use Ontology (DUO): plain Python, no models.
+"""A tier's terms of use as codes of the Data Use Ontology (DUO). Plain Python, no models.
 
-GA4GH maintains the ontology (https://github.com/EBISPOT/DUO). Its codes let a machine read what a
-licence text says to people. This module lists the codes that make sense for model weights, with our
-own explanations. One code is the permission; modifiers narrow it.
+GA4GH maintains the ontology (https://github.com/EBISPOT/DUO). Its codes make the
+terms of a licence machine-readable. This module lists the codes that apply to model weights, with
+our own explanations. One code is the permission; modifiers narrow it.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from accounts.errors import InvalidValue
 
-_PAGES = "http://purl.obolibrary.org/obo/"
+_BASE_URL = "http://purl.obolibrary.org/obo/"
 
 
 class Kind(StrEnum):
@@ -32,7 +32,7 @@ class UseTerm:
     @property
     def url(self) -> str:
         """The ontology's page about this code."""
-        return _PAGES + self.code.replace(":", "_")
+        return _BASE_URL + self.code.replace(":", "_")
 
 
 def _permission(number: int, short: str, label: str, words: str) -> UseTerm:
@@ -121,28 +121,24 @@ def check(codes: Iterable[str]) -> list[str]:
 
     Raises InvalidValue for an unknown code and for a contradictory combination.
     """
-    given = set(codes)
-    if unknown := sorted(given - TERMS.keys()):
+    chosen = set(codes)
+    if unknown := sorted(chosen - TERMS.keys()):
         raise InvalidValue(
             f"{unknown[0]!r} is not a supported code; see accounts/tiers/use_terms.py"
         )
-    permissions = [code for code in TERMS if code in given and _is_permission(code)]
-    if given and len(permissions) != 1:
+    permissions = [code for code in chosen if TERMS[code].kind is Kind.PERMISSION]
+    if chosen and len(permissions) != 1:
         raise InvalidValue("choose exactly one permission; modifiers narrow it")
-    if NO_RESTRICTION in given and len(given) > 1:
+    if NO_RESTRICTION in chosen and len(chosen) > 1:
         raise InvalidValue(f"{NO_RESTRICTION} allows any use; it takes no modifier")
-    if len(given & _EXCLUSIVE) > 1:
+    if len(chosen & _EXCLUSIVE) > 1:
         raise InvalidValue(
             f"choose one of {', '.join(sorted(_EXCLUSIVE))}: the first already says both"
         )
-    return [code for code in TERMS if code in given]
+    return [code for code in TERMS if code in chosen]
 
 
 def terms_of(codes: Iterable[str]) -> list[UseTerm]:
     """Return the terms of these codes, in the order of display."""
-    given = set(codes)
-    return [term for code, term in TERMS.items() if code in given]
-
-
-def _is_permission(code: str) -> bool:
-    return TERMS[code].kind is Kind.PERMISSION
+    chosen = set(codes)
+    return [term for code, term in TERMS.items() if code in chosen]

@@ -1,16 +1,18 @@
-"""Public pages of tiers: their terms, questions and history."""
+"""Public pages of tiers and licences."""
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.applications.forms import excluded
 from accounts.applications.models.form import FormVersion
 from accounts.applications.questions import ASKED_OF_ALL
 from accounts.tiers.access_modes import AccessMode
-from accounts.tiers.models import Tier, TierChange
+from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
+from accounts.web.markdown import to_html
+from accounts.web.text_diff import diff_excerpts
 
 CHANGES_PAGE = 50
 
@@ -27,8 +29,8 @@ def tier_detail(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "tier": tier,
         "licence": tier.licence.in_force(),
-        "questions": questions_of(tier),
-        "countries": excluded(tier).values(),
+        "questions": question_labels(tier),
+        "countries": tier.excluded_countries.values(),
         "changes": Paginator(public_changes(tier), CHANGES_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "accounts/tiers/tier_detail.html", context)
@@ -39,9 +41,48 @@ def public_changes(tier: Tier) -> QuerySet[TierChange]:
     return TierChange.objects.filter(tier=tier, hidden=False)
 
 
-def questions_of(tier: Tier) -> list[str]:
+def question_labels(tier: Tier) -> list[str]:
     """Return the labels of all questions, if the tier takes applications."""
     if tier.access_mode is not AccessMode.REVIEWED:
         return []
     own = FormVersion.objects.asked_by(tier)
     return [*ASKED_OF_ALL, *(question["label"] for question in own)]
+
+
+@require_safe
+def licence_list(request: HttpRequest) -> HttpResponse:
+    licences = Licence.objects.prefetch_related("tiers", "versions").order_by("title")
+    return render(request, "accounts/tiers/licence_list.html", {"licences": licences})
+
+
+@require_safe
+def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpResponse:
+    """Show the text in force or that of `version`, and its changes since another version."""
+    licence = get_object_or_404(Licence, slug=slug)
+    versions = list(licence.versions.order_by("-effective_at"))
+    now = timezone.now()
+    in_force = next((one for one in versions if one.effective_at <= now), None)
+    shown = next((one for one in versions if one.version == version), None) if version else in_force
+    if shown is None:
+        raise Http404(f"{licence} has no such version")
+    before = _before(versions, shown, request.GET.get("since", ""))
+    context = {
+        "licence": licence,
+        "version": shown,
+        "before": before,
+        "changes": diff_excerpts(before.text, shown.text) if before else [],
+        "in_force": in_force,
+        "versions": versions,
+        "tiers": licence.tiers.order_by("name"),
+        "text": to_html(shown.text, top=2),
+    }
+    return render(request, "accounts/tiers/licence_detail.html", context)
+
+
+def _before(
+    versions: list[LicenceVersion], version: LicenceVersion, since: str
+) -> LicenceVersion | None:
+    """Return the version named `since`, else the previous one; `versions` is newest first."""
+    if since:
+        return next((one for one in versions if one.version == since != version.version), None)
+    return next((one for one in versions if one.effective_at < version.effective_at), None)

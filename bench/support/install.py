@@ -81,7 +81,7 @@ def tokens_with_access(count: int) -> list[str]:
         address = f"p{number}@example.org"
         user = User.objects.create(username=f"p{number}", email=address)
         EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
-        lifecycle.give(
+        lifecycle.create(
             user,
             tier,
             licence_version=version,

@@ -164,7 +164,7 @@ def revokes(world: World) -> None:
 
 
 def gives_outside_a_review(world: World) -> None:
-    break_glass.give(world.applicant, world.tier, days=7, reason="The review is down.")
+    break_glass.create(world.applicant, world.tier, days=7, reason="The review is down.")
 
 
 def issues_link(world: World) -> None:
@@ -214,14 +214,14 @@ def withdraws(world: World) -> None:
 
 def changes_a_tier(world: World) -> None:
     world.tier.term_days = 7
-    services.keep(world.tier, by=world.owner)
+    services.save_tier(world.tier, by=world.owner)
 
 
 def adds_a_text(world: World) -> None:
     version = LicenceVersion.objects.create(
         licence=world.tier.licence, version="2", text="# New\n", effective_at=timezone.now()
     )
-    services.note_text(version, by=world.owner)
+    services.record_licence_version(version, by=world.owner)
 
 
 def gives_a_role(world: World) -> None:

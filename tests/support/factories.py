@@ -141,7 +141,7 @@ def approved(application: Application, reviewer: User, **said: Any) -> Grant:
 
 def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
     """A right given outside a review."""
-    return lifecycle.give(
+    return lifecycle.create(
         user,
         tier,
         licence_version=in_force(tier),

@@ -11,7 +11,7 @@ from weights.integrity import verification
 
 def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:
     """Note a new checkpoint in its tier's history, in the transaction that made it."""
-    services.note_checkpoint(
+    services.record_checkpoint(
         checkpoint.repo_id, before=None, after=checkpoint.tier, by=by, hidden=checkpoint.is_hidden
     )
 
@@ -31,7 +31,7 @@ def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
         services.hide_checkpoint(checkpoint.repo_id)
     if before.pk != checkpoint.tier_id:
         hidden = checkpoint.is_hidden or stood.is_hidden
-        services.note_checkpoint(
+        services.record_checkpoint(
             checkpoint.repo_id, before=before, after=checkpoint.tier, by=by, hidden=hidden
         )
         verification.inspect_strictly(Checkpoint.objects.filter(pk=checkpoint.pk))

@@ -43,8 +43,8 @@ def access(request: HttpRequest) -> HttpResponse:
     live = _with_newer_text([grant for grant in grants if grant.is_live], now)
     context = {
         "live": live,
-        "held": [grant for grant in grants if grant.is_held],
-        "past": [grant for grant in grants if not (grant.is_live or grant.is_held)],
+        "held": [grant for grant in grants if grant.is_suspended],
+        "past": [grant for grant in grants if not (grant.is_live or grant.is_suspended)],
         "checkpoints": _gated_and_open_to(user),
         "links": own_links.order_by("-created_at")[:LINKS_SHOWN],
         "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)),

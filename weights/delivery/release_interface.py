@@ -1,15 +1,19 @@
-"""The implementation of the interface through which `accounts` asks about checkpoints and links."""
+"""Implements the interface through which `accounts` reads checkpoints and changes links."""
 
 from datetime import datetime
 
 from accounts.background.queueing import queue_after_commit
 from accounts.grants.models import Grant
-from accounts.release_interface import Address
+from accounts.release_interface import Address, CheckpointSize
 from accounts.tiers.models import Tier
 from accounts.users.models import User
+from weights.catalogue.models import Checkpoint
 from weights.delivery import links, outstanding_links
 from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
+
+#: Half precision, the usual format for inference.
+BYTES_A_PARAMETER = 2
 
 
 class DeliveryReleases:
@@ -17,6 +21,13 @@ class DeliveryReleases:
 
     def checkpoints_of(self, tier: Tier) -> list[str]:
         return sorted(checkpoint.repo_id for checkpoint in links.offered(tier))
+
+    def sizes_of(self, tier: Tier) -> list[CheckpointSize]:
+        counted = Checkpoint.objects.filter(tier=tier, private=False, parameters__isnull=False)
+        return [
+            CheckpointSize(name, (parameters or 0) * BYTES_A_PARAMETER)
+            for name, parameters in counted.values_list("name", "parameters")
+        ]
 
     def addresses_of(self, grant: Grant, now: datetime) -> list[Address]:
         return outstanding_links.on_grant(grant, now)

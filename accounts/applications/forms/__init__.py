@@ -1,6 +1,6 @@
 """Forms of an application: the start, its questions, custom questions."""
 
-from accounts.applications.forms.application import ABSTRACT_HELP, KEPT, ApplicationForm, excluded
+from accounts.applications.forms.application import ABSTRACT_HELP, KEPT, ApplicationForm
 from accounts.applications.forms.start import CountryForm
 
 __all__ = [
@@ -8,5 +8,4 @@ __all__ = [
     "KEPT",
     "ApplicationForm",
     "CountryForm",
-    "excluded",
 ]

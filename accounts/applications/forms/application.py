@@ -35,12 +35,6 @@ _ADDRESS = re.compile(r"@|://|www\.", re.IGNORECASE)
 _NO_ORGANISATION = frozenset({"none", "n/a", "-", "no", "independent"})
 
 
-def excluded(tier: Tier) -> dict[str, str]:
-    """The countries from which nobody may get this tier: code -> name."""
-    codes = [str(country) for country in tier.blocked_countries]
-    return {code: countries.name(code) for code in codes}
-
-
 class ApplicationForm(forms.Form):
     """Answers, judged as strictly as a submission is.
 
@@ -193,9 +187,9 @@ class ApplicationForm(forms.Form):
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"]
-        if country in excluded(self.tier):
+        if name := self.tier.excluded_countries.get(country):
             raise ValidationError(
-                f"The licence excludes work in {countries.name(country)}; an application from "
+                f"The licence excludes work in {name}; an application from "
                 "there cannot be approved."
             )
         return country

@@ -6,7 +6,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django_countries import countries
 
-from accounts.applications.forms.application import excluded
 from accounts.tiers.models import Tier
 
 
@@ -24,9 +23,9 @@ class CountryForm(forms.Form):
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"]
-        if country in excluded(self.tier):
+        if name := self.tier.excluded_countries.get(country):
             raise ValidationError(
-                f"The licence excludes work in {countries.name(country)}; an application from "
+                f"The licence excludes work in {name}; an application from "
                 "there cannot be approved, so we do not ask you to fill one in."
             )
         return country

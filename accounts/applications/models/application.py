@@ -143,6 +143,10 @@ class Application(models.Model):
         return f"A-{year}-{self.pk:05d}"
 
     @property
+    def is_reopened(self) -> bool:
+        return self.kind == self.Kind.REOPENED
+
+    @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATES
 

@@ -119,7 +119,7 @@ def _has_ended(application: Application) -> bool:
     grant = getattr(application, "grant", None)
     if application.status != Status.APPROVED:
         return True
-    return grant is not None and not grant.is_live and not grant.is_held
+    return grant is not None and not grant.is_live and not grant.is_suspended
 
 
 # -- what an applicant does -----------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.applications import services
 from accounts.applications.drafts import ApplicationDraft
-from accounts.applications.forms import CountryForm, excluded
+from accounts.applications.forms import CountryForm
 from accounts.applications.models.form import FormVersion
 from accounts.applications.questions import ASKED_OF_ALL
 from accounts.applications.views.common import address_of, sentence
@@ -72,7 +72,7 @@ def _start_page(
     context = {
         "tier": tier,
         "questions": [*ASKED_OF_ALL, *(extra["label"] for extra in extras)],
-        "blocked": excluded(tier).values(),
+        "blocked": tier.excluded_countries.values(),
         "findings": precheck.notices(tier),
         "form": form,
         "answer_days": settings.ANSWER_DAYS,

@@ -76,7 +76,7 @@ def approve(
     decision = _decide(
         application, "approve", by, Decision.Verdict.APPROVE, verdict, decided_at=timezone.now()
     )
-    grant = lifecycle.give(
+    grant = lifecycle.create(
         application.applicant,
         application.tier,
         licence_version=_accepted_licence(application),
@@ -215,7 +215,7 @@ def _decide(
 ) -> Decision:
     validate_reasons(kind, verdict.reasons, verdict.note)
     snapshot = application.latest_snapshot
-    if snapshot is None and application.kind != Application.Kind.REOPENED:
+    if snapshot is None and not application.is_reopened:
         raise TransitionRefused(f"{application.reference} was never submitted")
     if application.status == Status.IN_REVIEW and "decided_at" in changes:
         changes["due_on"] = None

@@ -1,11 +1,11 @@
-"""`manage.py grant`: give break-glass access, with a reason in the audit trail."""
+"""`manage.py grant`: create break-glass access, with a reason in the audit trail."""
 
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.errors import AccountsError
-from accounts.grants.break_glass import give
+from accounts.grants import break_glass
 from accounts.management.people import find_tier, find_user
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user, tier = find_user(options["username"]), find_tier(options["tier"])
         try:
-            grant = give(user, tier, days=options["days"], reason=options["reason"])
+            grant = break_glass.create(user, tier, days=options["days"], reason=options["reason"])
         except AccountsError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(str(grant.public_id))

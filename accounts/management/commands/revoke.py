@@ -6,8 +6,8 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.errors import AccountsError
-from accounts.grants.break_glass import take_away
-from accounts.grants.outstanding_links import receipt_of
+from accounts.grants import break_glass
+from accounts.grants.outstanding_links import build_receipt
 from accounts.management.people import find_tier, find_user
 
 
@@ -25,9 +25,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user, tier = find_user(options["username"]), find_tier(options["tier"])
         try:
-            grant = take_away(user, tier, reason=options["reason"])
+            grant = break_glass.revoke(user, tier, reason=options["reason"])
         except AccountsError as error:
             raise CommandError(str(error)) from error
-        for one in receipt_of(grant, timezone.now()).alive:
-            self.stderr.write(f"works until {one.ends_at:%Y-%m-%d %H:%M:%S} UTC: {one.name}")
+        for address in build_receipt(grant, timezone.now()).alive:
+            until = f"{address.ends_at:%Y-%m-%d %H:%M:%S} UTC"
+            self.stderr.write(f"works until {until}: {address.name}")
         self.stdout.write(str(grant.public_id))

@@ -12,9 +12,10 @@ from accounts.applications.free_mail import is_free
 from accounts.applications.models.form import PREFIX
 from accounts.applications.questions import LABELS
 from accounts.applications.state_machine import Status
+from accounts.release_interface import CheckpointSize
 from accounts.review.evidence import domains
 from accounts.review.evidence.facts import Facts
-from accounts.review.evidence.hardware import Machines, Size, named_in
+from accounts.review.evidence.hardware import Machines, named_in
 from accounts.review.models import ProfileLook
 from accounts.tiers.precheck import Weight
 
@@ -219,7 +220,7 @@ def _hardware(facts: Facts) -> list[Line]:
     return [_fit(size, machines) for size in facts.sizes]
 
 
-def _fit(size: Size, machines: list[Machines]) -> Line:
+def _fit(size: CheckpointSize, machines: list[Machines]) -> Line:
     fits = [str(one) for one in machines if one.hold(size.size)]
     short = [str(one) for one in machines if not one.hold(size.size)]
     parts = []

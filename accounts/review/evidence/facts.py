@@ -12,7 +12,8 @@ from django.utils import timezone
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.grants.models import Grant
-from accounts.review.evidence.hardware import Size, sizes_of
+from accounts.release_interface import CheckpointSize
+from accounts.review.evidence.hardware import sizes_of
 from accounts.review.models import Conflict, Decision, ProfileLook
 from accounts.review.reasons import Reason
 from accounts.tiers import precheck
@@ -60,7 +61,7 @@ class Facts:
     conflict: str | None
     #: The results of the precheck of the answers against the terms of use.
     findings: list[Finding]
-    sizes: list[Size]
+    sizes: list[CheckpointSize]
     now: datetime
 
 

@@ -1,24 +1,13 @@
 """Checks that the weights of a tier fit the machines of an applicant: advice, never a refusal."""
 
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from accounts.tiers.models import Tier
+from accounts.release_interface import CheckpointSize, releases
+from accounts.tiers.models import Tier
 
-#: Half precision, the usual format for inference.
-BYTES_A_PARAMETER = 2
 GIGABYTE = 10**9
-
-
-@dataclass(frozen=True)
-class Size:
-    """A checkpoint of a tier; `size` is its weights in bytes, at 2 bytes a parameter."""
-
-    name: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -36,17 +25,12 @@ class Machines:
         return size <= self.count * self.memory * GIGABYTE
 
 
-#: Functions that return the checkpoints of a tier. `accounts` knows no checkpoints, so the app that
-#: does adds its function when it is loaded.
-SOURCES: "list[Callable[[Tier], Iterable[Size]]]" = []
-
 _TEXT = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*(?:GB|GiB|G)\b", re.IGNORECASE)
 
 
-def sizes_of(tier: "Tier") -> list[Size]:
-    """Every checkpoint of the tier whose size is known, the largest first."""
-    sizes = [size for source in SOURCES for size in source(tier)]
-    return sorted(sizes, key=lambda one: (-one.size, one.name))
+def sizes_of(tier: Tier) -> list[CheckpointSize]:
+    """Return the checkpoints of the tier whose size is known, the largest first."""
+    return sorted(releases().sizes_of(tier), key=lambda one: (-one.size, one.name))
 
 
 def named_in(answer: Any) -> list[Machines]:

@@ -1,4 +1,4 @@
-"""Licences and their frozen versions."""
+"""Licences and their immutable versions."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from accounts.web.single_line_fields import OneLineFields
 
 
 class Licence(OneLineFields):
-    """The terms of a release, under one name through all their versions."""
+    """The terms of a release, under one name for all versions."""
 
     slug = models.SlugField(unique=True)
     spdx_id = models.CharField(max_length=80, blank=True, help_text="SPDX id or LicenseRef-…")
@@ -39,7 +39,7 @@ class Licence(OneLineFields):
 
 
 class LicenceVersion(OneLineFields):
-    """One text of a licence, never edited: a change is a new version."""
+    """One text of a licence. It is never edited; a change is a new version."""
 
     licence = models.ForeignKey(Licence, models.PROTECT, related_name="versions")
     version = models.CharField(max_length=40)
@@ -97,11 +97,11 @@ class LicenceVersion(OneLineFields):
 
     @property
     def notice_ends(self) -> datetime:
-        """When grants under older texts stop working until this one is accepted."""
+        """When grants under older texts stop working, until their holders accept this text."""
         return self.effective_at + timedelta(days=self.notice_days)
 
     def notice_ends_since(self, since: datetime | None) -> datetime:
-        """The same for a tier that came under the licence at `since`, maybe after the text."""
+        """Return `notice_ends` for a tier that adopted the licence at `since`."""
         begins = max(self.effective_at, since or self.effective_at)
         return begins + timedelta(days=self.notice_days)
 
@@ -110,7 +110,7 @@ class LicenceVersion(OneLineFields):
         return self.notice_days == 0
 
     def before(self) -> "LicenceVersion | None":
-        """Return the text that this one replaced or will replace."""
+        """Return the previous version, or None."""
         older = LicenceVersion.objects.filter(
             licence=self.licence_id, effective_at__lt=self.effective_at
         )

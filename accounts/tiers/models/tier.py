@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django_countries import countries
 from django_countries.fields import CountryField
 
 from accounts.errors import InvalidValue
@@ -82,8 +83,14 @@ class Tier(OneLineFields):
         """The terms of its codes, in the order of display."""
         return duo.terms_of(self.duo_codes)
 
+    @property
+    def excluded_countries(self) -> dict[str, str]:
+        """Countries whose residents the licence excludes: ISO code -> name."""
+        codes = [str(country) for country in self.blocked_countries]
+        return {code: countries.name(code) for code in codes}
+
     def clean(self) -> None:
-        """Sort the codes in the order of display; refuse unknown and contradictory ones."""
+        """Sort the DUO codes in the order of display; refuse unknown and contradictory ones."""
         try:
             self.duo_codes = duo.check(self.duo_codes)
         except InvalidValue as error:

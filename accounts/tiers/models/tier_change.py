@@ -1,14 +1,14 @@
-"""The dated public history of a tier: what was gated when, and by whom."""
+"""The public history of a tier: its changes, with dates and the roles of their authors."""
 
 from django.conf import settings
 from django.db import models
 
 
 class TierChange(models.Model):
-    """One change, written in the transaction that made it; later only `hidden` may change.
+    """One change, written in its transaction; afterwards only `hidden` may change.
 
-    `fields` lists what changed in public words: label, before, after. `by_role` is what the
-    public reads of who made it; `by` is for staff.
+    `fields` lists the changed terms as dicts of public texts: label, before, after. The public
+    history names the author by `by_role`; only staff see `by`.
     """
 
     class Kind(models.TextChoices):
@@ -26,8 +26,7 @@ class TierChange(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     fields = models.JSONField(default=list, blank=True)
     checkpoint = models.CharField(max_length=193, blank=True, help_text="As org/name")
-    #: One that the public did not know of when it moved, or that was hidden since, is never
-    #: named to it.
+    #: True if the checkpoint was hidden from the public when it moved, or has been since.
     hidden = models.BooleanField(default=False)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"

@@ -21,18 +21,18 @@ def signed_in(client: Client, applicant: User) -> Client:
     return client
 
 
-def make(client: Client, **changes: Any) -> Any:
+def create_token(client: Client, **changes: Any) -> Any:
     sent = {"name": "cluster", "scopes": ["read"], "repositories": "", "days": "90"}
     return client.post(ADDRESS, {**sent, **changes})
 
 
 @pytest.mark.requirement("TK-1")
 def test_a_token_is_shown_once(signed_in: Client, applicant: User) -> None:
-    answer = make(signed_in)
+    response = create_token(signed_in)
     token = ApiToken.objects.get(user=applicant)
-    assert f"{token.last_four}</code>" in answer.content.decode()
-    assert "wb_" in answer.content.decode()
-    assert answer["Cache-Control"] == "private, no-store"
+    assert f"{token.last_four}</code>" in response.content.decode()
+    assert "wb_" in response.content.decode()
+    assert response["Cache-Control"] == "private, no-store"
     again = signed_in.get(ADDRESS).content.decode()
     assert "wb_" not in again
     assert token.last_four in again
@@ -40,7 +40,7 @@ def test_a_token_is_shown_once(signed_in: Client, applicant: User) -> None:
 
 @pytest.mark.requirement("TK-1")
 def test_the_plain_token_is_in_no_session(signed_in: Client) -> None:
-    plain = make(signed_in).context["plain"]
+    plain = create_token(signed_in).context["plain"]
     assert plain.startswith("wb_")
     assert plain not in str(dict(signed_in.session))
 
@@ -59,15 +59,15 @@ def test_a_holder_finds_read_gated_ticked(
 def test_scopes_beyond_the_persons_rights_are_not_offered(
     signed_in: Client, client: Client, release_owner: User
 ) -> None:
-    assert make(signed_in, scopes=["write"]).status_code == 422
+    assert create_token(signed_in, scopes=["write"]).status_code == 422
     assert not ApiToken.objects.exists()
     client.force_login(release_owner)
-    assert make(client, scopes=["write"]).status_code == 200
+    assert create_token(client, scopes=["write"]).status_code == 200
     assert ApiToken.objects.get().scopes == ["read", "write"]
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("name", "", "required"),
         ("scopes", [], "required"),
@@ -77,16 +77,16 @@ def test_scopes_beyond_the_persons_rights_are_not_offered(
     ],
 )
 def test_a_fault_is_named_and_the_input_stays(
-    signed_in: Client, key: str, value: object, told: str
+    signed_in: Client, key: str, value: object, message: str
 ) -> None:
-    answer = make(signed_in, **{"name": "my cluster", key: value})
-    assert answer.status_code == 422
-    assert told in answer.content.decode()
-    assert key == "name" or 'value="my cluster"' in answer.content.decode()
+    response = create_token(signed_in, **{"name": "my cluster", key: value})
+    assert response.status_code == 422
+    assert message in response.content.decode()
+    assert key == "name" or 'value="my cluster"' in response.content.decode()
 
 
 def test_a_token_may_be_limited_to_checkpoints(signed_in: Client) -> None:
-    make(signed_in, scopes=["read-gated"], repositories="acme/one\nacme/two")
+    create_token(signed_in, scopes=["read-gated"], repositories="acme/one\nacme/two")
     assert ApiToken.objects.get().repositories == ["acme/one", "acme/two"]
 
 
@@ -108,5 +108,5 @@ def test_a_token_is_revoked_by_its_owner_alone(
 
 
 def test_a_tokens_name_is_shown_as_text(signed_in: Client) -> None:
-    make(signed_in, name="<script>alert(1)</script>")
+    create_token(signed_in, name="<script>alert(1)</script>")
     assert "<script>alert" not in signed_in.get(ADDRESS).content.decode()

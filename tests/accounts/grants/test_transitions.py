@@ -1,4 +1,4 @@
-"""How a grant is suspended, resumed, revoked, given back, and how it ends; who is told what."""
+"""Transitions of grants: suspend, resume, revoke, give back, expire; their rules and mails."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -37,10 +37,10 @@ def mails(kind: str) -> list[OutgoingMail]:
     return list(OutgoingMail.objects.filter(kind=kind).order_by("pk"))
 
 
-def ending_in(grant: Grant, days: float, *, held_for: int = 365) -> None:
+def set_end(grant: Grant, days: float, *, term: int = 365) -> None:
     now = NOW()
     Grant.objects.filter(pk=grant.pk).update(
-        starts_at=now - held_for * DAY, expires_at=now + days * DAY
+        starts_at=now - term * DAY, expires_at=now + days * DAY
     )
     grant.refresh_from_db()
 
@@ -63,12 +63,12 @@ def test_nobody_resumes_their_own_access_nor_gives_it_to_themselves(
     gated_tier: Tier, lead_reviewer: User
 ) -> None:
     with pytest.raises(NotAllowed, match="themselves"):
-        break_glass.give(lead_reviewer, gated_tier, days=9, reason="to look", by=lead_reviewer)
+        break_glass.create(lead_reviewer, gated_tier, days=9, reason="to look", by=lead_reviewer)
     own = factories.grant(lead_reviewer, gated_tier)
     lifecycle.suspend(own, by=None, reason="we look into a leak")
     with pytest.raises(NotAllowed, match="nobody resumes their own"):
         lifecycle.resume(own, by=lead_reviewer)
-    assert Grant.objects.get(pk=own.pk).is_held
+    assert Grant.objects.get(pk=own.pk).is_suspended
 
 
 def test_holder_and_leads_are_mailed_at_each_suspension(grant: Grant, lead_reviewer: User) -> None:
@@ -111,7 +111,7 @@ def test_a_suspension_that_has_ended_already_is_refused(days: int, grant: Grant)
     assert grant.tier in tiers_open_to(grant.user)
 
 
-def test_who_is_suspended_can_neither_apply_again_nor_give_it_back(grant: Grant) -> None:
+def test_a_suspended_holder_can_neither_apply_again_nor_give_it_back(grant: Grant) -> None:
     lifecycle.suspend(grant, by=None, reason="we look into it")
     with pytest.raises(NotAllowed, match="on hold"):
         refuse_to_apply(grant.user, grant.tier)
@@ -119,7 +119,7 @@ def test_who_is_suspended_can_neither_apply_again_nor_give_it_back(grant: Grant)
         lifecycle.surrender(grant, by=grant.user)
 
 
-# -- every move, and who may make it -------------------------------------------------------------
+# -- every transition, and who may make it -------------------------------------------------------
 
 MOVES: dict[str, Callable[[Grant, User], object]] = {
     "suspend": lambda grant, by: lifecycle.suspend(grant, by=by, reason="we look into it"),
@@ -142,7 +142,7 @@ LEAVES = {
 
 @pytest.mark.parametrize("state", list(Grant.State))
 @pytest.mark.parametrize("move", list(LEAVES))
-def test_a_move_leaves_only_its_own_states(
+def test_a_transition_leaves_only_its_own_states(
     move: str, state: str, grant: Grant, lead_reviewer: User
 ) -> None:
     Grant.objects.filter(pk=grant.pk).update(state=state)
@@ -159,7 +159,7 @@ def test_a_move_leaves_only_its_own_states(
 
 
 @pytest.mark.parametrize("move", list(MOVES))
-def test_only_lead_reviewers_of_the_tier_make_staffs_moves(
+def test_only_lead_reviewers_of_the_tier_make_transitions_of_staff(
     move: str, grant: Grant, reviewer: User
 ) -> None:
     other_tier = factories.tier("other")
@@ -187,7 +187,7 @@ def test_a_reason_of_another_action_is_refused(grant: Grant) -> None:
 
 def test_the_holder_is_reminded_at_thirty_seven_and_one_day_each_once(grant: Grant) -> None:
     for days in (31, 29.9, 20, 6.9, 3, 0.9):
-        ending_in(grant, days)
+        set_end(grant, days)
         expiry.sweep()
         expiry.sweep()
     subjects = [mail.subject for mail in mails("access_ending")]
@@ -196,7 +196,7 @@ def test_the_holder_is_reminded_at_thirty_seven_and_one_day_each_once(grant: Gra
         "in 7 days",
         "within a day",
     ]
-    ending_in(grant, -0.1)
+    set_end(grant, -0.1)
     expiry.sweep()
     expiry.sweep()
     assert len(mails("access_ended")) == 1
@@ -204,14 +204,14 @@ def test_the_holder_is_reminded_at_thirty_seven_and_one_day_each_once(grant: Gra
     assert (grant.state, grant.ended_at) == (Grant.State.EXPIRED, grant.expires_at)
 
 
-def test_a_sweep_that_was_long_away_sends_one_reminder(grant: Grant) -> None:
-    ending_in(grant, 0.5)
+def test_a_sweep_after_a_long_pause_sends_one_reminder(grant: Grant) -> None:
+    set_end(grant, 0.5)
     expiry.sweep()
     assert len(mails("access_ending")) == 1
 
 
 def test_a_short_grant_is_not_reminded_on_its_first_day(grant: Grant) -> None:
-    ending_in(grant, 5, held_for=0)
+    set_end(grant, 5, term=0)
     expiry.sweep()
     assert mails("access_ending") == []
 
@@ -264,11 +264,11 @@ def test_a_lead_suspends_and_resumes_in_the_admin_and_sees_the_receipt(
     client.force_login(lead_reviewer)
     grants = reverse("admin:accounts_grant_changelist")
     chosen = {"_selected_action": grant.pk, "confirmed": "1"}
-    said = {"code": "", "reason": "We look into a leak.", "until_0": "", "until_1": ""}
-    receipt = client.post(grants, {"action": "suspend", **chosen, **said}).text
+    form = {"code": "", "reason": "We look into a leak.", "until_0": "", "until_1": ""}
+    receipt = client.post(grants, {"action": "suspend", **chosen, **form}).text
     assert "No address of the store is known to be alive." in receipt
     grant.refresh_from_db()
-    assert grant.is_held
+    assert grant.is_suspended
     client.post(grants, {"action": "resume", **chosen})
     grant.refresh_from_db()
     assert grant.is_live

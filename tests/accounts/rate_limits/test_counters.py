@@ -1,4 +1,4 @@
-"""What a process does while the store of its counters hangs: a wait a second, a line a minute."""
+"""The circuit breaker of the Redis counters: one timeout a second, one log line a minute."""
 
 import socket
 import time
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.one_database
 
 @pytest.fixture
 def hanging() -> Iterator[str]:
-    """The address of a store that takes connections and never answers."""
+    """The URL of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
@@ -39,12 +39,12 @@ def test_counters_that_hang_hold_one_request_a_second_and_not_each(
 def test_counters_that_are_back_are_asked_again_after_a_second(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    there = counters.shared()
-    monkeypatch.setattr(counters, "_RETRY_AFTER", 0.3)  # a bound made small
+    available = counters.shared()
+    monkeypatch.setattr(counters, "_RETRY_AFTER", 0.3)  # shorter than the real second
     with away(settings):
-        gone = counters.shared()
+        broken = counters.shared()
         assert not buckets.take(API_ANONYMOUS, "somebody").counted
-        gone.client = there.client  # it listens again
+        broken.client = available.client  # it listens again
         assert not buckets.take(API_ANONYMOUS, "somebody").counted
         time.sleep(0.3)
         assert buckets.take(API_ANONYMOUS, "somebody").counted

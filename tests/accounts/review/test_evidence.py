@@ -12,11 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from accounts.applications.workflow import claims, decisions
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
+from accounts.release_interface import CheckpointSize
 from accounts.review import evidence
 from accounts.review.evidence import domains
 from accounts.review.evidence.assessment import Level, assess
 from accounts.review.evidence.facts import Earlier, Facts, gather
-from accounts.review.evidence.hardware import Machines, Size, named_in
+from accounts.review.evidence.hardware import Machines, named_in
 from accounts.review.models import ProfileLook
 from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion, Tier
@@ -47,7 +48,7 @@ GOOD = Facts(
     reviewer_addresses=["rev@elsewhere.example"],
     conflict=None,
     findings=[],
-    sizes=[Size("opt-175b", 350 * 10**9)],
+    sizes=[CheckpointSize("opt-175b", 350 * 10**9)],
     now=NOW,
 )
 

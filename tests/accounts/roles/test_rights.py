@@ -63,8 +63,8 @@ def test_revoking_twice_leaves_one_event(applicant: User) -> None:
 
 def test_a_grant_that_was_revoked_stays_revoked(applicant: User, gated_tier: Tier) -> None:
     grant = factories.grant(applicant, gated_tier)
-    break_glass.take_away(applicant, gated_tier, reason="it leaked")
-    again = break_glass.take_away(applicant, gated_tier, reason="it leaked")
+    break_glass.revoke(applicant, gated_tier, reason="it leaked")
+    again = break_glass.revoke(applicant, gated_tier, reason="it leaked")
     assert again == grant
     assert AuditEvent.objects.filter(action="grant.revoked").count() == 1
     assert OutgoingMail.objects.filter(kind="access_revoked").count() == 1

@@ -1,4 +1,4 @@
-"""A tier's public history: what was gated when, and by which role."""
+"""The public history of tiers: changes, checkpoints and the roles of their authors."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -38,7 +38,7 @@ def history(tier: Tier) -> list[tuple[str, str, str]]:
 
 
 def form_of(client: Client, page: str) -> dict[str, Any]:
-    """What the admin's form would send unchanged."""
+    """Return the POST data of an unchanged admin form."""
     initial = client.get(page).context["adminform"].form.initial
     return {
         "questions-TOTAL_FORMS": 0,
@@ -51,14 +51,14 @@ def form_of(client: Client, page: str) -> dict[str, Any]:
     }
 
 
-# -- what is noted ----------------------------------------------------------------------------
+# -- recorded changes ---------------------------------------------------------------------------
 
 
-def test_a_change_is_noted_with_its_audit_event_and_both_values(
+def test_a_change_is_recorded_with_its_audit_event_and_both_values(
     gated_tier: Tier, release_owner: User
 ) -> None:
     gated_tier.term_days, gated_tier.approvals_needed = 90, 2
-    change = services.keep(gated_tier, by=release_owner)
+    change = services.save_tier(gated_tier, by=release_owner)
     assert change is not None
     assert [(one["field"], one["before"], one["after"]) for one in change.fields] == [
         ("approvals_needed", "1", "2"),
@@ -71,7 +71,7 @@ def test_a_change_is_noted_with_its_audit_event_and_both_values(
 
 
 def test_a_tier_that_is_saved_unchanged_has_no_new_history(gated_tier: Tier) -> None:
-    assert services.keep(gated_tier, by=None) is None
+    assert services.save_tier(gated_tier, by=None) is None
     assert history(gated_tier) == []
     assert not AuditEvent.objects.about(gated_tier).exists()
 
@@ -87,11 +87,11 @@ def test_the_shipped_tiers_and_checkpoints_begin_the_history() -> None:
     assert len(history(Tier.objects.get(slug="open"))) == 9
 
 
-def test_a_new_licence_text_is_news_of_every_tier_that_holds_it(
+def test_a_new_licence_text_is_recorded_for_every_tier_under_it(
     client: Client, gated_tier: Tier, release_owner: User
 ) -> None:
     client.force_login(release_owner)
-    sent = {
+    data = {
         "licence": gated_tier.licence.pk,
         "version": "2",
         "text": "New terms.",
@@ -100,13 +100,13 @@ def test_a_new_licence_text_is_news_of_every_tier_that_holds_it(
         "notice_days": "0",
         "summary": "",
     }
-    client.post(reverse("admin:accounts_licenceversion_add"), sent)
+    client.post(reverse("admin:accounts_licenceversion_add"), data)
     change = TierChange.objects.get(tier=gated_tier)
     assert change.kind == "licence_text"
     assert change.fields[0]["after"] == "version 2 from 2030-01-01, urgent"
 
 
-def test_other_questions_are_told_by_their_labels(
+def test_changed_questions_are_recorded_by_their_labels(
     client: Client, gated_tier: Tier, release_owner: User
 ) -> None:
     client.force_login(release_owner)
@@ -118,33 +118,33 @@ def test_other_questions_are_told_by_their_labels(
     assert escape(READY_MADE[0]["label"]) in client.get(f"/tiers/{gated_tier.slug}/").text
 
 
-# -- a checkpoint's move, and the raised gate ----------------------------------------------------
+# -- checkpoints that change their tier, and raised gates ----------------------------------------
 
 
-def test_raising_the_gate_of_a_published_checkpoint_asks_first_and_is_told_by_both_tiers(
+def test_raising_the_gate_of_a_published_checkpoint_asks_first_and_is_recorded_for_both_tiers(
     client: Client, checkpoint: Checkpoint, gated_tier: Tier, release_owner: User
 ) -> None:
     client.force_login(release_owner)
     page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
-    sent = {**form_of(client, page), "tier": gated_tier.pk, "facts": "{}"}
-    asked = client.post(page, sent)
+    data = {**form_of(client, page), "tier": gated_tier.pk, "facts": "{}"}
+    asked = client.post(page, data)
     assert asked.status_code == 200
     assert "this raises its gate from open to opt-175b" in asked.text
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier.slug == "open"
-    assert client.post(page, {**sent, "confirm_raise": "on"}).status_code == 302
+    assert client.post(page, {**data, "confirm_raise": "on"}).status_code == 302
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
     assert history(gated_tier) == [("checkpoint_in", "acme/weights", "Release owner")]
     assert history(Tier.objects.get(slug="open"))[-1][0] == "checkpoint_out"
 
 
-def test_lowering_the_gate_needs_no_second_word(
+def test_lowering_the_gate_needs_no_confirmation(
     client: Client, store: object, gated_tier: Tier, open_tier: Tier, release_owner: User
 ) -> None:
     checkpoint = factories.published("acme/weights", gated_tier).checkpoint
     client.force_login(release_owner)
     page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
-    sent = {**form_of(client, page), "tier": open_tier.pk, "facts": "{}"}
-    assert client.post(page, sent).status_code == 302
+    data = {**form_of(client, page), "tier": open_tier.pk, "facts": "{}"}
+    assert client.post(page, data).status_code == 302
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == open_tier
 
 
@@ -161,12 +161,12 @@ def test_a_release_owner_moves_a_checkpoint_among_their_own_tiers_alone(
     assert set(client.get(page).context["adminform"].form.fields["tier"].queryset) == set(
         Tier.objects.filter(slug__in=[gated_tier.slug, "second"])
     )
-    sent = {**form_of(client, page), "facts": "{}"}
-    refused = client.post(page, {**sent, "tier": foreign.pk})
+    data = {**form_of(client, page), "facts": "{}"}
+    refused = client.post(page, {**data, "tier": foreign.pk})
     assert "Select a valid choice" in refused.text
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == gated_tier
     second = Tier.objects.get(slug="second")
-    assert client.post(page, {**sent, "tier": second.pk}).status_code == 302
+    assert client.post(page, {**data, "tier": second.pk}).status_code == 302
     assert Checkpoint.objects.get(pk=checkpoint.pk).tier == second
 
 
@@ -175,9 +175,9 @@ def test_a_tier_that_is_made_stricter_asks_first_too(
 ) -> None:
     client.force_login(administrator)
     page = reverse("admin:accounts_tier_change", args=[open_tier.pk])
-    sent = {**form_of(client, page), "mode": AccessMode.CLICK_THROUGH}
-    assert "raises the gate from Open to Click-through" in client.post(page, sent).text
-    assert client.post(page, {**sent, "confirm_raise": "on"}).status_code == 302
+    data = {**form_of(client, page), "mode": AccessMode.CLICK_THROUGH}
+    assert "raises the gate from Open to Click-through" in client.post(page, data).text
+    assert client.post(page, {**data, "confirm_raise": "on"}).status_code == 302
     assert Tier.objects.get(pk=open_tier.pk).mode == AccessMode.CLICK_THROUGH
     assert history(open_tier) == [("changed", "", "Administrator")]
 
@@ -202,10 +202,10 @@ def test_a_checkpoint_that_becomes_hidden_is_no_longer_named_by_its_earlier_chan
 
     def named() -> list[bool]:
         pages = [client.get(f"/tiers/{slug}/").text for slug in ("open", gated_tier.slug)]
-        told = [
+        body = [
             str(ApiClient().get(f"/tiers/{slug}/changes")) for slug in ("open", gated_tier.slug)
         ]
-        return ["acme/weights" in text for text in pages + told]
+        return ["acme/weights" in text for text in pages + body]
 
     assert all(named())
     checkpoint.private = how == "private"
@@ -222,28 +222,28 @@ def test_the_public_reads_the_role_and_never_the_name(
     client: Client, gated_tier: Tier, release_owner: User
 ) -> None:
     gated_tier.term_days = 90
-    services.keep(gated_tier, by=release_owner)
+    services.save_tier(gated_tier, by=release_owner)
     page = client.get(f"/tiers/{gated_tier.slug}/").text
     assert "by release owner" in page
     assert "Days a grant lasts" in page
-    told = ApiClient().get(f"/tiers/{gated_tier.slug}/changes")
-    assert told["changes"][0]["by_role"] == "Release owner"
-    for text in (page, str(told)):
+    body = ApiClient().get(f"/tiers/{gated_tier.slug}/changes")
+    assert body["changes"][0]["by_role"] == "Release owner"
+    for text in (page, str(body)):
         assert release_owner.email not in text
         assert str(release_owner.public_id) not in text
 
 
 def test_the_api_tells_a_tiers_terms_and_pages_through_its_history(gated_tier: Tier) -> None:
     gated_tier.duo_codes = ["DUO:0000042", "DUO:0000046"]
-    services.keep(gated_tier, by=None)
+    services.save_tier(gated_tier, by=None)
     for days in range(100, 105):
         gated_tier.term_days = days
-        services.keep(gated_tier, by=None)
-    told = ApiClient().get(f"/tiers/{gated_tier.slug}")
-    assert [term["short"] for term in told["use_terms"]] == ["GRU", "NCU"]
-    assert told["term_days"] == 104
-    assert "Project title" in told["questions"]
-    assert told["terms"]["text_sha256"] == factories.in_force(gated_tier).text_sha256
+        services.save_tier(gated_tier, by=None)
+    body = ApiClient().get(f"/tiers/{gated_tier.slug}")
+    assert [term["short"] for term in body["use_terms"]] == ["GRU", "NCU"]
+    assert body["term_days"] == 104
+    assert "Project title" in body["questions"]
+    assert body["terms"]["text_sha256"] == factories.in_force(gated_tier).text_sha256
     assert [one["slug"] for one in ApiClient().get("/tiers")] == [gated_tier.slug]
     first = ApiClient().get(f"/tiers/{gated_tier.slug}/changes?limit=4")
     rest = ApiClient().get(first["next"].partition("/api/v1")[2])
@@ -257,7 +257,7 @@ def test_a_tiers_page_asks_the_same_questions_however_long_its_history(
 ) -> None:
     for days in range(100, 160):
         gated_tier.term_days = days
-        services.keep(gated_tier, by=None)
+        services.save_tier(gated_tier, by=None)
     with django_assert_num_queries(5):
         assert "103" in client.get(f"/tiers/{gated_tier.slug}/?page=2").text
     with django_assert_num_queries(1):

@@ -1,4 +1,4 @@
-"""A new licence text: who is told when, how long the old acceptance counts, what changed."""
+"""New licence texts: notices to holders, validity of the old acceptance, and changes shown."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,12 +27,12 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def grant(applicant: User, gated_tier: Tier) -> Grant:
-    """Given under a text of last year."""
+    """A grant under a text of last year."""
     gated_tier.licence.versions.update(effective_at=NOW() - 400 * DAY)
     return factories.grant(applicant, gated_tier, until=NOW() + 200 * DAY)
 
 
-def new_text(tier: Tier, version: str = "2", *, days_ago: float = 0.01, notice: int = 30) -> Any:
+def new_version(tier: Tier, version: str = "2", *, days_ago: float = 0.01, notice: int = 30) -> Any:
     return tier.licence.versions.create(
         version=version,
         text="# Terms\n\nFor research, never for harm, and never for sale.\n",
@@ -53,19 +53,19 @@ def mails(kind: str) -> list[OutgoingMail]:
 
 
 def sweep(now: Any = None) -> None:
-    """Twice, as two workers would."""
+    """Run the notices twice, as two workers would."""
     for _ in range(2):
         licence_notices.announce(now or NOW())
         licence_notices.remind(now or NOW())
 
 
-# -- who is told ----------------------------------------------------------------------------------
+# -- notices --------------------------------------------------------------------------------------
 
 
 def test_holders_of_an_older_text_are_mailed_once_when_the_new_one_takes_effect(
     grant: Grant, other_person: User
 ) -> None:
-    coming = new_text(grant.tier, days_ago=-3)
+    coming = new_version(grant.tier, days_ago=-3)
     sweep()
     assert mails("licence_changed") == []
     sweep(NOW() + 4 * DAY)
@@ -77,7 +77,7 @@ def test_holders_of_an_older_text_are_mailed_once_when_the_new_one_takes_effect(
 
 
 def test_who_accepted_the_new_text_already_is_not_mailed(grant: Grant, other_person: User) -> None:
-    new_text(grant.tier)
+    new_version(grant.tier)
     factories.grant(other_person, grant.tier)
     sweep()
     assert [mail.to for mail in mails("licence_changed")] == [grant.user.email]
@@ -85,13 +85,13 @@ def test_who_accepted_the_new_text_already_is_not_mailed(grant: Grant, other_per
 
 @pytest.mark.parametrize("summary", ["Sale is excluded", "Sale is excluded."])
 def test_what_changed_is_a_sentence_however_its_writer_ended_it(grant: Grant, summary: str) -> None:
-    LicenceVersion.objects.filter(pk=new_text(grant.tier).pk).update(summary=summary)
+    LicenceVersion.objects.filter(pk=new_version(grant.tier).pk).update(summary=summary)
     sweep()
     assert "UTC. Sale is excluded. You accepted" in mails("licence_changed")[0].text
 
 
 def test_an_urgent_text_says_that_access_is_closed(grant: Grant) -> None:
-    new_text(grant.tier, notice=0)
+    new_version(grant.tier, notice=0)
     sweep()
     assert "closed until you have accepted it" in mails("licence_changed")[0].text
 
@@ -100,7 +100,7 @@ def test_holders_are_reminded_once_a_week_before_the_notice_ends(
     grant: Grant, client: Client, other_person: User
 ) -> None:
     factories.grant(other_person, grant.tier)
-    new_text(grant.tier, days_ago=22)
+    new_version(grant.tier, days_ago=22)
     sweep()
     assert mails("licence_reminder") == []
     client.force_login(other_person)
@@ -111,8 +111,8 @@ def test_holders_are_reminded_once_a_week_before_the_notice_ends(
 
 
 def test_of_two_texts_that_came_at_once_only_the_newest_is_told(grant: Grant) -> None:
-    new_text(grant.tier, "2", days_ago=2)
-    new_text(grant.tier, "3", days_ago=1)
+    new_version(grant.tier, "2", days_ago=2)
+    new_version(grant.tier, "3", days_ago=1)
     sweep()
     assert [mail.subject for mail in mails("licence_changed")] == [
         f"The licence of {grant.tier.name} has changed"
@@ -123,14 +123,14 @@ def test_of_two_texts_that_came_at_once_only_the_newest_is_told(grant: Grant) ->
 def test_a_sweep_with_nothing_to_tell_asks_two_questions(
     grant: Grant, django_assert_num_queries: Callable[..., Any]
 ) -> None:
-    new_text(grant.tier)
+    new_version(grant.tier)
     sweep()
     with django_assert_num_queries(2):
         licence_notices.announce(NOW())
         licence_notices.remind(NOW())
 
 
-# -- what the gate says ---------------------------------------------------------------------------
+# -- the gate -------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("store")
@@ -142,7 +142,7 @@ def test_an_urgent_text_refuses_at_once_until_it_is_accepted(grant: Grant, clien
         return gate.decide(caller, "acme/weights", "main", "config.json", NOW()).code
 
     assert code() is None
-    new_text(grant.tier, notice=0)
+    new_version(grant.tier, notice=0)
     assert code() == "licence_outdated"
     client.force_login(grant.user)
     assert accept(client, grant.tier) == 302
@@ -152,8 +152,8 @@ def test_an_urgent_text_refuses_at_once_until_it_is_accepted(grant: Grant, clien
 @pytest.mark.usefixtures("store")
 def test_a_later_text_with_notice_does_not_lift_an_urgent_one(grant: Grant) -> None:
     factories.published("acme/weights", grant.tier)
-    new_text(grant.tier, "2", days_ago=2, notice=0)
-    new_text(grant.tier, "3", days_ago=1, notice=30)
+    new_version(grant.tier, "2", days_ago=2, notice=0)
+    new_version(grant.tier, "3", days_ago=1, notice=30)
     caller = session_caller(grant.user)
     asked = gate.decide(caller, "acme/weights", "main", "config.json", NOW())
     assert asked.code == "licence_outdated"
@@ -166,13 +166,13 @@ def test_a_later_text_with_notice_does_not_lift_an_urgent_one(grant: Grant) -> N
 # -- another licence ------------------------------------------------------------------------------
 
 
-def put_under_another(tier: Tier, *, days_ago: float = 0, notice: int = 30) -> LicenceVersion:
-    """A licence of last year whose holders in its own tier were told long since."""
+def move_to_other_licence(tier: Tier, *, days_ago: float = 0, notice: int = 30) -> LicenceVersion:
+    """Put the tier under another licence, of last year, which was announced to its own holders."""
     other = factories.tier("stricter").licence
     when = NOW() - 300 * DAY
     other.versions.update(effective_at=when, notice_days=notice, announced_at=when)
     tier.licence = other
-    services.keep(tier, by=None)
+    services.save_tier(tier, by=None)
     Tier.objects.filter(pk=tier.pk).update(licence_since=NOW() - days_ago * DAY)
     tier.refresh_from_db()
     return other.versions.get()
@@ -183,50 +183,50 @@ def test_under_another_licence_the_old_acceptance_counts_for_its_notice_alone(
     grant: Grant, client: Client
 ) -> None:
     factories.published("acme/weights", grant.tier)
-    put_under_another(grant.tier, days_ago=29.9)
+    move_to_other_licence(grant.tier, days_ago=29.9)
 
-    def told() -> tuple[str | None, bool, str]:
+    def gate_state() -> tuple[str | None, bool, str]:
         caller = session_caller(grant.user)
         decided = gate.decide(caller, "acme/weights", "main", "config.json", NOW())
         held = ApiClient(grant.user).get("/grants")[0]
         return decided.code, held["licence_outdated"], held["licence"]
 
     accepted = grant.licence_version.licence.slug
-    assert told() == (None, False, accepted)
+    assert gate_state() == (None, False, accepted)
     Tier.objects.update(licence_since=NOW() - 30.1 * DAY)
-    assert told() == ("licence_outdated", True, accepted)
+    assert gate_state() == ("licence_outdated", True, accepted)
     client.force_login(grant.user)
     assert "Your access is closed until you accept it" in client.get("/access/").text
     assert accept(client, grant.tier) == 302
-    assert told() == (None, False, grant.tier.licence.slug)
+    assert gate_state() == (None, False, grant.tier.licence.slug)
 
 
 @pytest.mark.parametrize("notice", [0, 30])
 def test_where_nobody_knows_since_when_the_notice_of_the_text_counts(
     grant: Grant, notice: int
 ) -> None:
-    put_under_another(grant.tier, notice=notice)
+    move_to_other_licence(grant.tier, notice=notice)
     Tier.objects.update(licence_since=None)
     tier = Tier.objects.get(pk=grant.tier_id)
-    assert not grant.licence_holds(NOW(), tier, tier.licence.in_force_by(NOW()))
+    assert not grant.has_valid_licence(NOW(), tier, tier.licence.in_force_by(NOW()))
 
 
 def test_a_text_that_was_replaced_before_the_tier_came_under_it_needs_no_acceptance(
     grant: Grant,
 ) -> None:
-    text = put_under_another(grant.tier, days_ago=3)
+    text = move_to_other_licence(grant.tier, days_ago=3)
     old = {"version": "0", "text": "Urgent.", "notice_days": 0}
     text.licence.versions.create(effective_at=text.effective_at - DAY, **old)
     tier = grant.tier
-    assert grant.licence_holds(NOW(), tier, tier.licence.in_force_by(NOW()))
+    assert grant.has_valid_licence(NOW(), tier, tier.licence.in_force_by(NOW()))
     text.licence.versions.create(
         version="2", text="Urgent too.", notice_days=0, effective_at=NOW() - DAY
     )
-    assert not grant.licence_holds(NOW(), tier, tier.licence.in_force_by(NOW()))
+    assert not grant.has_valid_licence(NOW(), tier, tier.licence.in_force_by(NOW()))
 
 
 def test_holders_are_told_of_another_licence_and_reminded(grant: Grant, client: Client) -> None:
-    put_under_another(grant.tier)
+    move_to_other_licence(grant.tier)
     sweep()
     (mail,) = mails("licence_changed")
     former = f"You accepted {grant.licence_version.licence.title}, version 1"
@@ -250,7 +250,7 @@ def test_holders_are_told_of_another_licence_and_reminded(grant: Grant, client: 
 def test_the_page_of_a_text_shows_what_changed_since_another(
     client: Client, gated_tier: Tier
 ) -> None:
-    new_text(gated_tier)
+    new_version(gated_tier)
     page = client.get(f"/licences/{gated_tier.licence.slug}/2/?since=1").text
     assert "What changed since version 1" in page
     assert "<ins>" in page
@@ -264,9 +264,9 @@ def test_the_page_of_a_text_shows_what_changed_since_another(
 def test_the_access_page_asks_to_accept_a_newer_text(grant: Grant, client: Client) -> None:
     client.force_login(grant.user)
     assert "Read and accept it" not in client.get("/access/").text
-    new_text(grant.tier)
+    new_version(grant.tier)
     assert "Your access goes on under the older one until" in client.get("/access/").text
-    new_text(grant.tier, "3", days_ago=0.001, notice=0)
+    new_version(grant.tier, "3", days_ago=0.001, notice=0)
     assert "Your access is closed until you accept it" in client.get("/access/").text
     accept(client, grant.tier)
     assert "Read and accept it" not in client.get("/access/").text
@@ -278,7 +278,7 @@ def test_a_click_through_tier_asks_for_its_new_text_again(client: Client, applic
     client.force_login(applicant)
     assert accept(client, tier) == 302
     assert Grant.objects.get(user=applicant).origin == Grant.Origin.CLICK_THROUGH
-    new_text(tier, notice=0)
+    new_version(tier, notice=0)
     page = client.get(f"/apply/{tier.slug}/").text
     assert "What changed since version 1, which you accepted" in page
     assert ", and never for sale" in page.partition("<ins>")[2][:200]

@@ -1,4 +1,4 @@
-"""A tier's terms of use as codes: what may stand together, and what they say of an application."""
+"""Terms of use as DUO codes: valid combinations, and findings about an application."""
 
 from typing import Any
 
@@ -17,21 +17,21 @@ GRU, NRES = "DUO:0000042", use_terms.NO_RESTRICTION
 COMPANY = {"org_type": "industry_laboratory", "commercial": False, "noncommercial": True}
 
 
-def terms(*codes: str, **facts: Any) -> Tier:
-    """A tier that is in no database: the check reads its terms alone."""
-    return Tier(duo_codes=[GRU, *codes], **facts)
+def terms(*codes: str, **fields: Any) -> Tier:
+    """Return an unsaved tier; the precheck reads only its terms."""
+    return Tier(duo_codes=[GRU, *codes], **fields)
 
 
-def told(tier: Tier, **answers: Any) -> list[tuple[str, Weight]]:
+def findings_of(tier: Tier, **answers: Any) -> list[tuple[str, Weight]]:
     return [(found.code, found.weight) for found in precheck.precheck(tier, answers)]
 
 
-# -- which codes ------------------------------------------------------------------------------
+# -- combinations of codes ----------------------------------------------------------------------
 
 
 def test_codes_are_kept_once_and_in_the_order_of_display() -> None:
-    given = [use_terms.TIME_LIMIT, use_terms.NON_COMMERCIAL, GRU, GRU]
-    assert use_terms.check(given) == [GRU, use_terms.NON_COMMERCIAL, use_terms.TIME_LIMIT]
+    codes = [use_terms.TIME_LIMIT, use_terms.NON_COMMERCIAL, GRU, GRU]
+    assert use_terms.check(codes) == [GRU, use_terms.NON_COMMERCIAL, use_terms.TIME_LIMIT]
     assert use_terms.check([]) == []
 
 
@@ -60,7 +60,7 @@ def test_every_term_names_its_page_in_the_ontology() -> None:
     assert (term.short, term.kind) == ("NPUNCU", "modifier")
 
 
-# -- what they say of an application ------------------------------------------------------------
+# -- findings -----------------------------------------------------------------------------------
 
 
 def test_a_company_is_told_before_it_fills_in_a_form_for_the_not_for_profit() -> None:
@@ -68,34 +68,34 @@ def test_a_company_is_told_before_it_fills_in_a_form_for_the_not_for_profit() ->
     (found,) = precheck.precheck(tier, {"org_type": "industry_laboratory"})
     assert (found.weight, found.field) == (Weight.AGAINST, "org_type")
     assert "not-for-profit organisations only" in found.text
-    assert told(tier, org_type="university", commercial=False) == []
+    assert findings_of(tier, org_type="university", commercial=False) == []
 
 
 def test_non_commercial_work_of_a_company_is_fine_where_only_the_use_is_bound() -> None:
-    assert told(terms(use_terms.NON_COMMERCIAL), **COMPANY) == [
+    assert findings_of(terms(use_terms.NON_COMMERCIAL), **COMPANY) == [
         (use_terms.NON_COMMERCIAL, Weight.FITS)
     ]
-    assert told(terms(use_terms.NOT_FOR_PROFIT), **COMPANY) == [
+    assert findings_of(terms(use_terms.NOT_FOR_PROFIT), **COMPANY) == [
         (use_terms.NOT_FOR_PROFIT, Weight.AGAINST)
     ]
 
 
 def test_a_commercial_interest_is_doubted_and_never_ruled_out() -> None:
     interested = {"org_type": "university", "commercial": True}
-    assert told(terms(use_terms.NON_COMMERCIAL), **interested) == [
+    assert findings_of(terms(use_terms.NON_COMMERCIAL), **interested) == [
         (use_terms.NON_COMMERCIAL, Weight.DOUBT)
     ]
-    assert told(terms(use_terms.NOT_FOR_PROFIT), **interested) == []
+    assert findings_of(terms(use_terms.NOT_FOR_PROFIT), **interested) == []
     refused = {**interested, "noncommercial": False}
-    assert told(terms(use_terms.NON_COMMERCIAL), **refused) == [
+    assert findings_of(terms(use_terms.NON_COMMERCIAL), **refused) == [
         (use_terms.NON_COMMERCIAL, Weight.AGAINST)
     ]
 
 
 def test_a_country_that_the_licence_excludes_is_against_the_terms() -> None:
     tier = terms(use_terms.GEOGRAPHY, blocked_countries="KP,SY")
-    assert told(tier, country="KP") == [(use_terms.GEOGRAPHY, Weight.AGAINST)]
-    assert told(tier, country="DE") == told(tier) == []
+    assert findings_of(tier, country="KP") == [(use_terms.GEOGRAPHY, Weight.AGAINST)]
+    assert findings_of(tier, country="DE") == findings_of(tier) == []
 
 
 def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answered() -> None:
@@ -111,15 +111,15 @@ def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answer
 @pytest.mark.parametrize("yes", [True, "yes"])
 def test_a_yes_is_read_however_it_is_kept(yes: object) -> None:
     tier = terms(use_terms.NON_COMMERCIAL)
-    assert told(tier, commercial=yes) == [(use_terms.NON_COMMERCIAL, Weight.DOUBT)]
-    assert told(tier, commercial="", noncommercial="") == []
+    assert findings_of(tier, commercial=yes) == [(use_terms.NON_COMMERCIAL, Weight.DOUBT)]
+    assert findings_of(tier, commercial="", noncommercial="") == []
 
 
-# -- where they are shown -----------------------------------------------------------------------
+# -- pages --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def termed(gated_tier: Tier) -> Tier:
+def tier_with_terms(gated_tier: Tier) -> Tier:
     gated_tier.duo_codes = [GRU, use_terms.NOT_FOR_PROFIT_NON_COMMERCIAL]
     gated_tier.save()
     return gated_tier
@@ -127,45 +127,48 @@ def termed(gated_tier: Tier) -> Tier:
 
 @pytest.mark.usefixtures("store")
 def test_the_pages_that_ask_for_the_licence_say_its_terms_in_words(
-    client: Client, termed: Tier
+    client: Client, tier_with_terms: Tier
 ) -> None:
-    factories.published("acme/weights", termed)
-    for page in ("/acme/weights", f"/apply/{termed.slug}/"):
+    factories.published("acme/weights", tier_with_terms)
+    for page in ("/acme/weights", f"/apply/{tier_with_terms.slug}/"):
         text = client.get(page).content.decode()
         assert "Not-for-profit organisations only, and non-commercial use only." in text, page
         assert "DUO:0000018" in text
 
 
-def test_a_company_is_told_on_the_first_page(client: Client, termed: Tier) -> None:
+def test_a_company_is_told_on_the_first_page(client: Client, tier_with_terms: Tier) -> None:
     sentence = "These weights go to not-for-profit organisations only, not to companies."
-    assert f"If you work in a company: {sentence}" in client.get(f"/apply/{termed.slug}/").text
+    assert (
+        f"If you work in a company: {sentence}"
+        in client.get(f"/apply/{tier_with_terms.slug}/").text
+    )
 
 
 @pytest.mark.usefixtures("store")
-def test_the_api_gives_the_codes_with_the_checkpoint(client: Client, termed: Tier) -> None:
-    factories.published("acme/weights", termed)
+def test_the_api_gives_the_codes_with_the_checkpoint(client: Client, tier_with_terms: Tier) -> None:
+    factories.published("acme/weights", tier_with_terms)
     body = client.get("/api/v1/checkpoints/acme/weights").json()
-    assert body["tier"]["duo_codes"] == termed.duo_codes
+    assert body["tier"]["duo_codes"] == tier_with_terms.duo_codes
     assert [term["short"] for term in body["use_terms"]] == ["GRU", "NPUNCU"]
 
 
 def test_the_admin_keeps_codes_in_order_and_refuses_what_contradicts(
-    client: Client, termed: Tier, administrator: User
+    client: Client, tier_with_terms: Tier, administrator: User
 ) -> None:
     client.force_login(administrator)
-    page = f"/admin/accounts/tier/{termed.pk}/change/"
+    page = f"/admin/accounts/tier/{tier_with_terms.pk}/change/"
     shown = client.get(page)
-    sent = {
+    data = {
         name: "" if value is None else value
         for name, value in shown.context["adminform"].form.initial.items()
         if name != "blocked_countries"
     }
-    sent |= {"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0}
-    kept = [use_terms.TIME_LIMIT, use_terms.NON_COMMERCIAL, GRU]
-    assert client.post(page, {**sent, "duo_codes": kept}).status_code == 302
-    termed.refresh_from_db()
-    assert termed.duo_codes == [GRU, use_terms.NON_COMMERCIAL, use_terms.TIME_LIMIT]
+    data |= {"questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0}
+    codes = [use_terms.TIME_LIMIT, use_terms.NON_COMMERCIAL, GRU]
+    assert client.post(page, {**data, "duo_codes": codes}).status_code == 302
+    tier_with_terms.refresh_from_db()
+    assert tier_with_terms.duo_codes == [GRU, use_terms.NON_COMMERCIAL, use_terms.TIME_LIMIT]
     refused = client.post(
-        page, {**sent, "duo_codes": [GRU, use_terms.NON_COMMERCIAL, "DUO:0000018"]}
+        page, {**data, "duo_codes": [GRU, use_terms.NON_COMMERCIAL, "DUO:0000018"]}
     )
     assert "choose one of" in refused.content.decode().lower()

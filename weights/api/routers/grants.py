@@ -86,4 +86,4 @@ def grant_surrender(request: ApiRequest, public_id: UUID) -> ReceiptOut:
 
 def _is_outdated(grant: Grant, now: datetime) -> bool:
     in_force: list[LicenceVersion] = grant.tier.licence.in_force_first  # type: ignore[attr-defined]
-    return not grant.licence_holds(now, grant.tier, in_force)
+    return not grant.has_valid_licence(now, grant.tier, in_force)

@@ -3,7 +3,7 @@
 from ninja import Router
 
 from accounts.tiers.models import Tier, TierChange
-from accounts.tiers.views import public_changes, questions_of
+from accounts.tiers.views import public_changes, question_labels
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.lookups import get_tier
 from weights.api.operations import READ_METHODS, responses
@@ -36,7 +36,7 @@ def tier_list(request: ApiRequest) -> list[TierOut]:
 def tier_detail(request: ApiRequest, slug: str) -> TierDetail:
     """Its conditions in plain words and as codes of the Data Use Ontology."""
     tier = get_tier(slug)
-    return TierDetail.of(tier, tier.licence.in_force(), questions_of(tier))
+    return TierDetail.of(tier, tier.licence.in_force(), question_labels(tier))
 
 
 @router.api_operation(

@@ -41,7 +41,7 @@ class GrantOut(Schema):
             expires_at=grant.expires_at,
             ended_at=grant.ended_at,
             suspended_until=grant.suspended_until,
-            reason=grant.suspension_reason if grant.is_held else grant.end_reason,
+            reason=grant.suspension_reason if grant.is_suspended else grant.end_reason,
             origin=grant.origin,
             licence=grant.licence_version.licence.slug,
             licence_version=grant.licence_version.version,

@@ -54,7 +54,7 @@ def _tier(slug: str, licence: Licence, **facts: Any) -> Tier:
     if found is not None:
         return found
     tier = Tier(slug=slug, licence=licence, **facts)
-    services.keep(tier, by=None)
+    services.save_tier(tier, by=None)
     return tier
 
 
