@@ -6,19 +6,22 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init
 
+from accounts.background.task_names import AccountsTask
+from weights.task_names import WeightsTask
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 
 #: Task -> seconds between two runs. Sweeps find rows that are due, and rows that were not queued
 #: because a process died or the broker was away.
 _PERIODS = {
-    "accounts.sweep": 20.0,
-    "accounts.clocks": 600.0,
-    "accounts.heads": 60.0,
-    "accounts.verify_audit": 60.0,
-    "accounts.profiles": 120.0,
-    "weights.sweep": 20.0,
-    "weights.scrub": 60.0,
-    "weights.tidy": 3600.0,
+    AccountsTask.SWEEP: 20.0,
+    AccountsTask.CLOCKS: 600.0,
+    AccountsTask.HEADS: 60.0,
+    AccountsTask.VERIFY_AUDIT: 60.0,
+    AccountsTask.PROFILES: 120.0,
+    WeightsTask.SWEEP: 20.0,
+    WeightsTask.SCRUB: 60.0,
+    WeightsTask.TIDY: 3600.0,
 }
 
 app = Celery("weighbridge")
@@ -27,7 +30,7 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     # A run that waits longer than a period expires: the next one does its work.
     task.replace(".", "-").replace("_", "-"): {
-        "task": task,
+        "task": task.value,
         "schedule": seconds,
         "options": {"expires": int(seconds)},
     }
@@ -41,5 +44,5 @@ def run_rare_tasks(**kwargs: Any) -> None:
 
     Without a broker nothing is lost: beat sends them again as scheduled.
     """
-    app.send_task("accounts.clocks", expires=600, retry=False)
-    app.send_task("weights.tidy", expires=3600, retry=False)
+    app.send_task(AccountsTask.CLOCKS, expires=600, retry=False)
+    app.send_task(WeightsTask.TIDY, expires=3600, retry=False)

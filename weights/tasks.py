@@ -21,6 +21,7 @@ from weights.privacy import export
 from weights.publishing import lint_findings
 from weights.reports import submission
 from weights.storage import blob_storage
+from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
@@ -28,27 +29,27 @@ log = logging.getLogger(__name__)
 LEFTOVERS_KEPT = timedelta(hours=24)
 
 
-@shared_task(name="weights.verify_blob", bind=True)
+@shared_task(name=WeightsTask.VERIFY_BLOB, bind=True)
 def verify_blob(self: "Task[Any, Any]", blob_id: int) -> None:
     verification.verify(blob_id, worker=self.request.hostname or "")
 
 
-@shared_task(name="weights.inspect_blob")
+@shared_task(name=WeightsTask.INSPECT_BLOB)
 def inspect_blob(blob_id: int) -> None:
-    attempt("weights.inspect_blob", blob_id, verification.inspect)
+    attempt(WeightsTask.INSPECT_BLOB, blob_id, verification.inspect)
 
 
-@shared_task(name="weights.tell_recall")
+@shared_task(name=WeightsTask.TELL_RECALL)
 def tell_recall(recall_id: int) -> None:
-    attempt("weights.tell_recall", recall_id, recalls.mail_people)
+    attempt(WeightsTask.TELL_RECALL, recall_id, recalls.mail_people)
 
 
-@shared_task(name="weights.issue_checkpoint_link")
+@shared_task(name=WeightsTask.ISSUE_CHECKPOINT_LINK)
 def issue_checkpoint_link(link_id: int) -> None:
-    attempt("weights.issue_checkpoint_link", link_id, links.issue)
+    attempt(WeightsTask.ISSUE_CHECKPOINT_LINK, link_id, links.issue)
 
 
-@shared_task(name="weights.issue_links_of_grant")
+@shared_task(name=WeightsTask.ISSUE_LINKS_OF_GRANT)
 def issue_links_of_grant(grant_id: int) -> None:
     grants = Grant.objects.filter(pk=grant_id)
     if not grants:
@@ -56,14 +57,14 @@ def issue_links_of_grant(grant_id: int) -> None:
     links.links_of_grants(grants)
 
 
-@shared_task(name="weights.make_export")
+@shared_task(name=WeightsTask.MAKE_EXPORT)
 def make_export(export_id: int) -> None:
-    attempt("weights.make_export", export_id, export.make_export)
+    attempt(WeightsTask.MAKE_EXPORT, export_id, export.make_export)
 
 
-@shared_task(name="weights.sign_manifest")
+@shared_task(name=WeightsTask.SIGN_MANIFEST)
 def sign_manifest(revision_id: int) -> None:
-    attempt("weights.sign_manifest", revision_id, signatures.sign)
+    attempt(WeightsTask.SIGN_MANIFEST, revision_id, signatures.sign)
 
 
 SWEEP = {
@@ -77,19 +78,19 @@ SWEEP = {
 }
 
 
-@shared_task(name="weights.sweep")
+@shared_task(name=WeightsTask.SWEEP)
 def sweep() -> None:
     """Queue what a crash or a dead broker kept from being queued."""
     run_steps("weights", SWEEP)
 
 
-@shared_task(name="weights.scrub", bind=True)
+@shared_task(name=WeightsTask.SCRUB, bind=True)
 def take_scrub_turn(self: "Task[Any, Any]") -> None:
     """Look over the store and read a little of it, where a turn is free."""
     scrub.work(worker=self.request.hostname or "")
 
 
-@shared_task(name="weights.tidy")
+@shared_task(name=WeightsTask.TIDY)
 def tidy() -> None:
     now = timezone.now()
     run_steps(

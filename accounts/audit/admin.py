@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
+from accounts.background.task_names import AccountsTask
 from accounts.mail.models import OutgoingMail
 from accounts.roles.tier_scoped_admin import AllTiersAdmin, may_administer
 from accounts.users.models import User
@@ -66,7 +67,7 @@ class OutgoingMailAdmin(AllTiersAdmin, ReadOnlyAdmin):
         ids = list(again.values_list("pk", flat=True))
         again.update(state=OutgoingMail.State.QUEUED, attempts=0, next_attempt_at=timezone.now())
         for mail_id in ids:
-            queue_after_commit("accounts.deliver_mail", mail_id)
+            queue_after_commit(AccountsTask.DELIVER_MAIL, mail_id)
         self.message_user(request, f"{len(ids)} queued for delivery", messages.SUCCESS)
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.background.queueing import queue_now
+from accounts.background.task_names import TaskName
 from accounts.web.sanitize import log_line
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def each_locked(step: str, rows: "models.QuerySet[R]", act: Callable[[R], bool])
     return each(step, list(rows.order_by().values_list("pk", flat=True).distinct()), act_locked)
 
 
-def attempt(task: str, pk: int, act: Callable[[int], object]) -> None:
+def attempt(task: TaskName, pk: int, act: Callable[[int], object]) -> None:
     """Run a task on one item unless it is postponed.
 
     The attempt is counted first, so an item that kills its worker backs off too. Exceptions end
@@ -99,7 +100,7 @@ def ready(step: str, rows: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
     return rows.exclude(pk__in=FailedItem.objects.postponed(step))
 
 
-def queue_each(task: str, rows: "models.QuerySet[Any]", most: int) -> bool:
+def queue_each(task: TaskName, rows: "models.QuerySet[Any]", most: int) -> bool:
     """Queue `task` for up to `most` rows. Returns False if the broker does not answer."""
     ids = ready(task, rows).values_list("pk", flat=True)[:most]
     return all(queue_now(task, pk) for pk in ids)

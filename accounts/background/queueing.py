@@ -10,16 +10,17 @@ from celery import current_app
 from django.db import transaction
 
 from accounts.background.outages import BROKER_AWAY
+from accounts.background.task_names import TaskName
 
 log = logging.getLogger(__name__)
 
 
-def queue_after_commit(task: str, *ids: Any) -> None:
-    """Send the task of this name when the transaction has committed."""
+def queue_after_commit(task: TaskName, *ids: Any) -> None:
+    """Send the task when the transaction has committed."""
     transaction.on_commit(lambda: queue_now(task, *ids))
 
 
-def queue_now(task: str, *ids: Any) -> bool:
+def queue_now(task: TaskName, *ids: Any) -> bool:
     """Send the task. Returns False if the broker does not answer; the sweep sends it later."""
     try:
         current_app.send_task(task, args=ids, retry=False)

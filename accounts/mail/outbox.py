@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.background.outages import DATABASE_AWAY, in_a_line
 from accounts.background.queueing import queue_after_commit
+from accounts.background.task_names import AccountsTask
 from accounts.errors import TransitionRefused
 from accounts.mail.models import OutgoingMail
 from accounts.web import sanitize
@@ -112,7 +113,7 @@ def enqueue(
     )
     if not created:
         return None
-    queue_after_commit("accounts.deliver_mail", mail.pk)
+    queue_after_commit(AccountsTask.DELIVER_MAIL, mail.pk)
     return mail
 
 
@@ -133,7 +134,7 @@ def send_again(mail: OutgoingMail) -> None:
         raise TransitionRefused("what this mail said is not kept; it cannot be sent again")
     failed = OutgoingMail.objects.filter(pk=mail.pk, state=state.FAILED)
     if failed.update(state=state.QUEUED, attempts=0, next_attempt_at=timezone.now()):
-        queue_after_commit("accounts.deliver_mail", mail.pk)
+        queue_after_commit(AccountsTask.DELIVER_MAIL, mail.pk)
         return
     copies = OutgoingMail.objects.filter(unique_key__startswith=f"{mail.unique_key}:again:")
     as_it_was = ("kind", "recipient", "to", "subject", "text", "html", "object_kind", "object_id")
@@ -142,7 +143,7 @@ def send_again(mail: OutgoingMail) -> None:
         defaults={name: getattr(mail, name) for name in as_it_was},
     )
     if made:
-        queue_after_commit("accounts.deliver_mail", again.pk)
+        queue_after_commit(AccountsTask.DELIVER_MAIL, again.pk)
 
 
 def written(kind: str, key: str) -> datetime | None:

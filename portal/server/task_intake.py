@@ -15,8 +15,13 @@ from celery import Task
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.message import Message
 
+from accounts.background.task_names import AccountsTask
+from weights.task_names import WeightsTask
+
 log = logging.getLogger(__name__)
 
+#: The tasks that messages may name: Celery's own run any task that their arguments name.
+OURS = frozenset[str]((*AccountsTask, *WeightsTask))
 #: Bytes of the longest body; ours take a hundred.
 MOST_BYTES = 4096
 #: Row ids are 64-bit integers.
@@ -68,8 +73,7 @@ def check(message: Message, tasks: Mapping[str, "Task[Any, Any]"]) -> None:
 
 def _task(message: Message, tasks: Mapping[str, "Task[Any, Any]"]) -> "Task[Any, Any]":
     name = message.headers.get("task") if isinstance(message.headers, dict) else None
-    # Celery's own tasks run any task that their arguments name.
-    if not isinstance(name, str) or name.startswith("celery.") or name not in tasks:
+    if not isinstance(name, str) or name not in OURS:
         raise Refused(f"there is no task {name!r:.100}")
     return tasks[name]
 

@@ -28,6 +28,7 @@ from weights.event_tags import WeightsEvent
 from weights.gate.caller import Caller, session_caller
 from weights.gate.refusals import Refusal
 from weights.publishing.models import File, Revision
+from weights.task_names import WeightsTask
 
 LINKS_A_DAY = 3
 
@@ -54,7 +55,7 @@ def links_of_grant(grant: Grant) -> list[CheckpointLink]:
                 defaults={"holder": grant.user},
             )
             if created:
-                queue_after_commit("weights.issue_checkpoint_link", link.pk)
+                queue_after_commit(WeightsTask.ISSUE_CHECKPOINT_LINK, link.pk)
                 made.append(link)
     return made
 
@@ -83,7 +84,7 @@ def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
             cause=CheckpointLink.Cause.REQUEST,
         )
         AuditEvent.record(WeightsEvent.CHECKPOINT_LINK_REQUESTED, actor=user, target=link)
-        queue_after_commit("weights.issue_checkpoint_link", link.pk)
+        queue_after_commit(WeightsTask.ISSUE_CHECKPOINT_LINK, link.pk)
     return link
 
 
@@ -263,7 +264,7 @@ def revoke_link(link: CheckpointLink, *, by: User) -> None:
 def sweep() -> None:
     """Queue waiting links, and those of approvals for which none was made."""
     waiting = CheckpointLink.objects.filter(state=CheckpointLink.State.QUEUED)
-    if not queue_each("weights.issue_checkpoint_link", waiting, 200):
+    if not queue_each(WeightsTask.ISSUE_CHECKPOINT_LINK, waiting, 200):
         return
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)
     released = Checkpoint.objects.visible_to(None).with_main()

@@ -11,6 +11,7 @@ from weights.catalogue.models import Checkpoint
 from weights.delivery import links, outstanding_links
 from weights.delivery.models import CheckpointLink
 from weights.ledger.models import Download
+from weights.task_names import WeightsTask
 
 #: Half precision, the usual format for inference.
 BYTES_A_PARAMETER = 2
@@ -33,7 +34,7 @@ class DeliveryReleases:
         return outstanding_links.on_grant(grant, now)
 
     def issue_links(self, grant: Grant) -> None:
-        queue_after_commit("weights.issue_links_of_grant", grant.pk)
+        queue_after_commit(WeightsTask.ISSUE_LINKS_OF_GRANT, grant.pk)
 
     def forget_person(self, person: User) -> None:
         mine = CheckpointLink.objects.filter(holder=person)

@@ -16,6 +16,7 @@ from weights.event_tags import WeightsEvent
 from weights.inspection.models import Inspection, InspectionOverride
 from weights.integrity import quarantine, reasons
 from weights.storage.models import Blob
+from weights.task_names import WeightsTask
 
 
 @transaction.atomic
@@ -55,7 +56,7 @@ def grant(override: InspectionOverride, why: str, *, by: User) -> None:
     _record(WeightsEvent.INSPECTION_OVERRIDDEN, locked, by, why)
     blob_id = locked.inspection.blob_id
     Blob.objects.filter(pk=blob_id).update(check_due_at=timezone.now(), attempts=0)
-    queue_after_commit("weights.verify_blob", blob_id)
+    queue_after_commit(WeightsTask.VERIFY_BLOB, blob_id)
 
 
 @transaction.atomic

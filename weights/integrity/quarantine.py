@@ -15,6 +15,7 @@ from weights.event_tags import WeightsEvent
 from weights.integrity import reasons
 from weights.integrity.verification import fail_revisions
 from weights.storage.models import Blob
+from weights.task_names import WeightsTask
 
 OWNERS = frozenset({Role.RELEASE_OWNER})
 
@@ -57,7 +58,7 @@ def lift(blob: Blob, *, by: User) -> None:
     if not quarantined.update(held=False, check_due_at=timezone.now(), attempts=0):
         raise TransitionRefused(f"{blob} is not in quarantine")
     AuditEvent.record(WeightsEvent.BLOB_LIFT_ASKED, actor=by, target=blob)
-    queue_after_commit("weights.verify_blob", blob.pk)
+    queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
 
 
 def demand_owner(blob: Blob, by: User) -> None:

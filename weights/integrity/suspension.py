@@ -14,10 +14,9 @@ from accounts.errors import TransitionRefused
 from weights.errors import BlobChanged, BlobMissing
 from weights.storage import BlobStorage, StoredObject
 from weights.storage.models import Blob
+from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
-
-TASK = "weights.verify_blob"
 
 
 def demand_unchanged(found: StoredObject | None, blob: Blob, storage: BlobStorage) -> None:
@@ -46,7 +45,7 @@ def suspend_blob(blob: Blob, reason: str) -> bool:
     except TransitionRefused:
         return False
     log.error("%s is read again before anybody gets it: %s", blob, reason)
-    queue_after_commit(TASK, blob.pk)
+    queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
     return True
 
 
@@ -59,5 +58,5 @@ def request_check(blob: Blob) -> bool:
     quiet = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED, check_due_at=None)
     if not quiet.update(check_due_at=timezone.now(), attempts=0):
         return False
-    queue_after_commit(TASK, blob.pk)
+    queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
     return True

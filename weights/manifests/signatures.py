@@ -20,6 +20,7 @@ from weights.manifests.document import document_of, files_of
 from weights.manifests.models import ManifestKey, ManifestSignature, PublishedManifest
 from weights.manifests.portal_files import portal_file_names
 from weights.publishing.models import Revision
+from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def sweep() -> None:
     if key.retired_at is not None:
         return
     # In random order, so that a revision that cannot be signed does not hold up others.
-    queue_each("weights.sign_manifest", _unsigned(key).order_by("?"), SWEEP_SIZE)
+    queue_each(WeightsTask.SIGN_MANIFEST, _unsigned(key).order_by("?"), SWEEP_SIZE)
 
 
 def signature_of(revision: Revision, key_id: str = "") -> ManifestSignature | None:

@@ -20,6 +20,7 @@ from accounts.users.models import User
 from weights.delivery.models import CheckpointLink
 from weights.event_tags import WeightsEvent
 from weights.ledger.models import Download
+from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def request_export(user: User) -> DataExport:
         return queued
     export = DataExport.objects.create(user=user)
     AuditEvent.record(WeightsEvent.EXPORT_ASKED, actor=user, target=user)
-    queue_after_commit("weights.make_export", export.pk)
+    queue_after_commit(WeightsTask.MAKE_EXPORT, export.pk)
     return export
 
 
@@ -73,7 +74,8 @@ def build_archive(user: User) -> bytes:
 
 def sweep() -> None:
     """Queues archives again that a crash or a broker failure left unmade."""
-    queue_each("weights.make_export", DataExport.objects.filter(state=DataExport.State.QUEUED), 50)
+    queued = DataExport.objects.filter(state=DataExport.State.QUEUED)
+    queue_each(WeightsTask.MAKE_EXPORT, queued, 50)
 
 
 def _data(user: User) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from accounts.mail import outbox
 from accounts.users.models import User
 from weights.recalls import affected
 from weights.recalls.models import Recall
-from weights.recalls.opening import TASK
+from weights.task_names import WeightsTask
 
 #: People per transaction; each mail is a few kilobytes.
 BATCH = 200
@@ -73,7 +73,7 @@ def _write(recall: Recall, ids: list[int]) -> None:
 def sweep() -> None:
     """Continues recalls whose mailing was interrupted, and starts the second passes."""
     _start_second_passes()
-    queue_each(TASK, Recall.objects.filter(told_at=None).order_by("pk"), 50)
+    queue_each(WeightsTask.TELL_RECALL, Recall.objects.filter(told_at=None).order_by("pk"), 50)
 
 
 def _start_second_passes() -> None:

@@ -9,8 +9,7 @@ from weights.event_tags import WeightsEvent
 from weights.publishing.models import Revision
 from weights.recalls.models import Recall
 from weights.storage.models import Blob
-
-TASK = "weights.tell_recall"
+from weights.task_names import WeightsTask
 
 
 def open_by_check(blob: Blob, reason: str) -> Recall:
@@ -41,7 +40,7 @@ def _open(cause: Recall.Cause, reason: str, by: User | None, **subject: Any) -> 
     if created:
         details = {"cause": str(cause), "reason": reason[:500], "of": _subject(recall)}
         AuditEvent.record(WeightsEvent.RECALL_OPENED, actor=by, target=recall, details=details)
-        queue_after_commit(TASK, recall.pk)
+        queue_after_commit(WeightsTask.TELL_RECALL, recall.pk)
     return recall
 
 

@@ -8,8 +8,8 @@ from weights.event_tags import WeightsEvent
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls import affected
 from weights.recalls.models import Recall
-from weights.recalls.opening import TASK
 from weights.storage.models import Blob
+from weights.task_names import WeightsTask
 
 
 def close_restored(blob: Blob) -> None:
@@ -47,4 +47,4 @@ def _close(recall: Recall, repaired_in: Revision | None) -> None:
     if open_recall.update(state=Recall.State.REPAIRED, told_to=0, told_at=None, **fields):
         details = {"revision": repaired_in.sha} if repaired_in else {}
         AuditEvent.record(WeightsEvent.RECALL_REPAIRED, target=recall, details=details)
-        queue_after_commit(TASK, recall.pk)
+        queue_after_commit(WeightsTask.TELL_RECALL, recall.pk)

@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from accounts.background import periodic
 from accounts.background.models import FailedItem, Heartbeat
+from accounts.background.task_names import AccountsTask
 from accounts.mail.models import OutgoingMail
 from tests.support import factories
+from weights.task_names import WeightsTask
 
 pytestmark = pytest.mark.django_db
 
@@ -93,8 +95,8 @@ def test_items_that_fail_do_not_fill_the_batch_of_a_sweep(monkeypatch: pytest.Mo
         for number in range(3)
     ]
     for pk in mails[:2]:
-        periodic.attempt("accounts.deliver_mail", pk, fails_for(pk))
-    periodic.queue_each("accounts.deliver_mail", OutgoingMail.objects.order_by("pk"), 2)
+        periodic.attempt(AccountsTask.DELIVER_MAIL, pk, fails_for(pk))
+    periodic.queue_each(AccountsTask.DELIVER_MAIL, OutgoingMail.objects.order_by("pk"), 2)
     assert queued == mails[2:]
 
 
@@ -127,10 +129,10 @@ def test_a_task_that_fails_ends_well_and_waits_before_it_runs_again() -> None:
 
     with time_machine.travel(MONDAY, tick=False) as clock:
         for _ in range(3):
-            periodic.attempt("weights.make_export", 5, fail)
+            periodic.attempt(WeightsTask.MAKE_EXPORT, 5, fail)
         assert tried == [5]
         clock.shift(timedelta(seconds=10))
-        periodic.attempt("weights.make_export", 5, tried.append)
+        periodic.attempt(WeightsTask.MAKE_EXPORT, 5, tried.append)
         assert tried == [5, 5]
     assert not FailedItem.objects.exists()
 
@@ -144,8 +146,8 @@ def test_a_task_that_kills_its_worker_waits_as_well() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     for _ in range(3):
-        _in_a_child(lambda: periodic.attempt("weights.make_export", 5, kill))
-        periodic.attempt("weights.make_export", 5, tried.append)
+        _in_a_child(lambda: periodic.attempt(WeightsTask.MAKE_EXPORT, 5, kill))
+        periodic.attempt(WeightsTask.MAKE_EXPORT, 5, tried.append)
         assert tried == []
         FailedItem.objects.update(next_attempt_at=timezone.now())
     failed = FailedItem.objects.failing().get()

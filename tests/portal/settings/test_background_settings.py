@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from portal.celery import app
+from portal.server.task_intake import OURS
 
 pytestmark = pytest.mark.one_database
 
@@ -22,6 +23,12 @@ def test_work_is_acknowledged_late_and_taken_one_at_a_time() -> None:
     assert conf.accept_content == ["json"]
     assert conf.task_serializer == "json"
     assert conf.broker_transport_options["visibility_timeout"] >= 3600 > LONGEST_STEP
+
+
+def test_every_task_has_a_name_of_the_enums_and_every_name_a_task() -> None:
+    app.loader.import_default_modules()
+    assert {name for name in app.tasks if not name.startswith("celery.")} == OURS
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= OURS
 
 
 @pytest.mark.requirement("CE-2")

@@ -20,11 +20,11 @@ from weights.integrity.verification.inspect_blob import NamedVerdict
 from weights.integrity.verification.refusals import refusal_reason
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
+from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
 Result = VerificationRun.Result
-TASK = "weights.verify_blob"
 #: Checks without a result after which waiting revisions fail; the sweep goes on trying.
 TRIES = 8
 RETRY_AT_MOST = timedelta(hours=1)
@@ -97,7 +97,7 @@ def conclude_inspection(lease: Lease[Blob], verdicts: list[NamedVerdict]) -> Non
     changes: dict[str, object] = {"leased_until": None, "inspect_due_at": None}
     if is_quarantined and not reason and not blob.held:  # a whole check lifts the refusal
         changes["check_due_at"] = timezone.now()
-        queue_after_commit(TASK, blob.pk)
+        queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
     _update(blob, **changes)
 
 
@@ -165,7 +165,7 @@ def _doubt(blob: Blob, reason: str) -> None:
         attempts=0,
     )
     log.error("%s may be damaged, read again: %s", blob, reason)
-    queue_after_commit(TASK, blob.pk)
+    queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
 
 
 def _retry_later(blob: Blob, reason: str) -> None:

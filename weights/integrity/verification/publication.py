@@ -16,6 +16,7 @@ from weights.integrity.verification.refusals import Obstacle, obstacle
 from weights.publishing import refs
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
+from weights.task_names import WeightsTask
 
 
 def settle_each(revisions: "models.QuerySet[Revision]") -> None:
@@ -65,7 +66,7 @@ def _show(revision: Revision) -> bool:
         details = {"checkpoint": checkpoint.repo_id, "sha": revision.sha}
         AuditEvent.record(WeightsEvent.REVISION_VISIBLE, target=revision, details=details)
         recalls.close_replaced(revision)
-        queue_after_commit("weights.sign_manifest", revision.pk)
+        queue_after_commit(WeightsTask.SIGN_MANIFEST, revision.pk)
     revision.refresh_from_db(fields=["state", "state_reason", "visible_at"])
     return revision.state == Revision.State.VISIBLE
 

@@ -16,6 +16,7 @@ from weights.integrity.verification.publication import settle_each
 from weights.integrity.verification.refusals import uninspected_blobs
 from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
+from weights.task_names import WeightsTask
 
 #: A queued blob is queued again after this, in case its message was lost.
 QUEUE_AGAIN = timedelta(seconds=settings.VERIFICATION_QUEUED)
@@ -54,7 +55,7 @@ def claim_fresh_check(blob_id: int) -> bool:
 
 def queue(blobs: "models.QuerySet[Blob]") -> None:
     """Send blobs to the workers, the largest first. Without a broker they wait for the sweep."""
-    sent = _send("weights.verify_blob", blobs.order_by("-size", "pk"))
+    sent = _send(WeightsTask.VERIFY_BLOB, blobs.order_by("-size", "pk"))
     again = timezone.now() + QUEUE_AGAIN
     for start in range(0, len(sent), BATCH):
         # A check that has ended meanwhile stays ended.
@@ -64,13 +65,13 @@ def queue(blobs: "models.QuerySet[Blob]") -> None:
 
 def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
     """Send a batch of blobs to be inspected. Without a broker they wait for the sweep."""
-    blobs = ready("weights.inspect_blob", blobs).order_by("pk")[:BATCH]
-    sent = _send("weights.inspect_blob", blobs)
+    blobs = ready(WeightsTask.INSPECT_BLOB, blobs).order_by("pk")[:BATCH]
+    sent = _send(WeightsTask.INSPECT_BLOB, blobs)
     again = timezone.now() + QUEUE_AGAIN
     Blob.objects.awaiting_inspection().filter(pk__in=sent).update(inspect_due_at=again)
 
 
-def _send(task: str, blobs: "models.QuerySet[Blob]") -> list[int]:
+def _send(task: WeightsTask, blobs: "models.QuerySet[Blob]") -> list[int]:
     """Queue `task` for each of these blobs; the ids that were sent before the broker failed."""
     sent: list[int] = []
     for blob_id in blobs.values_list("pk", flat=True):
