@@ -27,7 +27,7 @@ def filled() -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def test_what_a_test_wrote_is_gone_and_what_migrations_made_stays(
+def test_rows_of_a_test_are_gone_and_rows_of_migrations_stay(
     applicant: User, gated_tier: Tier
 ) -> None:
     before = ContentType.objects.get_for_model(Tier).pk

@@ -249,7 +249,7 @@ def assert_says_nothing(answer: Answer, file: File, asked: str) -> None:
 
 
 @pytest.mark.requirement("GT-1")
-def test_whoever_sees_the_whole_admin_sees_no_gated_bytes_in_it(world: World) -> None:
+def test_the_whole_admin_shows_no_gated_bytes(world: World) -> None:
     """A superuser with every role, but without a grant."""
     user = factories.staff("member", Role.ADMINISTRATOR)
     for role in Role:

@@ -58,7 +58,7 @@ def test_every_requirement_has_one_version_and_hashes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_asked_for_is_pinned_within_its_bounds(name: str) -> None:
+def test_every_required_package_is_pinned_within_its_bounds(name: str) -> None:
     found = pinned(name)
     for wanted in asked(name):
         for got in found[canonicalize_name(wanted.name)]:

@@ -19,16 +19,18 @@ def test_the_first_of_its_parameters_is_fast(number: int, request: pytest.Fixtur
 
 
 @pytest.mark.django_db
-def test_what_is_rolled_back_is_fast(store: Path, request: pytest.FixtureRequest) -> None:
+def test_a_test_that_is_rolled_back_is_fast(store: Path, request: pytest.FixtureRequest) -> None:
     assert is_fast(request)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_commits_is_not(request: pytest.FixtureRequest) -> None:
+def test_a_test_that_commits_is_not_fast(request: pytest.FixtureRequest) -> None:
     assert not is_fast(request)
 
 
-def test_what_starts_a_server_is_not(s3_server: object, request: pytest.FixtureRequest) -> None:
+def test_a_test_that_starts_a_server_is_not_fast(
+    s3_server: object, request: pytest.FixtureRequest
+) -> None:
     assert not is_fast(request)
 
 

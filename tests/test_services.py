@@ -71,13 +71,15 @@ def test_a_real_portal_sees_the_rows_of_this_test(
     assert shown.stdout.strip() == "mira", shown.stderr
 
 
-def test_who_asks_for_a_server_is_marked_for_it(
+def test_a_test_with_a_server_fixture_is_marked(
     s3_endpoint: str, request: pytest.FixtureRequest
 ) -> None:
     assert request.node.get_closest_marker("processes")
 
 
-def test_who_asks_for_the_database_alone_is_not(db: None, request: pytest.FixtureRequest) -> None:
+def test_a_test_with_only_the_database_is_not_marked(
+    db: None, request: pytest.FixtureRequest
+) -> None:
     assert request.node.get_closest_marker("processes") is None
 
 

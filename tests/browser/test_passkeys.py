@@ -113,7 +113,7 @@ def test_a_passkey_is_the_second_factor_after_a_password(
         page.wait_for_url(f"{portal}/access/")
 
 
-def test_where_no_passkey_can_be_given_the_page_says_why(
+def test_the_page_says_why_no_passkey_can_be_created(
     portal: str, open_browser: Callable[..., BrowserContext]
 ) -> None:
     with page_with_a_key(open_browser, portal) as page:

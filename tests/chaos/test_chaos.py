@@ -112,7 +112,7 @@ def _written(folder: Path) -> dict[str, str]:
     return {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
 
 
-def test_whatever_is_killed_nothing_is_wrong_lost_or_doubled(
+def test_kills_and_faults_leave_nothing_wrong_lost_or_doubled(
     ground: Ground, scene: Scene, request: pytest.FixtureRequest
 ) -> None:
     began = time.monotonic()

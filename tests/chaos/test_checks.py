@@ -32,11 +32,11 @@ def told(found: Iterable[str]) -> str:
     return "; ".join(found)
 
 
-def test_a_mail_that_came_once_is_right() -> None:
+def test_a_mail_that_arrived_once_is_right() -> None:
     assert told(checks.mails([SENT], {"m1": [FIRST]}, [])) == ""
 
 
-def test_a_second_copy_is_right_only_where_its_worker_was_killed_after_the_first() -> None:
+def test_a_second_copy_is_right_only_if_a_worker_was_killed_after_the_first() -> None:
     twice = {"m1": [FIRST, SECOND]}
     again = SENT | {"attempts": 2}
     assert told(checks.mails([again], twice, [KILLED])) == ""
@@ -55,13 +55,13 @@ def test_a_second_copy_is_right_only_where_its_worker_was_killed_after_the_first
         ([SENT], {"m1": [FIRST, Copy("m1", "a@example.org", 101, "others")]}, "different words"),
     ],
 )
-def test_a_lost_a_waiting_and_a_strange_mail_are_seen(
+def test_lost_waiting_and_unknown_mails_are_found(
     rows: list[dict[str, Any]], copies: dict[str, list[Copy]], words: str
 ) -> None:
     assert words in told(checks.mails(rows, copies, [KILLED]))
 
 
-def test_a_decision_without_its_mail_and_a_mail_too_many_are_seen() -> None:
+def test_missing_and_surplus_mails_of_decisions_are_found() -> None:
     assert told(checks.mails_of_decisions([SENT], [APPROVED])) == ""
     assert "0 of application_approved" in told(checks.mails_of_decisions([], [APPROVED]))
     assert "2 of application_approved" in told(checks.mails_of_decisions([SENT] * 2, [APPROVED]))
@@ -84,13 +84,13 @@ def test_a_decision_that_was_pressed_and_stands_once_is_right(outcome: str) -> N
         ({"told": {}}, [PRESSED], "the trail tells"),
     ],
 )
-def test_a_lost_a_doubled_and_a_half_made_decision_are_seen(
+def test_lost_doubled_and_incomplete_decisions_are_found(
     facts: dict[str, Any], pressed: list[Verdict], words: str
 ) -> None:
     assert words in told(checks.decisions([APPROVED | facts], pressed))
 
 
-def test_a_promised_revision_that_is_not_there_or_holds_others_is_seen() -> None:
+def test_missing_and_differing_revisions_are_found() -> None:
     promised = Publication("a/b", "1" * 40, {"f": "0"})
     name = f"a/b@{promised.sha}"
     right = {name: {"state": "visible", "files": {"f": "0"}}}
@@ -103,7 +103,7 @@ def test_a_promised_revision_that_is_not_there_or_holds_others_is_seen() -> None
     assert "nobody was told" in told(checks.publications(right, []))
 
 
-def test_bytes_without_a_row_and_rows_without_bytes_are_seen(tmp_path: Path) -> None:
+def test_bytes_without_rows_and_rows_without_bytes_are_found(tmp_path: Path) -> None:
     assert "ledger" in told(checks.ledger({"reader": 1}, Counter(reader=2)))
     assert told(checks.ledger({"reader": 2}, Counter(reader=2))) == ""
     clean: dict[str, list[str]] = {"swept": [".uploads/tmp1"], "without a row": [], "lost": []}

@@ -51,7 +51,9 @@ def big(tier: Tier, repo_id: str = "acme/big") -> File:
 
 
 @pytest.mark.requirement("RG-7")
-def test_nginx_sends_what_the_portal_says_of_a_file(open_tier: Tier, front: Front) -> None:
+def test_nginx_sends_the_bytes_and_headers_that_the_portal_would(
+    open_tier: Tier, front: Front
+) -> None:
     file = big(open_tier)
     tag = f'"{file.etag}"'
     size = len(CONTENT)
@@ -94,7 +96,7 @@ def test_nginx_sends_what_the_portal_says_of_a_file(open_tier: Tier, front: Fron
 
 
 @pytest.mark.requirement("RG-7")
-def test_conditions_hold_against_the_portals_own_tag_and_date(
+def test_conditional_requests_use_the_portals_own_tag_and_date(
     open_tier: Tier, front: Front
 ) -> None:
     file = big(open_tier)
@@ -128,7 +130,7 @@ def test_conditions_hold_against_the_portals_own_tag_and_date(
             assert status != 304 or answer[2] == b""
 
 
-def test_a_blob_whose_file_is_younger_than_its_revision_is_no_changed_file(
+def test_a_blob_file_newer_than_its_revision_does_not_change_last_modified(
     open_tier: Tier, front: Front, store: Path
 ) -> None:
     """A copy that was put back looks new to nginx; the file has the date of its revision."""
@@ -141,7 +143,7 @@ def test_a_blob_whose_file_is_younger_than_its_revision_is_no_changed_file(
     assert front.get(PATH, If_Unmodified_Since=told)[0] == 200
 
 
-def test_clients_fetch_and_resume(
+def test_clients_download_and_resume(
     open_tier: Tier, applicant: User, front: Front, tmp_path: Path
 ) -> None:
     big(open_tier)

@@ -115,7 +115,9 @@ def assert_the_owner_sees_who_fetched_it(portal: Portal, owner: User, reader: Us
 
 
 @pytest.mark.one_database
-def test_from_a_flipped_bit_to_its_repair(portal: Portal, tmp_path: Path) -> None:
+def test_a_flipped_bit_is_found_quarantined_recalled_and_repaired(
+    portal: Portal, tmp_path: Path
+) -> None:
     owner, reader = factories.staff("owner", Role.RELEASE_OWNER), factories.person("reader")
     sha = publish(portal, tmp_path / "first")
     addresses = doors(portal, sha)

@@ -108,7 +108,7 @@ def test_the_script_fetches_and_checks_everything_and_again_fetches_nothing(
 
 
 @pytest.mark.needs("dash")
-def test_the_script_takes_nothing_beside_its_options(script: Path, tmp_path: Path) -> None:
+def test_the_script_accepts_only_its_options(script: Path, tmp_path: Path) -> None:
     done = _run(script, tmp_path / "out", "http://127.0.0.1/d/new/")
     assert done.returncode == 2
     assert "usage: [WEIGHBRIDGE_LINK='NEW ADDRESS'] sh download.sh" in done.stderr
@@ -164,7 +164,7 @@ def test_the_script_does_the_same_with_wget(script: Path, tmp_path: Path) -> Non
     [FILES[BIG][:500_000], b"x" * 500_000, FILES[BIG] + b"more", b"x" * len(FILES[BIG])],
     ids=["cut", "wrong", "too long", "wrong and whole"],
 )
-def test_what_an_earlier_run_left_is_continued_or_replaced(
+def test_a_partial_file_of_an_earlier_run_is_continued_or_replaced(
     left: bytes, script: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -176,7 +176,7 @@ def test_what_an_earlier_run_left_is_continued_or_replaced(
 
 
 @pytest.mark.needs("dash", "curl")
-def test_a_flipped_byte_in_a_finished_file_is_found_and_mended(
+def test_a_flipped_byte_in_a_finished_file_is_found_and_repaired(
     script: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -189,7 +189,7 @@ def test_a_flipped_byte_in_a_finished_file_is_found_and_mended(
 
 
 @pytest.mark.needs("dash", "curl")
-def test_an_ended_link_says_how_to_renew_and_a_new_one_goes_on(
+def test_an_ended_link_says_how_to_renew_it_and_a_new_one_continues(
     script: Path, tmp_path: Path, grant: Grant, applicant: User, gated_tier: Tier
 ) -> None:
     out = tmp_path / "out"
@@ -220,9 +220,7 @@ class _SignInPage(BaseHTTPRequestHandler):
 
 
 @pytest.mark.needs("dash", "curl")
-def test_a_page_in_the_place_of_a_file_is_refused_and_keeps_what_was_there(
-    script: Path, tmp_path: Path
-) -> None:
+def test_a_web_page_instead_of_a_file_is_refused(script: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     server = HTTPServer(("127.0.0.1", 0), _SignInPage)

@@ -126,7 +126,7 @@ def _most_threads(portal: Portal) -> int:
 # -- rights that end in mid download --------------------------------------------------------
 
 
-def test_a_running_transfer_outlives_its_right_and_a_resumed_one_is_refused(
+def test_a_running_transfer_continues_after_a_revocation_and_a_resumed_one_is_refused(
     store: Path, start_portal: Callable[..., Portal], applicant: User, gated_tier: Tier
 ) -> None:
     factories.published("acme/gated", gated_tier, {"large.bin": LARGE})
@@ -254,7 +254,7 @@ def middleman(s3_store: str, s3_endpoint: str, settings: Settings) -> Iterator[_
 
 
 @pytest.mark.needs("curl")
-def test_whatever_the_store_does_curl_and_the_hubs_client_go_on_where_they_were(
+def test_curl_and_the_hubs_client_resume_after_every_failure_of_the_store(
     middleman: _Middleman,
     start_portal: Callable[..., Portal],
     tmp_path: Path,

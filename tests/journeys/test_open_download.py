@@ -65,7 +65,7 @@ def hf_download(portal: Portal, into: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_was_published_is_what_every_client_gets(
+def test_every_client_gets_what_was_published(
     open_tier: Tier, portal_server: Portal, source: Path, tmp_path: Path
 ) -> None:
     sha = publish(portal_server, source)
@@ -99,7 +99,7 @@ def test_what_was_published_is_what_every_client_gets(
     assert Download.objects.filter(path="model.safetensors", start=0).count() >= 5
 
 
-def test_the_same_on_s3_where_the_bytes_never_pass_the_portal(
+def test_downloads_from_s3_do_not_pass_through_the_portal(
     open_tier: Tier,
     s3_store: str,
     start_portal: Callable[..., Portal],
@@ -129,7 +129,7 @@ def test_the_same_on_s3_where_the_bytes_never_pass_the_portal(
         assert file.read() == whole[-9:]
 
 
-def test_a_gated_checkpoint_on_s3_is_signed_for_the_entitled_alone(
+def test_a_gated_checkpoint_on_s3_is_signed_only_for_holders(
     gated_tier: Tier, s3_store: str, start_portal: Callable[..., Portal], tmp_path: Path
 ) -> None:
     person = factories.person("grace")

@@ -96,7 +96,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.requirement("ST-6")
-def test_the_stock_tool_takes_what_was_published_and_refuses_every_change(
+def test_the_stock_tool_accepts_the_published_files_and_refuses_every_change(
     portal_server: Portal, published: str, tmp_path: Path
 ) -> None:
     key_id = ManifestKey.objects.get().key_id
@@ -123,7 +123,7 @@ def test_the_stock_tool_takes_what_was_published_and_refuses_every_change(
     assert verify(folder, altered, key)[0] == 1
 
 
-def test_a_snapshot_in_the_clients_cache_is_checked_through_its_links(
+def test_a_snapshot_in_the_clients_cache_is_verified_through_its_symlinks(
     portal_server: Portal, published: str, tmp_path: Path
 ) -> None:
     key = fetched(
@@ -139,7 +139,7 @@ def test_a_snapshot_in_the_clients_cache_is_checked_through_its_links(
     assert verify(snapshot, signature, key, "--allow_symlinks")[0] == 0
 
 
-def test_the_commands_of_the_keys_page_work_as_they_stand(
+def test_the_commands_of_the_keys_page_work_as_written(
     portal_server: Portal, published: str, tmp_path: Path, client: Client
 ) -> None:
     page = client.get("/keys/").context["commands"].replace("http://127.0.0.1:8000", "$PORTAL")
@@ -163,7 +163,7 @@ def test_the_commands_of_the_keys_page_work_as_they_stand(
     assert done.stdout.endswith("Verification succeeded\n")
 
 
-def test_a_folder_filled_by_a_link_is_checked_with_the_links_own_signature(
+def test_a_folder_downloaded_by_a_link_is_verified_with_the_links_signature(
     portal_server: Portal, store: Path, gated_tier: Tier, applicant: User, tmp_path: Path
 ) -> None:
     write_model(tmp_path / "source")

@@ -107,7 +107,9 @@ def portal(request: pytest.FixtureRequest, start_portal: Callable[..., Portal]) 
 
 @pytest.mark.needs("wget")
 @pytest.mark.usefixtures("gated_tier")
-def test_from_publishing_to_wget_and_back_to_refusal(portal: Portal, tmp_path: Path) -> None:
+def test_publishing_applying_downloading_and_revoking_end_to_end(
+    portal: Portal, tmp_path: Path
+) -> None:
     factories.staff("rita", Role.REVIEWER)
     source, fetched = tmp_path / "source", tmp_path / "fetched"
     source.mkdir()

@@ -68,7 +68,7 @@ def test_an_open_checkpoint_is_loaded_by_its_name(
     assert done.stdout.startswith("OPTForCausalLM ")
 
 
-def test_a_gated_checkpoint_is_loaded_with_a_token_alone(
+def test_a_gated_checkpoint_is_loaded_with_only_a_token(
     store: Path,
     start_portal: Callable[..., Portal],
     files: dict[str, bytes],

@@ -32,7 +32,7 @@ def test_strangers_who_are_refused_are_counted_by_rule_and_not_written(world: Wo
     assert told.result == "refused"
 
 
-def test_who_is_refused_without_end_is_counted_from_some_row_on(
+def test_endless_refusals_of_a_caller_are_counted_instead_of_written(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small.

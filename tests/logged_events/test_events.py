@@ -102,7 +102,7 @@ LOGGED: dict[str, tuple[Cause, str, dict[str, object]]] = {
 
 @pytest.mark.parametrize("item", LOGGED)
 @pytest.mark.requirement("AU-7", "AU-8")
-def test_what_must_be_logged_is(world: World, item: str) -> None:
+def test_every_event_of_the_list_is_logged(world: World, item: str) -> None:
     cause, action, details = LOGGED[item]
     before = AuditEvent.objects.filter(action=action).count()
     cause(world)

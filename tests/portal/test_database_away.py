@@ -58,7 +58,7 @@ def test_every_door_says_to_come_again_and_the_log_says_why_in_a_line(
     assert " ".join(str(away).split()) in told[0].getMessage()
 
 
-def test_who_finds_every_connection_taken_is_told_so_after_the_wait_and_not_after_30_seconds(
+def test_a_request_without_a_free_connection_fails_after_the_wait_and_not_after_30_seconds(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if connection.vendor != "postgresql":

@@ -89,7 +89,7 @@ def test_no_secret_stands_in_compose_or_its_example(compose: dict[str, Any]) -> 
     assert not re.search(rf"^({'|'.join(SECRETS)})=", example, flags=re.MULTILINE)
 
 
-def test_what_the_example_tells_to_run_makes_every_secret_once(
+def test_the_script_that_the_example_names_makes_every_secret_once(
     compose: dict[str, Any], tmp_path: Path
 ) -> None:
     script = tmp_path / "secrets.sh"

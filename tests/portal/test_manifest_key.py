@@ -74,7 +74,7 @@ def test_other_kinds_of_key_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
         assert "is no EC key on P-256" in refused(key_file(tmp_path, key), monkeypatch)
 
 
-def test_what_is_no_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encrypted = key_file(tmp_path, encryption=BestAvailableEncryption(b"word"))
     assert "no unencrypted private key" in refused(encrypted, monkeypatch)
     nonsense = tmp_path / "nonsense.pem"

@@ -55,7 +55,7 @@ def test_an_address_that_is_only_posted_to_is_no_blank_page(client: Client, db: 
 @pytest.mark.parametrize(
     ("error", "status"), [(BadRequest, 400), (PermissionDenied, 403), (RuntimeError, 500)]
 )
-def test_what_a_view_raises_becomes_its_page(
+def test_an_exception_of_a_view_becomes_its_error_page(
     client: Client, db: None, monkeypatch: pytest.MonkeyPatch, error: type[Exception], status: int
 ) -> None:
     def fail(*arguments: Any) -> None:

@@ -24,7 +24,7 @@ def fields(client: Client) -> list[tuple[str, str]]:
 
 
 @pytest.mark.django_db
-def test_whoever_is_named_stands_there_with_an_end_within_a_year(
+def test_the_contacts_are_listed_and_expire_within_a_year(
     client: Client, settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     settings.SECURITY_CONTACT = ["mailto:security@example.org", "https://example.org/report"]
@@ -41,7 +41,7 @@ def test_whoever_is_named_stands_there_with_an_end_within_a_year(
 
 
 @pytest.mark.django_db
-def test_where_nobody_is_named_there_is_nothing(client: Client, settings: Settings) -> None:
+def test_without_a_contact_the_page_does_not_exist(client: Client, settings: Settings) -> None:
     settings.SECURITY_CONTACT = []
     assert client.get(ADDRESS).status_code == 404
     settings.SECURITY_CONTACT = ["mailto:security@example.org"]

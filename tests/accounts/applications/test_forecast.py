@@ -110,7 +110,7 @@ def test_the_outlook_counts_those_before_it_by_first_submission(
     assert forecast.outlook(first) == forecast.Outlook(None, None, None, None)
 
 
-def test_what_was_returned_keeps_its_place_and_its_own_clock(
+def test_a_returned_application_keeps_its_place_and_its_own_clock(
     gated_tier: Tier, applicant: User, reviewer: User
 ) -> None:
     _history(gated_tier, applicant, [4] * 20)

@@ -36,7 +36,7 @@ def test_one_person_who_applied_three_times_is_one(gated_tier: Tier) -> None:
     assert organisations.well_known() == []
 
 
-def test_what_was_not_approved_is_no_suggestion(gated_tier: Tier) -> None:
+def test_only_approved_organisations_are_suggested(gated_tier: Tier) -> None:
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
     assert organisations.well_known() == []

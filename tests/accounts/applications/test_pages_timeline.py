@@ -100,7 +100,7 @@ def test_a_draft_and_a_returned_application_tell_when_they_lapse(
     assert "form/project/" in page  # where the remark is
 
 
-def test_what_an_applicant_saves_moves_the_day_on_which_it_lapses(
+def test_saving_answers_moves_the_day_on_which_an_application_lapses(
     window: Client, applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     """As the reminder by mail and the sweep have it."""
@@ -216,7 +216,7 @@ def test_a_mail_that_failed_is_tried_again_itself(window: Client, application: A
         {"state": "kept", "secret": "https://example.org/d/x/", "text": "https://example.org/d/x/"},
     ],
 )
-def test_what_is_on_its_way_or_not_kept_is_not_sent_again(
+def test_a_mail_that_is_queued_or_not_stored_is_not_sent_again(
     facts: dict[str, str], window: Client, application: Application
 ) -> None:
     mail = mail_of(application, **facts)

@@ -299,7 +299,7 @@ def test_the_second_approver_may_shorten_the_term(once_approved: Application, ca
 # -- conflicts, desks, remarks ----------------------------------------------------------
 
 
-def test_who_declared_a_conflict_decides_nothing_and_loses_the_claim(
+def test_a_reviewer_with_a_conflict_cannot_decide_and_loses_the_claim(
     cast: Cast, gated_tier: Tier
 ) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)

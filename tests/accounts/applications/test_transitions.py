@@ -130,9 +130,7 @@ def test_a_claimed_application_is_decided_by_its_claimer_alone(
         decisions.approve(application, by=second)
 
 
-def test_of_two_stale_decisions_the_first_one_stands(
-    application: Application, reviewer: User
-) -> None:
+def test_the_first_of_two_stale_decisions_stands(application: Application, reviewer: User) -> None:
     stale = Application.objects.get(pk=application.pk)
     decisions.approve(application, by=reviewer)
     with pytest.raises(TransitionRefused):

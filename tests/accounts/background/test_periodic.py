@@ -100,7 +100,7 @@ def test_items_that_fail_do_not_fill_the_batch_of_a_sweep(monkeypatch: pytest.Mo
     assert queued == mails[2:]
 
 
-def test_what_nobody_tries_any_more_is_forgotten() -> None:
+def test_an_abandoned_item_is_forgotten() -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         periodic.each("links", [1], fails_for(1))
         clock.shift(FailedItem.ABANDONED)

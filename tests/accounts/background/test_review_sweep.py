@@ -250,7 +250,7 @@ def test_a_digest_is_silent_about_ones_own_application_and_conflicts(
         assert _days_on(clock, 1) == {}
 
 
-def test_what_was_sent_again_is_new_again(
+def test_a_resubmitted_application_is_new_in_the_digest(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:

@@ -74,7 +74,7 @@ def test_a_message_leaves_once_however_often_its_task_runs(inbox: Inbox) -> None
 @pytest.mark.parametrize(
     ("to", "subject"), [(f"x@{'é' * 60}.de", "Hello"), ("ada@example.org", "two\nlines")]
 )
-def test_what_can_be_no_mail_fails_at_once_and_says_why(
+def test_an_impossible_mail_fails_at_once_with_the_reason(
     inbox: Inbox, to: str, subject: str
 ) -> None:
     mail = _message()

@@ -143,7 +143,7 @@ def test_rights_end_first_and_what_happened_stays_under_a_random_id(
     assert zenobia.username.startswith("erased-")
 
 
-def test_who_never_held_access_leaves_no_name_at_all(gated_tier: Tier, store: Path) -> None:
+def test_a_person_who_never_held_access_leaves_no_name(gated_tier: Tier, store: Path) -> None:
     person = factories.person("zenobia", email="zenobia@desert.example")
     factories.submitted(person, gated_tier, ANSWERS)
     erasure.erase(person, by=person)

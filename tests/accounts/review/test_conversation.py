@@ -25,7 +25,7 @@ def colleague() -> User:
     return factories.staff("colleague", Role.REVIEWER)
 
 
-def test_who_was_asked_answers_once_and_the_asker_is_mailed(
+def test_a_colleague_answers_a_question_once_and_the_asker_is_mailed(
     application: Application, reviewer: User, colleague: User
 ) -> None:
     asked = conversation.ask(application, colleague, "Do you know this group?", by=reviewer)

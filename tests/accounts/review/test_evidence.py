@@ -107,7 +107,7 @@ def test_a_site_of_ones_own_is_not_taken_for_the_organisations() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[broken", "https://", "javascript:alert(1)", "ox.ac.uk"])
-def test_what_is_no_site_proves_nothing(url: str) -> None:
+def test_an_invalid_site_proves_nothing(url: str) -> None:
     assert domains.of_site(url) == ""
 
 

@@ -122,7 +122,9 @@ def _certificate(folder: Path) -> Path:
         ("/503", "silent 503"),
     ],
 )
-def test_what_a_page_answers_becomes_one_word(site: Site, path: str, result: str) -> None:
+def test_the_response_of_a_profile_page_becomes_one_result(
+    site: Site, path: str, result: str
+) -> None:
     assert site.look(path) == result
 
 
@@ -173,7 +175,7 @@ def test_an_address_inside_a_network_is_named_as_such(address: str) -> None:
 @pytest.mark.parametrize(
     "address", ["", "https://", "https://a b/", "file:///etc/passwd", "https:///x"]
 )
-def test_what_is_no_address_is_silent(address: str) -> None:
+def test_a_text_that_is_no_url_counts_as_silent(address: str) -> None:
     assert profile_child.look(address) == "silent"
 
 

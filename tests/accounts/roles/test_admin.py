@@ -119,7 +119,7 @@ def test_a_member_of_the_public_gets_none_of_it(
             assert "An abstract" not in text_of(opened(client, view, application))
 
 
-def test_ones_own_application_has_no_buttons(client: Client, gated_tier: Tier) -> None:
+def test_a_reviewers_own_application_has_no_buttons(client: Client, gated_tier: Tier) -> None:
     own = factories.submitted(factories.staff("applying", Role.LEAD_REVIEWER), gated_tier)
     client.force_login(own.applicant)
     shown = opened(client, "change", own)

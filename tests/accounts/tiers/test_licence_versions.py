@@ -76,7 +76,7 @@ def test_holders_of_an_older_text_are_mailed_once_when_the_new_one_takes_effect(
     assert "?since=1" in mail.text
 
 
-def test_who_accepted_the_new_text_already_is_not_mailed(grant: Grant, other_person: User) -> None:
+def test_a_holder_who_accepted_the_new_text_is_not_mailed(grant: Grant, other_person: User) -> None:
     new_version(grant.tier)
     factories.grant(other_person, grant.tier)
     sweep()
@@ -84,7 +84,7 @@ def test_who_accepted_the_new_text_already_is_not_mailed(grant: Grant, other_per
 
 
 @pytest.mark.parametrize("summary", ["Sale is excluded", "Sale is excluded."])
-def test_what_changed_is_a_sentence_however_its_writer_ended_it(grant: Grant, summary: str) -> None:
+def test_a_summary_of_changes_ends_with_one_full_stop(grant: Grant, summary: str) -> None:
     LicenceVersion.objects.filter(pk=new_version(grant.tier).pk).update(summary=summary)
     sweep()
     assert "UTC. Sale is excluded. You accepted" in mails("licence_changed")[0].text
@@ -110,7 +110,7 @@ def test_holders_are_reminded_once_a_week_before_the_notice_ends(
     assert [mail.to for mail in mails("licence_reminder")] == [grant.user.email]
 
 
-def test_of_two_texts_that_came_at_once_only_the_newest_is_told(grant: Grant) -> None:
+def test_only_the_newest_of_two_texts_that_took_effect_at_once_is_mailed(grant: Grant) -> None:
     new_version(grant.tier, "2", days_ago=2)
     new_version(grant.tier, "3", days_ago=1)
     sweep()
@@ -202,7 +202,7 @@ def test_under_another_licence_the_old_acceptance_counts_for_its_notice_alone(
 
 
 @pytest.mark.parametrize("notice", [0, 30])
-def test_where_nobody_knows_since_when_the_notice_of_the_text_counts(
+def test_a_licence_of_unknown_start_has_the_notice_period_of_its_text(
     grant: Grant, notice: int
 ) -> None:
     move_to_other_licence(grant.tier, notice=notice)

@@ -76,7 +76,7 @@ def test_a_report_suspends_access_only_for_who_signed_in_lately(
     assert grant.state == Grant.State.ACTIVE
 
 
-def test_what_was_sent_goes_on_once_the_password_is_shown(
+def test_a_posted_form_continues_after_reauthentication(
     client: Client, lead_reviewer: User, grant: Grant, clock: time_machine.Traveller
 ) -> None:
     client.force_login(lead_reviewer)

@@ -41,7 +41,7 @@ def test_writing_without_blanks_and_from_right_to_left_is_compared_too() -> None
     assert ("gone", "السمات") in shown("دراسة السمات", "دراسة النماذج")
 
 
-def test_what_stayed_is_cut_to_what_stands_at_the_changes() -> None:
+def test_unchanged_text_is_cut_to_what_surrounds_the_changes() -> None:
     parts = diff_excerpts("a" * 1000 + " x", "a" * 1000 + " y")
     assert len(parts[0].text) < 400
     assert parts[1:] == [Part("gone", "x"), Part("new", "y")]

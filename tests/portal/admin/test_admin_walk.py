@@ -190,7 +190,7 @@ def test_each_role_opens_its_own_pages_and_no_other(
 
 
 @pytest.mark.parametrize("role", list(Role), ids=str)
-def test_what_belongs_to_another_tier_does_not_exist(
+def test_records_of_another_tier_do_not_exist(
     role: Role, records: dict[str, Any], client: Client
 ) -> None:
     client.force_login(factories.staff("walker", role, factories.tier("another")))

@@ -192,7 +192,7 @@ def test_blobs_are_left_alone_where_the_store_still_stands(
     assert body(Client().get("/api/v1/checkpoints/acme/small")) != b""
 
 
-def test_what_is_damaged_beyond_its_size_is_named_at_the_end_and_mended_by_the_same_again(
+def test_a_damaged_blob_of_the_right_size_is_named_at_the_end_and_repaired_by_a_second_run(
     backup: Path, folder: Path, store: Path, release: Revision, manage: Manage
 ) -> None:
     bad = blob_of(folder / "blobs", release)

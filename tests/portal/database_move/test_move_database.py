@@ -249,7 +249,7 @@ def test_the_database_of_the_install_itself_is_no_target(release: Revision) -> N
 
 
 @pytest.mark.parametrize("url", ["sqlite", "mysql://host/name"])
-def test_what_is_no_address_of_a_database_is_refused(db: None, url: str) -> None:
+def test_an_invalid_database_url_is_refused(db: None, url: str) -> None:
     with pytest.raises(CommandError, match="is not a database URL"):
         call_command("move_database", url)
 
@@ -286,7 +286,7 @@ def test_a_blob_that_is_damaged_keeps_the_target_from_being_used(
     assert not sqlite_target.exists()
 
 
-def test_what_postgresql_cannot_hold_is_named_by_its_row(
+def test_a_value_that_postgresql_cannot_store_is_named_with_its_row(
     release: Revision,
     applicant: User,
     gated_tier: Tier,
@@ -335,7 +335,7 @@ def test_a_running_worker_is_refused(
     assert "is running; stop web, worker and beat" in refusal(portal, "move_database", sqlite_url)
 
 
-def test_whoever_writes_to_the_source_waits_until_the_move_has_ended(
+def test_writers_to_the_source_wait_until_the_move_has_ended(
     release: Revision, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with writer_during(checks, "failures", monkeypatch) as outcomes:

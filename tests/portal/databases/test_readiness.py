@@ -19,7 +19,7 @@ def test_a_command_on_a_database_of_an_older_version_names_what_prepares_it() ->
 
 
 @pytest.mark.parametrize("command", ["backup", "restore", "prepare_install", "migrate", "help"])
-def test_what_prepares_a_database_or_saves_it_first_is_let_through(command: str) -> None:
+def test_commands_that_prepare_or_save_a_database_are_allowed(command: str) -> None:
     MigrationRecorder.Migration.objects.filter(app="weights").delete()
     assert readiness.refusal(command) == ""
 

@@ -111,7 +111,7 @@ def test_a_made_up_cookie_makes_nobody_of_the_caller(client: Client) -> None:
     assert not _took_the_short_way(answer)
 
 
-def test_who_asks_for_a_page_goes_the_way_of_pages(client: Client) -> None:
+def test_a_request_for_html_does_not_take_the_fast_path(client: Client) -> None:
     assert not _took_the_short_way(client.get(FILE, headers={"Accept": "text/html,*/*"}))
 
 

@@ -65,7 +65,7 @@ def test_a_file_passes_the_log_unwrapped_so_that_the_kernel_sends_it(tmp_path: P
 
 
 @pytest.mark.requirement("AU-8")
-def test_what_was_sent_can_neither_forge_a_line_nor_leave_its_secret() -> None:
+def test_a_logged_value_neither_forges_a_line_nor_leaks_its_secret() -> None:
     logging_: Any = portal_settings.LOGGING
     configurator = logging.config.DictConfigurator(logging_)
     formatter: Any = configurator.configure_formatter(logging_["formatters"]["lines"])

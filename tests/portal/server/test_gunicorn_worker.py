@@ -112,7 +112,9 @@ def test_a_request_whose_head_never_ends_is_given_up(server: tuple[str, int]) ->
         assert _all_of(client) == b""
 
 
-def test_what_is_loaded_at_the_start_is_never_looked_at_again(server: tuple[str, int]) -> None:
+def test_objects_loaded_at_the_start_are_frozen_for_the_garbage_collector(
+    server: tuple[str, int],
+) -> None:
     with urlopen(f"http://{server[0]}:{server[1]}/collector", timeout=60) as answer:
         enabled, frozen = map(int, answer.read().split())
     assert enabled
@@ -132,7 +134,7 @@ def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
     assert time.monotonic() - began < 30, "the portal itself waits a minute"
 
 
-def test_who_sends_a_body_that_is_refused_unread_still_gets_the_answer(
+def test_a_client_whose_body_is_refused_unread_still_gets_the_answer(
     server: tuple[str, int],
 ) -> None:
     length = 20 * 2**20

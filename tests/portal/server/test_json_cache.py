@@ -81,7 +81,7 @@ HOSTILE = {
 @pytest.mark.requirement("CE-7")
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["pickle", "list of Redis", *HOSTILE])
-def test_what_somebody_else_wrote_under_any_key_does_nothing(
+def test_foreign_values_in_the_cache_have_no_effect(
     kind: str,
     client: Client,
     server: redis.Redis,

@@ -131,7 +131,7 @@ def test_a_charset_that_is_not_read_here_is_refused_in_words(
         ("nonsense", ("", "")),
     ],
 )
-def test_of_a_content_type_stays_what_is_read(told: str, plain: tuple[str, str]) -> None:
+def test_only_the_parsed_part_of_a_content_type_is_kept(told: str, plain: tuple[str, str]) -> None:
     assert normalize_content_type(told) == plain
 
 

@@ -75,7 +75,7 @@ def test_keys_and_people_are_told_by_fingerprint_alone(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_start_at_once_one_records_it() -> None:
+def test_one_of_many_processes_that_start_at_once_records_the_change() -> None:
     assert at_once(*[lambda: audit_record.note("web")] * 4) == ["done"] * 4
     assert len(recorded()) == 1
 

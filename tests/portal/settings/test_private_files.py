@@ -71,7 +71,9 @@ def test_nothing_in_a_folder_that_was_made_beforehand_is_open_to_others(
 
 
 @pytest.mark.one_database
-def test_what_an_earlier_release_left_open_is_shut_at_the_next_command(data_dir: Path) -> None:
+def test_files_that_an_earlier_release_left_readable_are_closed_at_the_next_command(
+    data_dir: Path,
+) -> None:
     assert manage(data_dir, "migrate").returncode == 0
     for path in (data_dir / "db.sqlite3", data_dir / "run", data_dir / "blobs"):
         path.chmod(0o755)
@@ -151,7 +153,7 @@ def _run(*command: str) -> str:
     return done.stderr.strip() if done.returncode else ""
 
 
-def test_what_a_container_runtime_mounts_as_a_secret_is_taken(disk: Path, tmp_path: Path) -> None:
+def test_secrets_mounted_by_a_container_runtime_are_accepted(disk: Path, tmp_path: Path) -> None:
     """Docker Swarm and Kubernetes do so: a tmpfs, read-only, of mode 0444 or 0644."""
     with pytest.raises(ImproperlyConfigured):
         refuse_readable("SECRET_KEY_FILE", disk / "secret")

@@ -100,7 +100,7 @@ def test_sound_settings_are_taken(change: dict[str, Any], production: bool) -> N
 
 @pytest.mark.parametrize("production", [True, False])
 @pytest.mark.parametrize(("change", "begins", "remedy"), WEAK_ANYWHERE)
-def test_what_is_weak_anywhere_is_refused_in_one_line(
+def test_settings_that_are_weak_anywhere_are_refused_in_one_line(
     change: dict[str, Any], begins: str, remedy: str, production: bool
 ) -> None:
     (line,) = validation.weaknesses(SOUND | change, production=production)
@@ -111,7 +111,7 @@ def test_what_is_weak_anywhere_is_refused_in_one_line(
 
 @pytest.mark.requirement("OP-1")
 @pytest.mark.parametrize(("change", "begins", "remedy"), WEAK_IN_PRODUCTION)
-def test_what_is_weak_in_production_is_refused_in_one_line(
+def test_settings_that_are_weak_in_production_are_refused_in_one_line(
     change: dict[str, Any], begins: str, remedy: str
 ) -> None:
     (line,) = validation.weaknesses(SOUND | change, production=True)

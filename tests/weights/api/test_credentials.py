@@ -90,7 +90,7 @@ def test_malformed_tokens_cost_no_query(
     ],
     ids=["no JSON", "no UTF-8", "deep", "long", "large", "type"],
 )
-def test_what_cannot_be_read_is_named(
+def test_an_unreadable_body_is_refused_with_its_code(
     body: bytes, content_type: str, status: int, code: str, client: Client
 ) -> None:
     answer: Any = client.post(ADDRESS, body, content_type=content_type)

@@ -119,7 +119,7 @@ def test_loading_again_changes_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_what_an_owner_changed_or_removed_stays_so() -> None:
+def test_changes_and_removals_by_an_owner_persist() -> None:
     opt_family.load()
     Tier.objects.filter(slug="opt-175b").update(term_days=30, blocked_countries="")
     Checkpoint.objects.filter(name="opt-66b").update(summary="Ours")

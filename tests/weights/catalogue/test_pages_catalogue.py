@@ -73,7 +73,7 @@ def test_no_query_makes_it_fail(client: Client, db: None, query: str) -> None:
     assert client.get(f"/models?{query}").status_code == 200
 
 
-def test_what_was_searched_for_is_shown_as_text(client: Client, db: None) -> None:
+def test_a_search_term_is_shown_as_text(client: Client, db: None) -> None:
     page = client.get("/models", {"q": '"><script>alert(1)</script>'}).content.decode()
     assert "<script>alert" not in page
 

@@ -143,9 +143,7 @@ def test_a_report_is_read_and_triaged_by_staff_who_act_alone(
     assert not permissions.may_triage(lead, report)
 
 
-def test_where_only_this_machine_reaches_the_portal_no_factor_is_asked_for(
-    secret: Revision, settings: Settings
-) -> None:
+def test_on_loopback_no_second_factor_is_required(secret: Revision, settings: Settings) -> None:
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
     owner = staff(Role.RELEASE_OWNER)
     no_factor(owner)

@@ -355,7 +355,7 @@ def a_world(applicant: User, gated_tier: Tier) -> World:
     return World(applicant, gated_tier)
 
 
-def test_what_is_hidden_takes_as_many_statements_as_what_is_unknown(
+def test_a_hidden_checkpoint_takes_as_many_statements_as_an_unknown_one(
     applicant: User, gated_tier: Tier, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     world = World(applicant, gated_tier)

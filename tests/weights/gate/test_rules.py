@@ -110,7 +110,7 @@ def test_each_broken_fact_gets_its_own_answer(facts: dict[str, Any], answer: obj
     assert rules.may_fetch_file(replace(GOOD, **facts), NOW) == answer
 
 
-def test_of_two_broken_facts_the_earlier_rule_answers() -> None:
+def test_the_earlier_rule_answers_when_two_facts_are_broken() -> None:
     decided = [
         (facts, answer)
         for facts, answer in BROKEN

@@ -61,7 +61,7 @@ def test_a_slip_in_typing_costs_no_look_up(applicant: User) -> None:
 
 
 @pytest.mark.requirement("TK-2")
-def test_what_is_kept_of_a_token_does_not_give_it_back(applicant: User) -> None:
+def test_a_stored_token_digest_does_not_reveal_the_token(applicant: User) -> None:
     token = factories.token(applicant)
     kept = ApiToken.objects.values().get()
     assert kept["digest"] == token_format.digest(token)

@@ -421,7 +421,7 @@ def test_each_broken_condition_alone_gets_its_own_answer(world: World, mode: Acc
 @pytest.mark.requirement("GT-6")
 @pytest.mark.parametrize("mode", [AccessMode.OPEN, AccessMode.REVIEWED])
 @pytest.mark.parametrize("condition", CONDITIONS[:-1])
-def test_of_two_broken_conditions_the_earlier_one_speaks(
+def test_the_earlier_of_two_broken_conditions_gives_the_refusal(
     world: World, mode: AccessMode, condition: str
 ) -> None:
     set_mode(world, mode)

@@ -291,7 +291,7 @@ def test_a_request_is_not_moved_to_where_it_is(
     assert status(lead.reject_access_request, REPO, name, rejection_reason=None) == 404
 
 
-def test_who_has_access_is_not_granted_it_again(lead: HfApi, applicant: User) -> None:
+def test_a_holder_is_not_granted_access_again(lead: HfApi, applicant: User) -> None:
     lead.grant_access(REPO, applicant.username)
     assert status(lead.grant_access, REPO, applicant.username) == 400
     assert Grant.objects.count() == 1
@@ -390,7 +390,7 @@ def test_an_incomplete_body_is_a_bad_request(
 
 
 @pytest.mark.parametrize("second", ["rejected", "accepted"])
-def test_of_two_decisions_at_once_the_second_is_refused(
+def test_the_second_of_two_decisions_at_once_is_refused(
     client: Client,
     address: str,
     headers: dict[str, str],
@@ -421,7 +421,7 @@ def test_of_two_decisions_at_once_the_second_is_refused(
 
 
 @pytest.mark.parametrize("second", ["rejected", "pending"])
-def test_who_was_refused_or_let_in_meanwhile_is_not_moved_by_an_older_look(
+def test_a_stale_request_does_not_move_a_person_who_was_decided_meanwhile(
     applicant: User, lead_reviewer: User, reviewer: User, gated_tier: Tier, second: str
 ) -> None:
     application = factories.submitted(applicant, gated_tier)

@@ -189,7 +189,7 @@ def test_a_quarantined_file_is_refused_to_the_entitled(
 
 
 @pytest.mark.parametrize("rest", METADATA)
-def test_what_is_gated_may_still_be_read_about(client: Client, gated: str, rest: str) -> None:
+def test_pages_about_a_gated_checkpoint_are_public(client: Client, gated: str, rest: str) -> None:
     assert client.get(api(gated, rest)).status_code == 200
 
 

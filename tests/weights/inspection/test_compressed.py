@@ -68,7 +68,7 @@ def test_in_st_a_compressed_pickle_is_refused(label: str, name: str) -> None:
         lzma.compress(RUNS, lzma.FORMAT_ALONE)[:13],
     ],
 )
-def test_what_only_begins_like_it_is_not_inspected(content: bytes) -> None:
+def test_a_file_with_only_the_magic_bytes_is_not_inspected(content: bytes) -> None:
     assert looked_at(content, "tokens.bin").outcome == "not_inspected"
 
 
@@ -102,7 +102,7 @@ def test_raw_tensors_that_begin_with_the_short_signatures_are_hardly_ever_taken_
         *("a.pickle.bz2", "a.joblib.xz", "a.pkl.tar.gz", "a.pkl.zip", "a.joblib.z"),
     ],
 )
-def test_in_st_what_loaders_unpickle_is_looked_at_as_a_pickle(name: str) -> None:
+def test_in_st_files_that_loaders_unpickle_are_inspected_as_pickles(name: str) -> None:
     assert families.family_of(name) == families.PICKLE
     assert looked_at(RUNS, name).imports == ["os.system"]
 
@@ -128,6 +128,6 @@ def test_other_names_are_what_they_were(name: str, family: str) -> None:
     assert families.family_of(name) == family
 
 
-def test_what_torch_writes_under_the_name_of_an_archive_passes() -> None:
+def test_an_archive_written_by_torch_under_its_file_name_passes() -> None:
     assert looked_at(pickle_corpus.state(1), "model.pth.tar").outcome == "inspected"
     assert looked_at(tar_corpus.archive(), "model.pth.tar").outcome == "refused"

@@ -56,7 +56,7 @@ def test_in_st_every_hostile_file_is_refused_with_a_reason(kind: str) -> None:
     assert accepted == []
 
 
-def test_what_is_imported_is_told() -> None:
+def test_imports_of_a_file_are_shown() -> None:
     verdict = looked_at(pickle_corpus.state(2), "a.pt")
     storages = ["torch._utils._rebuild_tensor_v2", "torch.FloatStorage", "collections.OrderedDict"]
     assert verdict.imports == storages
@@ -134,7 +134,7 @@ def test_in_st_a_file_that_was_not_read_to_its_end_says_so(label: str) -> None:
     assert "its pickle imports a." in verdict.reason
 
 
-def test_what_a_torchscript_archive_imports_is_told_of_each_of_its_pickles() -> None:
+def test_imports_of_every_pickle_in_a_torchscript_archive_are_reported() -> None:
     parts = [
         *zip_corpus.pt(0, top="a"),
         zip_corpus.Part("a/constants.pkl", pickle_corpus.called("os.system")),
@@ -145,7 +145,7 @@ def test_what_a_torchscript_archive_imports_is_told_of_each_of_its_pickles() -> 
     assert not verdict.read_to_end
 
 
-def test_what_passes_was_read_to_its_end() -> None:
+def test_every_accepted_file_was_read_to_its_end() -> None:
     for kind, (benign, _) in CORPORA.items():
         assert {looked_at(one, name_of(kind)).read_to_end for one in benign.values()} == {True}
 
@@ -212,7 +212,7 @@ def test_a_zip_that_python_writes_passes() -> None:
         ("empty.txt", b"", "text", "inspected"),
     ],
 )
-def test_in_st_what_nothing_understands_is_said_to_be_not_inspected(
+def test_in_st_a_format_without_a_parser_is_marked_not_inspected(
     name: str, content: bytes, kind: str, outcome: str
 ) -> None:
     verdict = looked_at(content, name)

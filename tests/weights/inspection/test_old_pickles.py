@@ -59,7 +59,7 @@ def test_in_st_an_old_pickle_that_imports_is_refused_however_it_is_written(label
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
-def test_in_st_wherever_python_comes_to_an_import_so_does_the_inspector() -> None:
+def test_in_st_the_inspector_finds_every_import_that_python_reaches() -> None:
     chance = random.Random(5)
     streams = [old_pickle_corpus.by_chance(chance) for _ in range(30_000)]
     importing = [content for content in streams if imports(content)]
@@ -84,7 +84,7 @@ class _Far(BytesSource):
         return near + bytes(length - len(near) - len(far)) + far
 
 
-def test_what_is_passed_over_may_be_gigabytes_and_is_not_read() -> None:
+def test_skipped_bytes_may_be_gigabytes_and_are_not_read() -> None:
     gap = 3 * 2**30
     source = _Far(b"X" + struct.pack("<I", gap), gap, b"0" + old_pickle_corpus.RUN)
     assert verdict_on(source) == ("refused", "its pickle is older than protocol 2")

@@ -81,7 +81,9 @@ def test_in_st_two_release_owners_let_a_refused_file_pass(
 
 
 @pytest.mark.requirement("IN-8")
-def test_in_st_whoever_asks_cannot_agree(refused: Inspection, release_owner: User) -> None:
+def test_in_st_the_requester_of_an_override_cannot_approve_it(
+    refused: Inspection, release_owner: User
+) -> None:
     asked = overrides.ask(refused, WHY, by=release_owner)
     with pytest.raises(NotAllowed, match="second person"):
         overrides.grant(asked, AGREED, by=release_owner)
@@ -130,7 +132,7 @@ def published(content: bytes, tmp_path: Path) -> Inspection:
 
 
 @pytest.mark.requirement("IN-8", "IN-9")
-def test_in_st_whoever_lets_a_file_pass_has_seen_all_that_it_imports(
+def test_in_st_an_override_needs_the_full_list_of_imports(
     tmp_path: Path, client: Client, release_owner: User
 ) -> None:
     found = published(HIDDEN, tmp_path)
@@ -191,7 +193,9 @@ def test_a_declined_override_may_be_asked_for_again(
         overrides.grant(again, "ok", by=release_owner)
 
 
-def test_what_was_not_refused_needs_no_override(refused: Inspection, release_owner: User) -> None:
+def test_a_file_that_was_not_refused_needs_no_override(
+    refused: Inspection, release_owner: User
+) -> None:
     Inspection.objects.update(outcome=Inspection.Outcome.INSPECTED, reason="")
     with pytest.raises(TransitionRefused, match="no refusal"):
         overrides.ask(refused, WHY, by=release_owner)

@@ -246,7 +246,7 @@ def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_c
     assert verification.ask_outdated_again() == 0
 
 
-def test_in_st_what_stricter_rules_refuse_leaves_every_door_at_the_next_request(
+def test_in_st_a_file_refused_by_stricter_rules_is_refused_at_the_next_request(
     publish: Publish, client: Client, settings: Settings
 ) -> None:
     settings.PICKLE_IMPORTS = ["numpy.dtype"]

@@ -214,7 +214,7 @@ def test_a_check_that_was_running_has_lost_its_word(
     assert blob.runs.get().result == "abandoned"
 
 
-def test_what_is_held_while_a_revision_is_settled_keeps_it_from_being_shown(
+def test_a_hold_during_publication_keeps_the_revision_hidden(
     tmp_path: Path, store: Path, release_owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.json").write_bytes(FILES[PATH])
@@ -235,7 +235,7 @@ def test_what_is_held_while_a_revision_is_settled_keeps_it_from_being_shown(
     assert not revision.checkpoint.refs.exists()
 
 
-def test_what_is_lifted_while_it_is_read_is_given_out_only_as_what_it_is(
+def test_a_quarantine_lifted_during_a_check_still_needs_a_good_result(
     store: Path, release_owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revision = factories.published("acme/pickle", files={"model.bin": HOSTILE})

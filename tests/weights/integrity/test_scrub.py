@@ -68,7 +68,7 @@ def states() -> dict[str, str]:
 
 
 @pytest.mark.requirement("ST-7")
-def test_what_was_read_the_longest_ago_is_read_first_and_the_rest_waits(
+def test_the_blob_read_longest_ago_is_read_first_and_the_rest_waits(
     blobs: dict[str, Blob],
 ) -> None:
     age(blobs["a.bin"], 28)
@@ -242,7 +242,9 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Blob:
     return Blob.objects.get(files__path="a.bin")
 
 
-def test_what_was_written_to_is_closed_and_read_anew(client: Client, either: Blob) -> None:
+def test_a_blob_that_was_written_to_is_suspended_and_read_again(
+    client: Client, either: Blob
+) -> None:
     scrub.survey()
     assert set(states().values()) == {"verified"}  # nothing is suspected without a reason
     with blob_storage().receive() as upload:

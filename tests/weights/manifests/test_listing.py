@@ -101,7 +101,7 @@ def test_text_is_known_as_text_even_where_a_character_is_cut(text: str, step: in
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a\0b", b"half \xc3", b"\xc3\x28"])
-def test_what_is_not_utf8_or_holds_nul_is_not_text(content: bytes) -> None:
+def test_bytes_that_are_not_utf8_or_contain_nul_are_not_text(content: bytes) -> None:
     assert not digest(content, 1).result().is_text
 
 

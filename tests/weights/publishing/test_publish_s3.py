@@ -49,7 +49,7 @@ def test_a_folder_becomes_visible_from_s3(folder: Path) -> None:
             assert stream.read() == content
 
 
-def test_who_is_sent_to_the_bucket_gets_the_version_that_was_verified(
+def test_a_redirect_to_the_bucket_gives_the_verified_version(
     folder: Path, s3_server: s3.Store, settings: Settings, client: Client
 ) -> None:
     settings.WEIGHTS_STORAGE = s3_server.versioned()

@@ -97,7 +97,7 @@ def test_a_branch_of_another_goes_back_to_the_nearest_ancestor(
     assert first.checkpoint.refs.get(name="next").revision == first
 
 
-def test_what_was_pending_before_it_still_gets_the_branch(first: Revision) -> None:
+def test_an_older_pending_revision_still_gets_the_branch(first: Revision) -> None:
     pending = factories.published(REPO, files={PATH: b"{}\n"})
     newer = factories.published(REPO, files=SECOND)
     withdrawal.withdraw(first, WHY, by=None)

@@ -184,7 +184,7 @@ def test_erased_and_closed_accounts_get_nothing(blob: Blob, readers: list[User])
     assert mailed("recall_opened") == [readers[2].email]
 
 
-def test_who_was_still_being_answered_is_looked_for_once_more(
+def test_downloads_that_were_running_at_the_recall_are_found_by_a_second_pass(
     revision: Revision, blob: Blob, readers: list[User]
 ) -> None:
     recall = find_damage(blob)
@@ -353,7 +353,7 @@ def test_a_revision_without_the_file_repairs_nothing(
     assert Recall.objects.open().exists()
 
 
-def test_who_fetches_after_the_repair_is_not_told(
+def test_a_download_after_the_repair_is_not_notified(
     folder: Path, revision: Revision, blob: Blob, readers: list[User]
 ) -> None:
     recall = find_damage(blob)
@@ -389,7 +389,7 @@ def test_a_withdrawn_revision_is_called_back_only_if_asked(
     assert not Recall.objects.exists()
 
 
-def test_whoever_fetched_of_a_withdrawn_revision_is_told_and_again_of_the_next(
+def test_everyone_who_downloaded_a_withdrawn_revision_is_notified_of_each_withdrawal(
     folder: Path, revision: Revision, readers: list[User], other_person: User, release_owner: User
 ) -> None:
     fetched(other_person, revision, "config.json")
@@ -442,7 +442,7 @@ def test_after_the_repair_the_page_says_what_stands_there_now(
     assert "Repaired" in client.get(f"/{REPO}").content.decode()
 
 
-def test_of_a_private_checkpoint_nobody_hears_but_those_who_know_of_it(
+def test_only_people_who_may_know_of_a_private_checkpoint_are_told_about_it(
     client: Client, blob: Blob, release_owner: User
 ) -> None:
     recall = find_damage(blob)
@@ -455,7 +455,7 @@ def test_of_a_private_checkpoint_nobody_hears_but_those_who_know_of_it(
     assert client.get(recall.get_absolute_url()).status_code == 200
 
 
-def test_of_bytes_in_two_checkpoints_a_stranger_reads_of_the_public_one_alone(
+def test_a_stranger_reads_only_of_the_public_one_of_two_checkpoints_with_the_same_bytes(
     client: Client, folder: Path, blob: Blob
 ) -> None:
     publish(folder, "acme/secret")

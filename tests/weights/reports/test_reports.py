@@ -94,7 +94,7 @@ def test_a_receipt_is_mailed_where_an_address_is_given_and_repeats_nothing(clien
         pytest.param({"contact": "nobody"}, "valid email", id="no address"),
     ],
 )
-def test_what_cannot_be_looked_into_is_refused_at_its_field(
+def test_a_report_that_cannot_be_investigated_is_refused_at_its_field(
     facts: dict[str, str], said: str, client: Client, checkpoint: Checkpoint
 ) -> None:
     factories.published("acme/secret", private=True)
@@ -255,7 +255,7 @@ def test_issues_of_a_private_checkpoint_are_told_to_nobody_outside(
     assert ApiClient().get("/issues")["total"] == 0
 
 
-def test_who_triages_a_leak_suspends_only_in_tiers_of_theirs(
+def test_a_triager_of_a_leak_suspends_access_only_in_their_own_tiers(
     applicant: User, gated_tier: Tier
 ) -> None:
     report = submission.submit("leak", TEXT)

@@ -79,7 +79,7 @@ def put_wrong(address: str, blob: Blob) -> None:
 
 @pytest.mark.requirement("ST-3")
 @pytest.mark.parametrize("kind", ["files", "s3"])
-def test_what_stands_in_the_target_is_read_and_copied_over_where_it_is_wrong(
+def test_wrong_blobs_in_the_target_are_found_and_replaced(
     store: Path,
     open_tier: None,
     tmp_path: Path,
@@ -172,7 +172,7 @@ def test_a_blob_that_is_held_by_hand_moves_with_the_others(
     assert held.sha256 in content_of(f"file://{tmp_path}/new")
 
 
-def test_what_is_no_store_is_refused_in_a_sentence(
+def test_an_invalid_store_is_refused_in_a_sentence(
     store: Path, open_tier: None, tmp_path: Path
 ) -> None:
     factories.published("acme/small")

@@ -73,7 +73,7 @@ def status(url: str) -> int:
 
 
 @pytest.mark.parametrize("content", [b"", b"x", os.urandom(1_000_003)], ids=["empty", "x", "1MB"])
-def test_what_was_committed_is_read_back(any_store: BlobStorage, content: bytes) -> None:
+def test_committed_content_is_read_back(any_store: BlobStorage, content: bytes) -> None:
     name = put(any_store, content)
     assert any_store.size(name) == len(content)
     assert get(any_store, name) == content
@@ -484,7 +484,7 @@ def test_parts_are_as_large_as_it_takes_for_the_most_that_s3_counts(size: int) -
     assert part == PART_SIZE or (part - 1) * upload.MOST_PARTS < size
 
 
-def test_what_s3_cannot_keep_is_refused_before_a_byte_is_sent(bucket: S3Storage) -> None:
+def test_a_file_too_large_for_s3_is_refused_before_a_byte_is_sent(bucket: S3Storage) -> None:
     with pytest.raises(BlobTooLarge, match="in shards"), bucket.receive(upload.LARGEST + 1):
         pass
 

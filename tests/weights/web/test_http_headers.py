@@ -19,7 +19,7 @@ def test_a_sentence_fits_into_a_header_whatever_it_holds(sentence: str, times: i
     assert told == "" or told.isprintable()
 
 
-def test_of_a_long_sentence_its_ends_stay() -> None:
+def test_a_long_sentence_is_cut_in_the_middle() -> None:
     told = header_text(f"No file {'é' * 2000} is here; ask for the list.")
     assert told.startswith("No file %C3%A9%C3%A9")
     assert told.endswith("%C3%A9 is here; ask for the list.")

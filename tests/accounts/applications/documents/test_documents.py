@@ -90,7 +90,7 @@ def test_a_form_that_demands_a_document_is_not_sent_without_one(filler: Filler) 
 
 @pytest.mark.requirement("WB-9")
 @pytest.mark.parametrize("name", ["a script on opening", "an archive"])
-def test_what_is_refused_says_why_and_is_not_kept(filler: Filler, name: str) -> None:
+def test_a_refused_document_gives_a_reason_and_is_not_stored(filler: Filler, name: str) -> None:
     answer = send(filler, HOSTILE[name][1])
     assert answer.status_code == 422
     assert "The document was not taken" in answer.content.decode()

@@ -10,12 +10,12 @@ pytestmark = pytest.mark.one_database
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_people_send_may_be_kept(name: str) -> None:
+def test_ordinary_documents_are_accepted(name: str) -> None:
     pdf_child.check(HARMLESS[name])
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_runs_or_carries_something_is_refused_with_the_word_for_it(name: str) -> None:
+def test_a_pdf_with_active_or_embedded_content_is_refused_with_its_code(name: str) -> None:
     word, content = HOSTILE[name]
     with pytest.raises(pdf_child.Wrong, match=f"^{word}$"):
         pdf_child.check(content)

@@ -38,7 +38,7 @@ def test_a_draft_is_the_same_in_another_browser_after_signing_out(
     assert "Typed in the first browser" in begun.page("project")
 
 
-def test_what_was_typed_while_the_session_ended_is_kept_through_signing_in(
+def test_text_typed_while_the_session_ended_is_kept_through_signing_in(
     begun: Filler, applicant: User
 ) -> None:
     seen, place = begun.hidden("project"), begun.place("project")
@@ -53,7 +53,7 @@ def test_what_was_typed_while_the_session_ended_is_kept_through_signing_in(
     assert begun.application.answers["title"] == "Typed after the session ended"
 
 
-def test_what_was_typed_before_signing_in_again_elsewhere_is_shown_and_not_saved(
+def test_text_typed_before_signing_in_again_elsewhere_is_shown_and_not_saved(
     begun: Filler, applicant: User
 ) -> None:
     """Its form has an old proof: as far as anyone can tell it is another site's."""
@@ -84,7 +84,7 @@ def test_another_site_leaves_no_text_for_who_signs_in_next(begun: Filler, applic
     assert "Forged" not in window.get(place).text
 
 
-def test_what_a_stranger_sends_is_nobodys_text(
+def test_text_sent_without_the_owners_session_is_not_kept(
     begun: Filler, other_person: User, applicant: User
 ) -> None:
     place = begun.place("project")

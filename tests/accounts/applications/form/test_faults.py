@@ -107,7 +107,7 @@ def test_a_linked_orcid_stands_in_for_the_profile(applicant: User, gated_tier: T
     assert "profile_url" not in linked.errors
 
 
-def test_what_the_terms_say_of_an_answer_stands_at_it_and_on_the_review(
+def test_findings_of_the_terms_stand_at_the_answer_and_on_the_review(
     begun: Filler, gated_tier: Tier
 ) -> None:
     gated_tier.duo_codes = ["DUO:0000042", "DUO:0000018", "DUO:0000025"]

@@ -71,7 +71,7 @@ def test_autosave_answers_in_json(begun: Filler) -> None:
     assert answer.json()["code"] == "bad_transition"
 
 
-def test_whoever_pastes_more_than_is_kept_is_told_at_once(begun: Filler) -> None:
+def test_a_text_over_the_limit_is_reported_at_once(begun: Filler) -> None:
     told = "Of “What will be studied and how” only the first 20,000 characters are kept"
     pasted = {"title": "A title of its own", "abstract": "word " * 20_000}
     sent = {**pasted, "seen": begun.hidden("project")}

@@ -37,7 +37,7 @@ def test_it_writes_what_the_reference_writes(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53 + 1, [2**60]])
-def test_what_programs_cannot_exchange_is_refused(value: Any) -> None:
+def test_values_without_a_canonical_form_are_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"not representable|exceed|domain|safe"):
         canonical(value)
 

@@ -61,7 +61,7 @@ def verified(*arguments: str) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
-def test_what_was_signed_before_stays_a_proof_and_what_came_after_is_none(
+def test_signatures_before_a_compromise_stay_valid_and_later_ones_do_not(
     two: tuple[SignedHead, SignedHead], client: Client
 ) -> None:
     before, after = two
@@ -127,7 +127,7 @@ def test_a_mark_only_ever_begins_earlier(two: tuple[SignedHead, SignedHead]) -> 
     assert AuditEvent.objects.filter(action="audit_key.compromised").count() == 2
 
 
-def test_whoever_keeps_heads_by_mail_is_told_which_prove_nothing_any_more(
+def test_recipients_of_heads_are_told_which_ones_no_longer_prove_anything(
     two: tuple[SignedHead, SignedHead], settings: Settings
 ) -> None:
     settings.AUDIT_HEAD_RECIPIENTS = ["notary@example.org", "library@example.org"]

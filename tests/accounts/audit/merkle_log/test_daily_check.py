@@ -104,7 +104,7 @@ def test_the_alarm_ends_within_an_hour_of_the_trail_being_mended(events: list[in
         assert line().state == "ok"
 
 
-def test_what_is_gone_from_under_a_reading_is_found(events: list[int]) -> None:
+def test_a_batch_removed_during_a_check_is_found(events: list[int]) -> None:
     verify_audit()
     with trail.unguarded():
         SealBatch.objects.filter(number=1).delete()

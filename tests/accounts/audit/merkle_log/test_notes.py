@@ -137,7 +137,7 @@ def test_heads_are_found_in_a_mail_and_in_a_file_of_many() -> None:
         "name+00000000+" + base64.b64encode(b"\x02" + bytes(32)).decode(),
     ],
 )
-def test_what_is_no_key_is_refused(vkey: str) -> None:
+def test_an_invalid_key_is_refused(vkey: str) -> None:
     with pytest.raises(NoteRefused):
         Verifier.read(vkey)
 

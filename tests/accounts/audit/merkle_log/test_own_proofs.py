@@ -210,7 +210,7 @@ def test_the_offline_script_says_how_it_is_called(arguments: list[str]) -> None:
 # -- whose it is ------------------------------------------------------------------------
 
 
-def test_what_others_did_about_a_person_is_proved_without_who_and_why(
+def test_proofs_of_other_peoples_actions_leave_out_the_actor_and_the_reason(
     applicant: User, reviewer: User, event: AuditEvent
 ) -> None:
     about = AuditEvent.objects.get(action="account.praised")

@@ -65,7 +65,7 @@ def test_one_large_transaction_is_sealed_whole_over_several_batches() -> None:
     check()
 
 
-def test_what_is_rolled_back_leaves_no_gap_in_the_tree() -> None:
+def test_a_rollback_leaves_no_gap_in_the_tree() -> None:
     rows.event()
     with transaction.atomic():
         rows.event()
@@ -118,7 +118,7 @@ def test_a_row_that_commits_after_a_later_one_is_sealed_too() -> None:
 
 
 @pytest.mark.one_database
-def test_what_came_before_a_slow_transaction_does_not_wait_for_it() -> None:
+def test_rows_older_than_a_slow_transaction_do_not_wait_for_it() -> None:
     rows.event()
     commits = threading.Event()
     slow = in_a_transaction(rows.event, commits)

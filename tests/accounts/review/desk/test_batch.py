@@ -57,7 +57,7 @@ def test_rejected_as_spam_each_applicant_is_told(desk: Client, three: list[Appli
     assert mails.count() == 3
 
 
-def test_what_fails_is_named_and_the_rest_is_done(
+def test_failures_in_a_batch_are_named_and_the_rest_is_done(
     desk: Client, three: list[Application], reviewer: User
 ) -> None:
     claims.claim(three[1], by=reviewer)

@@ -166,7 +166,7 @@ def test_a_return_without_a_remark_keeps_what_was_typed(
     ("reason", "wanted"),
     [("other", "at least 60 characters"), ("duplicate", "Name the other application")],
 )
-def test_what_a_reason_asks_of_the_note_is_told_before_it_is_sent(
+def test_the_page_says_what_a_reason_requires_of_the_note(
     reason: str, wanted: str, desk: Client, application: Application
 ) -> None:
     data = {"reject_reasons": [reason], "note": "This is not what we need here."}
@@ -188,7 +188,7 @@ def test_after_a_decision_the_next_oldest_unclaimed_opens(
     assert "Nothing else waits for you." in done.text
 
 
-def test_after_the_last_unclaimed_one_stands_what_is_on_ones_own_desk(
+def test_the_reviewers_own_applications_follow_the_unclaimed_ones(
     desk: Client, application: Application, gated_tier: Tier, reviewer: User
 ) -> None:
     claims.claim(factories.submitted(factories.person(), gated_tier), by=reviewer)
@@ -234,7 +234,7 @@ def test_the_second_approvals_mail_holds_both_notes_as_previewed(
     assert OutgoingMail.objects.get(kind="application_approved").text == shown["text"]
 
 
-def test_who_declared_a_conflict_reads_but_has_no_buttons(
+def test_a_reviewer_with_a_conflict_can_read_but_has_no_buttons(
     desk: Client, application: Application
 ) -> None:
     press(desk, application, "conflict", reason="we share a grant")

@@ -209,7 +209,7 @@ def test_next_opens_the_oldest_that_one_may_decide(
     assert desk.get(address, {"after": later.pk}).headers["Location"] == page_of(oldest)
 
 
-def test_what_came_back_to_its_reviewer_is_next(
+def test_an_application_that_came_back_to_its_reviewer_is_next(
     desk: Client, gated_tier: Tier, reviewer: User, lead_reviewer: User
 ) -> None:
     aged(asked(gated_tier), 5)
