@@ -3,6 +3,7 @@
 import accounts.api_tokens.admin
 import accounts.audit.admin
 import accounts.grants.admin
+import accounts.mail.admin
 import accounts.review.desk
 import accounts.review.reasons_admin
 import accounts.tiers.admin

@@ -4,9 +4,15 @@ from accounts.api_tokens.models import ApiToken
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.models.form import FormVersion, Question
-from accounts.audit.models.event import AuditEvent
-from accounts.audit.models.key import CompromisedAuditKey
-from accounts.audit.models.seals import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
+from accounts.audit.models import (
+    AuditEvent,
+    CompromisedAuditKey,
+    HeadCopy,
+    SealBatch,
+    SealedNode,
+    SealedRow,
+    SignedHead,
+)
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
 from accounts.grants.models import Grant

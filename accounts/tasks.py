@@ -1,4 +1,4 @@
-"""Background doors of the accounts app: take ids, call one domain function."""
+"""Celery tasks of the accounts app: each takes ids or nothing and calls one service."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ def deliver_mail(mail_id: int) -> None:
 
 @shared_task(name=AccountsTask.SWEEP)
 def sweep() -> None:
-    """Queue messages that are due, and do what time does to grants."""
+    """Queue due messages; expire grants and send their reminders."""
     run_steps("mail", {"mails queued": _queue_mails})
     expiry.sweep()
 
@@ -33,13 +33,13 @@ def _queue_mails() -> None:
 
 @shared_task(name=AccountsTask.CLOCKS)
 def clocks() -> None:
-    """Bring about what time alone brings: reminders, lapses, idle claims, overdue mails."""
+    """Run the automatic transitions and reminders of reviews, and retention."""
     review_sweep.run()
 
 
 @shared_task(name=AccountsTask.HEADS)
 def sign_head() -> None:
-    """Sign the head daily, hourly where rows came, and bring it to its second place."""
+    """Write due copies of heads, and sign a head if one is due."""
     now = timezone.now()
     run_steps(
         "heads", {"copies": partial(copies.sweep, now), "head": lambda: bool(heads.sweep(now))}
@@ -48,11 +48,11 @@ def sign_head() -> None:
 
 @shared_task(name=AccountsTask.VERIFY_AUDIT)
 def verify_audit() -> None:
-    """Read a part of the sealed trail again, so that all of it is checked once a day."""
-    daily_check.take_turn(timezone.now())
+    """Verify a part of the sealed trail; each pass over all of it starts daily."""
+    daily_check.run(timezone.now())
 
 
 @shared_task(name=AccountsTask.PROFILES)
 def look_at_profiles() -> None:
-    """Open the profiles that applicants named, for the evidence beside their applications."""
+    """Fetch the profile URLs of applicants as evidence for reviewers."""
     run_steps("profiles", {"profiles": partial(profiles.sweep, timezone.now())})

@@ -148,14 +148,14 @@ def _chain(connection: Any, statement: str, key: str, details: str) -> None:
 def check() -> None:
     """Compare rows checked per second with rows read per second."""
     from accounts.audit.merkle_log import logs
-    from accounts.audit.merkle_log.checking import Check
+    from accounts.audit.merkle_log.verification import TrailVerification
 
     rounds: tuple[list[Round], list[Round]] = ([], [])
     for _ in range(3):
         started, cpu = time.monotonic(), time.process_time()
-        checking = Check()
-        checking.to_the_end()
-        rows, took = checking.done.rows, time.monotonic() - started
+        verification = TrailVerification()
+        verification.run()
+        rows, took = verification.verified.rows, time.monotonic() - started
         rounds[0].append(Round(rows / took, (time.process_time() - cpu) / rows))
         started, cpu = time.monotonic(), time.process_time()
         read = sum(1 for _ in logs.EVENTS.rows.values_list(*logs.EVENTS.fields).iterator())

@@ -17,7 +17,7 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
-from accounts.audit.merkle_log import waiting
+from accounts.audit.merkle_log import unsealed
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
@@ -89,13 +89,13 @@ def _quick_end_of_transactional_tests() -> Iterator[None]:
 @pytest.fixture
 def own_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever this test writes can be sealed at once: nothing older runs elsewhere."""
-    original = waiting._horizon
+    original = unsealed._horizon
 
     def horizon() -> int:
         trail.await_older_transactions_elsewhere()
         return original()
 
-    monkeypatch.setattr(waiting, "_horizon", horizon)
+    monkeypatch.setattr(unsealed, "_horizon", horizon)
 
 
 def pytest_collection_finish() -> None:

@@ -1,1 +1,1 @@
-"""The audit trail: events, request context, append-only triggers, public pages."""
+"""The audit trail: events, request context, append-only triggers, Merkle log, public pages."""

@@ -1,8 +1,8 @@
-"""Triggers by which the database itself refuses to change or delete rows of the trail.
+"""Database triggers that make tables append-only.
 
-On a table with a column that may be forgotten, an update is let through when it blanks that
-column and changes nothing else (docs/decisions/0006). PostgreSQL refuses TRUNCATE too, unless
-the table is empty, which `flush` does to a database that is about to be filled.
+A table may have one column that an update may blank if it changes nothing else
+(docs/decisions/0006). PostgreSQL refuses TRUNCATE too, except of an empty table, because
+`flush` truncates all tables of a new database before data is loaded.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-#: table -> the column that may be blanked, or none.
+#: table -> the column that may be blanked, or None.
 Tables = Mapping[str, str | None]
 
 TRAIL: Tables = {
@@ -23,7 +23,7 @@ TRAIL: Tables = {
     "accounts_signedhead": None,
 }
 
-#: name -> body of the functions by which PostgreSQL refuses.
+#: PostgreSQL trigger function -> its body.
 _BODIES = {
     "weighbridge_refuse": """
 BEGIN
@@ -53,12 +53,12 @@ BEGIN
     RETURN NULL;
 END """,
 }
-#: What PostgreSQL's catalogue has as the type of a trigger that comes before each of these.
+#: Event -> `pg_trigger.tgtype` of its BEFORE trigger.
 _TYPES = {"UPDATE": 19, "DELETE": 11, "TRUNCATE": 34}
 
 
 def protect(connection: BaseDatabaseWrapper, tables: Tables) -> None:
-    """Make the triggers of these tables; again, it makes them anew."""
+    """Create the triggers of these tables, replacing existing ones."""
     unprotect(connection, tables)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -67,46 +67,48 @@ def protect(connection: BaseDatabaseWrapper, tables: Tables) -> None:
                     f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
                     f" AS $${body}$$"
                 )
-        for table, forgotten in tables.items():
-            for statement in _triggers(connection, table, forgotten):
+        for table, blankable in tables.items():
+            for statement in _statements(connection, table, blankable).values():
                 cursor.execute(statement)
 
 
 def unprotect(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> None:
-    """Drop the triggers of these tables, where there are any."""
-    on_table = connection.vendor == "postgresql"
+    """Drop the triggers of these tables if they exist."""
     with connection.cursor() as cursor:
         for table in tables:
-            for name in names(connection, table):
-                where = f" ON {table}" if on_table else ""
-                cursor.execute(f"DROP TRIGGER IF EXISTS {name}{where}")
+            on_table = f" ON {table}" if connection.vendor == "postgresql" else ""
+            for name in trigger_names(connection, table):
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
 
 
-def names(connection: BaseDatabaseWrapper, table: str) -> list[str]:
-    """The triggers that a protected table has."""
+def trigger_names(connection: BaseDatabaseWrapper, table: str) -> list[str]:
+    """The triggers of a protected table, in the order update, delete, truncate or replace."""
     last = "truncate" if connection.vendor == "postgresql" else "replace"
     return [f"{table}_keeps_{change}" for change in ("update", "delete", last)]
 
 
-def weakened(connection: BaseDatabaseWrapper, tables: Tables) -> list[str]:
-    """Triggers of these tables that are gone, switched off, or not as `protect` makes them."""
-    there = _there(connection)
-    found: list[str] = []
-    for table, forgotten in tables.items():
+def altered_triggers(connection: BaseDatabaseWrapper, tables: Tables) -> list[str]:
+    """Triggers of these tables that are missing, disabled, or not as `protect` creates them."""
+    installed = _installed(connection)
+    altered: list[str] = []
+    for table, blankable in tables.items():
+        expected: dict[str, object]
         if connection.vendor == "postgresql":
-            wanted: dict[str, object] = {
+            expected = {
                 name: (table, _TYPES[event], _BODIES[function])
-                for name, event, function in _refusals(connection, table, forgotten)
+                for name, event, function in _triggers(connection, table, blankable)
             }
         else:
-            made = _triggers(connection, table, forgotten)
-            wanted = dict(zip(names(connection, table), made, strict=True))
-        found += [name for name, trigger in wanted.items() if there.get(name) != trigger]
-    return found
+            expected = {**_statements(connection, table, blankable)}
+        altered += [name for name, trigger in expected.items() if installed.get(name) != trigger]
+    return altered
 
 
-def _there(connection: BaseDatabaseWrapper) -> dict[str, object]:
-    """What the database's own catalogue says of its triggers, by their names."""
+def _installed(connection: BaseDatabaseWrapper) -> dict[str, object]:
+    """Enabled triggers by name, from the database's catalogue.
+
+    On PostgreSQL (table, tgtype, body of the function), on SQLite the CREATE statement.
+    """
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
@@ -118,19 +120,19 @@ def _there(connection: BaseDatabaseWrapper) -> dict[str, object]:
             " WHERE nspname = ANY (current_schemas(false)) AND tgenabled IN ('O', 'A')"
             " AND tgqual IS NULL AND tgattr = '' AND lanname = 'plpgsql'"
         )
-        return {name: rest for name, *columns in cursor.fetchall() for rest in [tuple(columns)]}
+        return {name: tuple(definition) for name, *definition in cursor.fetchall()}
 
 
 def after_migrate(app: str, migration: str, tables: Tables) -> Any:
-    """A receiver of post_migrate that makes the triggers of `tables` where they are not as made.
+    """Return a receiver of post_migrate that restores missing triggers on SQLite.
 
-    SQLite changes a column by making the table anew, which loses its triggers. Nothing is made
-    where the app was taken back to before `migration`, which first made them.
+    SQLite alters a column by copying its table, which loses the triggers. They are not restored
+    if `migration`, which first created them, is not applied.
     """
 
     def restore(sender: Any, using: str, **kwargs: Any) -> None:
         connection = connections[using]
-        if connection.vendor != "sqlite" or not weakened(connection, tables):
+        if connection.vendor != "sqlite" or not altered_triggers(connection, tables):
             return
         if (app, migration) in MigrationRecorder(connection).applied_migrations():
             protect(connection, tables)
@@ -138,11 +140,11 @@ def after_migrate(app: str, migration: str, tables: Tables) -> Any:
     return restore
 
 
-def note_transactions(connection: BaseDatabaseWrapper, table: str) -> None:
-    """Let each row say which transaction wrote it, for the sealer's horizon.
+def add_transaction_column(connection: BaseDatabaseWrapper, table: str) -> None:
+    """Add `written_in`, the id of the transaction that wrote a row, for the sealer's horizon.
 
-    The column is the database's alone: no statement of ours names it, so a default fills it.
-    SQLite has one writer at a time and needs none: there, ids are the order of commits.
+    A database default fills the column, which is not part of the model. SQLite has one writer
+    at a time, so ids are in commit order and the column is not needed.
     """
     if connection.vendor != "postgresql":
         return
@@ -154,18 +156,18 @@ def note_transactions(connection: BaseDatabaseWrapper, table: str) -> None:
         cursor.execute(f"CREATE INDEX {table}_by_transaction ON {table} (written_in)")
 
 
-def forget_transactions(connection: BaseDatabaseWrapper, table: str) -> None:
+def drop_transaction_column(connection: BaseDatabaseWrapper, table: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {table} DROP COLUMN written_in")
 
 
-def _refusals(
-    connection: BaseDatabaseWrapper, table: str, forgotten: str | None
+def _triggers(
+    connection: BaseDatabaseWrapper, table: str, blankable: str | None
 ) -> list[tuple[str, str, str]]:
-    """On PostgreSQL: each trigger's name, what it comes before, and its function."""
-    update, delete, truncate = names(connection, table)
-    on_update = "weighbridge_only_forget" if forgotten else "weighbridge_refuse"
+    """Name, event and function of each trigger on PostgreSQL."""
+    update, delete, truncate = trigger_names(connection, table)
+    on_update = "weighbridge_only_forget" if blankable else "weighbridge_refuse"
     return [
         (update, "UPDATE", on_update),
         (delete, "DELETE", "weighbridge_refuse"),
@@ -173,36 +175,40 @@ def _refusals(
     ]
 
 
-def _triggers(connection: BaseDatabaseWrapper, table: str, forgotten: str | None) -> list[str]:
-    update, delete, last = names(connection, table)
+def _statements(
+    connection: BaseDatabaseWrapper, table: str, blankable: str | None
+) -> dict[str, str]:
+    """Trigger name -> its CREATE statement."""
     if connection.vendor == "postgresql":
-        return [
-            f"CREATE TRIGGER {name} BEFORE {event} ON {table}"
+        return {
+            name: f"CREATE TRIGGER {name} BEFORE {event} ON {table}"
             f" FOR EACH {'STATEMENT' if event == 'TRUNCATE' else 'ROW'}"
             f" EXECUTE FUNCTION {function}()"
-            for name, event, function in _refusals(connection, table, forgotten)
-        ]
+            for name, event, function in _triggers(connection, table, blankable)
+        }
+    update, delete, replace = trigger_names(connection, table)
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    unless = f"WHEN NOT ({_only_forgets(connection, table, forgotten)}) " if forgotten else ""
-    # REPLACE deletes without asking triggers of DELETE, so what would be replaced is looked for.
-    key = next(iter(_columns(connection, table)), "")
-    there = f'FROM {table} WHERE "{key}" = NEW."{key}"'
-    found = f"WHEN EXISTS (SELECT 1 {there}) "
-    return [
-        f"CREATE TRIGGER {update} BEFORE UPDATE ON {table} {unless}{refuse}",
-        f"CREATE TRIGGER {delete} BEFORE DELETE ON {table} {refuse}",
-        f"CREATE TRIGGER {last} BEFORE INSERT ON {table} {found}{refuse}",
-    ]
+    columns = _columns(connection, table)
+    unless = f"WHEN NOT ({_only_blanks(columns, blankable)}) " if blankable else ""
+    # REPLACE deletes rows without firing DELETE triggers, so an INSERT must not match a key.
+    key = next(iter(columns), "")
+    same_key = f'FROM {table} WHERE "{key}" = NEW."{key}"'
+    exists = f"WHEN EXISTS (SELECT 1 {same_key}) "
+    return {
+        update: f"CREATE TRIGGER {update} BEFORE UPDATE ON {table} {unless}{refuse}",
+        delete: f"CREATE TRIGGER {delete} BEFORE DELETE ON {table} {refuse}",
+        replace: f"CREATE TRIGGER {replace} BEFORE INSERT ON {table} {exists}{refuse}",
+    }
 
 
-def _only_forgets(connection: BaseDatabaseWrapper, table: str, forgotten: str) -> str:
-    kept = [name for name in _columns(connection, table) if name != forgotten]
-    same = " AND ".join(f'NEW."{name}" IS OLD."{name}"' for name in kept)
-    return f"NEW.{forgotten} = '' AND OLD.{forgotten} <> '' AND {same}"
+def _only_blanks(columns: list[str], blankable: str) -> str:
+    """The SQL condition of an update that blanks one column and changes no other."""
+    same = " AND ".join(f'NEW."{name}" IS OLD."{name}"' for name in columns if name != blankable)
+    return f"NEW.{blankable} = '' AND OLD.{blankable} <> '' AND {same}"
 
 
 def _columns(connection: BaseDatabaseWrapper, table: str) -> list[str]:
-    """A table's columns on SQLite, the key first; none where there is no such table."""
+    """The columns of a table on SQLite, primary key first; empty if the table does not exist."""
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA table_info({table})")
         rows = cursor.fetchall()

@@ -1,8 +1,7 @@
-"""Events that strangers can cause at will: written up to a bound, and counted beyond it.
+"""Rate-limited audit events, for actions that anonymous callers can repeat at will.
 
-A scan or a guessing game must not fill the disk with a trail that nobody can empty. So each
-kind has a bound; whoever passes it is counted, and the next event that is written says how
-many were not.
+The trail is append-only, so a scan must not be able to fill the disk. Events over a limit are
+counted instead, and the next event that is written carries the count.
 """
 
 from typing import Any
@@ -14,9 +13,9 @@ from accounts.audit.models import AuditEvent
 from accounts.rate_limits import buckets, tallies
 from accounts.rate_limits.buckets import Limit
 
-#: Of one account, and of all names that are nobody's together.
+#: For each account, and for all unknown usernames together.
 FAILED_SIGN_INS = Limit("row-sign-in", 20, 3600)
-FAILED_SIGN_INS_OF_NOBODY = Limit("row-sign-in-nobody", 120, 3600)
+FAILED_SIGN_INS_UNKNOWN = Limit("row-sign-in-nobody", 120, 3600)
 FAILED_CODES = Limit("row-code", 20, 3600)
 
 
@@ -29,11 +28,11 @@ def record(
     details: dict[str, Any] | None = None,
     result: str = "failed",
 ) -> None:
-    """Write the event, or count it where too many of its kind came lately."""
-    name = f"{limit.name}:{key}"
+    """Write the event, or count it if `limit` is exceeded for `key`."""
+    tally = f"{limit.name}:{key}"
     if not buckets.take(limit, key).allowed:
-        tallies.add(name, "unwritten")
+        tallies.add(tally, "unwritten")
         return
     AuditEvent.record(
-        action, target=target, result=result, details={**(details or {}), **tallies.drain(name)}
+        action, target=target, result=result, details={**(details or {}), **tallies.drain(tally)}
     )

@@ -10,12 +10,12 @@ def audit_head(head: SignedHead, address: str) -> None:
 
 
 def audit_key_compromised(mark: CompromisedAuditKey, vkey: str, address: str) -> None:
-    """Tell which heads prove nothing any more; again when the key was compromised earlier."""
+    """Announce a compromised key; sent again if `since` moves to an earlier time."""
     key = f"{mark.pk}:{mark.since:%y%m%d%H%M%S}:{address}"
     context = {"mark": mark, "vkey": vkey}
     outbox.send("audit_key_compromised", to=address, key=key, context=context)
 
 
 def trail_altered(fault: str, key: str, address: str) -> None:
-    """Tell that the daily check of the trail has failed."""
+    """Report that the daily check of the trail failed."""
     outbox.send("trail_altered", to=address, key=f"{key}:{address}", context={"fault": fault})

@@ -1,6 +1,6 @@
-"""Facts of the request being answered that the trail and the ledger keep.
+"""The current request's id and network, which trail and ledger store with each row.
 
-The middleware sets them; background work and commands have none.
+A middleware sets them; they are empty in tasks and commands.
 """
 
 import ipaddress
@@ -12,44 +12,44 @@ from functools import lru_cache
 
 
 @dataclass(frozen=True)
-class RequestFacts:
-    """The request's id, and the caller's network (never the whole address)."""
+class RequestContext:
+    """The request's id and the caller's network, never the full address."""
 
     request_id: str = ""
     network: str = ""
 
 
-_NONE = RequestFacts()
-_facts: ContextVar[RequestFacts] = ContextVar("request_facts", default=_NONE)
-_proved: ContextVar[bool] = ContextVar("credential_proved", default=False)
+_NO_REQUEST = RequestContext()
+_context: ContextVar[RequestContext] = ContextVar("request_context", default=_NO_REQUEST)
+_authenticated: ContextVar[bool] = ContextVar("authenticated", default=False)
 
 
-def current() -> RequestFacts:
-    return _facts.get()
+def current() -> RequestContext:
+    return _context.get()
 
 
 @contextmanager
-def using(facts: RequestFacts) -> Iterator[None]:
-    token, before = _facts.set(facts), _proved.set(False)
+def using(context: RequestContext) -> Iterator[None]:
+    context_token, authenticated_token = _context.set(context), _authenticated.set(False)
     try:
         yield
     finally:
-        _facts.reset(token)
-        _proved.reset(before)
+        _context.reset(context_token)
+        _authenticated.reset(authenticated_token)
 
 
-def note_proved() -> None:
-    """A credential that this request shows was read and is a genuine one."""
-    _proved.set(True)
+def mark_authenticated() -> None:
+    """Record that the request carries a valid credential."""
+    _authenticated.set(True)
 
 
-def is_proved() -> bool:
-    return _proved.get()
+def is_authenticated() -> bool:
+    return _authenticated.get()
 
 
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """The /24 (IPv4) or /48 (IPv6) network of an address; empty when it is not one."""
+    """The /24 (IPv4) or /48 (IPv6) network of an address; empty for a malformed address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -13,13 +13,13 @@ from accounts.audit import append_only
 
 
 def protect(apps, schema_editor):
-    append_only.note_transactions(schema_editor.connection, "accounts_auditevent")
+    append_only.add_transaction_column(schema_editor.connection, "accounts_auditevent")
     append_only.protect(schema_editor.connection, append_only.TRAIL)
 
 
 def unprotect(apps, schema_editor):
     append_only.unprotect(schema_editor.connection, append_only.TRAIL)
-    append_only.forget_transactions(schema_editor.connection, "accounts_auditevent")
+    append_only.drop_transaction_column(schema_editor.connection, "accounts_auditevent")
 
 
 class Migration(migrations.Migration):
@@ -61,9 +61,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public', models.CharField(max_length=44, unique=True)),
-                ('since', models.DateTimeField(help_text='From when on others may have signed with it')),
+                ('since', models.DateTimeField(help_text='Others may have signed with the key from then on')),
                 ('marked_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('reason', models.CharField(help_text='Everybody reads it', max_length=500)),
+                ('reason', models.CharField(help_text='Shown publicly', max_length=500)),
             ],
             options={
                 'ordering': ['-marked_at'],

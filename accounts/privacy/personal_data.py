@@ -14,7 +14,7 @@ from allauth.usersessions.models import UserSession
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
-from accounts.audit import own_events
+from accounts.audit import queries
 from accounts.audit.models import AuditEvent
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
@@ -55,7 +55,7 @@ def records(person: User) -> dict[str, Any]:
             OutgoingMail.objects.filter(recipient=person).order_by("pk"),
             *("kind", "to", "subject", "text", "state", "created_at", "sent_at"),
         ),
-        "events": [_event(one, person) for one in own_events.of(person).order_by("pk")],
+        "events": [_event(one, person) for one in queries.events_concerning(person).order_by("pk")],
     }
 
 

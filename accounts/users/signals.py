@@ -20,7 +20,7 @@ from django.http import HttpRequest
 
 from accounts.api_tokens.models import ApiToken
 from accounts.audit import bounded_events
-from accounts.audit.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_OF_NOBODY
+from accounts.audit.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_UNKNOWN
 from accounts.audit.event_tags import AccountsEvent, EventTag
 from accounts.audit.models import AuditEvent
 from accounts.users.models import User
@@ -42,7 +42,7 @@ def signed_out(user: User | None, **kwargs: Any) -> None:
 def sign_in_failed(credentials: dict[str, Any], **kwargs: Any) -> None:
     """Record the id of the account, if it exists; never the typed name."""
     user = _account_of(credentials)
-    limit, key = (FAILED_SIGN_INS, str(user.pk)) if user else (FAILED_SIGN_INS_OF_NOBODY, "all")
+    limit, key = (FAILED_SIGN_INS, str(user.pk)) if user else (FAILED_SIGN_INS_UNKNOWN, "all")
     bounded_events.record(limit, key, AccountsEvent.ACCOUNT_SIGN_IN_FAILED, target=user)
 
 

@@ -17,8 +17,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from accounts.applications.models import Application
-from accounts.audit.merkle_log import daily_check, heads
-from accounts.audit.merkle_log import waiting as waiting_rows
+from accounts.audit.merkle_log import daily_check, heads, unsealed
 from accounts.audit.models import HeadCopy, SealBatch
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.background.outages import BROKER_AWAY
@@ -205,7 +204,7 @@ def _trail(sealing: Heartbeat | None, now: datetime) -> list[Line]:
 
 
 def _seals(last: SealBatch | None, sealing: Heartbeat | None, now: datetime) -> Line:
-    count, since = waiting_rows.oldest(last)
+    count, since = unsealed.backlog(last)
     waited = now - since if since else timedelta()
     state = "alarm" if waited > SEAL_ALARM else "late" if waited > SEAL_LATE else "ok"
     text = f"{count}, the oldest for {_age(since, now)}" if since else "0"
@@ -217,9 +216,9 @@ def _seals(last: SealBatch | None, sealing: Heartbeat | None, now: datetime) -> 
 
 
 def _head(last: SealBatch | None, now: datetime) -> Line:
-    head = heads.last_said()
+    head = heads.newest()
     page = reverse("accounts:audit")
-    if head is not None and head.in_doubt:
+    if head is not None and head.is_compromised:
         text = "by a key that is compromised, and no worker has a new one yet (docs/audit.md)"
         return Line("Signed head of the trail", "alarm", text, page)
     if head is None:
@@ -373,7 +372,7 @@ def _failed_items(now: datetime) -> Line:
         f" ({one.last_error or 'its worker ended'})"
         for one in failing[:ITEMS_SHOWN]
     ]
-    given_up = any(one.attempts >= FailedItem.ATTEMPTS_MOST for one in failing)
+    given_up = any(one.attempts >= FailedItem.MAX_ATTEMPTS for one in failing)
     state = "alarm" if given_up else "late" if failing else "ok"
     return Line("Items that fail", state, "; ".join([str(len(failing)), *shown]))
 

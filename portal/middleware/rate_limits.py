@@ -57,7 +57,7 @@ class RateLimitMiddleware:
             guess = buckets.take(WRONG_TOKENS, _address(request))
             if not guess.allowed or not guess.counted:
                 return _too_many(guess)
-        elif counted and counted.unproved and not request_context.is_proved():
+        elif counted and counted.unproved and not request_context.is_authenticated():
             verdict = buckets.take(counted.unproved, _address(request))
             if not verdict.allowed:
                 return _too_many(verdict)

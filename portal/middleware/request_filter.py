@@ -25,7 +25,7 @@ class RequestFilterMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # raises DisallowedHost: 400 for an unknown host, on every path
-        facts = request_context.RequestFacts(
+        facts = request_context.RequestContext(
             request_id=request.META.get("REQUEST_ID", ""),
             network=request_context.network_of(request.META.get("REMOTE_ADDR", "")),
         )

@@ -48,7 +48,7 @@ def _left() -> dict[str, int]:
     `visibility_timeout` has passed and another worker gets them. That does no harm: the sweeps
     have sent the same ids anew long before, and a task whose row is not due does nothing.
     """
-    from accounts.audit.merkle_log import waiting
+    from accounts.audit.merkle_log import unsealed
     from accounts.audit.models import SealBatch
     from accounts.grants.models import Grant
     from accounts.mail.models import OutgoingMail
@@ -69,7 +69,7 @@ def _left() -> dict[str, int]:
         "grants without a link": approved.filter(checkpoint_links=None).count(),
         "manifests": Revision.objects.visible().exclude(pk__in=signed).count(),
         "recalls": Recall.objects.filter(told_at=None).count(),
-        "rows without a seal": waiting.oldest(last)[0],
+        "rows without a seal": unsealed.backlog(last)[0],
     }
     return {kind: count for kind, count in counts.items() if count}
 

@@ -106,7 +106,7 @@ def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) 
     query = signed_claims.parse_file_query(raw_query)
     claim = signed_claims.FileClaim(*_signed_facts(repo_id, sha, path), query.grant, query.expires)
     signed_claims.check_file(claim, query, settings.LINK_KEYS)
-    request_context.note_proved()
+    request_context.mark_authenticated()
     expired = Refusal.LINK_EXPIRED if query.expires <= now.timestamp() else None
     name = f"{query.key_id}:{query.signature[:8]}"
     if query.grant == "open":

@@ -101,14 +101,14 @@ def look_up(claim: TokenClaim, now: datetime) -> Caller:
     problem = rules.credential(facts, now)
     if token is None or problem is not None:
         return Caller(kind="token", problem=Refusal(problem or Refusal.TOKEN_INVALID))
-    request_context.note_proved()
+    request_context.mark_authenticated()
     token.record_use(now, request_context.current().network)
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 
 
 def note_use(token_id: int, last_used: datetime | None, now: datetime) -> None:
     """Store when and from which network a genuine token was used, at most once a minute."""
-    request_context.note_proved()
+    request_context.mark_authenticated()
     network = request_context.current().network
     if last_used is None:
         ApiToken.objects.select_related("user").get(pk=token_id).record_use(now, network)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import models
 
 from accounts.audit import append_only, request_context
-from accounts.audit.merkle_log.canonical import moment
+from accounts.audit.merkle_log.canonical import timestamp
 from accounts.audit.merkle_log.logs import Log, Row
 from accounts.audit.models import AuditEvent
 from accounts.privacy.retention import NETWORKS_KEPT
@@ -41,7 +41,7 @@ SEALED = (
 
 def download_form(row: Row) -> dict[str, Any]:
     """A ledger row in the form that is hashed."""
-    return {"log": "download", **dict(zip(SEALED, row, strict=True)), "at": moment(row[1])}
+    return {"log": "download", **dict(zip(SEALED, row, strict=True)), "at": timestamp(row[1])}
 
 
 def _of_person(person: User) -> "models.QuerySet[Any]":

@@ -25,7 +25,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
         "keys": keys,
         "current": current,
         "commands": _example(current),
-        "verifiers": audit_keys.told(),
+        "verifiers": audit_keys.key_history(),
     }
     return render(request, "weights/manifests/key_list.html", context)
 

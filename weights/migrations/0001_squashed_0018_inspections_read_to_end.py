@@ -11,13 +11,13 @@ from weights.ledger.recording import PROTECTED
 
 
 def protect(apps, schema_editor):
-    append_only.note_transactions(schema_editor.connection, "weights_download")
+    append_only.add_transaction_column(schema_editor.connection, "weights_download")
     append_only.protect(schema_editor.connection, PROTECTED)
 
 
 def unprotect(apps, schema_editor):
     append_only.unprotect(schema_editor.connection, PROTECTED)
-    append_only.forget_transactions(schema_editor.connection, "weights_download")
+    append_only.drop_transaction_column(schema_editor.connection, "weights_download")
 
 
 class Migration(migrations.Migration):

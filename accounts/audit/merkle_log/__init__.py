@@ -1,5 +1,5 @@
-"""The trail that shows tampering: rows are leaves of one Merkle tree (docs/audit.md).
+"""The tamper-evident trail: rows are the leaves of one Merkle tree (docs/audit.md).
 
-`sealer` appends, `checking` reads everything again, `heads` signs what the tree is, `proofs`
-shows that a row is in it. A log is added to `logs.LOGS`.
+`sealer` appends leaves, `verification` rereads everything, `heads` signs the root and `proofs`
+builds inclusion and consistency proofs. `logs.LOGS` lists the sealed tables.
 """

@@ -1,8 +1,7 @@
-"""Heads in a second place: mailed, and written where AUDIT_HEAD_COPY says.
+"""Copies of daily heads outside the portal: by mail, and at the URL in AUDIT_HEAD_COPY.
 
-Whoever changes the trail with all rights on this database cannot change what stands there.
-Mails are the outbox's, with its own retries. A copy is a row until it is written; a place
-that fails is tried again, ever more seldom, and shown on the health page.
+An attacker with full rights on this database cannot change those copies. The outbox retries
+mails. Each HeadCopy row is retried with exponential backoff; the health page shows failures.
 """
 
 import fcntl
@@ -22,38 +21,38 @@ from accounts.audit.models import HeadCopy, SignedHead
 
 log = logging.getLogger(__name__)
 
-#: How long a worker that is writing may be silent before another writes in its place.
+#: After this time without a result, another worker may write the copy.
 CLAIM = timedelta(minutes=2)
 
-#: Takes the place, the head's file name and its note; raises OSError. Twice does no harm.
+#: Takes the URL, the head's file name and its note; idempotent, raises OSError.
 Writer = Callable[[str, str, str], None]
 
 
-def append(place: str, name: str, note: str) -> None:
-    """Append the note to a file unless it is there; the folder must be there already.
+def append_to_file(url: str, name: str, note: str) -> None:
+    """Append the note to a file unless the file contains it.
 
-    A folder is not made, so that a disk that is not mounted is an error and not another disk.
+    Raises OSError if the folder does not exist: creating it would hide an unmounted disk.
     """
-    path = Path(place.removeprefix("file://"))
+    path = Path(url.removeprefix("file://"))
     with path.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        there = file.read()
-        if note in there:
+        content = file.read()
+        if note in content:
             return
-        # A write that was cut off must not run into the next head.
-        gap = "" if not there else "\n" if there.endswith("\n") else "\n\n"
+        # Separate the note from an incomplete one that an interrupted write left behind.
+        gap = "" if not content else "\n" if content.endswith("\n") else "\n\n"
         file.write(gap + note)
         file.flush()
         os.fsync(file.fileno())
 
 
-#: scheme of the place -> what writes there; apps with another kind of store add theirs.
-WRITERS: dict[str, Writer] = {"file": append}
+#: URL scheme -> its writer; other apps register theirs in `AppConfig.ready`.
+WRITERS: dict[str, Writer] = {"file": append_to_file}
 
 
-def ask(head: SignedHead) -> None:
-    """Let this head be copied; in the transaction that signs it."""
+def enqueue(head: SignedHead) -> None:
+    """Queue the mails and the copy of a head, in the transaction that signs it."""
     for address in settings.AUDIT_HEAD_RECIPIENTS:
         messages.audit_head(head, address)
     if settings.AUDIT_HEAD_COPY:
@@ -61,28 +60,28 @@ def ask(head: SignedHead) -> None:
 
 
 def sweep(now: datetime) -> int:
-    """Write what is due; how many were written."""
+    """Write up to 50 copies that are due. Returns the number written."""
     due = HeadCopy.objects.due(now).select_related("head").order_by("pk")
     return sum(_write(copy) for copy in due[:50])
 
 
 def retry() -> None:
-    """Try at once what failed or waits."""
+    """Make every pending or failed copy due now."""
     HeadCopy.objects.filter(done_at=None).update(attempts=0, next_attempt_at=timezone.now())
 
 
 def _write(copy: HeadCopy) -> bool:
     now = timezone.now()
-    mine = HeadCopy.objects.due(now).filter(pk=copy.pk)
-    if not mine.update(attempts=F("attempts") + 1, next_attempt_at=now + CLAIM):
-        return False  # another worker is at it
+    claim = HeadCopy.objects.due(now).filter(pk=copy.pk)
+    if not claim.update(attempts=F("attempts") + 1, next_attempt_at=now + CLAIM):
+        return False  # claimed by another worker
     copy.refresh_from_db(fields=["attempts"])
     writer = WRITERS.get(copy.place.partition("://")[0])
     try:
         if writer is None:
-            raise OSError(f"nothing here writes to {copy.place}")
-        writer(copy.place, _name(copy.head), copy.head.note)
-    except Exception as error:  # no place may hold up the others
+            raise OSError(f"no writer is registered for {copy.place}")
+        writer(copy.place, _file_name(copy.head), copy.head.note)
+    except Exception as error:  # one failing URL must not block the others
         wait = timedelta(minutes=2**copy.attempts)
         log.error("the head over %d rows cannot be copied: %s", copy.head.size, error)
         HeadCopy.objects.filter(pk=copy.pk).update(
@@ -93,6 +92,6 @@ def _write(copy: HeadCopy) -> bool:
     return True
 
 
-def _name(head: SignedHead) -> str:
-    """Another head of the same size has another name, and so never takes the place of this one."""
+def _file_name(head: SignedHead) -> str:
+    """The hash keeps two heads of the same size from overwriting each other."""
     return f"head-{head.size:012}-{sha256(head.note.encode()).hexdigest()[:16]}.txt"

@@ -1,6 +1,6 @@
-"""Verification of the whole sealed trail once a day, a bounded part of it each minute.
+"""Daily verification of the whole sealed trail, a bounded part of it each minute.
 
-The heartbeat `trail` remembers how far a reading has come, so that any worker goes on with it.
+The heartbeat `trail` stores the progress, so that any worker can continue.
 """
 
 import hashlib
@@ -16,30 +16,30 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.audit import messages
-from accounts.audit.merkle_log.checking import CHUNK, Check, TrailAltered
+from accounts.audit.merkle_log.verification import CHUNK, TrailAltered, TrailVerification
 from accounts.audit.models import SealBatch
 from accounts.background.models import Heartbeat
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT = "trail"
-#: From the begin of one whole reading to the next; sooner after a fault, to see it mended.
-EVERY, AFTER_FAULT = timedelta(hours=24), timedelta(hours=1)
-#: Seconds that one turn reads, of each minute.
-TURN = 20.0
-#: Rows between two looks at the clock.
-ROWS_AT_ONCE = CHUNK
+#: Between the starts of two passes; shorter after a fault, so that a repair clears the alarm.
+INTERVAL, INTERVAL_AFTER_FAULT = timedelta(hours=24), timedelta(hours=1)
+#: Seconds of reading in one run of the task, which runs each minute.
+RUN_SECONDS = 20.0
+#: Rows between two checks of the deadline.
+ROWS_PER_STEP = CHUNK
 
 
 @dataclass
 class Progress:
-    """The reading under way or the last one; `batch` is the last batch that proved good."""
+    """The current or the last pass; `batch` is the number of the last verified batch."""
 
     began: str = ""
     batch: int = 0
     rows: int = 0
     is_under_way: bool = False
-    #: When the last whole reading ended well, and the rows it read.
+    #: When the last complete pass succeeded, and the number of its rows.
     ended: str = ""
     whole_rows: int = 0
     fault: str = ""
@@ -50,43 +50,44 @@ class Progress:
         return cls(**details)
 
     def is_due(self, now: datetime) -> bool:
-        pause = AFTER_FAULT if self.fault else EVERY
-        return not self.began or now - datetime.fromisoformat(self.began) >= pause
+        interval = INTERVAL_AFTER_FAULT if self.fault else INTERVAL
+        return not self.began or now - datetime.fromisoformat(self.began) >= interval
 
     def begin(self, now: datetime) -> None:
         self.began, self.batch, self.rows, self.is_under_way = now.isoformat(), 0, 0, True
 
 
-def take_turn(now: datetime) -> None:
-    """Read on for `TURN` seconds where a reading is under way or due."""
+def run(now: datetime) -> None:
+    """Continue the pass, or start one that is due, for `RUN_SECONDS`."""
     progress = Progress.of(Heartbeat.objects.filter(name=HEARTBEAT).first())
     if not progress.is_under_way and progress.is_due(now):
         progress.begin(now)
     if progress.is_under_way:
-        with _faults_noted(progress, now):
-            _read_on(progress, now)
+        with _reporting_faults(progress, now):
+            _continue(progress, now)
     Heartbeat.objects.write(HEARTBEAT, asdict(progress))
 
 
-def _read_on(progress: Progress, now: datetime) -> None:
+def _continue(progress: Progress, now: datetime) -> None:
     """Raises TrailAltered."""
     after = SealBatch.objects.filter(number=progress.batch).first()
     if after is None:
-        progress.begin(now)  # a batch that has gone is named by a reading from the first one on
-    check, before = Check(after), progress.rows
+        progress.begin(now)  # a pass from the first batch reports the batch that is missing
+    verification, rows_before = TrailVerification(after), progress.rows
     last = SealBatch.objects.order_by("number").last()
-    deadline = time.monotonic() + TURN
-    while last is not None and check.next_batches(last.number, ROWS_AT_ONCE):
-        progress.batch, progress.rows = check.number, before + check.done.rows
+    deadline = time.monotonic() + RUN_SECONDS
+    while last is not None and verification.next_batches(last.number, ROWS_PER_STEP):
+        progress.batch = verification.number
+        progress.rows = rows_before + verification.verified.rows
         if time.monotonic() > deadline:
             return
-    check.ends(last)
+    verification.finish(last)
     progress.ended, progress.whole_rows = now.isoformat(), progress.rows
     progress.is_under_way, progress.fault = False, ""
 
 
 @contextmanager
-def _faults_noted(progress: Progress, now: datetime) -> Iterator[None]:
+def _reporting_faults(progress: Progress, now: datetime) -> Iterator[None]:
     try:
         yield
     except TrailAltered as error:
@@ -97,7 +98,7 @@ def _faults_noted(progress: Progress, now: datetime) -> Iterator[None]:
 
 @transaction.atomic
 def _mail(fault: str, now: datetime) -> None:
-    """To whoever keeps heads, once a day for each fault."""
+    """Notify the recipients of heads, once a day for each fault."""
     key = f"{hashlib.sha256(fault.encode()).hexdigest()[:16]}:{now:%y%m%d}"
     for address in settings.AUDIT_HEAD_RECIPIENTS:
         messages.trail_altered(fault, key, address)

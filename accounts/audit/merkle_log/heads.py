@@ -1,10 +1,9 @@
-"""The head of the tree, signed: what is said in public about trail and ledger.
+"""Signed heads: the published checkpoints of the tree over trail and ledger.
 
-A process that can read `AUDIT_KEY_FILE` signs, and nobody else. A head is signed only where
-the tree goes on from the last one, so that this portal never says two things that do not fit.
+Only a process that can read `AUDIT_KEY_FILE` signs. A head is signed only if the tree extends
+the last signed one, so the portal never signs two inconsistent trees.
 """
 
-import logging
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,113 +17,113 @@ from django.utils import timezone
 
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.merkle_log import copies, keys, notes, proofs
-from accounts.audit.merkle_log.merkle import consistent
+from accounts.audit.merkle_log.merkle import verify_consistency
 from accounts.audit.merkle_log.notes import Verifier
 from accounts.audit.models import AuditEvent, SealBatch, SignedHead
 
-log = logging.getLogger(__name__)
-
-#: How often a head is due that is sent to its second place.
-EVERY = timedelta(hours=24)
-#: How often one is due between these where rows came: nobody waits longer for a proof.
-FRESH = timedelta(hours=1)
-#: Rows by which signing itself makes the tree grow.
+#: Interval of the heads that are copied outside the portal.
+DAILY = timedelta(hours=24)
+#: Shortest interval of the heads between them, which are signed only if rows were added.
+HOURLY = timedelta(hours=1)
+#: Rows that signing itself adds to the tree.
 _OWN_ROWS = 1
-#: Below the public address; with the host it names the log (its origin).
+#: Follows the public host in the origin of the log.
 _PATH = "/transparency/audit"
 
 
 class HeadRefused(Exception):
-    """Nothing was signed; the sentence says why and what to do."""
+    """Nothing was signed; the message names the cause and the remedy."""
 
 
 def origin() -> str:
-    """The name of this log in every head: the public address without its scheme."""
+    """The origin line of every head: the public address without its scheme."""
     return urlsplit(settings.PUBLIC_URL).netloc + _PATH
 
 
 def private_key() -> Ed25519PrivateKey | None:
-    """The key that this process signs with; None where another process is the signer."""
+    """The signing key; None in a process without AUDIT_KEY_FILE."""
     return _read(settings.AUDIT_KEY_FILE) if settings.AUDIT_KEY_FILE else None
 
 
 @cache
 def _read(path: str) -> Ed25519PrivateKey:
     key = load_pem_private_key(Path(path).read_bytes(), password=None)
-    assert isinstance(key, Ed25519PrivateKey)  # the settings have looked at it
+    assert isinstance(key, Ed25519PrivateKey)  # checked when the settings are loaded
     return key
 
 
+def newest_trusted() -> SignedHead | None:
+    """The newest head whose key was not compromised when it was signed."""
+    heads = SignedHead.objects.trusted().with_compromised()
+    return heads.order_by("size", "pk").last()
+
+
 def newest() -> SignedHead | None:
-    """The newest head that proves something: by no key that others may have had by then."""
-    return SignedHead.objects.trusted().with_doubts().order_by("size", "pk").last()
+    """The newest head of any key; the next head must extend it too."""
+    return SignedHead.objects.with_compromised().order_by("size", "pk").last()
 
 
 def of_size(size: int) -> SignedHead | None:
-    """The head over so many rows; of several keys' the newest, one in doubt last of all."""
+    """The newest head over `size` rows, preferring those of keys that were not compromised."""
     heads = SignedHead.objects.filter(size=size).order_by("pk")
     return heads.trusted().last() or heads.last()
 
 
-def last_said() -> SignedHead | None:
-    """What was said last, by whatever key: the next head must fit it too."""
-    return SignedHead.objects.with_doubts().order_by("size", "pk").last()
-
-
 def sweep(now: datetime) -> SignedHead | None:
-    """Sign where the last head is a day old, or a key or a name is new. Raises HeadRefused.
+    """Sign a head if one is due. Raises HeadRefused.
 
-    Where it is an hour old and rows have come since, another one is signed, and kept here alone.
+    A daily head is due 24 hours after the last, and at once for a new key or origin. Between
+    them a head without copies is due after an hour in which rows were added.
     """
     key = private_key()
     batch = SealBatch.objects.order_by("number").last()
     if key is None or batch is None:
         return None
-    _is_ours_alone(key)
-    last, vkey = last_said(), Verifier(origin(), key.public_key()).vkey
+    _refuse_compromised(key)
+    last, vkey = newest(), Verifier(origin(), key.public_key()).vkey
     daily = SignedHead.objects.filter(is_daily=True).order_by("signed_at").last()
-    if last is None or daily is None or now - daily.signed_at >= EVERY:
+    if last is None or daily is None or now - daily.signed_at >= DAILY:
         return sign()
     if not SignedHead.objects.filter(vkey=vkey).exists():
         return sign()
-    grown = batch.size - last.size > _OWN_ROWS
-    return sign(daily=False) if grown and now - last.signed_at >= FRESH else None
+    has_grown = batch.size - last.size > _OWN_ROWS
+    return sign(daily=False) if has_grown and now - last.signed_at >= HOURLY else None
 
 
 def sign(*, daily: bool = True) -> SignedHead:
-    """Sign the tree as it is now; the head there is, where its size was signed already.
+    """Sign the tree now, or return the existing head of this key and size.
 
-    A daily one is sent to its second place. Raises HeadRefused.
+    A new daily head is copied outside the portal. Raises HeadRefused.
     """
     key = private_key()
     if key is None:
-        raise HeadRefused("AUDIT_KEY_FILE is not set here; ask a worker that has the key")
+        raise HeadRefused("AUDIT_KEY_FILE is not set here; sign in a process that has the key")
     batch = SealBatch.objects.order_by("number").last()
     if batch is None:
         raise HeadRefused("nothing is sealed yet; is a worker running?")
-    _is_ours_alone(key)
-    last = last_said()
+    _refuse_compromised(key)
+    last = newest()
     if last is not None:
-        _is_in_use(key, last)
-        _goes_on(batch, last)
+        _refuse_replaced(key, last)
+        _refuse_inconsistent(batch, last)
     now = timezone.now()
-    note, vkey = notes.write(origin(), batch.size, bytes(batch.root), now, key)
+    note, vkey = notes.sign(origin(), batch.size, bytes(batch.root), now, key)
     with transaction.atomic():
-        head, new = SignedHead.objects.get_or_create(
+        head, created = SignedHead.objects.get_or_create(
             size=batch.size,
             vkey=vkey,
             defaults={"signed_at": now, "root": batch.root, "note": note, "is_daily": daily},
         )
-        if new:
-            details = {"size": head.size, "root": bytes(head.root).hex(), "key": vkey}
+        if created:
+            details = {"size": head.size, "root": head.root_hex, "key": vkey}
             AuditEvent.record(AccountsEvent.AUDIT_HEAD_SIGNED, target=head, details=details)
-        if new and daily:
-            copies.ask(head)
+        if created and daily:
+            copies.enqueue(head)
     return head
 
 
-def _is_ours_alone(key: Ed25519PrivateKey) -> None:
-    mark = keys.mark_of(Verifier("", key.public_key()))
+def _refuse_compromised(key: Ed25519PrivateKey) -> None:
+    mark = keys.find_mark(Verifier("", key.public_key()))
     if mark is not None:
         raise HeadRefused(
             f"AUDIT_KEY_FILE holds a key that is compromised since {mark.since:%Y-%m-%d %H:%M} UTC;"
@@ -132,29 +131,29 @@ def _is_ours_alone(key: Ed25519PrivateKey) -> None:
         )
 
 
-def _is_in_use(key: Ed25519PrivateKey, last: SignedHead) -> None:
-    """Refuse a key that another one has replaced: a process that still holds it is to restart."""
-    ours = Verifier("", key.public_key()).public
-    if not last.vkey.endswith(ours) and SignedHead.objects.filter(vkey__endswith=ours).exists():
+def _refuse_replaced(key: Ed25519PrivateKey, last: SignedHead) -> None:
+    """A process that still uses the previous key must restart with the new one."""
+    public = Verifier("", key.public_key()).public
+    if not last.vkey.endswith(public) and SignedHead.objects.filter(vkey__endswith=public).exists():
         raise HeadRefused(
             f"AUDIT_KEY_FILE holds a key that {last.vkey} has replaced; restart this process"
-            " with the new key, or make another new one"
+            " with the new key, or create another new one"
         )
 
 
-def _goes_on(batch: SealBatch, last: SignedHead) -> None:
-    """Refuse a tree in which the last head's is not: somebody has changed what was sealed."""
+def _refuse_inconsistent(batch: SealBatch, last: SignedHead) -> None:
+    """A tree that does not extend the last head means that sealed data was altered."""
     if last.size > batch.size:
         raise HeadRefused(
             f"a head over {last.size} rows was signed and {batch.size} are sealed: rows are"
             " missing; run manage.py verify_audit and see docs/audit.md"
         )
     try:
-        path = proofs.consistency(last.size, batch.size)
-    except proofs.NotSealed as error:
+        path = proofs.consistency_proof(last.size, batch.size)
+    except proofs.MissingNode as error:
         raise HeadRefused(f"{error}; run manage.py verify_audit and see docs/audit.md") from error
-    if not consistent(last.size, batch.size, bytes(last.root), bytes(batch.root), path):
+    if not verify_consistency(last.size, batch.size, bytes(last.root), bytes(batch.root), path):
         raise HeadRefused(
-            f"the tree does not go on from the head over {last.size} rows: what was sealed has"
-            " changed; run manage.py verify_audit and see docs/audit.md"
+            f"the tree does not extend the head over {last.size} rows: sealed data was altered;"
+            " run manage.py verify_audit and see docs/audit.md"
         )

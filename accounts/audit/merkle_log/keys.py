@@ -1,7 +1,7 @@
-"""The keys that signed heads, and those of them that others may have had.
+"""Keys that signed heads, and which of them are compromised.
 
-Whoever has a key signs what they like under any date. So a head that such a key signed is
-believed for what it says only if somebody kept it from before.
+A compromised key can sign any head with any date. Its heads prove nothing from the moment of
+compromise on, except to a person who stored them before.
 """
 
 from datetime import datetime
@@ -18,32 +18,33 @@ from accounts.audit.merkle_log.notes import Note, Verifier
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.errors import InvalidValue
 
-REASON_LENGTH = 500
+MAX_REASON_LENGTH = 500
 
 
-def on_record() -> list[Verifier]:
-    """Every key that has signed a head here, once for each name that the log had."""
-    spelt = SignedHead.objects.order_by().values_list("vkey", flat=True).distinct()
-    return [Verifier.read(vkey) for vkey in spelt]
+def recorded_verifiers() -> list[Verifier]:
+    """Every key that has signed a head, once for each name of the log."""
+    vkeys = SignedHead.objects.order_by().values_list("vkey", flat=True).distinct()
+    return [Verifier.parse(vkey) for vkey in vkeys]
 
 
-def told() -> list[dict[str, Any]]:
-    """Every key that has signed, the last one first, as the page of keys tells it.
+def key_history() -> list[dict[str, Any]]:
+    """Every key that has signed a head, most recently used first, for the page of keys.
 
-    `vkey`, `first` and `last` (when it signed), `state`, and `mark` for a compromised one.
+    Each has `vkey`, `first` and `last` (signing times), `state` (`current`, `retired` or
+    `compromised`) and `mark`, the CompromisedAuditKey or None.
     """
     marks = {mark.public: mark for mark in CompromisedAuditKey.objects.all()}
-    spelt = SignedHead.objects.order_by().values("vkey")
-    times = spelt.annotate(first=Min("signed_at"), last=Max("signed_at")).order_by("-last")
-    found = []
-    for place, key in enumerate(times):
-        mark = marks.get(Verifier.read(key["vkey"]).public)
-        state = "compromised" if mark else "retired" if place else "current"
-        found.append({**key, "mark": mark, "state": state})
-    return found
+    vkeys = SignedHead.objects.order_by().values("vkey")
+    uses = vkeys.annotate(first=Min("signed_at"), last=Max("signed_at")).order_by("-last")
+    history = []
+    for position, use in enumerate(uses):
+        mark = marks.get(Verifier.parse(use["vkey"]).public)
+        state = "compromised" if mark else "retired" if position else "current"
+        history.append({**use, "mark": mark, "state": state})
+    return history
 
 
-def mark_of(verifier: Verifier) -> CompromisedAuditKey | None:
+def find_mark(verifier: Verifier) -> CompromisedAuditKey | None:
     return CompromisedAuditKey.objects.filter(public=verifier.public).first()
 
 
@@ -51,23 +52,23 @@ def mark_of(verifier: Verifier) -> CompromisedAuditKey | None:
 def mark_compromised(
     key_id: str, reason: str, since: datetime | None = None
 ) -> CompromisedAuditKey:
-    """Mark the key of this id: nothing that it signed from `since` on proves anything.
+    """Mark a key as compromised from `since` on, by default from its first signature.
 
-    Without `since` that is all it ever signed. Again it may only begin earlier. Raises
-    InvalidValue.
+    `key_id` is the id in hex or the whole `name+id+key`. Marking a key again can only move
+    `since` to an earlier time. Raises InvalidValue.
     """
     reason = reason.strip()
-    if not 5 <= len(reason) <= REASON_LENGTH:
-        raise InvalidValue(f"say why in 5 to {REASON_LENGTH} characters; everybody reads it")
-    verifier = _of_id(key_id)
+    if not 5 <= len(reason) <= MAX_REASON_LENGTH:
+        raise InvalidValue(f"say why in 5 to {MAX_REASON_LENGTH} characters; the reason is public")
+    verifier = _find_verifier(key_id)
     heads = SignedHead.objects.filter(vkey__endswith=verifier.public)
     begin = since or heads.order_by("signed_at").values_list("signed_at", flat=True)[0]
     if begin > timezone.now():
         raise InvalidValue("a key cannot be compromised from a later time on; leave --since out")
-    mark, new = CompromisedAuditKey.objects.select_for_update().get_or_create(
+    mark, created = CompromisedAuditKey.objects.select_for_update().get_or_create(
         public=verifier.public, defaults={"since": begin, "reason": reason}
     )
-    if not new and begin >= mark.since:
+    if not created and begin >= mark.since:
         return mark
     mark.since, mark.reason = begin, reason
     mark.save(update_fields=["since", "reason"])
@@ -82,16 +83,16 @@ def mark_compromised(
     return mark
 
 
-def _of_id(key_id: str) -> Verifier:
-    known = on_record()
-    for verifier in known:
+def _find_verifier(key_id: str) -> Verifier:
+    verifiers = recorded_verifiers()
+    for verifier in verifiers:
         if key_id in {verifier.key_id.hex(), verifier.vkey}:
             return verifier
-    ids = ", ".join(verifier.key_id.hex() for verifier in known)
+    ids = ", ".join(verifier.key_id.hex() for verifier in verifiers)
     raise InvalidValue(f"there is no audit key {key_id!r}; there are: {ids or 'none yet'}")
 
 
-def in_doubt(note: Note, verifier: Verifier) -> CompromisedAuditKey | None:
-    """The mark by which a head proves nothing, if there is one; a head without a time does not."""
-    mark = mark_of(verifier)
+def compromise_of(note: Note, verifier: Verifier) -> CompromisedAuditKey | None:
+    """The mark that invalidates this note; without a signing time any mark of its key does."""
+    mark = find_mark(verifier)
     return mark if mark and (note.time is None or note.time >= mark.since) else None

@@ -1,7 +1,7 @@
-"""Which tables are sealed, and what of a row is: its canonical form.
+"""The sealed tables, and the canonical form of their rows.
 
-Whoever checks a proof hashes these bytes, so a form never changes; a new field means a new
-form beside the old one. The network is left out, since it is forgotten (docs/decisions/0006).
+Verifiers hash these exact bytes, so a form never changes; new fields need a new form. The
+network is not part of a form, because it is blanked later (docs/decisions/0006).
 """
 
 from collections.abc import Callable
@@ -11,29 +11,28 @@ from typing import Any
 
 from django.db import models
 
-from accounts.audit import own_events
-from accounts.audit.merkle_log.canonical import canonical, moment, person
+from accounts.audit import queries
+from accounts.audit.merkle_log.canonical import canonical, timestamp
 from accounts.audit.models import AuditEvent
 from accounts.users.models import User
 
-#: A row as the database gives it: the fields of its log, the id first.
+#: The values of a log's `fields`, the id first.
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Log:
-    """A sealed table; `number` stands in the leaves and is never used again for another."""
+    """A sealed table. Leaves store its `number`, which must never be reused for another table."""
 
     number: int
     name: str
     model: type[models.Model]
     fields: tuple[str, ...]
-    #: What is hashed, as a value for `canonical`.
+    #: Returns the JSON value that is hashed for a row.
     form: Callable[[Row], dict[str, Any]]
-    #: The rows that are one person's to see, and to have a proof of.
-    concerning: Callable[[User], "models.QuerySet[Any]"]
-    #: The part of a row that only who did it may see, where there is one: it is in the form
-    #: as its hash.
+    #: Returns the rows that a person may read and obtain proofs for.
+    rows_of: Callable[[User], "models.QuerySet[Any]"]
+    #: Returns the part of a row that only its actor may read; `form` contains its hash.
     withheld: Callable[[Row], dict[str, Any]] | None = None
 
     @property
@@ -42,52 +41,50 @@ class Log:
 
     @property
     def rows(self) -> "models.QuerySet[Any]":
-        """Every row, without what the model's own manager adds."""
+        """All rows, without the annotations of the model's manager."""
         return models.QuerySet(self.model)
 
-    def leaf(self, row: Row) -> bytes:
+    def leaf_input(self, row: Row) -> bytes:
+        """The bytes that are hashed into the row's leaf."""
         return canonical(self.form(row))
 
 
-#: Of an event, what is told to the person it concerns even where somebody else did it.
-EVENT_TOLD = ("id", "at", "action", "object_kind", "object_id", "result")
-#: The rest enters the leaf as one hash, so that a proof need not show it. The random ids of
-#: actor and request keep it from being guessed.
+#: The fields of an event that the person it concerns may read, whoever the actor is.
+EVENT_DISCLOSED = ("id", "at", "action", "object_kind", "object_id", "result")
+#: The other fields enter the leaf as one hash, so that a proof need not disclose them. The
+#: random ids of actor and request prevent guessing the hashed content.
 EVENT_WITHHELD = ("actor_id", "credential_kind", "credential_id", "details", "request_id")
 
 
 def event_form(row: Row) -> dict[str, Any]:
-    key, at, action, object_kind, object_id, result, *_ = row
+    disclosed = dict(zip(EVENT_DISCLOSED, row[: len(EVENT_DISCLOSED)], strict=True))
     return {
         "log": "event",
-        "id": key,
-        "at": moment(at),
-        "action": action,
-        "object_kind": object_kind,
-        "object_id": object_id,
-        "result": result,
+        **disclosed,
+        "at": timestamp(disclosed["at"]),
         "withheld": sha256(canonical(event_withheld(row))).hexdigest(),
     }
 
 
 def event_withheld(row: Row) -> dict[str, Any]:
-    actor_id, *others = row[len(EVENT_TOLD) :]
-    return {"actor_id": person(actor_id), **dict(zip(EVENT_WITHHELD[1:], others, strict=True))}
+    withheld = dict(zip(EVENT_WITHHELD, row[len(EVENT_DISCLOSED) :], strict=True))
+    actor_id = withheld["actor_id"]
+    return {**withheld, "actor_id": str(actor_id) if actor_id else None}
 
 
 EVENTS = Log(
-    1,
-    "event",
-    AuditEvent,
-    (*EVENT_TOLD, *EVENT_WITHHELD),
-    event_form,
-    own_events.of,
-    event_withheld,
+    number=1,
+    name="event",
+    model=AuditEvent,
+    fields=(*EVENT_DISCLOSED, *EVENT_WITHHELD),
+    form=event_form,
+    rows_of=queries.events_concerning,
+    withheld=event_withheld,
 )
-#: Apps that keep a log of their own add it when they are ready.
+#: Other apps append their logs in `AppConfig.ready`.
 LOGS: list[Log] = [EVENTS]
 
 
-def named(name: str) -> Log:
-    """KeyError where there is no such log."""
+def get_log(name: str) -> Log:
+    """Raises KeyError for an unregistered name."""
     return {log.name: log for log in LOGS}[name]

@@ -1,16 +1,15 @@
-"""The Merkle tree of RFC 9162, section 2.1: hashes, proofs, and what checks them.
+"""The Merkle tree of RFC 9162, section 2.1: hashes, proof ranges, consistency verification.
 
-Plain Python without a database. A range `(lo, hi)` is of leaves, `hi` left out; a node is
-`(level, index)`, the root of the 2**level leaves from `index << level` on.
+This module needs no database. A Range `(lo, hi)` is the leaves from `lo` up to but excluding
+`hi`. A Node `(level, index)` is the root of the 2**level leaves that start at `index << level`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 Range = tuple[int, int]
 Node = tuple[int, int]
 
-EMPTY_ROOT = sha256(b"").digest()
 HASH_BYTES = 32
 
 
@@ -23,9 +22,9 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root_of(parts: Sequence[bytes]) -> bytes:
-    """The root over the roots of complete subtrees, largest first."""
+    """Combine the roots of complete subtrees, largest first, into one root."""
     if not parts:
-        return EMPTY_ROOT
+        return sha256(b"").digest()
     root = parts[-1]
     for part in reversed(parts[:-1]):
         root = node_hash(part, root)
@@ -33,9 +32,9 @@ def root_of(parts: Sequence[bytes]) -> bytes:
 
 
 class Frontier:
-    """A tree as its right edge: the roots of its complete subtrees, largest first.
+    """The right edge of a tree: the roots of its complete subtrees, largest first.
 
-    All that appending takes, 32 bytes for each bit that is set in the size.
+    This is all that appending needs: 32 bytes for each bit that is set in the size.
     """
 
     def __init__(self, size: int = 0, edge: bytes = b"") -> None:
@@ -43,10 +42,10 @@ class Frontier:
         steps = range(0, len(edge), HASH_BYTES)
         self._parts = [edge[start : start + HASH_BYTES] for start in steps]
         if len(self._parts) != size.bit_count():
-            raise ValueError(f"a tree of {size} leaves has another edge")
+            raise ValueError(f"the edge of {len(edge)} bytes does not fit a tree of {size} leaves")
 
     def append(self, leaf: bytes) -> list[tuple[Node, bytes]]:
-        """Add a leaf's hash; each node above the leaf that it completes, lowest first."""
+        """Append a leaf hash. Returns the completed nodes and their hashes, lowest first."""
         completed = []
         root, index, level = leaf, self.size, 0
         while index & 1:
@@ -66,8 +65,8 @@ class Frontier:
         return b"".join(self._parts)
 
 
-def nodes_of(leaves: Range) -> Iterator[Node]:
-    """The complete subtrees of a range that starts where a larger one would, largest first."""
+def subtrees(leaves: Range) -> Iterator[Node]:
+    """Split a proof's range, whose start is aligned, into complete subtrees, largest first."""
     lo, hi = leaves
     while lo < hi:
         level = (hi - lo).bit_length() - 1
@@ -76,7 +75,7 @@ def nodes_of(leaves: Range) -> Iterator[Node]:
 
 
 def inclusion_ranges(index: int, size: int) -> list[Range]:
-    """The ranges whose roots prove that leaf `index` is in the tree, from the leaf upwards."""
+    """The ranges whose roots form the inclusion proof of leaf `index`, from the leaf upwards."""
     if not 0 <= index < size:
         raise ValueError(f"a tree of {size} leaves has no leaf {index}")
     ranges = []
@@ -93,9 +92,9 @@ def inclusion_ranges(index: int, size: int) -> list[Range]:
 
 
 def consistency_ranges(first: int, second: int) -> list[Range]:
-    """The ranges whose roots prove that the tree of `second` leaves goes on from `first`."""
+    """The ranges whose roots form the consistency proof from `first` to `second` leaves."""
     if not 0 < first <= second:
-        raise ValueError(f"no tree of {second} leaves goes on from {first}")
+        raise ValueError(f"a tree of {second} leaves cannot extend one of {first}")
     ranges: list[Range] = []
     lo, hi, whole = 0, second, True
     while hi != first:
@@ -116,46 +115,27 @@ def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def included(leaf: bytes, index: int, size: int, path: Iterable[bytes], root: bytes) -> bool:
-    """Whether this path leads from the leaf's hash to the root (RFC 9162, section 2.1.3.2)."""
-    if not 0 <= index < size:
-        return False
-    here, last = index, size - 1
-    found = leaf
-    for part in path:
-        if last == 0:
-            return False
-        if here & 1 or here == last:
-            found = node_hash(part, found)
-            while not here & 1 and here:
-                here, last = here >> 1, last >> 1
-        else:
-            found = node_hash(found, part)
-        here, last = here >> 1, last >> 1
-    return last == 0 and found == root
-
-
-def consistent(
+def verify_consistency(
     first: int, second: int, first_root: bytes, second_root: bytes, path: Sequence[bytes]
 ) -> bool:
-    """Whether this path shows the second tree to go on from the first (RFC 9162, 2.1.4.2)."""
+    """Verify that the second tree extends the first (RFC 9162, section 2.1.4.2)."""
     if first == second:
         return not path and first_root == second_root
     if not 0 < first < second or not path:
         return False
     parts = list(path) if first & (first - 1) else [first_root, *path]
-    here, last = first - 1, second - 1
-    while here & 1:
-        here, last = here >> 1, last >> 1
+    index, last = first - 1, second - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
     old = new = parts[0]
     for part in parts[1:]:
         if last == 0:
             return False
-        if here & 1 or here == last:
+        if index & 1 or index == last:
             old, new = node_hash(part, old), node_hash(part, new)
-            while not here & 1 and here:
-                here, last = here >> 1, last >> 1
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
         else:
             new = node_hash(new, part)
-        here, last = here >> 1, last >> 1
+        index, last = index >> 1, last >> 1
     return last == 0 and old == first_root and new == second_root

@@ -1,6 +1,6 @@
-"""The hashes that prove a place in the tree: two queries, however large the tree is.
+"""Inclusion and consistency proofs, each in two queries whatever the tree size.
 
-Of the tree's inner nodes only every fourth level is kept; those between are made from it.
+Inner nodes are stored at every fourth level only; those between are recomputed.
 """
 
 from collections.abc import Iterable
@@ -13,34 +13,36 @@ from accounts.audit.models.seals import STRIDE
 _Hashes = dict[Node, bytes]
 
 
-class NotSealed(Exception):
-    """Leaves or nodes that a proof needs are not there."""
+class MissingNode(Exception):
+    """A leaf or node that a proof needs is not stored."""
 
 
-def inclusion(index: int, size: int) -> list[bytes]:
-    """What leads from leaf `index` to the root over the first `size` leaves (RFC 9162, 2.1.3).
+def inclusion_proof(index: int, size: int) -> list[bytes]:
+    """Prove that leaf `index` is in the tree of `size` leaves (RFC 9162, section 2.1.3).
 
-    Raises NotSealed.
+    Raises MissingNode.
     """
     return _roots(merkle.inclusion_ranges(index, size))
 
 
-def consistency(first: int, second: int) -> list[bytes]:
+def consistency_proof(first: int, second: int) -> list[bytes]:
     """Prove that the tree of `second` leaves extends that of `first` (RFC 9162, section 2.1.4).
 
-    Raises NotSealed.
+    Raises MissingNode.
     """
     return _roots(merkle.consistency_ranges(first, second))
 
 
 def _roots(ranges: list[Range]) -> list[bytes]:
-    nodes = {one: list(merkle.nodes_of(one)) for one in ranges}
-    kept = _read(part for parts in nodes.values() for node in parts for part in _kept_below(node))
-    return [root_of([_hash_of(node, kept) for node in nodes[one]]) for one in ranges]
+    nodes = {leaves: list(merkle.subtrees(leaves)) for leaves in ranges}
+    stored = _read(
+        part for parts in nodes.values() for node in parts for part in _stored_below(node)
+    )
+    return [root_of([_hash_of(node, stored) for node in nodes[leaves]]) for leaves in ranges]
 
 
-def _kept_below(node: Node) -> list[Node]:
-    """The kept nodes from which this one is made: itself, or at most eight."""
+def _stored_below(node: Node) -> list[Node]:
+    """The stored nodes from which this one is computed: itself, or at most eight."""
     level, index = node
     down = level % STRIDE
     return [(level - down, (index << down) + step) for step in range(1 << down)]
@@ -49,19 +51,19 @@ def _kept_below(node: Node) -> list[Node]:
 def _read(nodes: Iterable[Node]) -> _Hashes:
     wanted = set(nodes)
     keys = {SealedNode.key(*node): node for node in wanted if node[0]}
-    found = {keys[one.pk]: bytes(one.hash) for one in SealedNode.objects.filter(pk__in=list(keys))}
+    stored = {keys[row.pk]: bytes(row.hash) for row in SealedNode.objects.filter(pk__in=list(keys))}
     leaves = SealedRow.objects.filter(index__in=[index for level, index in wanted if not level])
     for index, leaf in leaves.values_list("index", "hash"):
-        found[0, index] = bytes(leaf)
-    if missing := sorted(wanted - found.keys()):
-        raise NotSealed(f"node {missing[0]} of the tree is missing")
-    return found
+        stored[0, index] = bytes(leaf)
+    if missing := sorted(wanted - stored.keys()):
+        raise MissingNode(f"node {missing[0]} of the tree is missing")
+    return stored
 
 
-def _hash_of(node: Node, kept: _Hashes) -> bytes:
+def _hash_of(node: Node, stored: _Hashes) -> bytes:
     level, index = node
     if level % STRIDE == 0:
-        return kept[node]
+        return stored[node]
     return node_hash(
-        _hash_of((level - 1, index * 2), kept), _hash_of((level - 1, index * 2 + 1), kept)
+        _hash_of((level - 1, index * 2), stored), _hash_of((level - 1, index * 2 + 1), stored)
     )

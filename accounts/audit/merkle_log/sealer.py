@@ -1,4 +1,4 @@
-"""Append what waits to the tree. Writers never wait for it, and it never waits for them."""
+"""Appends unsealed rows to the tree. Writers and the sealer never block each other."""
 
 import logging
 import threading
@@ -8,29 +8,28 @@ from contextlib import contextmanager
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from accounts.audit.merkle_log import waiting
+from accounts.audit.merkle_log import unsealed
 from accounts.audit.merkle_log.merkle import Frontier, leaf_hash
 from accounts.audit.models import SealBatch, SealedNode, SealedRow
-from accounts.audit.models.seals import STRIDE
 from accounts.background.models import Heartbeat
 from accounts.background.periodic import describe
 
 log = logging.getLogger(__name__)
 
-#: Rows of one batch at most; their seals are written in a few hundredths of a second.
-BATCH_MOST = 2000
-#: Seconds between two looks; seals come within one (docs/requirements.md, AU-3).
+#: Most rows of each log in one batch; writing their leaves takes some hundredths of a second.
+BATCH_SIZE = 2000
+#: Seconds between two batches; rows are sealed within one second (docs/requirements.md, AU-3).
 PAUSE = 0.5
-#: Seconds after a fault of our own until the next try.
-AFTER_FAULT = 10
-#: Any number that no other lock of ours has.
+#: Seconds until the next attempt after an error other than one of the database.
+PAUSE_AFTER_ERROR = 10
+#: Key of the advisory lock; no other advisory lock may use it.
 _LOCK = 7_262_025
 
 Leaf = tuple[int, int, int, bytes]
 
 
 def seal() -> int:
-    """Seal all that may be sealed now; the number of rows."""
+    """Seal every row that may be sealed now. Returns their number."""
     sealed = 0
     while True:
         count, more = seal_batch()
@@ -39,32 +38,32 @@ def seal() -> int:
             return sealed
 
 
-def seal_batch(most: int = BATCH_MOST) -> tuple[int, bool]:
-    """Seal at most `most` rows in one transaction: how many, and whether more wait.
+def seal_batch(limit: int = BATCH_SIZE) -> tuple[int, bool]:
+    """Seal at most `limit` rows of each log in one transaction.
 
-    Nothing, when another sealer is at it: the number of a batch is unique, so of two that
-    began at the same place one fails and writes nothing.
+    Returns the number sealed, and whether more rows may be sealed. Concurrent sealers seal
+    nothing twice: batch numbers are unique, so the second transaction fails and writes nothing.
     """
-    with _turn() as mine:
-        if not mine:
+    with _lock() as acquired:
+        if not acquired:
             return 0, False
         last = SealBatch.objects.order_by("number").last()
-        found = waiting.take(last, most)
-        if not found.rows:
+        batch = unsealed.take(last, limit)
+        if not batch.rows:
             return 0, False
         try:
-            _append(last, found)
+            _append(last, batch)
         except IntegrityError:
             log.info("another sealer came first")
             return 0, False
-        return len(found.rows), found.more
+        return len(batch.rows), batch.more
 
 
 @contextmanager
-def _turn() -> Iterator[bool]:
-    """Keep other sealers from doing the same work; no writer asks for this lock.
+def _lock() -> Iterator[bool]:
+    """Keep a second sealer from repeating the work; writers do not take this lock.
 
-    On SQLite a lock would be the writers' too, so rows are read and hashed without one.
+    On SQLite a lock would block writers too, so rows are read and hashed without one.
     """
     if connection.vendor != "postgresql":
         yield True
@@ -74,17 +73,15 @@ def _turn() -> Iterator[bool]:
         yield cursor.fetchone()[0]
 
 
-def _append(last: SealBatch | None, found: waiting.Waiting) -> None:
+def _append(last: SealBatch | None, batch: unsealed.Unsealed) -> None:
     tree = Frontier(last.size, bytes(last.edge)) if last else Frontier()
     leaves: list[Leaf] = []
-    nodes: list[SealedNode] = []
+    nodes: dict[int, bytes] = {}
     start = tree.size
-    for source, row in found.rows:
-        leaf = leaf_hash(source.leaf(row))
+    for source, row in batch.rows:
+        leaf = leaf_hash(source.leaf_input(row))
         leaves.append((tree.size, source.number, row[0], leaf))
-        for (level, index), root in tree.append(leaf):
-            if level % STRIDE == 0:
-                nodes.append(SealedNode(id=SealedNode.key(level, index), hash=root))
+        nodes.update(SealedNode.stored(tree.append(leaf)))
     with transaction.atomic():
         SealBatch.objects.create(
             number=last.number + 1 if last else 1,
@@ -93,34 +90,34 @@ def _append(last: SealBatch | None, found: waiting.Waiting) -> None:
             size=tree.size,
             root=tree.root,
             edge=tree.edge,
-            horizon=found.horizon,
-            origin=found.origin,
+            horizon=batch.horizon,
+            origin=batch.origin,
         )
         _write(leaves)
-        SealedNode.objects.bulk_create(nodes)
+        SealedNode.objects.bulk_create(SealedNode(id=key, hash=root) for key, root in nodes.items())
 
 
 def _write(leaves: list[Leaf]) -> None:
-    """Without a record for each: it would cost more than hashing it did."""
-    table = SealedRow._meta.db_table
+    """Insert leaves without model instances, which would cost more than hashing the rows."""
+    columns = f'{SealedRow._meta.db_table} ("index", log, row_id, hash)'
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f'COPY {table} ("index", log, row_id, hash) FROM STDIN') as copy:
+            with cursor.copy(f"COPY {columns} FROM STDIN") as copy:
                 for leaf in leaves:
                     copy.write_row(leaf)
         else:
-            columns = f'{table} ("index", log, row_id, hash)'
             cursor.executemany(f"INSERT INTO {columns} VALUES (%s, %s, %s, %s)", leaves)  # noqa: S608
 
 
 class Sealer(threading.Thread):
-    """Seals for as long as its process lives, whatever else the process is busy with."""
+    """A daemon thread that seals for as long as its process lives."""
 
     def __init__(self, pause: float = PAUSE) -> None:
         super().__init__(name="sealer", daemon=True)
         self._pause = pause
         self._stopped = threading.Event()
-        self._is_failing = True  # until the first success: the last worker may have left a failure
+        # True until the first success, which clears an error that a previous worker reported.
+        self._is_failing = True
 
     def run(self) -> None:
         while not self._stopped.wait(self._pause):
@@ -130,14 +127,14 @@ class Sealer(threading.Thread):
                 log.warning("sealing waits for the database: %s", error)
                 connection.close()
             except Exception:
-                # Rows wait meanwhile, which the health page shows; without this thread, for ever.
-                log.exception("sealing failed, and is tried again in %d seconds", AFTER_FAULT)
+                # The thread must survive: without it, no row would be sealed until a restart.
+                log.exception("sealing failed, and is tried again in %d seconds", PAUSE_AFTER_ERROR)
                 connection.close()
-                self._stopped.wait(AFTER_FAULT)
+                self._stopped.wait(PAUSE_AFTER_ERROR)
         connection.close()
 
     def _seal(self) -> None:
-        """Seal, and show on the health page whether that fails."""
+        """Seal, and report failure or recovery to the health page."""
         try:
             seal()
         except Exception as error:
@@ -149,6 +146,6 @@ class Sealer(threading.Thread):
             self._is_failing = False
 
     def stop(self) -> None:
-        """Return once the batch under way is written."""
+        """Wait up to five seconds for the current batch, then return."""
         self._stopped.set()
         self.join(timeout=5)

@@ -1,8 +1,14 @@
-"""The records of audit."""
+"""Models of the audit trail."""
 
 from accounts.audit.models.event import AuditEvent
-from accounts.audit.models.key import CompromisedAuditKey
-from accounts.audit.models.seals import HeadCopy, SealBatch, SealedNode, SealedRow, SignedHead
+from accounts.audit.models.seals import (
+    CompromisedAuditKey,
+    HeadCopy,
+    SealBatch,
+    SealedNode,
+    SealedRow,
+    SignedHead,
+)
 
 __all__ = [
     "AuditEvent",

@@ -1,4 +1,4 @@
-"""The append-only trail of what was done, by whom, to what."""
+"""The append-only audit trail: actions, their actors and their targets."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def about(self, target: models.Model) -> "AuditEventQuerySet":
-        """The events of one record, oldest first."""
-        kind, key = _name(target)
+        """The events about one object, oldest first."""
+        kind, key = _identify(target)
         return self.filter(object_kind=kind, object_id=key).order_by("pk")
 
     def forget_networks(self, before: datetime) -> int:
-        """Blank the networks of events older than `before`: the one change a row may see.
+        """Blank the networks of events older than `before`. Returns the number of rows.
 
-        The seal of a row leaves its network out (docs/decisions/0006).
+        This is the only change that the triggers allow. The seal does not cover the network
+        (docs/decisions/0006).
         """
         old = self.filter(at__lt=before).exclude(network="")
         return models.QuerySet.update(old, network="")
@@ -50,20 +51,20 @@ class AuditEventManager(models.Manager["AuditEvent"]):
         return self.get_queryset().delete()
 
     def get_queryset(self) -> AuditEventQuerySet:
-        """Each event with `actor_name`: what its actor is called now, empty for nobody."""
+        """Events with `actor_name`: the actor's current username, empty without an actor."""
         people = get_user_model().objects.filter(public_id=models.OuterRef("actor_id"))
         name = models.Subquery(people.values("username")[:1])
-        named = {"actor_name": Coalesce(name, models.Value(""))}
-        return AuditEventQuerySet(self.model, using=self._db).annotate(**named)
+        annotations = {"actor_name": Coalesce(name, models.Value(""))}
+        return AuditEventQuerySet(self.model, using=self._db).annotate(**annotations)
 
 
 class AuditEvent(models.Model):
-    """One row, written in the transaction of the change that it describes.
+    """One event, written in the transaction of the change that it describes.
 
-    `action` is an `EventTag`; `actor_id` is the person's random public id, which stays
-    when the account is erased. Never holds secrets, whole links or answers of a form, nor
-    what a person is called: names are looked up when the row is shown, so that erasing one
-    changes no row (docs/decisions/0006).
+    `action` is an `EventTag`; `actor_id` is the person's random public id, which remains when
+    the account is erased. Must not contain secrets, complete links, form answers or names of
+    people: names are looked up for display, so erasing a person changes no event
+    (docs/decisions/0006).
     """
 
     if TYPE_CHECKING:
@@ -110,10 +111,10 @@ class AuditEvent(models.Model):
     ) -> "AuditEvent":
         """Append one event; `credential` is its kind and id.
 
-        Texts are kept in one line and without secrets, whoever wrote them.
+        Strings are reduced to one line and stripped of secrets.
         """
-        kind, key = _name(target) if target is not None else ("", "")
-        facts = request_context.current()
+        kind, key = _identify(target) if target is not None else ("", "")
+        context = request_context.current()
         event = cls.objects.create(
             action=action,
             actor_id=actor.public_id if actor else None,
@@ -123,13 +124,13 @@ class AuditEvent(models.Model):
             object_id=key,
             result=result,
             details=sanitize.log_value(details or {}),
-            request_id=sanitize.log_line(facts.request_id)[:64],
-            network=facts.network,
+            request_id=sanitize.log_line(context.request_id)[:64],
+            network=context.network,
         )
         event.actor_name = actor.username if actor else ""
         return event
 
 
-def _name(target: models.Model) -> tuple[str, str]:
-    """A record's kind and public key: its `public_id` where it has one, else its primary key."""
+def _identify(target: models.Model) -> tuple[str, str]:
+    """An object's kind and id: its `public_id` if it has one, else its primary key."""
     return target._meta.model_name or "", str(getattr(target, "public_id", target.pk))

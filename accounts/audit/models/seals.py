@@ -1,26 +1,24 @@
-"""The seals of trail and ledger: one growing Merkle tree (docs/decisions/0007).
+"""The Merkle tree over trail and ledger, its signed heads and their copies.
 
-Rows of the trail are never touched: which leaf one became stands here.
+Sealing does not change rows: their leaves are stored here (docs/decisions/0007).
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils import timezone
 
-from accounts.audit.models.key import CompromisedAuditKey
-
-#: Of the tree's nodes those of every fourth level are kept; a proof then reads at most
-#: fifteen hashes for four levels.
+#: Nodes are stored at every fourth level; a proof reads at most fifteen hashes for four levels.
 STRIDE = 4
 
 
 class SealedRow(models.Model):
-    """One leaf: the place of a row in the tree, and the hash of its canonical form."""
+    """A leaf: the index of a row in the tree, and its leaf hash."""
 
     index = models.BigIntegerField(primary_key=True)
-    #: Which log the row is of (`accounts.audit.merkle_log.logs`).
+    #: The `number` of the row's log (`accounts.audit.merkle_log.logs`).
     log = models.SmallIntegerField()
     row_id = models.BigIntegerField()
     hash = models.BinaryField(max_length=32)
@@ -35,7 +33,7 @@ class SealedRow(models.Model):
 
 
 class SealedNode(models.Model):
-    """The root of a complete subtree, so that a proof need not read all of its leaves."""
+    """The root of a complete subtree, so that proofs need not read all of its leaves."""
 
     id = models.BigIntegerField(primary_key=True)
     hash = models.BinaryField(max_length=32)
@@ -47,22 +45,27 @@ class SealedNode(models.Model):
     def key(level: int, index: int) -> int:
         return level << 56 | index
 
+    @staticmethod
+    def stored(nodes: Iterable[tuple[tuple[int, int], bytes]]) -> dict[int, bytes]:
+        """Filter ((level, index), hash) by stored levels. Returns primary key -> hash."""
+        return {SealedNode.key(*node): root for node, root in nodes if node[0] % STRIDE == 0}
+
 
 class SealBatch(models.Model):
-    """The leaves that were appended at once; its root stands for all rows up to here.
+    """Leaves that were appended in one transaction; `root` covers all leaves up to `size`.
 
-    So each batch's root follows from the one before and its own rows: that is the chain.
+    Each root follows from the previous batch's `edge` and the batch's own leaves.
     """
 
     number = models.BigIntegerField(primary_key=True)
     sealed_at = models.DateTimeField()
-    #: The number of leaves before and after.
+    #: Tree size before and after.
     start = models.BigIntegerField()
     size = models.BigIntegerField()
     root = models.BinaryField(max_length=32)
-    #: The right edge of the tree, from which the next batch goes on.
+    #: The right edge of the tree, to which the next batch appends.
     edge = models.BinaryField()
-    #: Every row of transactions before this one is sealed; of the database named `origin`.
+    #: All rows of older transactions of the database cluster `origin` are sealed.
     horizon = models.BigIntegerField(default=0)
     origin = models.CharField(max_length=40, blank=True)
 
@@ -79,42 +82,58 @@ class SealBatch(models.Model):
         return f"batch {self.number}, {self.size} rows"
 
 
-class SignedHeadQuerySet(models.QuerySet["SignedHead"]):
-    def with_doubts(self) -> "SignedHeadQuerySet":
-        """Each with `in_doubt`: signed by a key that others may have had by then."""
-        return self.annotate(in_doubt=models.Exists(_marks()))
+class CompromisedAuditKey(models.Model):
+    """Marks a key whose signatures prove nothing from `since` on.
 
-    def doubtful(self) -> "SignedHeadQuerySet":
-        """Those that prove nothing any more."""
-        return self.filter(models.Exists(_marks()))
+    Heads are append-only, so the mark is a row of its own. `public` is the last part of the
+    key's vkeys, which does not depend on the log's name.
+    """
+
+    public = models.CharField(max_length=44, unique=True)
+    since = models.DateTimeField(help_text="Others may have signed with the key from then on")
+    marked_at = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=500, help_text="Shown publicly")
+
+    class Meta:
+        ordering = ["-marked_at"]
+
+    def __str__(self) -> str:
+        return f"{self.public} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class SignedHeadQuerySet(models.QuerySet["SignedHead"]):
+    def with_compromised(self) -> "SignedHeadQuerySet":
+        """Annotate `is_compromised`: the key was compromised when it signed the head."""
+        return self.annotate(is_compromised=_is_compromised())
+
+    def compromised(self) -> "SignedHeadQuerySet":
+        return self.filter(_is_compromised())
 
     def trusted(self) -> "SignedHeadQuerySet":
-        """Those that still prove something."""
-        return self.filter(~models.Exists(_marks()))
+        return self.filter(~_is_compromised())
 
 
-def _marks() -> models.QuerySet[CompromisedAuditKey]:
-    """The mark, if there is one, of the key that signed the outer query's head by then."""
+def _is_compromised() -> models.Exists:
     marks = CompromisedAuditKey.objects.filter(since__lte=models.OuterRef("signed_at"))
-    spelt = models.ExpressionWrapper(models.OuterRef("vkey"), models.CharField())
-    return marks.annotate(spelt=spelt).filter(spelt__endswith=models.F("public"))
+    vkey = models.ExpressionWrapper(models.OuterRef("vkey"), models.CharField())
+    return models.Exists(marks.annotate(vkey=vkey).filter(vkey__endswith=models.F("public")))
 
 
 class SignedHead(models.Model):
-    """What was said in public about the tree: its size and root, signed."""
+    """A published checkpoint: tree size and root, signed."""
 
     signed_at = models.DateTimeField()
     size = models.BigIntegerField()
     root = models.BinaryField(max_length=32)
-    #: The key that verifies it, in the form that tools take.
+    #: The verifier key, `name+id+key` (c2sp.org/signed-note).
     vkey = models.CharField(max_length=400)
     #: The checkpoint as published (c2sp.org/tlog-checkpoint).
     note = models.TextField()
-    #: Whether it is sent to the second place. Those between give people their proofs sooner.
+    #: Daily heads are copied outside the portal; hourly ones only make proofs available sooner.
     is_daily = models.BooleanField(default=True)
 
     if TYPE_CHECKING:
-        in_doubt: bool
+        is_compromised: bool
 
     objects = SignedHeadQuerySet.as_manager()
 
@@ -134,16 +153,16 @@ class SignedHead(models.Model):
 
 class HeadCopyQuerySet(models.QuerySet["HeadCopy"]):
     def due(self, now: datetime) -> "HeadCopyQuerySet":
-        """Copies to write now; after `ATTEMPTS_MOST` tries nobody writes one but when told."""
+        """Copies to write now; after `MAX_ATTEMPTS` only `copies.retry` makes one due again."""
         return self.filter(
-            done_at=None, next_attempt_at__lte=now, attempts__lt=HeadCopy.ATTEMPTS_MOST
+            done_at=None, next_attempt_at__lte=now, attempts__lt=HeadCopy.MAX_ATTEMPTS
         )
 
 
 class HeadCopy(models.Model):
-    """A head on its way to the place outside that AUDIT_HEAD_COPY named when it was signed."""
+    """A copy of a head, due or written at `place`, the value of AUDIT_HEAD_COPY at signing."""
 
-    ATTEMPTS_MOST = 8
+    MAX_ATTEMPTS = 8
 
     head = models.ForeignKey(SignedHead, models.PROTECT, related_name="copies")
     place = models.CharField(max_length=500)

@@ -48,7 +48,7 @@ class FailedItem(models.Model):
     """
 
     #: Attempts after which the health page shows an alarm instead of a warning.
-    ATTEMPTS_MOST = 8
+    MAX_ATTEMPTS = 8
     FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
     ABANDONED = timedelta(hours=2)
 

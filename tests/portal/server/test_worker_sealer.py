@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts.audit.merkle_log.checking import Check
+from accounts.audit.merkle_log.verification import TrailVerification
 from accounts.audit.models import AuditEvent
 from portal.settings import audit_record
 from tests.accounts.audit.merkle_log import rows
@@ -38,11 +38,11 @@ def test_a_worker_seals_and_goes_on_after_a_kill(
         rows.event(number)
     portal.start("worker")
     sealed_soon()
-    check = Check()
-    check.to_the_end()
-    assert check.done.rows == len(rows.all_rows()) >= 60
+    verification = TrailVerification()
+    verification.run()
+    assert verification.verified.rows == len(rows.all_rows()) >= 60
     done = portal.manage("verify_audit")
     assert done.returncode == 0, done.stderr
     # What the worker that was started anew says of its settings may have come since.
     checked = int(done.stdout.splitlines()[0].removeprefix("rows checked: "))
-    assert checked >= check.done.rows
+    assert checked >= verification.verified.rows

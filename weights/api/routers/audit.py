@@ -5,7 +5,7 @@ from typing import Any, Literal
 from django.urls import reverse
 from ninja import Query, Router
 
-from accounts.audit.merkle_log import heads, logs, own_proofs, proofs
+from accounts.audit.merkle_log import heads, logs, proof_documents, proofs
 from accounts.audit.models import SignedHead
 from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, current_user
 from weights.api.operations import READ_METHODS, responses
@@ -39,7 +39,7 @@ def head_list(
     offset: Offset = 0,
 ) -> HeadPage:
     """Newest first; signed between hourly and daily. Store one to compare it with later heads."""
-    signed = SignedHead.objects.with_doubts().order_by("-size", "-pk")
+    signed = SignedHead.objects.with_compromised().order_by("-size", "-pk")
     total = signed.count()
     return HeadPage(
         heads=[HeadOut.of(head) for head in signed[offset : offset + limit]],
@@ -64,8 +64,8 @@ def head_consistency(
     if earlier is None or later is None:
         raise ApiError("head_not_found", "One of these sizes has no signed head.")
     try:
-        return own_proofs.between(earlier, later)
-    except proofs.NotSealed as error:
+        return proof_documents.consistency(earlier, later)
+    except proofs.MissingNode as error:
         raise ApiError("unavailable", f"The tree is damaged: {error}.") from error
 
 
@@ -83,8 +83,8 @@ def audit_rows(
     offset: Offset = 0,
 ) -> RowPage:
     """Newest first: events by you or about your data, or your downloads."""
-    log = logs.named(_LOGS[which])
-    rows = own_proofs.Rows(log, current_user(request))
+    log = logs.get_log(_LOGS[which])
+    rows = proof_documents.OwnRows(log, current_user(request))
     total = len(rows)
     return RowPage(
         rows=[_row(row, which) for row in rows[offset : offset + limit]],
@@ -112,18 +112,20 @@ def audit_proof(
 
     409 before a head that covers the row is signed, which takes an hour at most.
     """
-    log = logs.named(_LOGS[which])
+    log = logs.get_log(_LOGS[which])
     try:
-        proof = own_proofs.of(log, current_user(request), min(row_id, _BIGINT_MAX), size)
-    except own_proofs.NotYet as error:
+        proof = proof_documents.inclusion(
+            log, current_user(request), min(row_id, _BIGINT_MAX), size
+        )
+    except proof_documents.NotCovered as error:
         raise ApiError("no_proof_yet", "No signed head covers this row yet.") from error
-    except proofs.NotSealed as error:
+    except proofs.MissingNode as error:
         raise ApiError("unavailable", f"The tree is damaged: {error}.") from error
     if proof is None:
         raise ApiError("row_not_found", f"You have no {log.name} {row_id}.")
     return proof
 
 
-def _row(row: own_proofs.OwnRow, which: LogName) -> RowOut:
-    url = absolute_url(reverse("api:audit_proof", args=[which, row.id])) if row.is_proved else None
-    return RowOut(id=row.id, told=row.told, by_you=row.is_by_them, proof=url)
+def _row(row: proof_documents.OwnRow, which: LogName) -> RowOut:
+    url = absolute_url(reverse("api:audit_proof", args=[which, row.id])) if row.has_proof else None
+    return RowOut(id=row.id, told=row.disclosed, by_you=row.is_by_person, proof=url)

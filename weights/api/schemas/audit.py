@@ -29,7 +29,7 @@ class HeadOut(Schema):
             root=head.root_hex,
             signed_at=head.signed_at,
             key=head.vkey,
-            compromised=head.in_doubt,
+            compromised=head.is_compromised,
             note=head.note,
             url=absolute_url(reverse("accounts:audit-head-of-size", args=[head.size])),
         )

@@ -1,1 +1,1 @@
-"""What is handed out to be run elsewhere; nothing here imports it."""
+"""Scripts that the portal serves for download. No module may import them."""

@@ -24,7 +24,7 @@ Make = Callable[[], models.Model]
 
 
 def event() -> models.Model:
-    with request_context.using(request_context.RequestFacts("r", "10.0.0.0/24")):
+    with request_context.using(request_context.RequestContext("r", "10.0.0.0/24")):
         return AuditEvent.record(SampleEvent.DONE, details={"why": "a test", "n": [1, 2.5, None]})
 
 
@@ -115,18 +115,18 @@ def test_an_empty_trail_may_be_flushed_since_data_are_about_to_be_loaded() -> No
 
 def test_a_trigger_that_is_missing_is_noticed() -> None:
     tables = {**append_only.TRAIL, **recording.PROTECTED}
-    assert append_only.weakened(connection, tables) == []
-    name = append_only.names(connection, "weights_download")[1]
+    assert append_only.altered_triggers(connection, tables) == []
+    name = append_only.trigger_names(connection, "weights_download")[1]
     on_table = " ON weights_download" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER {name}{on_table}")
-    assert append_only.weakened(connection, tables) == [name]
+    assert append_only.altered_triggers(connection, tables) == [name]
 
 
 @pytest.mark.requirement("AU-4")
 def test_a_trigger_that_refuses_nothing_any_more_is_noticed() -> None:
     tables = {**append_only.TRAIL, **recording.PROTECTED}
-    name = append_only.names(connection, "weights_download")[0]
+    name = append_only.trigger_names(connection, "weights_download")[0]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
@@ -139,8 +139,8 @@ def test_a_trigger_that_refuses_nothing_any_more_is_noticed() -> None:
             cursor.execute(f"DROP TRIGGER {name}")
             made = "BEGIN SELECT 1; END"
         cursor.execute(f"CREATE TRIGGER {name} BEFORE UPDATE ON weights_download {made}")
-    assert append_only.weakened(connection, tables) == [name]
-    with pytest.raises(CommandError, match=f"{name} is gone, switched off or another one"):
+    assert append_only.altered_triggers(connection, tables) == [name]
+    with pytest.raises(CommandError, match=f"{name} is missing, disabled or altered"):
         call_command("verify_audit")
 
 
@@ -152,17 +152,17 @@ def test_a_function_of_postgresql_that_refuses_nothing_any_more_is_noticed() -> 
             "CREATE OR REPLACE FUNCTION weighbridge_refuse() RETURNS trigger LANGUAGE plpgsql"
             " AS $$ BEGIN RETURN OLD; END $$"
         )
-    weak = append_only.weakened(connection, recording.PROTECTED)
-    assert weak == [append_only.names(connection, "weights_download")[1]]
+    weak = append_only.altered_triggers(connection, recording.PROTECTED)
+    assert weak == [append_only.trigger_names(connection, "weights_download")[1]]
 
 
 def test_sqlite_gets_its_triggers_back_after_a_table_was_made_anew() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL changes tables in place")
     append_only.unprotect(connection, recording.PROTECTED)
-    assert append_only.weakened(connection, recording.PROTECTED)
+    assert append_only.altered_triggers(connection, recording.PROTECTED)
     call_command("migrate", verbosity=0)
-    assert append_only.weakened(connection, recording.PROTECTED) == []
+    assert append_only.altered_triggers(connection, recording.PROTECTED) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -175,13 +175,13 @@ def test_the_last_step_of_the_migrations_can_go_back_and_forth() -> None:
     with connection.schema_editor() as editor:
         for step in last_steps:
             step.database_backwards("", editor, _NO_STATE, _NO_STATE)
-    assert set(append_only.weakened(connection, tables)) == {
-        name for table in tables for name in append_only.names(connection, table)
+    assert set(append_only.altered_triggers(connection, tables)) == {
+        name for table in tables for name in append_only.trigger_names(connection, table)
     }
     with connection.schema_editor() as editor:
         for step in last_steps:
             step.database_forwards("", editor, _NO_STATE, _NO_STATE)
-    assert append_only.weakened(connection, tables) == []
+    assert append_only.altered_triggers(connection, tables) == []
     assert sealer.seal() == 2
 
 

@@ -1,4 +1,4 @@
-"""The bytes that are hashed are those of RFC 8785, whatever a row holds."""
+"""Canonical JSON equals the output of the reference implementation of RFC 8785."""
 
 import json
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.audit.merkle_log import logs
-from accounts.audit.merkle_log.canonical import canonical, moment
+from accounts.audit.merkle_log.canonical import canonical, timestamp
 
 pytestmark = pytest.mark.one_database
 
@@ -32,7 +32,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_it_writes_what_the_reference_writes(value: Any) -> None:
+def test_it_equals_the_reference_implementation(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
 
 
@@ -42,12 +42,12 @@ def test_values_without_a_canonical_form_are_refused(value: Any) -> None:
         canonical(value)
 
 
-def test_a_moment_always_has_its_microseconds() -> None:
-    assert moment(datetime(2026, 11, 25, 9, 30, tzinfo=UTC)) == "2026-11-25T09:30:00.000000Z"
+def test_a_timestamp_always_has_microseconds() -> None:
+    assert timestamp(datetime(2026, 11, 25, 9, 30, tzinfo=UTC)) == "2026-11-25T09:30:00.000000Z"
 
 
 def test_the_form_of_an_event_is_the_documented_one() -> None:
-    """Changing it would leave every proof that was handed out without a way to check it."""
+    """A changed form would invalidate every proof document that was issued."""
     actor = UUID(int=7)
     row = (
         *(12, datetime(2026, 11, 25, 9, 30, 0, 5, tzinfo=UTC), "grant.given", "grant", "g", "ok"),
@@ -58,9 +58,9 @@ def test_the_form_of_an_event_is_the_documented_one() -> None:
         '"credential_kind":"token","details":{"a":"é\\n","b":1},"request_id":"r"}'
     )
     assert canonical(logs.event_withheld(row)).decode() == withheld
-    told = json.loads(logs.EVENTS.leaf(row))
-    assert told.pop("withheld") == sha256(withheld.encode()).hexdigest()
-    assert told == {
+    leaf = json.loads(logs.EVENTS.leaf_input(row))
+    assert leaf.pop("withheld") == sha256(withheld.encode()).hexdigest()
+    assert leaf == {
         "action": "grant.given",
         "at": "2026-11-25T09:30:00.000005Z",
         "id": 12,

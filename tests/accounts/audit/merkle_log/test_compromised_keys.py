@@ -68,7 +68,7 @@ def test_signatures_before_a_compromise_stay_valid_and_later_ones_do_not(
     assert mark(before, "--since", "2026-11-03") == (
         f"{key_id(before)} compromised since 2026-11-03 00:00 UTC\n"
     )
-    assert heads.newest() == before
+    assert heads.newest_trusted() == before
     assert client.get("/transparency/audit-head").text == before.note
     told = client.get("/api/v1/audit/heads").json()["heads"]
     assert [(one["size"], one["compromised"]) for one in told] == [
@@ -105,7 +105,7 @@ def test_a_compromised_key_signs_no_more_and_a_new_one_goes_on(
 ) -> None:
     mark(two[0])  # nobody knows since when: from the first head on
     assert CompromisedAuditKey.objects.get().since == two[0].signed_at
-    assert heads.newest() is None
+    assert heads.newest_trusted() is None
     answer = client.get("/transparency/audit-head")
     assert (answer.status_code, "compromised" in answer.text) == (404, True)
     with pytest.raises(HeadRefused, match="put a new one in its place"):
@@ -116,7 +116,7 @@ def test_a_compromised_key_signs_no_more_and_a_new_one_goes_on(
     assert (line.state, "compromised" in line.text) == ("alarm", True)
     new_key()
     head = heads.sign()
-    assert heads.newest() == head
+    assert heads.newest_trusted() == head
     assert head.size >= two[1].size
 
 

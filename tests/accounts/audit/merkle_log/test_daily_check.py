@@ -25,11 +25,11 @@ pytestmark = pytest.mark.django_db
 def events(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Thirty events in ten batches, of which a turn reads one."""
     made = [rows.event(number).pk for number in range(30)]
-    while sealer.seal_batch(most=3)[0]:
+    while sealer.seal_batch(limit=3)[0]:
         pass
     # Bounds made small: a trail of minutes would take minutes.
-    monkeypatch.setattr(daily_check, "TURN", 0.0)
-    monkeypatch.setattr(daily_check, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(daily_check, "RUN_SECONDS", 0.0)
+    monkeypatch.setattr(daily_check, "ROWS_PER_STEP", 1)
     return made
 
 

@@ -62,8 +62,8 @@ def test_the_head_says_what_is_sealed_and_is_signed(settings: Settings) -> None:
     settings.PUBLIC_URL = "https://weights.example.org"
     sealed(3)
     head = heads.sign()
-    note = notes.read(head.note)
-    note.verify(Verifier.read(head.vkey))
+    note = notes.parse(head.note)
+    note.verify(Verifier.parse(head.vkey))
     assert (note.origin, note.size, note.root) == (
         *("weights.example.org/transparency/audit", 3),
         bytes(head.root),
@@ -148,13 +148,13 @@ def test_a_tree_that_was_changed_is_not_signed() -> None:
         for table in ("sealedrow", "sealednode", "sealbatch"):
             cursor.execute(f"DELETE FROM accounts_{table}")
     sealer.seal()
-    with pytest.raises(HeadRefused, match="does not go on from the head over 40 rows"):
+    with pytest.raises(HeadRefused, match="does not extend the head over 40 rows"):
         heads.sign()
     sign_head()
     assert SignedHead.objects.count() == 1
     with time_machine.travel(timezone.now() + timedelta(days=2)):
         sign_head()
-    assert "does not go on" in Heartbeat.objects.get(name="heads").failing["head"]["error"]
+    assert "does not extend" in Heartbeat.objects.get(name="heads").failing["head"]["error"]
 
 
 def test_a_tree_that_was_cut_is_not_signed() -> None:
@@ -212,7 +212,7 @@ def test_a_copy_shows_a_trail_that_was_made_anew(tmp_path: Path) -> None:
     sealer.seal()
     call_command("verify_audit")
     said = fault("--head", str(file), "--key", head.vkey)
-    assert said == "the copy of a head over 20 rows has another root than the rows lead to"
+    assert said == "the copy of a head over 20 rows has a different root from the rows"
     assert "name the key that you trust with --key" in fault("--head", str(file))
 
 
@@ -254,11 +254,11 @@ def test_each_recipient_is_mailed_the_whole_head_once(settings: Settings, tmp_pa
     settings.AUDIT_HEAD_RECIPIENTS = ["a@example.org", "b@example.org"]
     sealed()
     head = heads.sign()
-    copies.ask(head)
+    copies.enqueue(head)
     mails = list(OutgoingMail.objects.filter(kind="audit_head").order_by("to"))
     assert [mail.to for mail in mails] == ["a@example.org", "b@example.org"]
     for mail in mails:
-        assert notes.read(mail.text).text == notes.read(head.note).text
+        assert notes.parse(mail.text).text == notes.parse(head.note).text
         assert head.vkey in mail.text
     saved = tmp_path / "mail.eml"
     saved.write_text(mails[0].text)

@@ -27,7 +27,7 @@ AT = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
 
 def note(size: int = 992, key: Ed25519PrivateKey = KEY, origin: str = ORIGIN) -> tuple[str, str]:
-    return notes.write(origin, size, ROOT, AT, key)
+    return notes.sign(origin, size, ROOT, AT, key)
 
 
 def spki(vkey: str) -> bytes:
@@ -89,8 +89,8 @@ def test_openssl_verifies_the_bytes_before_the_blank_line(tmp_path: Path) -> Non
 
 def test_a_signature_binds_every_line() -> None:
     text, vkey = note()
-    verifier = Verifier.read(vkey)
-    notes.read(text).verify(verifier)
+    verifier = Verifier.parse(vkey)
+    notes.parse(text).verify(verifier)
     other = base64.b64encode(sha256(b"another").digest()).decode()
     for old, new in {
         "\n992\n": "\n991\n",
@@ -99,7 +99,7 @@ def test_a_signature_binds_every_line() -> None:
         f"{ORIGIN}\n9": "evil.example.org/transparency/audit\n9",
     }.items():
         with pytest.raises(NoteRefused, match="wrong"):
-            notes.read(text.replace(old, new)).verify(verifier)
+            notes.parse(text.replace(old, new)).verify(verifier)
 
 
 def test_another_key_and_another_name_are_refused() -> None:
@@ -107,13 +107,13 @@ def test_another_key_and_another_name_are_refused() -> None:
     for key, origin in ((Ed25519PrivateKey.generate(), ORIGIN), (KEY, "another.example.org")):
         _, vkey = note(key=key, origin=origin)
         with pytest.raises(NoteRefused, match="has not signed it"):
-            notes.read(text).verify(Verifier.read(vkey))
+            notes.parse(text).verify(Verifier.parse(vkey))
 
 
 def test_a_cosignature_beside_ours_does_no_harm() -> None:
     text, vkey = note()
     cosigned = f"{text}— witness.example.org {base64.b64encode(bytes(80)).decode()}\n"
-    notes.read(cosigned).verify(Verifier.read(vkey))
+    notes.parse(cosigned).verify(Verifier.parse(vkey))
 
 
 def test_heads_are_found_in_a_mail_and_in_a_file_of_many() -> None:
@@ -124,9 +124,9 @@ def test_heads_are_found_in_a_mail_and_in_a_file_of_many() -> None:
     assert [one.size for one in notes.find(mail)] == [1]
     assert [one.size for one in notes.find(file)] == [1, 2]
     for one in [*notes.find(mail), *notes.find(file)]:
-        one.verify(Verifier.read(vkey))
+        one.verify(Verifier.parse(vkey))
     with pytest.raises(NoteRefused, match="holds 2 checkpoints"):
-        notes.read(file)
+        notes.parse(file)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_heads_are_found_in_a_mail_and_in_a_file_of_many() -> None:
 )
 def test_an_invalid_key_is_refused(vkey: str) -> None:
     with pytest.raises(NoteRefused):
-        Verifier.read(vkey)
+        Verifier.parse(vkey)
 
 
 @pytest.mark.parametrize("origin", ["", "two words", "a+b", "a\nb"])

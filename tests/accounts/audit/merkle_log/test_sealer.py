@@ -9,9 +9,9 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts.audit.merkle_log import sealer, waiting
-from accounts.audit.merkle_log.checking import Check
+from accounts.audit.merkle_log import sealer, unsealed
 from accounts.audit.merkle_log.sealer import Sealer
+from accounts.audit.merkle_log.verification import TrailVerification, Verified
 from accounts.audit.models import AuditEvent, SealBatch, SealedRow
 from tests.accounts.audit.merkle_log import rows
 from tests.support import crashes, hurry
@@ -21,11 +21,11 @@ from tests.support.servers.services import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def check() -> Check:
-    """A check that found everything good."""
-    done = Check()
-    done.to_the_end()
-    return done
+def verify() -> Verified:
+    """The counts of a complete verification that found no fault."""
+    verification = TrailVerification()
+    verification.run()
+    return verification.verified
 
 
 @pytest.mark.requirement("AU-3")
@@ -37,7 +37,7 @@ def test_rows_are_sealed_once_and_in_the_order_in_which_they_came() -> None:
     assert rows.sealed() == rows.all_rows()
     first = SealedRow.objects.filter(log=1).order_by("index").values_list("row_id", flat=True)
     assert list(first) == [event.pk for event in made]
-    assert check().done.rows == 3
+    assert verify().rows == 3
 
 
 def test_many_rows_take_several_batches_that_follow_each_other() -> None:
@@ -45,13 +45,13 @@ def test_many_rows_take_several_batches_that_follow_each_other() -> None:
         rows.event(number)
         rows.download()
     counts = []
-    while (count := sealer.seal_batch(most=7)[0]) > 0:
+    while (count := sealer.seal_batch(limit=7)[0]) > 0:
         counts.append(count)
     assert counts == [14] * 5 + [10]
     sizes = list(SealBatch.objects.order_by("number").values_list("start", "size"))
     assert sizes == list(zip(range(0, 80, 14), [14, 28, 42, 56, 70, 80], strict=True))
     assert rows.sealed() == rows.all_rows()
-    assert check().done.batches == 6
+    assert verify().batches == 6
 
 
 def test_one_large_transaction_is_sealed_whole_over_several_batches() -> None:
@@ -59,10 +59,10 @@ def test_one_large_transaction_is_sealed_whole_over_several_batches() -> None:
         for number in range(25):
             rows.event(number)
     rows.event()
-    while sealer.seal_batch(most=4)[0]:
+    while sealer.seal_batch(limit=4)[0]:
         pass
     assert rows.sealed() == rows.all_rows()
-    check()
+    verify()
 
 
 def test_a_rollback_leaves_no_gap_in_the_tree() -> None:
@@ -73,14 +73,14 @@ def test_a_rollback_leaves_no_gap_in_the_tree() -> None:
     rows.event()
     sealer.seal()
     assert list(SealedRow.objects.order_by("index").values_list("index", flat=True)) == [0, 1]
-    check()
+    verify()
 
 
 def test_a_network_may_be_forgotten_after_the_seal() -> None:
     AuditEvent.objects.create(action="x", network="10.0.0.0/24")
     sealer.seal()
     assert AuditEvent.objects.forget_networks(timezone.now()) == 1
-    check()
+    verify()
 
 
 def in_a_transaction(act: Callable[[], object], goes_on: threading.Event) -> threading.Thread:
@@ -126,7 +126,7 @@ def test_rows_older_than_a_slow_transaction_do_not_wait_for_it() -> None:
     commits.set()
     slow.join()
     assert sealer.seal() == 1
-    check()
+    verify()
 
 
 @pytest.mark.requirement("AU-3")
@@ -158,7 +158,7 @@ def test_eight_writers_and_two_sealers_leave_every_row_sealed_once() -> None:
     def keep_sealing() -> None:
         try:
             while not over.is_set():
-                sealer.seal_batch(most=11)
+                sealer.seal_batch(limit=11)
         finally:
             connection.close()
 
@@ -176,7 +176,7 @@ def test_eight_writers_and_two_sealers_leave_every_row_sealed_once() -> None:
     there = rows.all_rows()
     assert len(there) > 200
     assert rows.sealed() == there
-    done = check().done
+    done = verify()
     assert done.rows == len(there)
     assert done.batches > 10, "it was sealed while they wrote"
 
@@ -188,19 +188,19 @@ def test_two_sealers_at_once_seal_everything_once() -> None:
     while sealer.seal_batch()[0]:
         pass
     assert rows.sealed() == rows.all_rows()
-    check()
+    verify()
 
 
 def test_a_sealer_that_is_killed_leaves_a_whole_batch_or_none() -> None:
     for number in range(20):
         rows.event(number)
-    for _ in crashes.each_crash(lambda: sealer.seal_batch(most=8)):
+    for _ in crashes.each_crash(lambda: sealer.seal_batch(limit=8)):
         assert SealBatch.objects.count() == 0
         assert SealedRow.objects.count() == 0
     assert SealedRow.objects.count() == 8
     sealer.seal()
     assert rows.sealed() == rows.all_rows()
-    check()
+    verify()
 
 
 def test_a_copy_on_another_server_goes_on_with_the_same_tree() -> None:
@@ -213,10 +213,10 @@ def test_a_copy_on_another_server_goes_on_with_the_same_tree() -> None:
     rows.event()
     assert sealer.seal() == 2
     assert rows.sealed() == rows.all_rows()
-    assert SealBatch.objects.get(number=2).origin == waiting.origin()
+    assert SealBatch.objects.get(number=2).origin == unsealed.origin()
     rows.event()
     assert sealer.seal() == 1
-    check()
+    verify()
 
 
 @pytest.mark.requirement("AU-3")
@@ -230,7 +230,7 @@ def test_the_sealer_seals_within_a_second_and_stops_when_told() -> None:
     finally:
         running.stop()
     assert not running.is_alive()
-    check()
+    verify()
 
 
 @pytest.mark.parametrize("fault", [DatabaseError("it hung up"), ValueError("cannot be hashed")])
@@ -248,7 +248,7 @@ def test_a_sealer_outlives_a_database_that_is_gone_and_a_fault_of_ours(
     original = sealer.seal
     # A server that hangs up twice; tests/portal/test_database_away.py cuts a real one off.
     monkeypatch.setattr(sealer, "seal", seal)
-    monkeypatch.setattr(sealer, "AFTER_FAULT", 0)  # a bound made small
+    monkeypatch.setattr(sealer, "PAUSE_AFTER_ERROR", 0)  # a bound made small
     rows.event()
     running = Sealer(pause=0.05)
     running.start()

@@ -14,7 +14,15 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 from sigstore._internal.merkle import verify_merkle_inclusion
 
-from accounts.audit.merkle_log import heads, logs, merkle, own_proofs, proofs, sealer, standalone
+from accounts.audit.merkle_log import (
+    heads,
+    logs,
+    merkle,
+    proof_documents,
+    proofs,
+    sealer,
+    standalone,
+)
 from accounts.audit.merkle_log.canonical import canonical
 from accounts.audit.models import AuditEvent, SealedNode, SignedHead
 from accounts.users.models import User
@@ -52,7 +60,7 @@ def event(applicant: User, reviewer: User) -> AuditEvent:
 
 
 def proof(person: User, event: AuditEvent) -> dict[str, Any]:
-    found = own_proofs.of(logs.EVENTS, person, event.pk)
+    found = proof_documents.inclusion(logs.EVENTS, person, event.pk)
     assert found is not None
     return found
 
@@ -77,7 +85,7 @@ def test_every_leaf_is_proved_under_every_head_and_heads_go_on_from_each_other()
         rows.event(number)
     sealer.seal()
     written = logs.EVENTS.rows.order_by("pk").values_list(*logs.EVENTS.fields)
-    leaves = [logs.EVENTS.leaf(row) for row in written]
+    leaves = [logs.EVENTS.leaf_input(row) for row in written]
     tree, root_at = merkle.Frontier(), {}
     for leaf in leaves:
         tree.append(merkle.leaf_hash(leaf))
@@ -87,14 +95,14 @@ def test_every_leaf_is_proved_under_every_head_and_heads_go_on_from_each_other()
             given = SimpleNamespace(
                 log_index=index,
                 tree_size=size,
-                hashes=proofs.inclusion(index, size),
+                hashes=proofs.inclusion_proof(index, size),
                 root_hash=root_at[size],
             )
             inner = SimpleNamespace(inclusion_proof=given, canonicalized_body=leaves[index])
             verify_merkle_inclusion(cast(Any, SimpleNamespace(_inner=inner)))
         for first in {1, size // 2 or 1, size}:
-            path = proofs.consistency(first, size)
-            assert merkle.consistent(first, size, root_at[first], root_at[size], path)
+            path = proofs.consistency_proof(first, size)
+            assert merkle.verify_consistency(first, size, root_at[first], root_at[size], path)
 
 
 def test_a_proof_costs_the_same_however_long_the_trail_is(
@@ -110,7 +118,7 @@ def test_a_proof_costs_the_same_however_long_the_trail_is(
 def test_a_damaged_tree_gives_no_proof(event: AuditEvent, applicant: User) -> None:
     with trail.unguarded():
         SealedNode.objects.all().delete()
-    with pytest.raises(proofs.NotSealed):
+    with pytest.raises(proofs.MissingNode):
         proof(applicant, event)
 
 
@@ -224,26 +232,26 @@ def test_proofs_of_other_peoples_actions_leave_out_the_actor_and_the_reason(
 
 def test_nobody_has_a_proof_of_anothers_row(applicant: User, event: AuditEvent) -> None:
     stranger = factories.person()
-    assert own_proofs.of(logs.EVENTS, stranger, event.pk) is None
+    assert proof_documents.inclusion(logs.EVENTS, stranger, event.pk) is None
     download = Download.objects.get(user_id=applicant.pk)
-    log = logs.named("download")
-    assert own_proofs.of(log, stranger, download.pk) is None
-    found = own_proofs.of(log, applicant, download.pk)
+    log = logs.get_log("download")
+    assert proof_documents.inclusion(log, stranger, download.pk) is None
+    found = proof_documents.inclusion(log, applicant, download.pk)
     assert found is not None
     assert checked(found)[0] == 0
 
 
 def test_a_row_without_a_head_over_it_has_no_proof_yet(applicant: User) -> None:
     made = AuditEvent.record(SampleEvent.DONE, actor=applicant)
-    with pytest.raises(own_proofs.NotYet):
+    with pytest.raises(proof_documents.NotCovered):
         proof(applicant, made)
     sealer.seal()
-    with pytest.raises(own_proofs.NotYet):
+    with pytest.raises(proof_documents.NotCovered):
         proof(applicant, made)
     heads.sign()
     assert proof(applicant, made)["size"] == 1
-    with pytest.raises(own_proofs.NotYet):
-        own_proofs.of(logs.EVENTS, applicant, made.pk, size=7)
+    with pytest.raises(proof_documents.NotCovered):
+        proof_documents.inclusion(logs.EVENTS, applicant, made.pk, size=7)
 
 
 # -- pages and API ----------------------------------------------------------------------
@@ -345,7 +353,7 @@ def test_the_api_proves_that_a_head_goes_on_from_another(client: Client) -> None
     told = client.get(f"/api/v1/audit/consistency?first={one.size}&second={other.size}").json()
     path = [base64.b64decode(part) for part in told["path"]]
     assert (told["first"], told["second"]) == (one.note, other.note)
-    assert merkle.consistent(one.size, other.size, bytes(one.root), bytes(other.root), path)
+    assert merkle.verify_consistency(one.size, other.size, bytes(one.root), bytes(other.root), path)
     assert client.get("/api/v1/audit/consistency?first=2&second=34").status_code == 404
 
 
