@@ -1,4 +1,4 @@
-"""People and things by role, and the servers that tests talk to."""
+"""Fixtures: people by role, tiers, stores, and the servers that tests use."""
 
 import fcntl
 import gc
@@ -34,14 +34,14 @@ from weights.storage import blob_storage
 MISSING = "a program that these tests need is missing"
 LOOPBACK = ("127.", "::1", "localhost", "/", "\0")
 
-# A busy machine is no fault of what is tested, and a red run must be red again.
+# No deadlines, because machines are busy; no randomness, so that failures repeat.
 hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Give this process its own database; pytest-django's would migrate one in each process."""
+    """Give this process a copy of the database; pytest-django would migrate in each one."""
     with django_db_blocker.unblock():
         databases.use_a_copy(os.environ.get("PYTEST_XDIST_WORKER", "alone"))
         emptying.remember_seeds()
@@ -49,13 +49,13 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
 
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches beyond this machine, by accident or otherwise."""
+    """Refuse connections beyond this machine."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
         host = address if self.family == socket.AF_UNIX else address[0]
         if self.family != socket.AF_UNIX and not str(host).startswith(LOOPBACK):
-            raise AssertionError(f"a test reached for {host}, beyond loopback")
+            raise AssertionError(f"a test tried to connect to {host}, beyond loopback")
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
@@ -63,15 +63,15 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    """Rate limits and progress of one test are not those of the next."""
+    """Clear the cache, so that rate limits and progress do not leak between tests."""
     cache.clear()
 
 
 @pytest.fixture(autouse=True)
 def _own_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Downloads that earlier tests did not read to their end hold no slot of this test's."""
+    """Give each test fresh download slots, free of unfinished downloads of earlier tests."""
     slots = bodies.Slots()
-    # The slots are a global of the process; those of this test are as real.
+    # The slots are a process-wide global; these are of the same class.
     monkeypatch.setattr(bodies, "slots", slots)
     monkeypatch.setattr(serving, "slots", slots)
 
@@ -79,7 +79,7 @@ def _own_slots(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _quick_end_of_transactional_tests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        # No stand-in of ours: what Django does at the end, with fewer statements.
+        # The same effect as Django's own teardown, with fewer statements.
         patch.setattr(
             TransactionTestCase, "_fixture_teardown", lambda case: emptying.empty_the_database()
         )
@@ -88,7 +88,7 @@ def _quick_end_of_transactional_tests() -> Iterator[None]:
 
 @pytest.fixture
 def own_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever this test writes can be sealed at once: nothing older runs elsewhere."""
+    """Let this test's rows be sealed at once: wait for older transactions elsewhere."""
     original = unsealed._horizon
 
     def horizon() -> int:
@@ -99,9 +99,9 @@ def own_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave the suite itself alone, and look less often.
+    """Exclude the suite's own objects from garbage collection, and collect less often.
 
-    A sixth of the time of a test of pages went into looking through it again and again.
+    Collections took a sixth of the time of tests of pages.
     """
     gc.collect()
     gc.freeze()
@@ -112,7 +112,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need a program this machine does not have."""
+    """Skip tests whose programs are missing on this machine."""
     for item in items:
         wanted = [tool for mark in item.iter_markers("needs") for tool in mark.args]
         missing = [tool for tool in wanted if tools.find(tool) is None]
@@ -121,7 +121,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in the last lines what was not checked for want of a program."""
+    """Print at the end which tests were skipped because a program is missing."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(
         str(report.longrepr[2]) for report in skipped if MISSING in str(report.longrepr)
@@ -134,7 +134,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With REQUIRE_TOOLS (CI), a run that could not check everything has failed."""
+    """With REQUIRE_TOOLS (CI), fail a run that skipped tests for missing programs."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
     short = [report for report in skipped if MISSING in str(report.longrepr)]
@@ -153,7 +153,7 @@ def applicant(db: None) -> User:
 
 @pytest.fixture
 def other_person(db: None) -> User:
-    """Somebody else, signed up and confirmed, with no right to anything of the applicant's."""
+    """Another person with a confirmed address and no grant."""
     return factories.person("other")
 
 
@@ -198,7 +198,7 @@ def gated_tier(db: None) -> Tier:
 
 @pytest.fixture
 def licence_version(gated_tier: Tier) -> LicenceVersion:
-    """The text in force for the gated tier."""
+    """The licence text in force for the gated tier."""
     return factories.in_force(gated_tier)
 
 
@@ -207,7 +207,7 @@ def licence_version(gated_tier: Tier) -> LicenceVersion:
 
 @pytest.fixture
 def store(tmp_path: Path, settings: Settings) -> Path:
-    """An empty file store that `blob_storage()` answers with; the folder of its blobs."""
+    """An empty file store that `blob_storage()` returns; the fixture is its folder."""
     folder = tmp_path / "blobs"
     folder.mkdir()
     settings.WEIGHTS_STORAGE = f"file://{folder}"
@@ -217,7 +217,7 @@ def store(tmp_path: Path, settings: Settings) -> Path:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.Store]:
-    """A real S3 store with an empty bucket, one a session; started when first asked for."""
+    """A real S3 store with an empty bucket, started once per session on first use."""
     with pytest.MonkeyPatch.context() as patch:
         if endpoint := os.environ.get("S3_ENDPOINT_URL"):
             server = s3.Store(endpoint)
@@ -237,7 +237,7 @@ def s3_endpoint(s3_server: s3.Store) -> str:
 
 @pytest.fixture
 def s3_store(s3_endpoint: str, settings: Settings, request: pytest.FixtureRequest) -> str:
-    """An empty place in the S3 store that `blob_storage()` answers with: `s3://bucket/prefix`."""
+    """An empty prefix in the S3 store that `blob_storage()` returns: `s3://bucket/prefix`."""
     settings.S3_ENDPOINT_URL = settings.S3_PUBLIC_ENDPOINT_URL = s3_endpoint
     settings.WEIGHTS_STORAGE = f"s3://{s3.BUCKET}/{factories.word()}"
     return str(settings.WEIGHTS_STORAGE)
@@ -245,8 +245,8 @@ def s3_store(s3_endpoint: str, settings: Settings, request: pytest.FixtureReques
 
 @pytest.fixture
 def no_values_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was read from a file of secrets, and nothing of this test stays."""
-    # `portal.env` keeps such values for the life of the process.
+    """Start without values from secret files, and drop those of this test."""
+    # `portal.settings.environment` keeps such values for the life of the process.
     monkeypatch.setattr(env.Files, "ENVIRON", {})
 
 
@@ -255,10 +255,10 @@ def no_values_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def _collected_static(django_db_setup: None) -> None:
-    """The files that server processes send, collected once for all processes of the suite."""
+    """Collect the static files once for all processes of the suite."""
     environment = live.environment("http://127.0.0.1:1", "file:///dev/null/none")
     with (Path(environment["TEST_FOLDER"]) / "collected").open("a+") as mark:
-        fcntl.flock(mark, fcntl.LOCK_EX)  # two at once would trip over each other's files
+        fcntl.flock(mark, fcntl.LOCK_EX)  # two at once would overwrite each other's files
         if mark.seek(0, os.SEEK_END):
             return
         done = live.Portal("", environment, Path(environment["DATA_DIR"])).manage(
@@ -274,8 +274,8 @@ def start_portal(
 ) -> Iterator[Callable[..., Portal]]:
     """Start a real portal on this test's database: `start_portal(worker=True)`.
 
-    It uses the store of the test's settings (`store`, `s3_store`), and takes further
-    environment as `settings={"NAME": "value"}`. Everything it started is killed at the end.
+    It uses the store of the test's settings (`store`, `s3_store`). `settings_` adds environment
+    variables. All processes are killed at the end.
     """
     with ExitStack() as running:
 
@@ -292,7 +292,7 @@ def start_portal(
 
 @pytest.fixture
 def portal_server(store: Path, start_portal: Callable[..., Portal]) -> Portal:
-    """A real portal with a worker, on a file store of its own."""
+    """A real portal with a worker and a file store."""
     return start_portal(worker=True)
 
 
@@ -302,7 +302,7 @@ def start_front(
 ) -> Iterator[Callable[..., Front]]:
     """Start nginx and a production portal behind it, on the store of the test's settings.
 
-    Environment for the portal is given by name: `start_front(ACCEL_LOCATION="/blobs/")`.
+    Keyword arguments are the portal's environment: `start_front(ACCEL_LOCATION="/blobs/")`.
     """
     blobs = str(settings.WEIGHTS_STORAGE).removeprefix("file://")
     with ExitStack() as running:
@@ -316,7 +316,7 @@ def start_front(
 
 @pytest.fixture
 def manage(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run a command in this process and return what it printed on stdout."""
+    """Run a management command in this process and return its stdout."""
 
     def run(*arguments: str) -> str:
         capsys.readouterr()

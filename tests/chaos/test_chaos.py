@@ -33,7 +33,7 @@ from tests.chaos.scene import Job, Publication, Scene
 from tests.chaos.trouble import Monkey
 from tests.conftest import MISSING
 from tests.support import disks
-from tests.support.servers.install import Install, made_in
+from tests.support.servers.install import Install, new_install
 from tests.support.servers.services import wait_until
 
 pytestmark = [
@@ -72,7 +72,7 @@ def scene(ground: Ground, tmp_path: Path) -> Iterator[Scene]:
     """A running install with its people, its mail server and two checkpoints to fetch."""
     with postbox.opened() as box:
         settings = {"EMAIL_URL": f"smtp://127.0.0.1:{box.port}", **LEASES, **ground.settings}
-        with made_in(ground.folder, tmp_path / "log", **settings) as install:
+        with new_install(ground.folder, tmp_path / "log", **settings) as install:
             start = install.start("--no-demo")
             people = cast.engage(
                 install, applicants=20 + int(SECONDS * 0.8), holders=4 + int(SECONDS * 0.1)

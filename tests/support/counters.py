@@ -1,4 +1,4 @@
-"""Counters of the rate limits: as if somebody had asked for long, and as if they were gone."""
+"""Counters of the rate limits: spend a bucket, or take the counters away."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from accounts.rate_limits.buckets import Limit
 
 
 def spend(limit: Limit, key: str, count: int) -> None:
-    """Take so many from a bucket that is full, at once."""
+    """Take `count` tokens at once from a full bucket."""
     full_at = time.time() + count * limit.window / limit.quota
     store = counters.shared().client
     store.set(f"rate:{limit.name}:{key}", f"{full_at:.6f}", ex=limit.window)
@@ -19,7 +19,7 @@ def spend(limit: Limit, key: str, count: int) -> None:
 
 @contextmanager
 def away(settings: Settings, location: str = "redis://127.0.0.1:1/0") -> Iterator[None]:
-    """Nothing listens where the counters should be."""
+    """Point the counters at `location`, where nothing listens."""
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": location}}
     counters.shared.cache_clear()
     try:

@@ -1,4 +1,4 @@
-"""Kill -9 a process between two statements of a change, at each of them in turn."""
+"""Kill a process (SIGKILL) before each SQL statement of a change in turn."""
 
 import os
 import signal
@@ -10,13 +10,15 @@ from django.db import connection, connections
 
 from accounts.background import queueing
 
-#: No change here takes more statements; a loop that never ends would say so.
+#: More statements than any change takes; guards against an endless loop.
 MOST = 400
 
 
 def each_crash(act: Callable[[], object]) -> Iterator[int]:
-    """Run `act` in a child that is killed before its first statement, then its second, and so
-    on; yields after each kill, and stops when a child has come to the end."""
+    """Run `act` in a child that is killed before its first statement, then its second, and so on.
+
+    Yields the statement's number after each kill, and stops once a child has finished.
+    """
     for number in range(1, MOST):
         if _survives(act, number):
             return
@@ -25,8 +27,8 @@ def each_crash(act: Callable[[], object]) -> Iterator[int]:
 
 
 def _survives(act: Callable[[], object], number: int) -> bool:
-    """Whether `act` ended before its child reached the statement of this number."""
-    connections.close_all()  # a child must not speak on its parent's connection
+    """Tell whether `act` finished before its child reached statement `number`."""
+    connections.close_all()  # a child must not use its parent's connection
     child = os.fork()
     if child == 0:
         _run(act, number)
@@ -39,7 +41,7 @@ def _survives(act: Callable[[], object], number: int) -> bool:
 
 
 def _run(act: Callable[[], object], number: int) -> None:
-    """Never returns. What would be queued after the commit is left to the sweeps."""
+    """Run `act` in the child; never returns. Queues no tasks: the sweeps do that work."""
     statements = count(1)
 
     def kill_at_its_turn(execute: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Damage to stored files that no time of theirs shows, as when a disk fails."""
+"""Damage to stored files without a change of their times, as from a failing disk."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from weights.storage.models import Blob
 
 
 def flip_unseen(blob: Blob, place: int = -1) -> None:
-    """Flip one bit of the stored file and leave its mark as it was verified.
+    """Flip one bit of the stored file at index `place`, and keep its fingerprint valid.
 
-    A write changes the ctime, which nobody can set back: the database gets the new mark instead.
+    A write changes the ctime, which cannot be restored, so the database gets the new mark.
     """
     path = blob_storage().local_path(blob.sha256)
     assert path is not None

@@ -1,4 +1,4 @@
-"""A small disk of its own, which a test may fill: a tmpfs, which root alone can mount."""
+"""A small disk that a test can fill: a tmpfs, which only root can mount."""
 
 import os
 import subprocess
@@ -13,21 +13,21 @@ _KIB = 1024
 
 @dataclass(frozen=True)
 class Disk:
-    """A mounted disk; `size` in bytes is what it holds while it is not full."""
+    """A mounted disk; `size` is its capacity in bytes while it is not full."""
 
     folder: Path
     size: int
 
     def fill(self) -> None:
-        """Leave no room: what is written stays, what grows is refused (ENOSPC)."""
+        """Shrink the disk to what it holds, so that further writes fail (ENOSPC)."""
         for _ in range(20):
             if self._resize(_used(self.folder)):
                 return
-            time.sleep(0.01)  # it grew while we looked
+            time.sleep(0.01)  # it grew meanwhile
         raise OSError(f"{self.folder} grows faster than it can be filled")
 
     def free(self) -> None:
-        """Give the room back."""
+        """Restore the disk's size."""
         assert self._resize(self.size), f"{self.folder} cannot be resized"
 
     def _resize(self, size: int) -> bool:
@@ -36,7 +36,7 @@ class Disk:
 
 
 def why_none(folder: Path) -> str:
-    """Why no disk can be mounted here; empty if one can."""
+    """The reason why no disk can be mounted; empty if one can."""
     if os.geteuid() != 0:
         return "mounting a disk takes root"
     try:
@@ -48,14 +48,14 @@ def why_none(folder: Path) -> str:
 
 @contextmanager
 def small(folder: Path, size: int) -> Iterator[Disk]:
-    """Mount an empty disk of `size` bytes at `folder`; it goes with everything on it."""
+    """Mount an empty disk of `size` bytes at `folder`; unmount it at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    if said := _run("mount", "-t", "tmpfs", "-o", f"size={size // _KIB}k", "tmpfs", str(folder)):
-        raise OSError(f"no disk can be mounted: {said}")
+    if error := _run("mount", "-t", "tmpfs", "-o", f"size={size // _KIB}k", "tmpfs", str(folder)):
+        raise OSError(f"no disk can be mounted: {error}")
     try:
         yield Disk(folder, size)
     finally:
-        _run("umount", "--lazy", str(folder))  # also while a log of it is open
+        _run("umount", "--lazy", str(folder))  # works while a log on it is open
 
 
 def _used(folder: Path) -> int:
@@ -64,6 +64,6 @@ def _used(folder: Path) -> int:
 
 
 def _run(*command: str) -> str:
-    """What a command complains of; empty when it succeeds."""
+    """Run a command; returns its error message, empty if it succeeded."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"

@@ -1,4 +1,4 @@
-"""The commands of a page of the documentation, and a shell that runs them as a reader would."""
+"""Parse the commands of a documentation page, and run them in a shell as a reader would."""
 
 import re
 import subprocess
@@ -20,14 +20,14 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 @dataclass(frozen=True)
 class Block:
-    """Commands, one a line, and the output that the page shows; `…` stands for any text."""
+    """Commands, one per line, and the output that the page shows; `…` matches any text."""
 
     commands: tuple[str, ...]
     shown: tuple[str, ...] = ()
 
 
 def blocks(page: str) -> list[Block]:
-    """Every block of commands, in order."""
+    """All blocks of commands of the page, in order."""
     found: list[Block] = []
     end = -1  # of the last block of commands
     for match in _BLOCK.finditer(page):
@@ -55,7 +55,7 @@ class Shell:
         self._environment = {k: v for k, v in install.environment.items() if k not in hub} | own
 
     def run(self, found: list[Block], *, seconds: float) -> list[str]:
-        """The output of each block; AssertionError names the first command that fails."""
+        """Run the blocks; returns their outputs. AssertionError names the first failing command."""
         script = "\n".join(
             self._line(number, command)
             for number, block in enumerate(found)
@@ -76,7 +76,7 @@ class Shell:
         return outputs
 
     def _line(self, number: int, command: str) -> str:
-        """One command in the shell itself, so that `cd` and variables last."""
+        """Shell code for one command, run in the shell itself so that `cd` persists."""
         failed = f"{{ printf 'exit code %s: %s\\n' $? {_quoted(command)}; exit 1; }}"
         return f"{{ {command}\n}} >>{_quoted(str(self._outputs / str(number)))} 2>&1 || {failed}"
 
@@ -87,13 +87,13 @@ class Shell:
 
 
 def missing_lines(shown: tuple[str, ...], output: str) -> list[str]:
-    """The lines shown that `output` does not have in this order."""
+    """The lines of `shown` that are missing from `output`, in this order."""
     lines = iter(line.strip() for line in output.splitlines())
     return [line for line in shown if not any(_pattern(line).fullmatch(one) for one in lines)]
 
 
 def substituted(found: list[Block], texts: Mapping[str, str]) -> list[Block]:
-    """The same blocks with what a reader fills in."""
+    """Replace placeholders in the blocks by what a reader would fill in."""
     return [Block(_all(block.commands, texts), _all(block.shown, texts)) for block in found]
 
 

@@ -1,4 +1,4 @@
-"""Builders of variants: people, tiers, applications and published checkpoints."""
+"""Factories for people, tiers, applications and published checkpoints."""
 
 import json
 import secrets
@@ -57,7 +57,7 @@ ANSWERS: dict[str, Any] = {
 
 
 def safetensors(data: bytes) -> bytes:
-    """A whole safetensors file of one tensor of bytes."""
+    """A complete safetensors file with one U8 tensor of `data`."""
     tensor = {"dtype": "U8", "shape": [len(data)], "data_offsets": [0, len(data)]}
     header = json.dumps({"weight": tensor}).encode()
     return struct.pack("<Q", len(header)) + header + data
@@ -71,12 +71,12 @@ SMALL_MODEL: dict[str, bytes] = {
 
 
 def word() -> str:
-    """A lower-case word that nothing else in this session is called."""
+    """A lower-case word that is unique in this session."""
     return f"w{secrets.token_hex(5)}"
 
 
 def person(username: str = "", *, confirmed: bool = True, **facts: Any) -> User:
-    """An account whose password is `PASSWORD`, its address confirmed unless told otherwise."""
+    """An account with password `PASSWORD`; its address is confirmed by default."""
     username = username or word()
     address = facts.pop("email", f"{username}@example.org")
     user = User.objects.create_user(username, address, PASSWORD, **facts)
@@ -85,14 +85,14 @@ def person(username: str = "", *, confirmed: bool = True, **facts: Any) -> User:
 
 
 def staff(username: str, role: Role, tier: Tier | None = None) -> User:
-    """A person with a role, for all tiers unless one is named."""
+    """A person with `role`, for all tiers or only for `tier`."""
     user = person(username)
     RoleAssignment.objects.assign(user, role, tier)
     return User.objects.get(pk=user.pk)
 
 
 def tier(slug: str = "", mode: AccessMode = AccessMode.REVIEWED, **facts: Any) -> Tier:
-    """The tier of this slug, in this mode, with a licence text in force."""
+    """Get or create the tier of this slug, with a licence text in force."""
     slug = slug or word()
     found = Tier.objects.filter(slug=slug).first()
     if found is None:
@@ -113,7 +113,7 @@ def in_force(tier: Tier) -> LicenceVersion:
 
 
 def submitted(applicant: User, tier: Tier, answers: dict[str, Any] | None = None) -> Application:
-    """An application that waits for a reviewer."""
+    """A submitted application."""
     application = submission.start(applicant, tier)
     submission.save_answers(application, answers or ANSWERS, by=applicant, seen_version=0)
     submission.submit(application, by=applicant, licence_sha256=in_force(tier).text_sha256)
@@ -121,7 +121,7 @@ def submitted(applicant: User, tier: Tier, answers: dict[str, Any] | None = None
 
 
 def returned(applicant: User, tier: Tier, reviewer: User) -> Application:
-    """An application that waits for its applicant."""
+    """An application that was returned to its applicant."""
     application = submitted(applicant, tier)
     decisions.return_for_changes(
         application,
@@ -132,15 +132,15 @@ def returned(applicant: User, tier: Tier, reviewer: User) -> Application:
     return application
 
 
-def approved(application: Application, reviewer: User, **said: Any) -> Grant:
-    """The grant that one reviewer's approval gave."""
-    grant = decisions.approve(application, by=reviewer, **said)
+def approved(application: Application, reviewer: User, **options: Any) -> Grant:
+    """Approve an application that needs one approval; returns the grant."""
+    grant = decisions.approve(application, by=reviewer, **options)
     assert grant is not None
     return grant
 
 
 def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
-    """A right given outside a review."""
+    """A grant given outside a review; lasts 30 days by default."""
     return lifecycle.create(
         user,
         tier,
@@ -153,22 +153,22 @@ def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
 
 
 def expired_grant(user: User, tier: Tier) -> Grant:
-    """A grant whose last day was yesterday, which no sweep has noticed yet."""
-    given = grant(user, tier)
+    """A grant that ended yesterday and that no sweep has expired yet."""
+    expired = grant(user, tier)
     now = timezone.now()
-    given.starts_at, given.expires_at = now - timedelta(days=30), now - timedelta(days=1)
-    given.save(update_fields=["starts_at", "expires_at"])
-    return given
+    expired.starts_at, expired.expires_at = now - timedelta(days=30), now - timedelta(days=1)
+    expired.save(update_fields=["starts_at", "expires_at"])
+    return expired
 
 
 def token(user: User, *scopes: str, **facts: Any) -> str:
-    """The plain text of a new token; `read` if no scope is named."""
+    """The plain text of a new API token; its default scope is `read`."""
     _, plain = ApiToken.objects.mint(user, name=word(), scopes=list(scopes) or ["read"], **facts)
     return plain
 
 
 def link_token(user: User, revision: Revision, grant: Grant | None = None) -> str:
-    """A genuine checkpoint link for seven days, also for whom none would have been issued."""
+    """A genuine checkpoint link for seven days, even if `user` would not be issued one."""
     link_id, ends = secrets.token_bytes(16), timezone.now() + timedelta(days=7)
     CheckpointLink.objects.create(
         id_digest=signed_claims.link_digest(link_id),
@@ -190,7 +190,7 @@ def published(
     files: Mapping[str, bytes] = SMALL_MODEL,
     **facts: Any,
 ) -> Revision:
-    """A visible revision on `main` of these files, its bytes in the test's store."""
+    """A visible revision on `main` with these files, stored in the test's store."""
     org, _, name = (repo_id or f"acme/{word()}").partition("/")
     facts = {"tier": tier or _open_tier(), "published_at": timezone.now()} | facts
     checkpoint, _ = Checkpoint.objects.update_or_create(org=org, name=name, defaults=facts)

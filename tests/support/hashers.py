@@ -1,9 +1,9 @@
-"""A password hasher whose hashes the portal's own hashers read, made in one round."""
+"""A fast password hasher, whose hashes the portal's own hashers can verify."""
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 
 class OneRoundHasher(PBKDF2PasswordHasher):
-    """The real hash takes a twentieth of a second by design, and tests make many people."""
+    """PBKDF2 with one round: a real hash takes 50 ms by design, and tests create many people."""
 
     iterations = 1

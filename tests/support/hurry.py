@@ -1,4 +1,4 @@
-"""Several people, or workers, at the same instant; each on a connection of their own."""
+"""Run several actions at the same instant, each on its own database connection."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from accounts.errors import AccountsError
 
 
 def at_once(*acts: Callable[[], object]) -> list[str]:
-    """Run each act in a thread, all at the same instant; what each came to, sorted."""
+    """Run each action in a thread; returns the sorted outcomes: `done`, or the error's code."""
     start = Barrier(len(acts))
 
     def run(act: Callable[[], object]) -> str:

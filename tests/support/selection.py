@@ -4,17 +4,16 @@
     pytest -m "not processes"    # tests that need this process, the database and the broker
     pytest -m fast               # `make test-fast`: the edit loop
 
-A test is in `processes` if it asks for one of `FIXTURES`; a file that starts something by itself
-says `pytest.mark.processes`. A fast test starts nothing but the database, is rolled back at its
-end, and is the first of its parameters; a test that takes long all the same says
-`pytest.mark.slow`.
+A test is in `processes` if it uses one of `FIXTURES`; a file that starts processes by itself sets
+`pytest.mark.processes`. A fast test uses no server except the database, is rolled back at its end,
+and is the first of its parameters. A test that is slow nevertheless sets `pytest.mark.slow`.
 """
 
 import pytest
 
 #: Fixtures that start a server or a browser.
 FIXTURES = {"_collected_static", "open_browser", "s3_server", "start_front", "start_portal"}
-#: Modules with which the tests of a file start processes.
+#: Modules that tests use to start processes.
 MODULES = {
     *("subprocess", "multiprocessing"),
     *("tests.support.servers.install", "tests.support.servers.live"),
@@ -48,7 +47,7 @@ def _is_slow(item: pytest.Function) -> bool:
 
 
 def _used_by(file: object) -> set[str]:
-    """The names of modules that a test file imports, or imports functions and classes of."""
+    """The modules that a test file imports, or from which it imports names."""
     return {
         str(getattr(value, "__module__", "") or getattr(value, "__name__", ""))
         for value in vars(file).values()

@@ -1,4 +1,4 @@
-"""Programs outside Python that some tests talk to."""
+"""Find the external programs that some tests need."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
 def find(tool: str) -> str | None:
-    """The program's path, None when this machine has none; CHROMIUM names the browser."""
+    """The program's path, or None; the variable CHROMIUM overrides the browser's path."""
     if tool == "chromium" and (named := os.environ.get("CHROMIUM")):
         return named
     for name in _NAMES.get(tool, (tool,)):
@@ -19,7 +19,7 @@ def find(tool: str) -> str | None:
 
 
 def _playwright_browser() -> str | None:
-    """The browser that `playwright install chromium` brings."""
+    """The browser that `playwright install chromium` installed, or None."""
     cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
     found = sorted(cache.glob("chromium-*/chrome-linux*/chrome"))
     return str(found[-1]) if found else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.servers.install import Install, made_in
+from tests.support.servers.install import Install, new_install
 
 
 @pytest.fixture(scope="package")
@@ -13,6 +13,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install]:
 
     Those tests are in the group `quickstart`, so that one process of the suite has them all.
     """
-    with made_in(tmp_path_factory.mktemp("running")) as made:
+    with new_install(tmp_path_factory.mktemp("running")) as made:
         made.start()
         yield made

@@ -17,7 +17,7 @@ from redis import RedisError
 from accounts.roles.permissions import Role
 from portal.settings.data_dir import broker_url
 from tests.support.servers import proc, services
-from tests.support.servers.install import Install, made_in
+from tests.support.servers.install import Install, new_install
 
 pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 #: They share one running install, so they belong into one process of the suite.
@@ -27,7 +27,7 @@ together = pytest.mark.xdist_group("quickstart")
 @pytest.fixture
 def install(tmp_path: Path) -> Iterator[Install]:
     """A folder nothing has run on yet."""
-    with made_in(tmp_path) as made:
+    with new_install(tmp_path) as made:
         yield made
 
 

@@ -1,4 +1,4 @@
-"""The database of each process of the suite: a copy of one that is migrated once for all."""
+"""The database of each process of the suite: a copy of one that is migrated once."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ def use_a_copy(name: str) -> None:
     """Connect this process to its own copy of the migrated database."""
     creation = connection.creation
     with (Path(os.environ["TEST_FOLDER"]) / "migrated").open("a+") as note:
-        fcntl.flock(note, fcntl.LOCK_EX)  # PostgreSQL copies only what nobody is connected to
+        fcntl.flock(note, fcntl.LOCK_EX)  # PostgreSQL copies only a database without connections
         note.seek(0)
         if migrated := note.read():
             connection.settings_dict["NAME"] = migrated
@@ -26,7 +26,7 @@ def use_a_copy(name: str) -> None:
 
 
 def drop_all(url: str) -> None:
-    """Drop what the suite made on a server that outlives it."""
+    """Drop the suite's databases on a server that it did not start."""
     made = f"test_{urlsplit(url).path.strip('/')}"
     with psycopg.connect(url, autocommit=True) as server:
         found = server.execute(

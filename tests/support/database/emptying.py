@@ -1,7 +1,7 @@
-"""The end of a transactional test: its rows go, and what the migrations made stays.
+"""Empty the database after a transactional test, except for the rows of the migrations.
 
-Django flushes: it truncates every table, which costs PostgreSQL new files for all of them and
-their indexes, then makes content types, permissions and groups anew. Few tables have rows.
+Django would truncate every table, which costs PostgreSQL new files for all tables and indexes, and
+then create content types, permissions and groups again. But few tables have rows.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from django.db import connection
 
 from tests.support.database import trail
 
-#: What migrations fill, and a receiver of post_migrate fills anew.
+#: Tables that migrations fill, and that a receiver of post_migrate fills again.
 SEEDED = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
 #: The rows of those tables as they were before the first transactional test.
@@ -20,12 +20,12 @@ _seeds: list[Any] = []
 
 
 def remember_seeds() -> None:
-    """Take what is in the database now as what each test is to begin with."""
+    """Remember the seeded rows with which each test starts."""
     _seeds[:] = _rows_of_seeded()
 
 
 def empty_the_database() -> None:
-    """Delete all rows but the seeds; where a test changed those, flush as Django does."""
+    """Delete all rows except the seeds; flush as Django does if a test changed those."""
     changed = _rows_of_seeded() != _seeds
     with trail.unguarded(), connection.cursor() as cursor:
         if changed:

@@ -1,7 +1,7 @@
-"""Ways past the triggers of the trail, which only the owner of the database has.
+"""Ways around the triggers of the audit trail, which only the owner of the database has.
 
-The suite empties its database after each transactional test, and tests of tampering do what
-an intruder with all rights would.
+The suite needs them to empty its database, and tests of tampering act as an intruder with full
+rights.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.support.servers.services import wait_until
 
 @contextmanager
 def unguarded() -> Iterator[None]:
-    """Switch the triggers off, as an owner can, and on again."""
+    """Disable the triggers of the trail, and enable them again at the end."""
     tables = [*append_only.TRAIL, *(log.table for log in LOGS)]
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -40,11 +40,11 @@ def unguarded() -> Iterator[None]:
 def await_older_transactions_elsewhere() -> None:
     """Wait until no transaction older than what this test wrote runs in another database.
 
-    Processes of the suite share a server, whose horizon counts the transactions of all. A
-    test inside a transaction waits for older ones alone, so no two wait for each other.
+    Processes of the suite share a server, whose transaction horizon covers all databases. A
+    test inside a transaction waits only for older ones, so no two tests wait for each other.
     """
     if connection.vendor == "postgresql":
-        newest = _asked(_NEWEST)
+        newest = _query_value(_NEWEST)
         wait_until(lambda: not _older(newest), "the end of older transactions")
 
 
@@ -58,11 +58,11 @@ WHERE datname <> current_database() AND backend_xid::text::bigint < %s::bigint
 
 
 def _older(newest: str) -> int:
-    _asked("SELECT pg_stat_clear_snapshot()")  # a transaction sees others as at its first look
-    return int(_asked(_OLDER, newest))
+    _query_value("SELECT pg_stat_clear_snapshot()")  # the view is cached within a transaction
+    return int(_query_value(_OLDER, newest))
 
 
-def _asked(statement: str, *values: Any) -> Any:
+def _query_value(statement: str, *values: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchone()[0]

@@ -1,4 +1,4 @@
-"""The addresses of every route, with everything filled in that leads to a gated checkpoint."""
+"""Build the URLs of every route, with the parameters of a gated checkpoint."""
 
 import re
 import uuid
@@ -11,7 +11,7 @@ from tests.support.http.routes import Route, one_spelling
 
 
 def parameters(world: World, caller: Person) -> dict[str, list[str]]:
-    """Values for each parameter of a route: those that lead to the gated checkpoint."""
+    """Values for each parameter of a route, all of the gated checkpoint and the caller."""
     sha = world.revision.sha
     application = caller.user.applications.first() if caller.user else None
     token = caller.user and caller.user.tokens.first()
@@ -61,16 +61,16 @@ def _mails_about(application: Application | None) -> list[str]:
 
 
 def addresses(route: Route, world: World, caller: Person) -> Iterator[str]:
-    """The route's address with each parameter filled in, one value of each at a time."""
+    """The URLs of a route, with each value of each parameter used at least once."""
     if caller.name not in world.parameters:  # every request is rolled back: they do not change
         world.parameters[caller.name] = parameters(world, caller)
-    known = world.parameters[caller.name]
+    values_of = world.parameters[caller.name]
     names = re.findall(r"<(\w+)>", route.address)
-    unknown = set(names) - set(known)
-    assert not unknown, f"{route}: say in parameters() what {unknown} may be"
-    for turn in range(max([len(known[name]) for name in names], default=1)):
+    unknown = set(names) - set(values_of)
+    assert not unknown, f"{route}: add values for {unknown} to parameters()"
+    for turn in range(max([len(values_of[name]) for name in names], default=1)):
         filled = one_spelling(route.address)
         for name in names:
-            values = known[name]
+            values = values_of[name]
             filled = filled.replace(f"<{name}>", values[turn % len(values)])
         yield filled + (f"?{file_query(world, caller)}" if route.name.endswith("file-link") else "")

@@ -1,4 +1,4 @@
-"""Every kind of caller, with every credential of theirs, before one gated checkpoint."""
+"""Every kind of caller of one gated checkpoint, with all their credentials."""
 
 import secrets
 from collections.abc import Callable
@@ -38,7 +38,7 @@ STRANGERS = [name for name in CALLERS if name != "approved"]
 
 @dataclass
 class Person:
-    """One caller with every credential of theirs, each as good as they could ever get it."""
+    """A caller with all credentials that they can have."""
 
     name: str
     user: User | None
@@ -48,7 +48,7 @@ class Person:
 
     @cached_property
     def cookies(self) -> SimpleCookie:
-        """Those of a browser in which this person has signed in."""
+        """The cookies of a browser session of this person."""
         assert self.user is not None
         client = Client()
         client.force_login(self.user)
@@ -106,7 +106,7 @@ MAKE: dict[str, Callable[[User, Tier], object]] = {
 
 
 def person(name: str, tier: Tier, revision: Revision) -> Person:
-    """A caller of this kind, holding a token and a genuine, unexpired checkpoint link."""
+    """A caller of kind `name` with a token and a genuine, unexpired checkpoint link."""
     if name == "anonymous":
         return Person(name, None, None, "", "A" * 22 + ".9999999999.t1." + "A" * 43)
     user = factories.person(name)
@@ -117,7 +117,7 @@ def person(name: str, tier: Tier, revision: Revision) -> Person:
 
 
 def file_query(world: World, caller: Person) -> str:
-    """A file link's query with a genuine signature, on whatever grant the caller has."""
+    """The query of a genuine file link on the caller's grant."""
     grant = str(caller.grant.pk) if caller.grant else "open"
     ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
     claim = signed_claims.FileClaim(world.file.pk, world.file.sha256, grant, ends)
@@ -126,7 +126,7 @@ def file_query(world: World, caller: Person) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, read to its end."""
+    """A response whose body has been read."""
 
     response: HttpResponseBase
     body: bytes
@@ -137,7 +137,7 @@ class Answer:
 
 
 def ask(caller: Person, credential: str, method: str, address: str, **headers: str) -> Answer:
-    """Send one request, and undo whatever it changed."""
+    """Send one request, and roll back its changes."""
     client = Client()
     if credential == "session":
         client.cookies = copy(caller.cookies)

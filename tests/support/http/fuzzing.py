@@ -1,4 +1,4 @@
-"""How many inputs the fuzz tests try: a few, always the same, or as many as `make fuzz` asks."""
+"""The number of inputs of a fuzz test: a few fixed ones, or as many as `make fuzz` asks for."""
 
 import os
 
@@ -9,14 +9,14 @@ ASKED = "FUZZ_EXAMPLES"
 
 
 def examples(usual: int) -> settings:
-    """Settings of a test that tries `usual` inputs in the suite.
+    """Settings of a test with `usual` fixed inputs.
 
-    With FUZZ_EXAMPLES in the environment it tries that many instead, other ones each time.
+    With FUZZ_EXAMPLES in the environment it tries that many random ones instead.
     """
-    asked = os.environ.get(ASKED)
+    wanted = os.environ.get(ASKED)
     return settings(
-        max_examples=int(asked or usual),
-        derandomize=not asked,
+        max_examples=int(wanted or usual),
+        derandomize=not wanted,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),

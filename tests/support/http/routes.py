@@ -1,4 +1,4 @@
-"""Every address of the portal, for the tests that walk them."""
+"""All routes of the portal, for tests that walk them."""
 
 import re
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from django.conf import settings
 from django.contrib.admindocs.utils import replace_named_groups
 from django.urls import URLPattern, URLResolver, get_resolver
 
-#: Where routes make themselves: the admin's and allauth's.
+#: Prefixes of routes that Django's admin and allauth generate.
 GENERATED = (f"/{settings.ADMIN_PATH}", "/accounts/")
 
 
 @dataclass(frozen=True)
 class Route:
-    """One URL pattern: its name with namespace, and its address with `<parameters>`."""
+    """A URL pattern: its name with namespace, and its path with `<parameters>`."""
 
     name: str
     address: str
 
     @property
     def key(self) -> str:
-        """What the table calls it: its name, or its address where it has none."""
+        """Its key in the table of routes: its name, or its path if it has no name."""
         return self.name or self.address
 
     @property
@@ -32,7 +32,7 @@ class Route:
 def routes(
     resolver: URLResolver | None = None, prefix: str = "", namespace: str = ""
 ) -> Iterator[Route]:
-    """Every pattern of the project, included ones with their whole address."""
+    """All URL patterns of the project with their full paths."""
     for entry in (resolver or get_resolver()).url_patterns:
         address = prefix + str(entry.pattern)
         if isinstance(entry, URLResolver):
@@ -44,7 +44,7 @@ def routes(
 
 
 def readable(pattern: str) -> str:
-    """A pattern with `<name>` for each parameter; other regular expressions stay."""
+    """The pattern with `<name>` for each parameter; other regular expressions stay."""
     named = replace_named_groups(re.sub(r"<\w+:(\w+)>", r"<\1>", pattern))
     return "/" + re.sub(r"[\^$]", "", named)
 
@@ -53,6 +53,6 @@ ROUTES = list(routes())
 
 
 def one_spelling(address: str) -> str:
-    """Put one word that matches in the place of each regular expression that is left."""
+    """Replace each remaining regular expression by a text that it matches."""
     address = address.replace("[\\s\\S]+", "main/model.safetensors").replace("[\\s\\S]*", "main")
     return re.sub(r"\(\?:([^|)]*)[^)]*\)\??", r"\1", address)

@@ -1,4 +1,4 @@
-"""A person with a browser but without scripts: follows pages, fills their forms, submits."""
+"""A browser without scripts: opens pages, fills in forms and submits them."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ import requests
 
 @dataclass
 class Form:
-    """One form of a page: where it goes, and what it would send as it stands."""
+    """A form of a page: its action, current values and buttons."""
 
     action: str
     values: dict[str, str] = field(default_factory=dict)
@@ -73,13 +73,13 @@ class Visitor:
         self.page = requests.Response()
 
     def visit(self, path: str) -> str:
-        """Open a page and return its text; any error status fails."""
+        """Open a page and return its text. AssertionError for an error status."""
         self.page = self.session.get(urljoin(self.base, path), timeout=60)
         assert self.page.ok, f"{path}: {self.page.status_code}\n{self.page.text[:3000]}"
         return self.page.text
 
     def submit(self, button: str, **values: str) -> str:
-        """Fill in `values`, press the button of this name (in any case), return the next page."""
+        """Fill in `values`, press `button` (case-insensitive), and return the next page."""
         form = self._form_with(button.lower())
         name, value = form.buttons[button.lower()]
         sent = {**form.values, **values, **({name: value} if name else {})}
@@ -98,5 +98,5 @@ class Visitor:
         for form in parser.forms:
             if button in form.buttons:
                 return form
-        seen = [sorted(form.buttons) for form in parser.forms]
-        raise AssertionError(f"no button {button!r} on {self.page.url}, only {seen}")
+        buttons = [sorted(form.buttons) for form in parser.forms]
+        raise AssertionError(f"no button {button!r} on {self.page.url}, only {buttons}")

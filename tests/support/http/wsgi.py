@@ -1,4 +1,4 @@
-"""The portal's whole WSGI stack in this process, asked in bytes that no client would send."""
+"""The portal's WSGI stack in this process, for requests that no HTTP client would send."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,18 +31,18 @@ class Answer:
 
 
 class Stack:
-    """What gunicorn calls for each request: our WSGI layers, the middleware and the views.
+    """The WSGI application with its layers, as in `portal.wsgi`.
 
-    As in `portal.wsgi`, which cannot be imported here: it records that a web process started.
+    That module is not imported, because it records the start of a web process.
     """
 
     def __init__(self) -> None:
         self._application = HeaderNormalizer(ChunkedBodies(WSGIHandler()))
-        #: Each request comes from an address of its own, so that no rate limit answers it.
+        #: Each request has a new client address, so that no rate limit applies.
         self._clients = map(IPv4Address, count(int(IPv4Address("10.0.0.1"))))
 
     def ask(self, method: str, target: str, **headers: str) -> Answer:
-        """Send one request for this target as it stands; gunicorn itself parses it."""
+        """Send one request for `target` unchanged; gunicorn's parser reads it."""
         named = {"Host": "testserver", **headers}
         lines = [f"{name.replace('_', '-')}: {value}" for name, value in named.items()]
         head = "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""])
@@ -66,7 +66,7 @@ class Stack:
 
 @contextmanager
 def _open_connections() -> Iterator[None]:
-    """Keep the test's transaction open, which the end of a request would close."""
+    """Keep the database connection of the test open, which requests would close."""
     ends = (request_started, request_finished)
     for signal in ends:
         signal.disconnect(close_old_connections)
@@ -78,7 +78,7 @@ def _open_connections() -> Iterator[None]:
 
 
 def _environ(head: bytes, client: str) -> dict[str, Any]:
-    """The environ that gunicorn makes of a request's bytes."""
+    """The WSGI environ that gunicorn makes of a request's bytes."""
     parsed = next(RequestParser(_CONFIG, iter([head]), (client, 1)))
     _, environ = create(parsed, None, (client, 1), ("testserver", 80), _CONFIG)
     environ["wsgi.input"] = BytesIO()

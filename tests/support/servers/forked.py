@@ -1,9 +1,8 @@
-"""Python programs that start by a fork: the imports, some 1.5 s of CPU, are done once for all.
+"""Start Python programs by a fork, so that the imports (some 1.5 s of CPU) happen only once.
 
-A child is the same program as a fresh interpreter would run: gunicorn, Celery or manage.py, with
-its own session, environment, folder and output, and settings read anew from that environment.
-Only names of `MAY_DIFFER` may differ from the environment that the server was started with:
-`can_run` says whether that is so.
+A child runs gunicorn, Celery or manage.py as a fresh interpreter would, with its own session,
+environment, folder and output, and with settings that it reads again. Its environment may differ
+from that of the fork server only in `MAY_DIFFER`, which `can_run` checks.
 """
 
 import atexit
@@ -27,7 +26,7 @@ from django.utils.functional import empty
 
 from tests.support.servers import services
 
-#: Names that no module reads while it is imported, except those of the settings.
+#: Variables that only the settings read at import.
 MAY_DIFFER = {
     *("ACCEL_LOCATION", "ALLOWED_HOSTS", "DATABASE_URL", "DATA_DIR"),
     *("DJANGO_SETTINGS_MODULE", "DOWNLOADS_AT_ONCE"),
@@ -51,7 +50,7 @@ class Forked:
         folder: Path,
         files: tuple[str, str, str],
     ) -> None:
-        """Run `command` with stdin, stdout and stderr as the files so named."""
+        """Run `command`; `files` are the paths of stdin, stdout and stderr."""
         self.args = command
         self._process = _CONTEXT.Process(
             target=_become, args=(command[1:], dict(environment), str(folder), files)
@@ -67,7 +66,7 @@ class Forked:
         return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; its exit code."""
+        """Wait for the child to exit; returns its exit code."""
         self._process.join(timeout)
         if self._process.exitcode is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
@@ -79,7 +78,7 @@ class Forked:
 
 
 def start_server(environment: Mapping[str, str]) -> None:
-    """Start the one that forks, unless it runs."""
+    """Start the fork server unless it runs."""
     if _started_with:
         return
     _started_with.update(_fixed(environment))
@@ -93,12 +92,12 @@ def start_server(environment: Mapping[str, str]) -> None:
 
 
 def can_run(command: list[str], environment: Mapping[str, str]) -> bool:
-    """Whether a fork can run this Python program in this environment."""
+    """Tell whether a fork can run this command in this environment."""
     return command[0] == sys.executable and _fixed(environment) == _started_with
 
 
 def start(command: list[str], log: Path, environment: dict[str, str], folder: Path) -> Forked:
-    """Start it in the way of `services.start`."""
+    """Start a command like `services.start`, but by a fork."""
     log.touch()
     child = Forked(command, environment, folder, (os.devnull, str(log), str(log)))
     atexit.register(services.stop, child)
@@ -128,7 +127,7 @@ def _become(
 
 
 def _open_standard_files(files: tuple[str, str, str]) -> None:
-    """Both stdout and stderr append, so that they may be one file."""
+    """Open stdin, stdout and stderr; the latter two append, so they can be one file."""
     for number, name in enumerate(files):
         opened = os.open(name, os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY)
         os.dup2(opened, number)
@@ -139,18 +138,18 @@ def _open_standard_files(files: tuple[str, str, str]) -> None:
 
 
 def _read_settings_anew() -> None:
-    """Load the settings of this environment, and let Django drop what it derived from others."""
+    """Load the settings of this environment, and reset what Django derived from the old ones."""
     before = _values()
     for name in [name for name in sys.modules if name.startswith("portal.settings.")]:
         del sys.modules[name]
     settings._wrapped = empty
-    # Read when first asked for, and kept by both names.
+    # Read on first use, and cached under both names.
     vars(connections).update(_settings=None)
     vars(connections).pop("settings", None)
     for alias in connections:
-        with suppress(AttributeError):  # not opened, but made with the settings before
+        with suppress(AttributeError):  # unopened, but created with the old settings
             del connections[alias]
-    with suppress(ImproperlyConfigured):  # for the program itself to meet and to tell
+    with suppress(ImproperlyConfigured):  # the program itself will report it
         for name, value in _values().items():
             if before.get(name, empty) != value and name != "DATABASES":
                 setting_changed.send(sender=type(settings), setting=name, value=value, enter=True)
@@ -161,7 +160,7 @@ def _values() -> dict[str, Any]:
 
 
 def _run(arguments: list[str]) -> None:
-    """What the interpreter does with its command line."""
+    """Run the command line as the interpreter would."""
     while arguments[0] == "-W":
         action, _, message = arguments[1].partition(":")
         warnings.filterwarnings(action, message)  # type: ignore[arg-type]

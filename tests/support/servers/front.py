@@ -1,4 +1,4 @@
-"""nginx with deploy/nginx.conf, in front of a portal in its production settings."""
+"""nginx with deploy/nginx.conf in front of a portal with production settings."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ NGINX = ROOT / "deploy" / "nginx.conf"
 
 @dataclass
 class Front:
-    """Where the running pair is reached, and what nginx has written."""
+    """A running nginx with its portal: their URLs, and the log of nginx."""
 
     url: str
     store_url: str
@@ -32,7 +32,7 @@ class Front:
             return False
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
-        """Status, headers and body; redirects are not followed."""
+        """Send a request; returns status, headers and body. Follows no redirects."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return ask(Request(self.url + path, headers=names, method=method))
 
@@ -46,7 +46,7 @@ _OPENER: OpenerDirector = build_opener(_NoRedirect)
 
 
 def ask(request: Request) -> tuple[int, Any, bytes]:
-    """Status, headers and body, whatever the status."""
+    """Send a request; returns status, headers and body for any status."""
     try:
         with _OPENER.open(request, timeout=60) as answer:
             return answer.status, answer.headers, answer.read()
@@ -63,7 +63,7 @@ def front(
     store: str | None,
     environment: dict[str, str],
 ) -> Iterator[Front]:
-    """Run nginx and a portal behind it; `blobs` is the folder that nginx may send from."""
+    """Run nginx and a portal behind it; `blobs` is the folder that nginx serves."""
     port, store_port = services.free_port(), services.free_port()
     running = Front(
         f"http://127.0.0.1:{port}",
@@ -81,7 +81,7 @@ def front(
         folder / "nginx.log",
     )
     conf = folder / "nginx.conf"
-    here = {
+    local_names = {
         "http://web:8000": running.portal.url,
         "http://store:8333": store or "http://127.0.0.1:1",
         "listen 8080;": f"listen 127.0.0.1:{port};",
@@ -89,7 +89,7 @@ def front(
         "/srv/weights/": f"{blobs}/",
         "/tmp/nginx": f"{folder}/nginx",
     }
-    conf.write_text(_localised(here))
+    conf.write_text(_localised(local_names))
     process = services.start(_nginx(conf), running.log)
     try:
         services.wait_until(running.answers, "nginx")
@@ -99,15 +99,15 @@ def front(
 
 
 def _nginx(conf: Path) -> list[str]:
-    """nginx in the foreground; as root its workers stay root, who alone reads pytest's folders."""
-    who = " user root;" if os.geteuid() == 0 else ""
-    return [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{who}"]
+    """The command of nginx in the foreground; under root its workers are root, to read tmp_path."""
+    user = " user root;" if os.geteuid() == 0 else ""
+    return [str(tools.find("nginx")), "-c", str(conf), "-g", f"daemon off;{user}"]
 
 
-def _localised(here: dict[str, str]) -> str:
-    """deploy/nginx.conf with names and folders of this test in place of the containers' own."""
+def _localised(local_names: dict[str, str]) -> str:
+    """deploy/nginx.conf with addresses and folders of this test instead of the containers'."""
     text = NGINX.read_text()
-    for container, local in here.items():
+    for container, local in local_names.items():
         assert container in text, container
         text = text.replace(container, local)
     return text

@@ -1,4 +1,4 @@
-"""A real install: `manage.py quickstart` as a process of its own, on a folder of its own."""
+"""A real install: `manage.py quickstart` as a process with its own data folder."""
 
 import os
 import signal
@@ -16,18 +16,18 @@ from urllib.request import urlopen
 from tests.support.servers import services
 from tests.support.servers.live import ROOT
 
-# Named by the suite for itself; an embedded install finds its own.
+# Variables of the suite that an embedded install sets itself.
 FOREIGN = ("SECRET_KEY", "LINK_KEYS", "DATABASE_URL", "BROKER_URL", "CACHE_URL", "PUBLIC_URL")
 
 
 @dataclass
 class Install:
-    """One DATA_DIR, and the quickstart that may run on it."""
+    """A DATA_DIR, and the quickstart process that may run on it."""
 
     data_dir: Path
     port: int
     log: Path
-    #: Further environment, by name.
+    #: Further environment variables.
     settings: dict[str, str] = field(default_factory=dict)
     parent: subprocess.Popen[bytes] | None = None
 
@@ -37,16 +37,16 @@ class Install:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         names = {
             "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
             "DATA_DIR": str(self.data_dir),
         }
         small = {"WEB_WORKERS": "1", "WEB_THREADS": "16", "DOWNLOADS_AT_ONCE": "8"}
-        return kept | names | small | self.settings
+        return inherited | names | small | self.settings
 
     def start(self, *options: str) -> float:
-        """Start it and wait for `Ready:`; the seconds that took."""
+        """Start it and wait for `Ready:`; returns the seconds."""
         begun = time.monotonic()
         self.launch(*options)
         services.wait_until(self._is_ready_or_over, "Ready", seconds=300)
@@ -54,20 +54,20 @@ class Install:
         return time.monotonic() - begun
 
     def launch(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start it and wait for nothing."""
+        """Start it without waiting."""
         self.log.write_text("")
         command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
         self.parent = services.start(command, self.log, self.environment, ROOT)
         return self.parent
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ask it to end; its exit code."""
+        """Send it a signal and wait; returns its exit code."""
         assert self.parent is not None
         self.parent.send_signal(number)
         return self.parent.wait(timeout=120)
 
     def refused(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Start one that is expected to end by itself."""
+        """Run a quickstart that is expected to refuse and exit."""
         command = [sys.executable, "manage.py", "quickstart", "--port", str(self.port), *options]
         return subprocess.run(
             command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=300
@@ -78,7 +78,7 @@ class Install:
         return "\n" + self.log.read_text(errors="replace")
 
     def child(self, name: str) -> int:
-        """The process id that it last named for `broker`, `web`, `worker` or `beat`."""
+        """The process id that it last logged for `broker`, `web`, `worker` or `beat`."""
         lines = [line for line in self.said.splitlines() if line.startswith(f"{name}: started")]
         return int(lines[-1].rpartition(" ")[2])
 
@@ -90,11 +90,11 @@ class Install:
             return False
 
     def is_alive(self) -> bool:
-        """Whether the supervisor itself still runs."""
+        """Tell whether the supervisor runs."""
         return self.parent is not None and self.parent.poll() is None
 
     def processes(self) -> list[str]:
-        """Command lines of every process of this install that still runs."""
+        """Command lines of all running processes of this install."""
         return [line for line in _command_lines() if self._is_ours(line)]
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
@@ -116,7 +116,7 @@ class Install:
 
 
 def _command_lines() -> list[str]:
-    """The command line and DATA_DIR of each process of this machine that we may read."""
+    """The command line and DATA_DIR of each readable process of this machine."""
     lines = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -131,8 +131,8 @@ def _command_lines() -> list[str]:
 
 
 @contextmanager
-def made_in(folder: Path, log: Path | None = None, **settings: str) -> Iterator[Install]:
-    """An install under `folder` on which nothing has run yet; it is ended at the end."""
+def new_install(folder: Path, log: Path | None = None, **settings: str) -> Iterator[Install]:
+    """A fresh install under `folder`; it is stopped at the end."""
     log = log or folder / "log"
     made = Install(folder / "install", services.free_port(), log, settings)
     try:

@@ -1,4 +1,4 @@
-"""A real portal for the tests that talk to one: gunicorn and Celery beside the test's database."""
+"""A real portal for tests: gunicorn and Celery on the test's database."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ class Files:
         return made
 
     def spawn(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        """Start an interpreter of its own on them."""
+        """Start a new interpreter with these files."""
         with ExitStack() as opened:
             return subprocess.Popen(
                 command,
@@ -64,12 +64,12 @@ class Command:
     files: Files
 
     def kill(self) -> int:
-        """End it at once; its exit code, which is another if it had ended by itself."""
+        """Kill it; returns its exit code, which differs if it had already exited."""
         services.stop(self.process)
         return self.process.wait()
 
     def finish(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Wait for its end; what it printed."""
+        """Wait for it to exit; returns its exit code and output."""
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -81,7 +81,7 @@ class Command:
 
 @dataclass
 class Portal:
-    """A running portal: its address, its processes by name, and what its commands need."""
+    """A running portal: its URL, its processes by name, and the environment of its commands."""
 
     url: str
     environment: dict[str, str]
@@ -89,11 +89,11 @@ class Portal:
     processes: dict[str, services.Process] = field(default_factory=dict)
 
     def manage(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a manage.py command against this portal; the caller judges its exit code."""
+        """Run a manage.py command on this portal; the caller checks its exit code."""
         return self.begin(*arguments, text=text).finish()
 
     def begin(self, *arguments: str, text: str = "") -> "Command":
-        """Start a manage.py command; the caller waits for its end, or kills it."""
+        """Start a manage.py command; the caller waits for it or kills it."""
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         files = Files.made(text)
         if _can_fork(command, self.environment):
@@ -114,23 +114,23 @@ class Portal:
         self.processes[name] = start(command, log, self.environment, ROOT)
 
     def _web(self, address: str) -> list[str]:
-        """The numbers are those of the child's environment, not of this process."""
+        """The web server's command, with the numbers of the child's environment."""
         workers, threads = (int(self.environment[name]) for name in ("WEB_WORKERS", "WEB_THREADS"))
         return processes.web(address, workers=workers, threads=threads)
 
     def kill(self, name: str) -> None:
-        """End a process as the kernel would: at once, without a word."""
+        """Kill a process with SIGKILL."""
         services.stop(self.processes.pop(name))
 
     def wait_for_web(self) -> None:
         self._wait("web", self._answers)
 
     def wait_for_worker(self) -> None:
-        """Return once the worker answers a ping, which is when it takes work."""
+        """Wait until the worker answers a ping, and so accepts tasks."""
         self._wait("worker", lambda: "pong" in self._ping())
 
     def _wait(self, name: str, answers: Callable[[], bool]) -> None:
-        """Wait for a process to answer; when it does not, what it wrote says why."""
+        """Wait for a process to answer; adds its log to the error if it does not."""
         try:
             services.wait_until(answers, f"the {name}", pause=0.1)
         except TimeoutError as error:
@@ -140,7 +140,7 @@ class Portal:
     def _ping(self) -> str:
         from portal.celery import app
 
-        # The first answer is enough; without `limit` it would wait for others until the timeout.
+        # One answer is enough; without `limit` it would wait for more until the timeout.
         return str(app.control.broadcast("ping", reply=True, timeout=0.5, limit=1))
 
     def _answers(self) -> bool:
@@ -158,7 +158,7 @@ class Portal:
 def portal(
     folder: Path, storage: str, *, worker: bool, settings: Mapping[str, str]
 ) -> Iterator[Portal]:
-    """Run a web server and, if asked, a worker on the test's database, broker and `storage`."""
+    """Run a web server, and with `worker` a worker, on the test's database and `storage`."""
     url = f"http://127.0.0.1:{services.free_port()}"
     running = Portal(url, environment(url, storage) | dict(settings), folder)
     try:
@@ -179,14 +179,14 @@ def _can_fork(command: list[str], environment_: dict[str, str]) -> bool:
 
 
 def environment(url: str, storage: str, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What a process needs to act on the database of this test."""
+    """The environment of a process that uses this test's database."""
     return {
         **outer,
         "DJANGO_SETTINGS_MODULE": "portal.settings.embedded",
         "DATABASE_URL": database_url(),
         "WEIGHTS_STORAGE": storage,
         "PUBLIC_URL": url,
-        # One small server a test: what it must show does not need 256 threads.
+        # One small server per test is enough.
         "WEB_WORKERS": "1",
         "WEB_THREADS": "32",
         "DOWNLOADS_AT_ONCE": "24",
@@ -195,7 +195,7 @@ def environment(url: str, storage: str, outer: Mapping[str, str] = os.environ) -
 
 
 def database_url() -> str:
-    """The URL of the database that pytest-django made for this process."""
+    """The URL of this process's test database."""
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"

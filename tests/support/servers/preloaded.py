@@ -1,7 +1,6 @@
 """Modules that the fork server (forked.py) imports before it forks: the portal, set up.
 
-Rendering, the database, the cache and the broker are left alone, since a child could not share
-their connections.
+It opens no connection to database, cache or broker, because children could not share it.
 """
 
 import os

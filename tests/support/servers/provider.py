@@ -1,7 +1,7 @@
-"""A GitHub and an ORCID on loopback: the real ones cannot be reached from a test.
+"""A stand-in for GitHub and ORCID on loopback, because tests cannot reach the real ones.
 
-It speaks OAuth 2 as both do (authorize, token, the record of who signed in), checks what the
-portal sends, and signs in whoever the test has put into `person` without asking.
+It implements their OAuth 2 (authorize, token, user record), checks what the portal sends, and signs
+in the account that the test has set as `person`.
 """
 
 import json
@@ -19,10 +19,10 @@ CLIENT, SECRET = "a-client", "a-client-secret"
 
 @dataclass
 class Provider:
-    """The running stand-in; the tests say who signs in, and look at what was asked."""
+    """The running stand-in; tests set who signs in, and inspect the requests."""
 
     url: str
-    #: What `/user` or the ORCID record tells, and the addresses of GitHub's `/user/emails`.
+    #: The response of `/user` or the ORCID record, and that of GitHub's `/user/emails`.
     person: dict[str, Any] = field(default_factory=dict)
     emails: list[dict[str, Any]] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
@@ -37,17 +37,17 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             if parts.path.endswith("/oauth/authorize"):
                 self._authorize(dict(parse_qsl(parts.query)))
             elif parts.path.endswith("/user/emails"):
-                self._tell(provider.emails)
+                self._send_json(provider.emails)
             else:
-                self._tell(provider.person)
+                self._send_json(provider.person)
 
         def do_POST(self) -> None:
             sent = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
             known = sent.get("code", "") in provider.codes and sent.get("client_secret") == SECRET
             if provider.down or not known:
-                return self._tell({"error": "invalid_grant"}, 400)
+                return self._send_json({"error": "invalid_grant"}, 400)
             provider.codes.discard(sent["code"])
-            self._tell(
+            self._send_json(
                 {"access_token": "t", "token_type": "bearer", "orcid": "0000-0002-1825-0097"}
             )
 
@@ -61,8 +61,8 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def _tell(self, told: Any, status: int = 200) -> None:
-            body = json.dumps(told).encode()
+        def _send_json(self, content: Any, status: int = 200) -> None:
+            body = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

