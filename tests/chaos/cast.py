@@ -1,4 +1,4 @@
-"""Who takes part. Runs inside the install (`manage.py shell`) and prints them as JSON."""
+"""The people of a chaos run, created inside the install (`manage.py shell`)."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ OPEN, GATED = "chaos/open", "chaos/gated"
 
 @dataclass(frozen=True)
 class Person:
-    """A name, and what opens the portal for them: a token, and for reviewers the password."""
+    """A person and their API token; reviewers have none and use the password."""
 
     name: str
     token: str
@@ -21,33 +21,33 @@ class Person:
 
 @dataclass(frozen=True)
 class Cast:
-    """Everybody, by what they do."""
+    """All people, by role."""
 
     reviewers: list[Person]
     applicants: list[Person]
-    #: They hold access all along.
+    #: They hold access during the whole run.
     readers: list[Person]
-    #: They hold access that is taken from them, one after the other.
+    #: Their access is revoked during the run, one after another.
     holders: list[Person]
-    #: Signed up, and nothing more.
+    #: Has an account and no access.
     stranger: Person
     #: A holder whose token may not read gated checkpoints.
     narrow: Person
 
 
 def engage(install: Install, *, applicants: int, holders: int) -> Cast:
-    """Make them all in the install's own database."""
+    """Create all people in the install's database."""
     code = f"from tests.chaos import cast; cast.make({applicants}, {holders})"
     done = install.manage("shell", "-v0", "-c", code)
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    people = {role: [Person(*one) for one in ones] for role, ones in told.items()}
+    created: dict[str, Any] = json.loads(done.stdout)
+    people = {role: [Person(*one) for one in ones] for role, ones in created.items()}
     (stranger,), (narrow,) = people.pop("stranger"), people.pop("narrow")
     return Cast(**people, stranger=stranger, narrow=narrow)
 
 
 def make(applicants: int, holders: int) -> None:
-    """Runs inside the install."""
+    """Create the people and print them as JSON. Runs inside the install."""
     from django.db import transaction
 
     with transaction.atomic():
@@ -73,7 +73,7 @@ def _make(applicants: int, holders: int) -> None:
 
 
 def _person(name: str, scope: str, holds: Any = None) -> tuple[str, str]:
-    """Without a password: hashing hundreds of them takes longer than all the rest."""
+    """Create a person without a password, because hashing hundreds of passwords is slow."""
     from allauth.account.models import EmailAddress
 
     from accounts.users.models import User

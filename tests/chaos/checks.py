@@ -1,4 +1,4 @@
-"""What must hold afterwards; each check answers with what is wrong, in words."""
+"""Checks after a run of chaos; each yields sentences about what is wrong."""
 
 import hashlib
 import re
@@ -14,18 +14,18 @@ from tests.chaos.postbox import Copy
 from tests.chaos.scene import Publication, Scene, Verdict
 from tests.chaos.trouble import Fault
 
-#: What may break between a mail server's "250 OK" and the row that remembers it. A database that
-#: is away may not: the worker waits for it.
+#: Faults that may fall between a mail server's "250 OK" and the row that records it. A database
+#: outage may not, because the worker waits for it.
 _BREAKS_MAIL = {"worker"}
-#: Seconds for which the worker tries to remember it: as long as its claim holds.
+#: Seconds for which the worker tries to record it: as long as its claim holds.
 CLAIM = 15.0
-#: All that an install's folder may hold, whatever was killed.
+#: All files that an install's folder may contain after any kill.
 _BELONGS = re.compile(
     r"(keys\.env|[a-z]+-key\.pem|db\.sqlite3(-wal|-shm)?|beat[^/]*|blobs/.*|broker/.*|static/.*"
     r"|static\.stamp|run/(quickstart\.lock|address\.env|broker\.sock|troubles\.json|[^/]*\.env))"
 )
 _MAILED = {"approve": "application_approved", "reject": "application_rejected"}
-#: What each decision writes into the trail.
+#: The audit event of each decision.
 _MOVES = {"approve": "application.approve", "reject": "application.reject"}
 _ENDS = {"approved": "approve", "rejected": "reject", "returned": "return"}
 
@@ -33,12 +33,12 @@ _ENDS = {"approved": "approve", "rejected": "reject", "returned": "return"}
 def mails(
     rows: list[dict[str, Any]], copies: dict[str, list[Copy]], faults: list[Fault]
 ) -> Iterator[str]:
-    """Each row left, as one message; a second copy only where SMTP can promise no better.
+    """Every row arrived as one message; a second copy only where SMTP cannot prevent it.
 
-    Between the server's "250 OK" and the commit that remembers it nothing can make both one:
-    who is killed there has sent, and is sent for again. So a second copy is allowed where a
-    fault fell into that moment, and must carry the same Message-ID, by which every mail program
-    knows it for the same. Each copy costs a claim, which `attempts` counts.
+    The server's "250 OK" and the commit that records it are not atomic: a worker that is killed
+    in between has sent the mail, and it is sent again. So a second copy is allowed if a fault
+    fell into that moment. It must carry the same Message-ID, by which mail programs recognise
+    duplicates. Each copy costs a claim, which `attempts` counts.
     """
     for row in rows:
         came = copies.get(row["id"], [])
@@ -61,14 +61,14 @@ def mails(
 
 
 def _broke_off(copy: Copy, fault: Fault) -> bool:
-    """Whether this fault may have come between this copy and the row that remembers it."""
+    """Tell whether the fault may have fallen between this copy and the row that records it."""
     return fault.what in _BREAKS_MAIL and fault.began - CLAIM < copy.at < fault.ended + 1
 
 
 def mails_of_decisions(
     rows: list[dict[str, Any]], applications: list[dict[str, Any]]
 ) -> Iterator[str]:
-    """One mail for each decision and each submission; none without."""
+    """There is exactly one mail for each decision and each submission."""
     written: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         written[row["about"]][row["kind"]] += 1
@@ -86,15 +86,15 @@ def mails_of_decisions(
 
 
 def decisions(applications: list[dict[str, Any]], pressed: list[Verdict]) -> Iterator[str]:
-    """Every decision that was answered stands once, every other was at least pressed."""
+    """Every decision with a response is recorded once, every other one was at least sent."""
     by_application: dict[int, list[Verdict]] = defaultdict(list)
     for verdict in pressed:
         by_application[verdict.application].append(verdict)
     for one in applications:
         stands = Counter((each["word"], each["reviewer"]) for each in one["decisions"])
         for outcome, least in (("done", True), ("unknown", False)):
-            told = by_application[one["pk"]]
-            mine = Counter((v.word, v.reviewer) for v in told if v.outcome == outcome)
+            verdicts = by_application[one["pk"]]
+            mine = Counter((v.word, v.reviewer) for v in verdicts if v.outcome == outcome)
             if least and mine - stands:
                 yield f"{one['applicant']}: lost {dict(mine - stands)}"
             stands -= mine
@@ -104,7 +104,7 @@ def decisions(applications: list[dict[str, Any]], pressed: list[Verdict]) -> Ite
 
 
 def _agrees(one: dict[str, Any]) -> Iterator[str]:
-    """State, decisions, grant and trail of one application tell the same."""
+    """State, decisions, grants and audit trail of one application agree."""
     words = [decision["word"] for decision in one["decisions"]]
     final = [word for word in words if word != "return"]
     if len(final) > 1:
@@ -121,7 +121,7 @@ def _agrees(one: dict[str, Any]) -> Iterator[str]:
 def publications(
     revisions: dict[str, dict[str, Any]], promised: list[Publication]
 ) -> Iterator[str]:
-    """What `publish` printed is visible with the files that it was given; nothing else is there."""
+    """Every revision that `publish` printed is visible with its files, and no other exists."""
     known = {f"{one.repo_id}@{one.sha}": one.files for one in promised}
     for name, files in known.items():
         found = revisions.get(name)
@@ -134,23 +134,24 @@ def publications(
 
 
 def ledger(rows: dict[str, int], ended: Counter[str]) -> Iterator[str]:
-    """No byte without a row: at least one for each download that ended."""
+    """The ledger has at least one row for each completed download."""
     for name, count in ended.items():
         if rows.get(name, 0) < count:
             yield f"{name} has {count} files and {rows.get(name, 0)} rows in the ledger"
 
 
-def store(told: dict[str, list[str]]) -> Iterator[str]:
+def store(findings: dict[str, list[str]]) -> Iterator[str]:
+    """No blob is lost or without a row, and the sweep removed only leftovers."""
     for problem in ("without a row", "lost"):
-        if told[problem]:
-            yield f"in the store {problem}: {told[problem][:5]}"
-    for name in told["swept"]:
+        if findings[problem]:
+            yield f"in the store {problem}: {findings[problem][:5]}"
+    for name in findings["swept"]:
         if ".uploads/" not in name and "staging/" not in name:
             yield f"the sweep took {name}"
 
 
 def links(scene: Scene, applications: list[dict[str, Any]]) -> Iterator[str]:
-    """A mailed link opens the checkpoint for the approved, and was mailed to nobody else."""
+    """Only approved applicants were mailed a link, and it opens the checkpoint."""
     path, sha256 = next(iter(scene.files.items()))
     for one in applications:
         mailed = scene.postbox.links_to(f"{one['applicant']}@example.org")
@@ -163,7 +164,7 @@ def links(scene: Scene, applications: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def leftovers(data_dir: Path) -> Iterator[str]:
-    """Files that nobody would ever remove."""
+    """The data folder has no files that nothing would ever remove."""
     for path in sorted(data_dir.rglob("*")):
         name = str(path.relative_to(data_dir))
         if path.is_file() and not _BELONGS.fullmatch(name):

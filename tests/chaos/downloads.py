@@ -1,4 +1,4 @@
-"""Those who fetch files, those whose right ends meanwhile, and those who have none."""
+"""Jobs that download: with access, with access that ends meanwhile, and without access."""
 
 import hashlib
 import subprocess
@@ -15,13 +15,13 @@ from tests.chaos.cast import GATED, OPEN, TIER, Person
 from tests.chaos.scene import Job, NotNow, Scene, bearer, demand_definite
 
 _BLOCK = 64 * 1024
-#: The Hub's client closes the session that all its threads share when a connection fails, and
-#: another thread that is about to try again finds none (seen with huggingface_hub 2.4).
+#: When a connection fails, the Hub's client closes the session that its threads share, and another
+#: thread's retry finds none (observed with huggingface_hub 2.4).
 _HUB_CLIENT = threading.Lock()
 
 
 class Downloader(Job):
-    """Fetches a file from beginning to end by one of three clients, and checks its bytes."""
+    """Downloads whole files with one of three clients, and checks their hashes."""
 
     def __init__(self, scene: Scene, name: str, person: Person) -> None:
         super().__init__(scene, name)
@@ -44,7 +44,7 @@ class Downloader(Job):
         return True
 
     def _by_curl(self, repo_id: str, path: str) -> Path:
-        """As a script would: the same command again until it ends well."""
+        """Repeat the same command until it succeeds, as a script would."""
         into = self.folder / "by-curl"
         into.unlink(missing_ok=True)
         command = ["curl", "-sSfL", "-C", "-", "--max-time", "60", "-o", str(into)]
@@ -80,13 +80,13 @@ class Downloader(Job):
                         local_dir=into,
                         token=self.person.token,
                     )
-            except LocalEntryNotFoundError as error:  # its word for "no connection"
+            except LocalEntryNotFoundError as error:  # the client's error for "no connection"
                 raise NotNow(str(error)) from error
             except HfHubHTTPError as error:
                 if error.response.status_code in {401, 403, 404, 410}:
                     raise
                 raise NotNow(str(error)) from error
-            except (httpx2.HTTPError, OSError) as error:  # and a body that came short
+            except (httpx2.HTTPError, OSError) as error:  # includes a body that is too short
                 raise NotNow(str(error)) from error
             return Path(got)
 
@@ -94,7 +94,7 @@ class Downloader(Job):
 
 
 def fetch(job: Job, address: str, token: str = "") -> str:
-    """The SHA-256 of a file that is read slowly and resumed by range wherever it breaks off."""
+    """Download slowly, resume by range after each failure; returns the SHA-256."""
     digest = hashlib.sha256()
     received = 0
 
@@ -103,7 +103,7 @@ def fetch(job: Job, address: str, token: str = "") -> str:
         headers = bearer(token) | ({"Range": f"bytes={received}-"} if received else {})
         response = job.ask("GET", address, headers=headers, stream=True)
         with response:
-            if response.history and not response.ok:  # the store's word, not the portal's
+            if response.history and not response.ok:  # the store's response, not the portal's
                 raise NotNow(f"{response.status_code} from the store")
             wanted = 206 if received else 200
             assert response.status_code == wanted, (
@@ -126,7 +126,7 @@ def fetch(job: Job, address: str, token: str = "") -> str:
 
 
 class Revoker(Job):
-    """Takes access from one holder after the other, each in the middle of a download."""
+    """Revokes the access of one holder after another, each in the middle of a download."""
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene, "revoker")
@@ -153,7 +153,7 @@ class Revoker(Job):
         return True
 
     def _begun(self, address: str, holder: Person) -> requests.Response:
-        """A download of which the first bytes have come."""
+        """Start a download; returns the open response."""
         response = self.ask("GET", address, headers=bearer(holder.token), stream=True)
         if response.status_code != 200 and not response.history:
             self.scene.is_wrong(f"{holder.name} got {response.status_code} before the revocation")
@@ -161,15 +161,15 @@ class Revoker(Job):
 
     def _revoke(self, holder: Person) -> None:
         command = self.scene.manage("revoke", holder.name, TIER, "--reason", "the monkey asks")
-        _, said = command.communicate()
-        if "Traceback" in said:
-            self.scene.is_wrong(f"revoke said: {said[-1500:]}")
+        _, errors = command.communicate()
+        if "Traceback" in errors:
+            self.scene.is_wrong(f"revoke failed: {errors[-1500:]}")
         if command.returncode:
-            raise NotNow(said)
+            raise NotNow(errors)
 
 
 class Trespasser(Job):
-    """Tries every door without a right to; not one byte may come."""
+    """Requests files by every route without access; no byte may be sent."""
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene, "trespasser")
@@ -177,7 +177,7 @@ class Trespasser(Job):
     def step(self) -> bool:
         path = self.random.choice(sorted(self.scene.files))
         headers = {"Range": "bytes=0-99"} if self.random.random() < 0.3 else {}
-        address, credential = self._door(path)
+        address, credential = self._route(path)
         try:
             response = self.session.get(
                 address, headers=headers | credential, timeout=(5, 60), allow_redirects=False
@@ -186,8 +186,8 @@ class Trespasser(Job):
             time.sleep(0.3)
             return True
         if response.status_code < 400:
-            told = f"{response.status_code} at {address} with {credential}"
-            self.scene.is_wrong(f"a trespasser got {told}")
+            got = f"{response.status_code} at {address} with {credential}"
+            self.scene.is_wrong(f"a trespasser got {got}")
         self.scene.count("trespasses refused")
         try:
             demand_definite(self.scene, response)
@@ -196,16 +196,16 @@ class Trespasser(Job):
         time.sleep(self.random.uniform(0.05, 0.3))
         return True
 
-    def _door(self, path: str) -> tuple[str, dict[str, str]]:
-        """An address, and the credential that does not open it."""
+    def _route(self, path: str) -> tuple[str, dict[str, str]]:
+        """A URL, and a credential without access to it."""
         gated = self.scene.address(GATED, path)
-        known = [self.scene.cast.stranger, self.scene.cast.narrow]
+        without_access = [self.scene.cast.stranger, self.scene.cast.narrow]
         revoked = [one for one in self.scene.cast.holders if one.name in self.scene.revoked]
         return self.random.choice(
             [
                 (gated, {}),
                 (gated, bearer("wb_" + "x" * 45)),
-                *((gated, bearer(one.token)) for one in known + revoked[-2:]),
+                *((gated, bearer(one.token)) for one in without_access + revoked[-2:]),
                 (f"{self.scene.install.url}/d/{'A' * 22}.1999999999.k1.{'b' * 43}/{path}", {}),
                 (f"{self.scene.install.url}/f/{GATED}/{'0' * 40}/{path}?e=1&k=k1&s=x", {}),
             ]

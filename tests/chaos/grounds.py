@@ -1,4 +1,4 @@
-"""Where it plays: what an install stands on, and how that can be spoilt."""
+"""The infrastructure of a run: database, store and disk, and the faults they can have."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ DISK = 1 << 30
 
 @dataclass
 class Ground:
-    """Where the data folder is, further settings, and what can be done to them."""
+    """The folder of an install, its further settings, and possible faults."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Ground:
 
 @contextmanager
 def files(folder: Path) -> Iterator[Ground]:
-    """SQLite, blobs and the broker's queue on one disk, which fills up now and then."""
+    """SQLite, blobs and queue on one disk, which fills up now and then."""
     with disks.small(folder / "disk", DISK) as disk:
         full = Nuisance("disk full", disk.fill, disk.free)
         yield Ground(disk.folder, nuisances=[full])
@@ -39,7 +39,7 @@ def files(folder: Path) -> Iterator[Ground]:
 
 @contextmanager
 def servers(folder: Path) -> Iterator[Ground]:
-    """PostgreSQL and an S3 store, which stops answering, dies, or loses all connections."""
+    """PostgreSQL, whose connections are cut, and an S3 store, which hangs or dies."""
     store = s3.start(folder / "s3")
     try:
         with _database() as url:
@@ -65,19 +65,19 @@ GROUNDS = {"files": files, "servers": servers}
 
 
 def _silence(store: s3.Store) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Have the store's process hang, and go on."""
+    """Returns functions that suspend and resume the store's process."""
 
-    def tell(number: int) -> None:
+    def send(number: int) -> None:
         assert store.process is not None
         with suppress(ProcessLookupError):
             os.killpg(store.process.pid, number)
 
-    return (lambda: tell(signal.SIGSTOP)), (lambda: tell(signal.SIGCONT))
+    return (lambda: send(signal.SIGSTOP)), (lambda: send(signal.SIGCONT))
 
 
 @contextmanager
 def _database() -> Iterator[str]:
-    """A database of its own on the session's server."""
+    """Create a database on the session's server; yields its URL."""
     server = os.environ["DATABASE_URL"]
     name = f"chaos_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -92,7 +92,7 @@ def _database() -> Iterator[str]:
 
 
 def _hang_up(url: str) -> None:
-    """End every connection to the database but our own, as a server that restarts does."""
+    """Terminate all other connections to the database, as a restart of the server does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -1,4 +1,4 @@
-"""A real mail server that keeps what it takes, and when."""
+"""A real mail server that stores what it accepts, with the time."""
 
 import re
 import threading
@@ -17,16 +17,16 @@ from tests.support.servers.services import free_port
 
 @dataclass(frozen=True)
 class Copy:
-    """One message as it came in; `at` in seconds since the epoch."""
+    """A message as received; `at` in seconds since the epoch."""
 
-    mail: str  # the id that the portal gave it
+    mail: str  # the portal's id of the mail
     to: str
     at: float
     text: str
 
 
 class Postbox:
-    """Every message that was accepted, by its Message-ID."""
+    """All accepted messages, by the local part of their Message-ID."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,12 +43,12 @@ class Postbox:
         return "250 OK"
 
     def copies(self) -> dict[str, list[Copy]]:
-        """All that came so far, the first copy of each message first."""
+        """All copies so far by message, in order of arrival."""
         with self._lock:
             return {mail: list(copies) for mail, copies in self._copies.items()}
 
     def links_to(self, address: str) -> list[str]:
-        """The checkpoint links mailed to somebody: addresses that end in a slash."""
+        """The checkpoint links mailed to `address`: URLs that end in a slash."""
         with self._lock:
             texts = [
                 copy.text
@@ -62,7 +62,7 @@ class Postbox:
 
 @contextmanager
 def opened() -> Iterator[Postbox]:
-    """A postbox that takes mail on `smtp://127.0.0.1:<port>`."""
+    """Run a postbox that accepts mail on `smtp://127.0.0.1:<port>`."""
     box = Postbox()
     server = Controller(box, hostname="127.0.0.1", port=box.port)
     server.start()

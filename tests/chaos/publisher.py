@@ -1,4 +1,4 @@
-"""Who publishes: a new revision after the other, killed in the middle as often as not."""
+"""The job that publishes revisions, half of them killed in the middle."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ BRANCH = "next"
 
 
 class Publisher(Job):
-    """Publishes a folder by command; what was killed is run again until it prints an id."""
+    """Publishes folders by command, and repeats killed commands until they print an id."""
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene, "publisher")
@@ -44,18 +44,18 @@ class Publisher(Job):
         command = self.scene.manage(
             *("publish", str(folder), OPEN, "--tier", "open", "--revision", BRANCH)
         )
-        # A start takes two seconds: some die before they begin, some in the middle of it.
+        # A start takes two seconds, so some die before the work begins and some during it.
         dies_after = self.random.uniform(1.0, 6.0) if self.random.random() < 0.5 else None
         try:
-            sha, said = command.communicate(timeout=dies_after)
+            sha, errors = command.communicate(timeout=dies_after)
         except subprocess.TimeoutExpired as late:
             os.killpg(command.pid, signal.SIGKILL)
             command.communicate()
             self.scene.count("publishers killed")
             raise NotNow("killed") from late
-        if "Traceback" in said:
-            self.scene.is_wrong(f"publish said: {said[-1500:]}")
+        if "Traceback" in errors:
+            self.scene.is_wrong(f"publish failed: {errors[-1500:]}")
         if command.returncode:
             self.scene.count("publishers told to come again")
-            raise NotNow(said)
+            raise NotNow(errors)
         return sha.strip()

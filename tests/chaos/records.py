@@ -1,4 +1,4 @@
-"""What the install itself says afterwards. Runs inside it (`manage.py shell`), prints JSON."""
+"""Read the install's records after a run, inside the install (`manage.py shell`)."""
 
 import json
 import sys
@@ -12,15 +12,15 @@ from tests.support.servers.install import Install
 
 
 def left_after(install: Install, seconds: float) -> dict[str, int]:
-    """Return once all is done, or what still waits then: how many rows of each kind."""
-    left: dict[str, int] = _ask(install, f"tell_left_after({seconds})")
+    """Wait until no row is unfinished, at most `seconds`; returns the counts of what is left."""
+    left: dict[str, int] = _ask(install, f"print_left_after({seconds})")
     return left
 
 
 def everything(install: Install) -> dict[str, Any]:
-    """All that the checks compare with what the jobs have seen."""
-    told: dict[str, Any] = _ask(install, "tell_everything()")
-    return told
+    """The records that the checks compare with what the jobs observed."""
+    found: dict[str, Any] = _ask(install, "print_everything()")
+    return found
 
 
 def _ask(install: Install, question: str) -> Any:
@@ -33,8 +33,8 @@ def _ask(install: Install, question: str) -> Any:
 # -- inside the install ---------------------------------------------------------------------
 
 
-def tell_left_after(seconds: float) -> None:
-    """Look each second, for so long, whether a row still waits for somebody."""
+def print_left_after(seconds: float) -> None:
+    """Poll each second, at most `seconds`, until no row is unfinished; print what is left."""
     until = time.monotonic() + seconds
     while (left := _left()) and time.monotonic() < until:
         time.sleep(1)
@@ -42,11 +42,11 @@ def tell_left_after(seconds: float) -> None:
 
 
 def _left() -> dict[str, int]:
-    """Rows are the memory, so rows are counted, not what the broker holds.
+    """Count unfinished rows by kind.
 
-    Tasks that a killed worker had taken stay in the broker, unacknowledged, until
-    `visibility_timeout` has passed and another worker gets them. That does no harm: the sweeps
-    have sent the same ids anew long before, and a task whose row is not due does nothing.
+    The broker's queue does not count: tasks of a killed worker stay there unacknowledged until
+    `visibility_timeout`, but the sweeps queue the same ids again long before, and a task whose
+    row is not due does nothing.
     """
     from accounts.audit.merkle_log import unsealed
     from accounts.audit.models import SealBatch
@@ -74,7 +74,7 @@ def _left() -> dict[str, int]:
     return {kind: count for kind, count in counts.items() if count}
 
 
-def tell_everything() -> None:
+def print_everything() -> None:
     from accounts.mail.models import OutgoingMail
 
     mails = OutgoingMail.objects.order_by("pk")
@@ -139,22 +139,22 @@ def _revisions() -> dict[str, dict[str, Any]]:
 
 
 def _downloads() -> dict[str, int]:
-    """Answers with bytes or an address to them, by name."""
+    """Numbers of downloads that were served or redirected, by username."""
     from accounts.users.models import User
     from weights.ledger.models import Download
 
-    given = Download.objects.filter(
+    served = Download.objects.filter(
         outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED]
     )
     names = dict(User.objects.values_list("pk", "username"))
-    return Counter(names.get(pk, "") for pk in given.values_list("user_id", flat=True) if pk)
+    return Counter(names.get(pk, "") for pk in served.values_list("user_id", flat=True) if pk)
 
 
 def _store() -> dict[str, list[str]]:
-    """What stands in the store without a row, what has a row and is not there, what is left over.
+    """Blobs without a row, rows without a blob, and leftovers of uploads.
 
-    Nobody publishes any more, so every upload that is left is a leftover; the sweep takes those
-    older than a day, and here, told that all are old, must take every one.
+    Nothing is being published, so every upload in the store is a leftover. The sweep removes those
+    older than a day; with age 0 it must remove all.
     """
     from weights.storage import blob_storage
     from weights.storage.models import Blob
@@ -163,17 +163,17 @@ def _store() -> dict[str, list[str]]:
     before = _names(storage)
     storage.sweep(timedelta(0))
     after = _names(storage)
-    kept = {name.rpartition("/")[2] for name in after}
-    known = set(Blob.objects.values_list("sha256", flat=True))
+    blobs = {name.rpartition("/")[2] for name in after}
+    rows = set(Blob.objects.values_list("sha256", flat=True))
     return {
         "swept": sorted(before - after),
-        "without a row": sorted(kept - known),
-        "lost": sorted(known - kept),
+        "without a row": sorted(blobs - rows),
+        "lost": sorted(rows - blobs),
     }
 
 
 def _names(storage: Any) -> set[str]:
-    """Every object or file of the store, leftovers too."""
+    """All objects or files of the store, leftovers included."""
     if storage.address.startswith("s3://"):
         pages = storage.client.get_paginator("list_objects_v2")
         return {

@@ -1,4 +1,4 @@
-"""Those who apply by the API, and those who decide on the admin's pages."""
+"""Jobs that apply by the API, and jobs that decide in the admin."""
 
 import queue
 import re
@@ -11,9 +11,9 @@ from tests.chaos.scene import Impatient, Job, NotNow, Scene, Verdict, bearer
 from tests.support import factories
 from tests.support.http.visitor import Visitor
 
-_ANSWERS = {key: said for key, said in factories.ANSWERS.items() if key != "licence_accept"}
+_ANSWERS = {key: value for key, value in factories.ANSWERS.items() if key != "licence_accept"}
 _MINE = {"draft", "returned"}
-_SAID: dict[str, dict[str, str]] = {
+_FIELDS: dict[str, dict[str, str]] = {
     "approve": {"days": "30"},
     "return": {"return_reasons": "purpose_unclear", "remark_abstract": "Name the method."},
     "reject": {"reject_reasons": "commercial_use", "note": "This is a product and no research."},
@@ -21,7 +21,7 @@ _SAID: dict[str, dict[str, str]] = {
 
 
 class Applicants(Job):
-    """Lets one person after the other apply, and follows each to the end."""
+    """Applies for one person after another, and follows each application to its end."""
 
     def __init__(self, scene: Scene, name: str, people: "queue.Queue[Person]") -> None:
         super().__init__(scene, name)
@@ -31,7 +31,7 @@ class Applicants(Job):
     def step(self) -> bool:
         if len(self._open) < 3 and not self._people.empty():
             person = self._people.get()
-            begun = self._told(person, "POST", "", {"tier": TIER}, 201)
+            begun = self._call(person, "POST", "", {"tier": TIER}, 201)
             self._open.append((person, f"/{begun['id']}"))
             self._send(person, f"/{begun['id']}")
             self.scene.count("applications sent")
@@ -41,63 +41,63 @@ class Applicants(Job):
         return True
 
     def _follow(self, person: Person, path: str) -> None:
-        """Do what the answer asks for; who still waits goes to the end of the line."""
+        """React to the application's state; an undecided one goes to the end of the list."""
         self._open.pop(0)
-        status = self._told(person, "GET", path)["status"]
+        status = self._call(person, "GET", path)["status"]
         if status in _MINE:
             self._send(person, path)
             self.scene.count("applications sent again")
         if status == "approved":
-            self._take_what_was_given(person)
+            self._download(person)
         elif status == "rejected":
-            self._be_refused(person)
+            self._expect_refusal(person)
         else:
             self._open.append((person, path))
 
-    def _take_what_was_given(self, person: Person) -> None:
+    def _download(self, person: Person) -> None:
         path = self.random.choice(sorted(self.scene.files))
         digest = fetch(self, self.scene.address(GATED, path), person.token)
         if digest != self.scene.files[path]:
             self.scene.is_wrong(f"{person.name} got {path} with SHA-256 {digest}")
         self.scene.count_download(person.name, "the approved")
 
-    def _be_refused(self, person: Person) -> None:
+    def _expect_refusal(self, person: Person) -> None:
         address = self.scene.address(GATED, sorted(self.scene.files)[0])
         refused = self.insist(lambda: self.ask("GET", address, headers=bearer(person.token)))
         if (refused.status_code, refused.headers.get("X-Refusal-Code")) != (403, "rejected"):
             self.scene.is_wrong(f"{person.name} was rejected and got {refused.status_code}")
 
     def _send(self, person: Person, path: str) -> None:
-        """Save and submit. Where no answer came the state tells whether the last try did it."""
+        """Save and submit; after a lost response the state shows whether it succeeded."""
         title = f"Outliers, told anew at {time.time()}"
         answers = _ANSWERS | {"work_email": f"{person.name}@example.org", "title": title}
-        while (told := self._told(person, "GET", path))["status"] in _MINE:
-            if told["answers"].get("title") != title:
-                said = {"answers": answers, "seen_version": told["version"]}
-                self._told(person, "PUT", f"{path}/answers", said, 200, 409)
+        while (application := self._call(person, "GET", path))["status"] in _MINE:
+            if application["answers"].get("title") != title:
+                body = {"answers": answers, "seen_version": application["version"]}
+                self._call(person, "PUT", f"{path}/answers", body, 200, 409)
                 continue
             accepted = {
                 "licence_accept": True,
-                "licence_sha256": told["terms"]["text_sha256"],
-                "seen_version": told["version"],
+                "licence_sha256": application["terms"]["text_sha256"],
+                "seen_version": application["version"],
             }
-            self._told(person, "POST", f"{path}/submit", accepted, 200, 409)
+            self._call(person, "POST", f"{path}/submit", accepted, 200, 409)
 
-    def _told(
+    def _call(
         self, person: Person, method: str, path: str, body: Any = None, *expected: int
     ) -> dict[str, Any]:
-        """What the API says; any status beside the expected ones is wrong."""
+        """Call the API; returns the JSON. AssertionError for an unexpected status."""
         address = f"{self.scene.install.url}/api/v1/applications{path}"
         answer = self.insist(
             lambda: self.ask(method, address, json=body, headers=bearer(person.token))
         )
         assert answer.status_code in (expected or (200,)), f"{method} {path}: {answer.text}"
-        told: dict[str, Any] = answer.json()
-        return told
+        body: dict[str, Any] = answer.json()
+        return body
 
 
 class Reviewer(Job):
-    """Opens the next application of the queue and decides it; two of them often meet."""
+    """Opens the next application of the queue and decides it; two reviewers often collide."""
 
     def __init__(self, scene: Scene, person: Person) -> None:
         super().__init__(scene, person.name)
@@ -117,21 +117,21 @@ class Reviewer(Job):
         if found is None or token is None or 'value="approve"' not in page.text:
             time.sleep(self.random.uniform(0.2, 0.6))
             return True
-        word = self.random.choices(list(_SAID), weights=[7, 2, 1])[0]
+        word = self.random.choices(list(_FIELDS), weights=[7, 2, 1])[0]
         self._press(f"{applications}/{found[1]}/decide/{word}/", int(found[1]), word, token[1])
         return True
 
     def _press(self, address: str, application: int, word: str, token: str) -> None:
-        """Press once; whoever gets no answer looks again, as a person would."""
-        fields = _SAID[word] | {"csrfmiddlewaretoken": token}
+        """Press a button once; without a response its outcome is unknown."""
+        fields = _FIELDS[word] | {"csrfmiddlewaretoken": token}
         headers = {"Accept": "application/json", "Referer": address}
         try:
             answer = self.ask("POST", address, data=fields, headers=headers, allow_redirects=False)
         except (NotNow, Impatient):
             outcome = "unknown"
         else:
-            is_told = answer.headers.get("Content-Type", "").startswith("application/json")
-            outcome = {200: "done", 409: "refused"}.get(answer.status_code, "") if is_told else ""
+            is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+            outcome = {200: "done", 409: "refused"}.get(answer.status_code, "") if is_json else ""
             if not outcome:
                 self.scene.is_wrong(f"{word} of {application}: {answer.status_code} {answer.text}")
         self.scene.verdicts.append(Verdict(application, self.name, word, outcome))

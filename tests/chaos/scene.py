@@ -1,4 +1,4 @@
-"""What all jobs share: the install, the people, patience, and what was seen."""
+"""State that all jobs share: the install, the people, retries, and observations."""
 
 import subprocess
 import sys
@@ -20,21 +20,21 @@ from tests.support.servers.install import Install
 from tests.support.servers.live import ROOT
 
 T = TypeVar("T")
-#: Seconds after which an act that is only told to come again counts as never answered.
+#: Seconds of retries after which an action counts as never answered.
 PATIENCE = 180.0
 
 
 class NotNow(Exception):
-    """The portal is away, or told to come again: everybody's answer to a fault."""
+    """The portal is unreachable or asks for a retry, as during a fault."""
 
 
 class Impatient(Exception):
-    """The portal stayed away for longer than a fault lasts."""
+    """The portal was unreachable for longer than a fault lasts."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A button that a reviewer pressed. `outcome` is done, refused, or unknown: no answer came."""
+    """A button that a reviewer pressed; `outcome` is done, refused, or unknown (no response)."""
 
     application: int
     reviewer: str
@@ -44,7 +44,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Publication:
-    """What `publish` promised by printing an id: these files, each by its SHA-256."""
+    """A revision whose id `publish` printed, and the SHA-256 of its files."""
 
     repo_id: str
     sha: str
@@ -53,26 +53,26 @@ class Publication:
 
 @dataclass
 class Scene:
-    """One run: where it plays, who plays, and what came of it."""
+    """One run: its install, its people, and the results so far."""
 
     install: Install
     cast: Cast
     postbox: Postbox
     folder: Path
     seed: str
-    #: path -> SHA-256, of both checkpoints that everybody downloads.
+    #: path -> SHA-256 of the files of both checkpoints.
     files: dict[str, str]
-    #: What a start takes here, in seconds.
+    #: Seconds that a start takes on this machine.
     start: float
-    #: Set when no new work is to be begun.
+    #: Set when jobs must stop.
     over: threading.Event = field(default_factory=threading.Event)
     counts: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     publications: list[Publication] = field(default_factory=list)
-    #: Names of those who hold access no longer.
+    #: Names of people whose access was revoked.
     revoked: list[str] = field(default_factory=list)
-    #: By name: downloads that ended whole, each of which the ledger must know.
+    #: Completed downloads by name; the ledger must contain each.
     downloads: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,7 +93,7 @@ class Scene:
         return f"{self.install.url}/{repo_id}/resolve/{revision}/{path}"
 
     def manage(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command beside the portal; whoever started it waits for it, or kills it."""
+        """Start a management command; the caller waits for it or kills it."""
         return subprocess.Popen(
             [sys.executable, "manage.py", *arguments],
             env=self.install.environment,
@@ -107,7 +107,7 @@ class Scene:
 
 
 class Job(threading.Thread):
-    """One of those who work: takes steps until the scene is over; what it raises is wrong."""
+    """A thread that takes steps until the run is over; its exceptions count as failures."""
 
     def __init__(self, scene: Scene, name: str) -> None:
         super().__init__(name=name)
@@ -116,7 +116,7 @@ class Job(threading.Thread):
         self.session = requests.Session()
 
     def step(self) -> bool:
-        """Do one thing from beginning to end; whether there is more to do."""
+        """Do one thing from start to end; returns whether there is more to do."""
         raise NotImplementedError
 
     def run(self) -> None:
@@ -129,7 +129,7 @@ class Job(threading.Thread):
             self.scene.is_wrong(f"{self.name}: {traceback.format_exc(limit=-4)}")
 
     def insist(self, act: Callable[[], T]) -> T:
-        """Try until it is answered; raises Impatient when that takes too long."""
+        """Retry until there is a definite answer. Raises Impatient after PATIENCE seconds."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
@@ -141,7 +141,7 @@ class Job(threading.Thread):
                 time.sleep(self.random.uniform(0.2, 1.0))
 
     def ask(self, method: str, url: str, **facts: Any) -> requests.Response:
-        """One request; raises NotNow unless it got a definite answer, below 500 and not 429."""
+        """Send one request. Raises NotNow without a response, and for 429 and 5xx."""
         try:
             response = self.session.request(method, url, timeout=(5, 60), **facts)
         except requests.RequestException as error:
@@ -151,7 +151,7 @@ class Job(threading.Thread):
 
 
 def demand_definite(scene: Scene, response: requests.Response) -> None:
-    """Raise NotNow for an answer that says to come again. A fault is told as 503, never as 500."""
+    """Raise NotNow for 429 and 5xx. A 500 of the portal counts as a failure."""
     if response.status_code == 500 and response.url.startswith(scene.install.url):
         method = response.request.method
         scene.is_wrong(f"500 for {method} {response.url}: {response.text[:300]}")

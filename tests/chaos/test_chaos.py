@@ -2,8 +2,8 @@
 
     make chaos [CHAOS_SECONDS=600] [CHAOS_SEED=7]
 
-The seed is printed, and decides who is killed when and who does what; how far each had come
-by then is up to the machine, so a seed repeats the plan and not every interleaving.
+The seed is printed. It decides which process is killed when and what each job does. Timing depends
+on the machine, so a seed repeats the plan but not every interleaving.
 """
 
 import hashlib
@@ -43,14 +43,14 @@ pytestmark = [
     pytest.mark.needs("curl"),
 ]
 
-#: Seconds of trouble; `make chaos` asks for more.
+#: Seconds of faults; `make chaos` sets more.
 SECONDS = float(os.environ.get("CHAOS_SECONDS") or 8)
-#: Who is killed in every run, however slow the machine; there is trouble until they were.
+#: Processes that are killed in every run; a slow run goes on until they were.
 VICTIMS = {"worker", "beat", "broker"}
 SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
-#: Seconds within which everything that waits must be done once the trouble is over.
+#: Seconds within which all unfinished work must be done after the faults.
 DRAINED_WITHIN = 180.0
-#: Short, or the test would wait minutes for what killed workers had taken.
+#: Short, because the test would otherwise wait minutes for the work of killed workers.
 LEASES = {
     "VERIFICATION_LEASE": "10",
     "VERIFICATION_QUEUED": "15",
@@ -60,7 +60,7 @@ LEASES = {
 
 @pytest.fixture(params=list(GROUNDS))
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
-    """What the install stands on."""
+    """The infrastructure of the install."""
     if request.param == "files" and (why := disks.why_none(tmp_path)):
         pytest.skip(f"{MISSING}: {why}")
     with GROUNDS[request.param](tmp_path / "ground") as made:
@@ -69,7 +69,7 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
 
 @pytest.fixture
 def scene(ground: Ground, tmp_path: Path) -> Iterator[Scene]:
-    """A running install with its people, its mail server and two checkpoints to fetch."""
+    """A running install with people, a mail server and two checkpoints."""
     with postbox.opened() as box:
         settings = {"EMAIL_URL": f"smtp://127.0.0.1:{box.port}", **LEASES, **ground.settings}
         with new_install(ground.folder, tmp_path / "log", **settings) as install:
@@ -97,7 +97,7 @@ def _published(
 
 
 def _written(folder: Path) -> dict[str, str]:
-    """Write what everybody downloads; each file's SHA-256."""
+    """Write the files that everyone downloads; returns their SHA-256 values."""
     random = Random(SEED)
     weights = numpy.frombuffer(random.randbytes(3_000_000), dtype=numpy.uint8)
     contents = {
@@ -131,25 +131,25 @@ def test_kills_and_faults_leave_nothing_wrong_lost_or_doubled(
         job.join()
     worked = time.monotonic() - began
     try:
-        assert scene.install.is_alive(), scene.install.said[-3000:]
+        assert scene.install.is_alive(), scene.install.output[-3000:]
         assert set(monkey.counts()) >= VICTIMS, "nobody was killed"
         wrong = monkey.failures + scene.wrong
         assert not wrong, "\n".join(wrong)
         _drain(scene.install)
         drained = time.monotonic() - began - worked
-        told = records.everything(scene.install)
-        _check(scene, monkey, told)
-        _report(name, scene, monkey, told, worked, drained)
+        found = records.everything(scene.install)
+        _check(scene, monkey, found)
+        _report(name, scene, monkey, found, worked, drained)
     except BaseException:
         sys.stdout.write(
             f"CHAOS_SEED={SEED} {name}: {dict(monkey.counts())} {dict(scene.counts)}\n"
         )
-        sys.stdout.write(scene.install.said[-6000:])
+        sys.stdout.write(scene.install.output[-6000:])
         raise
 
 
 def _jobs(scene: Scene) -> list[Job]:
-    """Everybody who works; the reviewers have signed in before the trouble begins."""
+    """All jobs; the reviewers sign in before the faults begin."""
     applicants: queue.Queue[cast.Person] = queue.Queue()
     for person in scene.cast.applicants:
         applicants.put(person)
@@ -167,20 +167,20 @@ def _jobs(scene: Scene) -> list[Job]:
 
 
 def _drain(install: Install) -> None:
-    """Wait until no row waits for anybody; what still does says what was lost."""
+    """Wait until no row is unfinished; one that stays is lost work."""
     left = records.left_after(install, DRAINED_WITHIN)
     assert not left, f"still waiting after {DRAINED_WITHIN:g} s: {left}"
 
 
-def _check(scene: Scene, monkey: Monkey, told: dict[str, Any]) -> None:
+def _check(scene: Scene, monkey: Monkey, found: dict[str, Any]) -> None:
     wrong = [
-        *checks.mails(told["mails"], scene.postbox.copies(), monkey.faults),
-        *checks.mails_of_decisions(told["mails"], told["applications"]),
-        *checks.decisions(told["applications"], scene.verdicts),
-        *checks.publications(told["revisions"], scene.publications),
-        *checks.ledger(told["downloads"], scene.downloads),
-        *checks.store(told["store"]),
-        *checks.links(scene, told["applications"]),
+        *checks.mails(found["mails"], scene.postbox.copies(), monkey.faults),
+        *checks.mails_of_decisions(found["mails"], found["applications"]),
+        *checks.decisions(found["applications"], scene.verdicts),
+        *checks.publications(found["revisions"], scene.publications),
+        *checks.ledger(found["downloads"], scene.downloads),
+        *checks.store(found["store"]),
+        *checks.links(scene, found["applications"]),
         *checks.leftovers(scene.install.data_dir),
     ]
     assert not wrong, "\n".join(wrong)
@@ -193,7 +193,7 @@ def _report(
     name: str,
     scene: Scene,
     monkey: Monkey,
-    told: dict[str, Any],
+    found: dict[str, Any],
     worked: float,
     drained: float,
 ) -> None:
@@ -207,7 +207,7 @@ def _report(
         "downloads": f"{sum(scene.downloads.values())}, none with a wrong byte",
         "what else was done": dict(sorted(scene.counts.items())),
         "decisions": dict(Counter(verdict.outcome for verdict in scene.verdicts)),
-        "mails": f"{len(told['mails'])} rows, {copies} copies in the postbox",
+        "mails": f"{len(found['mails'])} rows, {copies} copies in the postbox",
     }
     sys.stdout.write(
         f"\nchaos on {name}: " + "\n  ".join(f"{what}: {how}" for what, how in lines.items()) + "\n"

@@ -1,4 +1,4 @@
-"""The checks after a run of chaos see what they are there to see."""
+"""The checks after a run of chaos find the faults that they are written for."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -28,22 +28,22 @@ APPROVED: dict[str, Any] = {
 PRESSED = Verdict(1, "rita", "approve", "done")
 
 
-def told(found: Iterable[str]) -> str:
+def joined(found: Iterable[str]) -> str:
     return "; ".join(found)
 
 
 def test_a_mail_that_arrived_once_is_right() -> None:
-    assert told(checks.mails([SENT], {"m1": [FIRST]}, [])) == ""
+    assert joined(checks.mails([SENT], {"m1": [FIRST]}, [])) == ""
 
 
 def test_a_second_copy_is_right_only_if_a_worker_was_killed_after_the_first() -> None:
     twice = {"m1": [FIRST, SECOND]}
     again = SENT | {"attempts": 2}
-    assert told(checks.mails([again], twice, [KILLED])) == ""
-    assert "nothing broke off" in told(checks.mails([again], twice, []))
-    assert "nothing broke off" in told(checks.mails([again], twice, [Fault("web", 101, 101)]))
-    assert "nothing broke off" in told(checks.mails([again], twice, [Fault("worker", 90, 90)]))
-    assert "2 times in 1 attempts" in told(checks.mails([SENT], twice, [KILLED]))
+    assert joined(checks.mails([again], twice, [KILLED])) == ""
+    assert "nothing broke off" in joined(checks.mails([again], twice, []))
+    assert "nothing broke off" in joined(checks.mails([again], twice, [Fault("web", 101, 101)]))
+    assert "nothing broke off" in joined(checks.mails([again], twice, [Fault("worker", 90, 90)]))
+    assert "2 times in 1 attempts" in joined(checks.mails([SENT], twice, [KILLED]))
 
 
 @pytest.mark.parametrize(
@@ -58,19 +58,19 @@ def test_a_second_copy_is_right_only_if_a_worker_was_killed_after_the_first() ->
 def test_lost_waiting_and_unknown_mails_are_found(
     rows: list[dict[str, Any]], copies: dict[str, list[Copy]], words: str
 ) -> None:
-    assert words in told(checks.mails(rows, copies, [KILLED]))
+    assert words in joined(checks.mails(rows, copies, [KILLED]))
 
 
 def test_missing_and_surplus_mails_of_decisions_are_found() -> None:
-    assert told(checks.mails_of_decisions([SENT], [APPROVED])) == ""
-    assert "0 of application_approved" in told(checks.mails_of_decisions([], [APPROVED]))
-    assert "2 of application_approved" in told(checks.mails_of_decisions([SENT] * 2, [APPROVED]))
+    assert joined(checks.mails_of_decisions([SENT], [APPROVED])) == ""
+    assert "0 of application_approved" in joined(checks.mails_of_decisions([], [APPROVED]))
+    assert "2 of application_approved" in joined(checks.mails_of_decisions([SENT] * 2, [APPROVED]))
 
 
 @pytest.mark.parametrize("outcome", ["done", "unknown"])
 def test_a_decision_that_was_pressed_and_stands_once_is_right(outcome: str) -> None:
     pressed = [Verdict(1, "rita", "approve", outcome), Verdict(1, "rolf", "reject", "refused")]
-    assert told(checks.decisions([APPROVED], pressed)) == ""
+    assert joined(checks.decisions([APPROVED], pressed)) == ""
 
 
 @pytest.mark.parametrize(
@@ -87,31 +87,31 @@ def test_a_decision_that_was_pressed_and_stands_once_is_right(outcome: str) -> N
 def test_lost_doubled_and_incomplete_decisions_are_found(
     facts: dict[str, Any], pressed: list[Verdict], words: str
 ) -> None:
-    assert words in told(checks.decisions([APPROVED | facts], pressed))
+    assert words in joined(checks.decisions([APPROVED | facts], pressed))
 
 
 def test_missing_and_differing_revisions_are_found() -> None:
     promised = Publication("a/b", "1" * 40, {"f": "0"})
     name = f"a/b@{promised.sha}"
     right = {name: {"state": "visible", "files": {"f": "0"}}}
-    assert told(checks.publications(right, [promised])) == ""
-    assert "promised and is None" in told(checks.publications({}, [promised]))
+    assert joined(checks.publications(right, [promised])) == ""
+    assert "promised and is None" in joined(checks.publications({}, [promised]))
     pending = {name: {"state": "pending", "files": {"f": "0"}}}
-    assert "is pending" in told(checks.publications(pending, [promised]))
+    assert "is pending" in joined(checks.publications(pending, [promised]))
     others = {name: {"state": "visible", "files": {"f": "1"}}}
-    assert "holds" in told(checks.publications(others, [promised]))
-    assert "nobody was told" in told(checks.publications(right, []))
+    assert "holds" in joined(checks.publications(others, [promised]))
+    assert "nobody was told" in joined(checks.publications(right, []))
 
 
 def test_bytes_without_rows_and_rows_without_bytes_are_found(tmp_path: Path) -> None:
-    assert "ledger" in told(checks.ledger({"reader": 1}, Counter(reader=2)))
-    assert told(checks.ledger({"reader": 2}, Counter(reader=2))) == ""
+    assert "ledger" in joined(checks.ledger({"reader": 1}, Counter(reader=2)))
+    assert joined(checks.ledger({"reader": 2}, Counter(reader=2))) == ""
     clean: dict[str, list[str]] = {"swept": [".uploads/tmp1"], "without a row": [], "lost": []}
-    assert told(checks.store(clean)) == ""
-    assert "lost" in told(checks.store(clean | {"lost": ["00"]}))
-    assert "without a row" in told(checks.store(clean | {"without a row": ["00"]}))
-    assert "the sweep took aa" in told(checks.store(clean | {"swept": ["aa/bb/aabb"]}))
+    assert joined(checks.store(clean)) == ""
+    assert "lost" in joined(checks.store(clean | {"lost": ["00"]}))
+    assert "without a row" in joined(checks.store(clean | {"without a row": ["00"]}))
+    assert "the sweep took aa" in joined(checks.store(clean | {"swept": ["aa/bb/aabb"]}))
     (tmp_path / "keys.env").touch()
-    assert told(checks.leftovers(tmp_path)) == ""
+    assert joined(checks.leftovers(tmp_path)) == ""
     (tmp_path / "tmpabc").touch()
-    assert "tmpabc" in told(checks.leftovers(tmp_path))
+    assert "tmpabc" in joined(checks.leftovers(tmp_path))

@@ -1,4 +1,4 @@
-"""The monkey: kills processes with -9 and spoils what they stand on, at random moments."""
+"""The chaos monkey: kills processes and breaks their infrastructure at random."""
 
 import os
 import signal
@@ -13,15 +13,15 @@ from random import Random
 
 from tests.support.servers.install import Install
 
-#: Seconds that a process is spared after its start, at least. The supervisor counts a child that
-#: ends within ten as a false start and gives up after six in a row, which is another test's matter.
+#: Minimum seconds before a new process is killed. The supervisor counts a child that ends within
+#: ten as a false start, and gives up after six in a row, which another test covers.
 SPARED = 11.5
 PROCESSES = ("web", "worker", "beat", "broker")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something done to the install, and until when its effect lasted (seconds of the epoch)."""
+    """A fault of the install, with its begin and end in seconds since the epoch."""
 
     what: str
     began: float
@@ -30,24 +30,24 @@ class Fault:
 
 @dataclass(frozen=True)
 class Nuisance:
-    """Something that can be spoilt for a while and mended again."""
+    """A fault that can be caused for a while and then removed."""
 
     name: str
     spoil: Callable[[], object]
     mend: Callable[[], object]
-    #: Seconds that it lasts, at least and at most.
+    #: Minimum and maximum seconds that it lasts.
     lasts: tuple[float, float] = (2.0, 5.0)
-    #: Seconds from one to the next, at least and at most.
+    #: Minimum and maximum seconds between two.
     pause: tuple[float, float] = (4.0, 10.0)
 
 
 class Monkey:
-    """Two threads, one that kills and one that spoils; every choice is by the seed."""
+    """Two threads, one kills and one causes faults; the seed decides every choice."""
 
     def __init__(
         self, install: Install, seed: str, nuisances: list[Nuisance], *, spared: float = SPARED
     ) -> None:
-        """`spared` is for machines on which a start takes longer than SPARED."""
+        """`spared` replaces SPARED on machines where a start takes longer."""
         self.faults: list[Fault] = []
         self.failures: list[str] = []
         self._install = install
@@ -66,7 +66,7 @@ class Monkey:
             thread.start()
 
     def stop(self) -> None:
-        """End all trouble, with everything mended."""
+        """Stop both threads, with all faults removed."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -90,7 +90,7 @@ class Monkey:
                 self._note(name, time.time())
 
     def _grown_up(self) -> list[tuple[str, int]]:
-        """The processes that run and are spared no longer."""
+        """Names and ids of the processes that may be killed."""
         pids = [(name, self._install.child(name)) for name in PROCESSES]
         return [(name, pid) for name, pid in pids if _age(pid) > self._spared]
 
@@ -118,7 +118,7 @@ class Monkey:
 
 
 def _age(pid: int) -> float:
-    """Seconds since its start (proc(5)); 0 if it is gone or a zombie."""
+    """Seconds since the process started (proc(5)); 0 if it is gone or a zombie."""
     with suppress(OSError):
         facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         started = int(facts[19]) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Behind a real nginx: what leaves by its hand is what the portal would have sent."""
+"""Behind a real nginx: it sends the bytes and headers that the portal would have sent."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ pytestmark = [
 
 CONTENT = os.urandom(3_000_017)
 PATH = "/acme/big/resolve/main/model.safetensors"
-#: Headers that belong to one connection or one answer, not to the file.
+#: Headers of a connection or a response, not of the file.
 OF_THE_ANSWER = {
     *("Date", "Server", "Connection", "Content-Length", "Content-Range", "X-Request-Id"),
     *("Transfer-Encoding", "X-Accel-Redirect", "Vary", "Keep-Alive"),
@@ -87,7 +87,7 @@ def test_nginx_sends_the_bytes_and_headers_that_the_portal_would(
         assert of_the_file(headers) == of_the_file(told), asked
     for asked in ("bytes=0-1,4-5", "items=0-5", "bytes=1-x"):
         status, _, body = front.get(PATH, Range=asked)
-        # nginx may answer 416 where a form is to be ignored; a part it never sends.
+        # nginx may answer 416 where the portal ignores the header; it never sends a part.
         assert (status, body) == (200, CONTENT) or (status == 416 and len(body) < 1000), asked
     for asked in (f"bytes={size}-", "bytes=-0"):
         status, headers, body = front.get(PATH, Range=asked)
@@ -133,7 +133,7 @@ def test_conditional_requests_use_the_portals_own_tag_and_date(
 def test_a_blob_file_newer_than_its_revision_does_not_change_last_modified(
     open_tier: Tier, front: Front, store: Path
 ) -> None:
-    """A copy that was put back looks new to nginx; the file has the date of its revision."""
+    """A restored blob has a new mtime; Last-Modified stays the date of the revision."""
     file = big(open_tier)
     blob = store / file.sha256[:2] / file.sha256[2:4] / file.sha256
     os.utime(blob, (4_000_000_000, 4_000_000_000))
@@ -207,7 +207,7 @@ def test_the_gate_stands_before_every_byte_that_nginx_sends(
     ):
         for method in ("GET", "HEAD"):
             answer = front.get(address, method, X_Accel_Redirect=f"/blobs/{blob}", **bearer)
-            # Not always 404: this portal's error pages lack their collected static files.
+            # Not always 404, because error pages need collected static files.
             assert answer[0] >= 400, address
             assert CONTENT[:100] not in answer[2]
 

@@ -1,6 +1,6 @@
-"""A stored file rots: scrub, quarantine, every door shut, mails, the owner's page, repair.
+"""A stored file is damaged: scrub, quarantine, refusals, mails, the owner's page, repair.
 
-The web server and the worker are processes of their own, on files and on S3.
+With a real web server and worker, on files and on S3.
 """
 
 import csv
@@ -40,8 +40,8 @@ def portal(
     return start_portal(worker=True)
 
 
-def rot(blob: Blob) -> None:
-    """Flip one bit; on files nothing shows it, as when a disk fails."""
+def damage(blob: Blob) -> None:
+    """Flip one bit; on files without a change of times, as from a failing disk."""
     if blob_storage().is_local:
         flip_unseen(blob, 70_000)
         return
@@ -67,8 +67,8 @@ def mailed(kind: str) -> list[OutgoingMail]:
     return list(OutgoingMail.objects.filter(kind=kind).order_by("to"))
 
 
-def doors(portal: Portal, sha: str) -> list[str]:
-    """Addresses of the shard: resolve by branch and by id, a file link, a checkpoint link."""
+def shard_urls(portal: Portal, sha: str) -> list[str]:
+    """URLs of the shard: resolve by branch and by id, a file link, a checkpoint link."""
     file_link = portal.manage("file_link", "reader", REPO, SHARD).stdout.strip()
     folder = portal.manage("checkpoint_link", "reader", REPO).stdout.strip()
     assert file_link, folder
@@ -77,7 +77,7 @@ def doors(portal: Portal, sha: str) -> list[str]:
 
 
 def refusals(addresses: list[str]) -> set[tuple[int, str | None]]:
-    """What HEAD, GET and a range are told at every door."""
+    """Statuses and refusal codes of HEAD, GET and a range at all URLs."""
     answers = [
         requests.request(method, address, headers=headers, allow_redirects=False, timeout=30)
         for address in addresses
@@ -87,7 +87,7 @@ def refusals(addresses: list[str]) -> set[tuple[int, str | None]]:
 
 
 def assert_the_reader_is_told(portal: Portal, reader: User) -> str:
-    """By one mail with the file and both hashes; returns the notice's address in it."""
+    """One mail names the file and both hashes; returns the URL of the notice in it."""
     [mail] = mailed("recall_opened")
     blob = Blob.objects.get(files__path=SHARD)
     found = blob.runs.filter(result="mismatch")[0].found_sha256
@@ -100,7 +100,7 @@ def assert_the_reader_is_told(portal: Portal, reader: User) -> str:
 
 
 def assert_the_owner_sees_who_fetched_it(portal: Portal, owner: User, reader: User) -> None:
-    """On the recall's page and as a file, which leaves its event."""
+    """The recall's page and its CSV list the reader, and the export is audited."""
     desk = Visitor(portal.url)
     desk.visit("/accounts/login/?next=/admin/")
     desk.submit("Sign in", login="owner", password=factories.PASSWORD)
@@ -120,13 +120,13 @@ def test_a_flipped_bit_is_found_quarantined_recalled_and_repaired(
 ) -> None:
     owner, reader = factories.staff("owner", Role.RELEASE_OWNER), factories.person("reader")
     sha = publish(portal, tmp_path / "first")
-    addresses = doors(portal, sha)
+    addresses = shard_urls(portal, sha)
     token = {"Authorization": f"Bearer {factories.token(reader)}"}
     got = requests.get(addresses[0], headers=token, timeout=30)
     assert got.content == FILES[SHARD]
-    requests.get(addresses[0], timeout=30)  # somebody whom nobody knows
+    requests.get(addresses[0], timeout=30)  # an anonymous download
 
-    rot(Blob.objects.get(files__path=SHARD))
+    damage(Blob.objects.get(files__path=SHARD))
     done = portal.manage("scrub", "--all")
     assert done.returncode == 1
     assert f"({REPO}/{SHARD})" in done.stderr

@@ -1,4 +1,4 @@
-"""The lists of a link's folder in the hands of the programs they are made for."""
+"""The lists of a link's folder, used by the programs that they are made for."""
 
 import hashlib
 import os
@@ -59,7 +59,7 @@ def _fetch(address: str, into: Path) -> Path:
 
 
 def _shards(out: Path) -> dict[str, bytes]:
-    """What arrived, without the terms that came with it."""
+    """The downloaded files without the terms."""
     return {name: content for name, content in _arrived(out).items() if name not in PAPERS}
 
 
@@ -207,7 +207,7 @@ def test_an_ended_link_says_how_to_renew_it_and_a_new_one_continues(
 
 
 class _SignInPage(BaseHTTPRequestHandler):
-    """What a hotel's network answers to every address."""
+    """A captive portal, as in a hotel: a web page for every URL."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -309,7 +309,7 @@ def test_sha256sum_accepts_the_files_by_the_folders_list(
 def test_the_terms_come_with_the_files_by_every_list(
     folder: str, script: Path, tmp_path: Path
 ) -> None:
-    """Word for word, also where a text holds what a shell would act on."""
+    """Unchanged, even if the text contains shell syntax."""
     terms = "# Terms `touch pwned`\n\n$(touch pwned) 'END_OF_TABLE'\n@TABLE@ \\ é\nEND\n"
     LicenceVersion.objects.update(text=terms)
     _fetch(f"{folder}download.sh", script)

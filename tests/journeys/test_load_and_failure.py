@@ -1,4 +1,4 @@
-"""Many clients at once, rights that end in mid download, and a store that fails in every way."""
+"""Many clients at once, access that ends during a download, and a failing store."""
 
 import socket
 import socketserver
@@ -29,7 +29,7 @@ from weights.gate.caller import session_caller
 
 pytestmark = pytest.mark.one_database
 
-#: More than the kernels on both sides hold for a reader that stops.
+#: More than the socket buffers of both sides hold for a stalled reader.
 LARGE = bytes(range(256)) * 100_000
 SMALL = b"0123456789" * 1000
 
@@ -106,7 +106,7 @@ def _open_blobs(portal: Portal, store: Path) -> int:
 
 
 def _connections(portal: Portal) -> int:
-    """Connections that the portal has not closed, whether or not the client has."""
+    """The number of connections that the portal has not closed."""
     port = f"{urlsplit(portal.url).port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     established, close_wait = "01", "08"
@@ -114,7 +114,7 @@ def _connections(portal: Portal) -> int:
 
 
 def _most_threads(portal: Portal) -> int:
-    """What the web processes may have: their pools, the loop, and the database's own few."""
+    """The most threads of the web processes: pools, event loop and database."""
     arguments = portal.processes["web"].args
     assert isinstance(arguments, list)
     workers, threads = (
@@ -123,7 +123,7 @@ def _most_threads(portal: Portal) -> int:
     return workers * (threads + 8)
 
 
-# -- rights that end in mid download --------------------------------------------------------
+# -- access that ends during a download --------------------------------------------------------
 
 
 def test_a_running_transfer_continues_after_a_revocation_and_a_resumed_one_is_refused(
@@ -157,10 +157,10 @@ def test_a_running_transfer_continues_after_a_revocation_and_a_resumed_one_is_re
 
 
 def _begun(url: str, headers: dict[str, str]) -> socket.socket:
-    """A download whose reader has stopped after the first bytes."""
+    """Start a download and stop reading after the first bytes."""
     where = urlsplit(url)
     connection = socket.socket()
-    # Small, so that most of the file is still with the server.
+    # Small, so that the server still has most of the file.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(30)
     connection.connect((where.hostname or "", where.port or 0))
@@ -185,7 +185,7 @@ def _resumed(url: str, headers: dict[str, str]) -> tuple[int, Any, bytes]:
 
 # -- a store that fails ---------------------------------------------------------------------
 
-#: Bytes after which a transfer breaks off; the Hub's client writes by ten MiB, and a rest is lost.
+#: Bytes after which a transfer breaks; the Hub's client writes ten MiB and loses the rest.
 _CUT = 11_000_000
 FAILURES: dict[str, bytes] = {
     "500": b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -197,7 +197,7 @@ FAILURES: dict[str, bytes] = {
 
 
 class _Between(socketserver.BaseRequestHandler):
-    """One connection to the store, spoilt as the next of the failures says."""
+    """One connection to the store, with the next failure of the list."""
 
     server: "_Middleman"
 
@@ -229,7 +229,7 @@ class _Between(socketserver.BaseRequestHandler):
 
 
 class _Middleman(socketserver.ThreadingTCPServer):
-    """Stands before the real store, and is in order once its failures are used up."""
+    """A proxy of the real store that works once its list of failures is empty."""
 
     daemon_threads = True
     block_on_close = False
@@ -244,7 +244,7 @@ class _Middleman(socketserver.ThreadingTCPServer):
 
 @pytest.fixture
 def middleman(s3_store: str, s3_endpoint: str, settings: Settings) -> Iterator[_Middleman]:
-    """Between downloaders and the store; the portal itself goes past it."""
+    """A proxy between clients and the store; the portal itself bypasses it."""
     where = urlsplit(s3_endpoint)
     with _Middleman((where.hostname or "", where.port or 0)) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -263,13 +263,13 @@ def test_curl_and_the_hubs_client_resume_after_every_failure_of_the_store(
     factories.published("acme/open", files={"large.bin": LARGE})
     public = f"http://127.0.0.1:{middleman.server_address[1]}"
     portal = start_portal(settings_={"S3_PUBLIC_ENDPOINT_URL": public})
-    # The client's own patience, ten seconds otherwise.
+    # The client's timeout, ten seconds by default.
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 2)
     every = list(FAILURES)
 
     middleman.failures = every.copy()
     url = f"{portal.url}/acme/open/resolve/main/large.bin"
-    # Too slow for two seconds is given up, as one would have it in a script.
+    # curl gives up after two slow seconds, as scripts configure it.
     curl = ["curl", "-sSfL", "-C", "-", "--speed-limit", "1000", "--speed-time", "2"]
     for _ in range(10):
         done = subprocess.run([*curl, "-o", "large.bin", url], cwd=tmp_path, check=False)

@@ -1,4 +1,4 @@
-"""Open download, end to end: published and verified by a worker, then fetched by every client."""
+"""An open checkpoint, end to end: published, verified, and downloaded by every client."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ CARD = "---\nlicense: other\ntags: [opt, synthetic]\n---\n# Synthetic: random we
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A model as its maker has it on disk, with a nested folder and a hidden file."""
+    """A model folder on disk, with a nested folder and a hidden file."""
     folder = tmp_path / "source"
     folder.mkdir()
     synthetic.write_hub_checkpoint(folder, card=CARD)

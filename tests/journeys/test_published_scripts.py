@@ -1,7 +1,7 @@
-"""The download scripts that came with OPT-175B and Llama work by one mailed address, unchanged.
+"""The download scripts of OPT-175B and Llama work unchanged with a mailed link.
 
-The two scripts here are worded anew and do what those do: replace the first `stubbed.pt`, or
-the `*`, by each file's name, keep any query string, and call wget for one name after another.
+The two scripts here are rewritten and do the same: replace the first `stubbed.pt`, or the `*`, by
+each file's name, keep any query string, and call wget for each name.
 """
 
 import subprocess

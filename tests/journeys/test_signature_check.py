@@ -1,4 +1,4 @@
-"""Anybody checks what they fetched with OpenSSF's own tool: it takes the whole, and no change."""
+"""OpenSSF's stock tool accepts a downloaded checkpoint and refuses every change."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def write_model(folder: Path) -> None:
 
 @pytest.fixture
 def published(open_tier: Tier, portal_server: Portal, tmp_path: Path) -> str:
-    """The id of a revision that a worker has verified and signed."""
+    """The id of a verified and signed revision."""
     write_model(tmp_path / "source")
     done = portal_server.manage(
         "publish", str(tmp_path / "source"), REPO, "--tier", "open", "--wait"
@@ -51,7 +51,7 @@ def published(open_tier: Tier, portal_server: Portal, tmp_path: Path) -> str:
 
 
 def verify(folder: Path, signature: Path, key: Path, *options: str) -> tuple[int, str]:
-    """Exit code and words of the stock tool."""
+    """Run the stock tool; returns its exit code and output."""
     command = [str(PROGRAMS / "model_signing"), "verify", "key", str(folder)]
     files = ["--signature", str(signature), "--public_key", str(key)]
     done = subprocess.run(

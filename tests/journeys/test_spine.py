@@ -1,8 +1,7 @@
-"""The main job in one go: publish, verify, sign up, apply, approve, mailed link, wget.
+"""The main use case: publish, verify, sign up, apply, approve, mailed link, wget.
 
-Everything is the real part: a web server and a Celery worker as processes of their own, a
-real store, forms posted as a browser posts them, the published script's way with
-one address, and wget. Once on local files, once on S3.
+Everything is real: a web server, a Celery worker, a store, forms posted as by a browser, the
+published script's use of one link, and wget. Once on local files, once on S3.
 """
 
 import re
@@ -33,7 +32,7 @@ _GIVEN = [Download.Outcome.SERVED, Download.Outcome.REDIRECTED]
 
 
 def _wget(address: str, into: Path, *options: str) -> tuple[int, str]:
-    """wget's exit code and what it said."""
+    """Run wget; returns its exit code and stderr."""
     done = subprocess.run(
         ["wget", "--tries=1", "--no-verbose", *options, "-O", str(into), address],
         capture_output=True,
@@ -45,7 +44,7 @@ def _wget(address: str, into: Path, *options: str) -> tuple[int, str]:
 
 
 def _mail(kind: str, to: str) -> str:
-    """The text of a message, once the worker has put it where it is read."""
+    """Wait for a mail in the outbox; returns its text."""
     mails = OutgoingMail.objects.filter(kind=kind, to=to)
     wait_until(lambda: mails.exists(), f"the mail {kind}")
     return mails.latest("pk").text

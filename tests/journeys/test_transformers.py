@@ -1,4 +1,4 @@
-"""`from_pretrained` against a running portal: needs torch, so `make test-transformers` alone."""
+"""`from_pretrained` with a running portal; needs torch, so only `make test-transformers`."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from weights.publishing import synthetic
 
 pytestmark = pytest.mark.transformers
 
-# What a researcher types, in a process of its own: the client reads HF_ENDPOINT at import.
+# A researcher's script, in a new process because the client reads HF_ENDPOINT at import.
 LOAD = """
 import sys
 from transformers import AutoModelForCausalLM, AutoTokenizer

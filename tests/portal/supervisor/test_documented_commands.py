@@ -29,7 +29,7 @@ BY_README = ('curl -fO "${LINK}download.sh"',)
 def ready(running: Install) -> Install:
     """The install once its demo checkpoints are visible."""
     services.wait_until(
-        lambda: "\nDemo checkpoints are ready: " in running.said,
+        lambda: "\nDemo checkpoints are ready: " in running.output,
         "the verification of the demo checkpoints",
         seconds=180,
         pause=0.5,
@@ -60,7 +60,7 @@ def test_the_start_prints_what_the_readme_shows(ready: Install) -> None:
     by_make = "Installing the requirements into .venv (once)"
     shown = tuple(line for line in first.shown if line != by_make)
     assert len(shown) == len(first.shown) - 1
-    assert missing_lines(shown, ready.said) == []
+    assert missing_lines(shown, ready.output) == []
 
 
 def test_the_commands_of_the_readme_work_and_print_what_it_shows(

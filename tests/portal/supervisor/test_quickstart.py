@@ -36,10 +36,10 @@ def install(tmp_path: Path) -> Iterator[Install]:
 
 @together
 def test_the_first_start_says_who_may_sign_in_and_then_that_it_is_ready(running: Install) -> None:
-    lines = running.said[: running.said.index("Ready: ")].splitlines()
+    lines = running.output[: running.output.index("Ready: ")].splitlines()
     assert f"admin: {running.url}/admin/" in lines
     assert len([line for line in lines if line.startswith("password: ")]) == 1
-    assert f"\nReady: {running.url}\n" in running.said
+    assert f"\nReady: {running.url}\n" in running.output
     assert running.answers()
 
 
@@ -49,7 +49,7 @@ def test_the_first_account_has_every_role_and_its_password_is_kept_nowhere(
 ) -> None:
     roles = running.query("SELECT role FROM accounts_roleassignment")
     assert {role for (role,) in roles} == set(Role.values)
-    (line,) = [line for line in running.said.splitlines() if line.startswith("password: ")]
+    (line,) = [line for line in running.output.splitlines() if line.startswith("password: ")]
     password = line.removeprefix("password: ").encode()
     for path in running.data_dir.rglob("*"):
         assert not path.is_file() or password not in path.read_bytes(), path
@@ -95,7 +95,7 @@ def test_a_killed_child_is_started_again(running: Install, name: str) -> None:
     services.wait_until(lambda: running.child(name) != killed, f"a new {name}")
     services.wait_until(running.answers, "the web server")
     services.wait_until(lambda: _worker_answers(running), "the worker", pause=0.5)
-    assert f"{name}: started again, process {running.child(name)}" in running.said
+    assert f"{name}: started again, process {running.child(name)}" in running.output
 
 
 @together
@@ -140,7 +140,7 @@ def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
     assert install.stop(signal.SIGTERM) == 0
     assert time.monotonic() - begun < max(15, first)
     assert install.processes() == []
-    stops = [line for line in install.said.splitlines() if line.endswith(": stopped")]
+    stops = [line for line in install.output.splitlines() if line.endswith(": stopped")]
     assert stops == [f"{name}: stopped" for name in ("beat", "worker", "web", "broker")]
     assert install.manage("shell", "-v0", "-c", PRINT_ADDRESS).stdout.strip() == install.url
 
@@ -149,7 +149,7 @@ def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
     assert seconds < max(20, first), "a warm start takes about four seconds on an idle machine"
     assert install.query("SELECT password FROM accounts_user") == before
     assert (install.data_dir / "keys.env").read_text() == keys
-    assert "password:" not in install.said
+    assert "password:" not in install.output
 
     # A killed parent takes every child with it.
     assert install.parent is not None

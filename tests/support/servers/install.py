@@ -50,7 +50,7 @@ class Install:
         begun = time.monotonic()
         self.launch(*options)
         services.wait_until(self._is_ready_or_over, "Ready", seconds=300)
-        assert "\nReady: " in self.said, self.said
+        assert "\nReady: " in self.output, self.output
         return time.monotonic() - begun
 
     def launch(self, *options: str) -> subprocess.Popen[bytes]:
@@ -74,12 +74,12 @@ class Install:
         )
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return "\n" + self.log.read_text(errors="replace")
 
     def child(self, name: str) -> int:
         """The process id that it last logged for `broker`, `web`, `worker` or `beat`."""
-        lines = [line for line in self.said.splitlines() if line.startswith(f"{name}: started")]
+        lines = [line for line in self.output.splitlines() if line.startswith(f"{name}: started")]
         return int(lines[-1].rpartition(" ")[2])
 
     def answers(self) -> bool:
@@ -109,7 +109,7 @@ class Install:
 
     def _is_ready_or_over(self) -> bool:
         assert self.parent is not None
-        return "\nReady: " in self.said or self.parent.poll() is not None
+        return "\nReady: " in self.output or self.parent.poll() is not None
 
     def _is_ours(self, line: str) -> bool:
         return str(self.data_dir) in line
