@@ -92,8 +92,8 @@ class Applicants(Job):
             lambda: self.ask(method, address, json=body, headers=bearer(person.token))
         )
         assert answer.status_code in (expected or (200,)), f"{method} {path}: {answer.text}"
-        body: dict[str, Any] = answer.json()
-        return body
+        content: dict[str, Any] = answer.json()
+        return content
 
 
 class Reviewer(Job):
