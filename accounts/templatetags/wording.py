@@ -1,6 +1,7 @@
 """Times, browsers and allauth's words as pages show them."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 
 from django import template
@@ -72,3 +73,33 @@ def said_once(field: BoundField) -> BoundField:
     told = hint if field.name == "login" else str(field.label)
     field.label = in_our_words(told)
     return field
+
+
+#: The badge of an application's state; the others are "absent".
+_STATUS_KINDS = {
+    "approved": "verified",
+    "rejected": "refused",
+    "returned": "reviewed",
+    "submitted": "waiting",
+    "in_review": "waiting",
+}
+
+
+@register.filter
+def status_kind(status: str) -> str:
+    """The kind of badge that shows the state of an application."""
+    return _STATUS_KINDS.get(status, "absent")
+
+
+@register.filter
+def notice_kind(level: str) -> str:
+    """The kind of notice that shows a message of Django's at this level."""
+    return {"success": "good", "warning": "wait", "error": "bad"}.get(level, "info")
+
+
+@register.filter
+def button_class(tags: Collection[str]) -> str:
+    """Our class for a button of allauth with these tags; empty for a primary one."""
+    if "danger" in tags:
+        return "button--danger"
+    return "button--quiet" if {"secondary", "outline", "link", "cancel"} & {*tags} else ""

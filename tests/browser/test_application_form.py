@@ -59,9 +59,9 @@ def test_without_scripts_the_text_is_shown_again_to_be_saved(
     sign_in(page, url)
     page.locator("[name=title]").fill(TYPED)
     sign_in_anew_elsewhere(page, url)
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     page.get_by_text("This is not saved yet").wait_for()
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     page.wait_for_url("**/form/plan/")
     page.goto(url)
     assert page.locator("[name=title]").input_value() == TYPED

@@ -108,12 +108,12 @@ def _apply(people: People) -> None:
     page, answers = people.applicant, factories.ANSWERS | {"work_email": "grace@uni.example"}
     page.goto(f"{people.url}/apply/opt-175b/")
     page.locator("[name=country]").select_option(answers["country"])
-    page.get_by_role("button", name="Begin the application").click()
+    page.get_by_role("button", name="Start the application").click()
     for _, keys in STEPS.values():
         for key in keys:
             if key in answers:
                 _fill(page, key, answers[key])
-        page.get_by_role("button", name="Save and go on").click()
+        page.get_by_role("button", name="Save and continue").click()
     page.get_by_role("button", name="Submit application").click()
     page.get_by_text("Waiting for a reviewer").wait_for()
 
@@ -151,10 +151,10 @@ def _answer_and_submit_again(people: People) -> None:
     page.goto(f"{application}form/plan/")
     page.get_by_text("Who can read the volume?").wait_for()
     page.locator("[name=storage_plan]").fill(PLAN)
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     for key in STEPS["terms"][1]:
         _fill(page, key, True)
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     page.get_by_role("button", name="Submit again").click()
     page.get_by_text("Waiting for a reviewer").wait_for()
 

@@ -61,7 +61,7 @@ def add_a_passkey(page: Page, *, alone: bool = True) -> None:
     page.get_by_role("button", name="Confirm").click()
     page.get_by_label("Name").fill("Laptop of Ada")
     page.get_by_label("Sign in with it alone").set_checked(alone)
-    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_role("button", name="Create passkey").click()
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
 
 
@@ -119,7 +119,7 @@ def test_the_page_says_why_no_passkey_can_be_created(
     with page_with_a_key(open_browser, portal) as page:
         page.goto("/accounts/login/")
         page.get_by_role("button", name="Sign in with a passkey").click()
-        expect(page.get_by_role("alert")).to_contain_text("No passkey was given")
+        expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
         page.goto(f"{portal.replace('localhost', '127.0.0.1')}/accounts/login/")
         link = page.get_by_role("link", name=portal)
         assert link.get_attribute("href") == f"{portal}/accounts/login/"

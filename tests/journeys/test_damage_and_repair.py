@@ -137,7 +137,7 @@ def test_a_flipped_bit_is_found_quarantined_recalled_and_repaired(
     wait_until(lambda: len(mailed("recall_opened")) == 1, "the mail of the recall")
     notice = assert_the_reader_is_told(portal, reader)
     visitor = Visitor(portal.url)
-    assert "Open: given to nobody" in visitor.visit(notice)
+    assert "Open: nobody can download it" in visitor.visit(notice)
     assert reader.username not in visitor.page.text
     for page in (f"/{REPO}", f"/{REPO}/tree/main", f"/{REPO}/tree/{sha}"):
         assert "uarantine" in visitor.visit(page)

@@ -77,9 +77,9 @@ def _apply(visitor: Visitor) -> Application:
     answers = {
         key: "on" if value is True else str(value) for key, value in factories.ANSWERS.items()
     } | {"work_email": "grace@uni.example"}
-    visitor.submit("Begin the application", country=answers["country"])
+    visitor.submit("Start the application", country=answers["country"])
     for _, keys in STEPS.values():
-        visitor.submit("Save and go on", **{key: answers[key] for key in keys if key in answers})
+        visitor.submit("Save and continue", **{key: answers[key] for key in keys if key in answers})
     visitor.submit("Submit application")
     application = Application.objects.get()
     assert application.status == "submitted", visitor.page.text

@@ -1,5 +1,7 @@
 """The page My access: grants, links and downloads of the person who is signed in."""
 
+from collections.abc import Container
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -41,13 +43,21 @@ def access(request: HttpRequest) -> HttpResponse:
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     now = timezone.now()
     live = _with_newer_text([grant for grant in grants if grant.is_live], now)
+    open_tiers = set(tiers_open_to(user).values_list("pk", flat=True))
     context = {
         "live": live,
         "held": [grant for grant in grants if grant.is_suspended],
-        "past": [grant for grant in grants if not (grant.is_live or grant.is_suspended)],
+        "past": [
+            (grant, _past_badge(grant))
+            for grant in grants
+            if not (grant.is_live or grant.is_suspended)
+        ],
         "checkpoints": _gated_and_open_to(user),
-        "links": own_links.order_by("-created_at")[:LINKS_SHOWN],
-        "open_tiers": set(tiers_open_to(user).values_list("pk", flat=True)),
+        "links": [
+            (link, _link_badge(link, open_tiers, now))
+            for link in own_links.order_by("-created_at")[:LINKS_SHOWN]
+        ],
+        "open_tiers": open_tiers,
         "tokens": ApiToken.objects.active().filter(user=user).count(),
         "downloads": Paginator(downloads, DOWNLOADS_PAGE).get_page(request.GET.get("page")),
         "now": now,
@@ -112,3 +122,41 @@ def _with_newer_text(
 def _to_accept(grant: Grant, texts: list[LicenceVersion]) -> LicenceVersion | None:
     newest = texts[-1] if texts else None
     return newest if newest is not None and newest.pk != grant.licence_version_id else None
+
+
+# -- badges ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Badge:
+    """`kind` as in components/_badge.html; `note` says why, where the text does not."""
+
+    kind: str
+    text: str
+    note: str = ""
+
+
+def _link_badge(link: CheckpointLink, open_tiers: Container[int], now: datetime) -> Badge:
+    """`open_tiers` are the ids of the tiers that are open to the holder."""
+    if link.revoked_at:
+        return Badge("refused", "Revoked")
+    if link.state == CheckpointLink.State.QUEUED:
+        return Badge("waiting", link.get_state_display())
+    if link.state == CheckpointLink.State.FAILED:
+        return Badge("refused", link.get_state_display(), link.state_reason)
+    if link.expires_at is None or link.expires_at <= now:
+        return Badge("absent", "Expired")
+    if link.revision and link.revision.withdrawn_at:
+        return Badge("refused", "No longer works", "the publisher withdrew the files")
+    if link.checkpoint.tier_id not in open_tiers:
+        return Badge("refused", "Does not work now", "you have no active access to this tier")
+    by_staff = link.cause == CheckpointLink.Cause.COMMAND
+    return Badge("verified", "Handed out by staff" if by_staff else "Mailed")
+
+
+def _past_badge(grant: Grant) -> Badge:
+    """A grant that ended by its date is still in the state `active`."""
+    if grant.state == Grant.State.ACTIVE:
+        return Badge("absent", "Expired")
+    refused = grant.state in {Grant.State.REVOKED, Grant.State.SUSPENDED}
+    return Badge("refused" if refused else "absent", grant.get_state_display())

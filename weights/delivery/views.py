@@ -10,6 +10,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -111,7 +112,7 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
 
 @_read_only
 def link_folder_without_slash(request: HttpRequest, token: str) -> HttpResponseBase:
-    return HttpResponseRedirect(f"/d/{token}/")
+    return HttpResponseRedirect(reverse("delivery:link-folder", args=[token]))
 
 
 def _commands(folder: Folder) -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
 
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.users.models import User
@@ -22,7 +25,7 @@ class Step:
     state: str
     text: str
     note: str = ""
-    address: str = ""
+    address: str | Promise = ""
     link: str = ""
 
     @property
@@ -43,19 +46,24 @@ class AccessChecklist:
         return self.decision.allowed
 
 
+_APPLICATIONS = reverse_lazy("accounts:application-list")
+_ACCESS = reverse_lazy("weights:access")
+
 #: The step of an open application or an ended grant.
 _APPLICATION: dict[Refusal, Step] = {
     Refusal.IN_REVIEW: Step(
-        "waiting", "Application in review", "You get a mail.", "/applications/", "Follow it"
+        "waiting", "Application in review", "We will e-mail you.", _APPLICATIONS, "View it"
     ),
     Refusal.RETURNED: Step(
-        "waiting", "Application returned for changes", "", "/applications/", "Answer"
+        "waiting", "Application returned for changes", "", _APPLICATIONS, "Answer"
     ),
-    Refusal.REJECTED: Step("refused", "Application rejected", "", "/applications/", "Read why"),
+    Refusal.REJECTED: Step("refused", "Application rejected", "", _APPLICATIONS, "Read why"),
     Refusal.GRANT_EXPIRED: Step("refused", "Access has ended", "Apply again to renew it."),
-    Refusal.REVOKED: Step("refused", "Access was revoked", "", "/access/#past", "Read why"),
+    Refusal.REVOKED: Step(
+        "refused", "Access was revoked", "", format_lazy("{}#past", _ACCESS), "Read why"
+    ),
     Refusal.SUSPENDED: Step(
-        "refused", "Access is on hold", "Is your e-mail confirmed?", "/access/", "See why"
+        "refused", "Access is on hold", "Is your e-mail confirmed?", _ACCESS, "See why"
     ),
     Refusal.LICENCE_OUTDATED: Step("done", "Application approved"),
 }
@@ -67,7 +75,7 @@ def access_checklist(user: User | None, checkpoint: Checkpoint) -> AccessCheckli
     if not checkpoint.tier.is_gated:
         steps = [
             Step("done", "Open to anyone", "No account and no token are needed."),
-            Step("done", "The licence binds", "", _licence(checkpoint), "Read it"),
+            Step("done", "The licence applies", "", _licence(checkpoint), "Read it"),
         ]
         return AccessChecklist(decision, steps, None)
     steps = [_signed_in(user), *_grant_steps(decision, checkpoint)]
@@ -103,9 +111,9 @@ def _grant_steps(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
 
 def _token(user: User | None) -> Step:
     """The step for a token that opens gated checkpoints; links need none."""
-    address = "/settings/tokens/"
+    address = reverse("accounts:token-list")
     if user is None:
-        return Step("todo", "Token for scripts", "Made once you have access.")
+        return Step("todo", "Token for scripts", "Create it once you have access.")
     tokens = ApiToken.objects.active().filter(user=user)
     if any(Scope.READ_GATED in token.scopes for token in tokens):
         return Step("done", "Token for scripts", "", address, "Your tokens")
@@ -115,16 +123,16 @@ def _token(user: User | None) -> Step:
 
 def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | None:
     """Text and path of the next step after a refusal; None if there is none."""
-    apply = f"/apply/{checkpoint.tier.slug}/"
+    apply = reverse("accounts:application-create", args=[checkpoint.tier.slug])
     match decision.code:
         case None:
             return None
         case Refusal.LOGIN_REQUIRED:
-            return "See what is asked, and apply", apply
+            return "Review the questions and apply", apply
         case Refusal.IN_REVIEW | Refusal.RETURNED | Refusal.REJECTED:
-            return "See your application", "/applications/"
+            return "View your application", str(_APPLICATIONS)
         case Refusal.SUSPENDED | Refusal.REVOKED:
-            return "My access", "/access/"
+            return "My access", str(_ACCESS)
         case Refusal.LICENCE_OUTDATED:
             return "Read and accept the new licence", apply
         case Refusal.NO_APPLICATION | Refusal.GRANT_EXPIRED:
@@ -134,4 +142,4 @@ def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | N
 
 
 def _licence(checkpoint: Checkpoint) -> str:
-    return f"/licences/{checkpoint.tier.licence.slug}/"
+    return reverse("accounts:licence-detail", args=[checkpoint.tier.licence.slug])

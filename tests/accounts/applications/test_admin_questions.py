@@ -129,11 +129,11 @@ def test_a_draft_keeps_its_questions_and_is_offered_the_new_ones_after_thirty_da
     assert not may_adopt(filler.application)
     with time_machine.travel(timezone.now() + timedelta(days=31), tick=False):
         client.force_login(applicant)
-        assert "Adopt the new questions" in filler.page("project")
+        assert "Switch to the new questions" in filler.page("project")
         client.post(f"/applications/{filler.application.public_id}/adopt/")
         assert "What of outputs?" in filler.page("project")
         review = filler.page("review")
-        assert "Kept, but not sent" in review
+        assert "Saved, but not sent" in review
         assert "A national fund" in review
         assert not may_adopt(filler.application)
 

@@ -235,7 +235,7 @@ def test_a_holder_gives_a_grant_back_on_a_page_that_asks_first(
     assert page in client.get("/access/").text
     assert "cannot be undone" in client.get(page).text
     assert grant.tier in tiers_open_to(grant.user)
-    assert "You gave it back" in client.post(page).text
+    assert "You gave up your access" in client.post(page).text
     assert grant.tier not in tiers_open_to(grant.user)
     assert client.post(page).status_code == 409
     assert len(mails("access_surrendered")) == 1

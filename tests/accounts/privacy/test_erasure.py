@@ -175,7 +175,7 @@ def test_a_person_erases_their_account_after_showing_their_password_again(
     assert asked.status_code == 302
     assert asked["Location"].startswith("/accounts/reauthenticate/")
     client.post(asked["Location"], {"password": factories.PASSWORD})
-    assert "What stays, and why" in client.get("/settings/erase/").text
+    assert "What we keep, and why" in client.get("/settings/erase/").text
     wrong = client.post("/settings/erase/", {"username": "somebody"})
     assert wrong.status_code == 422
     assert client.post("/settings/erase/", {"username": "applicant"}).status_code == 302

@@ -51,7 +51,7 @@ def test_a_rejection_mails_what_was_composed(application: Application, reviewer:
     assert written("application_rejected") == [composed]
     assert "No research here. Ask a colleague." in composed.text
     again = timezone.now() + timedelta(days=90)
-    assert f"after 90 days, from {again.day} {again:%B %Y} on" in composed.text
+    assert f"after 90 days, from {again.day} {again:%B %Y}" in composed.text
 
 
 def test_a_return_mails_what_was_composed(application: Application, reviewer: User) -> None:
@@ -99,8 +99,8 @@ def test_a_receipt_names_who_wrote_and_the_day_of_the_answer(application: Applic
     assert due is not None
     assert application.reference in receipt.subject
     assert f"Dear {application.answers['full_name']}," in receipt.text
-    assert "5 working days: you hear from us by" in receipt.text
-    assert f"by {due.day} {due:%B %Y}, by mail" in receipt.text
+    assert "5 working days: you will hear from us by" in receipt.text
+    assert f"by {due.day} {due:%B %Y}, by e-mail" in receipt.text
 
 
 def test_a_receipt_of_changes_says_that_the_place_is_kept(
@@ -119,7 +119,7 @@ def test_the_target_is_the_portals_own(
 ) -> None:
     settings.ANSWER_DAYS = 1  # type: ignore[attr-defined]
     factories.submitted(applicant, gated_tier)
-    assert "1 working day: you hear" in written("application_received")[0].text
+    assert "1 working day: you will hear" in written("application_received")[0].text
 
 
 @pytest.mark.usefixtures("store")
@@ -131,7 +131,9 @@ def test_an_approval_names_what_it_opens_and_the_first_command(application: Appl
     factories.published("acme/later", tier, embargo_until=later)
     factories.published("acme/elsewhere")
     mail = messages.compose_approved(application, until=UNTIL, note="")
-    assert "It opens:\n\n  acme/large\n\nA mail of its own" in mail.text
+    assert (
+        "You can now download:\n\n  acme/large\n\nYou will receive a separate e-mail" in mail.text
+    )
     assert "hf download acme/large\n" in mail.text
 
 

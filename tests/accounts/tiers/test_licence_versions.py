@@ -93,7 +93,7 @@ def test_a_summary_of_changes_ends_with_one_full_stop(grant: Grant, summary: str
 def test_an_urgent_text_says_that_access_is_closed(grant: Grant) -> None:
     new_version(grant.tier, notice=0)
     sweep()
-    assert "closed until you have accepted it" in mails("licence_changed")[0].text
+    assert "suspended until you accept it" in mails("licence_changed")[0].text
 
 
 def test_holders_are_reminded_once_a_week_before_the_notice_ends(
@@ -196,7 +196,7 @@ def test_under_another_licence_the_old_acceptance_counts_for_its_notice_alone(
     Tier.objects.update(licence_since=NOW() - 30.1 * DAY)
     assert gate_state() == ("licence_outdated", True, accepted)
     client.force_login(grant.user)
-    assert "Your access is closed until you accept it" in client.get("/access/").text
+    assert "Your access is suspended until you accept it" in client.get("/access/").text
     assert accept(client, grant.tier) == 302
     assert gate_state() == (None, False, grant.tier.licence.slug)
 
@@ -238,9 +238,9 @@ def test_holders_are_told_of_another_licence_and_reminded(grant: Grant, client: 
     assert mails("licence_reminder") == []
     sweep(NOW() + 24 * DAY)
     (reminder,) = mails("licence_reminder")
-    assert f"closes on {NOW() + 30 * DAY:%-d %B %Y}" in reminder.text
+    assert f"is suspended from {NOW() + 30 * DAY:%-d %B %Y}" in reminder.text
     client.force_login(grant.user)
-    page = client.get(f"/apply/{grant.tier.slug}/").text
+    page = " ".join(client.get(f"/apply/{grant.tier.slug}/").text.split())
     assert f"under {grant.licence_version.licence.title}, version 1 until" in page
 
 
@@ -265,9 +265,10 @@ def test_the_access_page_asks_to_accept_a_newer_text(grant: Grant, client: Clien
     client.force_login(grant.user)
     assert "Read and accept it" not in client.get("/access/").text
     new_version(grant.tier)
-    assert "Your access goes on under the older one until" in client.get("/access/").text
+    page = " ".join(client.get("/access/").text.split())
+    assert "Your access continues under the older one until" in page
     new_version(grant.tier, "3", days_ago=0.001, notice=0)
-    assert "Your access is closed until you accept it" in client.get("/access/").text
+    assert "Your access is suspended until you accept it" in client.get("/access/").text
     accept(client, grant.tier)
     assert "Read and accept it" not in client.get("/access/").text
 
@@ -279,7 +280,7 @@ def test_a_click_through_tier_asks_for_its_new_text_again(client: Client, applic
     assert accept(client, tier) == 302
     assert Grant.objects.get(user=applicant).origin == Grant.Origin.CLICK_THROUGH
     new_version(tier, notice=0)
-    page = client.get(f"/apply/{tier.slug}/").text
+    page = " ".join(client.get(f"/apply/{tier.slug}/").text.split())
     assert "What changed since version 1, which you accepted" in page
     assert ", and never for sale" in page.partition("<ins>")[2][:200]
     assert accept(client, tier) == 302

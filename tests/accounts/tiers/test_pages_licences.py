@@ -26,7 +26,7 @@ def test_the_text_in_force_is_shown_with_its_hash(client: Client, gated_tier: Ti
     assert older.text_sha256 not in page
     page = client.get(f"/licences/{licence.slug}/{older.version}/").content.decode()
     assert older.text_sha256 in page
-    assert "not the text in force today" in page
+    assert "not in force today" in page
 
 
 @pytest.mark.parametrize("place", ["nothing/", "nothing/1/"])

@@ -136,7 +136,7 @@ def _text(value: Any) -> str:
 def test_the_page_shows_the_tables_to_anybody(
     gated_tier: Tier, reviewer: User, client: Client
 ) -> None:
-    assert "No application has ended yet" in client.get("/transparency/").text
+    assert "No applications have been decided yet" in client.get("/transparency/").text
     cache.clear()
     for _ in range(5):
         _ended(gated_tier, reviewer, "rejected")

@@ -44,7 +44,7 @@ def test_without_a_grant_it_says_what_to_do(
 ) -> None:
     client.force_login(applicant)
     page = text(client)
-    assert "You hold no access" in page
+    assert "You do not have access" in page
     assert "Send me a link" not in page
 
 
@@ -115,7 +115,7 @@ def test_a_link_of_whom_access_was_taken_is_not_told_as_one_that_opens(
     assert "Mailed" in text(client)
     lifecycle.suspend(grant, by=lead_reviewer, reason="We look into a report.")
     page = text(client)
-    assert "Opens nothing" in page
+    assert "Does not work now" in page
     assert "Mailed" not in page
 
 
@@ -128,8 +128,8 @@ def test_access_that_a_new_licence_text_closed_is_not_told_as_active(
     assert "Active" in text(client)
     gated_tier.licence.versions.create(version="2", text="Other terms.", notice_days=0)
     page = text(client)
-    assert "Your access is closed until you accept it" in page
-    assert "Opens nothing" in page
+    assert "Your access is suspended until you accept it" in page
+    assert "Does not work now" in page
     assert "Active" not in page
 
 
@@ -167,7 +167,7 @@ def test_other_peoples_rows_are_not_shown(
     client.force_login(applicant)
     page = text(client)
     assert "acme/theirs" not in page
-    assert "Links made for you" not in page
+    assert "Your links" not in page
 
 
 def test_queries_do_not_grow_with_what_is_held(

@@ -157,8 +157,8 @@ def test_the_mail_gives_the_reason_as_a_sentence(
     assert recall.reason.startswith("its bytes in the store have SHA-256 ")
     said = f"Its bytes{recall.reason[len('its bytes') :]}."
     text = OutgoingMail.objects.filter(kind="recall_opened")[0].text
-    assert f"\nWhy: {said}\n" in text
-    assert ",\n\nA file that you fetched is called back:\n" in text
+    assert f"\nReason: {said}\n" in text
+    assert ",\n\nA file that you downloaded has been recalled:\n" in text
     assert said in client.get(recall.get_absolute_url()).text
     assert said in client.get("/recalls/feed.atom").text
 
@@ -310,7 +310,7 @@ def test_the_same_bytes_put_back_and_verified_repair_it(
     assert mailed("recall_repaired") == addresses(readers)
     text = OutgoingMail.objects.filter(kind="recall_repaired")[0].text
     assert f"Old SHA-256 {blob.sha256}" in text
-    assert f"New SHA-256 {blob.sha256} (the same bytes, verified anew)" in text
+    assert f"New SHA-256 {blob.sha256} (the same content, verified again)" in text
 
 
 def test_other_bytes_at_the_same_path_repair_it_and_both_hashes_are_told(
@@ -476,8 +476,8 @@ def test_its_owner_sees_how_far_it_reaches_and_takes_the_list_on_record(
     recalls.mail_people(recall.pk)
     client.force_login(release_owner)
     address = f"/admin/weights/recall/{recall.pk}/change/"
-    page = client.get(address).content.decode()
-    assert "3 people fetched it in 4 answers, 1 of them to nobody known" in page
+    page = " ".join(client.get(address).content.decode().split())
+    assert "3 people downloaded it in 4 requests, 1 of them anonymous" in page
     assert "3 written" in page
     assert readers[0].username in page
     answer = client.post(f"/admin/weights/recall/{recall.pk}/fetchers/")
@@ -495,7 +495,7 @@ def test_an_administrator_sees_counts_and_no_people(
     recall = find_damage(blob)
     client.force_login(administrator)
     page = client.get(f"/admin/weights/recall/{recall.pk}/change/").content.decode()
-    assert "3 people fetched it" in page
+    assert "3 people downloaded it" in page
     assert readers[0].username not in page
     assert client.post(f"/admin/weights/recall/{recall.pk}/fetchers/").status_code == 403
 
@@ -510,7 +510,7 @@ def test_an_owner_of_one_tier_sees_those_who_fetched_there_alone(
     recall = find_damage(blob)
     client.force_login(factories.staff("own", Role.RELEASE_OWNER, gated_tier))
     page = client.get(f"/admin/weights/recall/{recall.pk}/change/").content.decode()
-    assert "1 person fetched it" in page
+    assert "1 person downloaded it" in page
     assert there.username in page
     assert readers[0].username not in page
 

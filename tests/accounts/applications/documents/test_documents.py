@@ -93,7 +93,7 @@ def test_a_form_that_demands_a_document_is_not_sent_without_one(filler: Filler) 
 def test_a_refused_document_gives_a_reason_and_is_not_stored(filler: Filler, name: str) -> None:
     answer = send(filler, HOSTILE[name][1])
     assert answer.status_code == 422
-    assert "The document was not taken" in answer.content.decode()
+    assert "Upload refused" in answer.content.decode()
     assert not Attachment.objects.exists()
 
 
@@ -105,7 +105,7 @@ def test_a_third_document_is_refused(filler: Filler) -> None:
         services.attach(
             filler.application, "extra_approval", "x", THIRD, by=filler.application.applicant
         )
-    assert "Remove one to send another" in filler.client.get(place(filler)).content.decode()
+    assert "Remove one to upload another" in filler.client.get(place(filler)).content.decode()
 
 
 @pytest.mark.requirement("WB-9")

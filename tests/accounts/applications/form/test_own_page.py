@@ -86,7 +86,7 @@ def test_somebody_elses_application_is_404(
 
 def test_the_list_says_what_will_be_there(signed_in: Client, gated_tier: Tier) -> None:
     page = signed_in.get("/applications/").content.decode()
-    assert "You have not applied for anything" in page
+    assert "You have no applications yet" in page
     assert ADDRESS in page
 
 

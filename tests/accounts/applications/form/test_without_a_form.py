@@ -18,7 +18,7 @@ def test_a_holder_has_nothing_to_apply_for(
     signed_in: Client, gated_tier: Tier, applicant: User
 ) -> None:
     factories.grant(applicant, gated_tier)
-    assert "You have access already" in signed_in.get(ADDRESS).content.decode()
+    assert "You already have access" in signed_in.get(ADDRESS).content.decode()
 
 
 def test_an_open_application_is_pointed_at(

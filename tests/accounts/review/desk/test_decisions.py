@@ -88,7 +88,7 @@ def test_without_scripts_the_preview_is_a_page_that_keeps_what_was_typed(
 ) -> None:
     shown = desk.post(preview_of(application, "return"), POST_DATA["return"])
     assert shown.status_code == 200
-    assert "Please change something" in shown.text
+    assert "Changes requested" in shown.text
     assert "Which method?" in shown.text
     assert shown.context["preview"]["seen"] in shown.text
     application.refresh_from_db()
