@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from django.urls import reverse, reverse_lazy
+from django.shortcuts import resolve_url
 from django.utils import timezone
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
 from django.utils.text import format_lazy
 
 from accounts.api_tokens.models import ApiToken, Scope
@@ -46,8 +46,9 @@ class AccessChecklist:
         return self.decision.allowed
 
 
-_APPLICATIONS = reverse_lazy("accounts:application-list")
-_ACCESS = reverse_lazy("weights:access")
+_page = lazy(resolve_url, str)
+_APPLICATIONS = _page("accounts:application-list")
+_ACCESS = _page("weights:access")
 
 #: The step of an open application or an ended grant.
 _APPLICATION: dict[Refusal, Step] = {
@@ -111,7 +112,7 @@ def _grant_steps(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
 
 def _token(user: User | None) -> Step:
     """The step for a token that opens gated checkpoints; links need none."""
-    address = reverse("accounts:token-list")
+    address = resolve_url("accounts:token-list")
     if user is None:
         return Step("todo", "Token for scripts", "Create it once you have access.")
     tokens = ApiToken.objects.active().filter(user=user)
@@ -123,7 +124,7 @@ def _token(user: User | None) -> Step:
 
 def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | None:
     """Text and path of the next step after a refusal; None if there is none."""
-    apply = reverse("accounts:application-create", args=[checkpoint.tier.slug])
+    apply = resolve_url("accounts:application-create", checkpoint.tier.slug)
     match decision.code:
         case None:
             return None
@@ -142,4 +143,4 @@ def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | N
 
 
 def _licence(checkpoint: Checkpoint) -> str:
-    return reverse("accounts:licence-detail", args=[checkpoint.tier.licence.slug])
+    return resolve_url("accounts:licence-detail", checkpoint.tier.licence.slug)
