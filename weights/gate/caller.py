@@ -90,7 +90,7 @@ def token_caller(authorization: str | None) -> Caller:
 def look_up(claim: TokenClaim, now: datetime) -> Caller:
     """The holder of the token, its use noted; a caller with a problem if it is not valid."""
     token = ApiToken.objects.select_related("user").filter(digest=claim.digest).first()
-    facts = Facts(by_token=True)
+    facts = Facts()
     if token is not None:
         facts = Facts(
             by_token=True,

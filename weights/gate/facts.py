@@ -1,8 +1,13 @@
 """What the gate's rules read: plain values about one request, without records or queries."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+
+#: After every time that a request can have.
+NEVER = datetime.max.replace(tzinfo=UTC)
+#: No record has this id.
+NO_ID = 0
 
 
 class Lookup(StrEnum):
@@ -28,29 +33,29 @@ class History:
 class Facts:
     """One caller, one checkpoint and, where they were named, one revision and one file.
 
-    An id is None where the name leads nowhere. The defaults describe an anonymous caller and
-    names that lead nowhere, so that a fact which nobody supplied never opens anything.
+    An id is None where the name leads nowhere. Every default refuses, so that a fact which
+    nobody supplied never opens anything; `statement.facts_of` supplies all but the look-ups.
     """
 
     # the credential
-    by_token: bool = False
+    by_token: bool = True
     token_expires: datetime | None = None
-    token_revoked: bool = False
+    token_revoked: bool = True
     #: Whether scopes and repository list of the token cover gated files of the checkpoint.
-    token_covers: bool = True
+    token_covers: bool = False
     #: The grant and the revision that a signed link was issued for; None without a link.
-    link_grant_id: int | None = None
-    link_revision_id: int | None = None
+    link_grant_id: int | None = NO_ID
+    link_revision_id: int | None = NO_ID
     # the person
     user_id: int | None = None
     user_active: bool = False
-    user_suspended: bool = False
+    user_suspended: bool = True
     address_confirmed: bool = False
     is_staff: bool = False
     # the checkpoint
     checkpoint_id: int | None = None
-    private: bool = False
-    embargo_until: datetime | None = None
+    private: bool = True
+    embargo_until: datetime | None = NEVER
     published: bool = False
     gated: bool = True
     # the right: the person's active grant for the tier
@@ -60,7 +65,7 @@ class Facts:
     licence_replaced: bool = True
     # the revision and the file
     revision_id: int | None = None
-    withdrawn: bool = False
+    withdrawn: bool = True
     file_id: int | None = None
     blob_state: str = ""
     # answers to a Lookup; None until it was looked up

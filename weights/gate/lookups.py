@@ -4,7 +4,7 @@ They word a refusal, resolve the notice of a new licence text, or tell what staf
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from django.db.models import Subquery
@@ -14,11 +14,9 @@ from accounts.applications.state_machine import Status
 from accounts.grants.models import Grant
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.gate.facts import Facts, History, Lookup
+from weights.gate.facts import NEVER, Facts, History, Lookup
 from weights.gate.statement import Row
 from weights.publishing.models import Revision
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def supply(lookup: Lookup, facts: Facts, row: Row, now: datetime) -> Facts:
@@ -66,7 +64,7 @@ def _history(facts: Facts, row: Row) -> History:
 
 
 def _acceptance_ends(row: Row, now: datetime) -> datetime:
-    """From when the accepted licence text no longer counts; `_NEVER` while none replaced it."""
+    """From when the accepted licence text no longer counts; `NEVER` while none replaced it."""
     grants = Grant.objects.select_related("licence_version", "tier__licence")
     grant = grants.get(pk=cast(int, row.grant_id))
-    return grant.acceptance_ends(grant.tier, grant.tier.licence.in_force_by(now)) or _NEVER
+    return grant.acceptance_ends(grant.tier, grant.tier.licence.in_force_by(now)) or NEVER

@@ -1,7 +1,7 @@
 """The gate's rules as pure functions: no database, any facts."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.api_tokens.models import ApiToken
 from accounts.applications.state_machine import Status
 from accounts.grants.models import Grant
-from weights.gate import rules
+from weights.gate import rules, statement
+from weights.gate.caller import ANONYMOUS, Caller
 from weights.gate.facts import Facts, History, Lookup
 from weights.gate.refusals import Missing, Refusal, sentence, status_of
+from weights.gate.statement import Row
 
 pytestmark = pytest.mark.one_database
 
@@ -22,15 +25,23 @@ BEFORE, AFTER = NOW - timedelta(days=1), NOW + timedelta(days=1)
 GOOD = Facts(
     by_token=True,
     token_expires=AFTER,
+    token_revoked=False,
+    token_covers=True,
+    link_grant_id=None,
+    link_revision_id=None,
     user_id=1,
     user_active=True,
+    user_suspended=False,
     address_confirmed=True,
     checkpoint_id=2,
+    private=False,
+    embargo_until=None,
     published=True,
     grant_id=3,
     grant_expires=AFTER,
     licence_replaced=False,
     revision_id=4,
+    withdrawn=False,
     file_id=5,
     blob_state="verified",
 )
@@ -101,8 +112,28 @@ any_facts = st.builds(
 
 def test_good_facts_open_the_file_and_the_defaults_open_nothing() -> None:
     assert rules.may_fetch_file(GOOD, NOW) is None
-    assert rules.may_fetch_file(Facts(), NOW) is Missing.REPOSITORY
+    assert rules.may_fetch_file(Facts(), NOW) is Refusal.TOKEN_INVALID
+    assert rules.may_fetch_file(Facts(by_token=False), NOW) is Missing.REPOSITORY
     assert rules.access(Facts(), NOW) is Refusal.LOGIN_REQUIRED
+
+
+#: Facts that open nothing more than GOOD does.
+_WITHOUT_EFFECT = {"gated", "is_staff", *Lookup}
+
+
+@pytest.mark.parametrize("name", sorted({f.name for f in fields(Facts)} - _WITHOUT_EFFECT))
+def test_a_fact_that_nobody_supplied_refuses(name: str) -> None:
+    opened = GOOD if name != "by_token" else replace(GOOD, by_token=False, token_expires=None)
+    assert rules.may_fetch_file(opened, NOW) is None
+    left_out = {one.name: getattr(opened, one.name) for one in fields(Facts) if one.name != name}
+    assert rules.may_fetch_file(Facts(**left_out), NOW) is not None
+
+
+@pytest.mark.parametrize("caller", [ANONYMOUS, Caller(kind="token", token=ApiToken())])
+def test_the_statements_row_supplies_every_fact_but_the_look_ups(caller: Caller) -> None:
+    row = Row._make([None] * len(Row._fields))
+    supplied = statement.facts_of(row, caller, "acme/model", by_token=True)
+    assert vars(supplied).keys() == {one.name for one in fields(Facts)} - set(Lookup)
 
 
 @pytest.mark.parametrize(("facts", "answer"), BROKEN)
@@ -132,7 +163,19 @@ def test_bytes_leave_only_where_every_wider_question_allows_too(facts: Facts) ->
         assert facts.blob_state == "verified"
         assert facts.published
         assert not facts.withdrawn
-        assert not facts.gated or (facts.user_active and facts.grant_id)
+        assert not facts.private or facts.staff_may_know
+        assert facts.embargo_until is None or facts.embargo_until <= NOW
+        assert facts.link_revision_id in {None, facts.revision_id}
+        assert not facts.by_token or (facts.token_expires == AFTER and not facts.token_revoked)
+        if facts.gated:
+            assert facts.user_active
+            assert facts.address_confirmed
+            assert not facts.user_suspended
+            assert facts.token_covers
+            assert facts.grant_id
+            assert facts.grant_expires == AFTER
+            assert facts.link_grant_id in {None, facts.grant_id}
+            assert not facts.licence_replaced or facts.acceptance_ends == AFTER
 
 
 @given(any_facts)
