@@ -47,14 +47,14 @@ def diff_texts(old: str, new: str) -> list[Part]:
     ]
 
 
-def diff_excerpts(old: str, new: str, *, around: int = 160) -> list[Part]:
-    """As `diff_texts`, with unchanged passages cut to `around` characters beside a change."""
+def diff_excerpts(old: str, new: str) -> list[Part]:
+    """As `diff_texts`, with unchanged passages cut to 160 characters beside a change."""
     parts = diff_texts(old, new)
     last = len(parts) - 1
     return [
         part
         if part.kind != "same"
-        else Part("same", _cut(part.text, around, first=number == 0, last=number == last))
+        else Part("same", _cut(part.text, first=number == 0, last=number == last))
         for number, part in enumerate(parts)
     ]
 
@@ -71,6 +71,6 @@ def _line_parts(old: str, new: str) -> Iterator[Part]:
             yield from diff_words(gone, added)
 
 
-def _cut(text: str, around: int, *, first: bool, last: bool) -> str:
+def _cut(text: str, *, first: bool, last: bool, around: int = 160) -> str:
     head, tail = "" if first else text[:around], "" if last else text[-around:]
     return text if len(text) <= 2 * around else f"{head} … {tail}"

@@ -225,7 +225,6 @@ FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFilesHandler"]
 WEIGHTS_STORAGE = ""  # each install sets it
 # A hard ceiling in seconds; a tier may ask for less (docs/requirements.md, UR-1).
 FILE_LINK_LIFETIME_MOST = environment.seconds("FILE_LINK_LIFETIME_MOST", 3600, at_most=3600)
-CHECKPOINT_LINK_HOURS_MOST = 168
 # Concurrent downloads of one web process; further ones get 429 with Retry-After. Each holds a
 # thread, so an eighth of the threads stays free for pages.
 WEB_THREADS = environment.whole("WEB_THREADS", 128, at_least=4, at_most=1024)

@@ -98,9 +98,9 @@ def seconds(name: str, default: int, *, at_most: int) -> int:
     return whole(name, default, at_least=1, at_most=at_most)
 
 
-def words(name: str, default: str = "") -> list[str]:
+def words(name: str) -> list[str]:
     """A comma-separated list."""
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+    return [word.strip() for word in text(name, "").split(",") if word.strip()]
 
 
 def imports(name: str) -> list[str]:

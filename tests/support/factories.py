@@ -184,6 +184,12 @@ def link_token(user: User, revision: Revision, grant: Grant | None = None) -> st
     return signed_claims.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
 
 
+def signed_query(claim: signed_claims.FileClaim, ring: signed_claims.Ring) -> str:
+    """The query string of a file link: `e=…&k=…&s=…`."""
+    signer = signed_claims.FileSigner(ring, claim.grant)
+    return signer.query(claim.file_id, claim.sha256, claim.expires)
+
+
 def published(
     repo_id: str = "",
     tier: Tier | None = None,

@@ -69,11 +69,6 @@ class CheckpointToken:
         return link_digest(self.link_id)
 
 
-def sign_file(claim: FileClaim, ring: Ring) -> str:
-    """The query string of a file link: `e=…&k=…&s=…`."""
-    return FileSigner(ring, claim.grant).query(claim.file_id, claim.sha256, claim.expires)
-
-
 class FileSigner:
     """Signs the file links of one grant, or of `open`; what they share is computed once."""
 
@@ -90,7 +85,7 @@ class FileSigner:
 
 
 def parse_file_query(raw: str) -> FileQuery:
-    """Read a raw query of exactly the form that `sign_file` writes, or raise BadSignature."""
+    """Read a raw query of exactly the form that `FileSigner` writes, or raise BadSignature."""
     found = _QUERY.fullmatch(raw)
     if found is None:
         raise BadSignature("not a file link's query")

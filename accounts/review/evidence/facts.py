@@ -36,7 +36,6 @@ class Earlier:
     reference: str
     tier: str
     status: str
-    same_tier: bool
     reasons: list[str] = field(default_factory=list)
 
 
@@ -70,7 +69,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
     snapshot = application.snapshots.select_related("licence_version", "profile_look").last()
     applicant = application.applicant
     addresses = _verified([applicant.pk, reviewer.pk])
-    can_link = _can_link_orcid()
+    can_link = apps.is_installed("accounts.users.orcid_sign_in")
     blocked: Any = application.tier.blocked_countries
     return Facts(
         answers=snapshot.answers if snapshot else {},
@@ -101,10 +100,6 @@ def _verified(people: list[int]) -> dict[int, list[str]]:
     return addresses
 
 
-def _can_link_orcid() -> bool:
-    return apps.is_installed("accounts.users.orcid_sign_in")
-
-
 def _earlier(application: Application) -> list[Earlier]:
     others = (
         Application.objects.filter(applicant=application.applicant_id)
@@ -118,14 +113,7 @@ def _earlier(application: Application) -> list[Earlier]:
     )
     reasons = dict(rows.values_list("application_id", "reasons"))
     return [
-        Earlier(
-            one.reference,
-            one.tier.name,
-            one.status,
-            one.tier_id == application.tier_id,
-            reasons.get(one.pk, []),
-        )
-        for one in others
+        Earlier(one.reference, one.tier.name, one.status, reasons.get(one.pk, [])) for one in others
     ]
 
 

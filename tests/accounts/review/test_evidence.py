@@ -39,7 +39,7 @@ GOOD = Facts(
     orcid="0000-0002-1825-0097",
     profile=ProfileLook(outcome=ProfileLook.Outcome.ANSWERS, status=200),
     joined=NOW - timedelta(days=400),
-    earlier=[Earlier("A-2030-00001", "opt-175b", "approved", True)],
+    earlier=[Earlier("A-2030-00001", "opt-175b", "approved")],
     breaches=[],
     is_suspended=False,
     blocked_countries=frozenset({"KP"}),
@@ -141,7 +141,7 @@ def test_a_profile_speaks_by_what_its_page_answered(
 
 
 def test_earlier_outcomes_are_told() -> None:
-    refused = Earlier("A-1", "t", "rejected", True, ["spam"])
+    refused = Earlier("A-1", "t", "rejected", ["spam"])
     assert line("earlier", earlier=[refused]) == ("amber", "1 rejected (spam)")
     assert line("earlier", breaches=["leak", "leak"]) == ("red", "access taken: leak")
     assert line("earlier", earlier=[])[0] == "grey"

@@ -121,7 +121,7 @@ def file_query(world: World, caller: Person) -> str:
     grant = str(caller.grant.pk) if caller.grant else "open"
     ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
     claim = signed_claims.FileClaim(world.file.pk, world.file.sha256, grant, ends)
-    return signed_claims.sign_file(claim, portal_settings.LINK_KEYS)
+    return factories.signed_query(claim, portal_settings.LINK_KEYS)
 
 
 @dataclass(frozen=True)

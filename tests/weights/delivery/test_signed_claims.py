@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import factories
 from weights.delivery import signed_claims
 from weights.delivery.signed_claims import BadSignature, FileClaim
 
@@ -15,7 +16,7 @@ LINK_ID = bytes(range(16))
 
 
 def test_a_file_link_is_believed_as_it_was_signed() -> None:
-    query = signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, RING))
+    query = signed_claims.parse_file_query(factories.signed_query(CLAIM, RING))
     signed_claims.check_file(CLAIM, query, RING)
     assert (query.key_id, query.grant, query.expires) == ("k2", "42", 1_800_000_000)
 
@@ -32,14 +33,14 @@ def test_a_file_link_is_believed_as_it_was_signed() -> None:
     ],
 )
 def test_a_signature_fits_its_own_claim_only(other: FileClaim) -> None:
-    query = signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, RING))
+    query = signed_claims.parse_file_query(factories.signed_query(CLAIM, RING))
     with pytest.raises(BadSignature):
         signed_claims.check_file(other, query, RING)
 
 
 @pytest.mark.requirement("UR-6")
 def test_an_older_key_still_verifies_and_a_dropped_one_does_not() -> None:
-    query = signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, {"k1": RING["k1"]}))
+    query = signed_claims.parse_file_query(factories.signed_query(CLAIM, {"k1": RING["k1"]}))
     signed_claims.check_file(CLAIM, query, RING)
     with pytest.raises(BadSignature):
         signed_claims.check_file(CLAIM, query, {"k2": RING["k2"]})
@@ -48,7 +49,7 @@ def test_an_older_key_still_verifies_and_a_dropped_one_does_not() -> None:
 @pytest.mark.requirement("UR-2", "UR-3")
 @given(st.data())
 def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> None:
-    text = signed_claims.sign_file(CLAIM, RING)
+    text = factories.signed_query(CLAIM, RING)
     place = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.characters(codec="latin-1").filter(lambda c: c != text[place]))
     altered = text[:place] + other + text[place + 1 :]
@@ -67,7 +68,7 @@ def _believe(raw: str) -> None:
 @pytest.mark.parametrize("extra", ["&x=1", "&response-content-type=text/html", "\n", "&s=", " "])
 def test_a_query_with_anything_more_is_refused(extra: str) -> None:
     with pytest.raises(BadSignature):
-        signed_claims.parse_file_query(signed_claims.sign_file(CLAIM, RING) + extra)
+        signed_claims.parse_file_query(factories.signed_query(CLAIM, RING) + extra)
 
 
 def test_a_checkpoint_token_gives_back_its_link_and_end() -> None:

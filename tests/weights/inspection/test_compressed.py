@@ -10,9 +10,9 @@ import zlib
 import pytest
 
 from tests.weights.inspection import pickle_corpus, tar_corpus
+from tests.weights.inspection.bytes_source import BytesSource
 from weights.inspection import families
 from weights.inspection.formats.allowed import allowed
-from weights.inspection.formats.source import BytesSource
 from weights.inspection.formats.verdict import Verdict
 
 pytestmark = pytest.mark.one_database

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
+from tests.weights.inspection.bytes_source import BytesSource
 from weights.inspection import families
 from weights.inspection.formats.allowed import allowed
-from weights.inspection.formats.source import BytesSource
 from weights.inspection.formats.verdict import Verdict
 from weights.publishing.synthetic.metaseq import _write_shard
 from weights.publishing.synthetic.safetensors_file import write_safetensors

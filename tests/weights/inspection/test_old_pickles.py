@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.weights.inspection import old_pickle_corpus
+from tests.weights.inspection.bytes_source import BytesSource
 from weights.inspection import families
 from weights.inspection.formats import old_pickles
 from weights.inspection.formats.allowed import allowed
-from weights.inspection.formats.source import BytesSource, Source
+from weights.inspection.formats.source import Source
 
 pytestmark = pytest.mark.one_database
 

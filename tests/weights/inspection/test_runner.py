@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
+from tests.weights.inspection.bytes_source import BytesSource
 from weights.errors import StorageUnavailable
 from weights.inspection import runner
-from weights.inspection.formats.source import BytesSource
 from weights.inspection.runner import Broken, Job
 
 pytestmark = pytest.mark.one_database

@@ -8,10 +8,10 @@ import zipfile
 import pytest
 
 from tests.weights.inspection import tar_corpus
+from tests.weights.inspection.bytes_source import BytesSource
 from weights.inspection import families
 from weights.inspection.formats import tar_file
 from weights.inspection.formats.allowed import allowed
-from weights.inspection.formats.source import BytesSource
 
 pytestmark = pytest.mark.one_database
 

@@ -54,7 +54,7 @@ def doors(revision: Revision, holder: User) -> list[str]:
     file = revision.files.get(path=PATH)
     ends = timezone.now() + timedelta(days=1)
     claim = signed_claims.FileClaim(file.pk, file.sha256, "open", int(ends.timestamp()))
-    query = signed_claims.sign_file(claim, portal_settings.LINK_KEYS)
+    query = factories.signed_query(claim, portal_settings.LINK_KEYS)
     token = factories.link_token(holder, revision)
     return [
         f"/{REPO}/resolve/main/{PATH}",

@@ -55,7 +55,7 @@ def file_address(revision: Revision) -> str:
     file = revision.files.get(path=PATH)
     ends = int((timezone.now() + timedelta(minutes=15)).timestamp())
     claim = signed_claims.FileClaim(file.pk, file.sha256, "open", ends)
-    query = signed_claims.sign_file(claim, portal_settings.LINK_KEYS)
+    query = factories.signed_query(claim, portal_settings.LINK_KEYS)
     return f"/f/{REPO}/{revision.sha}/{PATH}?{query}"
 
 

@@ -16,17 +16,6 @@ class Source(Protocol):
         """Returns `length` bytes from `start`, fewer only at the end of the file."""
 
 
-class BytesSource:
-    """A file in memory."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.size = len(content)
-
-    def read(self, start: int, length: int) -> bytes:
-        return self._content[start : start + length]
-
-
 class CachedSource:
     """Reads another source in blocks, with an LRU cache of the last ones.
 

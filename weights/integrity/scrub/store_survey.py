@@ -92,14 +92,14 @@ def last_good() -> StoreSurvey | None:
     return StoreSurvey.objects.exclude(finished_at=None).filter(trouble="").first()
 
 
-def survey(storage: BlobStorage | None = None) -> StoreSurvey | None:
+def survey() -> StoreSurvey | None:
     """Survey the whole store now; returns None while another survey runs.
 
     Changed blobs are suspended, missing and touched ones are queued for a check. A store that
     does not answer, or that lacks most of its blobs (another disk or another prefix), is
     reported as `trouble`, and nothing is concluded from it.
     """
-    storage = storage or blob_storage()
+    storage = blob_storage()
     running = _begin(storage.address)
     if running is None:
         return None

@@ -34,11 +34,7 @@ Result = VerificationRun.Result
 
 
 def verify(
-    blob_id: int,
-    *,
-    storage: BlobStorage | None = None,
-    worker: str = "",
-    pace: Callable[[int], None] | None = None,
+    blob_id: int, *, worker: str = "", pace: Callable[[int], None] | None = None
 ) -> None:
     """Check a blob that awaits a result, and record it. Does nothing for any other blob.
 
@@ -55,7 +51,7 @@ def verify(
     started = time.monotonic()
     try:
         reading = Reading(lease, run, pace)
-        finding, verdicts = _check(reading, storage or blob_storage())
+        finding, verdicts = _check(reading, blob_storage())
         outcomes.conclude(lease, run, finding, verdicts, seconds=time.monotonic() - started)
     except LeaseLost:
         _abandon(VerificationRun.objects.filter(pk=run.pk))
@@ -70,12 +66,12 @@ def verify(
     _settle_revisions(lease.row)
 
 
-def inspect(blob_id: int, *, storage: BlobStorage | None = None) -> None:
+def inspect(blob_id: int) -> None:
     """Inspect the format of a blob whose bytes are good; doing it twice is harmless."""
     lease = acquire(Blob.objects.awaiting_inspection(), blob_id)
     if lease is None:
         return
-    store = storage or blob_storage()
+    store = blob_storage()
     try:
         verdicts = inspect_blob.run(lease, store, lease.row.served_version(store))
         outcomes.conclude_inspection(lease, verdicts)

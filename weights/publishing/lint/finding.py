@@ -33,7 +33,7 @@ def finding(code: str, severity: str, sentence: str, paths: Iterable[str]) -> Fi
     return Finding(code, severity, sentence, tuple(paths)[:PATHS_KEPT])
 
 
-def named(paths: Iterable[str], count: int, *, shown: int = 3) -> str:
+def named(paths: Iterable[str], count: int) -> str:
     """The first of some paths, and how many more there are, as part of a sentence."""
-    first = ", ".join(list(paths)[:shown])
-    return f"{first} and {count - shown} more" if count > shown else first
+    first = ", ".join(list(paths)[:3])
+    return f"{first} and {count - 3} more" if count > 3 else first
