@@ -3,10 +3,14 @@
 from typing import Any
 
 
-class AccountsError(Exception):
+class DomainError(Exception):
     """A refusal with a stable code and a sentence that says what to do next."""
 
     code = "refused"
+
+
+class AccountsError(DomainError):
+    """A refusal of the accounts domain."""
 
 
 class TransitionRefused(AccountsError):

@@ -1,13 +1,15 @@
 """Errors of starting, backing up and moving an install; each message names a remedy."""
 
+from accounts.errors import DomainError
 
-class QuickstartError(Exception):
+
+class QuickstartError(DomainError):
     """The embedded install cannot be started or kept running."""
 
 
-class BackupError(Exception):
+class BackupError(DomainError):
     """A backup cannot be created, read or restored."""
 
 
-class MoveError(Exception):
+class MoveError(DomainError):
     """The database cannot be moved, or its copy differs."""

@@ -1,10 +1,10 @@
 """What can go wrong in the weights domain; none of these know HTTP."""
 
+from accounts.errors import DomainError
 
-class WeightsError(Exception):
-    """A refusal with a stable code and a sentence that says what to do next."""
 
-    code = "refused"
+class WeightsError(DomainError):
+    """A refusal of the weights domain."""
 
 
 class InvalidName(WeightsError):

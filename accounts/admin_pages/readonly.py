@@ -6,7 +6,26 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class NeverDeleted(admin.options.BaseModelAdmin):
+    """Records that nobody deletes."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(NeverDeleted, admin.TabularInline):
+    """Rows on the page of another record; they are shown only."""
+
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(NeverDeleted, admin.ModelAdmin):
     """The view permission grants access; adding, changing and deleting are disabled."""
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
@@ -27,7 +46,4 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

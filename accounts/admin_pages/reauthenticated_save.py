@@ -11,13 +11,7 @@ from accounts.users import reauthentication
 class ReauthenticatedSave(admin.ModelAdmin):
     """Requires re-authentication on POST; the session stores the input until then."""
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST":
             reauthentication.require_recent(request)
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        return super().changeform_view(request, *args, **kwargs)

@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from accounts.admin_pages.readonly import NeverDeleted
 from accounts.applications.models.form import Question
 from accounts.applications.question_presets import READY_MADE
 from accounts.roles.tier_scoped_admin import TierScopedAdmin
@@ -19,7 +20,7 @@ from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 
 
-class QuestionInline(admin.StackedInline):
+class QuestionInline(NeverDeleted, admin.StackedInline):
     """One extra question; it is left unasked, never deleted, and its key never changes."""
 
     model = Question
@@ -34,9 +35,6 @@ class QuestionInline(admin.StackedInline):
         ("shown_if_key", "shown_if_value"),
         ("is_required", "is_asked"),
     )
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         return super().get_formset(request, obj, form=_QuestionForm, **kwargs)

@@ -1,18 +1,14 @@
-"""Look up the records that command arguments name. Raises CommandError."""
+"""Look up the records that command arguments name. Raises CommandError and InvalidValue."""
 
 from django.core.management import CommandError
 
-from accounts.errors import InvalidValue
 from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
 
 
 def find_user(username: str) -> User:
-    try:
-        user = usernames.find_account(username)
-    except InvalidValue as error:
-        raise CommandError(str(error)) from error
+    user = usernames.find_account(username)
     if user is None and "@" in username:
         raise CommandError(f"no account has confirmed the address {username!r}; give its username")
     if user is None:

@@ -40,9 +40,7 @@ class ReasonTextAdmin(ReadOnlyAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return services.may_change_reason_texts(signed_in(request))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Shows the texts in force above their history."""
         extra = {"title": "Reasons", "words": current_texts(), **(extra_context or {})}
         return super().changelist_view(request, extra)

@@ -10,7 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
-from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
 from accounts.admin_pages.reauthenticated_save import ReauthenticatedSave
 from accounts.applications.forms_admin import AsksQuestions
 from accounts.audit.event_tags import AccountsEvent
@@ -50,7 +50,7 @@ class TierForm(ConfirmRaisedGate, forms.ModelForm):
 
 
 @admin.register(Tier)
-class TierAdmin(ReauthenticatedSave, AsksQuestions):
+class TierAdmin(NeverDeleted, ReauthenticatedSave, AsksQuestions):
     tier_field = "pk"
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]
@@ -60,9 +60,6 @@ class TierAdmin(ReauthenticatedSave, AsksQuestions):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> list[str]:
         return ["slug"] if obj else []
-
-    def has_delete_permission(self, request: HttpRequest, obj: Tier | None = None) -> bool:
-        return False
 
     def save_model(self, request: HttpRequest, obj: Tier, form: ModelForm, change: bool) -> None:
         services.save_tier(obj, by=signed_in(request))
@@ -87,13 +84,10 @@ class TierChangeAdmin(ReadOnlyAdmin, TierScopedAdmin):
 
 
 @admin.register(Licence)
-class LicenceAdmin(admin.ModelAdmin):
+class LicenceAdmin(NeverDeleted, admin.ModelAdmin):
     list_display = ["title", "slug", "spdx_id"]
     # A URL typed without a scheme gets https.
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
-
-    def has_delete_permission(self, request: HttpRequest, obj: Licence | None = None) -> bool:
-        return False
 
     def save_model(self, request: HttpRequest, obj: Licence, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -101,16 +95,13 @@ class LicenceAdmin(admin.ModelAdmin):
 
 
 @admin.register(LicenceVersion)
-class LicenceVersionAdmin(admin.ModelAdmin):
+class LicenceVersionAdmin(NeverDeleted, admin.ModelAdmin):
     """A text cannot be edited; a change is a new version."""
 
     list_display = ["licence", "version", "effective_at", "is_sample", "text_sha256"]
     readonly_fields = ["text_sha256"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def save_model(

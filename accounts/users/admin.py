@@ -15,7 +15,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
 from accounts.api_tokens.models import ApiToken
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
@@ -42,25 +42,15 @@ class ReauthenticatedAdmin(admin.ModelAdmin):
     Also required to open the form, because it may hold a password and is then not stored.
     """
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        self._require_recent(request, object_id)
-        return super().changeform_view(request, object_id, form_url, extra_context)
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._require_recent(request, args[0] if args else kwargs.get("object_id"))
+        return super().changeform_view(request, *args, **kwargs)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         self._require_recent(request, object_id)
         return super().delete_view(request, object_id, extra_context)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Require a recent authentication for actions only."""
         if request.method == "POST":
             reauthentication.require_recent(request)
@@ -93,7 +83,7 @@ class AccountChangeForm(UserChangeForm):
 
 
 @admin.register(User)
-class AccountAdmin(ReauthenticatedAdmin, UserAdmin):
+class AccountAdmin(NeverDeleted, ReauthenticatedAdmin, UserAdmin):
     list_display = ["username", "email", "is_staff", "is_active", "suspended_at", "date_joined"]
     list_filter = ["is_staff", "is_active"]
     fieldsets = (
@@ -137,9 +127,6 @@ class AccountAdmin(ReauthenticatedAdmin, UserAdmin):
             else:
                 self.message_user(request, f"{name}: erased", messages.SUCCESS)
         return None
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
         """Revoke the user's tokens when staff set the password, as after a reset."""

@@ -1,7 +1,9 @@
-"""CSV lines for a streamed response."""
+"""CSV files as streamed responses."""
 
 import csv
 from collections.abc import Iterable, Iterator
+
+from django.http import StreamingHttpResponse
 
 from accounts.web.sanitize import csv_cell
 
@@ -18,3 +20,14 @@ class _Echo:
 
     def write(self, line: str) -> str:
         return line
+
+
+def csv_download(rows: Iterable[Iterable[object]], name: str) -> StreamingHttpResponse:
+    """The rows as a file that no cache stores."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingHttpResponse(
+        csv_lines(rows), content_type="text/csv; charset=utf-8", headers=headers
+    )

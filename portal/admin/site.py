@@ -42,28 +42,18 @@ class PortalAdminSite(AdminSite):
 
     def health(self, request: HttpRequest) -> HttpResponse:
         """The health page, for all staff."""
-        context = {
-            **self.each_context(request),
-            "title": "Health",
-            "health": findings.lines(),
-        }
+        context = {**self.each_context(request), "title": "Health", "health": findings.lines()}
         return TemplateResponse(request, "admin/health.html", context)
 
-    def index(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """The index with the health lines above it."""
         return super().index(request, {"health": findings.lines(), **(extra_context or {})})
 
-    def password_change(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Use allauth's page, which has rate limits, an audit event and a mail."""
         return redirect("account_change_password")
 
-    def login(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Sign in anew after twelve hours; redirect staff without a second factor to set one up."""
         if super().has_permission(request) and not reauthentication.may_use_admin(request):
             logout(request)

@@ -95,10 +95,10 @@ def _queue(now: datetime) -> list[Line]:
         alarmed=Count("pk", filter=Q(due_on__lt=alarm_before)),
     )
     page = reverse("admin:accounts_application_changelist")
-    oldest = f", the oldest for {_age(found['oldest'], now)}" if found["oldest"] else ""
+    text = _waiting(found["waiting"], found["oldest"], now)
     late = "alarm" if found["alarmed"] else "late" if found["overdue"] else "ok"
     return [
-        Line("Applications that wait", "ok", f"{found['waiting']}{oldest}", page),
+        Line("Applications that wait", "ok", text, page),
         Line(
             "First decisions overdue",
             late,
@@ -119,9 +119,7 @@ def _verification(now: datetime) -> list[Line]:
     shown = found["shown"]
     page = reverse("admin:weights_blob_changelist")
     waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
-    text = f"{found['waiting']}"
-    if found["oldest"]:
-        text += f", the oldest for {_age(found['oldest'], now)}"
+    text = _waiting(found["waiting"], found["oldest"], now)
     return [
         Line("Blobs to verify", "late" if waits else "ok", text, page),
         Line(
@@ -156,9 +154,7 @@ def _outbox(now: datetime) -> list[Line]:
     )
     page = reverse("admin:accounts_outgoingmail_changelist")
     waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
-    text = f"{found['queued']}"
-    if found["oldest"]:
-        text += f", the oldest for {_age(found['oldest'], now)}"
+    text = _waiting(found["queued"], found["oldest"], now)
     if not settings.MAIL_LEAVES:
         text += "; no mail server is set, so messages are kept here"
     return [
@@ -207,7 +203,7 @@ def _seals(last: SealBatch | None, sealing: Heartbeat | None, now: datetime) -> 
     count, since = unsealed.backlog(last)
     waited = now - since if since else timedelta()
     state = "alarm" if waited > SEAL_ALARM else "late" if waited > SEAL_LATE else "ok"
-    text = f"{count}, the oldest for {_age(since, now)}" if since else "0"
+    text = _waiting(count, since, now)
     if state != "ok":
         text += ": is a worker running, or does a transaction never end?"
     if failures := _failures(sealing, now):
@@ -401,6 +397,10 @@ def _processes(now: datetime) -> list[Line]:
         for one in reports
     ]
     return [Line("Processes", "alarm" if texts else "ok", "; ".join(texts) or "all run")]
+
+
+def _waiting(count: int, oldest: datetime | None, now: datetime) -> str:
+    return f"{count}, the oldest for {_age(oldest, now)}" if oldest else str(count)
 
 
 def _age(moment: datetime, now: datetime) -> str:

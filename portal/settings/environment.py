@@ -11,6 +11,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -271,11 +272,9 @@ def cdn(address: str, key_id: str, key_file: str) -> tuple[str, str, str]:
             raise _refuse(name, f"is not set, but {present[0]} is; a CDN needs all three")
     if not _CDN_KEY_ID.fullmatch(text(key_id)):
         raise _refuse(key_id, f"{text(key_id)!r} is not the id of a public key at the CDN")
-    path = folder(key_file, "")
-    if path.exists() or not is_restoring():
-        _check_signing_key(key_file, path)
-        refuse_readable(key_file, path)
-    return origin(address), text(key_id), str(path)
+    kinds = "neither an EC key on P-256 nor an RSA key of 2048 bits"
+    path = _key_file(key_file, "", lambda key: _is_p256(key) or _is_strong_rsa(key), kinds)
+    return origin(address), text(key_id), path
 
 
 def manifest_key(name: str, default: str = "") -> str:
@@ -283,29 +282,14 @@ def manifest_key(name: str, default: str = "") -> str:
 
     Reads the key once, so that a weak or exposed one is found at start.
     """
-    if not text(name, default):
-        return ""
-    path = folder(name, default)
-    if is_restoring() and not path.exists():
-        return str(path)
-    key = _private_key(name, path)
-    if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-        raise _refuse(name, f"{path} is no EC key on P-256")
-    refuse_readable(name, path)
-    return str(path)
+    return _key_file(name, default, _is_p256, "no EC key on P-256")
 
 
 def audit_key(name: str, default: str = "") -> str:
     """The file of the key that signs the head of the trail; like `manifest_key`."""
-    if not text(name, default):
-        return ""
-    path = folder(name, default)
-    if is_restoring() and not path.exists():
-        return str(path)
-    if not isinstance(_private_key(name, path), Ed25519PrivateKey):
-        raise _refuse(name, f"{path} is no Ed25519 key")
-    refuse_readable(name, path)
-    return str(path)
+    return _key_file(
+        name, default, lambda key: isinstance(key, Ed25519PrivateKey), "no Ed25519 key"
+    )
 
 
 _COPY = re.compile(r"file:///.*[^/]|s3://[a-z0-9][a-z0-9.-]{2,62}/.*[^/]")
@@ -330,13 +314,26 @@ def addresses(name: str) -> list[str]:
     return found
 
 
-def _check_signing_key(name: str, path: Path) -> None:
-    """Require an RSA key of at least 2048 bits or an EC key on P-256, in unencrypted PEM."""
-    key = _private_key(name, path)
-    strong_rsa = isinstance(key, RSAPrivateKey) and key.key_size >= 2048
-    p256 = isinstance(key, EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
-    if not strong_rsa and not p256:
-        raise _refuse(name, f"{path} is neither an EC key on P-256 nor an RSA key of 2048 bits")
+def _key_file(
+    name: str, default: str, is_right: Callable[[PrivateKeyTypes], bool], wrong: str
+) -> str:
+    """The file of an unencrypted PEM key of the right kind; empty if the variable is unset."""
+    if not text(name, default):
+        return ""
+    path = folder(name, default)
+    if path.exists() or not is_restoring():
+        if not is_right(_private_key(name, path)):
+            raise _refuse(name, f"{path} is {wrong}")
+        refuse_readable(name, path)
+    return str(path)
+
+
+def _is_p256(key: PrivateKeyTypes) -> bool:
+    return isinstance(key, EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
+
+
+def _is_strong_rsa(key: PrivateKeyTypes) -> bool:
+    return isinstance(key, RSAPrivateKey) and key.key_size >= 2048
 
 
 def _private_key(name: str, path: Path) -> PrivateKeyTypes:

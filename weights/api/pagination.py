@@ -1,6 +1,6 @@
 """Query parameters that lists share, and the URL of the next page."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from ninja import Query
@@ -14,21 +14,18 @@ Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 NO_NUL = r"^[^\x00]*$"
 
 
-def next_page_url(
-    request: ApiRequest,
-    query: dict[str, str | bool | None],
-    *,
-    limit: int,
-    offset: int,
-    total: int,
-) -> str | None:
-    """The URL of the next page, None on the last. Empty values of `query` are left out."""
+def page_facts(
+    request: ApiRequest, total: int, *, limit: int, offset: int, **query: str | bool | None
+) -> dict[str, Any]:
+    """`total`, and the URL of the `next` page, None on the last. Empty values of `query` are left
+    out of it."""
     if offset + limit >= total:
-        return None
+        return {"total": total, "next": None}
     params = {
         key: str(value).lower() if isinstance(value, bool) else value
         for key, value in query.items()
         if value not in ("", None)
     }
     page = {"limit": limit, "offset": offset + limit}
-    return absolute_url(f"{request.path}?{urlencode(params | page)}")
+    url = absolute_url(f"{request.path}?{urlencode(params | page)}")
+    return {"total": total, "next": url}

@@ -10,7 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
-from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
 from accounts.admin_pages.reauthenticated_save import ReauthenticatedSave
 from accounts.audit.models import AuditEvent
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
@@ -57,7 +57,7 @@ class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
 
 
 @admin.register(Checkpoint)
-class CheckpointAdmin(ReauthenticatedSave, TierScopedAdmin):
+class CheckpointAdmin(NeverDeleted, ReauthenticatedSave, TierScopedAdmin):
     """What an owner may word; bytes come by `manage.py publish` alone."""
 
     form = CheckpointForm
@@ -73,9 +73,6 @@ class CheckpointAdmin(ReauthenticatedSave, TierScopedAdmin):
         return results.progress_of(checkpoint).sentence
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Checkpoint | None = None) -> bool:
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:
@@ -110,33 +107,19 @@ class CheckpointAdmin(ReauthenticatedSave, TierScopedAdmin):
             self.message_user(request, told, messages.INFO)
 
 
-class RefInline(admin.TabularInline):
+class RefInline(ReadOnlyInline):
     model = Ref
-    extra = 0
-    can_delete = False
     readonly_fields = ["kind", "name"]
 
-    def has_add_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
-        return False
-
-
-class SignatureInline(admin.TabularInline):
+class SignatureInline(ReadOnlyInline):
     model = ManifestSignature
-    extra = 0
-    can_delete = False
-    max_num = 0
     fields = ("key", "made_at")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ManifestSignature]:
         signatures: QuerySet[ManifestSignature] = super().get_queryset(request)
         return signatures.select_related("key").defer("bundle")
-
-    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
-        return False
 
 
 @admin.register(ManifestKey)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
 from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
@@ -19,6 +19,7 @@ from weights.storage.models import Blob
 
 
 class AskForm(RecordAction):
+    run = staticmethod(overrides.ask)
     name, title, button, done = "ask", "Ask for an override", "Ask", "asked for"
     warning = (
         "A file that was refused can harm whoever loads it. If you have looked at what it imports "
@@ -28,11 +29,9 @@ class AskForm(RecordAction):
 
     why = reason_field(reasons.INTERNAL, "Why")
 
-    def apply(self, record: Inspection, by: User) -> None:
-        overrides.ask(record, by=by, **self.cleaned_data)
-
 
 class GrantForm(RecordAction):
+    run = staticmethod(overrides.grant)
     name, title, button, done = "grant", "Let refused files pass", "Let them pass", "let pass"
     warning = (
         "Look at the refusal, the imports and the reason for yourself. The bytes are read afresh "
@@ -41,40 +40,27 @@ class GrantForm(RecordAction):
 
     why = reason_field(reasons.INTERNAL, "Why")
 
-    def apply(self, record: InspectionOverride, by: User) -> None:
-        overrides.grant(record, by=by, **self.cleaned_data)
-
 
 class DeclineForm(RecordAction):
+    run = staticmethod(overrides.decline)
     name, title, button, done = "decline", "Decline overrides", "Decline", "declined"
     warning = "The files stay refused. An override of them may be asked for again."
 
     why = reason_field(reasons.INTERNAL, "Why")
 
-    def apply(self, record: InspectionOverride, by: User) -> None:
-        overrides.decline(record, by=by, **self.cleaned_data)
 
-
-def _imports(inspection: Inspection) -> str:
+@admin.display(description="Imports")
+def _imports(model_admin: admin.ModelAdmin, inspection: Inspection) -> str:
     """The imports, one per line, with a note if the file was not read to the end."""
     note = ["not read to its end: no override is possible"] if inspection.is_partly_read else []
     return "\n".join([*inspection.imports, *note]) or "none"
 
 
-class InspectionInline(admin.TabularInline):
+class InspectionInline(ReadOnlyInline):
     model = Inspection
-    extra = 0
-    can_delete = False
-    max_num = 0
     fields = ("family", "kind", "outcome", "reason", "imported", "tensors", "made_at")
     readonly_fields = fields
-
-    def has_change_permission(self, request: HttpRequest, obj: Blob | None = None) -> bool:
-        return False
-
-    @admin.display(description="Imports")
-    def imported(self, inspection: Inspection) -> str:
-        return _imports(inspection)
+    imported = _imports
 
 
 class OwnTierBlobsAdmin(ReadOnlyAdmin):
@@ -106,6 +92,7 @@ class InspectionAdmin(OwnTierBlobsAdmin):
         *("version", "made_at"),
     ]
     readonly_fields = ["imported", "used_as"]
+    imported = _imports
     actions = ["ask"]
     show_full_result_count = False
     ordering = ["-made_at", "-pk"]
@@ -114,10 +101,6 @@ class InspectionAdmin(OwnTierBlobsAdmin):
         inspection = super().get_object(request, object_id, from_field)
         inspection.visible_files = _visible_files(inspection, signed_in(request))
         return inspection
-
-    @admin.display(description="Imports")
-    def imported(self, inspection: Inspection) -> str:
-        return _imports(inspection)
 
     @admin.display(description="Files")
     def used_as(self, inspection: Any) -> str:

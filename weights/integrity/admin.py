@@ -4,7 +4,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin_pages.readonly import ReadOnlyAdmin
+from accounts.admin_pages.readonly import ReadOnlyAdmin, ReadOnlyInline
 from accounts.audit.models import AuditEvent
 from accounts.web.current_user import signed_in
 from weights.event_tags import WeightsEvent
@@ -15,19 +15,13 @@ from weights.integrity.models import StoreFinding, StoreSurvey, VerificationRun
 from weights.storage.models import Blob
 
 
-class RunInline(admin.TabularInline):
+class RunInline(ReadOnlyInline):
     model = VerificationRun
-    extra = 0
-    can_delete = False
-    max_num = 0
     fields = (
         *("started_at", "finished_at", "result", "progress", "bytes_read"),
         *("seconds", "worker", "detail"),
     )
     readonly_fields = fields
-
-    def has_change_permission(self, request: HttpRequest, obj: Blob | None = None) -> bool:
-        return False
 
 
 @admin.register(Blob)

@@ -1,5 +1,6 @@
 """Admin actions on bytes and revisions: withdraw, quarantine, lift. Each asks first."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,22 +10,17 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
-from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.errors import WeightsError
 from weights.integrity import quarantine, reasons
 from weights.publishing import withdrawal
-from weights.publishing.models import Revision
-from weights.storage.models import Blob
 
 
 class RecordAction(confirmation.ConfirmationForm):
-    """A form that asks before `apply` is called for each chosen record; `done` is the report."""
+    """A form that asks before `run` is called for each chosen record; `done` is the report."""
 
+    run: ClassVar[Callable[..., None]]
     done: ClassVar[str]
-
-    def apply(self, record: Any, by: User) -> None:
-        raise NotImplementedError
 
 
 def reason_field(readers: str, label: str | None = None) -> forms.CharField:
@@ -42,6 +38,7 @@ def recall_field() -> forms.BooleanField:
 
 
 class WithdrawForm(RecordAction):
+    run = staticmethod(withdrawal.withdraw)
     name, title, button, done = "withdraw", "Withdraw revisions", "Withdraw", "withdrawn"
     warning = (
         "From the next request on its files are given to nobody, by any link, and its pages say "
@@ -52,11 +49,9 @@ class WithdrawForm(RecordAction):
     reason = reason_field(reasons.PUBLIC)
     recall = recall_field()
 
-    def apply(self, record: Revision, by: User) -> None:
-        withdrawal.withdraw(record, by=by, **self.cleaned_data)
-
 
 class QuarantineForm(RecordAction):
+    run = staticmethod(quarantine.hold)
     name, title, button, done = "quarantine", "Quarantine by hand", "Quarantine", "quarantined"
     warning = (
         "From the next request on these bytes are given to nobody, wherever they are used. They "
@@ -66,19 +61,14 @@ class QuarantineForm(RecordAction):
     reason = reason_field(reasons.PUBLIC)
     recall = recall_field()
 
-    def apply(self, record: Blob, by: User) -> None:
-        quarantine.hold(record, by=by, **self.cleaned_data)
-
 
 class LiftForm(RecordAction):
+    run = staticmethod(quarantine.lift)
     name, title, button, done = "lift", "Lift a quarantine", "Verify, and lift if whole", "queued"
     warning = (
         "The bytes are read afresh. If they are what their name says they are served again, and "
         "an open recall of them is closed as repaired; if not they stay where they are."
     )
-
-    def apply(self, record: Blob, by: User) -> None:
-        quarantine.lift(record, by=by)
 
 
 def act(
@@ -100,7 +90,7 @@ def _apply(
     model_admin: admin.ModelAdmin, request: HttpRequest, form: RecordAction, record: Any
 ) -> None:
     try:
-        form.apply(record, signed_in(request))
+        form.run(record, by=signed_in(request), **form.cleaned_data)
     except (AccountsError, WeightsError) as error:
         model_admin.message_user(request, f"{record}: nothing was done: {error}.", messages.ERROR)
     else:

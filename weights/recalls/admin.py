@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Max, Min, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path
 
 from accounts.admin_pages.readonly import ReadOnlyAdmin
@@ -15,7 +15,7 @@ from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.roles.tier_scoped_admin import permitted_tiers
 from accounts.users.models import User
-from accounts.web.csv_lines import csv_lines
+from accounts.web.csv_lines import csv_download
 from accounts.web.current_user import signed_in
 from weights.catalogue.models import Checkpoint
 from weights.event_tags import WeightsEvent
@@ -54,13 +54,7 @@ class RecallAdmin(ReadOnlyAdmin):
         own = path("<path:object_id>/fetchers/", fetchers, name="weights_recall_fetchers")
         return [own, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         recall = self.get_object(request, object_id)
         context: dict[str, Any] = {"recall": recall}
         if self.has_view_permission(request, recall):
@@ -72,7 +66,7 @@ class RecallAdmin(ReadOnlyAdmin):
                 people = Paginator(_people(rows), PEOPLE_PER_PAGE)
                 page = people.get_page(request.GET.get("page"))
                 context["people"], context["lines"] = page, list(_with_users(page.object_list))
-        return super().change_view(request, object_id, form_url, context)
+        return super().change_view(request, object_id, extra_context=context)
 
     def fetchers(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
         """The people as CSV. Recorded in the audit trail, hence POST only."""
@@ -85,15 +79,7 @@ class RecallAdmin(ReadOnlyAdmin):
         AuditEvent.record(
             WeightsEvent.RECALL_FETCHERS_EXPORTED, actor=by, target=recall, details=details
         )
-        name = f"recall-{recall.public_id}.csv"
-        return StreamingHttpResponse(
-            _csv(rows),
-            content_type="text/csv; charset=utf-8",
-            headers={
-                "Content-Disposition": f'attachment; filename="{name}"',
-                "Cache-Control": "private, no-store",
-            },
-        )
+        return csv_download(_csv(rows), f"recall-{recall.public_id}.csv")
 
 
 def _readable(request: HttpRequest, recall: Recall) -> QuerySet[Download]:
@@ -131,11 +117,11 @@ def _with_users(lines: Any) -> Iterator[dict[str, Any]]:
         yield {**line, "person": person, "mailed": mailed}
 
 
-def _csv(rows: QuerySet[Download]) -> Iterator[str]:
-    yield from csv_lines([["person", "name", "address", "first", "last"]])
+def _csv(rows: QuerySet[Download]) -> Iterator[list[str]]:
+    yield ["person", "name", "address", "first", "last"]
     people = _people(rows)
     for start in range(0, people.count(), _CSV_BATCH):
-        yield from csv_lines(map(_csv_row, _with_users(people[start : start + _CSV_BATCH])))
+        yield from map(_csv_row, _with_users(people[start : start + _CSV_BATCH]))
 
 
 def _csv_row(line: dict[str, Any]) -> list[str]:

@@ -82,16 +82,10 @@ class ReportAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
         return permissions.readable_by(signed_in(request))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         report = self.get_object(request, object_id)
         if report is None or not self.has_view_permission(request, report):
-            return super().change_view(request, object_id, form_url, extra_context)
+            return super().change_view(request, object_id, *args, **kwargs)
         bound: dict[str, forms.Form] = {}
         if request.method == "POST":
             done = self._perform(request, report, bound)
@@ -112,7 +106,7 @@ class ReportAdmin(ReadOnlyAdmin):
             "title": report.reference,
         }
         request.method = "GET"  # a refused form is shown on the report's own page
-        return super().change_view(request, object_id, form_url, context)
+        return super().change_view(request, object_id, extra_context=context)
 
     def _perform(
         self, request: HttpRequest, report: Report, bound: dict[str, forms.Form]

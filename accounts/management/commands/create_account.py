@@ -4,15 +4,15 @@ import sys
 from getpass import getpass
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
-from accounts.errors import AccountsError
+from accounts.management.base import PortalCommand
 from accounts.management.people import find_tier
 from accounts.roles.permissions import Role
 from accounts.users.services import create_account
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Create an account with a confirmed mail address, with or without staff roles."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,16 +30,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         password = _read_password() if options["password_stdin"] else None
-        try:
-            user = create_account(
-                options["username"],
-                options["email"],
-                password=password,
-                roles=[Role(role) for role in options["role"]],
-                tiers=[find_tier(slug) for slug in options["tier"]],
-            )
-        except AccountsError as error:
-            raise CommandError(str(error)) from error
+        user = create_account(
+            options["username"],
+            options["email"],
+            password=password,
+            roles=[Role(role) for role in options["role"]],
+            tiers=[find_tier(slug) for slug in options["tier"]],
+        )
         self.stdout.write(user.username)
 
 

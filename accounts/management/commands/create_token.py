@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandParser
 
 from accounts.api_tokens.models import ApiToken, Scope
-from accounts.errors import AccountsError
+from accounts.management.base import PortalCommand
 from accounts.management.people import find_user
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Create an API token and print it alone on stdout. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,10 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = find_user(options["username"])
-        try:
-            _, plain = ApiToken.objects.mint(
-                user, name=options["name"], scopes=options["scope"], days=options["days"]
-            )
-        except AccountsError as error:
-            raise CommandError(str(error)) from error
+        _, plain = ApiToken.objects.mint(
+            user, name=options["name"], scopes=options["scope"], days=options["days"]
+        )
         self.stdout.write(plain)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandParser
 
-from accounts.errors import AccountsError
 from accounts.grants import break_glass
+from accounts.management.base import PortalCommand
 from accounts.management.people import find_tier, find_user
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Give a person a grant for a tier without a review. Running it again changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -20,8 +20,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         user, tier = find_user(options["username"]), find_tier(options["tier"])
-        try:
-            grant = break_glass.create(user, tier, days=options["days"], reason=options["reason"])
-        except AccountsError as error:
-            raise CommandError(str(error)) from error
+        grant = break_glass.create(user, tier, days=options["days"], reason=options["reason"])
         self.stdout.write(str(grant.public_id))

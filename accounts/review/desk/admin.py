@@ -70,9 +70,7 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
     ) -> tuple[QuerySet, bool]:
         return search(queryset, search_term), False
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         extra = {
             "title": "Applications",
             "is_nav_sidebar_enabled": False,
@@ -134,22 +132,11 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """The review page instead of Django's form."""
         return self._render(request, self._get_application(request, object_id))
 
-    def history_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         """Redirects to the review page, which shows the audit trail."""
         application = self._get_application(request, object_id)
         return redirect("admin:accounts_application_change", application.pk)

@@ -1,6 +1,7 @@
 """The filters, search and columns of the queue."""
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -30,20 +31,30 @@ NONE = mark_safe('<span class="none">–</span>')  # nosec B308
 
 
 class MenuFilter(admin.SimpleListFilter):
-    """A filter with fixed values; an unknown value counts as no choice."""
+    """A filter with fixed values, which are those of a field unless `queryset` says otherwise.
+
+    An unknown value counts as no choice.
+    """
+
+    options: Sequence[tuple[str, Any]] = ()
+    field = ""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
+        return self.options
 
     def value(self) -> str | None:
         value = super().value()
         return value if value in {str(choice) for choice, _ in self.lookup_choices} else None
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet:
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
 
 
 class DeskFilter(MenuFilter):
     """The saved filters, shown above the list as links with counts."""
 
     title, parameter_name = "desk", "desk"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Desk.choices)
+    options = Desk.choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if not self.value():
@@ -56,10 +67,11 @@ class StateFilter(MenuFilter):
 
     title, parameter_name = "state", "state"
     unset = "Waiting for staff"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        states = [(value, label) for value, label in Status.choices if value != Status.DRAFT]
-        return [("open", "Open"), *states, ("all", "All")]
+    options = [
+        ("open", "Open"),
+        *((value, label) for value, label in Status.choices if value != Status.DRAFT),
+        ("all", "All"),
+    ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         value = self.value()
@@ -75,36 +87,27 @@ class StateFilter(MenuFilter):
 class TierFilter(MenuFilter):
     """The tiers whose applications the user may read."""
 
-    title, parameter_name = "tier", "tier"
+    title, parameter_name, field = "tier", "tier", "tier__slug"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         readable = Application.objects.readable_by(signed_in(request))
         tiers = Tier.objects.filter(pk__in=readable.order_by().values("tier")).order_by("name")
         return list(tiers.values_list("slug", "name"))
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(tier__slug=self.value()) if self.value() else queryset
-
 
 class AgeFilter(MenuFilter):
     """Working days since the first submission."""
 
     title, parameter_name = "age", "age"
+    options = (
+        *(("0-1", "Up to 1 day"), ("2-4", "2 to 4 days"), ("5-9", "5 to 9 days")),
+        ("10", "10 days and more"),
+    )
     #: value -> (minimum, exclusive maximum) in working days
     BOUNDS = {"0-1": (0, 2), "2-4": (2, 5), "5-9": (5, 10), "10": (10, None)}
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [
-            ("0-1", "Up to 1 day"),
-            ("2-4", "2 to 4 days"),
-            ("5-9", "5 to 9 days"),
-            ("10", "10 days and more"),
-        ]
-
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() not in self.BOUNDS:
-            return queryset
-        minimum, maximum = self.BOUNDS[str(self.value())]
+        minimum, maximum = self.BOUNDS.get(self.value() or "", (0, None))
         today = working_days.utc_date(timezone.now())
         if minimum:
             newest = working_days.add(today, -minimum)
@@ -117,9 +120,7 @@ class AgeFilter(MenuFilter):
 
 class OverdueFilter(MenuFilter):
     title, parameter_name = "due", "due"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("overdue", "Overdue"), ("intime", "In time")]
+    options = (("overdue", "Overdue"), ("intime", "In time"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         overdue = queue.desk_condition(Desk.OVERDUE, signed_in(request))
@@ -130,9 +131,7 @@ class OverdueFilter(MenuFilter):
 
 class ClaimerFilter(MenuFilter):
     title, parameter_name = "claimer", "claimer"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("me", "Me"), ("nobody", "Nobody"), ("others", "Others")]
+    options = (("me", "Me"), ("nobody", "Nobody"), ("others", "Others"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         me = signed_in(request)
@@ -146,22 +145,15 @@ class ClaimerFilter(MenuFilter):
 
 class FlagFilter(MenuFilter):
     title, parameter_name = "flag", "flag"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, str(label).capitalize()) for value, label in Flag.choices]
+    options = [(value, str(label).capitalize()) for value, label in Flag.choices]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet:
         return queue.with_flag(queryset, str(self.value())) if self.value() else queryset
 
 
 class KindFilter(MenuFilter):
-    title, parameter_name = "kind", "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(value), str(label)) for value, label in Application.Kind.choices]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+    title, parameter_name, field = "kind", "kind", "kind"
+    options = Application.Kind.choices
 
 
 FILTERS: list[Any] = [

@@ -11,7 +11,7 @@ from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.review import queue
 from accounts.users.models import User
-from accounts.web.csv_lines import csv_lines
+from accounts.web.csv_lines import csv_download
 
 COLUMNS = [
     *("reference", "tier", "state", "kind", "project", "applicant", "organisation", "country"),
@@ -27,15 +27,7 @@ def csv_response(applications: Any, by: User, filters: dict[str, str]) -> Stream
     details = {"rows": applications.count(), "filters": filters}
     AuditEvent.record(AccountsEvent.APPLICATION_EXPORT, actor=by, details=details)
     rows = map(_cells, applications.iterator(chunk_size=500))
-    name = f"applications-{timezone.now():%Y-%m-%d}.csv"
-    return StreamingHttpResponse(
-        csv_lines(chain([COLUMNS], rows)),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "private, no-store",
-        },
-    )
+    return csv_download(chain([COLUMNS], rows), f"applications-{timezone.now():%Y-%m-%d}.csv")
 
 
 def _cells(application: Any) -> list[object]:

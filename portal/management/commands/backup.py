@@ -4,18 +4,16 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from accounts.management.base import PortalCommand
 from portal.backup.create import Created, Options, create
-from portal.errors import BackupError
-from weights.errors import WeightsError
 from weights.integrity import progress_bars
 from weights.manifests import store_check
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Back up database, blobs and keys while the portal runs, into a folder named by the time"
         " below FOLDER. All backups there share their blobs. Prints the folder's name."
@@ -40,11 +38,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         what = Options(options["blobs"], options["no_blobs"], options["no_keys"])
         total = 0 if what.without_blobs else store_check.bytes_to_read(None)
-        try:
-            with progress_bars.lazy_bar(total, "Copying") as advance:
-                created = create(options["folder"], timezone.now(), what, advance)
-        except (BackupError, WeightsError, DatabaseError, OSError) as error:
-            raise CommandError(str(error)) from error
+        with progress_bars.lazy_bar(total, "Copying") as advance:
+            created = create(options["folder"], timezone.now(), what, advance)
         self._print_counts(created)
         self.stdout.write(str(created.folder))
         if created.damaged:

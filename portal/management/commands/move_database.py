@@ -3,16 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 
+from accounts.management.base import PortalCommand
 from portal.database_move.move import move
-from portal.errors import BackupError, MoveError, QuickstartError
-from weights.errors import WeightsError
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Copy every row of this install's database to the empty database TARGET_URL and check the"
         " audit trail and the manifests there. Stop web, worker and beat first. An interrupted move"
@@ -41,11 +38,6 @@ class Command(BaseCommand):
                 " again to start over",
                 returncode=130,
             ) from error
-        except (
-            *(MoveError, BackupError, QuickstartError, WeightsError),
-            *(ImproperlyConfigured, DatabaseError, OSError),
-        ) as error:
-            raise CommandError(" ".join(str(error).split())) from error
         self.stdout.write(
             "Moved. Set DATABASE_URL to the target for every process and command, then start the"
             " portal; do not start it on the old database again."

@@ -4,15 +4,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 
+from accounts.management.base import PortalCommand
 from portal.backup.restore import Options, next_steps, restore
-from portal.errors import BackupError, QuickstartError
-from weights.errors import WeightsError
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Restore keys, database and blobs of BACKUP into an empty install, then run every check."
         " Overwrites nothing; run it again to continue."
@@ -43,18 +41,11 @@ class Command(BaseCommand):
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
         what = Options(options["blobs"], options["no_blobs"], options["incomplete"], sample)
-        try:
-            restored = restore(options["backup"], what, self._print)
-            for line in ["", *next_steps(restored)]:
-                self._print(line)
-        except (BackupError, QuickstartError, WeightsError, DatabaseError, OSError) as error:
-            raise CommandError(" ".join(str(error).split())) from error
+        restored = restore(options["backup"], what, self.print_now)
+        for line in ["", *next_steps(restored)]:
+            self.print_now(line)
         if restored.failed:
             raise CommandError(
                 f"the portal is restored, but for {', '.join(restored.failed)}; the lines above say"
                 " what. Put good copies into the store, then run the same again"
             )
-
-    def _print(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()

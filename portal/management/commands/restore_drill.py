@@ -4,15 +4,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 
+from accounts.management.base import PortalCommand
 from portal.backup import drill
-from portal.errors import BackupError
-from weights.errors import WeightsError
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Restore BACKUP into a scratch place and check it: every file's hash, migrations, the"
         " audit trail, and every manifest against the stored bytes. Exit 1 on any difference."
@@ -34,18 +32,11 @@ class Command(BaseCommand):
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
-        try:
-            drill.run(
-                options["backup"],
-                self._print,
-                sample=sample,
-                blobs=options["blobs"],
-                scratch=options["scratch"],
-            )
-        except (BackupError, WeightsError, DatabaseError, OSError) as error:
-            raise CommandError(str(error)) from error
+        drill.run(
+            options["backup"],
+            self.print_now,
+            sample=sample,
+            blobs=options["blobs"],
+            scratch=options["scratch"],
+        )
         self.stdout.write("The backup restores the portal.")
-
-    def _print(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()

@@ -9,11 +9,10 @@ from accounts.audit.merkle_log import heads, logs, proof_documents, proofs
 from accounts.audit.models import SignedHead
 from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, current_user
 from weights.api.operations import READ_METHODS, responses
-from weights.api.pagination import Limit, Offset, next_page_url
+from weights.api.pagination import Limit, Offset, page_facts
 from weights.api.problems import ApiError
 from weights.api.schemas.audit import (
     ConsistencyProofOut,
-    HeadOut,
     HeadPage,
     InclusionProofOut,
     RowOut,
@@ -37,15 +36,11 @@ def head_list(
     request: ApiRequest,
     limit: Limit = 50,
     offset: Offset = 0,
-) -> HeadPage:
+) -> dict[str, Any]:
     """Newest first; signed between hourly and daily. Store one to compare it with later heads."""
     signed = SignedHead.objects.with_compromised().order_by("-size", "-pk")
-    total = signed.count()
-    return HeadPage(
-        heads=[HeadOut.of(head) for head in signed[offset : offset + limit]],
-        total=total,
-        next=next_page_url(request, {}, limit=limit, offset=offset, total=total),
-    )
+    facts = page_facts(request, signed.count(), limit=limit, offset=offset)
+    return {"heads": signed[offset : offset + limit], **facts}
 
 
 @router.api_operation(
@@ -85,12 +80,8 @@ def audit_rows(
     """Newest first: events by you or about your data, or your downloads."""
     log = logs.get_log(_LOGS[which])
     rows = proof_documents.OwnRows(log, current_user(request))
-    total = len(rows)
-    return RowPage(
-        rows=[_row(row, which) for row in rows[offset : offset + limit]],
-        total=total,
-        next=next_page_url(request, {}, limit=limit, offset=offset, total=total),
-    )
+    facts = page_facts(request, len(rows), limit=limit, offset=offset)
+    return RowPage(rows=[_row(row, which) for row in rows[offset : offset + limit]], **facts)
 
 
 @router.api_operation(

@@ -6,7 +6,7 @@ from ninja import Query, Router
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.lookups import get_published_checkpoint, get_revision, get_visible_checkpoint
 from weights.api.operations import READ_METHODS, responses
-from weights.api.pagination import NO_NUL, Limit, Offset, next_page_url
+from weights.api.pagination import NO_NUL, Limit, Offset, page_facts
 from weights.api.schemas.checkpoints import (
     CheckpointDetail,
     CheckpointOut,
@@ -56,14 +56,10 @@ def checkpoint_list(
         found = found.filter(tier__slug=tier)
     if published is not None:
         found = found.filter(published_at__isnull=not published)
-    total = found.count()
-    page = _with_main(found)[offset : offset + limit]
     query = {"search": search, "tier": tier, "published": published}
-    return CheckpointPage(
-        checkpoints=[_checkpoint(checkpoint) for checkpoint in page],
-        total=total,
-        next=next_page_url(request, query, limit=limit, offset=offset, total=total),
-    )
+    facts = page_facts(request, found.count(), limit=limit, offset=offset, **query)
+    page = _with_main(found)[offset : offset + limit]
+    return CheckpointPage(checkpoints=[_checkpoint(checkpoint) for checkpoint in page], **facts)
 
 
 @router.api_operation(
@@ -133,12 +129,9 @@ def file_list(
         repo=checkpoint.repo_id,
         revision=found.sha,
         manifest_sha256=found.manifest_sha256,
-        total=found.file_count,
         bytes=found.total_bytes,
         files=[FileOut.of(file, inspections.get(file.pk)) for file in files],
-        next=next_page_url(
-            request, {"revision": found.sha}, limit=limit, offset=offset, total=found.file_count
-        ),
+        **page_facts(request, found.file_count, limit=limit, offset=offset, revision=found.sha),
     )
 
 

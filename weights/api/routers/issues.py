@@ -1,11 +1,13 @@
 """Known issues of checkpoints, and findings about them."""
 
+from typing import Any
+
 from ninja import Query, Router
 
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.operations import READ_METHODS, responses
-from weights.api.pagination import NO_NUL, Limit, Offset, next_page_url
-from weights.api.schemas.checkpoints import IssueOut, IssuePage
+from weights.api.pagination import NO_NUL, Limit, Offset, page_facts
+from weights.api.schemas.checkpoints import IssuePage
 from weights.catalogue.models import KnownIssue
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())
@@ -22,15 +24,11 @@ def issue_list(
     repo: str = Query("", max_length=193, pattern=NO_NUL, description="ORG/NAME of one checkpoint"),
     limit: Limit = 50,
     offset: Offset = 0,
-) -> IssuePage:
+) -> dict[str, Any]:
     """Published ones, newest first; a resolved issue has `resolved_at`."""
     found = KnownIssue.objects.visible_to(request.auth.user).select_related("checkpoint")
     if repo:
         org, _, name = repo.partition("/")
         found = found.filter(checkpoint__org=org, checkpoint__name=name)
-    total = found.count()
-    return IssuePage(
-        issues=[IssueOut.from_orm(issue) for issue in found[offset : offset + limit]],
-        total=total,
-        next=next_page_url(request, {"repo": repo}, limit=limit, offset=offset, total=total),
-    )
+    facts = page_facts(request, found.count(), limit=limit, offset=offset, repo=repo)
+    return {"issues": found[offset : offset + limit], **facts}

@@ -30,10 +30,9 @@ router = Router(tags=["Links"], auth=BearerToken())
     response=responses(list[LinkOut]),
     summary="List my checkpoint links",
 )
-def link_list(request: ApiRequest) -> list[LinkOut]:
+def link_list(request: ApiRequest) -> QuerySet[CheckpointLink]:
     """Newest first, expired and revoked links included, at most 1000."""
-    now = timezone.now()
-    return [LinkOut.of(link, now) for link in _own_links(request)[:1000]]
+    return _own_links(request)[:1000]
 
 
 @router.post(
@@ -41,7 +40,9 @@ def link_list(request: ApiRequest) -> list[LinkOut]:
     response=responses(LinkOut, 404, *BODY_ERRORS, status=202),
     summary="Request a checkpoint link",
 )
-def link_request(request: ApiRequest, response: HttpResponse, body: LinkIn) -> Status[LinkOut]:
+def link_request(
+    request: ApiRequest, response: HttpResponse, body: LinkIn
+) -> Status[CheckpointLink]:
     """One URL for a whole checkpoint, issued in the background and sent to you by mail.
 
     Poll its `state` at the URL in `Location`. At most three links a day per checkpoint; for a
@@ -53,7 +54,7 @@ def link_request(request: ApiRequest, response: HttpResponse, body: LinkIn) -> S
         raise ApiError.from_decision(decision)
     link = links.request_link(current_user(request), checkpoint)
     response["Location"] = absolute_url(reverse("api:link_detail", args=[link.public_id]))
-    return Status(202, LinkOut.of(link, timezone.now()))
+    return Status(202, link)
 
 
 @router.api_operation(
@@ -62,9 +63,9 @@ def link_request(request: ApiRequest, response: HttpResponse, body: LinkIn) -> S
     response=responses(LinkOut, 404),
     summary="Follow a checkpoint link",
 )
-def link_detail(request: ApiRequest, public_id: UUID) -> LinkOut:
+def link_detail(request: ApiRequest, public_id: UUID) -> CheckpointLink:
     """Its `state` (queued, issued or failed) and its expiry."""
-    return LinkOut.of(_own_link(request, public_id), timezone.now())
+    return _own_link(request, public_id)
 
 
 @router.post(
@@ -72,10 +73,10 @@ def link_detail(request: ApiRequest, public_id: UUID) -> LinkOut:
     response=responses(LinkOut, 404),
     summary="Revoke a checkpoint link",
 )
-def link_revoke(request: ApiRequest, public_id: UUID) -> LinkOut:
+def link_revoke(request: ApiRequest, public_id: UUID) -> CheckpointLink:
     """The link stops working at the next request. Revoking it again changes nothing."""
     links.revoke_link(_own_link(request, public_id), by=current_user(request))
-    return LinkOut.of(_own_link(request, public_id), timezone.now())
+    return _own_link(request, public_id)
 
 
 @router.post(

@@ -7,7 +7,7 @@ from ninja import Field, Query, Router, Schema
 
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.operations import READ_METHODS, responses
-from weights.api.pagination import Limit, Offset, next_page_url
+from weights.api.pagination import Limit, Offset, page_facts
 from weights.api.schemas.common import absolute_url
 from weights.recalls import notices
 
@@ -81,10 +81,6 @@ def recall_list(
     found = notices.visible_recalls(request.auth.user)
     if state:
         found = found.filter(state=state)
-    total = found.count()
+    facts = page_facts(request, found.count(), limit=limit, offset=offset, state=state)
     page = notices.notices_for(found[offset : offset + limit], request.auth.user)
-    return RecallPage(
-        recalls=[RecallOut.of(notice) for notice in page],
-        total=total,
-        next=next_page_url(request, {"state": state}, limit=limit, offset=offset, total=total),
-    )
+    return RecallPage(recalls=[RecallOut.of(notice) for notice in page], **facts)

@@ -1,20 +1,16 @@
 """Tiers: their terms, and the history of their changes."""
 
+from typing import Any
+
 from ninja import Router
 
-from accounts.tiers.models import Tier, TierChange
+from accounts.tiers.models import Tier
 from accounts.tiers.views import public_changes, question_labels
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.lookups import get_tier
 from weights.api.operations import READ_METHODS, responses
-from weights.api.pagination import Limit, Offset, next_page_url
-from weights.api.schemas.tiers import (
-    FieldChange,
-    TierChangeOut,
-    TierChangePage,
-    TierDetail,
-    TierOut,
-)
+from weights.api.pagination import Limit, Offset, page_facts
+from weights.api.schemas.tiers import TierChangePage, TierDetail, TierOut
 
 router = Router(tags=["Tiers"], auth=OptionalToken())
 
@@ -50,22 +46,8 @@ def tier_changes(
     slug: str,
     limit: Limit = 50,
     offset: Offset = 0,
-) -> TierChangePage:
+) -> dict[str, Any]:
     """Each change with its time and the role that made it, newest first."""
     found = public_changes(get_tier(slug))
-    total = found.count()
-    return TierChangePage(
-        changes=[_change(change) for change in found[offset : offset + limit]],
-        total=total,
-        next=next_page_url(request, {}, limit=limit, offset=offset, total=total),
-    )
-
-
-def _change(change: TierChange) -> TierChangeOut:
-    return TierChangeOut(
-        at=change.at,
-        kind=change.kind,
-        by_role=change.by_role,
-        checkpoint=change.checkpoint or None,
-        fields=[FieldChange(**field) for field in change.fields],
-    )
+    facts = page_facts(request, found.count(), limit=limit, offset=offset)
+    return {"changes": found[offset : offset + limit], **facts}

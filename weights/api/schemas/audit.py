@@ -15,24 +15,19 @@ class HeadOut(Schema):
     """`note` is a signed checkpoint (c2sp.org/tlog-checkpoint), `key` verifies it."""
 
     size: int = Field(description="Number of sealed rows")
-    root: str = Field(description="Root hash of these rows, in hex")
+    root: str = Field(validation_alias="root_hex", description="Root hash of these rows, in hex")
     signed_at: datetime
-    key: str = Field(description="name+id+key")
-    compromised: bool = Field(description="Whether its key is compromised: it proves nothing")
+    key: str = Field(validation_alias="vkey", description="name+id+key")
+    compromised: bool = Field(
+        validation_alias="is_compromised",
+        description="Whether its key is compromised: it proves nothing",
+    )
     note: str
     url: str
 
-    @classmethod
-    def of(cls, head: SignedHead) -> "HeadOut":
-        return cls(
-            size=head.size,
-            root=head.root_hex,
-            signed_at=head.signed_at,
-            key=head.vkey,
-            compromised=head.is_compromised,
-            note=head.note,
-            url=absolute_url(reverse("accounts:audit-head-of-size", args=[head.size])),
-        )
+    @staticmethod
+    def resolve_url(head: SignedHead) -> str:
+        return absolute_url(reverse("accounts:audit-head-of-size", args=[head.size]))
 
 
 class HeadPage(Schema):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.utils import timezone
 from ninja import Schema
 from pydantic import Field
 
@@ -57,11 +58,11 @@ class LinkOut(Schema):
     `state` is queued, issued or failed; `reason` explains a failure.
     """
 
-    id: UUID
-    repo: str
+    id: UUID = Field(validation_alias="public_id")
+    repo: str = Field(validation_alias="checkpoint.repo_id")
     revision: str | None
     state: str
-    reason: str
+    reason: str = Field(validation_alias="state_reason")
     cause: str
     live: bool
     created_at: datetime
@@ -69,22 +70,14 @@ class LinkOut(Schema):
     expires_at: datetime | None
     revoked_at: datetime | None
 
-    @classmethod
-    def of(cls, link: CheckpointLink, now: datetime) -> "LinkOut":
+    @staticmethod
+    def resolve_revision(link: CheckpointLink) -> str | None:
+        return link.revision.sha if link.revision else None
+
+    @staticmethod
+    def resolve_live(link: CheckpointLink) -> bool:
         issued = link.state == CheckpointLink.State.ISSUED and link.revoked_at is None
-        return cls(
-            id=link.public_id,
-            repo=link.checkpoint.repo_id,
-            revision=link.revision.sha if link.revision else None,
-            state=link.state,
-            reason=link.state_reason,
-            cause=link.cause,
-            live=issued and link.expires_at is not None and link.expires_at > now,
-            created_at=link.created_at,
-            issued_at=link.issued_at,
-            expires_at=link.expires_at,
-            revoked_at=link.revoked_at,
-        )
+        return issued and link.expires_at is not None and link.expires_at > timezone.now()
 
 
 class GateDecisionOut(Schema):

@@ -6,7 +6,7 @@ from django.urls import reverse
 from ninja import Schema
 from pydantic import Field
 
-from accounts.tiers.models import Licence, LicenceVersion, Tier
+from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from weights.api.schemas.common import absolute_url
 
 
@@ -102,6 +102,10 @@ class TierChangeOut(Schema):
     by_role: str
     checkpoint: str | None
     fields: list[FieldChange]
+
+    @staticmethod
+    def resolve_checkpoint(change: TierChange) -> str | None:
+        return change.checkpoint or None
 
 
 class TierChangePage(Schema):

@@ -33,9 +33,7 @@ log = logging.getLogger(__name__)
 Result = VerificationRun.Result
 
 
-def verify(
-    blob_id: int, *, worker: str = "", pace: Callable[[int], None] | None = None
-) -> None:
+def verify(blob_id: int, *, worker: str = "", pace: Callable[[int], None] | None = None) -> None:
     """Check a blob that awaits a result, and record it. Does nothing for any other blob.
 
     A blob that another worker has leased is left to it, so a task may be delivered twice.

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
+from accounts.management.base import PortalCommand
 from accounts.management.people import find_user
 from weights.delivery import links
 from weights.errors import WeightsError
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Issue a checkpoint link and print the URL of its folder alone on stdout."
 
     def add_arguments(self, parser: CommandParser) -> None:

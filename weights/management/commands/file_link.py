@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
+from accounts.management.base import PortalCommand
 from accounts.management.people import find_user
 from weights.delivery import file_links
 from weights.errors import WeightsError
 from weights.gate.caller import Caller
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Issue a signed URL of one file for a person; print it alone on stdout."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,16 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, models
+from django.core.management.base import CommandError
+from django.db import models
 
-from weights.errors import WeightsError
+from accounts.management.base import PortalCommand
 from weights.integrity import progress_bars
 from weights.storage import migration, store_at
 from weights.storage.migration import CopyReport
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Copy every blob FROM one store TO another (file:///folder or s3://bucket/prefix), each"
         " checked by its SHA-256. Blobs that TO has already are read, and replaced if wrong. Run it"
@@ -30,10 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            moved = _move(options["source"], options["target"], trust_size=options["trust_size"])
-        except (WeightsError, DatabaseError) as error:
-            raise CommandError(str(error)) from error
+        moved = _move(options["source"], options["target"], trust_size=options["trust_size"])
         quarantined = migration.blobs_left_out().count()
         over = f" ({moved.replaced} over other bytes)" if moved.replaced else ""
         self.stdout.write(f"copied {moved.copied}{over}")

@@ -4,17 +4,16 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 
-from weights.errors import WeightsError
+from accounts.management.base import PortalCommand
 from weights.integrity import progress_bars, verification
 from weights.publishing import intake
 from weights.publishing.models import Revision
 from weights.publishing.source_folder import scan
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Publish a folder's files as ORG/NAME; prints the revision's 40-hex id."
     _CHOICES = ("tier", "branch", "tag", "message", "private", "accept_findings")
 
@@ -50,12 +49,9 @@ class Command(BaseCommand):
 
     def _publish(self, directory: Path, repo_id: str, **options: Any) -> Revision:
         chosen = {key: options[key] for key in self._CHOICES}
-        try:
-            total = sum(source.size for source in scan(directory))
-            with progress_bars.lazy_bar(total, "Storing") as advance:
-                return intake.publish(directory, repo_id, progress=advance, **chosen)
-        except (WeightsError, DatabaseError) as error:
-            raise CommandError(str(error)) from error
+        total = sum(source.size for source in scan(directory))
+        with progress_bars.lazy_bar(total, "Storing") as advance:
+            return intake.publish(directory, repo_id, progress=advance, **chosen)
 
     def _warn_without_worker(self) -> None:
         try:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
-from weights.errors import WeightsError
+from accounts.management.base import PortalCommand
 from weights.publishing.demo import publish_demos
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Publish the synthetic demo checkpoints that this install has never had."
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -19,9 +19,5 @@ class Command(BaseCommand):
                 "publish_demos belongs to the embedded install; publish folders of your own with "
                 "manage.py publish"
             )
-        try:
-            names = publish_demos(data_dir)
-        except WeightsError as error:
-            raise CommandError(str(error)) from error
-        for name in names:
+        for name in publish_demos(data_dir):
             self.stdout.write(name)

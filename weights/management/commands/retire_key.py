@@ -5,18 +5,16 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from accounts.audit.merkle_log import keys as audit_keys
 from accounts.errors import InvalidValue
-from weights.errors import KeyRefused
+from accounts.management.base import PortalCommand
 from weights.manifests import keys
 
 #: An audit key's id, or its verifier key; manifest keys have ids of 16 digits.
 _AUDIT_KEY = re.compile(r"[0-9a-f]{8}|\S+\+[0-9a-f]{8}\+\S+")
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Retire a manifest key; with --compromised its signatures, or those of a key of the audit"
         " trail, count as no proof."
@@ -37,15 +35,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         key_id, reason, since = options["key_id"], options["reason"], options["since"]
-        try:
-            if _AUDIT_KEY.fullmatch(key_id):
-                _demand_compromised(options["compromised"])
-                mark = audit_keys.mark_compromised(key_id, reason, since)
-                self.stdout.write(f"{key_id} compromised since {mark.since:%Y-%m-%d %H:%M} UTC")
-                return
-            key = keys.retire(key_id, reason, compromised=options["compromised"], since=since)
-        except (InvalidValue, KeyRefused) as error:
-            raise CommandError(str(error)) from error
+        if _AUDIT_KEY.fullmatch(key_id):
+            _demand_compromised(options["compromised"])
+            mark = audit_keys.mark_compromised(key_id, reason, since)
+            self.stdout.write(f"{key_id} compromised since {mark.since:%Y-%m-%d %H:%M} UTC")
+            return
+        key = keys.retire(key_id, reason, compromised=options["compromised"], since=since)
         self.stdout.write(f"{key.key_id} {key.state}")
 
 

@@ -4,12 +4,12 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, models
+from django.core.management.base import CommandError
+from django.db import models
 from django.utils import timezone
 
+from accounts.management.base import PortalCommand
 from weights.catalogue.models import Checkpoint
-from weights.errors import WeightsError
 from weights.integrity import progress_bars, scrub
 from weights.integrity.models import StoreFinding, StoreSurvey
 from weights.integrity.scrub import command
@@ -18,7 +18,7 @@ from weights.manifests.store_check import describe
 from weights.storage.models import Blob
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Survey the store and read again what is due, or every blob of ORG/NAME, or --all."
         " Prints counts; exit 1 if anything is damaged, missing or unreadable."
@@ -34,10 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         repo_id = options["repo_id"]
         checkpoint = find_checkpoint(repo_id) if repo_id else None
-        try:
-            wrong = self._report() if options["report"] else self._scrub(checkpoint, options["all"])
-        except (WeightsError, DatabaseError) as error:
-            raise CommandError(str(error)) from error
+        wrong = self._report() if options["report"] else self._scrub(checkpoint, options["all"])
         if wrong:
             raise CommandError(
                 f"damaged, missing, overlaid, unreadable or unread for too long: {wrong}"

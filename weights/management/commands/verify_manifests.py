@@ -3,16 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 
-from weights.errors import WeightsError
+from accounts.management.base import PortalCommand
 from weights.integrity import progress_bars
 from weights.manifests import store_check
 from weights.storage import blob_storage, store_at
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Compare every revision's manifest with the bytes of the store, without a change: after a"
         " restore, or to check a copy of the blobs (--blobs)."
@@ -28,12 +27,9 @@ class Command(BaseCommand):
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
-        try:
-            store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
-            with progress_bars.lazy_bar(store_check.bytes_to_read(sample), "Reading") as advance:
-                proof = store_check.check_store(store, sample=sample, progress=advance)
-        except (WeightsError, DatabaseError) as error:
-            raise CommandError(str(error)) from error
+        store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
+        with progress_bars.lazy_bar(store_check.bytes_to_read(sample), "Reading") as advance:
+            proof = store_check.check_store(store, sample=sample, progress=advance)
         if proof.missing == proof.blobs > 1:
             raise CommandError(
                 f"{store.address} holds none of the {proof.blobs} blobs; is that the store, and is"

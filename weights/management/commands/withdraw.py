@@ -3,18 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 
-from accounts.errors import AccountsError
+from accounts.management.base import PortalCommand
 from weights import gate
-from weights.errors import WeightsError
 from weights.management.lookup import find_checkpoint
 from weights.publishing import withdrawal
 from weights.publishing.models import Revision
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Withdraw a revision of ORG/NAME, for good; prints its 40-hex id."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,10 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         revision = _revision(options["repo_id"], options["revision"])
         if revision.state != Revision.State.WITHDRAWN:
-            try:
-                withdrawal.withdraw(revision, options["reason"], by=None, recall=options["recall"])
-            except (AccountsError, WeightsError, DatabaseError) as error:
-                raise CommandError(str(error)) from error
+            withdrawal.withdraw(revision, options["reason"], by=None, recall=options["recall"])
         self.stdout.write(revision.sha)
 
 

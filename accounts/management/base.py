@@ -1,0 +1,23 @@
+"""The base of the portal's own commands."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from accounts.errors import DomainError
+
+
+class PortalCommand(BaseCommand):
+    """Prints an expected error as one line on stderr and exits with 1."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except (DomainError, DatabaseError, OSError, ImproperlyConfigured) as error:
+            raise CommandError(" ".join(str(error).split())) from error
+
+    def print_now(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
