@@ -30,9 +30,7 @@ WAITING_STATES = frozenset({Status.SUBMITTED, Status.IN_REVIEW})
 #: The applicant may still change the answers.
 EDITABLE_STATES = frozenset({Status.DRAFT, Status.RETURNED})
 #: No transition leaves these, but `reopen` and `copy` start a new application from them.
-TERMINAL_STATES = frozenset(
-    {Status.APPROVED, Status.REJECTED, Status.WITHDRAWN, Status.LAPSED},
-)
+TERMINAL_STATES = frozenset({Status.APPROVED, Status.REJECTED, Status.WITHDRAWN, Status.LAPSED})
 
 
 class Actor(StrEnum):

@@ -68,8 +68,7 @@ def due_for_reduction(now: datetime) -> "models.QuerySet[Application]":
 def remove_attachments(now: datetime) -> int:
     """Documents of what was decided 90 days ago."""
     old = Attachment.objects.filter(
-        application__status__in=TERMINAL_STATES,
-        application__decided_at__lte=now - ATTACHMENTS_KEPT,
+        application__status__in=TERMINAL_STATES, application__decided_at__lte=now - ATTACHMENTS_KEPT
     )
     return _deleted(old)
 

@@ -153,9 +153,7 @@ def _decidable_tiers(user: "User") -> Any:
 
 def _boolean(condition: Q) -> Case:
     return Case(
-        When(condition, then=Value(True)),
-        default=Value(False),
-        output_field=models.BooleanField(),
+        When(condition, then=Value(True)), default=Value(False), output_field=models.BooleanField()
     )
 
 

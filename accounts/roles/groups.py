@@ -15,10 +15,7 @@ from accounts.roles.permissions import PERMISSIONS
 
 
 def sync_role_groups(
-    sender: AppConfig,
-    using: str = DEFAULT_DB_ALIAS,
-    apps: Apps = installed_apps,
-    **kwargs: Any,
+    sender: AppConfig, using: str = DEFAULT_DB_ALIAS, apps: Apps = installed_apps, **kwargs: Any
 ) -> None:
     """Create the group of each role, with exactly the declared permissions of the app `sender`.
 

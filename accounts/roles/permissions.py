@@ -52,11 +52,7 @@ _TRIAGE = ["weights.view_report", "weights.triage_report", "weights.view_knownis
 
 #: role -> the permissions of its group, as `app.codename`.
 PERMISSIONS: dict[str, list[str]] = {
-    Role.REVIEWER: [
-        *_VIEW_WORKFLOW,
-        "accounts.review_application",
-        "weights.view_inspection",
-    ],
+    Role.REVIEWER: [*_VIEW_WORKFLOW, "accounts.review_application", "weights.view_inspection"],
     Role.LEAD_REVIEWER: [
         *_VIEW_WORKFLOW,
         "accounts.review_application",

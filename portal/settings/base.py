@@ -342,11 +342,7 @@ LOGGING = {
     },
     "filters": {"outages": {"()": "portal.middleware.log_filters.OutageFilter"}},
     "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "lines",
-            "filters": ["outages"],
-        }
+        "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages"]}
     },
     "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", "WARNING")},
     "loggers": {

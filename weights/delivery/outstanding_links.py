@@ -30,10 +30,7 @@ def _storage_addresses(grant: Grant, now: datetime) -> list[Address]:
     """Storage addresses in the ledger: each file once, with the expiry of its last address."""
     since = now - timedelta(seconds=settings.FILE_LINK_LIFETIME_MOST)
     rows = Download.objects.filter(
-        user_id=grant.user_id,
-        grant_id=grant.pk,
-        at__gt=since,
-        outcome=Download.Outcome.REDIRECTED,
+        user_id=grant.user_id, grant_id=grant.pk, at__gt=since, outcome=Download.Outcome.REDIRECTED
     )
     redirected = list(rows.order_by("at").values_list("file_id", "repo_id", "path", "at"))
     files = File.objects.filter(pk__in={file_id for file_id, *_ in redirected})

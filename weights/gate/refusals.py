@@ -43,12 +43,7 @@ class Missing(StrEnum):
 
 #: Refusals of the credential itself; they hold on open checkpoints too.
 OF_CREDENTIAL = frozenset(
-    {
-        Refusal.TOKEN_INVALID,
-        Refusal.TOKEN_EXPIRED,
-        Refusal.LINK_EXPIRED,
-        Refusal.LINK_REVOKED,
-    }
+    {Refusal.TOKEN_INVALID, Refusal.TOKEN_EXPIRED, Refusal.LINK_EXPIRED, Refusal.LINK_REVOKED}
 )
 #: Every other refusal is 403, and a missing name is 404.
 _STATUS = {

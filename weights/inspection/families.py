@@ -29,7 +29,7 @@ SAFETENSORS, PICKLE, OTHER = "safetensors", "pickle", "other"
 MAX_FAMILY_LENGTH = 16
 
 _PICKLE_NAMES = {
-    *("pt", "pth", "th", "ptl", "ckpt", "bin", "pkl", "pickle", "p", "dill", "joblib", "sav"),
+    *("pt", "pth", "th", "ptl", "ckpt", "bin", "pkl", "pickle", "p", "dill", "joblib", "sav")
 }
 #: Suffixes after that of a pickle. Some tell loaders how to decompress it, others mean nothing:
 #: `torch.save` writes `model.pth.tar`. `bin` is too common to be matched before them.

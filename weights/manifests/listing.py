@@ -7,17 +7,7 @@ from typing import NamedTuple
 
 #: Bytes; larger files are LFS whatever their content (docs/architecture.md#delivery).
 LFS_ABOVE = 10_000_000
-LFS_SUFFIXES = (
-    ".safetensors",
-    ".bin",
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".h5",
-    ".msgpack",
-    ".onnx",
-    ".gguf",
-)
+LFS_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
 _PART_AND_SHARD = re.compile(r"(?:.*-)?model_part-(\d{1,6})(?:-shard(\d{1,6}))?\.pt")
 _SHARD_OF = re.compile(r".+-(\d{1,6})-of-\d{1,6}\.(?:safetensors|bin)")

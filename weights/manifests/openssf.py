@@ -87,12 +87,7 @@ def bundle(payload: bytes, key: EllipticCurvePrivateKey) -> str:
 
 def pre_authentication(payload: bytes) -> bytes:
     """The bytes that DSSE signs: type and payload, each preceded by its length."""
-    return b"DSSEv1 %d %s %d %s" % (
-        len(PAYLOAD_TYPE),
-        PAYLOAD_TYPE.encode(),
-        len(payload),
-        payload,
-    )
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
 
 
 def public_pem(key: EllipticCurvePublicKey) -> str:

@@ -94,11 +94,7 @@ class _Copier:
     """One run from a store to another."""
 
     def __init__(
-        self,
-        source: BlobStorage,
-        target: BlobStorage,
-        progress: Progress | None,
-        trust_size: bool,
+        self, source: BlobStorage, target: BlobStorage, progress: Progress | None, trust_size: bool
     ) -> None:
         self.report = CopyReport()
         self._source, self._target = source, target

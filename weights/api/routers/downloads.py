@@ -110,8 +110,7 @@ def _decision(decision: Decision, repo: str) -> GateDecisionOut:
     summary="Look a file up by its SHA-256",
 )
 def known_file(
-    request: ApiRequest,
-    sha256: str = Path(..., pattern="^[0-9a-fA-F]{64}$"),
+    request: ApiRequest, sha256: str = Path(..., pattern="^[0-9a-fA-F]{64}$")
 ) -> KnownFileOut:
     """Every place where this file is published, with its terms.
 

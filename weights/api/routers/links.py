@@ -25,10 +25,7 @@ router = Router(tags=["Links"], auth=BearerToken())
 
 
 @router.api_operation(
-    READ_METHODS,
-    "/links",
-    response=responses(list[LinkOut]),
-    summary="List my checkpoint links",
+    READ_METHODS, "/links", response=responses(list[LinkOut]), summary="List my checkpoint links"
 )
 def link_list(request: ApiRequest) -> QuerySet[CheckpointLink]:
     """Newest first, expired and revoked links included, at most 1000."""

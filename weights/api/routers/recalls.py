@@ -66,10 +66,7 @@ class RecallPage(Schema):
 
 
 @router.api_operation(
-    READ_METHODS,
-    "/recalls",
-    response=responses(RecallPage, 422),
-    summary="List recalls",
+    READ_METHODS, "/recalls", response=responses(RecallPage, 422), summary="List recalls"
 )
 def recall_list(
     request: ApiRequest,

@@ -28,7 +28,7 @@ _EXTRAS = {0x0001, 0x4246}
 _STREAMED, _ENCRYPTED = 0x0008, 0x2041
 _STORAGE = re.compile(r"data/[0-9]{1,12}")
 _SMALL = {
-    *("byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id"),
+    *("byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id")
 }
 
 

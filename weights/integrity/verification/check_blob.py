@@ -15,13 +15,7 @@ from weights.integrity.lease import Lease, LeaseLost, acquire
 from weights.integrity.models import VerificationRun
 from weights.integrity.shutdown import Stopped
 from weights.integrity.verification import inspect_blob, outcomes
-from weights.integrity.verification.hash_blob import (
-    Finding,
-    Reading,
-    failed,
-    hash_blob,
-    unreadable,
-)
+from weights.integrity.verification.hash_blob import Finding, Reading, failed, hash_blob, unreadable
 from weights.integrity.verification.inspect_blob import NamedVerdict
 from weights.integrity.verification.publication import settle_each
 from weights.publishing.models import Revision

@@ -25,11 +25,7 @@ class Command(PortalCommand):
         caller = Caller(user=find_user(options["username"]), kind="command")
         try:
             address = file_links.issue(
-                caller,
-                options["repo_id"],
-                options["revision"],
-                options["path"],
-                options["seconds"],
+                caller, options["repo_id"], options["revision"], options["path"], options["seconds"]
             )
         except WeightsError as error:
             raise CommandError(f"{error.code}: {error}") from error

@@ -3,12 +3,7 @@
 from typing import Any
 
 ENTRIES = 50265
-_SPECIAL = {
-    "bos_token": "</s>",
-    "eos_token": "</s>",
-    "unk_token": "</s>",
-    "pad_token": "<pad>",
-}
+_SPECIAL = {"bos_token": "</s>", "eos_token": "</s>", "unk_token": "</s>", "pad_token": "<pad>"}
 
 
 def vocabulary() -> dict[str, int]:
