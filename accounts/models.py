@@ -27,38 +27,3 @@ from accounts.tiers.models.licence import Licence, LicenceVersion
 from accounts.tiers.models.tier import Tier
 from accounts.tiers.models.tier_change import TierChange
 from accounts.users.models import User
-
-__all__ = [
-    "ApiToken",
-    "Application",
-    "ApplicationSnapshot",
-    "Attachment",
-    "AttachmentContent",
-    "AuditEvent",
-    "CompromisedAuditKey",
-    "Conflict",
-    "Consultation",
-    "DataExport",
-    "Decision",
-    "FailedItem",
-    "FormVersion",
-    "Grant",
-    "HeadCopy",
-    "Heartbeat",
-    "HolderRecord",
-    "Licence",
-    "LicenceVersion",
-    "OutgoingMail",
-    "ProfileLook",
-    "Question",
-    "ReasonText",
-    "Remark",
-    "RoleAssignment",
-    "SealBatch",
-    "SealedNode",
-    "SealedRow",
-    "SignedHead",
-    "Tier",
-    "TierChange",
-    "User",
-]

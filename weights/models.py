@@ -14,29 +14,3 @@ from weights.publishing.models import File, Ref, Revision
 from weights.recalls.models import Recall
 from weights.reports.models import Report, ReportEntry
 from weights.storage.models import Blob, IntakeNote
-
-__all__ = [
-    "Blob",
-    "Checkpoint",
-    "CheckpointLink",
-    "Download",
-    "Family",
-    "File",
-    "FileFacts",
-    "Inspection",
-    "InspectionOverride",
-    "IntakeNote",
-    "KnownIssue",
-    "ManifestKey",
-    "ManifestSignature",
-    "PublishedManifest",
-    "Recall",
-    "Ref",
-    "Report",
-    "ReportEntry",
-    "Revision",
-    "ScrubTurn",
-    "StoreFinding",
-    "StoreSurvey",
-    "VerificationRun",
-]
