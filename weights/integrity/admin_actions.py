@@ -19,7 +19,7 @@ from weights.publishing import withdrawal
 class RecordAction(confirmation.ConfirmationForm):
     """A form that asks before `run` is called for each chosen record; `done` is the report."""
 
-    run: ClassVar[Callable[..., None]]
+    run: ClassVar[Callable[..., object]]
     done: ClassVar[str]
 
 

@@ -46,7 +46,7 @@ class MenuFilter(admin.SimpleListFilter):
         value = super().value()
         return value if value in {str(choice) for choice, _ in self.lookup_choices} else None
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
 
 
