@@ -12,7 +12,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and access"
 
     def ready(self) -> None:
-        # Models are loaded only now; these modules connect receivers.
+        # Imported after the models are loaded; these modules connect signal receivers.
         from accounts.users import (  # noqa: PLC0415
             reauthentication,  # noqa: F401
             signals,  # noqa: F401

@@ -1,10 +1,10 @@
-"""What can go wrong in the accounts domain; none of these know HTTP."""
+"""Exceptions of the accounts app, independent of HTTP."""
 
 from typing import Any
 
 
 class DomainError(Exception):
-    """A refusal with a stable code and a sentence that says what to do next."""
+    """A refusal with a stable `code`; the message says what to do next."""
 
     code = "refused"
 
@@ -14,17 +14,17 @@ class AccountsError(DomainError):
 
 
 class TransitionRefused(AccountsError):
-    """The application or grant is not in a state from which this action leads anywhere."""
+    """The current state of the application, grant or message does not allow the action."""
 
     code = "bad_transition"
 
 
 class StaleAnswers(TransitionRefused):
-    """Another window saved the same answers since this one read them; nothing was overwritten."""
+    """Another window changed the answers after this one loaded them; nothing was saved."""
 
 
 class InvalidAnswers(AccountsError):
-    """Some answers are missing or wrong; `form` holds what is wrong with each."""
+    """Answers are missing or invalid; `form` is the bound form with the errors of each field."""
 
     code = "invalid_answers"
 
@@ -34,27 +34,27 @@ class InvalidAnswers(AccountsError):
 
 
 class NotAllowed(AccountsError):
-    """This person may not do that."""
+    """The person lacks the permission."""
 
     code = "not_allowed"
 
 
 class AlreadyHeld(AccountsError):
-    """A live grant or an open application for the tier exists."""
+    """The person already has a live grant or an open application for the tier."""
 
     code = "already_held"
 
 
 class LicenceChanged(AccountsError):
-    """The licence text that was read is not the one in force now."""
+    """The accepted licence text is not the version in force."""
 
     code = "licence_changed"
 
 
 class LimitReached(AccountsError):
-    """More than a person may send in a day or keep open at once.
+    """The person exceeded a limit for a day, or of open items.
 
-    `wait` is the seconds after which there is room again, where waiting makes it.
+    `wait` is the number of seconds until a retry can succeed, None if waiting does not help.
     """
 
     code = "limit_reached"
@@ -65,12 +65,12 @@ class LimitReached(AccountsError):
 
 
 class InvalidValue(AccountsError):
-    """A value outside its bounds; the sentence names the value and the bounds."""
+    """An invalid value; the message names the value and its bounds."""
 
     code = "invalid_value"
 
 
 class NotFound(AccountsError):
-    """There is no such person or request, or it stands where it is asked to go already."""
+    """The person or request does not exist, or is already in the requested state."""
 
     code = "not_found"

@@ -54,7 +54,7 @@ def draft_warning(draft: Application, ends: datetime) -> bool:
 
 def draft_warned_at(draft: Application) -> datetime | None:
     """Return when the applicant was warned since they last saved the draft."""
-    return outbox.written("draft_warning", _draft_key(draft))
+    return outbox.enqueued_at("draft_warning", _draft_key(draft))
 
 
 def remark_made(application: Application, remark: Remark) -> None:
@@ -106,12 +106,12 @@ def application_approved(application: Application, decision: Decision) -> None:
     if decision.until is None:
         raise ValueError(f"the approval of {application.reference} names no end")
     message = compose_approved(application, until=decision.until, note=decision.note)
-    outbox.post(message, key=str(application.pk), about=application)
+    outbox.enqueue(message, key=str(application.pk), about=application)
 
 
 def application_rejected(application: Application, decision: Decision) -> None:
     message = compose_rejected(application, reasons=decision.reasons, note=decision.note)
-    outbox.post(message, key=f"{application.pk}:{decision.pk}", about=application)
+    outbox.enqueue(message, key=f"{application.pk}:{decision.pk}", about=application)
 
 
 def application_returned(
@@ -120,7 +120,7 @@ def application_returned(
     message = compose_returned(
         application, reasons=decision.reasons, remarks=remarks, note=decision.note
     )
-    outbox.post(message, key=f"{application.pk}:{decision.pk}", about=application)
+    outbox.enqueue(message, key=f"{application.pk}:{decision.pk}", about=application)
 
 
 def _draft_key(draft: Application) -> str:
@@ -137,7 +137,7 @@ def _reasons(codes: list[str]) -> dict[str, object]:
 def _send(application: Application, kind: str, key: str, **context: object) -> bool:
     """Queue a mail once for each key. Returns whether it is new."""
     message = _compose(application, kind, **context)
-    return outbox.post(message, key=key, about=application) is not None
+    return outbox.enqueue(message, key=key, about=application) is not None
 
 
 def _compose(application: Application, kind: str, **context: object) -> Message:

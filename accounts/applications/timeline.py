@@ -74,7 +74,7 @@ def _mails(application: Application) -> list[MailEvent]:
 
 
 def _mail(mail: OutgoingMail) -> MailEvent:
-    state, keeps = OutgoingMail.State(mail.state), mail.keeps_its_words
+    state, keeps = OutgoingMail.State(mail.state), mail.has_original_text
     return MailEvent(
         mail.sent_at or mail.created_at,
         _MAILS.get(mail.kind, "Mail"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.applications import inactivity
 from accounts.background.models import FailedItem
 from accounts.background.periodic import run_steps
-from accounts.privacy import retention, retention_sweep
+from accounts.privacy import retention
 from accounts.review import deadlines, digest
 from accounts.tiers import licence_notices
 
@@ -26,7 +26,7 @@ STEPS = {
     "digests sent": digest.send,
     "new licences told": licence_notices.announce,
     "licence reminders": licence_notices.remind,
-    "answers reduced": retention_sweep.reduce_answers,
+    "answers reduced": retention.reduce_answers,
     "documents removed": retention.remove_attachments,
     "networks forgotten": retention.forget_networks,
     "exports removed": retention.remove_exports,

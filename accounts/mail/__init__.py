@@ -1,1 +1,1 @@
-"""Mail: messages, the outbox, delivery."""
+"""Mail: the outbox and its delivery."""

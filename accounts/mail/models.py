@@ -1,4 +1,4 @@
-"""The outbox: every message is a row before it is a mail."""
+"""The outbox: every message is a row before it is sent."""
 
 import uuid
 
@@ -15,17 +15,17 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
 class OutgoingMail(models.Model):
     """One message, written in the transaction that caused it and delivered after its commit.
 
-    `unique_key` (kind, object, version) keeps a cause that runs twice from mailing twice.
+    `unique_key` starts with the kind and identifies the cause, so no cause sends two messages.
     """
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
-        KEPT = "kept", "Kept here: no mail server is set"
+        KEPT = "kept", "Not sent: no mail server is set"
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
-    #: What stands where a secret was, where one is not shown, and where words are not kept.
-    BLOTTED = "[removed after sending]"
+    #: Replace the secret of a sent message, a secret in the admin, and erased text.
+    REDACTED = "[removed after sending]"
     HIDDEN = "[for its recipient alone]"
     REMOVED = "[removed]"
 
@@ -39,7 +39,7 @@ class OutgoingMail(models.Model):
     subject = models.CharField(max_length=300)
     text = models.TextField()
     html = models.TextField(blank=True)
-    #: What is blotted out of the text once the message has left: a live link is a credential.
+    #: Credential in the text, such as a live link; redacted after the message was sent.
     secret = models.CharField(max_length=500, blank=True)
     object_kind = models.CharField(max_length=60, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
@@ -66,11 +66,11 @@ class OutgoingMail(models.Model):
         return self.text.replace(self.secret, self.HIDDEN) if self.secret else self.text
 
     @property
-    def keeps_its_words(self) -> bool:
-        """Whether it reads as it was sent; one with a live link in it is none to show again."""
-        removed = self.text == self.REMOVED or self.BLOTTED in self.text
+    def has_original_text(self) -> bool:
+        """False for redacted and erased messages, and for those with a live secret."""
+        removed = self.text == self.REMOVED or self.REDACTED in self.text
         return bool(self.to) and not self.secret and not removed
 
     @property
     def can_be_sent_again(self) -> bool:
-        return self.keeps_its_words and self.state != self.State.QUEUED
+        return self.has_original_text and self.state != self.State.QUEUED

@@ -1,4 +1,4 @@
-"""Put a message into the outbox, and deliver it from there."""
+"""Queue messages in the outbox, and deliver them."""
 
 import logging
 import time
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS_MOST = 8
-#: How long a worker that is sending may be silent before another sends in its place.
+MAX_ATTEMPTS = 8
+#: After this time without a result, another worker may send the message.
 CLAIM = timedelta(seconds=settings.MAIL_CLAIM)
 
 
 @dataclass(frozen=True)
 class Message:
-    """A composed message, before it is anybody's row: what a preview shows is what leaves."""
+    """A message that is not queued yet. Previews show exactly what is sent."""
 
     kind: str
     to: str
@@ -43,27 +43,11 @@ class Message:
 def compose(
     kind: str, *, to: str, context: dict[str, object], recipient: "User | None" = None
 ) -> Message:
-    """Render `emails/<kind>.txt`, whose first line is the subject. Writes nothing."""
+    """Render `emails/<kind>.txt`, whose first line is the subject, without queueing it."""
     context = {"public_url": settings.PUBLIC_URL, "recipient": recipient, **context}
     subject, _, text = render_to_string(f"emails/{kind}.txt", context).strip().partition("\n")
     text = sanitize.multiline(text).strip() + "\n"
     return Message(kind, to, _subject(subject), text, recipient)
-
-
-def post(
-    message: Message, *, key: str, about: models.Model | None = None, secret: str = ""
-) -> OutgoingMail | None:
-    """Write a composed message for delivery after commit; None when `key` was used before."""
-    return enqueue(
-        message.kind,
-        message.to,
-        key,
-        message.subject,
-        message.text,
-        recipient=message.recipient,
-        about=about,
-        secret=secret,
-    )
 
 
 def send(
@@ -76,34 +60,27 @@ def send(
     about: models.Model | None = None,
     secret: str = "",
 ) -> OutgoingMail | None:
-    """Compose a message and write it for delivery after commit.
-
-    None when `key` was used before: the same cause mails once. `secret` is blotted out of
-    the stored text once it has left.
-    """
+    """Compose a message and queue it, see `enqueue`."""
     message = compose(kind, to=to, context=context, recipient=recipient)
-    return post(message, key=key, about=about, secret=secret)
+    return enqueue(message, key=key, about=about, secret=secret)
 
 
 def enqueue(
-    kind: str,
-    to: str,
-    key: str,
-    subject: str,
-    text: str,
-    recipient: "User | None" = None,
-    about: models.Model | None = None,
-    secret: str = "",
+    message: Message, *, key: str, about: models.Model | None = None, secret: str = ""
 ) -> OutgoingMail | None:
-    """Write a ready message; None when `key` was used before."""
+    """Store a message for delivery after commit. Returns None if kind and `key` were used before.
+
+    `about` is the object that the message concerns. `secret` is redacted in the stored text once
+    the message was sent.
+    """
     mail, created = OutgoingMail.objects.get_or_create(
-        unique_key=f"{kind}:{key}",
+        unique_key=f"{message.kind}:{key}",
         defaults={
-            "kind": kind,
-            "to": to,
-            "subject": _subject(subject),
-            "text": sanitize.multiline(text),
-            "recipient": recipient,
+            "kind": message.kind,
+            "to": message.to,
+            "subject": _subject(message.subject),
+            "text": sanitize.multiline(message.text),
+            "recipient": message.recipient,
             "object_kind": (about._meta.model_name or "") if about is not None else "",
             "object_id": str(getattr(about, "public_id", about.pk)) if about is not None else "",
             "secret": secret,
@@ -116,56 +93,56 @@ def enqueue(
 
 
 def _subject(text: str) -> str:
-    """One line: a line break would begin another header."""
+    """On one line, because a line break would start another header; at most 300 characters."""
     return sanitize.one_line(text.strip())[:300]
 
 
-def send_again(mail: OutgoingMail) -> None:
-    """Send a message once more, as it was: one that left as a message of its own.
+def resend(mail: OutgoingMail) -> None:
+    """Queue a failed message again, or an identical copy of any other.
 
-    Raises TransitionRefused for one that is on its way, and for one whose words are not kept.
+    Raises TransitionRefused for a queued message, and if the original text is not stored.
     """
     state = OutgoingMail.State
     if mail.state == state.QUEUED:
-        raise TransitionRefused("this mail is on its way already")
-    if not mail.keeps_its_words:
-        raise TransitionRefused("what this mail said is not kept; it cannot be sent again")
+        raise TransitionRefused("this mail is already queued")
+    if not mail.has_original_text:
+        raise TransitionRefused("the text of this mail is not stored; it cannot be sent again")
     failed = OutgoingMail.objects.filter(pk=mail.pk, state=state.FAILED)
     if failed.update(state=state.QUEUED, attempts=0, next_attempt_at=timezone.now()):
         queue_after_commit(AccountsTask.DELIVER_MAIL, mail.pk)
         return
     copies = OutgoingMail.objects.filter(unique_key__startswith=f"{mail.unique_key}:again:")
-    as_it_was = ("kind", "recipient", "to", "subject", "text", "html", "object_kind", "object_id")
-    again, made = OutgoingMail.objects.get_or_create(
+    copied = ("kind", "recipient", "to", "subject", "text", "html", "object_kind", "object_id")
+    copy, created = OutgoingMail.objects.get_or_create(
         unique_key=f"{mail.unique_key}:again:{copies.count() + 1}",
-        defaults={name: getattr(mail, name) for name in as_it_was},
+        defaults={name: getattr(mail, name) for name in copied},
     )
-    if made:
-        queue_after_commit(AccountsTask.DELIVER_MAIL, again.pk)
+    if created:
+        queue_after_commit(AccountsTask.DELIVER_MAIL, copy.pk)
 
 
-def written(kind: str, key: str) -> datetime | None:
-    """When the message of this cause was written, if it was."""
+def enqueued_at(kind: str, key: str) -> datetime | None:
+    """The time at which the message with this key was queued."""
     mail = OutgoingMail.objects.filter(unique_key=f"{kind}:{key}").only("created_at").first()
     return mail.created_at if mail else None
 
 
-def last_written(kind: str, recipient: "User") -> datetime | None:
-    """When this person was last written a message of this kind."""
-    mine = OutgoingMail.objects.filter(kind=kind, recipient=recipient)
-    last: datetime | None = mine.aggregate(last=models.Max("created_at"))["last"]
+def last_enqueued_at(kind: str, recipient: "User") -> datetime | None:
+    """The time at which the newest message of this kind to a person was queued."""
+    mails = OutgoingMail.objects.filter(kind=kind, recipient=recipient)
+    last: datetime | None = mails.aggregate(last=models.Max("created_at"))["last"]
     return last
 
 
 def deliver(mail_id: int) -> None:
-    """Send one message if it is due; a failure waits longer each time, then is shown.
+    """Send a message if it is due; a failure is retried with exponential backoff.
 
-    The row is claimed first, so that two workers cannot both send it, and no lock is held
-    while the server is spoken to. A worker killed in between leaves it due again later.
+    The row is claimed first, so two workers cannot both send it and no lock is held during
+    SMTP. If the worker is killed, the message is due again after `CLAIM`.
 
-    So each message leaves at least once, and a second time only if its worker dies between the
-    mail server's last word and the commit that remembers it; SMTP has no way to take both in
-    one. Both copies then carry one Message-ID, by which mail programs know them for the same.
+    Delivery is at least once: a message is sent twice if its worker dies between the mail
+    server's reply and the commit. Both copies have the same Message-ID, which lets mail
+    programs detect the duplicate.
     """
     if (
         not OutgoingMail.objects.due()
@@ -176,45 +153,47 @@ def deliver(mail_id: int) -> None:
     mail = OutgoingMail.objects.get(pk=mail_id)
     if not settings.MAIL_LEAVES:
         mail.state = OutgoingMail.State.KEPT
-    elif mail.attempts > ATTEMPTS_MOST:  # whatever ended those before left no word
-        _give_up(mail, mail.last_error or "no try came to an end")
+    elif mail.attempts > MAX_ATTEMPTS:  # workers were killed before they stored a result
+        _give_up(mail, mail.last_error or "no attempt was completed")
     else:
-        _try(mail)
-    _remember(mail)
+        _attempt(mail)
+    _save_result(mail)
 
 
-def _try(mail: OutgoingMail) -> None:
-    """Send it, and note on the row what came of that."""
+def _attempt(mail: OutgoingMail) -> None:
+    """Send the message and set its new state on the instance."""
     try:
         _send(mail)
-    except OSError as error:  # smtplib's errors are OSErrors too
-        _try_later(mail, _words(error))
-    except ValueError as error:  # an address or a subject that no mail can have
-        _give_up(mail, _words(error))
-    except Exception as error:  # a fault of ours
+    except OSError as error:  # includes smtplib.SMTPException
+        _retry_later(mail, _describe(error))
+    except ValueError as error:  # an invalid address or subject
+        _give_up(mail, _describe(error))
+    except Exception as error:
         log.exception("mail %s could not be sent", mail.public_id)
-        _try_later(mail, _words(error))
+        _retry_later(mail, _describe(error))
     else:
-        _note_sent(mail)
+        _mark_sent(mail)
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _remember(mail: OutgoingMail) -> None:
-    """Write what came of it, however long the database is away while the claim holds.
+def _save_result(mail: OutgoingMail) -> None:
+    """Save the row, retrying while the database is unavailable and the claim holds.
 
-    A message that has left and is not remembered as sent would leave again.
+    A sent message whose state is not saved would be sent again.
     """
-    patience = time.monotonic() + CLAIM.total_seconds() * 0.75
+    deadline = time.monotonic() + CLAIM.total_seconds() * 0.75
     while True:
         try:
             mail.save()
         except DATABASE_AWAY as error:
-            if time.monotonic() > patience:
+            if time.monotonic() > deadline:
                 raise
-            log.warning("mail %s has left: %s", mail.public_id, in_a_line(error))
+            log.warning(
+                "the state of mail %s is not saved yet: %s", mail.public_id, in_a_line(error)
+            )
             connection.close_if_unusable_or_obsolete()
             time.sleep(1)
         else:
@@ -222,7 +201,7 @@ def _remember(mail: OutgoingMail) -> None:
 
 
 def _send(mail: OutgoingMail) -> None:
-    """Hand it to the mail server; raises OSError, and ValueError for what can be no mail."""
+    """Send by SMTP; raises OSError, and ValueError for an invalid address or subject."""
     message = EmailMultiAlternatives(mail.subject, mail.text, to=[mail.to])
     message.extra_headers["Message-ID"] = f"<{mail.public_id}@weighbridge>"
     if mail.html:
@@ -230,10 +209,10 @@ def _send(mail: OutgoingMail) -> None:
     message.send()
 
 
-def _try_later(mail: OutgoingMail, error: str) -> None:
+def _retry_later(mail: OutgoingMail, error: str) -> None:
     mail.last_error = error[:500]
     mail.next_attempt_at = timezone.now() + timedelta(minutes=2**mail.attempts)
-    if mail.attempts >= ATTEMPTS_MOST:
+    if mail.attempts >= MAX_ATTEMPTS:
         mail.state = OutgoingMail.State.FAILED
 
 
@@ -241,8 +220,8 @@ def _give_up(mail: OutgoingMail, error: str) -> None:
     mail.state, mail.last_error = OutgoingMail.State.FAILED, error[:500]
 
 
-def _note_sent(mail: OutgoingMail) -> None:
+def _mark_sent(mail: OutgoingMail) -> None:
     mail.state, mail.sent_at, mail.last_error = OutgoingMail.State.SENT, timezone.now(), ""
     if mail.secret:
-        mail.text = mail.text.replace(mail.secret, mail.BLOTTED)
+        mail.text = mail.text.replace(mail.secret, mail.REDACTED)
         mail.secret = ""

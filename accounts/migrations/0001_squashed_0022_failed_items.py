@@ -290,7 +290,7 @@ class Migration(migrations.Migration):
                 ('secret', models.CharField(blank=True, max_length=500)),
                 ('object_kind', models.CharField(blank=True, max_length=60)),
                 ('object_id', models.CharField(blank=True, max_length=64)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('kept', 'Kept here: no mail server is set'), ('sent', 'Sent'), ('failed', 'Failed')], default='queued', max_length=10)),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('kept', 'Not sent: no mail server is set'), ('sent', 'Sent'), ('failed', 'Failed')], default='queued', max_length=10)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('last_error', models.CharField(blank=True, max_length=500)),
                 ('next_attempt_at', models.DateTimeField(default=django.utils.timezone.now)),

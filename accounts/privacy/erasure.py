@@ -1,8 +1,8 @@
-"""Erase a person: what they hold ends, what they wrote goes, and a random id stays.
+"""Erasure of an account: access ends, personal data is deleted, and the random id remains.
 
-The trail is not touched: it knows people by `public_id` alone. Grants, decisions and dates
-stay under that id; where a licence obliges us to know who held weights, name and address
-are set apart for six years (docs/privacy.md).
+The audit trail stays unchanged, since it refers to people by `public_id` only. Grants,
+decisions and dates remain under that id. If the person held weights, the licence requires
+name and address to be stored separately for six years (docs/privacy.md).
 """
 
 from allauth.account.models import EmailAddress
@@ -37,10 +37,10 @@ REASON = "the account was erased"
 
 @transaction.atomic
 def erase(person: User, *, by: User) -> None:
-    """Again changes nothing.
+    """Erase an account; does nothing if it is erased already.
 
-    Raises NotAllowed to staff, whose roles are taken back first, and to anybody but the
-    person and administrators.
+    Raises NotAllowed for accounts of staff, whose roles must be revoked first, and if `by` is
+    neither the person nor an administrator.
     """
     person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if person.erased_at is not None:
@@ -50,21 +50,21 @@ def erase(person: User, *, by: User) -> None:
     if by.pk != person.pk and not by.has_perm("accounts.erase_user"):
         raise NotAllowed("only the person and administrators erase an account")
     address = person.email
-    _keep_what_the_licence_asks(person)
+    _record_holder(person)
     _end_applications(person)
-    _end_rights(person)
+    _end_grants_and_tokens(person)
     releases().forget_person(person)
     for application in person.applications.all():
-        retention.reduce(application)
-    _forget_messages(person)
-    _forget_credentials(person)
+        retention.reduce_application(application)
+    _erase_mails(person)
+    _delete_credentials(person)
     _pseudonymise(person)
     AuditEvent.record(AccountsEvent.ACCOUNT_ERASED, actor=by, target=person)
     outbox.send("account_erased", to=address, key=str(person.public_id), context={})
 
 
-def _keep_what_the_licence_asks(person: User) -> None:
-    """Name and address of who held weights, until six years after the last right ends."""
+def _record_holder(person: User) -> None:
+    """Store name and address of a person who held a grant, for GRANTS_KEPT."""
     grants = Grant.objects.filter(user=person)
     if not grants.exists():
         return
@@ -88,28 +88,28 @@ def _end_applications(person: User) -> None:
             inactivity.lapse(application)
 
 
-def _end_rights(person: User) -> None:
+def _end_grants_and_tokens(person: User) -> None:
     now = timezone.now()
     for grant in Grant.objects.unended().filter(user=person):
         if grant.expires_at <= now:
             lifecycle.expire(grant, now)
         elif grant.is_live:
             lifecycle.surrender(grant, by=person)
-        else:  # a suspended one is not its holder's to give back
+        else:  # a holder cannot surrender a suspended grant
             lifecycle.revoke(grant, by=None, reason=REASON)
     for token in ApiToken.objects.filter(user=person):
         token.revoke(by=person)
     ApiToken.objects.filter(user=person).update(name=REMOVED, last_used_network="")
 
 
-def _forget_messages(person: User) -> None:
-    """What was not sent will not be; of the rest, kind and dates stay."""
+def _erase_mails(person: User) -> None:
+    """Delete queued messages; keep only kind and dates of the others."""
     mails = OutgoingMail.objects.filter(recipient=person)
     mails.filter(state=OutgoingMail.State.QUEUED).delete()
     mails.update(to="", subject=REMOVED, text=REMOVED, html="", secret="")
 
 
-def _forget_credentials(person: User) -> None:
+def _delete_credentials(person: User) -> None:
     sessions = UserSession.objects.filter(user=person)
     Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
     sessions.delete()
@@ -122,8 +122,8 @@ def _forget_credentials(person: User) -> None:
 def _pseudonymise(person: User) -> None:
     grants = [str(pk) for pk in person.grants.values_list("pk", flat=True)]
     for model, ids in (("user", [str(person.pk)]), ("grant", grants)):
-        shown = LogEntry.objects.filter(content_type__model=model, object_id__in=ids)
-        shown.update(object_repr=REMOVED)
+        entries = LogEntry.objects.filter(content_type__model=model, object_id__in=ids)
+        entries.update(object_repr=REMOVED)
     person.username = f"erased-{person.public_id.hex[:12]}"
     person.email = person.first_name = person.last_name = person.suspension_reason = ""
     person.is_active = False

@@ -1,4 +1,4 @@
-"""What privacy needs kept: names that a licence obliges us to know, and exports being made."""
+"""Records of former holders, which licences require, and exports of personal data."""
 
 import uuid
 
@@ -7,9 +7,9 @@ from django.db import models
 
 
 class HolderRecord(models.Model):
-    """Who accepted a licence and held its weights, after their account was erased.
+    """The name and address of an erased person who held a grant.
 
-    Kept apart from everything else, read by few, and removed on `keep_until`.
+    Deleted after `keep_until`.
     """
 
     user = models.OneToOneField(
@@ -25,7 +25,7 @@ class HolderRecord(models.Model):
 
 
 class DataExport(models.Model):
-    """One archive of all that is kept about a person; its bytes go after a week."""
+    """An archive of all data about a person; deleted after a week."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Being made"

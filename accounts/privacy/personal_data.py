@@ -1,6 +1,6 @@
-"""Everything that the accounts app keeps about one person, in the words of the records.
+"""All data of the accounts app about one person, under the names of the model fields.
 
-Names of staff, internal notes and secrets are not the person's, and stay out.
+Excludes names of staff, internal notes and secrets.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from accounts.users.models import User
 
 
 def records(person: User) -> dict[str, Any]:
-    """section -> rows; times are aware datetimes."""
+    """Section -> its record or list of records; times are aware datetimes."""
     return {
         "account": _fields(
             person,
@@ -44,8 +44,8 @@ def records(person: User) -> dict[str, Any]:
             "ip",
             "user_agent",
         ),
-        "applications": [_application(one) for one in person.applications.order_by("pk")],
-        "grants": [_grant(one) for one in Grant.objects.filter(user=person).order_by("pk")],
+        "applications": [_application(row) for row in person.applications.order_by("pk")],
+        "grants": [_grant(row) for row in Grant.objects.filter(user=person).order_by("pk")],
         "tokens": _rows(
             ApiToken.objects.filter(user=person),
             *("public_id", "name", "last_four", "scopes", "repositories", "created_at"),
@@ -55,14 +55,14 @@ def records(person: User) -> dict[str, Any]:
             OutgoingMail.objects.filter(recipient=person).order_by("pk"),
             *("kind", "to", "subject", "text", "state", "created_at", "sent_at"),
         ),
-        "events": [_event(one, person) for one in queries.events_concerning(person).order_by("pk")],
+        "events": [_event(row, person) for row in queries.events_concerning(person).order_by("pk")],
     }
 
 
 def attachments(person: User) -> Iterable[Attachment]:
-    """Documents sent with the person's applications, with their bytes."""
-    mine = Attachment.objects.filter(application__applicant=person)
-    return mine.select_related("application", "content")
+    """Documents of the person's applications, with their bytes."""
+    documents = Attachment.objects.filter(application__applicant=person)
+    return documents.select_related("application", "content")
 
 
 def _application(application: Application) -> dict[str, Any]:
@@ -104,11 +104,11 @@ def _grant(grant: Grant) -> dict[str, Any]:
 
 
 def _event(event: AuditEvent, person: User) -> dict[str, Any]:
-    """What others did is told without who they are, and without their words."""
-    mine = event.actor_id == person.public_id
-    told = _fields(event, "at", "action", "object_kind", "object_id", "result")
-    extra = _fields(event, "credential_kind", "details", "request_id", "network") if mine else {}
-    return {**told, "by": "you" if mine else "others", **extra}
+    """Events of other actors are disclosed without actor and details."""
+    is_own = event.actor_id == person.public_id
+    disclosed = _fields(event, "at", "action", "object_kind", "object_id", "result")
+    extra = _fields(event, "credential_kind", "details", "request_id", "network") if is_own else {}
+    return {**disclosed, "by": "you" if is_own else "others", **extra}
 
 
 def _fields(record: Any, *names: str) -> dict[str, Any]:
@@ -116,4 +116,4 @@ def _fields(record: Any, *names: str) -> dict[str, Any]:
 
 
 def _rows(records: Any, *names: str) -> list[dict[str, Any]]:
-    return [_fields(one, *names) for one in records.all()]
+    return [_fields(record, *names) for record in records.all()]

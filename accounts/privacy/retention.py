@@ -1,4 +1,4 @@
-"""What is kept for how long, and what is left of it afterwards (docs/privacy.md)."""
+"""Retention periods, and the steps that delete or reduce data after them (docs/privacy.md)."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from accounts.applications.models import Application
 from accounts.applications.state_machine import TERMINAL_STATES, Status
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
+from accounts.background.periodic import each_locked
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.models import DataExport, HolderRecord
 from accounts.review.models import ProfileLook
@@ -22,25 +23,24 @@ ATTACHMENTS_KEPT = timedelta(days=90)
 NETWORKS_KEPT = timedelta(days=90)
 EXPORTS_KEPT = timedelta(days=7)
 GRANTS_KEPT = timedelta(days=6 * 365 + 2)
-#: What stands where words were.
+#: Replaces erased text.
 REMOVED = OutgoingMail.REMOVED
-#: Of the answers, what stays for the public numbers.
-STAYS = ("country",)
+#: Answers that are kept for the public statistics.
+RETAINED_ANSWERS = ("country",)
 
 
-def reduce(application: Application) -> None:
-    """Leave reason codes, dates, tier and country; words, documents and mails' texts go.
+def reduce_application(application: Application) -> bool:
+    """Delete texts, documents and the text of mails; keep reason codes, dates, tier and country.
 
-    Again changes nothing.
+    Returns False if the application was reduced before.
     """
     with transaction.atomic():
         unreduced = Application.objects.filter(pk=application.pk, reduced_at=None)
-        kept = _left(application.answers)
-        changes: dict[str, Any] = {"answers": kept, "withdrawn_because": ""}
-        if not unreduced.update(reduced_at=timezone.now(), **changes):
-            return
+        answers: Any = _retained(application.answers)
+        if not unreduced.update(reduced_at=timezone.now(), answers=answers, withdrawn_because=""):
+            return False
         for snapshot in application.snapshots.all():
-            snapshot.answers = _left(snapshot.answers)
+            snapshot.answers = _retained(snapshot.answers)
             snapshot.save(update_fields=["answers"])
         ProfileLook.objects.filter(snapshot__application=application).delete()
         application.attachments.all().delete()
@@ -50,53 +50,54 @@ def reduce(application: Application) -> None:
         application.consultations.exclude(answer="").update(answer=REMOVED)
         application.decisions.exclude(note="").update(note=REMOVED)
         application.decisions.exclude(internal_note="").update(internal_note=REMOVED)
-        about = OutgoingMail.objects.filter(
+        mails = OutgoingMail.objects.filter(
             object_kind="application", object_id=str(application.public_id)
         )
-        about.exclude(state=OutgoingMail.State.QUEUED).update(text=REMOVED, html="")
+        mails.exclude(state=OutgoingMail.State.QUEUED).update(text=REMOVED, html="")
         AuditEvent.record(AccountsEvent.APPLICATION_REDUCED, target=application)
+    return True
 
 
-def due_for_reduction(now: datetime) -> "models.QuerySet[Application]":
-    """Ended without access a year ago."""
+def reduce_answers(now: datetime) -> int:
+    """Reduce applications that ended without access ANSWERS_KEPT ago. Returns their number."""
     refused = [Status.REJECTED, Status.WITHDRAWN, Status.LAPSED]
-    return Application.objects.filter(
+    due = Application.objects.filter(
         status__in=refused, reduced_at=None, decided_at__lte=now - ANSWERS_KEPT
     )
+    return each_locked("answers reduced", due, reduce_application)
 
 
 def remove_attachments(now: datetime) -> int:
-    """Documents of what was decided 90 days ago."""
+    """Delete documents of applications decided ATTACHMENTS_KEPT ago. Returns their number."""
     old = Attachment.objects.filter(
         application__status__in=TERMINAL_STATES, application__decided_at__lte=now - ATTACHMENTS_KEPT
     )
-    return _deleted(old)
+    return _delete(old)
 
 
 def forget_networks(now: datetime) -> int:
-    """Blank the networks of 90 days ago; the trail's own statement leaves all else as it is."""
+    """Blank networks of events and tokens, and delete sessions, after NETWORKS_KEPT."""
     before = now - NETWORKS_KEPT
-    forgotten = AuditEvent.objects.forget_networks(before)
+    blanked = AuditEvent.objects.forget_networks(before)
     tokens = ApiToken.objects.exclude(last_used_network="").filter(last_used_at__lte=before)
-    forgotten += tokens.update(last_used_network="")
-    return forgotten + _deleted(UserSession.objects.filter(last_seen_at__lte=before))
+    blanked += tokens.update(last_used_network="")
+    return blanked + _delete(UserSession.objects.filter(last_seen_at__lte=before))
 
 
 def remove_exports(now: datetime) -> int:
     old = DataExport.objects.filter(asked_at__lte=now - EXPORTS_KEPT)
-    return _deleted(old.exclude(state=DataExport.State.QUEUED))
+    return _delete(old.exclude(state=DataExport.State.QUEUED))
 
 
 def remove_holder_records(now: datetime) -> int:
-    return _deleted(HolderRecord.objects.filter(keep_until__lt=now.date()))
+    return _delete(HolderRecord.objects.filter(keep_until__lt=now.date()))
 
 
-def _left(answers: dict[str, Any]) -> dict[str, Any]:
-    return {key: answers[key] for key in STAYS if key in answers}
+def _retained(answers: dict[str, Any]) -> dict[str, Any]:
+    return {key: answers[key] for key in RETAINED_ANSWERS if key in answers}
 
 
-def _deleted(rows: "models.QuerySet[Any]") -> int:
-    """How many of these rows were deleted, those that hang on them left out of the count."""
-    model = rows.model._meta.label
-    deleted: int = rows.delete()[1].get(model, 0)
+def _delete(rows: "models.QuerySet[Any]") -> int:
+    """Delete rows. Returns their number, without the rows deleted by cascade."""
+    deleted: int = rows.delete()[1].get(rows.model._meta.label, 0)
     return deleted

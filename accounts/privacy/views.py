@@ -1,4 +1,4 @@
-"""What is kept of a person, and how they have it erased."""
+"""The privacy page, and erasure of one's own account."""
 
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
@@ -18,7 +18,7 @@ from accounts.web.current_user import signed_in
 
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
-    """What is kept, for how long and why."""
+    """The retention periods and their reasons."""
     context = {"draft_days": settings.DRAFT_SILENCE_DAYS}
     return render(request, "accounts/privacy/privacy.html", context)
 
@@ -27,22 +27,22 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @reauthentication_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_erase(request: HttpRequest) -> HttpResponse:
-    """Say what goes and what stays; by POST, with the name typed, it is done."""
+    """Explain the erasure; a POST that repeats the username performs it."""
     person = signed_in(request)
-    typed, fault, status = request.POST.get("username", ""), "", 200
+    typed, error_message, status = request.POST.get("username", ""), "", 200
     if request.method == "POST" and typed != person.username:
-        fault, status = "Type your username exactly as it stands above.", 422
+        error_message, status = "Type your username exactly as it is shown above.", 422
     elif request.method == "POST":
         try:
             erasure.erase(person, by=person)
         except NotAllowed as error:
-            fault, status = f"{error}", 409
+            error_message, status = f"{error}", 409
         else:
             logout(request)
             messages.success(request, "Your account is erased. A last mail says so.")
             return redirect("weights:home")
     context = {
-        "fault": fault,
+        "fault": error_message,
         "grants": Grant.objects.live().filter(user=person).select_related("tier"),
         "open_ones": Application.objects.open().filter(applicant=person).select_related("tier"),
     }

@@ -30,10 +30,10 @@ def send(now: datetime) -> int:
 
 
 def _send_to(person: User, key: str) -> bool:
-    if outbox.written("staff_digest", key):
+    if outbox.enqueued_at("staff_digest", key):
         return False
     desk = Application.objects.decidable_by(person).waiting().select_related("tier")
-    new = list(_new(desk, since=outbox.last_written("staff_digest", person)))
+    new = list(_new(desk, since=outbox.last_enqueued_at("staff_digest", person)))
     questions = Consultation.objects.filter(
         colleague=person, answered_at=None, application__status__in=WAITING_STATES
     ).count()

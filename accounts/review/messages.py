@@ -77,13 +77,13 @@ def compose_second_approval(application: Application, by: User) -> list[Message]
 def second_approval_wanted(application: Application, first: Decision) -> None:
     for message in compose_second_approval(application, first.reviewer):
         assert message.recipient is not None
-        outbox.post(message, key=f"{first.pk}:{message.recipient.pk}", about=application)
+        outbox.enqueue(message, key=f"{first.pk}:{message.recipient.pk}", about=application)
 
 
 def _send(application: Application, person: User, kind: str, key: str, **context: object) -> bool:
     """Queue a mail once for each key. Returns whether it is new."""
     message = _compose(application, person, kind, **context)
-    return outbox.post(message, key=key, about=application) is not None
+    return outbox.enqueue(message, key=key, about=application) is not None
 
 
 def _compose(application: Application, person: User, kind: str, **context: object) -> Message:

@@ -1,4 +1,4 @@
-"""Times, browsers and allauth's words as pages show them."""
+"""Filters and tags that format times, sizes, sentences, browsers and allauth's labels."""
 
 import re
 from collections.abc import Collection
@@ -19,9 +19,15 @@ register = template.Library()
 register.filter("size", format_size)
 
 
+@register.filter
+def lookup(mapping: dict[str, str] | None, key: str) -> str:
+    """The value of `key` in `mapping`; empty if either is missing."""
+    return mapping.get(key, "") if mapping else ""
+
+
 @register.simple_tag
 def when(moment: datetime | None, *, never: str = "never") -> SafeString | str:
-    """A moment with its zone and its age: `23 Nov 2026, 23:01 UTC (3 minutes ago)`."""
+    """A time in UTC with its age: `23 Nov 2026, 23:01 UTC (3 minutes ago)`."""
     if moment is None:
         return never
     utc = moment.astimezone(timezone.get_fixed_timezone(0))
@@ -35,7 +41,7 @@ def when(moment: datetime | None, *, never: str = "never") -> SafeString | str:
 
 @register.filter
 def day(moment: datetime | None) -> str:
-    """A day in words: `23 November 2026`; empty for none."""
+    """A date in UTC, `23 November 2026`; empty for None."""
     if moment is None:
         return ""
     utc = moment.astimezone(timezone.get_fixed_timezone(0))
@@ -44,7 +50,7 @@ def day(moment: datetime | None) -> str:
 
 @register.filter
 def sentence(text: str) -> str:
-    """What people or checks wrote, as a sentence: a capital first, and a stop at its end."""
+    """Free text as a sentence, with a capital first letter and a final stop."""
     text = multiline(text).strip()
     if not text:
         return ""
@@ -54,24 +60,26 @@ def sentence(text: str) -> str:
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """A session's browser in words: `Firefox on Linux`."""
+    """A User-Agent header as browser and system: `Firefox on Linux`."""
     return user_agents.browser_name(user_agent)
 
 
 @register.filter
-def in_our_words(text: str) -> str:
-    """A heading, label or button of allauth, "Email Addresses", as ours are: "E-mail addresses"."""
-    said = text.strip()
-    said = said[:1] + re.sub(r"\b[A-Z](?=[a-z]+\b)", lambda word: word[0].lower(), said[1:])
-    return re.sub(r"\b([Ee])mail", r"\1-mail", said)
+def house_style(text: str) -> str:
+    """Convert allauth's title case, "Email Addresses", to sentence case, "E-mail addresses"."""
+    text = text.strip()
+    text = text[:1] + re.sub(r"\b[A-Z](?=[a-z]+\b)", lambda match: match[0].lower(), text[1:])
+    return re.sub(r"\b([Ee])mail", r"\1-mail", text)
 
 
 @register.filter
-def said_once(field: BoundField) -> BoundField:
-    """A field of allauth's whose label says what it is, and no placeholder says it again."""
-    hint = str(field.field.widget.attrs.pop("placeholder", ""))
-    told = hint if field.name == "login" else str(field.label)
-    field.label = in_our_words(told)
+def without_placeholder(field: BoundField) -> BoundField:
+    """Remove the placeholder of a field of allauth, which repeats its label.
+
+    The field `login` takes its label from the placeholder, which names the accepted values.
+    """
+    placeholder = str(field.field.widget.attrs.pop("placeholder", ""))
+    field.label = house_style(placeholder if field.name == "login" else str(field.label))
     return field
 
 

@@ -1,8 +1,8 @@
-"""Public numbers of the gate: how many asked, what became of it, how long it took, and why not.
+"""Public statistics of applications and grants: outcomes, reasons, times, the open queue.
 
-`counting` asks the database, `suppression` hides what is small, `publication` puts it together.
+`counting` queries the database, `suppression` hides small counts, `tables` combines both.
 """
 
-from accounts.transparency.publication import SOURCES, TABLES, as_csv, published
+from accounts.transparency.tables import SOURCES, TABLES, as_csv, published
 
 __all__ = ["SOURCES", "TABLES", "as_csv", "published"]

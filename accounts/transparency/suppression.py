@@ -1,120 +1,122 @@
-"""Hide small numbers so that nothing published lets anybody work them out: plain Python.
+"""Suppression of small counts, so that none can be derived from the published numbers.
 
-Three rules. A count of 1 to 4 is shown as `<5`. A total is the sum of what is shown, so it
-says nothing of what is not. And a number that is part of another one, or must equal one, is
-withheld (None) where the two together would give a small number away. Whether something is
-withheld follows from what is shown, or leaves several values possible.
+A count of 1 to 4 is shown as `<5`. A total is the sum of the shown counts, so it reveals nothing
+about the others. A number that is part of another, or must equal another, is withheld (None) if
+both together would reveal a small count. That a number is withheld either follows from the
+shown numbers, or leaves several values possible.
 """
 
 import math
 import statistics
 from collections.abc import Iterable, Mapping
 
-from accounts.transparency.counting import OUTCOMES, Row
+from accounts.transparency.counting import OUTCOMES, MonthCounts
 
-LEAST = 5
+MIN_SHOWN = 5
 SMALL = "<5"
 
-#: A number, `<5`, or None where it is withheld.
+#: A count, `<5`, or None if it is withheld.
 Cell = int | str | None
 
 
 def cell(number: int) -> Cell:
-    return SMALL if 0 < number < LEAST else number
+    return SMALL if 0 < number < MIN_SHOWN else number
 
 
 def shown(cells: Iterable[Cell]) -> int:
-    """The sum of what is shown."""
-    return sum(one for one in cells if isinstance(one, int))
+    """The sum of the shown counts."""
+    return sum(cell for cell in cells if isinstance(cell, int))
 
 
 def hidden(cells: Iterable[Cell]) -> int:
-    """How many cells are 1 to 4."""
-    return sum(one == SMALL for one in cells)
+    """The number of cells that are 1 to 4."""
+    return sum(cell == SMALL for cell in cells)
 
 
 def part(number: int, whole: int, small: int = 0) -> Cell:
-    """A number that counts some of the `whole` that is shown, or of `small` hidden cells.
+    """The cell of a number that is part of the shown total `whole` and of `small` hidden cells.
 
-    The rest must be none or enough too, whatever the hidden cells are.
+    The rest must be 0 or at least MIN_SHOWN too, whatever the hidden cells are.
     """
     rest = whole - number
-    fits = rest >= LEAST or (rest == 0 and not small)
-    if 0 < number < LEAST:
-        # Of six, five withheld and four shown as <5 would tell that the rest is one.
-        return None if not small and whole == LEAST + 1 else SMALL
-    return number if fits else None
+    is_rest_safe = rest >= MIN_SHOWN or (rest == 0 and not small)
+    if 0 < number < MIN_SHOWN:
+        # With a whole of 6, only 5 would be withheld, which would reveal that the rest is 1.
+        return None if not small and whole == MIN_SHOWN + 1 else SMALL
+    return number if is_rest_safe else None
 
 
-def outcomes(row: Row) -> dict[str, Cell]:
-    return {name: cell(row.outcomes[name]) for name in OUTCOMES}
+def outcomes(month: MonthCounts) -> dict[str, Cell]:
+    return {name: cell(month.outcomes[name]) for name in OUTCOMES}
 
 
-def returned(row: Row) -> Cell:
-    """How many were returned at least once; whoever lapsed was, so that is a part of it."""
-    cells = outcomes(row)
+def returned(month: MonthCounts) -> Cell:
+    """Applications returned at least once, which include all that lapsed."""
+    cells = outcomes(month)
     lapsed = cells["lapsed"]
-    found = part(row.returned, shown(cells.values()), hidden(cells.values()))
-    if isinstance(lapsed, int) and lapsed and 0 < row.returned - lapsed < LEAST:
+    result = part(month.returned, shown(cells.values()), hidden(cells.values()))
+    if isinstance(lapsed, int) and lapsed and 0 < month.returned - lapsed < MIN_SHOWN:
         return None
-    return found
+    return result
 
 
-def reasons(row: Row, verdict: str) -> dict[str, Cell]:
-    """Codes of the rejected, or of the returned; none at all where their number is not shown.
+def reasons(month: MonthCounts, verdict: str) -> dict[str, Cell]:
+    """Reason code -> applications rejected or returned; empty if their number is not shown.
 
-    Each of those has at least one code, so the numbers add up to no less than the base. Where
-    that would push a small one up, it is withheld like one whose rest is small.
+    Each application has at least one code, so the numbers add up to at least the base. If that
+    would bound a small number from below, it is withheld, like a number with a small rest.
     """
-    base = outcomes(row)["rejected"] if verdict == "reject" else returned(row)
+    base = outcomes(month)["rejected"] if verdict == "reject" else returned(month)
     if not isinstance(base, int):
         return {}
-    numbers = dict(sorted(row.why[verdict].items()))
-    told = {
+    numbers = dict(sorted(month.reasons[verdict].items()))
+    safe = {
         code: number
         for code, number in numbers.items()
-        if number >= LEAST and (number == base or base - number >= LEAST)
+        if number >= MIN_SHOWN and (number == base or base - number >= MIN_SHOWN)
     }
-    others = [number for code, number in numbers.items() if code not in told]
-    pushed = base - sum(told.values()) > (LEAST - 1) * (len(others) - 1) + 1
-    # Of a base of six, only five would be withheld for its rest.
-    small = max(others, default=0) < LEAST and base != LEAST + 1
-    word = SMALL if small and not pushed else None
-    return {code: told.get(code, word) for code in numbers}
+    others = [number for code, number in numbers.items() if code not in safe]
+    is_bounded = base - sum(safe.values()) > (MIN_SHOWN - 1) * (len(others) - 1) + 1
+    # With a base of 6, only five would be withheld for its rest.
+    all_small = max(others, default=0) < MIN_SHOWN and base != MIN_SHOWN + 1
+    other = SMALL if all_small and not is_bounded else None
+    return {code: safe.get(code, other) for code in numbers}
 
 
-def waits(row: Row) -> tuple[float | None, int | None]:
-    """Median and 90th percentile of working days to the first answer, where five were decided."""
-    cells = outcomes(row)
-    if shown([cells["approved"], cells["rejected"]]) < LEAST or len(row.waits) < LEAST:
+def waits(month: MonthCounts) -> tuple[float | None, int | None]:
+    """Median and 90th percentile of working days to the first answer; None below 5 decisions."""
+    cells = outcomes(month)
+    if shown([cells["approved"], cells["rejected"]]) < MIN_SHOWN or len(month.waits) < MIN_SHOWN:
         return None, None
-    ranked = sorted(row.waits)
+    ranked = sorted(month.waits)
     return statistics.median(ranked), ranked[math.ceil(0.9 * len(ranked)) - 1]
 
 
 def grants(states: Mapping[str, int], approved: list[Cell]) -> dict[str, Cell]:
-    """Grants by state; `approved` are the shown cells of the same tier, one a month.
+    """Grants by state; `approved` are the published cells of the same tier, one for each month.
 
-    As a rule each approval made one grant, so both sums are the same. All states are
-    withheld unless each hidden cell on either side could still be anything from 1 to 4.
+    Usually each approval created one grant, so both sums are equal. All states are withheld
+    unless every hidden cell on either side could still be any value from 1 to 4.
     """
     cells = {name: cell(number) for name, number in states.items()}
-    told = shown(approved) - shown(cells.values())
-    if _all_free(hidden(approved), hidden(cells.values()), told):
+    difference = shown(approved) - shown(cells.values())
+    if _all_free(hidden(approved), hidden(cells.values()), difference):
         return cells
     return dict.fromkeys(cells)
 
 
-def _all_free(ours: int, theirs: int, difference: int) -> bool:
-    """Whether (sum of their cells) - (sum of ours) = difference leaves each cell all of 1 to 4."""
-    most = LEAST - 1
-    values = (1, most)
-    mine = all(
-        theirs - most * (ours - 1) <= difference + value <= most * theirs - (ours - 1)
-        for value in values
+def _all_free(left: int, right: int, difference: int) -> bool:
+    """Return whether each hidden cell can take every value from 1 to 4.
+
+    Given are `left` and `right` hidden cells with sum(right) - sum(left) = difference.
+    """
+    most = MIN_SHOWN - 1
+    left_free = all(
+        right - most * (left - 1) <= difference + value <= most * right - (left - 1)
+        for value in (1, most)
     )
-    others = all(
-        (theirs - 1) - most * ours <= difference - value <= most * (theirs - 1) - ours
-        for value in values
+    right_free = all(
+        (right - 1) - most * left <= difference - value <= most * (right - 1) - left
+        for value in (1, most)
     )
-    return (not ours or mine) and (not theirs or others)
+    return (not left or left_free) and (not right or right_free)

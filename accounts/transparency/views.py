@@ -1,4 +1,4 @@
-"""The gate's public numbers as a page."""
+"""The page of public statistics."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,9 +10,9 @@ from accounts.review.reasons import Reason
 
 @require_safe
 def transparency_page(request: HttpRequest) -> HttpResponse:
-    numbers = transparency.published()
+    tables = transparency.published()
     labels = dict(Reason.choices)
-    reasons = [{**row, "label": labels.get(row["code"], row["code"])} for row in numbers["reasons"]]
+    reasons = [{**row, "label": labels.get(row["code"], row["code"])} for row in tables["reasons"]]
     return render(
-        request, "accounts/transparency/transparency.html", {**numbers, "reasons": reasons}
+        request, "accounts/transparency/transparency.html", {**tables, "reasons": reasons}
     )

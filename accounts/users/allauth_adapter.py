@@ -59,15 +59,14 @@ class AccountAdapter(DefaultAccountAdapter):
             {"current_site": site, "PUBLIC_URL": settings.PUBLIC_URL, **context},
         )
         user = context.get("user")
-        outbox.enqueue(
-            template_prefix.rsplit("/", 1)[-1],
-            email,
-            uuid.uuid4().hex,
-            message.subject,
-            str(message.body),
+        mail = outbox.Message(
+            kind=template_prefix.rsplit("/", 1)[-1],
+            to=email,
+            subject=message.subject,
+            text=str(message.body),
             recipient=user if user is not None and user.pk else None,
-            secret=_secret(context),
         )
+        outbox.enqueue(mail, key=uuid.uuid4().hex, secret=_secret(context))
 
 
 def _secret(context: dict[str, Any]) -> str:

@@ -161,7 +161,7 @@ def application_mail(request: HttpRequest, public_id: str, mail_id: str) -> Http
     try:
         if not buckets.take(_MAILS, str(signed_in(request).pk)).allowed:
             raise LimitReached("three mails were sent again this hour; look for one, or try later")
-        outbox.send_again(mail)
+        outbox.resend(mail)
         messages.success(request, f"The mail to {mail.to} is on its way once more.")
     except AccountsError as error:
         messages.error(request, sentence(error))

@@ -110,7 +110,7 @@ def send_mail_again(application: Application, mail: OutgoingMail, *, by: User) -
     application.require_reviewer(by)
     if (mail.object_kind, mail.object_id) != ("application", str(application.public_id)):
         raise NotAllowed("that mail is about something else")
-    outbox.send_again(mail)
+    outbox.resend(mail)
     details = {"kind": mail.kind}
     AuditEvent.record(
         AccountsEvent.APPLICATION_MAIL_AGAIN, actor=by, target=application, details=details

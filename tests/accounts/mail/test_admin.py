@@ -1,4 +1,4 @@
-"""The outbox in the admin: what was said, and no credential of anybody else's."""
+"""The outbox in the admin shows messages, but no credentials of other people."""
 
 import pytest
 from django.test import Client
@@ -17,7 +17,7 @@ LIST = reverse("admin:accounts_outgoingmail_changelist")
 State = OutgoingMail.State
 
 
-def asked_for_a_reset(client: Client, person: User) -> OutgoingMail:
+def request_password_reset(client: Client, person: User) -> OutgoingMail:
     client.post("/accounts/password/reset/", {"email": person.email})
     mail = OutgoingMail.objects.get(kind="password_reset_key")
     assert "/accounts/password/reset/key/" in mail.secret
@@ -32,10 +32,10 @@ def page_of(client: Client, mail: OutgoingMail, state: State) -> str:
     return answer.text
 
 
-def test_a_mail_that_leaves_shows_no_live_link_before_or_after(
+def test_a_queued_or_failed_mail_shows_no_live_link(
     client: Client, administrator: User, applicant: User
 ) -> None:
-    mail = asked_for_a_reset(client, applicant)
+    mail = request_password_reset(client, applicant)
     client.force_login(administrator)
     for state in (State.QUEUED, State.FAILED):
         text = page_of(client, mail, state)
@@ -45,34 +45,34 @@ def test_a_mail_that_leaves_shows_no_live_link_before_or_after(
     assert client.get(LIST, {"text__contains": "reset"}).status_code in {302, 400}
 
 
-def test_a_reset_link_is_gone_once_it_was_sent(
+def test_a_reset_link_is_redacted_once_sent(
     client: Client, administrator: User, applicant: User, settings: pytest.FixtureRequest
 ) -> None:
-    mail = asked_for_a_reset(client, applicant)
+    mail = request_password_reset(client, applicant)
     settings.MAIL_LEAVES = True  # type: ignore[attr-defined]
     outbox.deliver(mail.pk)
     sent = OutgoingMail.objects.get(pk=mail.pk)
     assert (sent.state, sent.secret) == (State.SENT, "")
     assert mail.secret not in sent.text
-    assert OutgoingMail.BLOTTED in sent.text
+    assert OutgoingMail.REDACTED in sent.text
 
 
-def test_a_confirmation_is_blotted_like_a_reset(client: Client) -> None:
-    said = {"username": "grace", "email": "grace@uni.example"}
+def test_the_link_of_a_confirmation_is_a_secret_too(client: Client) -> None:
+    form = {"username": "grace", "email": "grace@uni.example"}
     client.post(
         "/accounts/signup/",
-        {**said, "password1": factories.PASSWORD, "password2": factories.PASSWORD},
+        {**form, "password1": factories.PASSWORD, "password2": factories.PASSWORD},
     )
     mail = OutgoingMail.objects.get(to="grace@uni.example")
     assert "/accounts/confirm-email/" in mail.secret
     assert mail.secret in mail.text
 
 
-def test_without_a_mail_server_links_are_told_to_those_who_may_change_the_account(
+def test_without_a_mail_server_those_who_may_change_the_account_see_its_links(
     client: Client, administrator: User, applicant: User
 ) -> None:
     root = factories.person("root", is_superuser=True, is_staff=True)
-    mail = asked_for_a_reset(client, applicant)
+    mail = request_password_reset(client, applicant)
     client.force_login(administrator)
     assert mail.secret in page_of(client, mail, State.KEPT)
     OutgoingMail.objects.filter(pk=mail.pk).update(recipient=root)
@@ -82,7 +82,7 @@ def test_without_a_mail_server_links_are_told_to_those_who_may_change_the_accoun
 def test_an_administrator_of_one_tier_reads_nobodys_mail(
     client: Client, applicant: User, gated_tier: Tier
 ) -> None:
-    mail = asked_for_a_reset(client, applicant)
+    mail = request_password_reset(client, applicant)
     client.force_login(factories.staff("local", Role.ADMINISTRATOR, gated_tier))
     page = reverse("admin:accounts_outgoingmail_change", args=[mail.pk])
     assert {client.get(address).status_code for address in (LIST, page)} == {403}

@@ -1,4 +1,4 @@
-"""Messages wait in the outbox, leave once, and show what became of them."""
+"""The outbox: messages are queued, sent once, retried, and show their state."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Inbox:
-    """What a real SMTP server of this session has taken in."""
+    """The messages that a local SMTP server accepted."""
 
     def __init__(self) -> None:
         self.received: list[Envelope] = []
@@ -47,22 +47,22 @@ def inbox(settings: pytest.FixtureRequest) -> Iterator[Inbox]:
     server.stop()
 
 
-def _message(key: str = "1", secret: str = "") -> OutgoingMail:
-    mail = outbox.enqueue(
-        "test", "ada@example.org", key, "Hello", f"Go to {secret or 'there'}\n", secret=secret
-    )
+def _queued(key: str = "1", secret: str = "") -> OutgoingMail:
+    message = outbox.Message("test", "ada@example.org", "Hello", f"Go to {secret or 'there'}\n")
+    mail = outbox.enqueue(message, key=key, secret=secret)
     assert mail is not None
     return mail
 
 
-def test_the_same_cause_mails_once() -> None:
-    _message("cause")
-    assert outbox.enqueue("test", "ada@example.org", "cause", "Hello", "again") is None
+def test_a_key_sends_one_message() -> None:
+    _queued("cause")
+    again = outbox.Message("test", "ada@example.org", "Hello", "again")
+    assert outbox.enqueue(again, key="cause") is None
     assert OutgoingMail.objects.count() == 1
 
 
-def test_a_message_leaves_once_however_often_its_task_runs(inbox: Inbox) -> None:
-    mail = _message()
+def test_a_message_is_sent_once_however_often_its_task_runs(inbox: Inbox) -> None:
+    mail = _queued()
     outbox.deliver(mail.pk)
     outbox.deliver(mail.pk)
     mail.refresh_from_db()
@@ -77,7 +77,7 @@ def test_a_message_leaves_once_however_often_its_task_runs(inbox: Inbox) -> None
 def test_an_impossible_mail_fails_at_once_with_the_reason(
     inbox: Inbox, to: str, subject: str
 ) -> None:
-    mail = _message()
+    mail = _queued()
     OutgoingMail.objects.update(to=to, subject=subject)
     outbox.deliver(mail.pk)
     mail.refresh_from_db()
@@ -87,20 +87,20 @@ def test_an_impossible_mail_fails_at_once_with_the_reason(
 
 
 @pytest.mark.one_database
-def test_tries_that_end_without_a_word_end_too(
+def test_attempts_of_killed_workers_are_limited(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
-        """A kill leaves nothing to catch."""
+        """Not an Exception: nothing catches a kill."""
 
-    mail = _message()
+    mail = _queued()
 
-    def dies(given: OutgoingMail) -> None:
+    def die(mail: OutgoingMail) -> None:
         raise Killed
 
-    # A kill at this place, eight times over, without a process each.
-    monkeypatch.setattr(outbox, "_send", dies)
-    for attempt in range(outbox.ATTEMPTS_MOST):
+    # Simulates eight killed workers without starting processes.
+    monkeypatch.setattr(outbox, "_send", die)
+    for attempt in range(outbox.MAX_ATTEMPTS):
         with (
             pytest.raises(Killed),
             time_machine.travel(timezone.now() + attempt * 2 * outbox.CLAIM),
@@ -109,23 +109,23 @@ def test_tries_that_end_without_a_word_end_too(
     with time_machine.travel(timezone.now() + 20 * outbox.CLAIM):
         outbox.deliver(mail.pk)
     mail.refresh_from_db()
-    assert (mail.state, mail.last_error) == (OutgoingMail.State.FAILED, "no try came to an end")
+    assert (mail.state, mail.last_error) == (OutgoingMail.State.FAILED, "no attempt was completed")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_message_that_left_while_the_database_went_away_is_remembered_and_leaves_once(
+def test_a_message_sent_while_the_database_is_unavailable_is_saved_and_sent_once(
     inbox: Inbox,
 ) -> None:
-    mail = _message()
+    mail = _queued()
     answers: list[bool] = []
 
-    def away_once_it_has_left(execute: Callable[..., Any], *arguments: Any) -> Any:
+    def unavailable_once_sent(execute: Callable[..., Any], *arguments: Any) -> Any:
         if inbox.received and len(answers) < 2:
             answers.append(False)
             raise OperationalError("database or disk is full")
         return execute(*arguments)
 
-    with connection.execute_wrapper(away_once_it_has_left):
+    with connection.execute_wrapper(unavailable_once_sent):
         outbox.deliver(mail.pk)
     with time_machine.travel(timezone.now() + 2 * outbox.CLAIM):
         outbox.deliver(mail.pk)
@@ -134,33 +134,33 @@ def test_a_message_that_left_while_the_database_went_away_is_remembered_and_leav
     assert len(inbox.received) == 1
 
 
-def test_a_live_link_is_blotted_out_of_the_stored_text_once_it_has_left(inbox: Inbox) -> None:
-    mail = _message(secret="https://weights.example.org/d/token/")
+def test_a_live_link_is_redacted_in_the_stored_text_once_sent(inbox: Inbox) -> None:
+    mail = _queued(secret="https://weights.example.org/d/token/")
     outbox.deliver(mail.pk)
     mail.refresh_from_db()
     assert "token" not in mail.text
     assert b"/d/token/" in (inbox.received[0].original_content or b"")
 
 
-def test_without_a_mail_server_messages_are_kept_to_be_read() -> None:
-    mail = _message()
+def test_without_a_mail_server_messages_stay_readable() -> None:
+    mail = _queued()
     outbox.deliver(mail.pk)
     mail.refresh_from_db()
     assert (mail.state, mail.text) == (OutgoingMail.State.KEPT, "Go to there\n")
 
 
-def test_a_server_that_refuses_is_tried_again_later_and_then_shown_as_failed(
+def test_a_refusing_server_is_retried_with_backoff_until_the_message_fails(
     settings: pytest.FixtureRequest,
 ) -> None:
     settings.MAIL_LEAVES = True  # type: ignore[attr-defined]
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()  # type: ignore[attr-defined]
-    mail = _message()
+    mail = _queued()
     moment = timezone.now()
-    for attempt in range(1, outbox.ATTEMPTS_MOST + 1):
+    for attempt in range(1, outbox.MAX_ATTEMPTS + 1):
         with time_machine.travel(moment, tick=False):
             outbox.deliver(mail.pk)
-            outbox.deliver(mail.pk)  # not due yet: nothing happens
+            outbox.deliver(mail.pk)  # not due yet
         mail.refresh_from_db()
         assert mail.attempts == attempt
         moment = mail.next_attempt_at + timedelta(seconds=1)
@@ -168,21 +168,21 @@ def test_a_server_that_refuses_is_tried_again_later_and_then_shown_as_failed(
     assert "refused" in mail.last_error.lower()
 
 
-def test_a_rolled_back_cause_leaves_no_message() -> None:
+def test_a_rolled_back_cause_leaves_no_queued() -> None:
     with transaction.atomic():
-        _message()
+        _queued()
         transaction.set_rollback(True)
     assert not OutgoingMail.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_the_broker_gone_a_message_waits_for_the_sweep(
+def test_without_a_broker_the_sweep_queues_the_message(
     applicant: User, gated_tier: Tier, tmp_path: Path
 ) -> None:
-    cut_off = live.environment("http://127.0.0.1:1", f"file://{tmp_path}") | {
+    without_broker = live.environment("http://127.0.0.1:1", f"file://{tmp_path}") | {
         "BROKER_URL": "redis://127.0.0.1:1/0"
     }
-    done = live.Portal("", cut_off, tmp_path).manage(
+    done = live.Portal("", without_broker, tmp_path).manage(
         "grant", "applicant", "opt-175b", "--reason", "the broker is down"
     )
     assert done.returncode == 0, done.stderr

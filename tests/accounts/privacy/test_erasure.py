@@ -1,4 +1,4 @@
-"""Erasing a person: what they hold ends, what they wrote goes, a random id stays."""
+"""Erasure: access ends, personal data is deleted, and the random id remains."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -29,7 +29,7 @@ from weights.ledger.models import Download
 
 pytestmark = pytest.mark.django_db
 
-#: Words that stand for the person, and must be nowhere afterwards.
+#: Strings that occur only in this person's data.
 TRACES = ("zenobia", "Palmyra", "aqueduct", "203.0.113", "desert.example")
 ANSWERS = factories.ANSWERS | {
     "full_name": "Zenobia of Palmyra",
@@ -43,7 +43,7 @@ ANSWERS = factories.ANSWERS | {
 
 @pytest.fixture
 def zenobia(gated_tier: Tier, reviewer: User, store: Path) -> User:
-    """Somebody with something everywhere: an approval, an open application, a draft, a token,
+    """A person with rows in every table: an approval, an open application, a draft, a token,
     a link, a download, a document, remarks and mails."""
     person = factories.person("zenobia", email="zenobia@desert.example", first_name="Zenobia")
     approved = factories.submitted(person, gated_tier, ANSWERS)
@@ -90,7 +90,7 @@ def zenobia(gated_tier: Tier, reviewer: User, store: Path) -> User:
 
 
 def _traces() -> Iterator[str]:
-    """Every field of every table in which a trace of the person is left."""
+    """Every `Model.field` that contains one of TRACES."""
     for model in apps.get_models(include_auto_created=True):
         for row in model._default_manager.values():
             for name, value in row.items():
@@ -105,11 +105,11 @@ def _is_bytes(value: object) -> bool:
 
 @pytest.mark.requirement("PR-4")
 def test_no_table_holds_a_trace_of_an_erased_person(zenobia: User) -> None:
-    assert len(set(_traces())) > 10, "the test looks where nothing was"
+    assert len(set(_traces())) > 10, "the fixture has no data to erase"
     erasure.erase(zenobia, by=zenobia)
-    left = set(_traces())
-    # Kept apart for the licence's sake, and the one mail that says it is done.
-    assert left == {
+    remaining = set(_traces())
+    # The record that the licence requires, and the mail that confirms the erasure.
+    assert remaining == {
         "HolderRecord.full_name",
         "HolderRecord.email",
         "HolderRecord.organisation",
@@ -119,9 +119,7 @@ def test_no_table_holds_a_trace_of_an_erased_person(zenobia: User) -> None:
 
 
 @pytest.mark.requirement("PR-4", "PR-5")
-def test_rights_end_first_and_what_happened_stays_under_a_random_id(
-    zenobia: User, gated_tier: Tier
-) -> None:
+def test_access_ends_and_history_remains_under_a_random_id(zenobia: User, gated_tier: Tier) -> None:
     events = AuditEvent.objects.count()
     before = list(AuditEvent.objects.order_by("pk").values_list("pk", "actor_id", "details"))
     decisions = list(Decision.objects.values_list("verdict", "reasons", "until"))
@@ -151,12 +149,12 @@ def test_a_person_who_never_held_access_leaves_no_name(gated_tier: Tier, store: 
     assert set(_traces()) == {"OutgoingMail.to"}
 
 
-def test_staff_cannot_be_erased_before_their_roles_are_taken_back(reviewer: User) -> None:
+def test_staff_cannot_be_erased_before_their_roles_are_revoked(reviewer: User) -> None:
     with pytest.raises(NotAllowed, match="take back the roles"):
         erasure.erase(reviewer, by=reviewer)
 
 
-def test_nobody_but_the_person_and_administrators_erases(
+def test_only_the_person_and_administrators_erase(
     applicant: User, other_person: User, reviewer: User, administrator: User
 ) -> None:
     for by in (other_person, reviewer):
@@ -171,10 +169,10 @@ def test_a_person_erases_their_account_after_showing_their_password_again(
     applicant: User, client: Client
 ) -> None:
     client.force_login(applicant)
-    asked = client.get("/settings/erase/")
-    assert asked.status_code == 302
-    assert asked["Location"].startswith("/accounts/reauthenticate/")
-    client.post(asked["Location"], {"password": factories.PASSWORD})
+    response = client.get("/settings/erase/")
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/reauthenticate/")
+    client.post(response["Location"], {"password": factories.PASSWORD})
     assert "What we keep, and why" in client.get("/settings/erase/").text
     wrong = client.post("/settings/erase/", {"username": "somebody"})
     assert wrong.status_code == 422
@@ -203,7 +201,7 @@ def test_an_administrator_is_asked_before_people_are_erased(
     assert applicant.erased_at is not None
 
 
-def test_the_trail_shows_names_that_it_does_not_hold(
+def test_the_trail_shows_names_that_it_does_not_store(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
@@ -211,8 +209,7 @@ def test_the_trail_shows_names_that_it_does_not_hold(
     claimed = AuditEvent.objects.get(action="application.claim")
     assert claimed.actor_name == "reviewer"
     assert "actor_name" not in {field.name for field in AuditEvent._meta.get_fields()}
-    found = Role.LEAD_REVIEWER
-    lead = factories.staff("lead", found)
+    lead = factories.staff("lead", Role.LEAD_REVIEWER)
     claims.assign(application, lead, by=lead)
     assigned = AuditEvent.objects.get(action="application.assign")
     assert assigned.details == {"to": str(lead.public_id)}

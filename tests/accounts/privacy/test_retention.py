@@ -1,4 +1,4 @@
-"""What is kept goes when its time is over, and nothing else goes with it."""
+"""Data is deleted after its retention period, and no other data with it."""
 
 from datetime import timedelta
 
@@ -67,7 +67,7 @@ def test_rejected_answers_are_reduced_to_reason_dates_tier_and_country_after_a_y
     assert [mail.text for mail in mails] == [retention.REMOVED]
 
 
-def test_the_answers_behind_an_access_stay(
+def test_the_answers_of_approved_applications_stay(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
@@ -80,25 +80,25 @@ def test_the_answers_behind_an_access_stay(
 
 
 @pytest.mark.requirement("PR-2")
-def test_documents_go_90_days_after_the_decision_and_not_before_there_is_one(
+def test_documents_are_deleted_90_days_after_the_decision(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         decided = factories.submitted(applicant, gated_tier)
         waiting = factories.submitted(factories.person(), gated_tier)
         _document(decided, applicant)
-        kept = _document(waiting, applicant)
+        undecided = _document(waiting, applicant)
         decisions.approve(decided, by=reviewer)
         clock.shift(timedelta(days=89))
         assert review_sweep.run()["documents removed"] == 0
         clock.shift(timedelta(days=1))
         assert review_sweep.run()["documents removed"] == 1
-    assert Attachment.objects.get() == kept
+    assert Attachment.objects.get() == undecided
     assert AttachmentContent.objects.count() == 1
 
 
 @pytest.mark.requirement("PR-2")
-def test_networks_are_forgotten_after_90_days_and_the_rest_of_the_row_stays(
+def test_networks_are_blanked_after_90_days_and_the_rest_of_the_row_stays(
     applicant: User,
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:

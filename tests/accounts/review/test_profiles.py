@@ -246,5 +246,5 @@ def test_only_what_waits_for_staff_and_names_a_profile_is_due(
 @pytest.mark.django_db
 def test_a_look_goes_with_the_answers(application: Application) -> None:
     profiles.sweep(timezone.now())
-    retention.reduce(application)
+    retention.reduce_application(application)
     assert not ProfileLook.objects.exists()

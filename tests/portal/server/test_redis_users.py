@@ -110,7 +110,7 @@ def test_queue_and_cache_work_with_the_rights_of_their_users(
             check=False,
         )
         assert done.returncode == 0, done.stderr + portal.log("worker")
-        mail = outbox.enqueue("test", "ada@example.org", "key", "Hello", "text")
+        mail = outbox.enqueue(outbox.Message("test", "ada@example.org", "Hello", "text"), key="key")
         assert mail is not None
         assert portal.manage("shell", "-c", QUEUE.format(mail.pk)).returncode == 0
         kept = OutgoingMail.objects.filter(pk=mail.pk, state=OutgoingMail.State.KEPT)

@@ -120,7 +120,7 @@ def test_a_worker_drops_what_the_portal_did_not_send(worker: Portal, tmp_path: P
         store.lpush("celery", frame(body(987654321), header("weights.issue_links_of_grant")))
         for name in ("accounts.deliver_mail", "weights.verify_blob", "weights.make_export"):
             store.lpush("celery", frame(body(987654321), header(name)))
-        mail = outbox.enqueue("test", "ada@example.org", "key", "Hello", "text")
+        mail = outbox.enqueue(outbox.Message("test", "ada@example.org", "Hello", "text"), key="key")
         assert mail is not None
         kept = OutgoingMail.objects.filter(pk=mail.pk, state=OutgoingMail.State.KEPT)
         services.wait_until(kept.exists, "the task after the hostile messages")

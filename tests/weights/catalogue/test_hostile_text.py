@@ -183,7 +183,8 @@ def assert_mails_are_whole(sent: list[OutgoingMail], settings: Settings) -> None
 
 
 def test_a_hostile_subject_is_one_line_and_still_leaves(settings: Settings) -> None:
-    row = outbox.enqueue("test", "ada@example.org", "1", "Hi\r\nBcc: eve@x.org\x1b", "\x1b[2J\0x")
+    hostile = outbox.Message("test", "ada@example.org", "Hi\r\nBcc: eve@x.org\x1b", "\x1b[2J\0x")
+    row = outbox.enqueue(hostile, key="1")
     assert row is not None
     assert_mails_are_whole([row], settings)
 

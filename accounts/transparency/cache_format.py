@@ -1,21 +1,22 @@
-"""The publication as JSON for the cache: times as text, and only the tables and columns of ours."""
+"""Converts published tables to and from the JSON values that the cache stores."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-_CELL = (int, float, str, type(None))
+_CELL_TYPES = (int, float, str, type(None))
 _META = {"made_at"}
 
 
-def dump(numbers: dict[str, Any]) -> dict[str, Any]:
-    """JSON values of a publication."""
-    rows = {table: [_dump_row(row) for row in numbers[table]] for table in numbers.keys() - _META}
-    return {"made_at": numbers["made_at"].isoformat(), **rows}
+def dump(published: dict[str, Any]) -> dict[str, Any]:
+    """Replace datetimes by ISO 8601 strings."""
+    names = published.keys() - _META
+    rows = {name: [_dump_row(row) for row in published[name]] for name in names}
+    return {"made_at": published["made_at"].isoformat(), **rows}
 
 
 def load(value: Any, columns: Mapping[str, tuple[str, ...]]) -> dict[str, Any] | None:
-    """The publication of its JSON values; None if they are not one with these columns."""
+    """Reverse `dump`. Returns None if the value has other tables or columns than `columns`."""
     if not isinstance(value, dict) or value.keys() != columns.keys() | _META:
         return None
     try:
@@ -38,7 +39,7 @@ def _load_row(row: Any, columns: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _load_cell(name: str, cell: Any) -> Any:
-    if not isinstance(cell, _CELL):
+    if not isinstance(cell, _CELL_TYPES):
         raise ValueError(f"{name} is not a single value")
     if name.endswith("_at") and cell is not None:
         return datetime.fromisoformat(str(cell))

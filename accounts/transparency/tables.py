@@ -1,4 +1,4 @@
-"""The numbers as everybody sees them, and their tables as CSV."""
+"""The published tables, and each as CSV."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.cache import cache
 from django.utils import timezone
 
-from accounts.transparency import cached, suppression
+from accounts.transparency import cache_format, suppression
 from accounts.transparency.counting import AGES, OUTCOMES, STATES, Counts, count
 from accounts.transparency.suppression import shown
 from accounts.web.csv_lines import csv_lines
@@ -27,38 +27,38 @@ TABLES: dict[str, tuple[str, ...]] = {
     "queue": ("tier", *AGES, "shown"),
     "grants": ("tier", *STATES, "shown"),
 }
-#: Who counts what accounts does not know of: an app appends its callable when it is loaded, and
-#: the columns of its tables to `TABLES`.
+#: Tables of other apps: in `AppConfig.ready`, an app appends a callable that returns its tables,
+#: and adds their columns to `TABLES`.
 SOURCES: list[Callable[[], dict[str, list[dict[str, Any]]]]] = []
 _KEY = "transparency:3"
-#: Seconds that a publication stands; counting reads every application.
-LIFE = 600
+#: Seconds; counting reads every application.
+CACHE_SECONDS = 600
 
 
 def published() -> dict[str, Any]:
-    """The publication in force: `made_at`, and each table as a list of rows."""
-    numbers = cached.load(cache.get(_KEY), TABLES)
-    if numbers is None:
-        numbers = {"made_at": timezone.now(), **tables(count())}
+    """`made_at`, and each table as a list of rows; cached for CACHE_SECONDS."""
+    current = cache_format.load(cache.get(_KEY), TABLES)
+    if current is None:
+        current = {"made_at": timezone.now(), **build_tables(count())}
         for source in SOURCES:
-            numbers.update(source())
-        cache.set(_KEY, cached.dump(numbers), LIFE)
-    return numbers
+            current.update(source())
+        cache.set(_KEY, cache_format.dump(current), CACHE_SECONDS)
+    return current
 
 
-def tables(counts: Counts) -> dict[str, list[dict[str, Any]]]:
-    """Everything that is published of these counts."""
-    keys = sorted(counts.rows)
+def build_tables(counts: Counts) -> dict[str, list[dict[str, Any]]]:
+    """The tables of these counts, with small counts suppressed."""
+    keys = sorted(counts.months)
     return {
         "applications": [_applications(counts, key) for key in keys],
-        "reasons": [line for key in keys for line in _reasons(counts, key)],
+        "reasons": [row for key in keys for row in _reasons(counts, key)],
         "queue": [_queue(counts, tier) for tier in sorted(counts.queue)],
         "grants": [_grants(counts, tier) for tier in sorted(counts.grants)],
     }
 
 
 def as_csv(table: str, rows: list[dict[str, Any]]) -> str:
-    """One table; a number that is withheld is an empty field, times are UTC (RFC 3339)."""
+    """One table; a withheld number is an empty field, times are UTC (RFC 3339)."""
     columns = TABLES[table]
     return "".join(csv_lines([columns, *([_cell(row[name]) for name in columns] for row in rows)]))
 
@@ -68,26 +68,26 @@ def _cell(value: Any) -> Any:
 
 
 def _applications(counts: Counts, key: tuple[str, str]) -> dict[str, Any]:
-    row = counts.rows[key]
-    cells = suppression.outcomes(row)
-    median, p90 = suppression.waits(row)
+    month = counts.months[key]
+    cells = suppression.outcomes(month)
+    median, p90 = suppression.waits(month)
     return {
         "month": key[0],
         "tier": key[1],
         **cells,
         "shown": shown(cells.values()),
-        "returned_at_least_once": suppression.returned(row),
+        "returned_at_least_once": suppression.returned(month),
         "median_days": median,
         "p90_days": p90,
     }
 
 
 def _reasons(counts: Counts, key: tuple[str, str]) -> list[dict[str, Any]]:
-    row = counts.rows[key]
+    month = counts.months[key]
     return [
-        {"month": key[0], "tier": key[1], "verdict": verdict, "code": code, "applications": told}
+        {"month": key[0], "tier": key[1], "verdict": verdict, "code": code, "applications": number}
         for verdict in ("reject", "return")
-        for code, told in suppression.reasons(row, verdict).items()
+        for code, number in suppression.reasons(month, verdict).items()
     ]
 
 
@@ -99,9 +99,9 @@ def _queue(counts: Counts, tier: str) -> dict[str, Any]:
 def _grants(counts: Counts, tier: str) -> dict[str, Any]:
     states = {state: counts.grants[tier][state] for state in STATES}
     approved = [
-        suppression.cell(row.outcomes["approved"])
-        for (_, of), row in counts.rows.items()
-        if of == tier
+        suppression.cell(month.outcomes["approved"])
+        for (_, slug), month in counts.months.items()
+        if slug == tier
     ]
     cells = suppression.grants(states, approved)
     return {"tier": tier, **cells, "shown": shown(cells.values())}
