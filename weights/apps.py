@@ -5,13 +5,13 @@ from accounts.audit import append_only
 
 
 class WeightsConfig(AppConfig):
-    """What: families, checkpoints, revisions, files, blobs, and how they are delivered."""
+    """Families, checkpoints, revisions, files and blobs, and their delivery."""
 
     name = "weights"
     verbose_name = "Checkpoints and delivery"
 
     def ready(self) -> None:
-        # Models are loaded only now.
+        # These modules import models, which are not loaded before ready().
         from accounts import release_interface, transparency  # noqa: PLC0415
         from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
         from weights import storage  # noqa: PLC0415

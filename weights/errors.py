@@ -1,4 +1,4 @@
-"""What can go wrong in the weights domain; none of these know HTTP."""
+"""Exceptions of the weights app, independent of HTTP."""
 
 from accounts.errors import DomainError
 
@@ -8,37 +8,37 @@ class WeightsError(DomainError):
 
 
 class InvalidName(WeightsError):
-    """A repository, ref or file name that the Hub's clients would refuse."""
+    """A repository, ref or file name that the Hub's clients would reject."""
 
     code = "invalid_name"
 
 
 class SourceUnusable(WeightsError):
-    """The folder to publish is missing, empty, unreadable, or leads out of itself."""
+    """The folder to publish is missing, empty or unreadable, or a link leads out of it."""
 
     code = "source_unusable"
 
 
 class SourceChanged(WeightsError):
-    """A file changed while it was read."""
+    """A source file changed while it was being read."""
 
     code = "source_changed"
 
 
 class StorageUnavailable(WeightsError):
-    """The store does not answer; the same call may work later."""
+    """The store does not respond; a retry may succeed."""
 
     code = "storage_unavailable"
 
 
 class InvalidAddress(WeightsError):
-    """Not the address of a store."""
+    """Not a valid store address."""
 
     code = "invalid_address"
 
 
 class BadBody(WeightsError):
-    """What was sent is no JSON, or beyond its bounds; the code says which."""
+    """A request body that is not JSON or exceeds a limit; the code says which."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class StorageFull(WeightsError):
 
 
 class BlobTooLarge(WeightsError):
-    """More bytes than the store keeps, or a check reads, under one name."""
+    """A blob larger than the store accepts, or than a check can read."""
 
     code = "blob_too_large"
 
@@ -64,21 +64,21 @@ class BlobMissing(WeightsError):
 
 
 class BlobChanged(WeightsError):
-    """The store holds other bytes than those that were verified, or so its marks say."""
+    """The stored bytes, or their version, differ from those that were verified."""
 
     code = "blob_changed"
 
 
 class UnknownTier(WeightsError):
-    """No tier of that name."""
+    """There is no tier with that slug."""
 
     code = "unknown_tier"
 
 
 class GateRefused(WeightsError):
-    """The gate said no; `code` is a refusal code of docs/clients.md#what-a-refusal-means.
+    """The gate denied a request; `code` is one of docs/clients.md#what-a-refusal-means.
 
-    `wait` is the seconds after which the same may be allowed, where that is known.
+    `wait` is the number of seconds after which a retry may succeed, if known.
     """
 
     def __init__(self, code: str, message: str, *, wait: int | None = None) -> None:
@@ -87,24 +87,24 @@ class GateRefused(WeightsError):
 
 
 class WithdrawalRefused(WeightsError):
-    """The revision was withdrawn already."""
+    """The revision is already withdrawn."""
 
     code = "bad_transition"
 
 
 class PublishRefused(WeightsError):
-    """The name, tier, branch or tag asked for belongs to something else."""
+    """The requested name, tier, branch or tag conflicts with an existing one."""
 
     code = "publish_refused"
 
 
 class KeyRefused(WeightsError):
-    """No manifest key of that id, or no reason for what becomes of it."""
+    """There is no manifest key with that id, or the reason for retiring it is missing."""
 
     code = "key_refused"
 
 
 class FindingsRefused(PublishRefused):
-    """The folder looks broken or cut short, and nobody said to publish it all the same."""
+    """The lint found errors in the folder, and `--accept-findings` was not given."""
 
     code = "findings_refused"

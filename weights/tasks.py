@@ -1,4 +1,4 @@
-"""Background doors of the weights app: take ids, call one domain function."""
+"""Celery tasks of the weights app; each takes ids and calls one service."""
 
 import logging
 from datetime import timedelta
@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.background.periodic import attempt, run_steps
 from accounts.grants.models import Grant
 from weights import recalls
-from weights.catalogue import contents
+from weights.catalogue import file_facts
 from weights.catalogue.models import Checkpoint
 from weights.delivery import links
 from weights.integrity import scrub, verification
@@ -25,8 +25,8 @@ from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
-# What a broken upload left is kept for a day: its publisher may only be slow.
-LEFTOVERS_KEPT = timedelta(hours=24)
+#: Age at which the remains of an interrupted upload are deleted; a slow publisher may resume.
+LEFTOVERS_MAX_AGE = timedelta(hours=24)
 
 
 @shared_task(name=WeightsTask.VERIFY_BLOB, bind=True)
@@ -69,7 +69,7 @@ def sign_manifest(revision_id: int) -> None:
 
 SWEEP = {
     "verification": verification.sweep,
-    "contents": contents.sweep,
+    "contents": file_facts.sweep,
     "links": links.sweep,
     "exports": export.sweep,
     "findings": lint_findings.sweep,
@@ -80,13 +80,13 @@ SWEEP = {
 
 @shared_task(name=WeightsTask.SWEEP)
 def sweep() -> None:
-    """Queue what a crash or a dead broker kept from being queued."""
+    """Queues work that a crash or a broker outage kept out of the queue."""
     run_steps("weights", SWEEP)
 
 
 @shared_task(name=WeightsTask.SCRUB, bind=True)
 def take_scrub_turn(self: "Task[Any, Any]") -> None:
-    """Look over the store and read a little of it, where a turn is free."""
+    """Takes one scrub turn, if one is free: surveys the store and reads part of it."""
     scrub.work(worker=self.request.hostname or "")
 
 
@@ -101,6 +101,6 @@ def tidy() -> None:
             "contacts forgotten": partial(submission.forget_contacts, now),
             "outdated inspections": verification.ask_outdated_again,
             "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),
-            "leftovers": lambda: blob_storage().sweep(LEFTOVERS_KEPT),
+            "leftovers": lambda: blob_storage().sweep(LEFTOVERS_MAX_AGE),
         },
     )

@@ -1,4 +1,4 @@
-"""Pages of checkpoints; the last pattern takes any ORG/NAME, so these stand last."""
+"""URLs of pages; include them last, since the last pattern matches any ORG/NAME."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
@@ -39,7 +39,7 @@ urlpatterns = [
     path(f"{_REVISION}.json", manifests.manifest, name="manifest"),
     path(f"{_REVISION}.sig", manifests.signature, name="manifest-signature"),
     path(f"{_REVISION}/SHA256SUMS", manifests.sums, name="manifest-sums"),
-    path("<str:org>/<str:name>/tree/<path:rest>", file_views.tree, name="file-list"),
+    path("<str:org>/<str:name>/tree/<path:rest>", file_views.file_list, name="file-list"),
     path("<str:org>/<str:name>/blob/<path:rest>", file_views.file_detail, name="file-detail"),
     path("<str:org>/<str:name>", checkpoint_views.checkpoint_detail, name="checkpoint-detail"),
 ]

@@ -1,4 +1,4 @@
-"""The signed-in user, for views with `login_required`."""
+"""The signed-in user of a request."""
 
 from django.http import HttpRequest
 
@@ -9,3 +9,8 @@ def signed_in(request: HttpRequest) -> User:
     """Returns `request.user`; fails in a view without `login_required`."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def user_or_none(request: HttpRequest) -> User | None:
+    """Returns `request.user`, or None for an anonymous request."""
+    return request.user if isinstance(request.user, User) else None

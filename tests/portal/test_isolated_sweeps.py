@@ -28,7 +28,7 @@ from tests.support.servers import services
 from tests.support.servers.live import Portal
 from tests.weights.catalogue.test_front_matter import UNREADABLE
 from weights import tasks
-from weights.catalogue import contents, front_matter
+from weights.catalogue import file_facts, front_matter
 from weights.catalogue.models import FileFacts
 from weights.integrity.verification import inspect_blob
 from weights.integrity.verification.outcomes import TRIES
@@ -220,7 +220,7 @@ def test_a_card_that_no_parser_survives_hides_nothing(
         patch.setattr(front_matter, "split", poisoned)
         verify_both()
         assert states(two) == ["visible", "visible"]
-        assert contents.of_revision(two[0]).card == {}  # as a page asks
+        assert file_facts.revision_facts(two[0]).card == {}  # as a page asks
     assert FileFacts.objects.get().facts == {"tags": ["good"]}
     blob = two[0].files.get().blob_id
     assert failing("reading of card", blob) == "KeyError: 'maybe'"
@@ -233,10 +233,10 @@ def test_a_card_that_no_parser_survives_hides_nothing(
 def test_a_revision_that_cannot_be_settled_stops_no_other(
     two: tuple[Revision, Revision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poisoned = fails_for(contents.note, lambda revision: revision == two[0])
+    poisoned = fails_for(file_facts.read_revision, lambda revision: revision == two[0])
     with monkeypatch.context() as patch:
         # No revision is known that cannot be settled; the next one will be a fault of ours.
-        patch.setattr(contents, "note", poisoned)
+        patch.setattr(file_facts, "read_revision", poisoned)
         verify_both()
         tasks.sweep()
         assert states(two) == ["pending", "visible"]

@@ -1,4 +1,4 @@
-"""The staff's view of what is published: families, checkpoints, revisions, their files and keys."""
+"""Admin pages of families, checkpoints, revisions, files and manifest keys."""
 
 from typing import Any, ClassVar
 
@@ -32,11 +32,10 @@ class FamilyAdmin(ReadOnlyAdmin):
 
 
 class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
-    #: The tiers of whoever fills it in; None for all of them.
+    #: Ids of the tiers that the user may choose; None for all.
     tiers: ClassVar[list[int] | None] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """A checkpoint moves among the tiers of one's roles alone."""
         super().__init__(*args, **kwargs)
         field = self.fields.get("tier")
         if isinstance(field, forms.ModelChoiceField) and self.tiers is not None:
@@ -51,14 +50,14 @@ class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
             return ""
         return (
             f"{self.instance} is published, and this raises its gate from {before} to {tier}: "
-            "whoever holds no grant is refused from the next request on, and the public history "
-            "of both tiers says so."
+            "people without a grant are refused from the next request on, and the public history "
+            "of both tiers records it."
         )
 
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(NeverDeleted, ReauthenticatedSave, TierScopedAdmin):
-    """What an owner may word; bytes come by `manage.py publish` alone."""
+    """Descriptions and tiers; files are published by `manage.py publish` only."""
 
     form = CheckpointForm
 
@@ -76,35 +75,35 @@ class CheckpointAdmin(NeverDeleted, ReauthenticatedSave, TierScopedAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:
-        known = Checkpoint.objects.visible_to(signed_in(request))
-        return super().get_queryset(request).filter(pk__in=known).select_related("tier", "family")
+        visible = Checkpoint.objects.visible_to(signed_in(request))
+        checkpoints = super().get_queryset(request).filter(pk__in=visible)
+        return checkpoints.select_related("tier", "family")
 
     def get_form(
         self, request: HttpRequest, obj: Checkpoint | None = None, change: bool = False, **kw: Any
     ) -> type[forms.ModelForm]:
         tiers = permitted_tiers(signed_in(request), "weights.change_checkpoint")
-        made: type[forms.ModelForm] = super().get_form(request, obj, change, **kw)
-        return type(made.__name__, (made,), {"tiers": tiers})
+        form: type[forms.ModelForm] = super().get_form(request, obj, change, **kw)
+        return type(form.__name__, (form,), {"tiers": tiers})
 
     def save_model(
         self, request: HttpRequest, obj: Checkpoint, form: ModelForm, change: bool
     ) -> None:
-        stands = Checkpoint.objects.select_related("tier").get(pk=obj.pk).tier
-        by = signed_in(request)
-        permission = "weights.change_checkpoint"
-        if not all(has_permission_for(by, permission, tier) for tier in (stands, obj.tier)):
-            raise PermissionDenied("you move checkpoints among your own tiers alone")
-        checkpoint_tiers.keep(obj, by=signed_in(request))
+        user = signed_in(request)
+        tiers = (Tier.objects.get(checkpoints=obj), obj.tier)
+        if not all(has_permission_for(user, "weights.change_checkpoint", tier) for tier in tiers):
+            raise PermissionDenied("you can move checkpoints only between tiers of your roles")
+        checkpoint_tiers.save_checkpoint(obj, by=user)
         AuditEvent.record(
             WeightsEvent.CHECKPOINT_CHANGED,
-            actor=signed_in(request),
+            actor=user,
             target=obj,
             details={"fields": form.changed_data},
         )
         if "tier" in form.changed_data and obj.tier.inspected_only:
-            told = f"{obj.tier} takes inspected formats only. Here: "
-            told += results.progress_of(obj).sentence
-            self.message_user(request, told, messages.INFO)
+            progress = results.progress_of(obj).sentence
+            message = f"{obj.tier} takes inspected formats only. Here: {progress}"
+            self.message_user(request, message, messages.INFO)
 
 
 class RefInline(ReadOnlyInline):
@@ -124,21 +123,21 @@ class SignatureInline(ReadOnlyInline):
 
 @admin.register(ManifestKey)
 class ManifestKeyAdmin(ReadOnlyAdmin):
-    """Keys are retired by `manage.py retire_key`."""
+    """Read-only; `manage.py retire_key` retires keys."""
 
     list_display = ["key_id", "state", "first_used_at", "retired_at", "compromised_at", "reason"]
 
 
 class OwnCheckpointFilter(admin.RelatedFieldListFilter):
-    """Names the checkpoints of one's own tiers; of others, private ones would be told."""
+    """Lists checkpoints of the user's tiers only, so that it names no private one of others."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin) -> Any:
-        person = signed_in(request)
-        known = Checkpoint.objects.visible_to(person)
-        tiers = permitted_tiers(person, "weights.view_revision")
+        user = signed_in(request)
+        checkpoints = Checkpoint.objects.visible_to(user)
+        tiers = permitted_tiers(user, "weights.view_revision")
         if tiers is not None:
-            known = known.filter(tier__in=tiers)
-        return [(one.pk, str(one)) for one in known.only("org", "name")]
+            checkpoints = checkpoints.filter(tier__in=tiers)
+        return [(checkpoint.pk, str(checkpoint)) for checkpoint in checkpoints.only("org", "name")]
 
 
 @admin.register(Revision)
@@ -164,9 +163,9 @@ class RevisionAdmin(ReadOnlyAdmin, TierScopedAdmin):
     @admin.display(description="What looks wrong")
     def looks_wrong(self, revision: Revision) -> str:
         if revision.findings is None:
-            return "nobody has looked yet"
-        told = [f"{one['severity']}: {one['sentence']}" for one in revision.findings]
-        return "\n".join(told) or "nothing"
+            return "not checked yet"
+        lines = [f"{finding['severity']}: {finding['sentence']}" for finding in revision.findings]
+        return "\n".join(lines) or "nothing"
 
 
 @admin.register(File)

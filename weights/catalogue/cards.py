@@ -1,8 +1,4 @@
-"""A checkpoint's card: what the publisher wrote in README.md, or the catalogue's own text.
-
-Cards are content: a text is parsed once and remembered under its hash. Rights are never
-remembered here.
-"""
+"""Renders a checkpoint's card: the README.md of its revision, or the catalogue's own text."""
 
 import logging
 from dataclasses import dataclass, field
@@ -22,9 +18,9 @@ from weights.storage.models import Blob
 
 log = logging.getLogger(__name__)
 
-#: Bytes of a README.md that is still shown as a card.
-LARGEST = 512_000
-_TAGS_MOST = 12
+#: Maximum bytes of a README.md that is shown as a card.
+MAX_README_BYTES = 512_000
+_MAX_TAGS = 12
 
 
 @dataclass(frozen=True)
@@ -37,50 +33,51 @@ class Card:
 
 @dataclass(frozen=True)
 class _Readme:
-    """A text as it is remembered: by its hash, and not by the row that leads to it."""
+    """Cache key of a stored README.md: its content, not the row that refers to it."""
 
     sha256: str
     version: str
     blob: Blob = field(compare=False)
 
 
-def of_checkpoint(checkpoint: Checkpoint, revision: Revision | None, readme: File | None) -> Card:
-    """The revision's README.md where there is a readable one, else the catalogue's text."""
-    if revision is None or readme is None:
-        return _parsed(checkpoint.card, "")
-    if readme.size > LARGEST or readme.blob.state != Blob.State.VERIFIED:
-        return _parsed(checkpoint.card, "")
+def checkpoint_card(checkpoint: Checkpoint, revision: Revision | None, readme: File | None) -> Card:
+    """The revision's README.md if it is verified and readable, else the catalogue's text."""
+    if (
+        revision is None
+        or readme is None
+        or readme.size > MAX_README_BYTES
+        or readme.blob.state != Blob.State.VERIFIED
+    ):
+        return _parse_catalogue_text(checkpoint.card, "")
     base = f"/{checkpoint.repo_id}/blob/{revision.sha}/"
     try:
         version = readme.blob.served_version(blob_storage())
-        return _stored(_Readme(readme.sha256, version, readme.blob), base)
+        return _read(_Readme(readme.sha256, version, readme.blob), base)
     except (BlobMissing, BlobChanged, StorageUnavailable) as error:
         log.error("the card of %s cannot be read: %s", checkpoint, error)
-        return _parsed(checkpoint.card, "")
+        return _parse_catalogue_text(checkpoint.card, "")
 
 
 @lru_cache(maxsize=256)
-def _stored(readme: _Readme, base: str) -> Card:
-    text = excerpts.read(readme.blob, LARGEST, blob_storage()).decode("utf-8", "replace")
-    return parse(text, base)
+def _read(readme: _Readme, base: str) -> Card:
+    content = excerpts.read(readme.blob, MAX_README_BYTES, blob_storage())
+    return _parse(content.decode("utf-8", "replace"), base)
 
 
-@lru_cache(maxsize=256)
-def _parsed(text: str, base: str) -> Card:
-    return parse(text, base)
-
-
-def parse(text: str, base: str) -> Card:
-    """Split off the front matter and render the rest; relative links lead below `base`."""
+def _parse(text: str, base: str) -> Card:
+    """Splits off the front matter and renders the rest; relative links resolve against `base`."""
     front = front_matter.split(text)
     return Card(to_html(front.body, top=3, relative_to=base), _tags(front.values))
 
 
+_parse_catalogue_text = lru_cache(maxsize=256)(_parse)
+
+
 def _tags(front: dict[str, Any]) -> tuple[str, ...]:
-    """Short texts of the keys that the Hub shows as tags."""
+    """Short texts of the fields that the Hub shows as tags."""
     words: list[Any] = []
     for key in ("pipeline_tag", "library_name", "language", "tags"):
         value = front.get(key)
         words += value if isinstance(value, list) else [value]
     short = [word for word in words if isinstance(word, str) and 0 < len(word) <= 40]
-    return tuple(dict.fromkeys(map(one_line, short)))[:_TAGS_MOST]
+    return tuple(dict.fromkeys(map(one_line, short)))[:_MAX_TAGS]

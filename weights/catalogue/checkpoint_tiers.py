@@ -1,4 +1,4 @@
-"""In which tier a checkpoint stands: its first, and each move, in the tiers' public history."""
+"""The tier of a checkpoint: its first and its moves, in the public history of tiers."""
 
 from django.db import transaction
 
@@ -9,28 +9,28 @@ from weights.catalogue.models import Checkpoint
 from weights.integrity import verification
 
 
-def note_first(checkpoint: Checkpoint, *, by: User | None) -> None:
-    """Note a new checkpoint in its tier's history, in the transaction that made it."""
+def record_new_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
+    """Records a new checkpoint in its tier's history; call in the transaction that creates it."""
     services.record_checkpoint(
         checkpoint.repo_id, before=None, after=checkpoint.tier, by=by, hidden=checkpoint.is_hidden
     )
 
 
 @transaction.atomic
-def keep(checkpoint: Checkpoint, *, by: User | None) -> None:
-    """Save an existing checkpoint; where its tier is another one, both histories tell.
+def save_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
+    """Saves an existing checkpoint; a change of tier is recorded in the history of both tiers.
 
-    One that the public may not know of is named by none of its earlier changes either.
-    A tier that takes inspected formats only has every file looked at that nobody has, or that
-    was looked at by other rules. What is published stays, as it does where a tier becomes so.
+    Earlier history entries of a checkpoint that becomes hidden lose its name. In a tier that
+    takes inspected formats only, files without a current inspection are queued for one; what is
+    published stays published.
     """
-    stood = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
-    before = Tier.objects.get(pk=stood.tier_id)
+    stored = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
+    before = Tier.objects.get(pk=stored.tier_id)
     checkpoint.save()
     if checkpoint.is_hidden:
         services.hide_checkpoint(checkpoint.repo_id)
     if before.pk != checkpoint.tier_id:
-        hidden = checkpoint.is_hidden or stood.is_hidden
+        hidden = checkpoint.is_hidden or stored.is_hidden
         services.record_checkpoint(
             checkpoint.repo_id, before=before, after=checkpoint.tier, by=by, hidden=hidden
         )

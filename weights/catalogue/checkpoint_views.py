@@ -1,13 +1,14 @@
-"""A checkpoint's page: what is it, may I have it, how do I get it?"""
+"""A checkpoint's page: card, facts, access, and the commands that download it."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.web.current_user import user_or_none
 from weights import gate
 from weights.catalogue import cards, facts
-from weights.catalogue.download_commands import Recipe, Wanted, recipes
+from weights.catalogue.download_commands import Recipe, Target, recipes
 from weights.catalogue.models import Checkpoint, KnownIssue
 from weights.gate.access_checklist import access_checklist
 from weights.manifests import signatures
@@ -16,9 +17,9 @@ from weights.recalls import notices
 from weights.storage.models import Blob
 from weights.templatetags.weights_format import state_kind
 from weights.web import charts
-from weights.web.lookup import checkpoint_or_404, person
+from weights.web.lookup import checkpoint_or_404
 
-#: Files shown on the checkpoint's own page; the rest is one click away.
+#: Number of files on the checkpoint's page, which links to the full list.
 FILES_SHOWN = 6
 
 
@@ -31,18 +32,18 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
-        "nothing_yet": None if revision else _nothing_yet(checkpoint),
+        "nothing_yet": None if revision else _why_unavailable(checkpoint),
         "signature": signatures.signature_of(revision) if revision else None,
-        "files": sorted(files, key=_telling)[:FILES_SHOWN],
+        "files": sorted(files, key=_display_order)[:FILES_SHOWN],
         "quarantined": _quarantined(files),
         "picture": charts.shard_picture(
             [(file.part, file.shard, state_kind(file.blob.state)) for file in files]
         ),
-        "card": cards.of_checkpoint(checkpoint, revision, readme),
-        "facts": facts.shown(checkpoint.facts),
+        "card": cards.checkpoint_card(checkpoint, revision, readme),
+        "facts": facts.displayed(checkpoint.facts),
         "sources": _sources(checkpoint),
         "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
-        "checklist": access_checklist(person(request), checkpoint),
+        "checklist": access_checklist(user_or_none(request), checkpoint),
         "recipes": _recipes(checkpoint, files),
         "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
         "recalls": notices.of_checkpoint(checkpoint),
@@ -50,8 +51,8 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     return render(request, "weights/catalogue/checkpoint_detail.html", context)
 
 
-def _nothing_yet(checkpoint: Checkpoint) -> str:
-    """Why there is nothing to get: `withdrawn`, `coming`, `elsewhere` or `facts`."""
+def _why_unavailable(checkpoint: Checkpoint) -> str:
+    """Why `main` has no files: `withdrawn`, `coming` (being verified), `elsewhere` or `facts`."""
     if gate.withdrawn(checkpoint, "main"):
         return "withdrawn"
     if checkpoint.revisions.pending().exists():
@@ -66,7 +67,7 @@ def _files(revision: Revision | None) -> list[File]:
 
 
 def _quarantined(files: list[File]) -> str:
-    """A sentence, where there is something to tell."""
+    """A sentence about quarantined files; empty if there are none."""
     count = sum(file.blob.state == Blob.State.QUARANTINED for file in files)
     if not count:
         return ""
@@ -74,8 +75,8 @@ def _quarantined(files: list[File]) -> str:
     return f"{subject} quarantined and given to nobody; see which in the list of all files."
 
 
-def _telling(file: File) -> tuple[bool, int, int, int, str]:
-    """Order in which files tell most: single ones by size, then shards from the first on."""
+def _display_order(file: File) -> tuple[bool, int, int, int, str]:
+    """Sort key: unsharded files by descending size, then shards in their order."""
     is_shard = file.part is not None and file.shard is not None
     size = 0 if is_shard else -file.size
     return is_shard, size, file.part or 0, file.shard or 0, file.path
@@ -84,18 +85,18 @@ def _telling(file: File) -> tuple[bool, int, int, int, str]:
 def _recipes(checkpoint: Checkpoint, files: list[File]) -> list[Recipe]:
     if not files:
         return []
-    wanted = Wanted(
+    target = Target(
         portal=settings.PUBLIC_URL,
         repo_id=checkpoint.repo_id,
         gated=checkpoint.tier.is_gated,
         paths=[file.path for file in files],
         largest=max(files, key=lambda file: file.size).path,
     )
-    return recipes(wanted)
+    return recipes(target)
 
 
 def _sources(checkpoint: Checkpoint) -> list[tuple[str, str]]:
-    """The long names of the sources that this checkpoint's facts cite by a short one."""
-    known = checkpoint.family.facts.get("sources", {}) if checkpoint.family else {}
+    """(abbreviation, full name) of the sources that the checkpoint's facts cite."""
+    sources = checkpoint.family.facts.get("sources", {}) if checkpoint.family else {}
     cited = " ".join(str(fact.get("source", "")) for fact in checkpoint.facts.values())
-    return [(key, text) for key, text in known.items() if key in cited]
+    return [(key, text) for key, text in sources.items() if key in cited]

@@ -1,4 +1,4 @@
-"""The commands that fetch a checkpoint, with its real names: plain Python, no database."""
+"""Shell and Python commands that download a checkpoint, with its real names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Recipe:
-    """One tab of the Get it panel: what to type, and a word before and after."""
+    """One tab of the panel Get it: the command, and a sentence before and after it."""
 
     key: str
     name: str
@@ -18,8 +18,8 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be fetched, from where. `largest` is a path; `paths` all of them."""
+class Target:
+    """The checkpoint to download: the portal's base URL, all its paths, and the largest file's."""
 
     portal: str
     repo_id: str
@@ -29,22 +29,28 @@ class Wanted:
 
 
 _SCOPE_NEEDED = "HF_TOKEN holds a token with the scope read-gated."
+_ONE_FILE = "One file; the same command again continues it."
 
 
-def recipes(wanted: Wanted) -> list[Recipe]:
-    """Every way that works for this checkpoint, the commonest first."""
-    ways = [_hf(wanted), _python(wanted)]
-    if "config.json" in wanted.paths:
-        ways.append(_transformers(wanted))
-    if wanted.gated:
-        ways.append(_link())
-    return [*ways, _curl(wanted), _wget(wanted), _aria2(wanted)]
+def recipes(target: Target) -> list[Recipe]:
+    """All commands that work for this checkpoint, the most common first."""
+    return [
+        _hf(target),
+        _python(target),
+        *([_transformers(target)] if "config.json" in target.paths else []),
+        *([_LINK] if target.gated else []),
+        _one_file(target, "curl", "curl -fL -C - -O", "-H ", _ONE_FILE),
+        _one_file(target, "wget", "wget -c", "--header=", _ONE_FILE),
+        _one_file(
+            target, "aria2", "aria2c -c -x8 -s8", "--header=", "One file over eight connections."
+        ),
+    ]
 
 
 def check_recipe(portal: str, repo_id: str, sha: str, key_id: str, *, gated: bool) -> str:
-    """Fetch one revision, its signature and the key, and compare every file with what was signed.
+    """Downloads one revision, its signature and the key, and verifies every file.
 
-    The tool is OpenSSF's, none of ours; its 1.1.1 needs pyOpenSSL without saying so.
+    Uses OpenSSF's model-signing; its version 1.1.1 needs pyOpenSSL without declaring it.
     """
     folder = shell(repo_id.partition("/")[2])
     return "\n".join(
@@ -60,90 +66,61 @@ def check_recipe(portal: str, repo_id: str, sha: str, key_id: str, *, gated: boo
     )
 
 
-def _hf(wanted: Wanted) -> Recipe:
-    lines = [f"export HF_ENDPOINT={wanted.portal}"]
-    if wanted.gated:
-        lines.append("export HF_TOKEN=wb_…")
-    lines.append(f"hf download {wanted.repo_id}")
+def _hf(target: Target) -> Recipe:
+    token = "export HF_TOKEN=wb_…\n" if target.gated else ""
     return Recipe(
         "hf",
         "hf",
-        "\n".join(lines),
+        f"export HF_ENDPOINT={target.portal}\n{token}hf download {target.repo_id}",
         before="With the Hub's own client (pip install huggingface_hub). It fetches eight files "
         "at a time; run again, it fetches those that are missing.",
-        after=_SCOPE_NEEDED if wanted.gated else "",
+        after=_SCOPE_NEEDED if target.gated else "",
     )
 
 
-def _python(wanted: Wanted) -> Recipe:
-    token = ', token="wb_…"' if wanted.gated else ""
+def _python(target: Target) -> Recipe:
+    token = ', token="wb_…"' if target.gated else ""
     return Recipe(
         "python",
         "Python",
         "from huggingface_hub import snapshot_download\n\n"
-        f'folder = snapshot_download("{wanted.repo_id}",\n'
-        f'    endpoint="{wanted.portal}"{token})',
-        after="The token needs the scope read-gated." if wanted.gated else "",
+        f'folder = snapshot_download("{target.repo_id}",\n'
+        f'    endpoint="{target.portal}"{token})',
+        after="The token needs the scope read-gated." if target.gated else "",
     )
 
 
-def _transformers(wanted: Wanted) -> Recipe:
-    token = 'os.environ["HF_TOKEN"] = "wb_…"\n' if wanted.gated else ""
+def _transformers(target: Target) -> Recipe:
+    token = 'os.environ["HF_TOKEN"] = "wb_…"\n' if target.gated else ""
     return Recipe(
         "transformers",
         "transformers",
         "import os\n"
-        f'os.environ["HF_ENDPOINT"] = "{wanted.portal}"\n{token}'
+        f'os.environ["HF_ENDPOINT"] = "{target.portal}"\n{token}'
         "from transformers import AutoModelForCausalLM\n\n"
-        f'model = AutoModelForCausalLM.from_pretrained("{wanted.repo_id}")',
+        f'model = AutoModelForCausalLM.from_pretrained("{target.repo_id}")',
         before="The address is read when transformers is imported, so it is set first.",
     )
 
 
-def _link() -> Recipe:
+_LINK = Recipe(
+    "link",
+    "mailed link",
+    "wget -c 'ADDRESS/NAME'\nbash download_opt175b.sh 'ADDRESS/stubbed.pt'",
+    before="The mailed address opens every file without a token, for a week. Put it in place "
+    "of ADDRESS, in quotes; the published download scripts take it too.",
+    after="Lost or ended? Ask for a new one on My access.",
+)
+
+
+def _one_file(target: Target, name: str, command: str, option: str, before: str) -> Recipe:
+    """Downloads the largest file; `option` is how the tool takes a request header."""
+    header = f'{option}"Authorization: Bearer $HF_TOKEN" ' if target.gated else ""
+    path = quote(f"/{target.repo_id}/resolve/main/{target.largest}")
     return Recipe(
-        "link",
-        "mailed link",
-        "wget -c 'ADDRESS/NAME'\nbash download_opt175b.sh 'ADDRESS/stubbed.pt'",
-        before="The mailed address opens every file without a token, for a week. Put it in place "
-        "of ADDRESS, in quotes; the published download scripts take it too.",
-        after="Lost or ended? Ask for a new one on My access.",
+        name,
+        name,
+        f"{command} {header}\\\n  {shell(f'{target.portal}{path}')}",
+        before,
+        after=_SCOPE_NEEDED if target.gated else "",
     )
-
-
-def _curl(wanted: Wanted) -> Recipe:
-    header = '-H "Authorization: Bearer $HF_TOKEN" ' if wanted.gated else ""
-    return Recipe(
-        "curl",
-        "curl",
-        f"curl -fL -C - -O {header}\\\n  {_address(wanted)}",
-        before="One file; the same command again continues it.",
-        after=_SCOPE_NEEDED if wanted.gated else "",
-    )
-
-
-def _wget(wanted: Wanted) -> Recipe:
-    header = '--header="Authorization: Bearer $HF_TOKEN" ' if wanted.gated else ""
-    return Recipe(
-        "wget",
-        "wget",
-        f"wget -c {header}\\\n  {_address(wanted)}",
-        before="One file; the same command again continues it.",
-        after=_SCOPE_NEEDED if wanted.gated else "",
-    )
-
-
-def _aria2(wanted: Wanted) -> Recipe:
-    header = '--header="Authorization: Bearer $HF_TOKEN" ' if wanted.gated else ""
-    return Recipe(
-        "aria2",
-        "aria2",
-        f"aria2c -c -x8 -s8 {header}\\\n  {_address(wanted)}",
-        before="One file over eight connections.",
-        after=_SCOPE_NEEDED if wanted.gated else "",
-    )
-
-
-def _address(wanted: Wanted) -> str:
-    path = quote(f"/{wanted.repo_id}/resolve/main/{wanted.largest}")
-    return shell(f"{wanted.portal}{path}")

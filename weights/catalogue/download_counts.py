@@ -1,7 +1,7 @@
 """Downloads of each checkpoint in the last 30 days, counted from the ledger.
 
-However many files, parts and repeats: one caller, one revision and one day (UTC) are one download.
-A caller is an account, or without one a network.
+All requests of one caller for one revision on one day (UTC) are one download, whatever the number
+of files, ranges and repeats. A caller is an account; without one, a network.
 """
 
 import logging
@@ -20,12 +20,12 @@ from weights.ledger.models import Download
 
 log = logging.getLogger(__name__)
 
-#: The Hub counts so many days as well.
-COUNTED = timedelta(days=30)
+#: The Hub counts the same number of days.
+PERIOD = timedelta(days=30)
 _KEY = "download-counts"
-# A count is kept for this many times as long as it took, so that however long the ledger
-# grows, counting takes a hundredth of a processor; a short ledger is counted each time.
-_KEPT = 100
+# Counts are cached for this many times as long as counting took, so that it never takes more than
+# a hundredth of a processor. A short ledger takes no time and is counted on each request.
+_CACHE_FACTOR = 100
 
 
 def by_checkpoint() -> dict[int, int]:
@@ -35,36 +35,36 @@ def by_checkpoint() -> dict[int, int]:
         return counts
     started = time.monotonic()
     counts = _count()
-    _cache(counts, seconds=int((time.monotonic() - started) * _KEPT))
+    _cache(counts, seconds=int((time.monotonic() - started) * _CACHE_FACTOR))
     return counts
 
 
-def of(checkpoint_id: int) -> int:
+def of_checkpoint(checkpoint_id: int) -> int:
     return by_checkpoint().get(checkpoint_id, 0)
 
 
 def _count() -> dict[int, int]:
     rows = Download.objects.filter(
         outcome__in=[Download.Outcome.SERVED, Download.Outcome.REDIRECTED],
-        at__gte=timezone.now() - COUNTED,
+        at__gte=timezone.now() - PERIOD,
         checkpoint_id__isnull=False,
     )
-    who = Coalesce(Cast("user_id", CharField()), "network")
-    downloads = rows.annotate(who=who, day=TruncDate("at", tzinfo=UTC)).order_by()
-    distinct = downloads.values_list("checkpoint_id", "revision", "who", "day").distinct()
+    caller = Coalesce(Cast("user_id", CharField()), "network")
+    downloads = rows.annotate(caller=caller, day=TruncDate("at", tzinfo=UTC)).order_by()
+    distinct = downloads.values_list("checkpoint_id", "revision", "caller", "day").distinct()
     return dict(Counter(int(pk) for pk, *_ in distinct.iterator() if pk is not None))
 
 
 def _cached() -> dict[int, int] | None:
     try:
-        return _counts(cache.get(_KEY))
+        return _parse(cache.get(_KEY))
     except redis.RedisError as error:
         log.warning("the cache does not answer: %s", error)
         return None
 
 
-def _counts(value: Any) -> dict[int, int] | None:
-    """The counts of their JSON value, in which ids are text; None if it is something else."""
+def _parse(value: Any) -> dict[int, int] | None:
+    """The counts of a cached JSON object, whose keys are text; None for any other value."""
     if not isinstance(value, dict):
         return None
     try:

@@ -1,17 +1,19 @@
-"""Files of a revision: is it whole and verified?"""
+"""The pages of a revision's files: the list of a folder, and one file."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from shlex import quote as shell
 
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.web.current_user import user_or_none
 from accounts.web.sanitize import multiline
 from weights import gate
 from weights.catalogue.download_commands import check_recipe
@@ -20,24 +22,24 @@ from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
 from weights.gate.access_checklist import next_step
 from weights.gate.caller import Caller, session_caller
 from weights.inspection import results
-from weights.inspection.models import Inspection
 from weights.integrity import verification
 from weights.ledger import recording
 from weights.ledger.models import Download
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
 from weights.storage import blob_storage, excerpts
-from weights.storage.models import Blob
-from weights.web.lookup import checkpoint_or_404, person, revision_and_path_or_404, with_refusals
+from weights.templatetags.weights_format import state_kind
+from weights.web.lookup import checkpoint_or_404, revision_and_path_or_404, with_refusals
 
-PAGE = 100
-#: Bytes of a text that is still shown on its page.
-PREVIEW_LARGEST = 64_000
+#: Files per page.
+PAGE_SIZE = 100
+#: Maximum bytes of a text file that is shown on its page.
+PREVIEW_BYTES = 64_000
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What stands below one folder, all levels together; size in bytes."""
+    """A folder with the number of files below it, at all levels, and their size in bytes."""
 
     name: str
     path: str
@@ -55,32 +57,35 @@ class ShardRow:
 
 @require_safe
 @with_refusals
-def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
+def file_list(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
-    written, revision, path = revision_and_path_or_404(request, checkpoint, rest)
+    revision_name, revision, path = revision_and_path_or_404(request, checkpoint, rest)
     folder = path.removesuffix("/") or path
     files = list(File.objects.filter(revision=revision).select_related("blob"))
     if any(file.path == path for file in files):
-        return redirect("weights:file-detail", org, name, f"{written}/{folder}")
+        return redirect("weights:file-detail", org, name, f"{revision_name}/{folder}")
     below = [file for file in files if not folder or file.path.startswith(f"{folder}/")]
     if not below:
         raise Http404(f"{checkpoint.repo_id} has no folder {folder}")
-    folders, here = _listed(below, folder)
-    page = Paginator(here, PAGE).get_page(request.GET.get("page"))
+    prefix = f"{folder}/" if folder else ""
+    folders, own_files = _split_folders(below, prefix)
+    page = Paginator(own_files, PAGE_SIZE).get_page(request.GET.get("page"))
+    inspections = results.of_files(list(page))
+    kinds = [state_kind(file.blob.state) for file in below]
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
-        "written": written,
-        **_proof(checkpoint, revision),
-        "crumbs": _crumbs(checkpoint, written, folder),
+        "written": revision_name,
+        **_signature_check(checkpoint, revision),
+        "crumbs": _breadcrumbs(checkpoint, revision_name, folder),
         "folders": folders,
         "page": page,
-        "rows": _with_inspections(list(page)),
-        "shards": _shard_rows(here),
-        "states": _states(below),
+        "rows": [(file, inspections.get(file.pk)) for file in page],
+        "shards": _shard_rows(own_files),
+        "states": {kind: kinds.count(kind) for kind in ("verified", "refused", "waiting")},
         "size": sum(file.size for file in below),
         "file_count": len(below),
-        "start": len(folder) + 1 if folder else 0,
+        "start": len(prefix),
         "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
     }
     return render(request, "weights/catalogue/file_list.html", context)
@@ -90,36 +95,34 @@ def tree(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
 @with_refusals
 def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
-    written, revision, path = revision_and_path_or_404(request, checkpoint, rest)
-    file = _file_or_404(revision, path)
-    caller = session_caller(person(request))
+    revision_name, revision, path = revision_and_path_or_404(request, checkpoint, rest)
+    file = get_object_or_404(File.objects.select_related("blob"), revision=revision, path=path)
+    file_name = path.rpartition("/")[2]
+    caller = session_caller(user_or_none(request))
     decision = gate.decide(caller, checkpoint.repo_id, revision.sha, path, timezone.now())
+    # Checks of small files end before anybody could watch them.
+    is_long_check = file.size > PREVIEW_BYTES
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
-        "written": written,
+        "written": revision_name,
         "file": file,
-        "name": path.rpartition("/")[2],
-        "crumbs": _crumbs(checkpoint, written, path),
+        "name": file_name,
+        "crumbs": _breadcrumbs(checkpoint, revision_name, path),
         "decision": decision,
         "inspection": results.of_files([file]).get(file.pk),
-        "check_progress": _progress(file),
+        "check_progress": verification.progress_of(file.blob) if is_long_check else None,
         "button": next_step(decision, checkpoint),
-        "check": _check(file.sha256, path.rpartition("/")[2]),
-        "preview": _preview(caller, decision) if decision.file else None,
+        "check": f"echo {shell(f'{file.sha256}  {file_name}')} | sha256sum --check",
+        "preview": _preview(caller, decision),
         "recall": file.blob.recalls.first() if file.blob.quarantine_reason else None,
         "shared": File.objects.filter(blob=file.blob, revision=revision).exclude(pk=file.pk)[:5],
     }
     return render(request, "weights/catalogue/file_detail.html", context)
 
 
-def _progress(file: File) -> verification.ReadProgress | None:
-    """How far a check is that lasts long enough to be watched."""
-    return verification.progress_of(file.blob) if file.size > PREVIEW_LARGEST else None
-
-
-def _proof(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:
-    """The newest trusted signature, and the commands that check it."""
+def _signature_check(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:
+    """The newest trusted signature, and the commands that verify it."""
     signature = signatures.signature_of(revision)
     if signature is None:
         return {"signature": None}
@@ -131,83 +134,57 @@ def _proof(checkpoint: Checkpoint, revision: Revision) -> dict[str, object]:
     }
 
 
-def _file_or_404(revision: Revision, path: str) -> File:
-    files = File.objects.filter(revision=revision, path=path).select_related("blob")
-    found = files.first()
-    if found is None:
-        raise Http404(f"no file {path} in {revision.sha}")
-    return found
-
-
-def _listed(below: Iterable[File], folder: str) -> tuple[list[Folder], list[File]]:
-    """Split what stands below `folder` into its folders and its own files."""
-    start = len(folder) + 1 if folder else 0
-    sums: dict[str, tuple[int, int]] = {}
-    here = []
-    for file in below:
-        head, slash, _ = file.path[start:].partition("/")
+def _split_folders(files: Iterable[File], prefix: str) -> tuple[list[Folder], list[File]]:
+    """Splits the files below `prefix` into its subfolders and its own files, sorted by name."""
+    totals: dict[str, tuple[int, int]] = {}
+    own_files = []
+    for file in files:
+        name, slash, _ = file.path.removeprefix(prefix).partition("/")
         if not slash:
-            here.append(file)
+            own_files.append(file)
             continue
-        files, size = sums.get(head, (0, 0))
-        sums[head] = files + 1, size + file.size
-    prefix = f"{folder}/" if folder else ""
-    folders = [Folder(head, prefix + head, *sums[head]) for head in sorted(sums, key=_counted)]
-    return folders, sorted(here, key=lambda file: _counted(file.path))
+        count, size = totals.get(name, (0, 0))
+        totals[name] = count + 1, size + file.size
+    folders = [Folder(name, prefix + name, *totals[name]) for name in sorted(totals, key=_natural)]
+    return folders, sorted(own_files, key=lambda file: _natural(file.path))
 
 
-def _counted(name: str) -> str:
-    """Sorts as people count: shard 2 before shard 10."""
+def _natural(name: str) -> str:
+    """Sort key that puts shard 2 before shard 10."""
     return re.sub(r"[0-9]+", lambda number: number[0].zfill(20), name)
 
 
-def _with_inspections(files: list[File]) -> list[tuple[File, Inspection | None]]:
-    found = results.of_files(files)
-    return [(file, found.get(file.pk)) for file in files]
-
-
-def _shard_rows(files: list[File]) -> list[ShardRow]:
-    """The part × shard grid where the names tell one; empty for anything below two parts."""
-    parts: dict[int, list[File]] = {}
-    for file in files:
-        if file.part is not None and file.shard is not None:
-            parts.setdefault(file.part, []).append(file)
-    if len(parts) < 2:
-        return []
-    return [
-        ShardRow(part, sorted(parts[part], key=lambda file: file.shard or 0))
-        for part in sorted(parts)
+def _shard_rows(files: Iterable[File]) -> list[ShardRow]:
+    """The grid of parts and shards that the names describe; empty below two parts."""
+    shards = [file for file in files if file.part is not None and file.shard is not None]
+    shards.sort(key=lambda file: (file.part or 0, file.shard or 0))
+    rows = [
+        ShardRow(part or 0, list(files)) for part, files in groupby(shards, lambda file: file.part)
     ]
+    return rows if len(rows) > 1 else []
 
 
-def _states(files: Iterable[File]) -> dict[str, int]:
-    """How many files are verified, still waiting, and refused."""
-    found = [file.blob.state for file in files]
-    verified, refused = found.count(Blob.State.VERIFIED), found.count(Blob.State.QUARANTINED)
-    return {"verified": verified, "refused": refused, "waiting": len(found) - verified - refused}
-
-
-def _crumbs(checkpoint: Checkpoint, written: str, path: str) -> list[tuple[str, str]]:
-    """(text, address) from the checkpoint down to `path`, whose own address is empty."""
-    base = f"{checkpoint.get_absolute_url()}/tree/{written}"
-    crumbs = [(checkpoint.repo_id, checkpoint.get_absolute_url()), (written[:12], base)]
-    parts = path.split("/") if path else []
-    for place, part in enumerate(parts):
-        address = f"{base}/{'/'.join(parts[: place + 1])}" if place < len(parts) - 1 else ""
-        crumbs.append((part, address))
-    return crumbs if parts else [crumbs[0], (crumbs[1][0], "")]
+def _breadcrumbs(checkpoint: Checkpoint, revision_name: str, path: str) -> list[tuple[str, str]]:
+    """(text, URL) from the checkpoint down to `path`; the last URL is empty."""
+    base = f"{checkpoint.get_absolute_url()}/tree/{revision_name}"
+    crumbs = [(checkpoint.repo_id, checkpoint.get_absolute_url()), (revision_name[:12], base)]
+    folder = base
+    for part in path.split("/") if path else []:
+        folder = f"{folder}/{part}"
+        crumbs.append((part, folder))
+    return [*crumbs[:-1], (crumbs[-1][0], "")]
 
 
 def _preview(caller: Caller, decision: gate.Decision) -> str | None:
-    """The text of a small file, written in the ledger as shown; None for what is no text.
+    """The text of a small file that the caller may fetch; the ledger records that it was shown.
 
-    Also None for what cannot be read now, or is no longer what was verified.
+    None for anything but UTF-8 text, and for a file that cannot be read or was changed.
     """
     file = decision.file
-    if file is None or file.size > PREVIEW_LARGEST:
+    if file is None or file.size > PREVIEW_BYTES:
         return None
     try:
-        text = excerpts.read(file.blob, PREVIEW_LARGEST + 1, blob_storage()).decode("utf-8")
+        text = excerpts.read(file.blob, PREVIEW_BYTES + 1, blob_storage()).decode("utf-8")
     except (UnicodeDecodeError, BlobMissing, BlobChanged, StorageUnavailable):
         return None
     if "\x00" in text:
@@ -216,8 +193,3 @@ def _preview(caller: Caller, decision: gate.Decision) -> str | None:
         caller, decision, file, Download.Outcome.SHOWN, start=0, length=file.size
     )
     return multiline(text)
-
-
-def _check(sha256: str, name: str) -> str:
-    """A command that compares a downloaded file with the hash shown."""
-    return f"echo {shell(f'{sha256}  {name}')} | sha256sum --check"

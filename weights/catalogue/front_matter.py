@@ -1,8 +1,8 @@
-"""YAML front matter of a README.md, as JSON values: plain Python, no database.
+"""Parses the YAML front matter of a README.md into JSON values.
 
-Only mappings, lists and plain values are read, typed by the core schema of YAML 1.2, as the Hub
-does: `no` is Norwegian and not false, `1e-4` is a number. PyYAML's constructors are not used:
-what they make of a tag, an alias or an odd number costs without bound and raises anything.
+Accepts mappings, lists and scalars, typed by the core schema of YAML 1.2, as the Hub does: `no`
+is Norwegian and not false, `1e-4` is a number. PyYAML's constructors are not used, since tags,
+aliases and extreme numbers can cost unbounded time and raise any exception.
 """
 
 import math
@@ -12,23 +12,23 @@ from typing import Any, NamedTuple
 
 import yaml
 
-#: Bytes of a README.md that are read for its front matter.
+#: Maximum bytes read of a README.md to find its front matter.
 READ_BYTES = 256 * 1024
-# Enough for any card seen; a longer block is somebody's data, not a description.
-_LONGEST = 64 * 1024
-_DEPTH = 16
+#: Characters; cards in use are far shorter.
+_MAX_LENGTH = 64 * 1024
+_MAX_DEPTH = 16
 _BLOCK = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
-#: What YAML allows in no text, not even quoted.
-_NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Characters that YAML forbids even in quoted text.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-#: What PyYAML is known to raise at a stranger's text, beside its own errors.
-_RAISED = (
+#: Exceptions that PyYAML raises on hostile input, beside its own.
+_PARSER_ERRORS = (
     *(yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError),
     RecursionError,
 )
 
 _Scalar = str | int | float | bool | None
-#: In this order; what fits none of them is a text. JSON and JavaScript have no longer integer.
+#: Tried in this order; anything else is text, as are integers of more than 18 digits.
 _TYPES: list[tuple[re.Pattern[str], Callable[[str], _Scalar]]] = [
     (re.compile(r"~|null|Null|NULL|"), lambda text: None),
     (re.compile(r"true|True|TRUE"), lambda text: True),
@@ -43,7 +43,7 @@ _TYPES: list[tuple[re.Pattern[str], Callable[[str], _Scalar]]] = [
 
 
 class FrontMatter(NamedTuple):
-    """The values of the block, the text below it, and why the block could not be read, if so."""
+    """The values of the block, the text after it, and the error if the block was rejected."""
 
     values: dict[str, Any]
     body: str
@@ -51,14 +51,14 @@ class FrontMatter(NamedTuple):
 
 
 class _Unreadable(Exception):
-    """The block is not front matter that this portal reads."""
+    """The block is rejected, with the reason and the line."""
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(f"line {line}: {reason}")
 
 
 def split(text: str) -> FrontMatter:
-    """Read the front matter. A block that cannot be read has no values, and its `problem` set."""
+    """Splits a text into front matter and body; never raises. A rejected block sets `problem`."""
     found = _BLOCK.match(text)
     if found is None:
         return FrontMatter({}, text)
@@ -67,21 +67,21 @@ def split(text: str) -> FrontMatter:
         return FrontMatter(_values(found[1]), body)
     except _Unreadable as error:
         return FrontMatter({}, body, str(error))
-    except _RAISED as error:
-        return FrontMatter({}, body, _described(error))
+    except _PARSER_ERRORS as error:
+        return FrontMatter({}, body, _description(error))
 
 
 def _values(block: str) -> dict[str, Any]:
-    if len(block) > _LONGEST:
-        raise _Unreadable(f"it is longer than {_LONGEST // 1024} KiB", 2)
-    if bad := _NOT_ALLOWED.search(block):
+    if len(block) > _MAX_LENGTH:
+        raise _Unreadable(f"it is longer than {_MAX_LENGTH // 1024} KiB", 2)
+    if bad := _FORBIDDEN.search(block):
         line = block.count("\n", 0, bad.start()) + 2
         raise _Unreadable(f"YAML allows no character U+{ord(bad[0]):04X}", line)
     events = _events(block)
     first = next(events, None)
     if first is None:
         return {}
-    values = _node(first, events, _DEPTH)
+    values = _node(first, events, _MAX_DEPTH)
     if (second := next(events, None)) is not None:
         raise _at(second, "it holds more than one document")
     if values is None:
@@ -92,7 +92,7 @@ def _values(block: str) -> dict[str, Any]:
 
 
 def _events(block: str) -> Iterator[Any]:
-    """The parser's events of nodes. They are read one by one: a hostile block ends at its first."""
+    """Yields the parser's node events lazily, so that a hostile block stops at its first one."""
     for event in yaml.parse(block, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent):
             raise _at(event, f"aliases are not read (*{event.anchor})")
@@ -101,15 +101,15 @@ def _events(block: str) -> Iterator[Any]:
 
 
 def _node(event: Any, events: Iterator[Any], depth: int) -> Any:
-    if event.tag not in (None, "!"):  # "!" marks a text as one that is not typed
+    if event.tag not in (None, "!"):  # "!" marks text that has no type
         raise _at(event, f"tags are not read ({event.tag})")
     if isinstance(event, yaml.ScalarEvent):
         is_plain = event.style in (None, "") and event.tag is None
         return _typed(event.value) if is_plain else _storable(event.value)
     if not depth:
-        raise _at(event, f"it is nested deeper than {_DEPTH} levels")
+        raise _at(event, f"it is nested deeper than {_MAX_DEPTH} levels")
     if isinstance(event, yaml.SequenceStartEvent):
-        return [_node(one, events, depth - 1) for one in _until_end(events)]
+        return [_node(item, events, depth - 1) for item in _until_end(events)]
     return _mapping(events, depth)
 
 
@@ -142,13 +142,13 @@ def _typed(text: str) -> _Scalar:
 
 
 def _float(text: str) -> float | None:
-    """None for what JSON cannot hold, as the Hub answers it."""
+    """The number; None, as on the Hub, for one that JSON cannot represent."""
     number = float(text)
     return number if math.isfinite(number) else None
 
 
 def _storable(text: str) -> str:
-    """Without what no database holds and escapes may still make: NUL and halves of characters."""
+    """Replaces NUL and lone surrogates, which escapes can produce and PostgreSQL rejects."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
@@ -156,13 +156,13 @@ def _at(event: Any, reason: str) -> _Unreadable:
     return _Unreadable(_excerpt(reason, 120), event.start_mark.line + 2)
 
 
-def _described(error: Exception) -> str:
+def _description(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = _excerpt(str(getattr(error, "problem", "") or type(error).__name__), 120)
     return f"line {mark.line + 2}: {reason}" if mark else reason
 
 
-def _excerpt(text: str, most: int = 40) -> str:
-    """A stranger's words for one line of a message."""
+def _excerpt(text: str, limit: int = 40) -> str:
+    """Untrusted text shortened and made printable for one line of a message."""
     shown = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    return shown if len(shown) <= most else f"{shown[:most]}…"
+    return shown if len(shown) <= limit else f"{shown[:limit]}…"

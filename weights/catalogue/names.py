@@ -1,7 +1,7 @@
-"""Which names a repository, a ref and a file may have: plain Python, no database.
+"""Validates names of repositories, refs and files.
 
-The rules are those that the Hub's clients enforce before they send anything, and those
-that keep a name from meaning two things in an address.
+The rules are those that the Hub's clients enforce before they send a request, and those that keep
+URLs unambiguous.
 """
 
 import re
@@ -11,16 +11,16 @@ from collections.abc import Iterable
 from accounts.web.sanitize import has_hidden
 from weights.errors import InvalidName
 
-#: First parts of the portal's own addresses, and words that the Hub's clients read as a
-#: kind of repository; an organisation of that name could never be reached.
-RESERVED = {
+#: First segments of the portal's own URLs, and words that the Hub's clients read as a type of
+#: repository: an organisation of such a name could not be reached.
+RESERVED_ORGS = {
     *("_components", "accounts", "access", "admin", "api", "applications", "apply", "d", "f"),
     *("favicon.ico", "healthz", "keys", "licences", "logbook", "metrics", "models", "oauth"),
     *("readyz", "robots.txt", "settings", "static", "transparency", "privacy", "datasets"),
     *("spaces", "findings", "report", "recalls", "tiers"),
 }
-REF_LENGTH = 200
-PATH_BYTES = 1024
+MAX_REF_LENGTH = 200
+MAX_PATH_BYTES = 1024
 
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -28,13 +28,13 @@ _REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:
 
 
 def split_repo_id(repo_id: str, *, also_reserved: Iterable[str] = ()) -> tuple[str, str]:
-    """Organisation and name of `org/name`; raises InvalidName for any other shape."""
+    """Returns the organisation and name of `org/name`; raises InvalidName."""
     org, slash, name = repo_id.partition("/")
     if not slash or "/" in name:
         raise InvalidName(f"{repo_id!r} is not a repository name; write it as ORG/NAME")
     for part in (org, name):
         _check_part(repo_id, part)
-    if org.lower() in RESERVED | {word.lower() for word in also_reserved}:
+    if org.lower() in RESERVED_ORGS | {word.lower() for word in also_reserved}:
         raise InvalidName(f"{org!r} is an address of the portal; choose another organisation")
     return org, name
 
@@ -50,9 +50,11 @@ def _check_part(repo_id: str, part: str) -> None:
 
 
 def check_ref(name: str) -> None:
-    """Refuse a branch or tag that git would refuse, or that reads as a commit id."""
-    if not name or len(name) > REF_LENGTH:
-        raise InvalidName(f"a branch or tag has 1 to {REF_LENGTH} characters; {len(name)} given")
+    """Raises InvalidName for a branch or tag that git rejects or that looks like a commit id."""
+    if not name or len(name) > MAX_REF_LENGTH:
+        raise InvalidName(
+            f"a branch or tag has 1 to {MAX_REF_LENGTH} characters; {len(name)} given"
+        )
     bad_ends = name[0] in "-./" or name[-1] in "./"
     if bad_ends or _REF_FORBIDDEN.search(name) or name in {"@", "HEAD"}:
         raise InvalidName(f"{name!r} is not a branch or tag name that git would accept")
@@ -62,10 +64,10 @@ def check_ref(name: str) -> None:
 
 
 def check_path(path: str) -> None:
-    """Refuse a file path that cannot stand in an address under one spelling only."""
+    """Raises InvalidName for a file path that has no single spelling in a URL."""
     _check_text(path)
-    if len(path.encode()) > PATH_BYTES:
-        raise InvalidName(f"{path[:60]!r}… is longer than {PATH_BYTES} bytes; shorten the name")
+    if len(path.encode()) > MAX_PATH_BYTES:
+        raise InvalidName(f"{path[:60]!r}… is longer than {MAX_PATH_BYTES} bytes; shorten the name")
     if "\\" in path:
         raise InvalidName(f"{path!r} holds a backslash; rename the file")
     if any(segment in {"", ".", ".."} for segment in path.split("/")):

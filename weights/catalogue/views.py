@@ -1,4 +1,4 @@
-"""Home and catalogue: what is here, what may I have?"""
+"""The home page and the catalogue."""
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
@@ -6,13 +6,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.tiers.models import Tier
+from accounts.web.current_user import user_or_none
 from accounts.web.sanitize import storable
-from weights.catalogue.models import Checkpoint
-from weights.catalogue.models.checkpoint import CheckpointQuerySet
+from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.publishing.models import Ref, Revision
 from weights.storage.models import Blob
 from weights.web import charts
-from weights.web.lookup import person
 
 _ORDERS = {
     "name": ("org", "name"),
@@ -23,12 +22,17 @@ _ORDERS = {
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    visible = Checkpoint.objects.visible_to(person(request)).select_related("tier", "family")
-    sized = [found for found in visible.order_by("parameters") if found.family_id]
+    visible = Checkpoint.objects.visible_to(user_or_none(request)).select_related("tier", "family")
+    sized = list(_with_verification(visible).filter(family__isnull=False).order_by("parameters"))
     rows = [
-        (found.title or found.name, found.parameters, found.get_absolute_url(), found.tier.is_gated)
-        for found in sized
-        if found.parameters
+        (
+            checkpoint.title or checkpoint.name,
+            checkpoint.parameters,
+            checkpoint.get_absolute_url(),
+            checkpoint.tier.is_gated,
+        )
+        for checkpoint in sized
+        if checkpoint.parameters
     ]
     newest = (
         Revision.objects.visible()
@@ -48,55 +52,60 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def checkpoint_list(request: HttpRequest) -> HttpResponse:
-    """Every checkpoint this person may know of; narrowed by GET parameters."""
+    """Every checkpoint that the user may see, filtered by the query parameters."""
     query = storable(request.GET.get("q", "").strip()[:200])
     tier, order = storable(request.GET.get("tier", "")), request.GET.get("sort", "name")
-    held = request.GET.get("held") == "yes"
-    found = _with_main(Checkpoint.objects.visible_to(person(request)))
+    published_only = request.GET.get("held") == "yes"
+    checkpoints = _with_main(Checkpoint.objects.visible_to(user_or_none(request)))
     for word in query.split():
-        found = found.filter(
+        checkpoints = checkpoints.filter(
             Q(org__icontains=word)
             | Q(name__icontains=word)
             | Q(title__icontains=word)
             | Q(summary__icontains=word)
         )
     if tier:
-        found = found.filter(tier__slug=tier)
-    if held:
-        found = found.published()
+        checkpoints = checkpoints.filter(tier__slug=tier)
+    if published_only:
+        checkpoints = checkpoints.published()
     context = {
-        "checkpoints": found.order_by(*_ORDERS.get(order, _ORDERS["name"])),
+        "checkpoints": checkpoints.order_by(*_ORDERS.get(order, _ORDERS["name"])),
         "tiers": Tier.objects.order_by("name"),
         "query": query,
         "tier": tier,
-        "held": held,
+        "held": published_only,
         "order": order if order in _ORDERS else "name",
     }
     return render(request, "weights/catalogue/checkpoint_list.html", context)
 
 
 def _with_main(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:
-    """Told with tier, licence, and the size of what `main` points at."""
+    """Adds tier, licence, and the size and state of the revision that `main` points at."""
     refs = Ref.objects.filter(checkpoint=OuterRef("pk"), name="main")
     main = refs.filter(revision__state=Revision.State.VISIBLE)
-    return checkpoints.select_related("tier__licence").annotate(
+    return _with_verification(checkpoints.select_related("tier__licence")).annotate(
         main_bytes=Subquery(main.values("revision__total_bytes")[:1]),
         main_files=Subquery(main.values("revision__file_count")[:1]),
         withdrawn=Exists(refs.filter(revision__state=Revision.State.WITHDRAWN)),
     )
 
 
+def _with_verification(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:
+    """Adds `is_being_verified`: a revision of the checkpoint is pending."""
+    pending = Revision.objects.pending().filter(checkpoint=OuterRef("pk"))
+    return checkpoints.annotate(is_being_verified=Exists(pending))
+
+
 def _figures(visible: CheckpointQuerySet) -> list[tuple[str, int, str]]:
-    """The gate's numbers: label, value, and how the value is to be shown."""
-    held = Blob.objects.filter(
+    """The numbers of the home page: label, value, and how to format the value."""
+    blobs = Blob.objects.filter(
         state=Blob.State.VERIFIED, files__revision__checkpoint__in=visible
     ).distinct()
-    sums = Blob.objects.filter(pk__in=held.values("pk")).aggregate(
+    sums = Blob.objects.filter(pk__in=blobs.values("pk")).aggregate(
         files=Count("pk"), size=Sum("size")
     )
-    published = visible.published().count()
     return [
-        ("checkpoints published here", published, "count"),
+        ("checkpoints published here", visible.published().count(), "count"),
         ("verified files", sums["files"], "count"),
         ("weighed and stored", sums["size"] or 0, "bytes"),
     ]

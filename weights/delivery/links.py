@@ -19,8 +19,7 @@ from accounts.mail import outbox
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import gate
-from weights.catalogue.models import Checkpoint
-from weights.catalogue.models.checkpoint import CheckpointQuerySet
+from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.delivery import file_links, signed_claims
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.web.sanitize import storable
 from weights.catalogue import search
-from weights.catalogue.search import Found, Order, Search
+from weights.catalogue.search import Order, Search, SearchResult
 from weights.gate.caller import Caller
 from weights.hub_api import payloads
 from weights.hub_api.decorators import hub_view
@@ -49,13 +49,16 @@ def model_list(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     page = search.page(
         _search(request),
         caller.user,
-        after=request.GET.get("cursor", ""),
-        most=min(limit, FULL_PAGE_SIZE if full else PAGE_SIZE),
+        cursor=request.GET.get("cursor", ""),
+        size=min(limit, FULL_PAGE_SIZE if full else PAGE_SIZE),
     )
-    paths = paths_of([one.revision for one in page.found if one.revision]) if full else None
-    response = json_response([_model(request, one, properties, paths) for one in page.found])
-    if page.after:
-        response["Link"] = next_link(request, reverse("hub:model-list"), page.after)
+    revisions = [result.revision for result in page.results if result.revision]
+    paths = paths_of(revisions) if full else None
+    response = json_response(
+        [_model(request, result, properties, paths) for result in page.results]
+    )
+    if page.next_cursor:
+        response["Link"] = next_link(request, reverse("hub:model-list"), page.next_cursor)
     return response
 
 
@@ -86,15 +89,15 @@ def _parameter_bounds(text: str) -> tuple[int | None, int | None]:
 
 def _model(
     request: HttpRequest,
-    found: Found,
+    result: SearchResult,
     properties: list[str],
     paths: dict[int, list[str]] | None,
 ) -> dict[str, Any]:
     siblings = None
     if paths is not None:
-        own_paths = paths.get(found.revision.pk, []) if found.revision else []
+        own_paths = paths.get(result.revision.pk, []) if result.revision else []
         siblings = [{"rfilename": path} for path in own_paths]
-    payload = payloads.model_info(found, siblings)
+    payload = payloads.model_info(result, siblings)
     if properties:
         return payloads.select_properties(payload, properties)
     requested = {name for name in _OPTIONAL if is_true(request.GET.get(name))}

@@ -7,7 +7,7 @@ from typing import Any
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
-from weights.catalogue.search import Found
+from weights.catalogue.search import SearchResult
 from weights.hub_api.listings import Entry, Listing
 from weights.inspection import families
 from weights.inspection.models import Inspection
@@ -25,9 +25,9 @@ def date(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def model_info(found: Found, siblings: list[dict[str, Any]] | None) -> dict[str, Any]:
+def model_info(result: SearchResult, siblings: list[dict[str, Any]] | None) -> dict[str, Any]:
     """All properties of a model; without `siblings`, its files are left out."""
-    checkpoint, card = found.checkpoint, found.contents.card
+    checkpoint, card = result.checkpoint, result.facts.card
     payload: dict[str, Any] = {
         "id": checkpoint.repo_id,
         "modelId": checkpoint.repo_id,
@@ -36,22 +36,22 @@ def model_info(found: Found, siblings: list[dict[str, Any]] | None) -> dict[str,
         "private": checkpoint.private,
         "disabled": False,
         "gated": GATED[checkpoint.tier.access_mode],
-        "downloads": found.downloads,
+        "downloads": result.downloads,
         "likes": 0,
-        "tags": found.contents.tags,
+        "tags": result.facts.tags,
         "cardData": card,
-        "config": found.contents.config,
+        "config": result.facts.config,
     }
-    if found.revision is not None:
+    if result.revision is not None:
         payload |= {
-            "sha": found.revision.sha,
-            "lastModified": _published_at(found.revision),
-            "usedStorage": found.revision.total_bytes,
+            "sha": result.revision.sha,
+            "lastModified": _published_at(result.revision),
+            "usedStorage": result.revision.total_bytes,
         }
-    if found.contents.total:
+    if result.facts.total:
         payload["safetensors"] = {
-            "parameters": found.contents.parameters,
-            "total": found.contents.total,
+            "parameters": result.facts.parameters,
+            "total": result.facts.total,
         }
     if siblings is not None:
         payload["siblings"] = siblings

@@ -13,9 +13,9 @@ from accounts.api_tokens.models import Scope
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from weights import gate
-from weights.catalogue import contents, download_counts
+from weights.catalogue import download_counts, file_facts
 from weights.catalogue.models import Checkpoint
-from weights.catalogue.search import Found
+from weights.catalogue.search import SearchResult
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.gate.caller import Caller, TokenClaim
@@ -73,9 +73,10 @@ def model_info(
 ) -> HttpResponseBase:
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
-    info = Found(checkpoint, found, contents.of_revision(found), download_counts.of(checkpoint.pk))
+    downloads = download_counts.of_checkpoint(checkpoint.pk)
+    result = SearchResult(checkpoint, found, file_facts.revision_facts(found), downloads)
     files = payloads.siblings(listing(found), blobs=is_true(request.GET.get("blobs")))
-    payload = payloads.model_info(info, files)
+    payload = payloads.model_info(result, files)
     if is_true(request.GET.get("securityStatus")):
         inspections = results.of_revision(found)
         payload["securityRepoStatus"] = payloads.repository_security(inspections, found.file_count)

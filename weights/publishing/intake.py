@@ -285,7 +285,7 @@ def _locked_checkpoint(order: Order) -> Checkpoint:
         facts = {"tier": order.tier, "private": order.private, "synthetic": order.synthetic}
         made, new = Checkpoint.objects.get_or_create(org=order.org, name=order.name, defaults=facts)
         if new:
-            checkpoint_tiers.note_first(made, by=order.author)
+            checkpoint_tiers.record_new_checkpoint(made, by=order.author)
     locked = Checkpoint.objects.select_for_update().get(org=order.org, name=order.name)
     _demand_fit(order)  # what another publisher wrote while this one waited
     return locked

@@ -9,7 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from weights.catalogue.models.checkpoint import Checkpoint
+from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File, Revision
 
 if TYPE_CHECKING:

@@ -11,29 +11,29 @@ from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
 from accounts.templatetags.wording import sentence
+from accounts.web.current_user import user_or_none
 from accounts.web.sanitize import one_line
 from weights.recalls import notices
-from weights.web.lookup import person
 
 PAGE_SIZE = 30
 
 
 @require_safe
 def recall_list(request: HttpRequest) -> HttpResponse:
-    page = Paginator(notices.visible_recalls(person(request)), PAGE_SIZE).get_page(
+    page = Paginator(notices.visible_recalls(user_or_none(request)), PAGE_SIZE).get_page(
         request.GET.get("page")
     )
-    listed = notices.notices_for(page.object_list, person(request))
+    listed = notices.notices_for(page.object_list, user_or_none(request))
     return render(request, "weights/recalls/recall_list.html", {"page": page, "notices": listed})
 
 
 @require_safe
 def recall_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    recall = get_object_or_404(notices.visible_recalls(person(request)), public_id=public_id)
+    recall = get_object_or_404(notices.visible_recalls(user_or_none(request)), public_id=public_id)
     return render(
         request,
         "weights/recalls/recall_detail.html",
-        {"notice": notices.notice_detail(recall, person(request))},
+        {"notice": notices.notice_detail(recall, user_or_none(request))},
     )
 
 

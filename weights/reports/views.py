@@ -8,12 +8,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.web.current_user import user_or_none
 from weights.catalogue.models import KnownIssue
 from weights.reports import submission
 from weights.reports.choices import PUBLIC_DEEDS, Deed, Kind
 from weights.reports.forms import ReportForm
 from weights.reports.models import Report
-from weights.web.lookup import person
 
 FINDINGS_PER_PAGE = 30
 
@@ -24,7 +24,7 @@ def report_create(request: HttpRequest) -> HttpResponse:
     initial = {
         key: request.GET[key] for key in ("checkpoint", "path", "kind") if key in request.GET
     }
-    form = ReportForm(request.POST or None, initial=initial, person=person(request))
+    form = ReportForm(request.POST or None, initial=initial, person=user_or_none(request))
     if request.method == "POST" and form.is_valid():
         form.cleaned_data.pop("website")
         report = submission.submit(**form.cleaned_data)
@@ -39,7 +39,7 @@ def report_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A report's state, for anybody with its URL; without its text and without names."""
     report = get_object_or_404(Report.objects.select_related("checkpoint"), public_id=public_id)
     entries = report.entries.exclude(deed=Deed.NOTED)
-    issues = KnownIssue.objects.visible_to(person(request)).filter(report=report)
+    issues = KnownIssue.objects.visible_to(user_or_none(request)).filter(report=report)
     context = {
         "report": report,
         "events": [{"at": one.at, "text": PUBLIC_DEEDS[Deed(one.deed)]} for one in entries],
@@ -54,6 +54,6 @@ def report_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 def finding_list(request: HttpRequest) -> HttpResponse:
     """Published issues and findings, newest first."""
-    issues = KnownIssue.objects.visible_to(person(request)).select_related("checkpoint")
+    issues = KnownIssue.objects.visible_to(user_or_none(request)).select_related("checkpoint")
     page = Paginator(issues, FINDINGS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "weights/catalogue/finding_list.html", {"issues": page})

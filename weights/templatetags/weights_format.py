@@ -1,4 +1,4 @@
-"""Sizes, counts and states as pages show them."""
+"""Template filters and tags for sizes, counts, states and URLs of checkpoints."""
 
 from urllib.parse import quote
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 from accounts.web.byte_sizes import format_size
 from weights.catalogue.models import Checkpoint
 from weights.storage.models import Blob
-from weights.web.charts import short
+from weights.web.charts import count_in_words
 
 register = template.Library()
 
@@ -17,29 +17,21 @@ register.filter("size", format_size)
 
 
 @register.filter
-def short_size(count: int) -> str:
-    """Bytes in decimal units alone, for tables: `349.2 GB`."""
-    return format_size(count).partition(" (")[0]
+def short_size(size: int) -> str:
+    """Bytes in decimal units only, for tables: `349.2 GB`."""
+    return format_size(size).partition(" (")[0]
+
+
+@register.filter
+def binary_size(size: int) -> str:
+    """Bytes in binary units only: `325.2 GiB`; `in all` below 1 kB, where there is no such unit."""
+    return format_size(size).partition(" (")[2].removesuffix(")") or "in all"
 
 
 @register.filter
 def count(number: int | None) -> str:
-    """A large count in words: `174.6 billion`; empty for none."""
-    return "" if number is None else short(number)
-
-
-@register.filter
-def state_kind(state: str) -> str:
-    """Which badge a blob's state has."""
-    if state == Blob.State.VERIFIED:
-        return "verified"
-    return "refused" if state == Blob.State.QUARANTINED else "waiting"
-
-
-@register.filter
-def binary_size(count: int) -> str:
-    """Bytes in binary units alone: `325.2 GiB`; below 1 kB the words `in all`."""
-    return format_size(count).partition(" (")[2].removesuffix(")") or "in all"
+    """A large count in words: `174.6 billion`; empty for None."""
+    return "" if number is None else count_in_words(number)
 
 
 @register.filter
@@ -49,33 +41,41 @@ def grouped(number: int) -> str:
 
 
 @register.filter
+def state_kind(state: str) -> str:
+    """The kind of badge for a blob's state."""
+    if state == Blob.State.VERIFIED:
+        return "verified"
+    return "refused" if state == Blob.State.QUARANTINED else "waiting"
+
+
+@register.filter
 def below(path: str, start: int) -> str:
-    """A path without the folder that the page is about, whose length is `start`."""
+    """A path relative to the page's folder, whose prefix has `start` characters."""
     return path[start:]
 
 
 @register.filter
 def checkpoint_address(repo_id: str) -> str:
-    """The page of the checkpoint `ORG/NAME`."""
+    """The URL of the page of the checkpoint `ORG/NAME`."""
     return reverse("weights:checkpoint-detail", args=repo_id.split("/"))
 
 
 @register.simple_tag
-def file_address(checkpoint: Checkpoint, written: str, path: str) -> str:
-    """The page of one file; `written` is the revision as the reader named it."""
-    return _address(checkpoint, "blob", written, path)
+def file_address(checkpoint: Checkpoint, revision: str, path: str) -> str:
+    """The URL of a file's page; `revision` is a branch, a tag or a commit id."""
+    return _address(checkpoint, "blob", revision, path)
 
 
 @register.simple_tag
-def folder_address(checkpoint: Checkpoint, written: str, path: str) -> str:
-    return _address(checkpoint, "tree", written, path)
+def folder_address(checkpoint: Checkpoint, revision: str, path: str) -> str:
+    return _address(checkpoint, "tree", revision, path)
 
 
 @register.simple_tag
-def download_address(checkpoint: Checkpoint, written: str, path: str) -> str:
-    return _address(checkpoint, "resolve", written, path)
+def download_address(checkpoint: Checkpoint, revision: str, path: str) -> str:
+    return _address(checkpoint, "resolve", revision, path)
 
 
-def _address(checkpoint: Checkpoint, kind: str, written: str, path: str) -> str:
+def _address(checkpoint: Checkpoint, kind: str, revision: str, path: str) -> str:
     page = checkpoint.get_absolute_url()
-    return f"{page}/{kind}/{quote(written, safe='')}/{quote(path)}"
+    return f"{page}/{kind}/{quote(revision, safe='')}/{quote(path)}"

@@ -1,53 +1,49 @@
-"""Sentences and file names as header values: plain Python, no database."""
+"""Header values made from sentences and file names."""
 
 import unicodedata
 from functools import lru_cache
+from itertools import accumulate
 from urllib.parse import quote
 
 from accounts.web.sanitize import one_line
 
-_PLAIN = {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
-_TABLE = str.maketrans(_PLAIN)
+_ASCII_PUNCTUATION = str.maketrans(
+    {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
+)
 _SAFE = "".join(chr(code) for code in range(0x20, 0x7F))
 
-
-#: Characters of a sentence in a header: web servers hold the head of an answer in 4 KiB.
-MOST = 1000
+#: Maximum characters of a header value: web servers buffer response headers in 4 KiB.
+MAX_LENGTH = 1000
 
 
 def header_text(sentence: str) -> str:
-    """`sentence` in printable ASCII on one line; other letters are percent-encoded.
+    """Returns `sentence` as one line of printable ASCII; other letters are percent-encoded.
 
-    Of one that would be longer than MOST the middle is left out: a name that somebody sent
-    stands there, and after it what to do.
+    Text beyond MAX_LENGTH is cut from the middle, since messages begin with the name that the
+    client sent and end with what to do.
     """
-    line = one_line(" ".join(sentence.translate(_TABLE).split()))
-    line = unicodedata.normalize("NFC", line)
-    text = _encoded(line)
-    if len(text) <= MOST:
-        return text
-    half = MOST // 2 - 2
-    return f"{_start(line, half)}...{_start(line[::-1], half, backwards=True)}"
+    line = one_line(" ".join(sentence.translate(_ASCII_PUNCTUATION).split()))
+    characters = [
+        quote(letter, safe=_SAFE, errors="replace") for letter in unicodedata.normalize("NFC", line)
+    ]
+    if sum(map(len, characters)) <= MAX_LENGTH:
+        return "".join(characters)
+    half = MAX_LENGTH // 2 - 2
+    end = _prefix(characters[::-1], half)[::-1]
+    return "".join([*_prefix(characters, half), "...", *end])
 
 
-def _encoded(text: str) -> str:
-    return quote(text, safe=_SAFE, errors="replace")
-
-
-def _start(line: str, most: int, *, backwards: bool = False) -> str:
-    """As many whole characters as take `most` when they are encoded."""
-    kept: list[str] = []
-    for piece in map(_encoded, line):
-        most -= len(piece)
-        if most < 0:
-            break
-        kept.append(piece)
-    return "".join(reversed(kept) if backwards else kept)
+def _prefix(characters: list[str], limit: int) -> list[str]:
+    """The first encoded characters that take at most `limit` bytes together."""
+    return characters[: sum(length <= limit for length in accumulate(map(len, characters)))]
 
 
 @lru_cache(maxsize=4096)
 def disposition(name: str) -> str:
-    """`Content-Disposition` for a download (RFC 6266), with a plain name for old clients."""
+    """`Content-Disposition` for a download (RFC 6266), with an ASCII name for old clients.
+
+    Django's `content_disposition_header` sends no such fallback.
+    """
     plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
     value = f'attachment; filename="{plain}"'
     if plain == name:

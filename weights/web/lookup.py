@@ -1,4 +1,4 @@
-"""Find what an address names, or answer 404; 410 for what was withdrawn."""
+"""Look-up of checkpoints and revisions for pages; raises Http404, or Refused with the reason."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -11,105 +11,96 @@ from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.users.models import User
+from accounts.web.current_user import user_or_none
 from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
 from weights.gate.caller import session_caller
+from weights.gate.refusals import Refusal
 from weights.gate.revision_names import SHA
 from weights.hub_api.revision_paths import split_revision_and_path
 from weights.publishing.models import Revision
 
 
-def person(request: HttpRequest) -> User | None:
-    """Who is signed in, if anyone."""
-    return request.user if isinstance(request.user, User) else None
-
-
-def checkpoint_or_404(request: HttpRequest, org: str, name: str) -> Checkpoint:
-    """The checkpoint, if this person may know of it; a private one looks like a missing one."""
-    found = Checkpoint.objects.visible_to(person(request)).by_repo_id(f"{org}/{name}")
-    if found is None:
-        raise Http404(f"there is no checkpoint {org}/{name}")
-    return found
-
-
-def revision_and_path_or_404(
-    request: HttpRequest, checkpoint: Checkpoint, rest: str
-) -> tuple[str, Revision, str]:
-    """What `rest` names: the revision as written, the revision, and the path below it."""
-    readings = split_revision_and_path(request, checkpoint.repo_id, rest, before=3)
-    for written, path in readings:
-        if (revision := gate.find_revision(checkpoint, written)) is not None:
-            return written, revision, path
-    for written, _ in split_revision_and_path(request, checkpoint.repo_id, rest, before=3):
-        if (gone := gate.withdrawn(checkpoint, written)) is not None:
-            raise Withdrawn(gone)
-    for written, path in split_revision_and_path(request, checkpoint.repo_id, rest, before=3):
-        if (unshown := _unshown(person(request), checkpoint, written)) is not None:
-            return written, unshown, path
-    if not (entry := _may_read_about(request, checkpoint)).allowed:
-        raise Refused(entry)
-    raise Http404(f"{checkpoint.repo_id} has no revision {rest}")
-
-
-def _may_read_about(request: HttpRequest, checkpoint: Checkpoint) -> gate.Decision:
-    caller = session_caller(person(request))
-    return gate.may_read_checkpoint(caller, checkpoint.repo_id, timezone.now())
-
-
-def _unshown(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
-    """One that is being verified or was refused, by its id, for who watches over its tier."""
-    if user is None or not SHA.fullmatch(name) or not is_active_staff(user):
-        return None
-    held = RoleAssignment.objects.held(user, PRIVATE_READERS).values_list("tier_id", flat=True)
-    if not {None, checkpoint.tier_id} & set(held):
-        return None
-    states = (Revision.State.PENDING, Revision.State.FAILED)
-    return checkpoint.revisions.filter(sha=name, state__in=states).first()
-
-
-class Withdrawn(Exception):
-    """The address names a revision that was taken back."""
-
-    def __init__(self, gone: gate.Decision) -> None:
-        super().__init__(gone.message)
-        self.gone = gone
-
-
 class Refused(Exception):
-    """The checkpoint has no published files: none at all, or its first are being verified."""
+    """The requested revision is withdrawn, or nothing is published; `decision` says which."""
 
     def __init__(self, decision: gate.Decision) -> None:
         super().__init__(decision.message)
         self.decision = decision
 
 
+def checkpoint_or_404(request: HttpRequest, org: str, name: str) -> Checkpoint:
+    """The checkpoint, unless the user may not see it: a private one looks like a missing one."""
+    visible = Checkpoint.objects.visible_to(user_or_none(request))
+    checkpoint = visible.by_repo_id(f"{org}/{name}")
+    if checkpoint is None:
+        raise Http404(f"there is no checkpoint {org}/{name}")
+    return checkpoint
+
+
+def revision_and_path_or_404(
+    request: HttpRequest, checkpoint: Checkpoint, rest: str
+) -> tuple[str, Revision, str]:
+    """The revision's name in the URL, the revision, and the path below it.
+
+    Raises Refused for a withdrawn revision, or if nothing is published.
+    """
+    user = user_or_none(request)
+    candidates = []
+    for name, path in split_revision_and_path(request, checkpoint.repo_id, rest, before=3):
+        if (revision := gate.find_revision(checkpoint, name)) is not None:
+            return name, revision, path
+        candidates.append((name, path))
+    for name, _ in candidates:
+        if (withdrawn := gate.withdrawn(checkpoint, name)) is not None:
+            raise Refused(withdrawn)
+    for name, path in candidates:
+        if (unpublished := _unpublished_revision(user, checkpoint, name)) is not None:
+            return name, unpublished, path
+    decision = gate.may_read_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
+    if not decision.allowed:
+        raise Refused(decision)
+    raise Http404(f"{checkpoint.repo_id} has no revision {rest}")
+
+
+def _unpublished_revision(user: User | None, checkpoint: Checkpoint, name: str) -> Revision | None:
+    """A pending or failed revision by its id, for staff who may read the tier's private ones."""
+    if user is None or not SHA.fullmatch(name) or not is_active_staff(user):
+        return None
+    roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
+    if not {None, checkpoint.tier_id} & set(roles.values_list("tier_id", flat=True)):
+        return None
+    return checkpoint.revisions.awaiting_verification().filter(sha=name).first()
+
+
 def with_refusals(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Answer for what is withdrawn or not published with a page that says so."""
+    """Decorator that turns Refused into the page of the withdrawn revision, or an error page."""
 
     @wraps(view)
-    def answer(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
+    def wrapped(request: HttpRequest, org: str, name: str, rest: str) -> HttpResponse:
         try:
             return view(request, org, name, rest)
-        except Withdrawn as withdrawn:
-            return tombstone(request, withdrawn.gone)
         except Refused as refused:
-            return serving.refusal(request, session_caller(person(request)), refused.decision)
+            decision = refused.decision
+        if decision.code is Refusal.WITHDRAWN:
+            return _withdrawn_page(request, decision)
+        return serving.refusal(request, session_caller(user_or_none(request)), decision)
 
-    return answer
+    return wrapped
 
 
-def tombstone(request: HttpRequest, gone: gate.Decision) -> HttpResponse:
-    """What was withdrawn, when and why, and what there is instead."""
-    assert gone.checkpoint is not None
+def _withdrawn_page(request: HttpRequest, decision: gate.Decision) -> HttpResponse:
+    """When and why the revision was withdrawn, and what `main` points at now."""
+    assert decision.checkpoint is not None
     context = {
-        "checkpoint": gone.checkpoint,
-        "revision": gone.revision,
-        "code": gone.code,
-        "main": gate.find_revision(gone.checkpoint, "main"),
+        "checkpoint": decision.checkpoint,
+        "revision": decision.revision,
+        "code": decision.code,
+        "main": gate.find_revision(decision.checkpoint, "main"),
     }
     page = render(
-        request, "weights/publishing/revision_withdrawn.html", context, status=gone.status
+        request, "weights/publishing/revision_withdrawn.html", context, status=decision.status
     )
-    page["X-Refusal-Code"] = str(gone.code)
+    page["X-Refusal-Code"] = str(decision.code)
     return page

@@ -1,4 +1,4 @@
-"""JSON that somebody sent, within bounds (docs/requirements.md, HT-7): plain Python, no records."""
+"""JSON request bodies within limits (docs/requirements.md, HT-7)."""
 
 import json
 import math
@@ -7,69 +7,61 @@ from typing import Any, NoReturn
 from accounts.web.sanitize import is_storable
 from weights.errors import BadBody
 
-MOST_DEPTH = 32
-MOST_VALUES = 1000
+MAX_DEPTH = 32
+MAX_VALUES = 1000
 
 
 def read(body: bytes) -> Any:
-    """The value of a body in UTF-8, at most 32 levels deep and 1000 values long.
+    """Parses a UTF-8 body of at most 32 levels and 1000 values; raises BadBody.
 
-    Its bytes are the web server's and Django's to bound. Raises BadBody.
+    The web server and Django limit its bytes.
     """
     try:
-        text = body.decode("utf-8")
+        value = json.loads(
+            body.decode("utf-8"), parse_constant=_reject_constant, parse_float=_finite_float
+        )
     except UnicodeDecodeError as error:
         raise BadBody("body_not_utf8", "The body is not UTF-8.") from error
-    value = _value(text)
-    _check(value)
-    return value
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
         raise BadBody("body_not_json", f"The body is not JSON: {error}.") from error
+    _check_limits(value)
+    return value
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
 
 
-def _finite(digits: str) -> float:
+def _finite_float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError("a number is beyond all bounds")
+        raise ValueError("a number is too large for a double")
     return number
 
 
-def _check(value: Any) -> None:
-    """Refuse what nests too deeply, holds too much, or holds text that no database keeps."""
+def _check_limits(value: Any) -> None:
+    """Raises BadBody for excessive depth or length, and for text that PostgreSQL cannot store."""
     level, count, depth = [value], 0, 0
-    _check_texts(level)
-    while containers := [one for one in level if isinstance(one, dict | list)]:
-        depth += 1
-        if depth > MOST_DEPTH:
+    while level:
+        if any(isinstance(item, str) and not is_storable(item) for item in level):
+            raise BadBody("body_not_utf8", "The body holds NUL or half a surrogate pair.")
+        containers = [item for item in level if isinstance(item, dict | list)]
+        depth += bool(containers)
+        if depth > MAX_DEPTH:
             raise _too_deep()
-        level = [inner for one in containers for inner in _parts(one)]
-        count += sum(len(one) for one in containers)
-        if count > MOST_VALUES:
-            raise BadBody("body_too_long", f"The body holds more than {MOST_VALUES} values.")
-        _check_texts(level)
+        count += sum(map(len, containers))
+        level = [item for container in containers for item in _items(container)]
+        if count > MAX_VALUES:
+            raise BadBody("body_too_long", f"The body holds more than {MAX_VALUES} values.")
 
 
-def _check_texts(values: list[Any]) -> None:
-    if any(isinstance(one, str) and not is_storable(one) for one in values):
-        raise BadBody("body_not_utf8", "The body holds NUL or half a surrogate pair.")
-
-
-def _parts(container: dict[str, Any] | list[Any]) -> list[Any]:
+def _items(container: dict[str, Any] | list[Any]) -> list[Any]:
     if isinstance(container, dict):
         return [*container, *container.values()]
     return container
 
 
 def _too_deep() -> BadBody:
-    return BadBody("body_too_deep", f"The body nests deeper than {MOST_DEPTH} levels.")
+    return BadBody("body_too_deep", f"The body nests deeper than {MAX_DEPTH} levels.")

@@ -186,7 +186,7 @@ def test_a_private_checkpoint_that_moves_is_named_to_nobody_outside(
     client: Client, checkpoint: Checkpoint, gated_tier: Tier, release_owner: User
 ) -> None:
     checkpoint.private, checkpoint.tier = True, gated_tier
-    checkpoint_tiers.keep(checkpoint, by=release_owner)
+    checkpoint_tiers.save_checkpoint(checkpoint, by=release_owner)
     assert TierChange.objects.filter(checkpoint="acme/weights", hidden=True).count() == 2
     for slug in ("open", gated_tier.slug):
         assert "acme/weights" not in client.get(f"/tiers/{slug}/").text
@@ -198,7 +198,7 @@ def test_a_checkpoint_that_becomes_hidden_is_no_longer_named_by_its_earlier_chan
     client: Client, checkpoint: Checkpoint, gated_tier: Tier, release_owner: User, how: str
 ) -> None:
     checkpoint.tier = gated_tier
-    checkpoint_tiers.keep(checkpoint, by=release_owner)
+    checkpoint_tiers.save_checkpoint(checkpoint, by=release_owner)
 
     def named() -> list[bool]:
         pages = [client.get(f"/tiers/{slug}/").text for slug in ("open", gated_tier.slug)]
@@ -210,7 +210,7 @@ def test_a_checkpoint_that_becomes_hidden_is_no_longer_named_by_its_earlier_chan
     assert all(named())
     checkpoint.private = how == "private"
     checkpoint.embargo_until = None if checkpoint.private else timezone.now() + timedelta(days=9)
-    checkpoint_tiers.keep(checkpoint, by=release_owner)
+    checkpoint_tiers.save_checkpoint(checkpoint, by=release_owner)
     assert not any(named())
     assert len(history(gated_tier)) == 1
 

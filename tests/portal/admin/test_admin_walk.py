@@ -221,7 +221,7 @@ def test_a_private_checkpoint_is_named_to_nobody_who_may_not_know_of_it(
 ) -> None:
     """Its bytes are those of a public one too, which a reviewer and other owners look at."""
     private = factories.published("acme/hidden", gated_tier, private=True)
-    checkpoint_tiers.note_first(private.checkpoint, by=None)
+    checkpoint_tiers.record_new_checkpoint(private.checkpoint, by=None)
     moves = reverse("admin:accounts_tierchange_changelist")
     other = factories.published("acme/other", factories.tier("another"))
     kind = ContentType.objects.get_for_model(Checkpoint).pk

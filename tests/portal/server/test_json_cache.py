@@ -88,7 +88,7 @@ def test_foreign_values_in_the_cache_have_no_effect(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(download_counts, "_KEPT", 10**7)  # a short ledger is cached as well
+    monkeypatch.setattr(download_counts, "_CACHE_FACTOR", 10**7)  # a short ledger is cached as well
     person = factories.person("known")
     Authenticator.objects.create(user=person, type="totp", data={"secret": SECRET})
     with time_machine.travel(time.time(), tick=False):
@@ -120,7 +120,7 @@ def test_json_of_another_shape_is_counted_anew(value: Any, client: Client) -> No
     assert numbers.keys() == expected.keys()
     assert numbers["integrity"] == expected["integrity"]
     assert organisations.well_known() == []
-    assert download_counts.of(1) == 0
+    assert download_counts.of_checkpoint(1) == 0
 
 
 @pytest.mark.django_db

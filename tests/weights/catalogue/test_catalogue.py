@@ -48,7 +48,7 @@ def test_the_exact_parameters_follow_from_the_architecture(entry: opt.Entry) -> 
 @pytest.mark.parametrize("entry", opt.checkpoints(), ids=lambda entry: entry.name)
 def test_every_fact_has_a_label_a_value_and_a_source_that_is_explained(entry: opt.Entry) -> None:
     explained = opt.family()["facts"]["sources"]
-    for fact in facts.shown(entry.facts):
+    for fact in facts.displayed(entry.facts):
         assert fact.label
         assert fact.text
         assert any(fact.source.startswith(name) for name in explained), fact
@@ -74,13 +74,13 @@ def test_learning_rates_and_sizes_read_as_in_the_literature() -> None:
 
 def test_facts_keep_their_order_without_help_from_the_database() -> None:
     shuffled = dict(sorted(opt.checkpoints()[-1].facts.items(), reverse=True))
-    shown = [fact.key for fact in facts.shown({"zz": {"value": 1}, **shuffled})]
+    shown = [fact.key for fact in facts.displayed({"zz": {"value": 1}, **shuffled})]
     assert shown[:3] == ["parameters", "layers", "heads"]
     assert shown[-1] == "zz"
 
 
 def test_a_fact_that_is_not_known_is_not_shown() -> None:
-    assert facts.shown({"layers": {"value": None, "source": ""}}) == []
+    assert facts.displayed({"layers": {"value": None, "source": ""}}) == []
 
 
 @pytest.mark.django_db
@@ -163,12 +163,12 @@ def test_an_owners_own_entry_of_the_same_name_is_left_alone() -> None:
 @pytest.mark.one_database
 def test_facts_that_no_page_could_show_are_refused(written: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
-        facts.demand(json.loads(written))
+        facts.validate(json.loads(written))
 
 
 @pytest.mark.parametrize("entry", opt.checkpoints(), ids=lambda entry: entry.name)
 def test_the_shipped_facts_are_taken(entry: opt.Entry) -> None:
-    facts.demand(entry.facts)
+    facts.validate(entry.facts)
 
 
 @pytest.mark.django_db

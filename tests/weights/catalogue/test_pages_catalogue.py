@@ -12,7 +12,9 @@ from django.utils import timezone
 from accounts.tiers.models import Tier
 from tests.support import factories
 from weights.catalogue import opt_family
-from weights.catalogue.models import Checkpoint
+from weights.catalogue.models import Checkpoint, Family
+from weights.publishing import intake
+from weights.publishing.models import Revision
 
 pytestmark = pytest.mark.one_database
 
@@ -48,6 +50,20 @@ def test_the_catalogue_lists_entries_whose_weights_are_not_here(client: Client, 
     page = client.get("/models").content.decode()
     assert "facebook/opt-175b" in page
     assert page.count("facts only") == 9
+
+
+@pytest.mark.parametrize("address", ["/", "/models"])
+def test_a_first_revision_that_is_being_verified_is_announced(
+    client: Client, open_tier: Tier, store: Path, tmp_path: Path, address: str
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    revision = intake.publish(tmp_path, "acme/new", tier="open")
+    family = Family.objects.create(slug="acme", name="Acme")
+    Checkpoint.objects.update(family=family, parameters=10**9)
+    page = client.get(address).content.decode()
+    assert revision.state == Revision.State.PENDING
+    assert "being verified" in page
+    assert "facts only" not in page
 
 
 def test_search_tier_and_held_narrow_the_list(

@@ -163,7 +163,7 @@ def test_a_text_shown_to_somebody_stands_in_the_ledger_and_counts_as_no_download
     row = Download.objects.get()
     assert (row.user_id, row.grant_id, row.path) == (applicant.pk, grant.pk, "notes.txt")
     assert (row.outcome, row.start, row.length) == (Download.Outcome.SHOWN, 0, 16)
-    assert download_counts.of(revision.checkpoint_id) == 0
+    assert download_counts.of_checkpoint(revision.checkpoint_id) == 0
 
 
 def test_a_quarantined_file_says_why_it_is_not_given(

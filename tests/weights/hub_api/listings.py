@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.tiers.models import Tier
 from tests.support import factories
-from weights.catalogue import contents
+from weights.catalogue import file_facts
 from weights.publishing.models import Revision
 
 
@@ -27,7 +27,7 @@ def publish(name: str, tier: Tier | None = None, **files: bytes) -> Revision:
     """A published checkpoint whose cards and headers were read, as after verification."""
     named = {path.replace("_DOT_", "."): content for path, content in files.items()}
     revision = factories.published(name, tier, named or {"README.md": b"# None\n"})
-    contents.note(revision)
+    file_facts.read_revision(revision)
     return revision
 
 

@@ -33,7 +33,7 @@ from accounts.users.models import User
 from tests.support import factories
 from tests.support.servers.live import Portal
 from tests.weights.hub_api.conftest import LARGE, MODEL
-from weights.catalogue.contents import note
+from weights.catalogue.file_facts import read_revision
 from weights.ledger.models import Download
 from weights.publishing.models import Ref, Revision
 
@@ -386,7 +386,7 @@ def test_the_client_reads_everything_about_a_checkpoint(api: HfApi, nested: Revi
 def test_the_client_finds_models_page_by_page(api: HfApi, portal: Portal, tmp_path: Path) -> None:
     readme = b"---\ntags: [opt, small]\npipeline_tag: text-generation\n---\n"
     for number in range(3):
-        note(factories.published(f"acme/m{number}", files={"README.md": readme}))
+        read_revision(factories.published(f"acme/m{number}", files={"README.md": readme}))
     factories.published("other/plain", files={"a.txt": b"a"})
     found = api.list_models(author="acme", filter=["opt", "small"], full=True, cardData=True)
     assert {model.id for model in found} == {"acme/m0", "acme/m1", "acme/m2"}

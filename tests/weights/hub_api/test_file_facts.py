@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from tests.support import factories
 from tests.weights.hub_api.listings import card, ids, models, publish, tensors
-from weights.catalogue import contents
-from weights.catalogue.contents import Contents
+from weights.catalogue import file_facts
+from weights.catalogue.file_facts import RevisionFacts
 from weights.catalogue.models import FileFacts
 from weights.errors import StorageUnavailable
 from weights.integrity import verification
@@ -34,11 +34,11 @@ def test_shards_are_added_up_and_one_file_wins_over_them(client: Client, store: 
         "model.fp32.safetensors": tensors(F32=123),
         "nested/model.safetensors": tensors(F32=123),
     }
-    contents.note(factories.published("acme/shards", files=shards))
+    file_facts.read_revision(factories.published("acme/shards", files=shards))
     counts = {"parameters": {"F16": 120, "F32": 3}, "total": 123}
     assert safetensors_of(client, "acme/shards") == counts
     whole = shards | {"model.safetensors": tensors(F16=120)}
-    contents.note(factories.published("acme/both", files=whole))
+    file_facts.read_revision(factories.published("acme/both", files=whole))
     assert safetensors_of(client, "acme/both") == {"parameters": {"F16": 120}, "total": 120}
 
 
@@ -48,7 +48,7 @@ def test_incomplete_shards_are_not_counted(client: Client, store: Path) -> None:
     }
     revision = factories.published("acme/half", files=shards)
     assert safetensors_of(client, "acme/half") is None  # too many to be read during a request
-    contents.note(revision)
+    file_facts.read_revision(revision)
     assert safetensors_of(client, "acme/half") == {"parameters": {"F16": 21}, "total": 21}
     FileFacts.objects.filter(facts={"F16": 3}).update(facts={})
     assert safetensors_of(client, "acme/half") is None
@@ -81,7 +81,7 @@ def test_incomplete_shards_are_not_counted(client: Client, store: Path) -> None:
     ids=range(15),
 )
 def test_an_invalid_header_yields_no_facts(client: Client, store: Path, content: bytes) -> None:
-    contents.note(factories.published("acme/odd", files={"model.safetensors": content}))
+    file_facts.read_revision(factories.published("acme/odd", files={"model.safetensors": content}))
     assert safetensors_of(client, "acme/odd") is None
     assert FileFacts.objects.get().facts == {}
 
@@ -97,7 +97,7 @@ def test_a_hostile_card_and_configuration_are_stored_harmlessly(
             "config.json": b'{"model_type": "a\\u0000\\ud800", "architectures": [1]}',
         },
     )
-    contents.note(revision)
+    file_facts.read_revision(revision)
     (payload,) = models(client, "?cardData=true&config=true&full=true")
     assert payload["cardData"]["n"] == "0x" + "f" * 99
     assert "\0" not in json.dumps(payload)
@@ -108,7 +108,7 @@ def test_a_large_header_is_read_whole(client: Client, store: Path) -> None:
     many = {f"layer.{n}.weight": {"dtype": "F32", "shape": [2, 2]} for n in range(5000)}
     payload = json.dumps(many).encode()
     assert len(payload) > 200_000
-    contents.note(
+    file_facts.read_revision(
         factories.published(
             "acme/large", files={"model.safetensors": struct.pack("<Q", len(payload)) + payload}
         )
@@ -121,7 +121,7 @@ def test_each_content_is_read_once(
 ) -> None:
     publish("acme/first", README_DOT_md=card(tags=["same"]))
     # To be called is to fail.
-    monkeypatch.setattr("weights.catalogue.contents._read", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("weights.catalogue.file_facts._read", lambda *_: pytest.fail("read again"))
     publish("acme/second", README_DOT_md=card(tags=["same"]))
     assert set(ids(client, "?filter=same")) == {"acme/first", "acme/second"}
 
@@ -129,9 +129,9 @@ def test_each_content_is_read_once(
 def test_one_content_under_two_names_is_read_as_each(store: Path) -> None:
     both = {"README.md": b"{}", "config.json": b"{}"}
     revision = factories.published("acme/twins", files=both)
-    contents.note(revision)
+    file_facts.read_revision(revision)
     assert set(FileFacts.objects.values_list("kind", flat=True)) == {"card", "config"}
-    assert contents.of_revision(revision) == Contents()
+    assert file_facts.revision_facts(revision) == RevisionFacts()
 
 
 def make_visible_anew() -> None:
@@ -165,6 +165,6 @@ def test_a_store_that_fails_delays_facts_but_no_revision(
     assert ids(client, "?filter=late") == []
     lost = factories.published("acme/lost", files={"README.md": card(tags=["lost"])})
     blob_storage().delete(lost.files.get().sha256)
-    contents.sweep()
+    file_facts.sweep()
     assert ids(client, "?filter=late") == ["acme/late"]
     assert set(FileFacts.objects.values_list("tags", flat=True)) == {"\nlate\n"}

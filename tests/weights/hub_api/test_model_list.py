@@ -157,11 +157,11 @@ def test_downloads_are_counted_from_the_ledger(client: Client, shelf: dict[str, 
 def test_one_caller_revision_and_day_are_one_download(
     shelf: dict[str, Revision], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download_counts, "_KEPT", 0)  # counted each time
+    monkeypatch.setattr(download_counts, "_CACHE_FACTOR", 0)  # counted each time
     opt = shelf["opt"]
 
     def count() -> int:
-        return download_counts.of(opt.checkpoint_id)
+        return download_counts.of_checkpoint(opt.checkpoint_id)
 
     noon = timezone.now().replace(hour=12)
     with time_machine.travel(noon, tick=False):
@@ -189,10 +189,10 @@ def test_a_count_that_took_long_is_remembered(
         # Half a second of counting, which rows that slow would take longer to make.
         patch.setattr("weights.catalogue.download_counts.time", Ticks(0.0, 0.5))
         patch.setattr(cache, "set", lambda *args: cached.append(args))
-        assert download_counts.of(shelf["opt"].checkpoint_id) == 0
+        assert download_counts.of_checkpoint(shelf["opt"].checkpoint_id) == 0
     assert cached == [("download-counts", {}, 50)]
     cache.set("download-counts", {shelf["opt"].checkpoint_id: 7}, 50)
-    assert download_counts.of(shelf["opt"].checkpoint_id) == 7
+    assert download_counts.of_checkpoint(shelf["opt"].checkpoint_id) == 7
 
 
 def test_without_a_cache_downloads_are_counted_each_time(
@@ -206,7 +206,7 @@ def test_without_a_cache_downloads_are_counted_each_time(
     monkeypatch.setattr(cache, "set", gone)
     monkeypatch.setattr("weights.catalogue.download_counts.time", Ticks(0.0, 9.0))
     fetched(shelf["opt"])
-    assert download_counts.of(shelf["opt"].checkpoint_id) == 1
+    assert download_counts.of_checkpoint(shelf["opt"].checkpoint_id) == 1
 
 
 class Ticks:
@@ -327,7 +327,7 @@ def test_listing_reads_nothing_from_the_store(
         raise AssertionError("the store was opened")
 
     # To be called is to fail.
-    monkeypatch.setattr("weights.catalogue.contents.blob_storage", closed)
+    monkeypatch.setattr("weights.catalogue.file_facts.blob_storage", closed)
     assert len(models(client, "?full=true&cardData=true&config=true&expand=safetensors")) == 3
 
 

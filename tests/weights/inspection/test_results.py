@@ -338,7 +338,7 @@ def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at
     checkpoint = revision.checkpoint
     checkpoint.tier = strict_tier
     with django_capture_on_commit_callbacks(execute=True):
-        checkpoint_tiers.keep(checkpoint, by=release_owner)
+        checkpoint_tiers.save_checkpoint(checkpoint, by=release_owner)
         assert sent == []  # what is rolled back is never sent
     waiting = {"model.pt", "a.safetensors"}
     assert due() == waiting

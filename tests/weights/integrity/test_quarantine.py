@@ -16,7 +16,7 @@ from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
 from accounts.roles.permissions import Role
 from accounts.users.models import User
 from tests.support import factories
-from weights.catalogue import contents
+from weights.catalogue import file_facts
 from weights.delivery import signed_claims
 from weights.errors import PublishRefused
 from weights.inspection.models import Inspection
@@ -220,14 +220,14 @@ def test_a_hold_during_publication_keeps_the_revision_hidden(
     (tmp_path / "config.json").write_bytes(FILES[PATH])
     revision = intake.publish(tmp_path, "acme/held", tier="open")
     blob = revision.files.get().blob
-    note = contents.note
+    note = file_facts.read_revision
 
     def held_meanwhile(of: Revision) -> None:
         note(of)
         quarantine.hold(blob, WHY, by=release_owner)
 
     # The real contents are still noted; the hold falls between the two looks at the blobs.
-    monkeypatch.setattr(contents, "note", held_meanwhile)
+    monkeypatch.setattr(file_facts, "read_revision", held_meanwhile)
     verification.verify(blob.pk)
     revision.refresh_from_db()
     assert revision.state == Revision.State.FAILED

@@ -16,8 +16,7 @@ from weights.api.schemas.checkpoints import (
     RevisionOut,
 )
 from weights.api.schemas.tiers import LicenceOut, UseTermOut
-from weights.catalogue.models import Checkpoint
-from weights.catalogue.models.checkpoint import CheckpointQuerySet
+from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.inspection import results
 from weights.manifests import signatures
 from weights.publishing.models import Ref, Revision

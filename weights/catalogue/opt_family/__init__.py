@@ -1,4 +1,4 @@
-"""The OPT family's catalogue entries with their terms, as shipped with the portal."""
+"""Catalogue entries, tiers and licence of the OPT family, shipped with the portal."""
 
 from weights.catalogue.opt_family.loading import load
 

@@ -1,4 +1,4 @@
-"""Put the shipped entries into the database, once."""
+"""Loads the shipped entries into the database, once."""
 
 from typing import Any
 
@@ -13,16 +13,15 @@ from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.opt_family import entries
 from weights.event_tags import WeightsEvent
 
-#: Raised when entries are added; an install that has loaded this version loads nothing.
+#: Increase when entries are added; an install loads each version once.
 SEED_VERSION = 1
 
 
 @transaction.atomic
 def load() -> bool:
-    """Make the licence, tiers, family and checkpoints that are missing; whether it had to.
+    """Creates missing licence, tiers, family and checkpoints. Returns False if loaded before.
 
-    What exists is left as it is, so an owner's changes stay, and what an owner removed does
-    not come back before a newer seed.
+    Existing rows stay unchanged, and deleted ones do not return before the next SEED_VERSION.
     """
     loaded = AuditEvent.objects.filter(action=WeightsEvent.CATALOGUE_LOADED)
     if loaded.filter(details__seed__gte=SEED_VERSION).exists():
@@ -49,12 +48,11 @@ def _licence() -> Licence:
     return licence
 
 
-def _tier(slug: str, licence: Licence, **facts: Any) -> Tier:
-    found = Tier.objects.filter(slug=slug).first()
-    if found is not None:
-        return found
-    tier = Tier(slug=slug, licence=licence, **facts)
-    services.save_tier(tier, by=None)
+def _tier(slug: str, licence: Licence, **fields: Any) -> Tier:
+    tier = Tier.objects.filter(slug=slug).first()
+    if tier is None:
+        tier = Tier(slug=slug, licence=licence, **fields)
+        services.save_tier(tier, by=None)
     return tier
 
 
@@ -83,8 +81,8 @@ def _reviewed_tier(licence: Licence) -> Tier:
             *("DUO:0000042", "DUO:0000046", "DUO:0000026"),
             *("DUO:0000022", "DUO:0000025"),
         ],
-        # The licence excludes countries under embargo of the United States. Which these
-        # are changes; this is a sample that the owner keeps up to date in the admin.
+        # The licence excludes countries under a United States embargo. This list is a sample
+        # that the release owner keeps up to date in the admin.
         blocked_countries="CU,IR,KP,SY",
     )
 
@@ -103,4 +101,4 @@ def _checkpoint(entry: entries.Entry, family: Family, tier: Tier) -> None:
         parameters=entry.parameters,
         card=entry.card,
     )
-    checkpoint_tiers.note_first(checkpoint, by=None)
+    checkpoint_tiers.record_new_checkpoint(checkpoint, by=None)

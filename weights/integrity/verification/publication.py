@@ -8,7 +8,7 @@ from accounts.audit.models import AuditEvent
 from accounts.background.periodic import each
 from accounts.background.queueing import queue_after_commit
 from weights import recalls
-from weights.catalogue import contents
+from weights.catalogue import file_facts
 from weights.catalogue.models import Checkpoint
 from weights.event_tags import WeightsEvent
 from weights.integrity.verification.outcomes import fail
@@ -37,7 +37,7 @@ def settle(revision: Revision) -> bool:
     if found is not None:
         _stop(revision, found)
         return False
-    contents.note(revision)
+    file_facts.read_revision(revision)
     return _show(revision)
 
 

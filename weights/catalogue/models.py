@@ -1,0 +1,210 @@
+"""Families, checkpoints, facts read from their files, and known issues."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.grants.queries import tiers_open_to
+from accounts.roles.active_staff import is_active_staff
+from accounts.roles.models import RoleAssignment
+from accounts.roles.permissions import PRIVATE_READERS
+from accounts.web.sanitize import is_storable
+from accounts.web.single_line_fields import OneLineFields
+from weights.catalogue import facts
+
+if TYPE_CHECKING:
+    from accounts.users.models import User
+
+
+class Family(OneLineFields):
+    """A family of checkpoints, such as OPT, and the facts that they share."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=120)
+    long_name = models.CharField(max_length=200, blank=True)
+    developer = models.CharField(max_length=200, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name_plural = "families"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    def released(self) -> "CheckpointQuerySet":
+        """Checkpoints without an embargo, or whose embargo has ended."""
+        now = timezone.now()
+        return self.filter(models.Q(embargo_until=None) | models.Q(embargo_until__lte=now))
+
+    def visible_to(self, user: "User | None") -> "CheckpointQuerySet":
+        """Checkpoints that `user` may see, gated ones included: the gate's rule `repository`."""
+        public = self.released().filter(private=False)
+        if user is None or not is_active_staff(user):
+            return public
+        roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
+        tiers = list(roles.values_list("tier_id", flat=True))
+        if None in tiers:
+            return self
+        return public | self.filter(tier__in=tiers)
+
+    def published(self) -> "CheckpointQuerySet":
+        """Checkpoints that ever had a visible revision; the pages of others show facts only."""
+        return self.filter(published_at__isnull=False)
+
+    def with_main(self) -> "CheckpointQuerySet":
+        """Published checkpoints whose branch `main` points at a visible revision."""
+        shown = {"refs__name": "main", "refs__revision__state": "visible"}
+        return self.published().filter(**shown).distinct()
+
+    def downloadable_by(self, user: "User | None") -> "CheckpointQuerySet":
+        """Checkpoints whose files `user` may fetch: the gate's rule `may_fetch_checkpoint`."""
+        visible = self.visible_to(user).published().released()
+        return visible.filter(tier__in=tiers_open_to(user))
+
+    def by_repo_id(self, repo_id: str) -> "Checkpoint | None":
+        """The checkpoint of this exact name with its tier and licence, or None."""
+        if not is_storable(repo_id):
+            return None
+        org, _, name = repo_id.partition("/")
+        return self.select_related("tier__licence", "family").filter(org=org, name=name).first()
+
+
+class Checkpoint(OneLineFields):
+    """A model in the catalogue, `org/name`, whether or not its files are published here.
+
+    `facts` are the numbers shown on its page (layers, heads, d_model, parameters, …), each
+    as `{"value": …, "source": …}` (`weights.catalogue.facts`).
+    """
+
+    org = models.CharField(max_length=96)
+    name = models.CharField(max_length=96)
+    title = models.CharField(max_length=200, blank=True)
+    summary = models.CharField(max_length=500, blank=True)
+    family = models.ForeignKey(
+        "weights.Family", models.PROTECT, null=True, blank=True, related_name="checkpoints"
+    )
+    tier = models.ForeignKey("accounts.Tier", models.PROTECT, related_name="checkpoints")
+    facts = models.JSONField(default=dict, blank=True)
+    parameters = models.BigIntegerField(null=True, blank=True, help_text="Exact count")
+    #: Shown until a published revision contains a README.md, which then is the card.
+    card = models.TextField(blank=True, help_text="Markdown")
+    synthetic = models.BooleanField(default=False, help_text="Random weights; says so everywhere")
+    private = models.BooleanField(default=False)
+    embargo_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    published_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its first revision was verified"
+    )
+
+    objects = CheckpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["org", "name"]
+        permissions = [("publish_checkpoint", "Can publish and withdraw revisions")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("org"), Lower("name"), name="one_checkpoint_per_name_in_any_case"
+            )
+        ]
+        indexes = [models.Index(fields=["org", "name"], name="checkpoint_by_name")]
+
+    def __str__(self) -> str:
+        return self.repo_id
+
+    def clean(self) -> None:
+        """Rejects facts that pages could not show."""
+        try:
+            facts.validate(self.facts)
+        except ValueError as error:
+            raise ValidationError({"facts": str(error)}) from error
+
+    def get_absolute_url(self) -> str:
+        return reverse("weights:checkpoint-detail", args=[self.org, self.name])
+
+    @property
+    def repo_id(self) -> str:
+        return f"{self.org}/{self.name}"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Private or under embargo: the public may not see it."""
+        embargo = self.embargo_until
+        return self.private or (embargo is not None and embargo > timezone.now())
+
+    @property
+    def awaits_first_verification(self) -> bool:
+        """Never published, and its first revision is being verified."""
+        return self.published_at is None and self.revisions.pending().exists()
+
+
+class FileFacts(models.Model):
+    """Metadata read once from a verified blob; immutable, like the blob.
+
+    `facts` holds a card's front matter, a configuration's model type and architectures, or a
+    safetensors file's number of parameters by dtype.
+    """
+
+    class Kind(models.TextChoices):
+        CARD = "card", "Front matter of a card"
+        CONFIG = "config", "Configuration"
+        TENSORS = "tensors", "Header of a safetensors file"
+
+    blob = models.ForeignKey("weights.Blob", models.CASCADE, related_name="facts")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    facts = models.JSONField(default=dict)
+    #: A card's tags for searching: in lower case, each between line breaks.
+    tags = models.TextField(blank=True)
+    pipeline_tag = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["blob", "kind"], name="facts_are_read_once_per_blob")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.blob}"
+
+
+class KnownIssueQuerySet(models.QuerySet["KnownIssue"]):
+    def visible_to(self, user: "User | None") -> "KnownIssueQuerySet":
+        """Issues that are not withdrawn, of checkpoints that `user` may see."""
+        return self.filter(withdrawn_at=None, checkpoint__in=Checkpoint.objects.visible_to(user))
+
+
+class KnownIssue(OneLineFields):
+    """A published issue or finding about one checkpoint; may be resolved or withdrawn."""
+
+    class Kind(models.TextChoices):
+        ISSUE = "issue", "Known issue"
+        FINDING = "finding", "Finding"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    checkpoint = models.ForeignKey("weights.Checkpoint", models.PROTECT, related_name="issues")
+    path = models.CharField(max_length=1024, blank=True, help_text="The file it is about")
+    title = models.CharField(max_length=200)
+    text = models.TextField()
+    report = models.ForeignKey(
+        "weights.Report", models.PROTECT, null=True, blank=True, related_name="issues"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    published_at = models.DateTimeField(default=timezone.now)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = KnownIssueQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-published_at"]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint}: {self.title}"
