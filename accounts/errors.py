@@ -1,12 +1,45 @@
 """Exceptions of the accounts app, independent of HTTP."""
 
+from enum import StrEnum
 from typing import Any
+
+
+class ErrorCode(StrEnum):
+    """The code of an error in snake case, on which clients and scripts branch: none changes.
+
+    Each app has its own subclass; refusals of the gate are a third.
+    """
+
+
+class AccountsCode(ErrorCode):
+    # Any request.
+    BAD_REQUEST = "bad_request"
+    LOGIN_REQUIRED = "login_required"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    GONE = "gone"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    RATE_LIMITED = "rate_limited"
+    INTERNAL_ERROR = "internal_error"
+    UNAVAILABLE = "unavailable"
+    CSRF_FAILED = "csrf_failed"
+    # People and applications.
+    REFUSED = "refused"
+    BAD_TRANSITION = "bad_transition"
+    INVALID_ANSWERS = "invalid_answers"
+    NOT_ALLOWED = "not_allowed"
+    ALREADY_HELD = "already_held"
+    LICENCE_CHANGED = "licence_changed"
+    LIMIT_REACHED = "limit_reached"
+    INVALID_VALUE = "invalid_value"
 
 
 class DomainError(Exception):
     """A refusal with a stable `code`; the message says what to do next."""
 
-    code = "refused"
+    code: ErrorCode = AccountsCode.REFUSED
 
 
 class AccountsError(DomainError):
@@ -16,7 +49,7 @@ class AccountsError(DomainError):
 class TransitionRefused(AccountsError):
     """The current state of the application, grant or message does not allow the action."""
 
-    code = "bad_transition"
+    code = AccountsCode.BAD_TRANSITION
 
 
 class StaleAnswers(TransitionRefused):
@@ -26,7 +59,7 @@ class StaleAnswers(TransitionRefused):
 class InvalidAnswers(AccountsError):
     """Answers are missing or invalid; `form` is the bound form with the errors of each field."""
 
-    code = "invalid_answers"
+    code = AccountsCode.INVALID_ANSWERS
 
     def __init__(self, form: Any) -> None:
         super().__init__("some answers are missing or wrong; correct them, then submit again")
@@ -36,19 +69,19 @@ class InvalidAnswers(AccountsError):
 class NotAllowed(AccountsError):
     """The person lacks the permission."""
 
-    code = "not_allowed"
+    code = AccountsCode.NOT_ALLOWED
 
 
 class AlreadyHeld(AccountsError):
     """The person already has a live grant or an open application for the tier."""
 
-    code = "already_held"
+    code = AccountsCode.ALREADY_HELD
 
 
 class LicenceChanged(AccountsError):
     """The accepted licence text is not the version in force."""
 
-    code = "licence_changed"
+    code = AccountsCode.LICENCE_CHANGED
 
 
 class LimitReached(AccountsError):
@@ -57,7 +90,7 @@ class LimitReached(AccountsError):
     `wait` is the number of seconds until a retry can succeed, None if waiting does not help.
     """
 
-    code = "limit_reached"
+    code = AccountsCode.LIMIT_REACHED
 
     def __init__(self, message: str, *, wait: int | None = None) -> None:
         super().__init__(message)
@@ -67,10 +100,10 @@ class LimitReached(AccountsError):
 class InvalidValue(AccountsError):
     """An invalid value; the message names the value and its bounds."""
 
-    code = "invalid_value"
+    code = AccountsCode.INVALID_VALUE
 
 
 class NotFound(AccountsError):
     """The person or request does not exist, or is already in the requested state."""
 
-    code = "not_found"
+    code = AccountsCode.NOT_FOUND

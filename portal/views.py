@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.background.outages import DATABASE_AWAY
+from accounts.errors import AccountsCode
 from accounts.users import throttling
 from accounts.web.error_pages import HOME, error_page
 
@@ -79,7 +80,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_page(
         request,
         403,
-        code="csrf_failed",
+        code=AccountsCode.CSRF_FAILED,
         title="This form is no longer valid",
         message="The page was open for too long, or your browser blocks cookies. "
         "Go back, reload the page and send it again.",

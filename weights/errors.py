@@ -1,6 +1,54 @@
 """Exceptions of the weights app, independent of HTTP."""
 
-from accounts.errors import DomainError
+from accounts.errors import AccountsCode, DomainError, ErrorCode
+
+
+class WeightsCode(ErrorCode):
+    # Names that fit nothing.
+    REPOSITORY_NOT_FOUND = "repository_not_found"
+    REVISION_NOT_FOUND = "revision_not_found"
+    ENTRY_NOT_FOUND = "entry_not_found"
+    FILE_UNKNOWN = "file_unknown"
+    TIER_NOT_FOUND = "tier_not_found"
+    APPLICATION_NOT_FOUND = "application_not_found"
+    GRANT_NOT_FOUND = "grant_not_found"
+    DOCUMENT_NOT_FOUND = "document_not_found"
+    REMARK_NOT_FOUND = "remark_not_found"
+    LINK_NOT_FOUND = "link_not_found"
+    HEAD_NOT_FOUND = "head_not_found"
+    ROW_NOT_FOUND = "row_not_found"
+    NO_PROOF_YET = "no_proof_yet"
+    CODE_NOT_FOUND = "code_not_found"
+    SIGNATURE_NOT_FOUND = "signature_not_found"
+    FOLDER_NOT_FOUND = "folder_not_found"
+    LINK_UNKNOWN = "link_unknown"
+    LINK_INVALID = "link_invalid"
+    STAND_IN = "stand_in"
+    # Requests.
+    INVALID_REQUEST = "invalid_request"
+    BODY_NOT_UTF8 = "body_not_utf8"
+    BODY_NOT_JSON = "body_not_json"
+    BODY_TOO_DEEP = "body_too_deep"
+    BODY_TOO_LONG = "body_too_long"
+    BAD_LIFETIME = "bad_lifetime"
+    PRECONDITION_FAILED = "precondition_failed"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
+    BUSY = "busy"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    # Names, stores and publications.
+    INVALID_NAME = "invalid_name"
+    SOURCE_UNUSABLE = "source_unusable"
+    SOURCE_CHANGED = "source_changed"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+    STORAGE_FULL = "storage_full"
+    INVALID_ADDRESS = "invalid_address"
+    BLOB_TOO_LARGE = "blob_too_large"
+    BLOB_MISSING = "blob_missing"
+    BLOB_CHANGED = "blob_changed"
+    UNKNOWN_TIER = "unknown_tier"
+    PUBLISH_REFUSED = "publish_refused"
+    FINDINGS_REFUSED = "findings_refused"
+    KEY_REFUSED = "key_refused"
 
 
 class WeightsError(DomainError):
@@ -10,37 +58,37 @@ class WeightsError(DomainError):
 class InvalidName(WeightsError):
     """A repository, ref or file name that the Hub's clients would reject."""
 
-    code = "invalid_name"
+    code = WeightsCode.INVALID_NAME
 
 
 class SourceUnusable(WeightsError):
     """The folder to publish is missing, empty or unreadable, or a link leads out of it."""
 
-    code = "source_unusable"
+    code = WeightsCode.SOURCE_UNUSABLE
 
 
 class SourceChanged(WeightsError):
     """A source file changed while it was being read."""
 
-    code = "source_changed"
+    code = WeightsCode.SOURCE_CHANGED
 
 
 class StorageUnavailable(WeightsError):
     """The store does not respond; a retry may succeed."""
 
-    code = "storage_unavailable"
+    code = WeightsCode.STORAGE_UNAVAILABLE
 
 
 class InvalidAddress(WeightsError):
     """Not a valid store address."""
 
-    code = "invalid_address"
+    code = WeightsCode.INVALID_ADDRESS
 
 
 class BadBody(WeightsError):
     """A request body that is not JSON or exceeds a limit; the code says which."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -48,31 +96,31 @@ class BadBody(WeightsError):
 class StorageFull(WeightsError):
     """The store has no room left."""
 
-    code = "storage_full"
+    code = WeightsCode.STORAGE_FULL
 
 
 class BlobTooLarge(WeightsError):
     """A blob larger than the store accepts, or than a check can read."""
 
-    code = "blob_too_large"
+    code = WeightsCode.BLOB_TOO_LARGE
 
 
 class BlobMissing(WeightsError):
     """The store does not hold the blob."""
 
-    code = "blob_missing"
+    code = WeightsCode.BLOB_MISSING
 
 
 class BlobChanged(WeightsError):
     """The stored bytes, or their version, differ from those that were verified."""
 
-    code = "blob_changed"
+    code = WeightsCode.BLOB_CHANGED
 
 
 class UnknownTier(WeightsError):
     """There is no tier with that slug."""
 
-    code = "unknown_tier"
+    code = WeightsCode.UNKNOWN_TIER
 
 
 class GateRefused(WeightsError):
@@ -81,7 +129,7 @@ class GateRefused(WeightsError):
     `wait` is the number of seconds after which a retry may succeed, if known.
     """
 
-    def __init__(self, code: str, message: str, *, wait: int | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, wait: int | None = None) -> None:
         super().__init__(message)
         self.code, self.wait = code, wait
 
@@ -89,22 +137,22 @@ class GateRefused(WeightsError):
 class WithdrawalRefused(WeightsError):
     """The revision is already withdrawn."""
 
-    code = "bad_transition"
+    code = AccountsCode.BAD_TRANSITION
 
 
 class PublishRefused(WeightsError):
     """The requested name, tier, branch or tag conflicts with an existing one."""
 
-    code = "publish_refused"
+    code = WeightsCode.PUBLISH_REFUSED
 
 
 class KeyRefused(WeightsError):
     """There is no manifest key with that id, or the reason for retiring it is missing."""
 
-    code = "key_refused"
+    code = WeightsCode.KEY_REFUSED
 
 
 class FindingsRefused(PublishRefused):
     """The lint found errors in the folder, and `--accept-findings` was not given."""
 
-    code = "findings_refused"
+    code = WeightsCode.FINDINGS_REFUSED

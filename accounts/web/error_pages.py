@@ -6,6 +6,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse_lazy
 from django.utils.functional import Promise
 
+from accounts.errors import AccountsCode, ErrorCode
+
 #: A link to go on with: its text and its address.
 NextStep = tuple[str, str | Promise]
 
@@ -15,73 +17,73 @@ _ACCESS: NextStep = ("My access", reverse_lazy("weights:access"))
 _SIGN_IN: NextStep = ("Sign in", reverse_lazy("account_login"))
 
 #: status -> title, sentence, code, next steps.
-ERRORS: dict[int, tuple[str, str, str, list[NextStep]]] = {
+ERRORS: dict[int, tuple[str, str, ErrorCode, list[NextStep]]] = {
     400: (
         "We could not read that request",
         "The address or the form contains something that this portal does not understand. "
         "Go back, reload the page and try again.",
-        "bad_request",
+        AccountsCode.BAD_REQUEST,
         [HOME],
     ),
     401: (
         "Sign in first",
         "You need to sign in to see this page.",
-        "login_required",
+        AccountsCode.LOGIN_REQUIRED,
         [_SIGN_IN, _CATALOGUE],
     ),
     403: (
         "You do not have access to this page",
         "Your account may not open it. If you expected access, check when yours ends.",
-        "forbidden",
+        AccountsCode.FORBIDDEN,
         [_ACCESS, _CATALOGUE],
     ),
     404: (
         "Page not found",
         "No page has this address. It may be mistyped, or the page was removed.",
-        "not_found",
+        AccountsCode.NOT_FOUND,
         [_CATALOGUE, HOME],
     ),
     405: (
         "Method not allowed",
         "This address does not accept that kind of request. Open the page again and use a button.",
-        "method_not_allowed",
+        AccountsCode.METHOD_NOT_ALLOWED,
         [HOME, _CATALOGUE],
     ),
     410: (
         "This page is gone",
         "What was at this address has been removed for good.",
-        "gone",
+        AccountsCode.GONE,
         [_ACCESS, _CATALOGUE],
     ),
     413: (
         "The form is too large",
         "A form may hold one megabyte in total, so nothing was saved. Go back, shorten the longest "
         "text and send it again.",
-        "body_too_large",
+        AccountsCode.BODY_TOO_LARGE,
         [HOME],
     ),
     415: (
         "Unsupported media type",
         "Send the body in the format that this address expects, without compression.",
-        "unsupported_media_type",
+        AccountsCode.UNSUPPORTED_MEDIA_TYPE,
         [HOME],
     ),
     429: (
         "Too many requests",
         "You have reached the limit for this request. Wait a few minutes, then try again.",
-        "rate_limited",
+        AccountsCode.RATE_LIMITED,
         [HOME],
     ),
     500: (
         "Something went wrong on our side",
         "The error was logged, and nothing that you entered was saved. Try again in a moment.",
-        "internal_error",
+        AccountsCode.INTERNAL_ERROR,
         [HOME],
     ),
     503: (
         "Temporarily unavailable",
         "Part of the portal does not respond. Try again in a minute.",
-        "unavailable",
+        AccountsCode.UNAVAILABLE,
         [HOME],
     ),
 }
@@ -94,7 +96,7 @@ def error_page(
     request: HttpRequest,
     status: int,
     *,
-    code: str = "",
+    code: ErrorCode | None = None,
     title: str = "",
     message: str = "",
     steps: list[NextStep] | None = None,

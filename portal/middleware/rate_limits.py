@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from accounts.api_tokens import token_format
 from accounts.audit import request_context
+from accounts.errors import AccountsCode
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import (
     API_ANONYMOUS,
@@ -153,9 +154,9 @@ def _counted_as(address: str) -> str:
 def _too_many(verdict: Verdict) -> HttpResponse:
     wait = verdict.wait or verdict.limit.window
     message = f"Too many requests. Try again in {wait} second{'' if wait == 1 else 's'}."
-    response = JsonResponse({"error": message, "code": "rate_limited"}, status=429)
+    response = JsonResponse({"error": message, "code": AccountsCode.RATE_LIMITED}, status=429)
     response["Content-Length"] = str(len(response.content))  # CommonMiddleware comes later
-    response["X-Error-Code"] = "rate_limited"
+    response["X-Error-Code"] = AccountsCode.RATE_LIMITED
     for name, value in buckets.headers(verdict).items():
         response[name] = value
     response["Retry-After"] = str(wait)

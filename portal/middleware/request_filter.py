@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from accounts.audit import request_context
+from accounts.errors import AccountsCode
 from accounts.web.error_pages import error_page
 from portal.server.normalize_headers import REFUSED_CHARSET
 from weights.delivery.serving import problem
@@ -45,14 +46,14 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     """
     if "HTTP_CONTENT_ENCODING" in request.META:
         message = "Send the body as it is, not compressed."
-        return problem(415, "unsupported_media_type", message, request)
+        return problem(415, AccountsCode.UNSUPPORTED_MEDIA_TYPE, message, request)
     if charset := request.META.get(REFUSED_CHARSET):
         message = f"Send text in UTF-8; the charset {charset!r} is not taken."
-        return problem(415, "unsupported_media_type", message, request)
+        return problem(415, AccountsCode.UNSUPPORTED_MEDIA_TYPE, message, request)
     if request.method in PAGE_METHODS or _is_for_scripts(request.path_info):
         return None
     allowed = ", ".join(sorted(PAGE_METHODS))
-    response = problem(405, "method_not_allowed", f"Use one of {allowed}.", request)
+    response = problem(405, AccountsCode.METHOD_NOT_ALLOWED, f"Use one of {allowed}.", request)
     response["Allow"] = allowed
     return response
 

@@ -15,7 +15,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from accounts.background.outages import in_a_line
-from accounts.errors import AccountsError, LimitReached
+from accounts.errors import AccountsCode, AccountsError, LimitReached
 from weights.api.authentication import BearerToken, OptionalToken
 from weights.api.error_codes import ERROR_CODES
 from weights.api.parsing import BoundedParser
@@ -35,8 +35,8 @@ from weights.api.routers import (
     tiers,
     transparency,
 )
-from weights.errors import GateRefused
-from weights.gate import Missing
+from weights.errors import GateRefused, WeightsCode
+from weights.gate.refusals import error_code
 
 log = logging.getLogger(__name__)
 
@@ -122,13 +122,14 @@ def _api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 @api.exception_handler(GateRefused)
 def _gate_refused(request: HttpRequest, error: GateRefused) -> HttpResponse:
-    code = f"{error.code}_not_found" if error.code in set(Missing) else error.code
-    return problem_response(request, ApiError(code, str(error), retry_after=error.wait))
+    return problem_response(
+        request, ApiError(error_code(error.code), str(error), retry_after=error.wait)
+    )
 
 
 @api.exception_handler(AccountsError)
 def _accounts_error(request: HttpRequest, error: AccountsError) -> HttpResponse:
-    code = error.code if error.code in ERROR_CODES else "bad_transition"
+    code = error.code if error.code in ERROR_CODES else AccountsCode.BAD_TRANSITION
     return problem_response(request, ApiError(code, _sentence(error)))
 
 
@@ -144,7 +145,9 @@ def _limit_reached(request: HttpRequest, error: LimitReached) -> HttpResponse:
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     field_errors = [FieldError(_field(one["loc"]), str(one["msg"])) for one in error.errors]
     detail = "; ".join(f"{one.field}: {one.message}" for one in field_errors[:3])
-    return problem_response(request, ApiError("invalid_request", detail, field_errors=field_errors))
+    return problem_response(
+        request, ApiError(WeightsCode.INVALID_REQUEST, detail, field_errors=field_errors)
+    )
 
 
 @api.exception_handler(HttpError)
@@ -152,22 +155,26 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Ninja's own errors; it also wraps the ApiError that the parser raises."""
     if isinstance(error.__cause__, ApiError):
         return problem_response(request, error.__cause__)
-    return problem_response(request, ApiError("bad_request", str(error), status=error.status_code))
+    return problem_response(
+        request, ApiError(AccountsCode.BAD_REQUEST, str(error), status=error.status_code)
+    )
 
 
 @api.exception_handler(RequestDataTooBig)
 def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return problem_response(request, ApiError("body_too_large", "The body is larger than 1 MiB."))
+    return problem_response(
+        request, ApiError(AccountsCode.BODY_TOO_LARGE, "The body is larger than 1 MiB.")
+    )
 
 
 @api.exception_handler(UnreadablePostError)
 def _unreadable(request: HttpRequest, error: UnreadablePostError) -> HttpResponse:
-    return problem_response(request, ApiError("bad_request", "The body ended early."))
+    return problem_response(request, ApiError(AccountsCode.BAD_REQUEST, "The body ended early."))
 
 
 @api.exception_handler(Http404)
 def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
-    return problem_response(request, ApiError("not_found", "This API has no such URL."))
+    return problem_response(request, ApiError(AccountsCode.NOT_FOUND, "This API has no such URL."))
 
 
 @api.exception_handler(OperationalError)
@@ -175,7 +182,7 @@ def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
 def _database_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     log.error(in_a_line(error))
     return problem_response(
-        request, ApiError("unavailable", "Try again in a moment.", retry_after=10)
+        request, ApiError(AccountsCode.UNAVAILABLE, "Try again in a moment.", retry_after=10)
     )
 
 

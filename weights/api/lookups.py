@@ -7,6 +7,7 @@ from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.api.problems import ApiError
 from weights.catalogue.models import Checkpoint
+from weights.errors import WeightsCode
 from weights.gate.caller import Caller
 from weights.publishing.models import Revision
 
@@ -15,7 +16,7 @@ def get_visible_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     """Any catalogue entry visible to the caller; a private one looks like a missing one."""
     checkpoint = Checkpoint.objects.visible_to(caller.user).by_repo_id(repo_id)
     if checkpoint is None:
-        raise ApiError("repository_not_found", f"There is no checkpoint {repo_id} here.")
+        raise ApiError(WeightsCode.REPOSITORY_NOT_FOUND, f"There is no checkpoint {repo_id} here.")
     return checkpoint
 
 
@@ -33,7 +34,7 @@ def get_revision(checkpoint: Checkpoint, name: str) -> Revision:
     if revision is None:
         if (withdrawn := gate.withdrawn(checkpoint, name)) is not None:
             raise ApiError.from_decision(withdrawn)
-        raise ApiError("revision_not_found", f"{checkpoint} has no revision {name}.")
+        raise ApiError(WeightsCode.REVISION_NOT_FOUND, f"{checkpoint} has no revision {name}.")
     return revision
 
 
@@ -42,5 +43,5 @@ def get_tier(slug: str) -> Tier:
     tiers = Tier.objects.select_related("licence")
     tier = tiers.filter(slug=slug).first() if is_storable(slug) else None
     if tier is None:
-        raise ApiError("tier_not_found", f"There is no tier {slug} here.")
+        raise ApiError(WeightsCode.TIER_NOT_FOUND, f"There is no tier {slug} here.")
     return tier

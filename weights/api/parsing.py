@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.parser import Parser
 
+from accounts.errors import AccountsCode
 from weights.api.problems import ApiError
 from weights.errors import BadBody
 from weights.web import strict_json
@@ -18,7 +19,9 @@ class BoundedParser(Parser):
 
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type != "application/json":
-            raise ApiError("unsupported_media_type", "Send the body as application/json.")
+            raise ApiError(
+                AccountsCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json."
+            )
         try:
             return strict_json.read(request.body)
         except BadBody as error:

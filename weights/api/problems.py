@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.encoding import escape_uri_path
 
+from accounts.errors import AccountsCode, ErrorCode
 from weights.api.error_codes import DEFAULT_CODES, ERROR_CODES
 from weights.api.schemas.common import absolute_url
 from weights.gate import Decision
@@ -36,7 +37,7 @@ class ApiError(Exception):
 
     def __init__(
         self,
-        code: str,
+        code: ErrorCode,
         detail: str,
         *,
         status: int | None = None,
@@ -45,27 +46,30 @@ class ApiError(Exception):
         retry_after: int | None = None,
     ) -> None:
         super().__init__(detail)
-        self.code, self.detail = code, detail
+        self.code: str = code
+        self.detail = detail
         self.status = status or ERROR_CODES[code].status
         self.field_errors = field_errors or []
         self.next_step, self.retry_after = next_step, retry_after
 
     @classmethod
+    def from_response(cls, code: str, detail: str, status: int) -> "ApiError":
+        """The problem for an error response of a middleware; `code` may be unknown to the API."""
+        error = cls(AccountsCode.BAD_REQUEST, detail, status=status)
+        error.code = code
+        return error
+
+    @classmethod
     def from_decision(cls, decision: Decision) -> "ApiError":
         """The problem for a refusal of the gate."""
+        code = decision.error_code
+        assert code is not None  # a refusal
         return cls(
-            code_of(decision),
+            code,
             decision.message,
             status=decision.status,
             next_step=next_step_of(decision),
         )
-
-
-def code_of(decision: Decision) -> str:
-    """The code of a refusal or of a missing object; empty when the gate allows."""
-    if decision.missing is not None:
-        return f"{decision.missing}_not_found"
-    return str(decision.code or "")
 
 
 def next_step_of(decision: Decision) -> dict[str, str] | None:
@@ -133,9 +137,9 @@ def _as_problem(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """The same error with its headers, and problem details as its body."""
     payload = _error_payload(response)
     status = response.status_code
-    code = str(payload.get("code") or DEFAULT_CODES.get(status, "bad_request"))
+    code = str(payload.get("code") or DEFAULT_CODES.get(status, AccountsCode.BAD_REQUEST))
     detail = str(payload.get("error") or _default_detail(request, response))
-    problem = problem_response(request, ApiError(code, detail, status=status))
+    problem = problem_response(request, ApiError.from_response(code, detail, status))
     for name, value in response.headers.items():
         if name.lower() not in _BODY_HEADERS:
             problem[name] = value
@@ -159,5 +163,5 @@ def _error_payload(response: HttpResponse) -> dict[str, Any]:
 def _default_detail(request: HttpRequest, response: HttpResponse) -> str:
     if response.status_code == 405:
         return f"{request.method} is not answered here; use {response.headers.get('Allow', '')}."
-    known = ERROR_CODES[DEFAULT_CODES.get(response.status_code, "bad_request")]
+    known = ERROR_CODES[DEFAULT_CODES.get(response.status_code, AccountsCode.BAD_REQUEST)]
     return f"{known.title}. {known.remedy}"

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.errors import AccountsCode
 from weights.api.api import api
 from weights.api.problems import ApiError, problem_response
 from weights.api.routers.credentials import revoke_leaked
@@ -12,7 +13,7 @@ from weights.api.routers.transparency import table_csv
 
 @csrf_exempt
 def unknown_url(request: HttpRequest, rest: str = "") -> HttpResponse:
-    return problem_response(request, ApiError("not_found", "This API has no such URL."))
+    return problem_response(request, ApiError(AccountsCode.NOT_FOUND, "This API has no such URL."))
 
 
 urlpatterns = [

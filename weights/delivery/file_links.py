@@ -14,7 +14,7 @@ from accounts.grants.models import Grant
 from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.delivery import signed_claims
-from weights.errors import GateRefused
+from weights.errors import GateRefused, WeightsCode
 from weights.event_tags import WeightsEvent
 from weights.gate.caller import Caller
 from weights.gate.refusals import Refusal
@@ -67,7 +67,7 @@ def issue(
     """
     if seconds is not None and not 1 <= seconds <= settings.FILE_LINK_LIFETIME_MOST:
         most = settings.FILE_LINK_LIFETIME_MOST
-        raise GateRefused("bad_lifetime", f"a file link lives 1 to {most} seconds")
+        raise GateRefused(WeightsCode.BAD_LIFETIME, f"a file link lives 1 to {most} seconds")
     now = timezone.now()
     decision = gate.decide(caller, repo_id, revision, path, now)
     decision.demand_allowed()

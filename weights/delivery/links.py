@@ -22,7 +22,7 @@ from weights import gate
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.delivery import file_links, signed_claims
 from weights.delivery.models import CheckpointLink
-from weights.errors import GateRefused
+from weights.errors import GateRefused, WeightsCode
 from weights.event_tags import WeightsEvent
 from weights.gate.caller import Caller, session_caller
 from weights.gate.refusals import Refusal
@@ -98,7 +98,9 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
     assert decision.checkpoint is not None  # an allowed decision names it
     most = decision.checkpoint.tier.checkpoint_link_hours
     if not 1 <= hours <= most:
-        raise GateRefused("bad_lifetime", f"this tier's links live 1 to {most} hours, not {hours}")
+        raise GateRefused(
+            WeightsCode.BAD_LIFETIME, f"this tier's links live 1 to {most} hours, not {hours}"
+        )
     link = CheckpointLink(
         grant=decision.grant,
         checkpoint=decision.checkpoint,

@@ -15,11 +15,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.http import http_date
 
+from accounts.errors import ErrorCode
 from accounts.web.error_pages import ERRORS, error_page
 from weights.delivery import file_links
 from weights.delivery.bodies import RangedFile, RangedResponse, release_connections, slots
 from weights.delivery.ranges import Conditions, Plan, plan
-from weights.errors import BlobChanged, BlobMissing, StorageUnavailable
+from weights.errors import BlobChanged, BlobMissing, StorageUnavailable, WeightsCode
 from weights.gate import Decision
 from weights.gate.caller import Caller
 from weights.integrity import suspension
@@ -42,7 +43,8 @@ Refuser = Callable[[HttpRequest, Caller, Decision], HttpResponseBase]
 
 def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpResponse:
     """The response to a refused request: status, code and message; JSON for scripts."""
-    code = str(decision.code or f"{decision.missing}_not_found")
+    code = decision.error_code
+    assert code is not None  # a refusal
     response = problem(decision.status, code, decision.message, request)
     if decision.code is not None:
         response["X-Refusal-Code"] = code
@@ -51,7 +53,7 @@ def refusal(request: HttpRequest, caller: Caller, decision: Decision) -> HttpRes
 
 def problem(
     status: int,
-    code: str,
+    code: ErrorCode,
     message: str,
     request: HttpRequest | None = None,
     *,
@@ -120,7 +122,7 @@ def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResp
         message = "This file is being checked again before anybody gets it; try again in a moment."
     elif isinstance(error, BlobMissing):
         suspension.request_check(file.blob)
-    return problem(503, "storage_unavailable", message, request)
+    return problem(503, WeightsCode.STORAGE_UNAVAILABLE, message, request)
 
 
 def _deliver(
@@ -155,8 +157,10 @@ def _without_bytes(asked: Plan, file: File) -> HttpResponse:
         response["Content-Length"] = str(file.size)
         return response
     if asked.status == 412:
-        return problem(412, "precondition_failed", "The file is not in the state you asked for.")
-    response = problem(416, "range_not_satisfiable", f"The file has {file.size} bytes.")
+        return problem(
+            412, WeightsCode.PRECONDITION_FAILED, "The file is not in the state you asked for."
+        )
+    response = problem(416, WeightsCode.RANGE_NOT_SATISFIABLE, f"The file has {file.size} bytes.")
     response["Content-Range"] = str(asked.content_range(file.size))
     return response
 
@@ -205,7 +209,7 @@ def _send(
     if release is None:
         wait = slots.wait()
         message = f"All download places are taken; try again in {wait} s."
-        return problem(429, "busy", message, request, wait=wait)
+        return problem(429, WeightsCode.BUSY, message, request, wait=wait)
     try:
         body = RangedFile(_opened(storage, file), asked.start, asked.length, release)
     except BaseException:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from weights import gate
 from weights.delivery import file_links, links, serving, signed_claims
 from weights.delivery.folder import Folder, ListKind, folder_of, offered
+from weights.errors import WeightsCode
 from weights.gate.caller import Caller
 from weights.gate.refusals import Refusal
 from weights.ledger import recording
@@ -42,7 +43,7 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
         caller = file_links.caller_of(repo_id, sha, path, request.META["QUERY_STRING"], now)
     except signed_claims.BadSignature:
         message = "This address was altered or cut. Copy it whole, or ask for a new one."
-        return serving.problem(403, "link_invalid", message, request)
+        return serving.problem(403, WeightsCode.LINK_INVALID, message, request)
     decision = gate.decide(caller, repo_id, sha, path, now)
     if decision.code is Refusal.LINK_EXPIRED:
         page = f"{settings.PUBLIC_URL}/{repo_id}/blob/{sha}/{quote(path)}"
@@ -67,7 +68,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
             f"{path} stands for a file's name: put the name in its place. "
             f"The names are listed at {_address(token)}"
         )
-        return serving.problem(404, "stand_in", message, request)
+        return serving.problem(404, WeightsCode.STAND_IN, message, request)
     repo_id, sha = caller.link.checkpoint.repo_id, _sha(caller)
     decision = gate.decide(caller, repo_id, sha, path, now)
     if decision.missing is gate.Missing.ENTRY:  # only an entitled caller gets it
@@ -96,7 +97,7 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     folders, files = folder.listing(inside)
     if not folders and not files:
         message = f"{repo_id} has no folder {inside}"
-        return serving.problem(404, "folder_not_found", message, request)
+        return serving.problem(404, WeightsCode.FOLDER_NOT_FOUND, message, request)
     context = {
         "link": caller.link,
         "checkpoint": caller.link.checkpoint,
@@ -142,7 +143,7 @@ def _sha(caller: Caller) -> str:
 
 def _unknown_link(request: HttpRequest) -> HttpResponse:
     message = "There is no such link. Copy it whole from the mail, or ask for a new one."
-    return serving.problem(404, "link_unknown", message, request)
+    return serving.problem(404, WeightsCode.LINK_UNKNOWN, message, request)
 
 
 def _ended_link(request: HttpRequest, token: str, caller: Caller) -> HttpResponseBase:

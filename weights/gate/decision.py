@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from accounts.errors import ErrorCode
 from accounts.grants.models import Grant
 from weights.catalogue.models import Checkpoint
 from weights.errors import GateRefused
 from weights.gate.caller import ANONYMOUS, Caller
-from weights.gate.refusals import Missing, Refusal, sentence, status_of
+from weights.gate.refusals import Missing, Refusal, error_code, sentence, status_of
 from weights.publishing.models import File, Revision
 
 
@@ -37,10 +38,16 @@ class Decision:
         refusal = self.code or self.missing
         return 200 if refusal is None else status_of(refusal)
 
+    @property
+    def error_code(self) -> ErrorCode | None:
+        """The code in the response to a refusal; None when allowed."""
+        refusal = self.code or self.missing
+        return None if refusal is None else error_code(refusal)
+
     def demand_allowed(self) -> None:
         """Raise GateRefused with the code and the message of a refusal."""
-        if not self.allowed:
-            raise GateRefused(str(self.code or self.missing), self.message)
+        if refusal := self.code or self.missing:
+            raise GateRefused(refusal, self.message)
 
 
 def withdrawn(checkpoint: Checkpoint, revision: Revision, caller: Caller = ANONYMOUS) -> Decision:

@@ -1,14 +1,15 @@
 """Why the gate refuses: the stable codes, their HTTP statuses and their sentences."""
 
-from enum import StrEnum
-
 from django.conf import settings
+
+from accounts.errors import ErrorCode
+from weights.errors import WeightsCode
 
 #: The Hub's client recognises an invalid token by this exact text (docs/requirements.md, GT-8).
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
 
 
-class Refusal(StrEnum):
+class Refusal(ErrorCode):
     """Stable code of a refusal (docs/clients.md#what-a-refusal-means), in the ledger too."""
 
     LOGIN_REQUIRED = "login_required"
@@ -33,7 +34,7 @@ class Refusal(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Missing(StrEnum):
+class Missing(ErrorCode):
     """Which of the requested names does not exist."""
 
     REPOSITORY = "repository"
@@ -115,6 +116,11 @@ _FIRST_VERIFICATION = (
 def status_of(refusal: Refusal | Missing) -> int:
     """The HTTP status of a refusal or of a missing name."""
     return 404 if isinstance(refusal, Missing) else _STATUS.get(refusal, 403)
+
+
+def error_code(refusal: ErrorCode) -> ErrorCode:
+    """The code in a response: a refusal's own, and `<name>_not_found` for a missing name."""
+    return WeightsCode(f"{refusal}_not_found") if isinstance(refusal, Missing) else refusal
 
 
 def sentence(refusal: Refusal | Missing, *, published: bool = True, **names: str) -> str:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.api_tokens.models import Scope
-from accounts.errors import AccountsError, InvalidValue, NotAllowed, NotFound
+from accounts.errors import AccountsCode, AccountsError, InvalidValue, NotAllowed, NotFound
 from accounts.review import access_requests
 from accounts.review.access_requests import AccessRequest, RequestStatus
 from accounts.tiers.models import Tier
@@ -50,7 +50,7 @@ def admin_view(*methods: str) -> Callable[[View], View]:
         ) -> HttpResponseBase:
             if request.method == "POST" and request.content_type != "application/json":
                 message = "Send the body as application/json."
-                return serving.problem(415, "unsupported_media_type", message)
+                return serving.problem(415, AccountsCode.UNSUPPORTED_MEDIA_TYPE, message)
             if caller.user is None or caller.token is None:
                 message = "Send a token to administer access requests."
                 return _refusal(request, caller, Refusal.LOGIN_REQUIRED, message)

@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.background.outages import DATABASE_AWAY, in_a_line
+from accounts.errors import AccountsCode
 from accounts.web.sanitize import storable
 from weights import gate
 from weights.delivery import serving
+from weights.errors import WeightsCode
 from weights.gate import Decision
 from weights.gate.caller import Caller, TokenClaim
 from weights.hub_api.authentication import bearer_caller
@@ -45,12 +47,18 @@ def hub_view(
             except RequestRefused as refused:
                 return refusal(request, refused.decision.caller, refused.decision)
             except RequestDataTooBig:
-                return serving.problem(413, "body_too_large", "The body is larger than 1 MiB.")
+                return serving.problem(
+                    413, AccountsCode.BODY_TOO_LARGE, "The body is larger than 1 MiB."
+                )
             except (SuspiciousOperation, UnreadablePostError):
-                return serving.problem(400, "bad_request", "The request's body cannot be read.")
+                return serving.problem(
+                    400, AccountsCode.BAD_REQUEST, "The request's body cannot be read."
+                )
             except DatabaseError as error:
                 serving.log.error(in_a_line(error), exc_info=not isinstance(error, DATABASE_AWAY))
-                return serving.problem(503, "database_unavailable", "Try again in a moment.")
+                return serving.problem(
+                    503, WeightsCode.DATABASE_UNAVAILABLE, "Try again in a moment."
+                )
 
         return wrapper
 
@@ -63,6 +71,6 @@ def _require_valid(caller: Caller | TokenClaim) -> None:
 
 
 def _method_not_allowed(methods: Sequence[str]) -> HttpResponseBase:
-    response = serving.problem(405, "method_not_allowed", f"Use {' or '.join(methods)}.")
+    response = serving.problem(405, AccountsCode.METHOD_NOT_ALLOWED, f"Use {' or '.join(methods)}.")
     response["Allow"] = ", ".join(methods)
     return response

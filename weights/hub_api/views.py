@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.api_tokens.models import Scope
+from accounts.errors import AccountsCode
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from weights import gate
@@ -147,7 +148,9 @@ def paths_info(
 ) -> HttpResponseBase:
     """The requested files and folders; unknown paths are left out."""
     if request.content_type not in _FORM_TYPES:
-        return serving.problem(415, "unsupported_media_type", "Send the paths as a form.")
+        return serving.problem(
+            415, AccountsCode.UNSUPPORTED_MEDIA_TYPE, "Send the paths as a form."
+        )
     checkpoint = _checkpoint(caller, f"{org}/{name}")
     found = _revision(checkpoint, revision)
     by_path = listing(found).by_path
@@ -214,7 +217,7 @@ def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Ht
         return serving.refusal(request, caller, Decision(code=Refusal.TOKEN_SCOPE, message=message))
     if not RoleAssignment.objects.covers(caller.user, _PUBLISHERS, checkpoint.tier):
         return serving.problem(
-            403, "not_allowed", f"Your roles do not let you publish {checkpoint}."
+            403, AccountsCode.NOT_ALLOWED, f"Your roles do not let you publish {checkpoint}."
         )
     return json_response({})
 
@@ -249,13 +252,13 @@ def browser_login(request: HttpRequest) -> HttpResponseBase:
     """404 for the first request of `hf auth login` without a token, which prints the message."""
     page = settings.PUBLIC_URL + reverse("accounts:token-list")
     message = f"This portal has no login by browser. Make a token at {page} and pass it by --token."
-    return serving.problem(404, "not_found", message)
+    return serving.problem(404, AccountsCode.NOT_FOUND, message)
 
 
 @csrf_exempt
 def unknown_url(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """404 as JSON for everything else under /api/."""
-    return serving.problem(404, "not_found", "This API has no such URL.")
+    return serving.problem(404, AccountsCode.NOT_FOUND, "This API has no such URL.")
 
 
 # -- shared lookups ----------------------------------------------------------------------

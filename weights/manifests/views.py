@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from weights import gate
 from weights.delivery import serving
+from weights.errors import WeightsCode
 from weights.hub_api.authentication import bearer_claim_or_session
 from weights.manifests import signatures
 from weights.manifests.document import document_of, sums_of
@@ -48,7 +49,7 @@ def signature(request: HttpRequest, org: str, name: str, sha: str) -> HttpRespon
     signature = signatures.signature_of(decision.revision, request.GET.get("key", ""))
     if signature is None:
         message = _missing_signature(decision.revision)
-        return serving.problem(404, "signature_not_found", message, request)
+        return serving.problem(404, WeightsCode.SIGNATURE_NOT_FOUND, message, request)
     return _respond(request, decision, signature.bundle, "application/json", _FIVE_MINUTES)
 
 

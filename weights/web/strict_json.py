@@ -5,7 +5,7 @@ import math
 from typing import Any, NoReturn
 
 from accounts.web.sanitize import is_storable
-from weights.errors import BadBody
+from weights.errors import BadBody, WeightsCode
 
 MAX_DEPTH = 32
 MAX_VALUES = 1000
@@ -21,11 +21,11 @@ def read(body: bytes) -> Any:
             body.decode("utf-8"), parse_constant=_reject_constant, parse_float=_finite_float
         )
     except UnicodeDecodeError as error:
-        raise BadBody("body_not_utf8", "The body is not UTF-8.") from error
+        raise BadBody(WeightsCode.BODY_NOT_UTF8, "The body is not UTF-8.") from error
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
-        raise BadBody("body_not_json", f"The body is not JSON: {error}.") from error
+        raise BadBody(WeightsCode.BODY_NOT_JSON, f"The body is not JSON: {error}.") from error
     _check_limits(value)
     return value
 
@@ -46,7 +46,7 @@ def _check_limits(value: Any) -> None:
     level, count, depth = [value], 0, 0
     while level:
         if any(isinstance(item, str) and not is_storable(item) for item in level):
-            raise BadBody("body_not_utf8", "The body holds NUL or half a surrogate pair.")
+            raise BadBody(WeightsCode.BODY_NOT_UTF8, "The body holds NUL or half a surrogate pair.")
         containers = [item for item in level if isinstance(item, dict | list)]
         depth += bool(containers)
         if depth > MAX_DEPTH:
@@ -54,7 +54,9 @@ def _check_limits(value: Any) -> None:
         count += sum(map(len, containers))
         level = [item for container in containers for item in _items(container)]
         if count > MAX_VALUES:
-            raise BadBody("body_too_long", f"The body holds more than {MAX_VALUES} values.")
+            raise BadBody(
+                WeightsCode.BODY_TOO_LONG, f"The body holds more than {MAX_VALUES} values."
+            )
 
 
 def _items(container: dict[str, Any] | list[Any]) -> list[Any]:
@@ -64,4 +66,4 @@ def _items(container: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def _too_deep() -> BadBody:
-    return BadBody("body_too_deep", f"The body nests deeper than {MAX_DEPTH} levels.")
+    return BadBody(WeightsCode.BODY_TOO_DEEP, f"The body nests deeper than {MAX_DEPTH} levels.")

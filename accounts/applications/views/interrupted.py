@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
 
 from accounts.audit import request_context
+from accounts.errors import AccountsCode
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 
@@ -21,7 +22,7 @@ def signed_out(request: HttpRequest) -> HttpResponse:
     """Redirect to the sign-in page and store what was sent; 401 to scripts."""
     if request.headers.get("Accept") == "application/json":
         error = "You are signed out. Press Save: after you sign in, your text is still here."
-        return JsonResponse({"error": error, "code": "login_required"}, status=401)
+        return JsonResponse({"error": error, "code": AccountsCode.LOGIN_REQUIRED}, status=401)
     if request.method == "POST":
         _store(request)
     return redirect_to_login(request.get_full_path())

@@ -24,7 +24,7 @@ from accounts.applications.questions import CONDITIONS, LABELS, STEPS
 from accounts.applications.views.common import address_of, own, sentence
 from accounts.applications.views.interrupted import pop_stored, refusal, signed_out
 from accounts.applications.workflow import submission
-from accounts.errors import AccountsError, StaleAnswers
+from accounts.errors import AccountsCode, AccountsError, StaleAnswers
 from accounts.review.models import Remark
 from accounts.tiers.models import LicenceVersion
 from accounts.tiers.precheck import Weight
@@ -139,7 +139,7 @@ def _show_unsaved(request: HttpRequest, draft: ApplicationDraft, step: str) -> H
     """Save nothing, since the CSRF check failed; show what was sent in a form that can be saved."""
     if request.headers.get("Accept") == "application/json":
         error = "Not saved: you signed in again since. Press Save, then look at your text."
-        return JsonResponse({"error": error, "code": "csrf_failed"}, status=403)
+        return JsonResponse({"error": error, "code": AccountsCode.CSRF_FAILED}, status=403)
     if not draft.application.is_editable:
         return redirect("accounts:application-detail", draft.application.public_id)
     typed = draft.typed(step, request.POST)

@@ -16,7 +16,7 @@ from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import submission
-from accounts.errors import InvalidAnswers
+from accounts.errors import AccountsCode, InvalidAnswers
 from accounts.review.models import Decision, ReasonText
 from weights.api.authentication import ApiRequest, GatedToken, current_user
 from weights.api.lookups import get_tier
@@ -40,6 +40,7 @@ from weights.api.schemas.applications import (
 from weights.api.schemas.common import absolute_url
 from weights.api.schemas.problems import FieldErrorOut
 from weights.api.schemas.tiers import LicenceOut
+from weights.errors import WeightsCode
 
 router = Router(tags=["Applications and grants"], auth=GatedToken())
 
@@ -124,7 +125,9 @@ def _reject_unknown(answers: dict[str, Any], extras: dict[str, Extra]) -> None:
     unknown = sorted(answers.keys() - (LABELS.keys() - _TERMS) - texts)
     if unknown:
         errors = [FieldError(f"answers.{key}", "The form has no such question.") for key in unknown]
-        raise ApiError("invalid_request", "Some answers have no question.", field_errors=errors)
+        raise ApiError(
+            WeightsCode.INVALID_REQUEST, "Some answers have no question.", field_errors=errors
+        )
 
 
 @router.post(
@@ -147,7 +150,9 @@ def application_submit(
         )
     except InvalidAnswers as error:
         detail = "Correct the fields, then submit again."
-        raise ApiError("invalid_answers", detail, field_errors=_form_errors(error.form)) from error
+        raise ApiError(
+            AccountsCode.INVALID_ANSWERS, detail, field_errors=_form_errors(error.form)
+        ) from error
     return _detail(request, application)
 
 
@@ -202,7 +207,9 @@ def remark_answer(
     """Replaces an earlier answer; an empty one deletes it. Only while the application is open."""
     application = _own(request, public_id)
     if number > _BIGINT_MAX or not application.remarks.filter(pk=number, is_public=True).exists():
-        raise ApiError("remark_not_found", f"{application.reference} has no remark {number}.")
+        raise ApiError(
+            WeightsCode.REMARK_NOT_FOUND, f"{application.reference} has no remark {number}."
+        )
     submission.answer_remarks(application, {number: body.answer}, by=current_user(request))
     return _detail(request, application)
 
@@ -217,7 +224,7 @@ def _own(request: ApiRequest, public_id: UUID) -> Application:
     )
     application = mine.filter(public_id=public_id).first()
     if application is None:
-        raise ApiError("application_not_found", f"You have no application {public_id}.")
+        raise ApiError(WeightsCode.APPLICATION_NOT_FOUND, f"You have no application {public_id}.")
     return application
 
 

@@ -7,6 +7,7 @@ from ninja import Query, Router
 
 from accounts.audit.merkle_log import heads, logs, proof_documents, proofs
 from accounts.audit.models import SignedHead
+from accounts.errors import AccountsCode
 from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, current_user
 from weights.api.operations import READ_METHODS, responses
 from weights.api.pagination import Limit, Offset, page_facts
@@ -19,6 +20,7 @@ from weights.api.schemas.audit import (
     RowPage,
 )
 from weights.api.schemas.common import absolute_url
+from weights.errors import WeightsCode
 
 router = Router(tags=["Audit trail"], auth=OptionalToken())
 
@@ -57,11 +59,11 @@ def head_consistency(
     """Both heads must be signed. For equal sizes the path is empty and the roots are equal."""
     earlier, later = (heads.of_size(size) for size in sorted((first, second)))
     if earlier is None or later is None:
-        raise ApiError("head_not_found", "One of these sizes has no signed head.")
+        raise ApiError(WeightsCode.HEAD_NOT_FOUND, "One of these sizes has no signed head.")
     try:
         return proof_documents.consistency(earlier, later)
     except proofs.MissingNode as error:
-        raise ApiError("unavailable", f"The tree is damaged: {error}.") from error
+        raise ApiError(AccountsCode.UNAVAILABLE, f"The tree is damaged: {error}.") from error
 
 
 @router.api_operation(
@@ -109,11 +111,11 @@ def audit_proof(
             log, current_user(request), min(row_id, _BIGINT_MAX), size
         )
     except proof_documents.NotCovered as error:
-        raise ApiError("no_proof_yet", "No signed head covers this row yet.") from error
+        raise ApiError(WeightsCode.NO_PROOF_YET, "No signed head covers this row yet.") from error
     except proofs.MissingNode as error:
-        raise ApiError("unavailable", f"The tree is damaged: {error}.") from error
+        raise ApiError(AccountsCode.UNAVAILABLE, f"The tree is damaged: {error}.") from error
     if proof is None:
-        raise ApiError("row_not_found", f"You have no {log.name} {row_id}.")
+        raise ApiError(WeightsCode.ROW_NOT_FOUND, f"You have no {log.name} {row_id}.")
     return proof
 
 

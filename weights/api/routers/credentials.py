@@ -9,6 +9,7 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.api_tokens import leaked_tokens
+from accounts.errors import AccountsCode
 from weights.api.parsing import BoundedParser
 from weights.api.problems import ApiError, problem_response
 
@@ -24,7 +25,7 @@ def revoke_leaked(request: HttpRequest) -> HttpResponse:
     """
     if request.method != "POST":
         refused = problem_response(
-            request, ApiError("method_not_allowed", "Send leaked tokens by POST.")
+            request, ApiError(AccountsCode.METHOD_NOT_ALLOWED, "Send leaked tokens by POST.")
         )
         refused["Allow"] = "POST"
         refused["Cache-Control"] = "no-store"
@@ -35,10 +36,12 @@ def revoke_leaked(request: HttpRequest) -> HttpResponse:
         return problem_response(request, error)
     except RequestDataTooBig:
         return problem_response(
-            request, ApiError("body_too_large", "The body is larger than 1 MiB.")
+            request, ApiError(AccountsCode.BODY_TOO_LARGE, "The body is larger than 1 MiB.")
         )
     except UnreadablePostError:
-        return problem_response(request, ApiError("bad_request", "The body ended early."))
+        return problem_response(
+            request, ApiError(AccountsCode.BAD_REQUEST, "The body ended early.")
+        )
     leaked_tokens.revoke(_texts(payload))
     response = JsonResponse({"message": REVOKED}, status=202)
     response["Cache-Control"] = "no-store"

@@ -10,11 +10,12 @@ from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment
 from accounts.applications.documents.views import as_download
 from accounts.applications.models import Application
-from accounts.errors import NotFound
+from accounts.errors import AccountsCode, NotFound
 from weights.api.authentication import ApiRequest, GatedToken, current_user
 from weights.api.operations import READ_METHODS, responses
 from weights.api.problems import ApiError
 from weights.api.schemas.applications import DocumentOut
+from weights.errors import WeightsCode
 
 router = Router(tags=["Applications and grants"], auth=GatedToken())
 
@@ -41,11 +42,13 @@ def document_send(
         .first()
     )
     if application is None:
-        raise ApiError("application_not_found", f"You have no application {public_id}.")
+        raise ApiError(WeightsCode.APPLICATION_NOT_FOUND, f"You have no application {public_id}.")
     try:
         services.question_of(application, question)
     except NotFound as error:
-        raise ApiError("invalid_value", f"The form asks for no document {question!r}.") from error
+        raise ApiError(
+            AccountsCode.INVALID_VALUE, f"The form asks for no document {question!r}."
+        ) from error
     attachment = services.attach(
         application, question, name, _body(request), by=current_user(request)
     )
@@ -55,11 +58,11 @@ def document_send(
 def _body(request: ApiRequest) -> bytes:
     """The PDF; never reads more than a document's maximum, whatever `Content-Length` claims."""
     if request.content_type != "application/pdf":
-        raise ApiError("unsupported_media_type", "Send the PDF as application/pdf.")
+        raise ApiError(AccountsCode.UNSUPPORTED_MEDIA_TYPE, "Send the PDF as application/pdf.")
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     content: bytes = b"" if length > services.MOST_BYTES else request.read(services.MOST_BYTES + 1)
     if length > services.MOST_BYTES or len(content) > services.MOST_BYTES:
-        raise ApiError("body_too_large", "The document is larger than 10 MiB.")
+        raise ApiError(AccountsCode.BODY_TOO_LARGE, "The document is larger than 10 MiB.")
     return content
 
 
@@ -94,5 +97,5 @@ def _own(request: ApiRequest, public_id: UUID) -> Attachment:
     ).select_related("application")
     attachment: Attachment | None = own.filter(public_id=public_id).first()
     if attachment is None:
-        raise ApiError("document_not_found", f"You have no document {public_id}.")
+        raise ApiError(WeightsCode.DOCUMENT_NOT_FOUND, f"You have no document {public_id}.")
     return attachment

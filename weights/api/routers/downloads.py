@@ -9,7 +9,7 @@ from accounts.tiers.models import LicenceVersion
 from weights import gate
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.operations import READ_METHODS, responses
-from weights.api.problems import ApiError, code_of, next_step_of
+from weights.api.problems import ApiError, next_step_of
 from weights.api.schemas.common import absolute_url
 from weights.api.schemas.downloads import (
     FilePlaceOut,
@@ -21,6 +21,7 @@ from weights.api.schemas.downloads import (
 from weights.api.schemas.problems import NextStepOut
 from weights.api.schemas.tiers import LicenceOut, TierOut
 from weights.delivery.download_plan import download_plan
+from weights.errors import WeightsCode
 from weights.gate import Decision
 from weights.publishing.known_files import places_of
 from weights.publishing.models import File
@@ -91,7 +92,7 @@ def _decision(decision: Decision, repo: str) -> GateDecisionOut:
     return GateDecisionOut(
         allowed=decision.allowed,
         status=decision.status,
-        code=code_of(decision) or None,
+        code=decision.error_code,
         message=decision.message or "You may fetch it.",
         next_step=NextStepOut(**step) if step else None,
         repo=repo,
@@ -119,7 +120,9 @@ def known_file(
     found = places_of(sha256.lower(), request.auth.user)
     files = list(_with_terms(found)[:MAX_PLACES])
     if not files:
-        raise ApiError("file_unknown", f"No file published here has the SHA-256 {sha256}.")
+        raise ApiError(
+            WeightsCode.FILE_UNKNOWN, f"No file published here has the SHA-256 {sha256}."
+        )
     return KnownFileOut(
         sha256=files[0].sha256,
         size=files[0].size,

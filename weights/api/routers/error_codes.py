@@ -7,6 +7,7 @@ from weights.api.error_codes import ERROR_CODES
 from weights.api.operations import READ_METHODS, responses
 from weights.api.problems import ApiError
 from weights.api.schemas.problems import ErrorCodeOut
+from weights.errors import WeightsCode
 
 router = Router(tags=["Problems"], auth=OptionalToken())
 
@@ -31,7 +32,7 @@ def code_list(request: ApiRequest) -> list[ErrorCodeOut]:
 def code_detail(request: ApiRequest, code: str) -> ErrorCodeOut:
     """Its usual status, its title and its remedy."""
     if code not in ERROR_CODES:
-        raise ApiError("code_not_found", f"This API has no error code {code}.")
+        raise ApiError(WeightsCode.CODE_NOT_FOUND, f"This API has no error code {code}.")
     return _error_code(code)
 
 

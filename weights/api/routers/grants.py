@@ -18,6 +18,7 @@ from weights.api.lookups import get_tier
 from weights.api.operations import BODY_ERRORS, READ_METHODS, responses
 from weights.api.problems import ApiError
 from weights.api.schemas.grants import GrantOut, LicenceAcceptanceIn, ReceiptOut
+from weights.errors import WeightsCode
 
 router = Router(tags=["Applications and grants"], auth=GatedToken())
 
@@ -80,7 +81,7 @@ def grant_surrender(request: ApiRequest, public_id: UUID) -> ReceiptOut:
     grants = Grant.objects.filter(user=user).select_related("tier", "user")
     grant = grants.filter(public_id=public_id).first()
     if grant is None:
-        raise ApiError("grant_not_found", f"You have no grant {public_id}.")
+        raise ApiError(WeightsCode.GRANT_NOT_FOUND, f"You have no grant {public_id}.")
     return ReceiptOut.from_orm(lifecycle.surrender(grant, by=user))
 
 

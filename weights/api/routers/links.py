@@ -20,6 +20,7 @@ from weights.api.schemas.common import absolute_url
 from weights.api.schemas.downloads import FileLinkIn, FileLinkOut, LinkIn, LinkOut
 from weights.delivery import file_links, links, signed_claims
 from weights.delivery.models import CheckpointLink
+from weights.errors import WeightsCode
 
 router = Router(tags=["Links"], auth=BearerToken())
 
@@ -96,5 +97,5 @@ def _own_links(request: ApiRequest) -> QuerySet[CheckpointLink]:
 def _own_link(request: ApiRequest, public_id: UUID) -> CheckpointLink:
     link = _own_links(request).filter(public_id=public_id).first()
     if link is None:
-        raise ApiError("link_not_found", f"You have no link {public_id}.")
+        raise ApiError(WeightsCode.LINK_NOT_FOUND, f"You have no link {public_id}.")
     return link

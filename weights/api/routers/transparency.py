@@ -9,6 +9,7 @@ from ninja import Router, Schema
 
 from accounts import transparency
 from accounts.audit.merkle_log import heads
+from accounts.errors import AccountsCode
 from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.operations import READ_METHODS, responses
 from weights.api.problems import ApiError, problem_response
@@ -55,7 +56,9 @@ def transparency_numbers(request: ApiRequest) -> dict[str, Any]:
 def table_csv(request: HttpRequest, table: str) -> HttpResponse:
     """One table as a CSV file."""
     if table not in transparency.TABLES:
-        return problem_response(request, ApiError("not_found", "There is no such table."))
+        return problem_response(
+            request, ApiError(AccountsCode.NOT_FOUND, "There is no such table.")
+        )
     rows = transparency.published()[table]
     response = HttpResponse(
         transparency.as_csv(table, rows), content_type="text/csv; charset=utf-8"
