@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.api_tokens import views as api_tokens
 from accounts.applications.documents import views as documents
-from accounts.applications.views import follow, review, start, steps
+from accounts.applications.views import detail, review, start, steps
 from accounts.audit import views as audit
 from accounts.grants import views as grants
 from accounts.privacy import views as privacy
@@ -19,8 +19,8 @@ urlpatterns = [
     path("tiers/", tiers.tier_list, name="tier-list"),
     path("tiers/<slug:slug>/", tiers.tier_detail, name="tier-detail"),
     path("apply/<slug:slug>/", start.application_create, name="application-create"),
-    path("applications/", follow.application_list, name="application-list"),
-    path("applications/<uuid:public_id>/", follow.application_detail, name="application-detail"),
+    path("applications/", detail.application_list, name="application-list"),
+    path("applications/<uuid:public_id>/", detail.application_detail, name="application-detail"),
     path(
         "applications/<uuid:public_id>/form/<slug:step>/",
         steps.application_step,
@@ -38,19 +38,19 @@ urlpatterns = [
     ),
     path(
         "applications/<uuid:public_id>/withdraw/",
-        follow.application_withdraw,
+        detail.application_withdraw,
         name="application-withdraw",
     ),
     path("access/<uuid:public_id>/give-back/", grants.grant_surrender, name="grant-surrender"),
-    path("applications/<uuid:public_id>/copy/", follow.application_copy, name="application-copy"),
+    path("applications/<uuid:public_id>/copy/", detail.application_copy, name="application-copy"),
     path(
         "applications/<uuid:public_id>/mails/<uuid:mail_id>/",
-        follow.application_mail,
+        detail.application_mail,
         name="application-mail",
     ),
     path(
         "applications/<uuid:public_id>/answers/",
-        follow.application_answer,
+        detail.application_answer,
         name="application-answer",
     ),
     path(

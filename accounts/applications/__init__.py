@@ -1,0 +1,1 @@
+"""Applications for access: state machine, workflow, form, documents, the applicant's pages."""

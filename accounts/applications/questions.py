@@ -1,7 +1,7 @@
-"""The questions of the application form, version 1: plain Python, no records.
+"""The standard questions of every application form. Plain Python, no models.
 
-docs/api.md#applying lists them. The form is built from its own fields; pages that only
-show answers take labels and order from here.
+docs/api.md#applying lists them. The form defines its own fields; pages that only show answers take
+labels and order from here.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import Any
 from django_countries import countries
 
 from accounts.applications import custom_questions
-from accounts.applications.custom_questions import Extra
+from accounts.applications.custom_questions import CustomQuestion
 
 ORG_TYPES = {
     "university": "University",
@@ -48,11 +48,11 @@ LABELS = {
     "licence_accept": "The licence is accepted",
 }
 
-#: key -> the answer, and its value, after which alone it is asked.
+#: key -> (key, value) of the answer on which the question depends.
 CONDITIONS = {"commercial_detail": ("commercial", "yes")}
 
-#: What everybody is asked: thirteen questions.
-ASKED_OF_ALL = [label for key, label in LABELS.items() if key not in CONDITIONS]
+#: The labels of the questions without a condition.
+UNCONDITIONAL_LABELS = [label for key, label in LABELS.items() if key not in CONDITIONS]
 
 #: step -> (title, keys), in the order of the form.
 STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -69,18 +69,20 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def step_keys(step: str, asked: Iterable[Extra] = ()) -> list[str]:
-    """The keys of the questions of one step, those of the tier last."""
-    return [*STEPS[step][1], *(extra.key for extra in asked if extra.step == step)]
+def step_keys(step: str, custom: Iterable[CustomQuestion] = ()) -> list[str]:
+    """Return the keys of the questions of one step, custom questions last."""
+    return [*STEPS[step][1], *(question.key for question in custom if question.step == step)]
 
 
-def answered(answers: dict[str, Any], asked: Iterable[Extra] = ()) -> list[tuple[str, str]]:
-    """(label, answer as a person reads it) for every question that has an answer.
+def answered(
+    answers: dict[str, Any], custom: Iterable[CustomQuestion] = ()
+) -> list[tuple[str, str]]:
+    """Return (label, display text) of every answered question.
 
-    `asked` are the extra questions of the application's form: `application.form.extras`.
+    `custom` are the custom questions of the form: `application.form.custom_questions`.
     """
-    by_key = {extra.key: extra for extra in asked}
-    labels = LABELS | {extra.key: extra.label for extra in by_key.values()}
+    by_key = {question.key: question for question in custom}
+    labels = LABELS | {question.key: question.label for question in by_key.values()}
     return [
         (label, readable(key, answers[key], by_key.get(key)))
         for key, label in labels.items()
@@ -88,10 +90,10 @@ def answered(answers: dict[str, Any], asked: Iterable[Extra] = ()) -> list[tuple
     ]
 
 
-def readable(key: str, value: Any, extra: Extra | None = None) -> str:
-    """An answer as a person reads it; `extra` is the question, where it is a tier's own."""
-    if extra is not None:
-        return custom_questions.readable(extra.kind, value)
+def readable(key: str, value: Any, custom: CustomQuestion | None = None) -> str:
+    """Return the display text of an answer; `custom` is the question if it is a custom one."""
+    if custom is not None:
+        return custom_questions.readable(custom.kind, value)
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if key == "org_type":

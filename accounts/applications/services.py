@@ -64,7 +64,7 @@ def begin(user: User, tier: Tier, *, country: str = "") -> Application:
     initial = {"full_name": user.get_full_name(), "country": country}
     answers = {key: value for key, value in initial.items() if value}
     if answers and draft.answers_version == 0 and not draft.answers:
-        submission.save_answers(draft, answers, by=user, seen_version=0)
+        submission.save_answers(draft, answers, by=user, expected_version=0)
     return draft
 
 

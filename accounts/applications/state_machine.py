@@ -1,7 +1,7 @@
-"""The state machine of applications as one table: plain Python, no models.
+"""The state machine of applications as one table. Plain Python, no models.
 
-docs/architecture.md#applications-and-review describes the workflow. A state changes by one of these
-transitions or not at all.
+docs/architecture.md#applications-and-review describes the workflow. The state
+changes only by these transitions.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ TERMINAL_STATES = frozenset({Status.APPROVED, Status.REJECTED, Status.WITHDRAWN,
 
 
 class Actor(StrEnum):
-    """What a person is to one application; one person can be several at once."""
+    """The role of a person for one application; one person can have several."""
 
     MEMBER = "member"
     APPLICANT = "applicant"
@@ -45,7 +45,7 @@ class Actor(StrEnum):
     #: A reviewer other than the first approver, while a second approval is awaited.
     SECOND = "second approver"
     LEAD = "lead reviewer"
-    #: Sweeps, on behalf of no person.
+    #: Sweeps, which act for no person.
     SYSTEM = "system"
 
 
@@ -53,7 +53,7 @@ class Actor(StrEnum):
 class Transition:
     """The states that a transition leaves, the state it reaches, and who may make it.
 
-    `begins` marks one that leaves its application as it is and creates a new one.
+    `begins` marks transitions that create a new application and leave the old one unchanged.
     """
 
     leaves: frozenset[Status]

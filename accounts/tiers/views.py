@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.applications.models.form import FormVersion
-from accounts.applications.questions import ASKED_OF_ALL
+from accounts.applications.questions import UNCONDITIONAL_LABELS
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.web.markdown import to_html
@@ -46,7 +46,7 @@ def question_labels(tier: Tier) -> list[str]:
     if tier.access_mode is not AccessMode.REVIEWED:
         return []
     own = FormVersion.objects.asked_by(tier)
-    return [*ASKED_OF_ALL, *(question["label"] for question in own)]
+    return [*UNCONDITIONAL_LABELS, *(question["label"] for question in own)]
 
 
 @require_safe

@@ -83,7 +83,7 @@ def _send_again(applicant: User, tier: Tier) -> None:
     application = applicant.applications.get()
     answers = application.answers | {"abstract": application.answers["abstract"] + " By probes."}
     submission.save_answers(
-        application, answers, by=applicant, seen_version=application.answers_version
+        application, answers, by=applicant, expected_version=application.answers_version
     )
     submission.submit(
         application, by=applicant, licence_sha256=factories.in_force(tier).text_sha256

@@ -115,7 +115,7 @@ def in_force(tier: Tier) -> LicenceVersion:
 def submitted(applicant: User, tier: Tier, answers: dict[str, Any] | None = None) -> Application:
     """A submitted application."""
     application = submission.start(applicant, tier)
-    submission.save_answers(application, answers or ANSWERS, by=applicant, seen_version=0)
+    submission.save_answers(application, answers or ANSWERS, by=applicant, expected_version=0)
     submission.submit(application, by=applicant, licence_sha256=in_force(tier).text_sha256)
     return application
 

@@ -1,0 +1,1 @@
+"""Documents of applications: upload, check, storage, download."""

@@ -1,4 +1,4 @@
-"""A document sent with an application."""
+"""Documents uploaded with an application."""
 
 import uuid
 
@@ -7,10 +7,10 @@ from django.db import models
 
 
 class Attachment(models.Model):
-    """A PDF that answers an extra question; owner and reviewers of the tier may read it.
+    """A PDF that answers a custom question; the applicant and the tier's staff may read it.
 
-    Its bytes lie in a row of their own (docs/decisions/0005): outside any public folder, in
-    the same transaction and backup as the application, and gone when it is erased.
+    `AttachmentContent` stores its bytes in the database (docs/decisions/0005): outside any public
+    folder, in the transaction and backup of the application, and deleted with it.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -23,7 +23,7 @@ class Attachment(models.Model):
     sha256 = models.CharField(max_length=64)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     uploaded_at = models.DateTimeField(auto_now_add=True)
-    #: Taken out of the answers after it had been sent: reviewers still find what they read.
+    #: When the applicant removed it after a submission; reviewers can still read it.
     removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -40,7 +40,7 @@ class Attachment(models.Model):
 
 
 class AttachmentContent(models.Model):
-    """The bytes of one attachment, apart so that a list of attachments stays light."""
+    """The bytes of one attachment, in a separate table so that lists of attachments stay small."""
 
     attachment = models.OneToOneField(Attachment, models.CASCADE, related_name="content")
     data = models.BinaryField()

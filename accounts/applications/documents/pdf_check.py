@@ -1,7 +1,7 @@
-"""Whether a document may be kept: a whole PDF that runs nothing and carries nothing.
+"""Check that a document is a valid PDF without scripts, launch actions or embedded files.
 
-The parsing is done by a child process with bounds of its own, so that a hostile document ends
-the child at worst; two at once in each web process, for each may take a core.
+A child process with resource limits parses it, so that a hostile document can at worst end the
+child. Each web process runs at most two children, because each may use a whole core.
 """
 
 import subprocess
@@ -12,11 +12,12 @@ from pathlib import Path
 from accounts.errors import InvalidValue, LimitReached
 
 _CHILD = Path(__file__).with_name("pdf_child.py")
-#: Seconds for one document, and seconds to wait for a place.
-_TIME, _PATIENCE = 20, 20
-_places = threading.BoundedSemaphore(2)
+#: Seconds to check one document, and seconds to wait until a child may start.
+_TIMEOUT, _QUEUE_TIMEOUT = 20, 20
+_children = threading.BoundedSemaphore(2)
 
-_WORDS = {
+#: Output of the child -> what the applicant reads.
+_MESSAGES = {
     "other": "this is no PDF; save or print the document as PDF and send that",
     "damaged": "this PDF is damaged; save or print it anew as PDF and send that",
     "encrypted": "this PDF is encrypted; send it without a password",
@@ -27,22 +28,22 @@ _WORDS = {
 }
 
 
-def demand_harmless(content: bytes) -> None:
-    """Raise InvalidValue, with what to do, unless the content is a PDF that may be kept."""
-    verdict = _judged(content) if content.startswith(b"%PDF-") else "other"
-    if verdict != "ok":
-        raise InvalidValue(_WORDS.get(verdict, _WORDS["damaged"]))
+def require_harmless(content: bytes) -> None:
+    """Raise InvalidValue, with the remedy, unless `content` is a harmless PDF."""
+    result = _check(content) if content.startswith(b"%PDF-") else "other"
+    if result != "ok":
+        raise InvalidValue(_MESSAGES.get(result, _MESSAGES["damaged"]))
 
 
-def _judged(content: bytes) -> str:
-    if not _places.acquire(timeout=_PATIENCE):
+def _check(content: bytes) -> str:
+    if not _children.acquire(timeout=_QUEUE_TIMEOUT):
         raise LimitReached("many documents are being checked; try again in a minute", wait=60)
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(_CHILD)],
             input=content,
             capture_output=True,
-            timeout=_TIME,
+            timeout=_TIMEOUT,
             check=False,
             env={},
             cwd="/",
@@ -50,5 +51,5 @@ def _judged(content: bytes) -> str:
     except subprocess.TimeoutExpired:
         return "heavy"
     finally:
-        _places.release()
+        _children.release()
     return done.stdout.decode("ascii", "replace") if done.returncode == 0 else "damaged"

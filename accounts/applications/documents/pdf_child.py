@@ -1,7 +1,7 @@
-"""Judges one PDF from standard input: prints `ok`, or one word for what is wrong with it.
+"""Check one PDF from standard input: print `ok`, or one word that names the problem.
 
-Run as a program of its own (`accounts.pdf_check` starts it), because it parses what a stranger
-made: with little time and memory, no files to write, and nothing of the portal in reach.
+`pdf_check` runs this file as a separate program, because it parses untrusted input: with limits on
+time and memory, no files to write, and without the portal's code and environment.
 """
 
 import resource
@@ -12,9 +12,9 @@ from typing import Any
 
 import pikepdf
 
-MEMORY, CPU_SECONDS, MOST_OBJECTS = 768 * 2**20, 10, 500_000
+MAX_MEMORY, MAX_CPU_SECONDS, MAX_OBJECTS = 768 * 2**20, 10, 500_000
 
-#: Keys and values by which a document runs something, reaches outside, or carries a file.
+#: Keys and values of scripts, actions that open programs or other files, and embedded files.
 _SCRIPT_KEYS = {"/JS", "/XFA"}
 _EMBEDDING_KEYS = {
     "/Collection",
@@ -34,7 +34,7 @@ _ACTIONS = {
     "/Thread": "launch",
     "/GoToE": "embedded",
 }
-#: Where a link may lead; others open programs or files of whoever reads.
+#: Allowed schemes of links; others could open programs or files of the reader.
 _LINKS = ("http:", "https:", "mailto:")
 _KINDS = {
     "/EmbeddedFile": "embedded",
@@ -48,96 +48,96 @@ _KINDS = {
 }
 
 
-class Wrong(Exception):
-    """Ends the check with one word."""
+class Rejected(Exception):
+    """The document is not acceptable; the message is one word that names the problem."""
 
 
 def check(content: bytes) -> None:
-    """Raise Wrong with what is wrong; a document that may be kept passes."""
+    """Raise Rejected unless the document is acceptable."""
     if not content.startswith(b"%PDF-"):
-        raise Wrong("other")
+        raise Rejected("other")
     try:
         with pikepdf.open(BytesIO(content), attempt_recovery=False, suppress_warnings=True) as pdf:
             if pdf.is_encrypted:
-                raise Wrong("encrypted")
+                raise Rejected("encrypted")
             if not len(pdf.pages):
-                raise Wrong("damaged")
-            for found in _dictionaries(pdf):
-                _judge(found)
+                raise Rejected("damaged")
+            for dictionary in _dictionaries(pdf):
+                _check_dictionary(dictionary)
     except pikepdf.PasswordError as error:
-        raise Wrong("encrypted") from error
+        raise Rejected("encrypted") from error
     except (pikepdf.PdfError, ValueError, TypeError) as error:
-        raise Wrong("damaged") from error
+        raise Rejected("damaged") from error
 
 
 def _dictionaries(pdf: pikepdf.Pdf) -> Iterator[Any]:
-    """Every dictionary of the document, reached from a page or not, each once."""
-    seen = 0
+    """Yield each dictionary of the document once, also those that no page refers to."""
+    count = 0
     for top in pdf.objects:
-        inside = [top]
-        while inside:
-            seen += 1
-            if seen > MOST_OBJECTS:
-                raise Wrong("heavy")
-            one = inside.pop()
+        stack = [top]
+        while stack:
+            count += 1
+            if count > MAX_OBJECTS:
+                raise Rejected("heavy")
+            one = stack.pop()
             if isinstance(one, pikepdf.Dictionary | pikepdf.Stream):
                 yield one
-                inside.extend(_direct(one[key] for key in one.keys()))  # noqa: SIM118
+                stack.extend(_direct(one[key] for key in one.keys()))  # noqa: SIM118
             elif isinstance(one, pikepdf.Array):
-                inside.extend(_direct(one))
+                stack.extend(_direct(one))
 
 
 def _direct(values: Any) -> Iterator[Any]:
-    """Those that stand here and not elsewhere: what is referred to comes up by itself."""
+    """Yield the direct objects among `values`; `pdf.objects` lists the indirect ones."""
     for value in values:
         if isinstance(value, pikepdf.Object) and not value.is_indirect:
             yield value
 
 
-def _judge(found: Any) -> None:
-    keys = set(found.keys())
+def _check_dictionary(dictionary: Any) -> None:
+    keys = set(dictionary.keys())
     if keys & _SCRIPT_KEYS:
-        raise Wrong("scripts")
+        raise Rejected("scripts")
     if keys & _EMBEDDING_KEYS:
-        raise Wrong("embedded")
-    for key, meanings in (("/S", _ACTIONS), ("/Type", _KINDS), ("/Subtype", _KINDS)):
-        word = meanings.get(str(found[key])) if key in keys else None
-        if word:
-            raise Wrong(word)
-    if isinstance(found, pikepdf.Stream) and "/F" in keys:  # its content stands in another file
-        raise Wrong("launch")
-    if "/URI" in keys and not _is_a_plain_link(found["/URI"]):
-        raise Wrong("launch")
+        raise Rejected("embedded")
+    for key, problems in (("/S", _ACTIONS), ("/Type", _KINDS), ("/Subtype", _KINDS)):
+        problem = problems.get(str(dictionary[key])) if key in keys else None
+        if problem:
+            raise Rejected(problem)
+    if isinstance(dictionary, pikepdf.Stream) and "/F" in keys:  # the content is in another file
+        raise Rejected("launch")
+    if "/URI" in keys and not _is_plain_link(dictionary["/URI"]):
+        raise Rejected("launch")
 
 
-def _is_a_plain_link(value: Any) -> bool:
-    """An address of the web or of mail, or the dictionary of a document's base address."""
+def _is_plain_link(value: Any) -> bool:
+    """True for a URL of the web or of mail, and for the dictionary of a document's base URL."""
     if isinstance(value, pikepdf.Dictionary):
-        return "/Base" not in value.keys() or _is_a_plain_link(value["/Base"])  # noqa: SIM118
+        return "/Base" not in value.keys() or _is_plain_link(value["/Base"])  # noqa: SIM118
     address = "".join(str(value).split()).lower()
     scheme, colon, _ = address.partition(":")
     return address.startswith(_LINKS) or not colon or "/" in scheme
 
 
-def _limit() -> None:
-    for what, most in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+def _set_limits() -> None:
+    for limit, value in (
+        (resource.RLIMIT_AS, MAX_MEMORY),
+        (resource.RLIMIT_CPU, MAX_CPU_SECONDS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
         try:
-            resource.setrlimit(what, (most, most))
-        except (ValueError, OSError):  # a system that knows no such limit
+            resource.setrlimit(limit, (value, value))
+        except (ValueError, OSError):  # the system does not support this limit
             pass
 
 
 def main() -> None:
-    _limit()
+    _set_limits()
     try:
         check(sys.stdin.buffer.read())
-    except Wrong as wrong:
-        sys.stdout.write(str(wrong))
+    except Rejected as error:
+        sys.stdout.write(str(error))
     except MemoryError:
         sys.stdout.write("heavy")
     else:

@@ -1,4 +1,4 @@
-"""Documents of an application: the one page that takes files, and the one that gives them."""
+"""Upload, download and remove documents of an application."""
 
 from contextlib import suppress
 
@@ -14,7 +14,7 @@ from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment
 from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.models import Application
-from accounts.applications.views.common import address_of, own, sentence
+from accounts.applications.views.common import get_own_application, sentence, step_url
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError, NotFound
@@ -22,53 +22,52 @@ from accounts.web.current_user import signed_in
 from accounts.web.uploads import FRAME, SingleFileHandler
 
 
-@csrf_exempt  # looked at below, once the body is allowed to be as large as a document
+@csrf_exempt  # `_add` checks the token, after the upload handler for larger bodies is set
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def document_add(request: HttpRequest, public_id: str, question: str) -> HttpResponse:
-    application = own(request, public_id)
+    application = get_own_application(request, public_id)
     try:
-        services.question_of(application, question)
+        services.get_question(application, question)
     except NotFound as error:
         raise Http404(str(error)) from error
     if request.method != "POST":
         if not application.is_editable:
             return redirect("accounts:application-detail", application.public_id)
         return _show(request, application, question)
-    if int(request.META.get("CONTENT_LENGTH") or 0) > services.MOST_BYTES + FRAME:
-        _read_away(request)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > services.MAX_BYTES + FRAME:
+        _discard_body(request)
         return _show(request, application, question, error=_TOO_LARGE, status=413)
-    request.upload_handlers = [SingleFileHandler(services.MOST_BYTES)]
+    request.upload_handlers = [SingleFileHandler(services.MAX_BYTES)]
     return _add(request, application, question)
 
 
-#: Bytes of a body that is too large which are read and dropped before the answer.
-_READ_AWAY = 64 * 1024 * 1024
+_TOO_LARGE = "This file is larger than 10 MiB; send a smaller one."
+#: Bytes that are read and discarded of a body that is too large.
+_MAX_DISCARDED = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-def _read_away(request: HttpRequest) -> None:
-    """Take what the browser sends, up to a bound: many read no answer until all is sent."""
-    left = _READ_AWAY
+def _discard_body(request: HttpRequest) -> None:
+    """Read the body up to a bound: many browsers read no response before they have sent it all."""
+    left = _MAX_DISCARDED
     with suppress(UnreadablePostError):
-        while left > 0 and (read := request.read(_CHUNK)):
-            left -= len(read)
-
-
-_TOO_LARGE = "This file is larger than 10 MiB; send a smaller one."
+        while left > 0 and (chunk := request.read(_CHUNK)):
+            left -= len(chunk)
 
 
 @csrf_protect
 def _add(request: HttpRequest, application: Application, question: str) -> HttpResponse:
-    sent = request.FILES.get("document")
-    if sent is None:
+    upload = request.FILES.get("document")
+    if upload is None:
         return _show(request, application, question, error="Choose a PDF first.", status=422)
     try:
-        name, content = sent.name or "", sent.read()
-        services.attach(application, question, name, content, by=signed_in(request))
+        services.attach(
+            application, question, upload.name or "", upload.read(), by=signed_in(request)
+        )
     except AccountsError as error:
         return _show(request, application, question, error=sentence(error), status=422)
-    messages.success(request, "The document is kept with your application.")
+    messages.success(request, "The document is stored with your application.")
     return redirect(request.path)
 
 
@@ -81,15 +80,15 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     draft = ApplicationDraft(application, signed_in(request))
-    kept = [one for found in draft.documents.values() for one in found]
+    documents = [one for attachments in draft.documents.values() for one in attachments]
     context = {
         "application": application,
         "tier": application.tier,
-        "question": services.question_of(application, question),
-        "documents": kept,
-        "room": len(kept) < services.MOST_DOCUMENTS,
+        "question": services.get_question(application, question),
+        "documents": documents,
+        "room": len(documents) < services.MAX_DOCUMENTS,
         "error": error,
-        "back": address_of(application, draft.step_of(question)),
+        "back": step_url(application, draft.step_of(question)),
     }
     return render(request, "accounts/applications/document_add.html", context, status=status)
 
@@ -97,25 +96,26 @@ def _show(
 @login_required
 @require_safe
 def document(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The bytes, for their owner and the staff who read this tier's applications; 404 for all
-    others."""
+    """Download a document; 404 unless the user is its owner or staff of the tier."""
     person = signed_in(request)
-    found = get_object_or_404(services.readable_by(person), public_id=public_id)
-    if found.application.applicant_id != person.pk:
-        details = {"document": str(found.public_id)}
+    attachment = get_object_or_404(services.readable_by(person), public_id=public_id)
+    if attachment.application.applicant_id != person.pk:
+        details = {"document": str(attachment.public_id)}
         AuditEvent.record(
             AccountsEvent.APPLICATION_DOCUMENT_READ,
             actor=person,
-            target=found.application,
+            target=attachment.application,
             details=details,
         )
-    return as_download(found)
+    return as_download(attachment)
 
 
-def as_download(found: Attachment) -> HttpResponse:
-    """Never shown in the browser, never kept by a cache, never taken for another type."""
-    response = HttpResponse(bytes(found.content.data), content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(True, found.name) or "attachment"
+def as_download(attachment: Attachment) -> HttpResponse:
+    """Return the bytes as a download that is never displayed, cached or sniffed."""
+    response = HttpResponse(bytes(attachment.content.data), content_type="application/pdf")
+    response["Content-Disposition"] = (
+        content_disposition_header(True, attachment.name) or "attachment"
+    )
     response["Cache-Control"] = "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"
     return response
@@ -124,12 +124,14 @@ def as_download(found: Attachment) -> HttpResponse:
 @login_required
 @require_POST
 def document_remove(request: HttpRequest, public_id: str) -> HttpResponse:
-    mine = Attachment.objects.filter(application__applicant=signed_in(request), removed_at=None)
-    found = get_object_or_404(mine.select_related("application"), public_id=public_id)
-    application, question = found.application, found.question
+    own_documents = Attachment.objects.filter(
+        application__applicant=signed_in(request), removed_at=None
+    )
+    attachment = get_object_or_404(own_documents.select_related("application"), public_id=public_id)
+    application, question = attachment.application, attachment.question
     try:
-        services.remove(found, by=signed_in(request))
-        messages.success(request, "The document is taken out.")
+        services.remove(attachment, by=signed_in(request))
+        messages.success(request, "The document is removed.")
     except AccountsError as error:
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", application.public_id)

@@ -1,11 +1,10 @@
-"""Forms of an application: the start, its questions, custom questions."""
+"""Forms of an application: the country, the questions, and fields of custom questions."""
 
-from accounts.applications.forms.application import ABSTRACT_HELP, KEPT, ApplicationForm
-from accounts.applications.forms.start import CountryForm
+from accounts.applications.forms.application import (
+    ABSTRACT_HELP,
+    MAX_DRAFT_LENGTH,
+    ApplicationForm,
+    CountryForm,
+)
 
-__all__ = [
-    "ABSTRACT_HELP",
-    "KEPT",
-    "ApplicationForm",
-    "CountryForm",
-]
+__all__ = ["ABSTRACT_HELP", "MAX_DRAFT_LENGTH", "ApplicationForm", "CountryForm"]

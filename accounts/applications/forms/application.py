@@ -1,4 +1,4 @@
-"""The application: the thirteen questions of every one, and a tier's own."""
+"""The form of an application: the standard questions and the custom questions of its tier."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,9 +11,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django_countries import countries
 
-from accounts.applications import custom_questions, free_mail
-from accounts.applications.custom_questions import Extra, Kind
-from accounts.applications.forms.custom_fields import field_of
+from accounts.applications import free_mail
+from accounts.applications.custom_questions import (
+    CustomQuestion,
+    Kind,
+    applicable,
+    hardware_text,
+    is_hardware_list,
+)
+from accounts.applications.forms.custom_fields import build_field
 from accounts.applications.questions import LABELS, ORG_TYPES, POSITIONS
 from accounts.tiers.models import LicenceVersion, Tier
 from accounts.users import orcid
@@ -21,10 +27,10 @@ from accounts.users.models import User
 from accounts.web.form_fields import choice, long_text, text
 from accounts.web.sanitize import form_text
 
-#: Characters of one answer that a draft keeps; far above what a submission may hold.
-KEPT = 20_000
-#: Ticks of one question that a draft keeps.
-KEPT_TICKS = 100
+#: Characters of an answer that a draft stores; submissions allow far fewer.
+MAX_DRAFT_LENGTH = 20_000
+#: Ticked choices of a question that a draft stores.
+MAX_DRAFT_CHOICES = 100
 
 ABSTRACT_HELP = (
     "Name the question, the method, and what you will do with the weights: which parts of the "
@@ -36,13 +42,13 @@ _NO_ORGANISATION = frozenset({"none", "n/a", "-", "no", "independent"})
 
 
 class ApplicationForm(forms.Form):
-    """Answers, judged as strictly as a submission is.
+    """Validates stored answers for submission.
 
-    It takes answers as an application keeps them. `documents` counts those sent for each
-    question, `linked_orcid` is an iD that stands in for the profile.
+    `documents` maps the key of a question to the number of its documents. A `linked_orcid` replaces
+    the profile.
     """
 
-    use_required_attribute = False  # a draft may be sent with gaps
+    use_required_attribute = False  # an incomplete draft may be saved
 
     full_name = text("Full name", 3, 120, help_text="As it stands on your publications.")
     work_email = forms.ChoiceField(
@@ -95,23 +101,23 @@ class ApplicationForm(forms.Form):
         person: User,
         tier: Tier,
         licence: LicenceVersion | None,
-        asked: Iterable[Extra] = (),
+        custom_questions: Iterable[CustomQuestion] = (),
         documents: Mapping[str, int] | None = None,
         linked_orcid: str = "",
     ) -> None:
-        super().__init__(_as_typed(answers))
+        super().__init__(_form_data(answers))
         self.answers, self.tier, self.licence = answers, tier, licence
         self.linked_orcid, self.documents = linked_orcid, documents or {}
-        self.extras = {extra.key: extra for extra in asked}
-        for key, extra in self.extras.items():
-            self.fields[key] = field_of(extra)
+        self.custom_questions = {question.key: question for question in custom_questions}
+        for key, question in self.custom_questions.items():
+            self.fields[key] = build_field(question)
         addresses = person.confirmed_addresses()
         self._choices("work_email", [(address, address) for address in addresses])
         self._choices("country", [("", "Choose…"), *countries])
         for field in self.fields.values():
-            # Django's own sentence says again what was sent, however long it is.
+            # Django's message would repeat the value, however long it is.
             field.error_messages["invalid_choice"] = "Choose among those that are offered."
-        # Conditions ask for these, so they are not marked as optional.
+        # Required under a condition, so not marked as optional.
         for key in ("commercial_detail", "profile_url"):
             self.fields[key].asked = key != "profile_url" or not linked_orcid  # type: ignore[attr-defined]
         self.fields["full_name"].widget.attrs["autocomplete"] = "name"
@@ -126,39 +132,43 @@ class ApplicationForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
 
-    # -- what is kept ------------------------------------------------------------------
+    def draft_answers(self, data: Any, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the posted answers to these questions, normalised but not validated.
 
-    def typed(self, data: Any, keys: Iterable[str]) -> dict[str, Any]:
-        """What was sent for these questions, normalised but not judged, for a draft.
-
-        Empty answers are left out; documents are none of this.
+        Empty answers and documents are left out.
         """
-        kept: dict[str, Any] = {}
-        for key in keys:
-            widget = self.fields[key].widget
-            if not getattr(self.fields[key], "is_document", False):
-                kept[key] = _kept(widget.value_from_datadict(data, {}, key))
-        return {key: value for key, value in kept.items() if value not in ("", [], False)}
+        answers = {
+            key: _draft_value(self._posted(data, key))
+            for key in keys
+            if not getattr(self.fields[key], "is_document", False)
+        }
+        return {key: value for key, value in answers.items() if value not in ("", [], False)}
 
-    def cut(self, data: Any, keys: Iterable[str]) -> list[str]:
-        """Those of these questions of whose text a draft keeps only the beginning."""
+    def truncated(self, data: Any, keys: Iterable[str]) -> list[str]:
+        """Return those of `keys` whose posted text is too long for a draft."""
+        posted = {key: self._posted(data, key) for key in keys}
         return [
             key
-            for key in keys
-            if isinstance(raw := self.fields[key].widget.value_from_datadict(data, {}, key), str)
-            and len(form_text(raw)) > KEPT
+            for key, value in posted.items()
+            if isinstance(value, str) and len(form_text(value)) > MAX_DRAFT_LENGTH
         ]
 
-    def sent(self) -> dict[str, Any]:
-        """The answers of a valid form as a submission freezes them, without what is not asked."""
+    def _posted(self, data: Any, key: str) -> Any:
+        return self.fields[key].widget.value_from_datadict(data, {}, key)
+
+    def submitted_answers(self) -> dict[str, Any]:
+        """Return the answers of a valid form for a snapshot, only to questions that apply."""
         answers = {key: self.answers[key] for key in LABELS if key in self.answers}
-        for extra in custom_questions.asked(self.extras.values(), dict(self.answers)):
-            value = _frozen(self.cleaned_data.get(extra.key))
+        for question in self._applicable_questions():
+            value = _json_value(self.cleaned_data.get(question.key))
             if value not in (None, "", []):
-                answers[extra.key] = value
+                answers[question.key] = value
         return answers
 
-    # -- rules -------------------------------------------------------------------------
+    def _applicable_questions(self) -> list[CustomQuestion]:
+        return applicable(self.custom_questions.values(), dict(self.answers))
+
+    # -- validation ----------------------------------------------------------------------
 
     def clean_full_name(self) -> str:
         name: str = self.cleaned_data["full_name"]
@@ -179,9 +189,9 @@ class ApplicationForm(forms.Form):
 
     def clean_abstract(self) -> str:
         abstract: str = self.cleaned_data["abstract"]
-        alike = SequenceMatcher(None, ABSTRACT_HELP, abstract, autojunk=False)
-        # The quick ones are upper bounds: long abstracts are not compared letter by letter.
-        if min(alike.real_quick_ratio(), alike.quick_ratio()) > 0.6 and alike.ratio() > 0.6:
+        matcher = SequenceMatcher(None, ABSTRACT_HELP, abstract, autojunk=False)
+        # The quick ratios are upper bounds and spare most texts the slow comparison.
+        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) > 0.6 and matcher.ratio() > 0.6:
             raise ValidationError("Describe your own project; this repeats the help text.")
         return abstract
 
@@ -201,68 +211,85 @@ class ApplicationForm(forms.Form):
         return bool(self.cleaned_data["licence_accept"])
 
     def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        self._judge_organisation(given)
-        self._judge_profile(given)
-        silent = not given.get("commercial_detail") and "commercial_detail" not in self.errors
-        if given.get("commercial") == "yes" and silent:
+        cleaned = super().clean() or self.cleaned_data
+        self._check_organisation(cleaned)
+        self._check_profile(cleaned)
+        missing = not cleaned.get("commercial_detail") and "commercial_detail" not in self.errors
+        if cleaned.get("commercial") == "yes" and missing:
             self.add_error("commercial_detail", "Say what the commercial interest is.")
-        self._judge_extras()
-        return given
+        self._check_custom_questions()
+        return cleaned
 
-    def _judge_organisation(self, given: dict[str, Any]) -> None:
-        none = str(given.get("org_name", "")).lower() in _NO_ORGANISATION
-        if none and given.get("org_type") not in {"independent", None}:
+    def _check_organisation(self, cleaned: dict[str, Any]) -> None:
+        none = str(cleaned.get("org_name", "")).lower() in _NO_ORGANISATION
+        if none and cleaned.get("org_type") not in {"independent", None}:
             self.add_error("org_name", "Name the organisation, or choose Independent.")
 
-    def _judge_profile(self, given: dict[str, Any]) -> None:
-        """A profile or a linked ORCID says who somebody is, the more so with a free address."""
-        if given.get("profile_url") or self.linked_orcid or "profile_url" in self.errors:
+    def _check_profile(self, cleaned: dict[str, Any]) -> None:
+        """Require a profile or a linked ORCID iD, by which reviewers identify the applicant."""
+        if cleaned.get("profile_url") or self.linked_orcid or "profile_url" in self.errors:
             return
-        why = "This field is required: reviewers look there to see who you are."
-        if free_mail.is_free(str(given.get("work_email", ""))):
-            why = "This field is required with an address of a free mail service."
-        self.add_error("profile_url", why)
+        message = "This field is required: reviewers look there to see who you are."
+        if free_mail.is_free(str(cleaned.get("work_email", ""))):
+            message = "This field is required with an address of a free mail service."
+        self.add_error("profile_url", message)
 
-    def _judge_extras(self) -> None:
-        met = {
-            extra.key for extra in custom_questions.asked(self.extras.values(), dict(self.answers))
-        }
-        for key, extra in self.extras.items():
-            if key not in met:
+    def _check_custom_questions(self) -> None:
+        keys = {question.key for question in self._applicable_questions()}
+        for key, question in self.custom_questions.items():
+            if key not in keys:
                 self.errors.pop(key, None)
-            elif extra.required and key not in self.errors and not self._is_given(extra):
+            elif question.required and key not in self.errors and not self._has_answer(question):
                 self.add_error(key, "This field is required.")
 
-    def _is_given(self, extra: Extra) -> bool:
-        if extra.kind == Kind.FILE:
-            return self.documents.get(extra.key, 0) > 0
-        value = self.cleaned_data.get(extra.key)
-        return value not in (None, "", [], False)
+    def _has_answer(self, question: CustomQuestion) -> bool:
+        if question.kind == Kind.FILE:
+            return self.documents.get(question.key, 0) > 0
+        return self.cleaned_data.get(question.key) not in (None, "", [], False)
 
 
-def _as_typed(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Kept answers as a form would send them: rows of hardware are text again."""
+class CountryForm(forms.Form):
+    """Asks for the country of work, before anyone fills in a form that cannot be approved."""
+
+    use_required_attribute = False
+
+    country = forms.ChoiceField(label="Country of work", choices=[("", "Choose…"), *countries])
+
+    def __init__(self, *args: Any, tier: Tier, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tier = tier
+        self.fields["country"].widget.attrs["autocomplete"] = "country"
+
+    def clean_country(self) -> str:
+        country: str = self.cleaned_data["country"]
+        if name := self.tier.excluded_countries.get(country):
+            raise ValidationError(
+                f"The licence excludes work in {name}; an application from "
+                "there cannot be approved, so we do not ask you to fill one in."
+            )
+        return country
+
+
+def _form_data(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert stored answers to form data: hardware becomes text again."""
     return {
-        key: custom_questions.hardware_text(value)
-        if custom_questions.are_rows(value) and value
-        else value
+        key: hardware_text(value) if value and is_hardware_list(value) else value
         for key, value in answers.items()
     }
 
 
-def _kept(raw: Any) -> Any:
-    if isinstance(raw, bool):
-        return raw
-    if custom_questions.are_rows(raw) and raw:
-        return custom_questions.hardware_text(raw)[:KEPT]
-    if isinstance(raw, list):
-        return [form_text(str(one))[:500] for one in raw[:KEPT_TICKS]]
-    return form_text("" if raw is None else str(raw))[:KEPT]
+def _draft_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if value and is_hardware_list(value):
+        return hardware_text(value)[:MAX_DRAFT_LENGTH]
+    if isinstance(value, list):
+        return [form_text(str(one))[:500] for one in value[:MAX_DRAFT_CHOICES]]
+    return form_text("" if value is None else str(value))[:MAX_DRAFT_LENGTH]
 
 
-def _frozen(value: Any) -> Any:
-    """A judged value as JSON keeps it."""
+def _json_value(value: Any) -> Any:
+    """Convert a cleaned value for JSON."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -1,11 +1,11 @@
-"""The form field of each kind of extra question."""
+"""Form fields of custom questions, by kind."""
 
 from collections.abc import Callable
 
 from django import forms
 from django_countries import countries
 
-from accounts.applications.custom_questions import Extra, Kind
+from accounts.applications.custom_questions import CustomQuestion, Kind
 from accounts.applications.forms.hardware import HardwareField
 from accounts.web.form_fields import TextField, choice
 
@@ -14,84 +14,49 @@ _DATE_HELP = "As year-month-day, such as 2027-03-31"
 
 
 class DocumentField(forms.Field):
-    """Stands for documents, which come by a page of their own; holds no text."""
+    """A placeholder for documents, which are uploaded on a separate page."""
 
     widget = forms.HiddenInput
     is_document = True
 
 
-def field_of(extra: Extra) -> forms.Field:
-    """What asks this question.
+def build_field(question: CustomQuestion) -> forms.Field:
+    """Return the form field of a question.
 
-    No field demands an answer by itself: whether one must be there is judged together with
-    the condition on which it is asked.
+    The field is never required by itself: `ApplicationForm` checks that together with the condition
+    of the question.
     """
-    field = _MAKERS[extra.kind](extra)
-    field.label, field.required = extra.label, False
-    field.help_text = field.help_text or extra.help_text
-    field.asked = extra.required  # type: ignore[attr-defined]
-    field.extra = extra  # type: ignore[attr-defined]
+    field = _FIELDS[question.kind](question)
+    field.label, field.required = question.label, False
+    field.help_text = f"{question.help_text} {field.help_text}".strip()
+    field.asked = question.required  # type: ignore[attr-defined]
     return field
 
 
-def _text(extra: Extra) -> forms.Field:
-    return TextField(max_length=500)
+def _multi_select(question: CustomQuestion) -> forms.Field:
+    choices = [(text, text) for text in question.choices]
+    return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple)
 
 
-def _long(extra: Extra) -> forms.Field:
-    return TextField(max_length=5000, widget=forms.Textarea({"rows": 4, "class": "short"}))
-
-
-def _number(extra: Extra) -> forms.Field:
-    widget = forms.TextInput({"inputmode": "decimal"})
-    return forms.DecimalField(widget=widget, max_digits=15, decimal_places=4)
-
-
-def _select(extra: Extra) -> forms.Field:
-    return choice("", {text: text for text in extra.choices})
-
-
-def _several(extra: Extra) -> forms.Field:
-    offered = [(text, text) for text in extra.choices]
-    return forms.MultipleChoiceField(choices=offered, widget=forms.CheckboxSelectMultiple)
-
-
-def _tick(extra: Extra) -> forms.Field:
-    return forms.BooleanField()
-
-
-def _date(extra: Extra) -> forms.Field:
+def _date(question: CustomQuestion) -> forms.Field:
     widget = forms.DateInput({"type": "date"}, format="%Y-%m-%d")
-    told = f"{extra.help_text} {_DATE_HELP}".strip()
-    return forms.DateField(widget=widget, input_formats=["%Y-%m-%d"], help_text=told)
+    return forms.DateField(widget=widget, input_formats=["%Y-%m-%d"], help_text=_DATE_HELP)
 
 
-def _country(extra: Extra) -> forms.Field:
-    return forms.ChoiceField(choices=[("", "Choose…"), *countries])
-
-
-def _url(extra: Extra) -> forms.Field:
-    return forms.URLField(assume_scheme="https", max_length=500)
-
-
-def _document(extra: Extra) -> forms.Field:
-    return DocumentField()
-
-
-def _hardware(extra: Extra) -> forms.Field:
-    return HardwareField(help_text=f"{extra.help_text} {_HARDWARE_HELP}".strip(), max_length=3000)
-
-
-_MAKERS: dict[Kind, Callable[[Extra], forms.Field]] = {
-    Kind.TEXT: _text,
-    Kind.LONG_TEXT: _long,
-    Kind.NUMBER: _number,
-    Kind.SELECT: _select,
-    Kind.MULTI_SELECT: _several,
-    Kind.TICK: _tick,
+_FIELDS: dict[Kind, Callable[[CustomQuestion], forms.Field]] = {
+    Kind.TEXT: lambda question: TextField(max_length=500),
+    Kind.LONG_TEXT: lambda question: TextField(
+        max_length=5000, widget=forms.Textarea({"rows": 4, "class": "short"})
+    ),
+    Kind.NUMBER: lambda question: forms.DecimalField(
+        widget=forms.TextInput({"inputmode": "decimal"}), max_digits=15, decimal_places=4
+    ),
+    Kind.SELECT: lambda question: choice("", {text: text for text in question.choices}),
+    Kind.MULTI_SELECT: _multi_select,
+    Kind.TICK: lambda question: forms.BooleanField(),
     Kind.DATE: _date,
-    Kind.COUNTRY: _country,
-    Kind.URL: _url,
-    Kind.FILE: _document,
-    Kind.HARDWARE: _hardware,
+    Kind.COUNTRY: lambda question: forms.ChoiceField(choices=[("", "Choose…"), *countries]),
+    Kind.URL: lambda question: forms.URLField(assume_scheme="https", max_length=500),
+    Kind.FILE: lambda question: DocumentField(),
+    Kind.HARDWARE: lambda question: HardwareField(help_text=_HARDWARE_HELP, max_length=3000),
 }

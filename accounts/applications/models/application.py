@@ -1,4 +1,4 @@
-"""The application: its fields, who may do what to it, and the one method that changes its state."""
+"""The application: fields, permissions, and the only method that changes its state."""
 
 import uuid
 from datetime import datetime
@@ -40,15 +40,15 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         return self.filter(status__in=WAITING_STATES).order_by("submitted_at", "pk")
 
     def overdue(self) -> "ApplicationQuerySet":
-        """Applications that wait beyond the day by which a first decision was due."""
+        """Applications that still wait after the day by which a decision was due."""
         return self.waiting().filter(due_on__lt=working_days.utc_date(timezone.now()))
 
     def readable_by(self, user: User) -> "ApplicationQuerySet":
-        """Applications this person may read as staff: those of the tiers of their roles."""
+        """Applications that this person may read as staff: those of the tiers of their roles."""
         return self._of_tiers(user, APPLICATION_READERS)
 
     def decidable_by(self, user: User) -> "ApplicationQuerySet":
-        """Applications this person could decide: not their own, and none in conflict."""
+        """Applications that `user` may decide: not their own, none with a conflict of interest."""
         readable = self._of_tiers(user, DECIDERS)
         return readable.exclude(applicant=user).exclude(conflicts__reviewer=user)
 
@@ -56,15 +56,13 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         if not is_active_staff(user):
             return self.none()
         assigned = RoleAssignment.objects.held(user, roles)
-        held = list(assigned.values_list("tier_id", flat=True))
+        tiers = list(assigned.values_list("tier_id", flat=True))
         visible = self.exclude(status=Status.DRAFT)
-        if None in held:
-            return visible
-        return visible.filter(tier__in=held)
+        return visible if None in tiers else visible.filter(tier__in=tiers)
 
 
 class Application(models.Model):
-    """One request of one person for one reviewed tier. Applications are history, grants rights."""
+    """A person's request for a reviewed tier. Only the grant that results gives access."""
 
     class Kind(models.TextChoices):
         NEW = "new", "New"
@@ -75,7 +73,7 @@ class Application(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="applications"
     )
     tier = models.ForeignKey("accounts.Tier", models.PROTECT, related_name="applications")
-    #: The questions that it answers; a draft keeps those it was started with.
+    #: The version of the form; a draft keeps the one with which it was started.
     form = models.ForeignKey("accounts.FormVersion", models.PROTECT, related_name="+")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.NEW)
     predecessor = models.ForeignKey(
@@ -89,9 +87,9 @@ class Application(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
     claimed_at = models.DateTimeField(null=True, blank=True)
-    #: When its claimer last did anything with it; an idle claim ends.
+    #: When the claimer last acted on the application; idle claims are released.
     worked_at = models.DateTimeField(null=True, blank=True)
-    #: The approval that waits for a second one, on a tier that asks for two.
+    #: The first of two approvals, while the second is awaited.
     first_approval = models.ForeignKey(
         "accounts.Decision", models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -105,7 +103,7 @@ class Application(models.Model):
     withdrawn_because = models.TextField(blank=True)
     #: When the answers were reduced to reason, dates, tier and country.
     reduced_at = models.DateTimeField(null=True, blank=True)
-    #: The day by which a first decision is due; none while the clock rests.
+    #: The day by which a decision is due; None while the applicant has to act.
     due_on = models.DateField(null=True, blank=True)
     #: Working days left when it was returned; negative when it was overdue.
     days_left = models.SmallIntegerField(null=True, blank=True)
@@ -138,7 +136,7 @@ class Application(models.Model):
 
     @property
     def reference(self) -> str:
-        """What a person quotes: `A-2026-00042`."""
+        """The reference for people, such as `A-2026-00042`."""
         year = (self.created_at or timezone.now()).year
         return f"A-{year}-{self.pk:05d}"
 
@@ -152,12 +150,12 @@ class Application(models.Model):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it waits for staff, not for the applicant."""
+        """True while staff have to act, not the applicant."""
         return self.status in WAITING_STATES
 
     @property
     def last_heard_at(self) -> datetime:
-        """When it was returned or last saved, whichever is later."""
+        """When the application was returned or last saved, whichever is later."""
         return max(self.returned_at or self.saved_at, self.saved_at)
 
     @property
@@ -179,7 +177,7 @@ class Application(models.Model):
         return snapshot.answers if snapshot else {}
 
     def actors(self, by: User | None) -> frozenset[Actor]:
-        """Return what `by` is to this application; None stands for the system, such as a sweep."""
+        """Return the roles of `by` for this application; None is the system, such as a sweep."""
         if by is None:
             return frozenset({Actor.SYSTEM})
         if by.pk == self.applicant_id:
@@ -221,29 +219,29 @@ class Application(models.Model):
         return f"{self.claimed_by} has claimed {self.reference}"
 
     def may_review(self, person: User) -> bool:
-        """Whether this person could claim it, now or once it is free."""
+        """True if this person may claim the application, now or once it is unclaimed."""
         return Actor.REVIEWER in self.actors(person)
 
     def require_reviewer(self, by: User) -> None:
-        """Raise NotAllowed, with the reason, unless `by` may review it."""
+        """Raise NotAllowed, with the reason, unless `by` may review the application."""
         if not self.may_review(by):
             raise NotAllowed(self._refusal("claim", by))
 
     def require_open(self) -> None:
-        """Raise TransitionRefused once it is closed."""
+        """Raise TransitionRefused unless the application is open."""
         if not self.is_open:
             raise TransitionRefused(f"{self.reference} is {Status(self.status).label.lower()}")
 
     def is_in_conflict(self, by: User) -> bool:
-        """Whether `by` declared a conflict of interest."""
+        """True if `by` declared a conflict of interest."""
         return self.conflicts.filter(reviewer=by).exists()
 
     def transition(
         self, name: str, *, by: User | None, details: dict[str, Any] | None = None, **changes: Any
     ) -> None:
-        """Make one transition of the table: of two concurrent ones the guarded update lets one win.
+        """Make one transition of the table; of two concurrent transitions one wins.
 
-        The only code that changes a state. Raises TransitionRefused.
+        No other code changes the state. Raises TransitionRefused.
         """
         leaves, reaches = TRANSITIONS[name].leaves, TRANSITIONS[name].reaches
         allowed = Application.objects.filter(pk=self.pk, status__in=leaves)

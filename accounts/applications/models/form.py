@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.applications.custom_questions import PREFIX as PREFIX
-from accounts.applications.custom_questions import Extra, Kind, Step
+from accounts.applications.custom_questions import CustomQuestion, Kind, Step
 from accounts.applications.questions import LABELS
 from accounts.tiers.models.tier import Tier
 from accounts.web.single_line_fields import OneLineFields
@@ -54,7 +54,7 @@ class Question(OneLineFields):
     def __str__(self) -> str:
         return self.label
 
-    def frozen(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the question as a form version stores it."""
         return {
             "key": f"{PREFIX}{self.key}",
@@ -69,9 +69,9 @@ class Question(OneLineFields):
 
     @property
     def depends_on(self) -> str:
-        """The key, among the answers, of the question that this one depends on."""
-        own = self.shown_if_key in LABELS or self.shown_if_key.startswith(PREFIX)
-        return self.shown_if_key if own or not self.shown_if_key else PREFIX + self.shown_if_key
+        """The key, as in the answers, of the question on which this one depends."""
+        key = self.shown_if_key
+        return key if not key or key in LABELS or key.startswith(PREFIX) else PREFIX + key
 
     def clean(self) -> None:
         """Refuse a choice without choices, and an incomplete condition."""
@@ -106,13 +106,13 @@ class FormVersionManager(models.Manager["FormVersion"]):
 
     def asked_by(self, tier: Tier) -> list[dict[str, Any]]:
         """Return the custom questions of a tier as a new form version would store them."""
-        return [question.frozen() for question in tier.questions.filter(is_asked=True)]
+        return [question.to_json() for question in tier.questions.filter(is_asked=True)]
 
 
 class FormVersion(models.Model):
     """The questions of a tier at one time; never edited.
 
-    `questions` lists the custom ones, each as `Question.frozen` returns it.
+    `questions` lists the custom ones, each as `Question.to_json` returns it.
     """
 
     tier = models.ForeignKey("accounts.Tier", models.CASCADE, related_name="form_versions")
@@ -132,16 +132,16 @@ class FormVersion(models.Model):
         return f"{self.tier}: form version {self.number}"
 
     @property
-    def extras(self) -> list[Extra]:
+    def custom_questions(self) -> list[CustomQuestion]:
         """The tier's custom questions, in order."""
-        return [Extra.of(frozen) for frozen in self.questions]
+        return [CustomQuestion.from_json(stored) for stored in self.questions]
 
     def labels(self) -> dict[str, str]:
         """Return the label of every question by its key, in the order of the form."""
-        return {**LABELS, **{asked["key"]: asked["label"] for asked in self.questions}}
+        return {**LABELS, **{stored["key"]: stored["label"] for stored in self.questions}}
 
     def mapped(self, answers: dict[str, Any]) -> dict[str, Any]:
-        """Return the answers that this version asks for; documents stay with their application."""
-        documents = {extra.key for extra in self.extras if extra.kind == Kind.FILE}
+        """Return the answers to questions of this version, without documents."""
+        documents = {one.key for one in self.custom_questions if one.kind == Kind.FILE}
         asked = self.labels().keys() - documents
         return {key: value for key, value in answers.items() if key in asked}

@@ -1,1 +1,1 @@
-"""Applying for a tier and following it: where it starts, its form, its documents, its page."""
+"""The pages of an applicant: start, form, review, documents, application, list."""

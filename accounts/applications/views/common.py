@@ -1,30 +1,36 @@
-"""Helpers of the pages of an application."""
+"""Helpers of the views of applications."""
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from accounts.applications.drafts import REVIEW
+from accounts.applications.drafts import REVIEW, ApplicationDraft
 from accounts.applications.models import Application
 from accounts.errors import AccountsError
+from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
 
-def own(request: HttpRequest, public_id: str) -> Application:
-    """Return the signed-in person's application; 404 for any other."""
-    mine = Application.objects.filter(applicant=signed_in(request))
-    related = mine.select_related("tier__licence", "form", "grant")
+def get_own_application(request: HttpRequest, public_id: str) -> Application:
+    """Return the user's application with this id, or raise Http404."""
+    own = Application.objects.filter(applicant=signed_in(request))
+    related = own.select_related("tier__licence", "form", "grant")
     return get_object_or_404(related, public_id=public_id)
 
 
-def address_of(application: Application, step: str) -> str:
-    """Return the URL path of one step, or of the review page."""
+def step_url(application: Application, step: str) -> str:
+    """Return the URL of one step, or of the review page."""
     if step == REVIEW:
         return reverse("accounts:application-review", args=[application.public_id])
     return reverse("accounts:application-step", args=[application.public_id, step])
 
 
+def resume_url(application: Application, person: User) -> str:
+    """Return the URL of the first incomplete step of a draft or returned application."""
+    return step_url(application, ApplicationDraft(application, person).first_incomplete)
+
+
 def sentence(error: AccountsError) -> str:
-    """Return the error as a sentence with a capital and a full stop."""
+    """Return the message of the error with a capital letter and a full stop."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."

@@ -1,4 +1,4 @@
-"""Where an application starts: what is asked, from which country, or why nothing can be asked."""
+"""The start of an application: its questions, the country of work, or why none is possible."""
 
 from typing import Any
 
@@ -9,16 +9,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.applications import services
-from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.forms import CountryForm
-from accounts.applications.models.form import FormVersion
-from accounts.applications.questions import ASKED_OF_ALL
-from accounts.applications.views.common import address_of, sentence
+from accounts.applications.views.common import resume_url, sentence, step_url
 from accounts.applications.workflow.eligibility import refuse_to_apply
 from accounts.errors import AccountsError, AlreadyHeld, LicenceChanged
 from accounts.tiers import precheck
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
+from accounts.tiers.views import question_labels
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from accounts.web.markdown import to_html
@@ -27,12 +25,11 @@ from accounts.web.text_diff import diff_excerpts
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def application_create(request: HttpRequest, slug: str) -> HttpResponse:
-    """What one tier asks, which anyone may read; and the button that begins an application."""
+    """Show the questions of a tier to anyone; POST starts an application."""
     tier = get_object_or_404(Tier.objects.select_related("licence"), slug=slug)
     licence = tier.licence.in_force()
     if not tier.is_gated or licence is None:
-        why = "open" if not tier.is_gated else "no_licence"
-        return _refused(request, tier, {"why": why})
+        return _refused(request, tier, {"why": "no_licence" if tier.is_gated else "open"})
     if not request.user.is_authenticated:
         return _start_page(request, tier, None)
     user = signed_in(request)
@@ -41,18 +38,18 @@ def application_create(request: HttpRequest, slug: str) -> HttpResponse:
         return _accept(request, user, tier, licence)
     application = services.draft_of(user, tier)
     if application is not None:
-        return redirect(address_of(application, ApplicationDraft(application, user).first_open))
+        return redirect(resume_url(application, user))
     try:
         refuse_to_apply(user, tier)
     except AlreadyHeld as error:
-        return _refused(request, tier, {"why": "held", "error": error, "standing": access})
+        return _refused(request, tier, {"why": "held", "error": error, "access": access})
     except AccountsError as error:
         return _refused(request, tier, {"why": error.code, "error": error})
     return _begin(request, user, tier)
 
 
 def _begin(request: HttpRequest, user: User, tier: Tier) -> HttpResponse:
-    """Ask for the country first: nobody fills in a form that cannot be approved."""
+    """Ask for the country first, so that nobody fills in a form that cannot be approved."""
     if request.method != "POST":
         return _start_page(request, tier, CountryForm(tier=tier))
     form = CountryForm(request.POST, tier=tier)
@@ -62,16 +59,15 @@ def _begin(request: HttpRequest, user: User, tier: Tier) -> HttpResponse:
         draft = services.begin(user, tier, country=form.cleaned_data["country"])
     except AccountsError as error:
         return _refused(request, tier, {"why": error.code, "error": error})
-    return redirect(address_of(draft, "you"))
+    return redirect(step_url(draft, "you"))
 
 
 def _start_page(
     request: HttpRequest, tier: Tier, form: CountryForm | None, *, status: int = 200
 ) -> HttpResponse:
-    extras = FormVersion.objects.asked_by(tier)
     context = {
         "tier": tier,
-        "questions": [*ASKED_OF_ALL, *(extra["label"] for extra in extras)],
+        "questions": question_labels(tier),
         "blocked": tier.excluded_countries.values(),
         "findings": precheck.notices(tier),
         "form": form,
@@ -84,7 +80,7 @@ def _start_page(
 
 
 def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersion) -> HttpResponse:
-    """Accept the text alone: click-through tiers, and new versions for holders."""
+    """Accept a licence without an application: click-through tiers, new versions for holders."""
     error = ""
     if request.method == "POST":
         try:
@@ -100,7 +96,7 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
             error = sentence(refused)
     access = services.access_status(user, tier)
     if request.method != "POST" and access.grant and not access.outdated:
-        return _refused(request, tier, {"why": "held", "standing": access})
+        return _refused(request, tier, {"why": "held", "access": access})
     before = access.grant.licence_version if access.grant else None
     context = {
         "tier": tier,
@@ -118,7 +114,7 @@ def _accept(request: HttpRequest, user: User, tier: Tier, licence: LicenceVersio
 
 def _refused(request: HttpRequest, tier: Tier, context: dict[str, Any]) -> HttpResponse:
     error = context.get("error")
-    told = sentence(error) if isinstance(error, AccountsError) else ""
+    message = sentence(error) if isinstance(error, AccountsError) else ""
     status = 200 if context["why"] in {"open", "held"} else 403
-    context = {"tier": tier, "sentence": told, **context}
+    context = {"tier": tier, "sentence": message, **context}
     return render(request, "accounts/applications/application_refused.html", context, status=status)

@@ -1,4 +1,4 @@
-"""What the applicant does: start a draft, save answers, submit, withdraw, copy."""
+"""Transitions by the applicant: start a draft, save answers, submit, withdraw, copy."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -50,18 +50,18 @@ def start(applicant: User, tier: Tier, *, predecessor: Application | None = None
 
 @transaction.atomic
 def save_answers(
-    application: Application, answers: dict[str, Any], *, by: User, seen_version: int
+    application: Application, answers: dict[str, Any], *, by: User, expected_version: int
 ) -> None:
     """Store the answers, valid or not, of a draft or a returned application.
 
-    Raises TransitionRefused elsewhere, and when another window saved since `seen_version`.
+    Raises TransitionRefused in other states, and unless `expected_version` is current.
     """
     application.require("submit", by)
     now = timezone.now()
     editable = Application.objects.filter(
-        pk=application.pk, status__in=EDITABLE_STATES, answers_version=seen_version
+        pk=application.pk, status__in=EDITABLE_STATES, answers_version=expected_version
     )
-    if not editable.update(answers=answers, answers_version=seen_version + 1, saved_at=now):
+    if not editable.update(answers=answers, answers_version=expected_version + 1, saved_at=now):
         application.refresh_from_db()
         if application.is_editable:
             raise TransitionRefused(
@@ -69,7 +69,7 @@ def save_answers(
             )
         raise TransitionRefused(f"{application.reference} is {_state(application)}")
     application.answers, application.saved_at = answers, now
-    application.answers_version = seen_version + 1
+    application.answers_version = expected_version + 1
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.forms import BoundField, Form
 
-from accounts.applications.custom_questions import Extra
+from accounts.applications.custom_questions import CustomQuestion
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.questions import readable
@@ -177,11 +177,11 @@ def _answers(
         return []
     latest = snapshots[-1].answers
     previous = snapshots[-2].answers if len(snapshots) > 1 else None
-    extras = {extra.key: extra for extra in application.form.extras}
+    custom_questions = {question.key: question for question in application.form.custom_questions}
     answers = []
     for key, label in application.form.labels().items():
-        new = _text(key, latest, extras.get(key))
-        old = _text(key, previous or {}, extras.get(key))
+        new = _text(key, latest, custom_questions.get(key))
+        old = _text(key, previous or {}, custom_questions.get(key))
         if not new and not old:
             continue
         changed = previous is not None and new != old
@@ -198,9 +198,9 @@ def _answers(
     return sorted(answers, key=lambda one: LONG.index(one.key) if one.key in LONG else len(LONG))
 
 
-def _text(key: str, answers: dict[str, Any], extra: Extra | None) -> str:
+def _text(key: str, answers: dict[str, Any], question: CustomQuestion | None) -> str:
     value = answers.get(key)
-    return "" if value in (None, "", []) else readable(key, value, extra)
+    return "" if value in (None, "", []) else readable(key, value, question)
 
 
 def _documents(

@@ -1,4 +1,4 @@
-"""Somebody who fills in the application's pages as a browser without scripts does."""
+"""Fills in the pages of an application, as a browser without JavaScript does."""
 
 import re
 from html import unescape
@@ -17,7 +17,7 @@ ADDRESS = "/apply/opt-175b/"
 ABSTRACT = "We measure how outlier features of the residual stream grow with scale. " * 3
 PLAN = "On an encrypted volume of our cluster, readable by the two people named, deleted in May. "
 
-#: What a valid form sends, but for the address and the licence's hash.
+#: The answers of a valid form, without the address and the hash of the licence.
 ANSWERS: dict[str, Any] = {
     "full_name": "Adaeze Obi",
     "org_name": "University of Example",
@@ -34,8 +34,8 @@ ANSWERS: dict[str, Any] = {
 }
 
 
-class Filler:
-    """One person's window on one application."""
+class FormFiller:
+    """A browser window of one person, for one application."""
 
     def __init__(self, client: Client, tier: Tier, person: User) -> None:
         self.client, self.tier = client, tier
@@ -52,30 +52,30 @@ class Filler:
     def begin(self, country: str = "NO") -> Any:
         return self.client.post(f"/apply/{self.tier.slug}/", {"country": country})
 
-    def place(self, step: str) -> str:
+    def url(self, step: str) -> str:
         base = f"/applications/{self.application.public_id}"
         return f"{base}/review/" if step == "review" else f"{base}/form/{step}/"
 
     def page(self, step: str, query: str = "") -> str:
-        answer = self.client.get(self.place(step) + query)
-        assert answer.status_code == 200, answer
-        return str(answer.content.decode())
+        response = self.client.get(self.url(step) + query)
+        assert response.status_code == 200, response
+        return str(response.content.decode())
 
-    def hidden(self, step: str, name: str = "seen") -> str:
-        found = re.search(rf'name="{name}" value="([^"]*)"', self.page(step))
-        assert found is not None, f"{step} has no {name}"
-        return unescape(found[1])
+    def hidden_value(self, step: str, name: str = "seen") -> str:
+        match = re.search(rf'name="{name}" value="([^"]*)"', self.page(step))
+        assert match is not None, f"{step} has no {name}"
+        return unescape(match[1])
 
     def save(self, step: str, *, go: str = "next", seen: str | None = None, **changes: Any) -> Any:
-        """Send one step with the answers that belong to it, some of them changed or left out."""
+        """Post one step with its answers; `changes` override them, None leaves one out."""
         keys = [*STEPS[step][1], *(["licence_sha256"] if step == "terms" else [])]
-        sent = {key: self.answers[key] for key in keys if key in self.answers} | changes
-        sent = {key: value for key, value in sent.items() if value is not None}
-        seen = self.hidden(step) if seen is None else seen
-        return self.client.post(self.place(step), {**sent, "seen": seen, "go": go})
+        data = {key: self.answers[key] for key in keys if key in self.answers} | changes
+        data = {key: value for key, value in data.items() if value is not None}
+        seen = self.hidden_value(step) if seen is None else seen
+        return self.client.post(self.url(step), {**data, "seen": seen, "go": go})
 
-    def fill(self, **changes: Any) -> None:
-        """Begin, if need be, and save every step."""
+    def fill_in(self, **changes: Any) -> None:
+        """Start an application if there is none, and save every step."""
         if not Application.objects.filter(applicant__email=self.answers["work_email"]).exists():
             self.begin()
         for step, (_, keys) in STEPS.items():
@@ -83,22 +83,22 @@ class Filler:
             if step == "terms" and "licence_sha256" in changes:
                 mine["licence_sha256"] = changes["licence_sha256"]
             extra = {key: value for key, value in changes.items() if key.startswith("extra_")}
-            asked = {one.key: one.step for one in self.application.form.extras}
-            mine |= {key: value for key, value in extra.items() if asked.get(key) == step}
+            steps = {one.key: one.step for one in self.application.form.custom_questions}
+            mine |= {key: value for key, value in extra.items() if steps.get(key) == step}
             self.save(step, **mine)
 
-    def jot(self, **changes: Any) -> None:
-        """Have every answer kept at once, past the pages; some changed, or left out by None."""
+    def store_draft(self, **changes: Any) -> None:
+        """Store all answers without the pages; `changes` override them, None leaves one out."""
         person = User.objects.get(email=self.answers["work_email"])
         draft = submission.start(person, self.tier)
-        given = {key: True if value == "on" else value for key, value in self.answers.items()}
-        kept = {key: value for key, value in (given | changes).items() if value is not None}
-        submission.save_answers(draft, kept, by=person, seen_version=draft.answers_version)
+        answers = {key: True if value == "on" else value for key, value in self.answers.items()}
+        stored = {key: value for key, value in (answers | changes).items() if value is not None}
+        submission.save_answers(draft, stored, by=person, expected_version=draft.answers_version)
 
     def submit(self) -> Any:
         page = self.page("review")
-        sent = {
+        data = {
             name: (re.search(rf'name="{name}" value="([^"]*)"', page) or ["", ""])[1]
             for name in ("seen", "seen_version")
         }
-        return self.client.post(self.place("review"), {**sent, "go": "submit"})
+        return self.client.post(self.url("review"), {**data, "go": "submit"})

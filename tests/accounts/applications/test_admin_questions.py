@@ -1,4 +1,4 @@
-"""A tier's own questions in the admin: the release owner words them, drafts keep theirs."""
+"""Custom questions in the admin: release owners edit them, drafts keep their form version."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,12 +13,12 @@ from django.utils import timezone
 from accounts.applications.forms.hardware import HardwareField
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion, Question
-from accounts.applications.question_presets import READY_MADE
+from accounts.applications.question_presets import PRESETS
 from accounts.applications.services import may_adopt
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests.accounts.applications.form_filler import Filler
+from tests.accounts.applications.form_filler import FormFiller
 from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -34,13 +34,13 @@ def page_of(tier: Tier) -> str:
     return reverse("admin:accounts_tier_change", args=[tier.pk])
 
 
-def ready_made(tier: Tier) -> str:
+def presets_url(tier: Tier) -> str:
     return reverse("admin:accounts_tier_ready_made", args=[tier.pk])
 
 
-def sent(tier: Tier, *questions: dict[str, Any]) -> dict[str, Any]:
-    """What the tier's page sends with these questions, the ones that are there already first."""
-    facts = {
+def post_data(tier: Tier, *questions: dict[str, Any]) -> dict[str, Any]:
+    """Return the POST data of the tier's page with these questions, existing ones first."""
+    fields = {
         "name": tier.name,
         "mode": tier.mode,
         "licence": tier.licence_id,
@@ -54,36 +54,36 @@ def sent(tier: Tier, *questions: dict[str, Any]) -> dict[str, Any]:
     usual = {"kind": "text", "step": "project", "position": 1, "is_asked": "on"}
     for number, question in enumerate(questions):
         whole = {**usual, "tier": tier.pk, **question}
-        facts |= {f"questions-{number}-{name}": value for name, value in whole.items()}
-    return facts
+        fields |= {f"questions-{number}-{name}": value for name, value in whole.items()}
+    return fields
 
 
 def test_the_owner_adds_the_ready_made_questions_with_one_press(
     owner: Client, gated_tier: Tier
 ) -> None:
-    assert ready_made(gated_tier) in owner.get(page_of(gated_tier)).text
-    keys = [one["key"] for one in READY_MADE]
-    assert owner.post(ready_made(gated_tier), {"keys": keys}).status_code == 302
+    assert presets_url(gated_tier) in owner.get(page_of(gated_tier)).text
+    keys = [one["key"] for one in PRESETS]
+    assert owner.post(presets_url(gated_tier), {"keys": keys}).status_code == 302
     assert list(gated_tier.questions.values_list("key", flat=True)) == keys
     for question in gated_tier.questions.all():
         question.full_clean()
-    assert "This tier has every one of them" in owner.get(ready_made(gated_tier)).text
+    assert "This tier has every one of them" in owner.get(presets_url(gated_tier)).text
     event = AuditEvent.objects.about(gated_tier).get(action="tier.questions_changed")
     assert event.details == {"keys": sorted(keys)}
 
 
 def test_the_owner_words_a_question_and_the_key_stays(owner: Client, gated_tier: Tier) -> None:
     question = {"key": "funding", "label": "Who pays?"}
-    assert owner.post(page_of(gated_tier), sent(gated_tier, question)).status_code == 302
-    kept = gated_tier.questions.get()
-    again = {"id": kept.pk, "key": "other", "label": "Who funds it?"}
-    assert owner.post(page_of(gated_tier), sent(gated_tier, again)).status_code == 302
-    kept.refresh_from_db()
-    assert (kept.key, kept.label) == ("funding", "Who funds it?")
+    assert owner.post(page_of(gated_tier), post_data(gated_tier, question)).status_code == 302
+    question_row = gated_tier.questions.get()
+    again = {"id": question_row.pk, "key": "other", "label": "Who funds it?"}
+    assert owner.post(page_of(gated_tier), post_data(gated_tier, again)).status_code == 302
+    question_row.refresh_from_db()
+    assert (question_row.key, question_row.label) == ("funding", "Who funds it?")
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("fields", "message"),
     [
         ({"kind": "select"}, "at least one choice"),
         ({"shown_if_key": "nothing", "shown_if_value": "x"}, "There is no question nothing"),
@@ -93,27 +93,29 @@ def test_the_owner_words_a_question_and_the_key_stays(owner: Client, gated_tier:
     ids=["no choices", "no such question", "no value", "itself"],
 )
 def test_a_question_that_nobody_could_answer_is_refused(
-    owner: Client, gated_tier: Tier, facts: dict[str, Any], told: str
+    owner: Client, gated_tier: Tier, fields: dict[str, Any], message: str
 ) -> None:
-    answer = owner.post(
-        page_of(gated_tier), sent(gated_tier, {"key": "mine", "label": "?"} | facts)
+    response = owner.post(
+        page_of(gated_tier), post_data(gated_tier, {"key": "mine", "label": "?"} | fields)
     )
-    assert told in answer.text
+    assert message in response.text
     assert not Question.objects.exists()
 
 
 def test_reviewers_add_no_questions(client: Client, reviewer: User, gated_tier: Tier) -> None:
     client.force_login(reviewer)
-    assert client.post(ready_made(gated_tier), {"keys": ["funding"]}).status_code == 403
-    client.post(page_of(gated_tier), sent(gated_tier, {"key": "funding", "label": "Who pays?"}))
+    assert client.post(presets_url(gated_tier), {"keys": ["funding"]}).status_code == 403
+    client.post(
+        page_of(gated_tier), post_data(gated_tier, {"key": "funding", "label": "Who pays?"})
+    )
     assert not Question.objects.exists()
 
 
 # -- drafts keep their questions ------------------------------------------------------------
 
 
-def ask(tier: Tier, key: str, **facts: Any) -> Question:
-    return Question.objects.create(tier=tier, key=key, label=f"What of {key}?", **facts)
+def ask(tier: Tier, key: str, **fields: Any) -> Question:
+    return Question.objects.create(tier=tier, key=key, label=f"What of {key}?", **fields)
 
 
 def test_a_draft_keeps_its_questions_and_is_offered_the_new_ones_after_thirty_days(
@@ -121,8 +123,8 @@ def test_a_draft_keeps_its_questions_and_is_offered_the_new_ones_after_thirty_da
 ) -> None:
     client.force_login(applicant)
     ask(gated_tier, "funding")
-    filler = Filler(client, gated_tier, applicant)
-    filler.fill(extra_funding="A national fund")
+    filler = FormFiller(client, gated_tier, applicant)
+    filler.fill_in(extra_funding="A national fund")
     gated_tier.questions.update(is_asked=False)
     ask(gated_tier, "outputs", is_required=True)
     assert "What of outputs?" not in filler.page("project")
@@ -164,8 +166,8 @@ def test_a_question_whose_condition_is_not_met_is_neither_demanded_nor_sent(
         is_required=True,
         position=2,
     )
-    filler = Filler(client, gated_tier, applicant)
-    filler.fill(extra_ethics="Approved", extra_number=None)
+    filler = FormFiller(client, gated_tier, applicant)
+    filler.fill_in(extra_ethics="Approved", extra_number=None)
     assert 'data-shown-if="extra_ethics"' in filler.page("project")
     assert "What of number?" in filler.submit().text
     filler.save("project", extra_ethics="Pending", extra_number="typed before")
@@ -229,8 +231,8 @@ def test_each_kind_is_kept_as_typed_judged_at_submit_and_frozen_as_its_value(
 ) -> None:
     client.force_login(applicant)
     ask(gated_tier, "it", kind=kind, is_required=True)
-    filler = Filler(client, gated_tier, applicant)
-    filler.jot(extra_it=wrong or None)
+    filler = FormFiller(client, gated_tier, applicant)
+    filler.store_draft(extra_it=wrong or None)
     assert filler.submit().status_code == 422
     filler.save("project", extra_it=typed)
     filler.submit()
@@ -245,8 +247,8 @@ def test_several_choices_are_kept_together(
 ) -> None:
     client.force_login(applicant)
     ask(gated_tier, "outputs", kind="multi_select", choices="Paper\nSoftware\nThesis")
-    filler = Filler(client, gated_tier, applicant)
-    filler.jot(extra_outputs=["Paper", "A film"])
+    filler = FormFiller(client, gated_tier, applicant)
+    filler.store_draft(extra_outputs=["Paper", "A film"])
     assert "A film" in filler.submit().text
     filler.save("project", extra_outputs=["Paper", "Thesis"])
     filler.submit()

@@ -1,4 +1,4 @@
-"""Two windows of one applicant at the same instant: one effect, and nothing lost."""
+"""Concurrent requests from two windows of one applicant: one effect, and no lost data."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def draft(applicant: User, gated_tier: Tier) -> Application:
     draft = submission.start(applicant, gated_tier)
     sha256 = factories.in_force(gated_tier).text_sha256
     answers = factories.ANSWERS | {"licence_sha256": sha256}
-    submission.save_answers(draft, answers, by=applicant, seen_version=0)
+    submission.save_answers(draft, answers, by=applicant, expected_version=0)
     return draft
 
 
@@ -36,7 +36,7 @@ def test_three_documents_sent_at_once_are_two(
 ) -> None:
     # Three children of very different speed would seldom meet; the race comes after them.
     monkeypatch.setattr(
-        "accounts.applications.documents.pdf_check.demand_harmless", lambda content: None
+        "accounts.applications.documents.pdf_check.require_harmless", lambda content: None
     )
 
     def send(content: bytes) -> None:
@@ -54,13 +54,13 @@ def test_a_submission_and_a_save_at_once_never_send_what_was_not_read(
 ) -> None:
     def submit() -> None:
         mine = Application.objects.get(pk=draft.pk)
-        drafts.submit(mine, by=applicant, seen_version=1)
+        drafts.submit(mine, by=applicant, expected_version=1)
 
     def save() -> None:
         form_draft = ApplicationDraft(Application.objects.get(pk=draft.pk), applicant)
-        sent: dict[str, Any] = {**factories.ANSWERS, "title": "Changed at the same instant"}
+        data: dict[str, Any] = {**factories.ANSWERS, "title": "Changed at the same instant"}
         page = form_draft.fingerprint("project")
-        drafts.save_step(form_draft, "project", sent, seen=page)
+        drafts.save_step(form_draft, "project", data, fingerprint=page)
 
     results = at_once(submit, save, submit)
     application = Application.objects.get(pk=draft.pk)

@@ -1,4 +1,4 @@
-"""Names of organisations to choose from: only those that several people share."""
+"""Suggested organisations: only names that several approved people share."""
 
 import pytest
 from django.core.cache import cache
@@ -26,26 +26,26 @@ def test_a_name_is_offered_once_three_approved_people_have_given_it(gated_tier: 
         approved(gated_tier, "University of Example")
     for _ in range(2):
         approved(gated_tier, "A small laboratory")
-    assert organisations.well_known() == ["University of Example"]
+    assert organisations.suggestions() == ["University of Example"]
 
 
 def test_one_person_who_applied_three_times_is_one(gated_tier: Tier) -> None:
     person = factories.person()
     for tier in (gated_tier, factories.tier(), factories.tier()):
         approved(tier, "Known to one", person)
-    assert organisations.well_known() == []
+    assert organisations.suggestions() == []
 
 
 def test_only_approved_organisations_are_suggested(gated_tier: Tier) -> None:
     for _ in range(3):
         factories.submitted(factories.person(), gated_tier)
-    assert organisations.well_known() == []
+    assert organisations.suggestions() == []
 
 
 def test_the_list_is_made_once_in_ten_minutes(gated_tier: Tier) -> None:
-    assert organisations.well_known() == []
+    assert organisations.suggestions() == []
     for _ in range(3):
         approved(gated_tier, "University of Example")
-    assert organisations.well_known() == []
+    assert organisations.suggestions() == []
     cache.clear()
-    assert organisations.well_known() == ["University of Example"]
+    assert organisations.suggestions() == ["University of Example"]

@@ -1,4 +1,4 @@
-"""Following an application: where it stands, what was mailed, and what can still be done."""
+"""The page of an application: status, timeline with mails, and actions."""
 
 from datetime import timedelta
 from typing import Any
@@ -82,7 +82,7 @@ def test_with_enough_answers_behind_it_tells_what_to_expect(
 ) -> None:
     assert "Of the last" not in page_of(window, application)
     # A bound made small: as many people as in earnest would take a while.
-    monkeypatch.setattr("accounts.applications.forecast.LEAST", 4)
+    monkeypatch.setattr("accounts.applications.forecast.MIN_SAMPLE", 4)
     for _ in range(4):
         decisions.approve(factories.submitted(factories.person(), gated_tier), by=reviewer)
     assert "Of the last 4 applications, half had an answer within" in page_of(window, application)
@@ -108,7 +108,9 @@ def test_saving_answers_moves_the_day_on_which_an_application_lapses(
     application = factories.returned(applicant, gated_tier, reviewer)
     application.returned_at = timezone.now() - timedelta(days=20)
     application.save(update_fields=["returned_at"])
-    submission.save_answers(application, {}, by=applicant, seen_version=application.answers_version)
+    submission.save_answers(
+        application, {}, by=applicant, expected_version=application.answers_version
+    )
     day = timezone.now() + timedelta(days=portal_settings.RETURN_SILENCE_DAYS)
     assert f"Answer by <strong>{day.day} {day:%B %Y}</strong>" in page_of(window, application)
     messages.return_reminder(application, day=7)

@@ -1,4 +1,4 @@
-"""Two hurried people at the same instant, each on a connection of their own: one effect."""
+"""Concurrent transitions on separate database connections: exactly one takes effect."""
 
 from datetime import timedelta
 
@@ -80,7 +80,7 @@ def test_one_draft_submitted_twice_at_once_is_submitted_once(
     applicant: User, gated_tier: Tier
 ) -> None:
     draft = submission.start(applicant, gated_tier)
-    submission.save_answers(draft, factories.ANSWERS, by=applicant, seen_version=0)
+    submission.save_answers(draft, factories.ANSWERS, by=applicant, expected_version=0)
     sha = factories.in_force(gated_tier).text_sha256
 
     def submit() -> None:

@@ -1,4 +1,4 @@
-"""Reopening: a lead reviewer puts a decided request back in the queue, which ends its access."""
+"""Reopening: a lead reviewer returns a decided request to the queue, which ends access."""
 
 from collections.abc import Callable
 
@@ -100,7 +100,7 @@ def test_the_live_grant_ends_with_it(approved: Application, lead_reviewer: User)
 def test_access_stays_where_the_rest_fails(
     approved: Application, lead_reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The revocation stands in the same transaction as the new application."""
+    """The revocation is in the transaction of the new application."""
 
     def fail(*facts: object) -> None:
         assert Grant.objects.get().state == Grant.State.REVOKED

@@ -1,4 +1,4 @@
-"""Every pair of state and action, tried by everyone: only the transitions of the table happen.
+"""Every pair of state and action, tried by every role: only transitions of the table succeed.
 
 The table is repeated here on purpose, written from the specification and not from the code.
 """
@@ -79,7 +79,7 @@ BY_NOBODYS_HAND = {"release_idle", "lapse"}
 
 @dataclass
 class Cast:
-    """Who takes part, by what they are to the application."""
+    """The users of the test, by their role for the application."""
 
     people: dict[str, User]
 
@@ -107,7 +107,7 @@ def cast(applicant: User, gated_tier: Tier) -> Cast:
 
 
 def led_to(status: Status, cast: Cast, tier: Tier) -> Application:
-    """An application in this state, by moves of its own; in review it is the claimer's."""
+    """Return an application in this state; one in review is claimed by the claimer."""
     if status in {S.DRAFT, S.LAPSED}:
         application = submission.start(cast["applicant"], tier)
         if status == S.LAPSED:
@@ -205,7 +205,7 @@ def assert_one_try(
 
 
 def _facts(application: Application) -> tuple[object, ...]:
-    """All that a refused action leaves alone: its own row of the trail is no part of it."""
+    """Return everything that a refused action must not change; its audit event does not count."""
     fresh = Application.objects.get(pk=application.pk)
     return (
         fresh.status,
@@ -344,8 +344,8 @@ def test_a_remark_for_staff_is_mailed_to_nobody(cast: Cast, gated_tier: Tier) ->
     conversation.remark(application, "I know this group.", by=cast["reviewer"])
     assert OutgoingMail.objects.count() == before
     conversation.remark(application, "It needs 8 × 80 GB.", by=cast["claimer"], public=True)
-    told = OutgoingMail.objects.get(kind="remark_made")
-    assert told.recipient == cast["applicant"]
+    mail = OutgoingMail.objects.get(kind="remark_made")
+    assert mail.recipient == cast["applicant"]
 
 
 def test_a_colleague_is_asked_by_mail_without_the_answers_of_the_form(

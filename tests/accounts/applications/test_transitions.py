@@ -1,4 +1,4 @@
-"""Every move of the state machine: where it leads, who may make it, and what it leaves behind."""
+"""Every transition of the state machine: new state, permissions and effects."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -37,7 +37,7 @@ def application(applicant: User, gated_tier: Tier) -> Application:
 
 
 def _in(application: Application, status: Status, reviewer: User) -> Application:
-    """The application, led to `status` by its own moves."""
+    """Bring the application to `status` by transitions, and return it."""
     applicant = application.applicant
     lead: dict[Status, Callable[[], object]] = {
         Status.SUBMITTED: lambda: None,
@@ -201,9 +201,9 @@ def test_an_unconfirmed_address_may_not_apply(gated_tier: Tier) -> None:
 
 def test_a_stale_save_is_refused_and_changes_nothing(applicant: User, gated_tier: Tier) -> None:
     draft = submission.start(applicant, gated_tier)
-    submission.save_answers(draft, {"title": "Newer"}, by=applicant, seen_version=0)
+    submission.save_answers(draft, {"title": "Newer"}, by=applicant, expected_version=0)
     with pytest.raises(TransitionRefused, match="another window"):
-        submission.save_answers(draft, {"title": "Older"}, by=applicant, seen_version=0)
+        submission.save_answers(draft, {"title": "Older"}, by=applicant, expected_version=0)
     draft.refresh_from_db()
     assert draft.answers == {"title": "Newer"}
 
@@ -233,7 +233,7 @@ def test_a_resubmission_keeps_its_place_and_freezes_a_second_snapshot(
         application,
         {**application.answers, "title": "Sharper title"},
         by=application.applicant,
-        seen_version=application.answers_version,
+        expected_version=application.answers_version,
     )
     _move("resubmit", application, reviewer)
     application.refresh_from_db()

@@ -116,7 +116,7 @@ def test_whatever_the_applicant_saves_breaks_the_silence(
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.returned(applicant, gated_tier, reviewer)
         clock.shift(timedelta(days=20))
-        submission.save_answers(application, factories.ANSWERS, by=applicant, seen_version=1)
+        submission.save_answers(application, factories.ANSWERS, by=applicant, expected_version=1)
         assert "applications lapsed" not in _days_on(clock, 29)
         assert _days_on(clock, 1)["applications lapsed"] == 1
 
@@ -132,7 +132,7 @@ def test_after_a_time_without_sweeps_only_the_later_reminder_leaves(
 
 def _draft(applicant: User, tier: Tier) -> Application:
     draft = submission.start(applicant, tier)
-    submission.save_answers(draft, factories.ANSWERS, by=applicant, seen_version=0)
+    submission.save_answers(draft, factories.ANSWERS, by=applicant, expected_version=0)
     Attachment.objects.create(
         application=draft,
         question="q",
@@ -175,7 +175,7 @@ def test_a_draft_that_was_saved_again_is_warned_of_again(applicant: User, gated_
     with time_machine.travel(MONDAY, tick=False) as clock:
         draft = _draft(applicant, gated_tier)
         _days_on(clock, 85)
-        submission.save_answers(draft, factories.ANSWERS, by=applicant, seen_version=1)
+        submission.save_answers(draft, factories.ANSWERS, by=applicant, expected_version=1)
         assert _days_on(clock, 20) == {}
         assert _days_on(clock, 63) == {"drafts warned of": 1}
 

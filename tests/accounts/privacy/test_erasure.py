@@ -55,7 +55,7 @@ def zenobia(gated_tier: Tier, reviewer: User, store: Path) -> User:
     withdrawn = factories.submitted(person, factories.tier("third"), ANSWERS)
     submission.withdraw(withdrawn, by=person, reason="The aqueduct broke.")
     draft = submission.start(person, factories.tier("fourth"))
-    submission.save_answers(draft, ANSWERS, by=person, seen_version=0)
+    submission.save_answers(draft, ANSWERS, by=person, expected_version=0)
     document = Attachment.objects.create(
         application=approved,
         question="extra_plan",

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts.applications.question_presets import READY_MADE
+from accounts.applications.question_presets import PRESETS
 from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
@@ -111,11 +111,11 @@ def test_changed_questions_are_recorded_by_their_labels(
 ) -> None:
     client.force_login(release_owner)
     page = reverse("admin:accounts_tier_ready_made", args=[gated_tier.pk])
-    client.post(page, {"keys": [READY_MADE[0]["key"]]})
+    client.post(page, {"keys": [PRESETS[0]["key"]]})
     change = TierChange.objects.get(tier=gated_tier)
     assert change.kind == "questions"
-    assert change.fields[0]["after"] == READY_MADE[0]["label"]
-    assert escape(READY_MADE[0]["label"]) in client.get(f"/tiers/{gated_tier.slug}/").text
+    assert change.fields[0]["after"] == PRESETS[0]["label"]
+    assert escape(PRESETS[0]["label"]) in client.get(f"/tiers/{gated_tier.slug}/").text
 
 
 # -- checkpoints that change their tier, and raised gates ----------------------------------------

@@ -60,7 +60,7 @@ def visit(client: Client) -> list[Any]:
         client.get("/api/v1/transparency/integrity.csv").status_code,
         client.get("/api/models").status_code,
         client.post("/accounts/login/", typed).status_code,
-        organisations.well_known(),
+        organisations.suggestions(),
         TOTP(Authenticator.objects.get()).validate_code(current_code()),
     ]
 
@@ -119,7 +119,7 @@ def test_json_of_another_shape_is_counted_anew(value: Any, client: Client) -> No
     numbers = client.get("/api/v1/transparency/").json()
     assert numbers.keys() == expected.keys()
     assert numbers["integrity"] == expected["integrity"]
-    assert organisations.well_known() == []
+    assert organisations.suggestions() == []
     assert download_counts.of_checkpoint(1) == 0
 
 

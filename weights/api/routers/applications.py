@@ -9,12 +9,12 @@ from ninja import Router
 from ninja.responses import Status as Response
 
 from accounts.applications import drafts, services, timeline
-from accounts.applications.custom_questions import Extra, Kind
+from accounts.applications.custom_questions import CustomQuestion, Kind
 from accounts.applications.drafts import ApplicationDraft
-from accounts.applications.history import events_of
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
 from accounts.applications.state_machine import Status
+from accounts.applications.timeline import events_of
 from accounts.applications.workflow import submission
 from accounts.errors import AccountsCode, InvalidAnswers
 from accounts.review.models import Decision, ReasonText
@@ -110,18 +110,18 @@ def answers_save(request: ApiRequest, public_id: UUID, body: AnswersIn) -> Appli
     """
     application = _own(request, public_id)
     answers, form = body.answers.model_dump(exclude_none=True), _sheet(request, application).form
-    _reject_unknown(answers, form.extras)
+    _reject_unknown(answers, form.custom_questions)
     accepted = {key: application.answers[key] for key in _TERMS if key in application.answers}
-    typed = form.typed(answers, [key for key in answers if key in form.fields])
+    typed = form.draft_answers(answers, [key for key in answers if key in form.fields])
     submission.save_answers(
-        application, typed | accepted, by=current_user(request), seen_version=body.seen_version
+        application, typed | accepted, by=current_user(request), expected_version=body.seen_version
     )
     return _detail(request, application)
 
 
-def _reject_unknown(answers: dict[str, Any], extras: dict[str, Extra]) -> None:
+def _reject_unknown(answers: dict[str, Any], custom_questions: dict[str, CustomQuestion]) -> None:
     """Raises ApiError for answers to questions that the form does not have."""
-    texts = {key for key, extra in extras.items() if extra.kind != Kind.FILE}
+    texts = {key for key, question in custom_questions.items() if question.kind != Kind.FILE}
     unknown = sorted(answers.keys() - (LABELS.keys() - _TERMS) - texts)
     if unknown:
         errors = [FieldError(f"answers.{key}", "The form has no such question.") for key in unknown]
@@ -146,7 +146,10 @@ def application_submit(
     accepted = {"licence_accept": body.licence_accept, "licence_sha256": body.licence_sha256}
     try:
         drafts.submit(
-            application, by=current_user(request), seen_version=body.seen_version, answers=accepted
+            application,
+            by=current_user(request),
+            expected_version=body.seen_version,
+            answers=accepted,
         )
     except InvalidAnswers as error:
         detail = "Correct the fields, then submit again."
@@ -276,13 +279,13 @@ def _detail(request: ApiRequest, application: Application) -> ApplicationDetail:
     licence, sheet = application.tier.licence, _sheet(request, application)
     reason_texts = ReasonText.objects.current()
     documents = [one for attached in sheet.documents.values() for one in attached]
-    files = {extra.key for extra in sheet.extras if extra.kind == Kind.FILE}
+    files = {question.key for question in sheet.custom_questions if question.kind == Kind.FILE}
     saved = {key: application.answers[key] for key in application.answers.keys() - _TERMS - files}
     return ApplicationDetail(
         **_fields(application),
         version=application.answers_version,
         answers=saved,
-        questions=[QuestionOut.of(extra) for extra in sheet.extras],
+        questions=[QuestionOut.of(question) for question in sheet.custom_questions],
         questions_outdated=services.may_adopt(application),
         documents=[DocumentOut.from_orm(one) for one in documents],
         remarks=[RemarkOut.from_orm(one) for one in application.remarks.filter(is_public=True)],
@@ -290,7 +293,8 @@ def _detail(request: ApiRequest, application: Application) -> ApplicationDetail:
         moves=_MOVES.get(Status(application.status), []),
         terms=LicenceOut.of(licence, licence.in_force()),
         decisions=[
-            _decision(decision, reason_texts) for decision in timeline.decisions_told(application)
+            _decision(decision, reason_texts)
+            for decision in timeline.visible_decisions(application)
         ],
         events=[EventOut.from_orm(event) for event in events_of(application)],
     )

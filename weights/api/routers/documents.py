@@ -44,7 +44,7 @@ def document_send(
     if application is None:
         raise ApiError(WeightsCode.APPLICATION_NOT_FOUND, f"You have no application {public_id}.")
     try:
-        services.question_of(application, question)
+        services.get_question(application, question)
     except NotFound as error:
         raise ApiError(
             AccountsCode.INVALID_VALUE, f"The form asks for no document {question!r}."
@@ -60,8 +60,8 @@ def _body(request: ApiRequest) -> bytes:
     if request.content_type != "application/pdf":
         raise ApiError(AccountsCode.UNSUPPORTED_MEDIA_TYPE, "Send the PDF as application/pdf.")
     length = int(request.META.get("CONTENT_LENGTH") or 0)
-    content: bytes = b"" if length > services.MOST_BYTES else request.read(services.MOST_BYTES + 1)
-    if length > services.MOST_BYTES or len(content) > services.MOST_BYTES:
+    content: bytes = b"" if length > services.MAX_BYTES else request.read(services.MAX_BYTES + 1)
+    if length > services.MAX_BYTES or len(content) > services.MAX_BYTES:
         raise ApiError(AccountsCode.BODY_TOO_LARGE, "The document is larger than 10 MiB.")
     return content
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import BaseModel, ConfigDict, Field
 
-from accounts.applications.custom_questions import Extra
+from accounts.applications.custom_questions import CustomQuestion
 from accounts.applications.questions import ORG_TYPES, POSITIONS
 from weights.api.schemas.common import AliasedSchema, RequestBody
 from weights.api.schemas.problems import FieldErrorOut
@@ -126,15 +126,17 @@ class QuestionOut(Schema):
     shown_if: tuple[str, str] | None
 
     @classmethod
-    def of(cls, extra: Extra) -> "QuestionOut":
+    def of(cls, question: CustomQuestion) -> "QuestionOut":
         return cls(
-            key=extra.key,
-            label=extra.label,
-            help=extra.help_text,
-            kind=extra.kind,
-            required=extra.required,
-            choices=list(extra.choices),
-            shown_if=(extra.if_key, extra.if_value) if extra.if_key else None,
+            key=question.key,
+            label=question.label,
+            help=question.help_text,
+            kind=question.kind,
+            required=question.required,
+            choices=list(question.choices),
+            shown_if=(question.condition_key, question.condition_value)
+            if question.condition_key
+            else None,
         )
 
 

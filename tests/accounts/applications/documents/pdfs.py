@@ -1,4 +1,4 @@
-"""Documents made by code: what a person would send, and what nobody should."""
+"""Generated PDF documents, harmless and hostile."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -22,7 +22,7 @@ def pdf(change: Change | None = None, **how: Any) -> bytes:
 
 
 def raw(in_root: bytes) -> bytes:
-    """A document written letter by letter, with this in its root."""
+    """Return a PDF written as plain bytes, with `in_root` in its catalogue."""
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R " + in_root + b" >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",

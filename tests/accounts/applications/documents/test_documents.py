@@ -1,4 +1,4 @@
-"""Documents sent with an application: who sends, who reads, and when they go."""
+"""Documents of an application: upload, permissions to read, and removal."""
 
 from io import BytesIO
 from typing import Any
@@ -20,7 +20,7 @@ from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.applications.documents.pdfs import HARMLESS, HOSTILE
-from tests.accounts.applications.form_filler import Filler
+from tests.accounts.applications.form_filler import FormFiller
 from tests.support import factories
 
 pytestmark = [pytest.mark.one_database, pytest.mark.slow]
@@ -31,22 +31,22 @@ THIRD = HARMLESS["a link to a page of the web"]
 
 
 @pytest.fixture
-def filler(client: Client, gated_tier: Tier, applicant: User) -> Filler:
+def filler(client: Client, gated_tier: Tier, applicant: User) -> FormFiller:
     """The applicant at a form that asks for a document."""
     Question.objects.create(
         tier=gated_tier, key="approval", label="Ethics approval", kind="file", is_required=True
     )
     client.force_login(applicant)
-    filler = Filler(client, gated_tier, applicant)
+    filler = FormFiller(client, gated_tier, applicant)
     filler.begin()
     return filler
 
 
-def place(filler: Filler, question: str = "extra_approval") -> str:
+def place(filler: FormFiller, question: str = "extra_approval") -> str:
     return f"/applications/{filler.application.public_id}/documents/{question}/"
 
 
-def send(filler: Filler, content: bytes = PLAIN, name: str = "approval.pdf") -> Any:
+def send(filler: FormFiller, content: bytes = PLAIN, name: str = "approval.pdf") -> Any:
     sent = SimpleUploadedFile(name, content, content_type="application/pdf")
     return filler.client.post(place(filler), {"document": sent})
 
@@ -60,14 +60,16 @@ def read(person: User, document: Attachment) -> Any:
 # -- sending --------------------------------------------------------------------------------
 
 
-def test_the_step_leads_to_the_page_of_the_document_with_its_answers_saved(filler: Filler) -> None:
+def test_the_step_leads_to_the_page_of_the_document_with_its_answers_saved(
+    filler: FormFiller,
+) -> None:
     answer = filler.save("project", go="document:extra_approval", title="Typed before the document")
     assert answer["Location"] == place(filler)
     assert filler.application.answers["title"] == "Typed before the document"
     assert "Ethics approval" in filler.client.get(place(filler)).content.decode()
 
 
-def test_a_pdf_is_kept_once_and_shown_on_the_form(filler: Filler) -> None:
+def test_a_pdf_is_kept_once_and_shown_on_the_form(filler: FormFiller) -> None:
     for _ in range(2):
         assert send(filler)["Location"] == place(filler)
     kept = Attachment.objects.get()
@@ -77,8 +79,8 @@ def test_a_pdf_is_kept_once_and_shown_on_the_form(filler: Filler) -> None:
     assert "approval.pdf" in filler.page("review")
 
 
-def test_a_form_that_demands_a_document_is_not_sent_without_one(filler: Filler) -> None:
-    filler.fill()
+def test_a_form_that_demands_a_document_is_not_sent_without_one(filler: FormFiller) -> None:
+    filler.fill_in()
     assert filler.submit().status_code == 422
     send(filler)
     filler.submit()
@@ -90,7 +92,7 @@ def test_a_form_that_demands_a_document_is_not_sent_without_one(filler: Filler) 
 
 @pytest.mark.requirement("WB-9")
 @pytest.mark.parametrize("name", ["a script on opening", "an archive"])
-def test_a_refused_document_gives_a_reason_and_is_not_stored(filler: Filler, name: str) -> None:
+def test_a_refused_document_gives_a_reason_and_is_not_stored(filler: FormFiller, name: str) -> None:
     answer = send(filler, HOSTILE[name][1])
     assert answer.status_code == 422
     assert "Upload refused" in answer.content.decode()
@@ -98,7 +100,7 @@ def test_a_refused_document_gives_a_reason_and_is_not_stored(filler: Filler, nam
 
 
 @pytest.mark.requirement("WB-9")
-def test_a_third_document_is_refused(filler: Filler) -> None:
+def test_a_third_document_is_refused(filler: FormFiller) -> None:
     for content in (PLAIN, OTHER):
         assert send(filler, content).status_code == 302
     with pytest.raises(LimitReached):
@@ -109,30 +111,32 @@ def test_a_third_document_is_refused(filler: Filler) -> None:
 
 
 @pytest.mark.requirement("WB-9")
-def test_a_file_beyond_10_mib_is_refused_before_it_is_read(filler: Filler) -> None:
-    answer = send(filler, b"%PDF-1.7\n" + bytes(services.MOST_BYTES + 70_000))
+def test_a_file_beyond_10_mib_is_refused_before_it_is_read(filler: FormFiller) -> None:
+    answer = send(filler, b"%PDF-1.7\n" + bytes(services.MAX_BYTES + 70_000))
     assert answer.status_code == 413
     assert "larger than 10 MiB" in answer.content.decode()
 
 
-def test_the_refusal_waits_until_the_browser_has_sent_all_and_can_read_it(filler: Filler) -> None:
-    body = BytesIO(bytes(services.MOST_BYTES + 70_000))
+def test_the_refusal_waits_until_the_browser_has_sent_all_and_can_read_it(
+    filler: FormFiller,
+) -> None:
+    body = BytesIO(bytes(services.MAX_BYTES + 70_000))
     sent: dict[str, Any] = {"data": body.getvalue(), "wsgi.input": body}
     answer = filler.client.generic("POST", place(filler), **sent)
     assert answer.status_code == 413
     assert body.read() == b""
 
 
-def test_no_other_form_takes_a_body_of_that_size(filler: Filler) -> None:
+def test_no_other_form_takes_a_body_of_that_size(filler: FormFiller) -> None:
     for window, address in (
-        (filler.client, filler.place("project")),
+        (filler.client, filler.url("project")),
         (Client(), "/accounts/login/"),
     ):
         large = SimpleUploadedFile("large.pdf", bytes(2 * 2**20))
         assert window.post(address, {"document": large}).status_code == 413
 
 
-def test_a_document_needs_the_proof_of_its_form(filler: Filler, applicant: User) -> None:
+def test_a_document_needs_the_proof_of_its_form(filler: FormFiller, applicant: User) -> None:
     window = Client(enforce_csrf_checks=True)
     window.force_login(applicant)
     sent = SimpleUploadedFile("approval.pdf", PLAIN)
@@ -142,7 +146,7 @@ def test_a_document_needs_the_proof_of_its_form(filler: Filler, applicant: User)
 
 @pytest.mark.parametrize("question", ["title", "extra_nothing"])
 def test_a_question_that_takes_no_document_has_no_page_for_one(
-    filler: Filler, question: str
+    filler: FormFiller, question: str
 ) -> None:
     assert filler.client.get(place(filler, question)).status_code == 404
 
@@ -167,9 +171,9 @@ def test_a_name_is_one_that_no_system_reads_as_anything_else(given: str, kept: s
 
 
 @pytest.fixture
-def kept(filler: Filler) -> Attachment:
+def kept(filler: FormFiller) -> Attachment:
     """A document of a submitted application."""
-    filler.fill()
+    filler.fill_in()
     send(filler, name="倫理.pdf")
     filler.submit()
     assert filler.application.status == Status.SUBMITTED
@@ -200,7 +204,7 @@ def test_it_comes_as_a_download_that_nothing_keeps_or_runs(
     assert answer["Cache-Control"] == "private, no-store"
 
 
-def test_nobody_reads_a_draft_but_its_owner(filler: Filler, reviewer: User) -> None:
+def test_nobody_reads_a_draft_but_its_owner(filler: FormFiller, reviewer: User) -> None:
     send(filler)
     assert read(reviewer, Attachment.objects.get()).status_code == 404
 
@@ -212,7 +216,7 @@ def remove(window: Client, document: Attachment) -> Any:
     return window.post(f"/applications/documents/{document.public_id}/remove/")
 
 
-def test_a_document_of_a_draft_is_erased_when_it_is_taken_out(filler: Filler) -> None:
+def test_a_document_of_a_draft_is_erased_when_it_is_taken_out(filler: FormFiller) -> None:
     send(filler)
     remove(filler.client, Attachment.objects.get())
     assert not Attachment.objects.exists()
@@ -220,7 +224,7 @@ def test_a_document_of_a_draft_is_erased_when_it_is_taken_out(filler: Filler) ->
 
 
 def test_a_document_that_reviewers_may_have_read_stays_for_them(
-    filler: Filler, kept: Attachment, reviewer: User, applicant: User
+    filler: FormFiller, kept: Attachment, reviewer: User, applicant: User
 ) -> None:
     remove(filler.client, kept)  # submitted: nothing changes
     assert Attachment.objects.get().removed_at is None
@@ -236,13 +240,13 @@ def test_a_document_that_reviewers_may_have_read_stays_for_them(
     assert filler.submit().status_code == 422  # one is demanded
 
 
-def test_documents_go_with_the_draft_that_lapses(filler: Filler) -> None:
+def test_documents_go_with_the_draft_that_lapses(filler: FormFiller) -> None:
     send(filler)
     inactivity.lapse(filler.application)
     assert not AttachmentContent.objects.exists()
 
 
-def test_somebody_else_can_neither_send_nor_remove(filler: Filler, other_person: User) -> None:
+def test_somebody_else_can_neither_send_nor_remove(filler: FormFiller, other_person: User) -> None:
     send(filler)
     window = Client()
     window.force_login(other_person)

@@ -1,4 +1,4 @@
-"""Which documents may be kept: whole PDFs that run nothing and carry nothing."""
+"""The PDF check accepts complete PDFs without scripts, actions or embedded files only."""
 
 import pytest
 
@@ -17,12 +17,12 @@ def test_ordinary_documents_are_accepted(name: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_pdf_with_active_or_embedded_content_is_refused_with_its_code(name: str) -> None:
     word, content = HOSTILE[name]
-    with pytest.raises(pdf_child.Wrong, match=f"^{word}$"):
+    with pytest.raises(pdf_child.Rejected, match=f"^{word}$"):
         pdf_child.check(content)
 
 
 def test_the_child_process_says_the_same() -> None:
-    pdf_check.demand_harmless(HARMLESS["a blank page"])
+    pdf_check.require_harmless(HARMLESS["a blank page"])
     for name, told in (
         ("a script on opening", "holds scripts"),
         ("a password", "encrypted"),
@@ -30,18 +30,18 @@ def test_the_child_process_says_the_same() -> None:
         ("an archive", "no PDF"),
     ):
         with pytest.raises(InvalidValue, match=told):
-            pdf_check.demand_harmless(HOSTILE[name][1])
+            pdf_check.require_harmless(HOSTILE[name][1])
 
 
 def test_a_document_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # A bound made small: no child starts in a millisecond.
-    monkeypatch.setattr(pdf_check, "_TIME", 0.001)
+    monkeypatch.setattr(pdf_check, "_TIMEOUT", 0.001)
     with pytest.raises(InvalidValue, match="takes too long"):
-        pdf_check.demand_harmless(HARMLESS["a blank page"])
+        pdf_check.require_harmless(HARMLESS["a blank page"])
 
 
 def test_more_objects_than_a_document_needs_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     # A bound made small: a blank page has more objects.
-    monkeypatch.setattr(pdf_child, "MOST_OBJECTS", 2)
-    with pytest.raises(pdf_child.Wrong, match="heavy"):
+    monkeypatch.setattr(pdf_child, "MAX_OBJECTS", 2)
+    with pytest.raises(pdf_child.Rejected, match="heavy"):
         pdf_child.check(HARMLESS["a blank page"])

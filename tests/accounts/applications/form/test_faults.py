@@ -1,4 +1,4 @@
-"""Strict at submit alone: a fault is named at its field, and what was typed stays."""
+"""Validation on submission: errors appear at their field, and the typed text stays."""
 
 import pytest
 from django.test import Client
@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.applications.state_machine import Status
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests.accounts.applications.form_filler import PLAN, Filler
+from tests.accounts.applications.form_filler import PLAN, FormFiller
 from tests.support import factories
 
 pytestmark = pytest.mark.one_database
@@ -40,20 +40,20 @@ FAULTS = [
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize(("key", "value", "told"), FAULTS)
+@pytest.mark.parametrize(("key", "value", "message"), FAULTS)
 def test_a_fault_is_named_on_the_review_and_at_its_field_and_nothing_typed_is_lost(
-    filler: Filler, key: str, value: str, told: str
+    filler: FormFiller, key: str, value: str, message: str
 ) -> None:
-    filler.jot(**{key: value or None})
-    answer = filler.submit()
-    page = answer.content.decode()
-    assert answer.status_code == 422
-    assert told in page
+    filler.store_draft(**{key: value or None})
+    response = filler.submit()
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert message in page
     assert 'id="error-summary"' in page
     field = "licence_accept" if key == "licence_sha256" else key
     step = next(step for step in ("you", "project", "plan", "terms") if filler_has(step, field))
-    assert f"{filler.place(step)}?check#field-{field}" in page
-    assert told in filler.page(step, "?check")
+    assert f"{filler.url(step)}?check#field-{field}" in page
+    assert message in filler.page(step, "?check")
     assert PLAN.strip() in page or key == "storage_plan"
     application = filler.application
     assert application.status == Status.DRAFT
@@ -66,18 +66,18 @@ def filler_has(step: str, key: str) -> bool:
     return key in STEPS[step][1]
 
 
-def test_the_help_text_is_no_abstract(filler: Filler) -> None:
+def test_the_help_text_is_no_abstract(filler: FormFiller) -> None:
     from accounts.applications.forms import ABSTRACT_HELP
 
-    filler.jot(abstract=ABSTRACT_HELP + " Indeed.")
+    filler.store_draft(abstract=ABSTRACT_HELP + " Indeed.")
     assert "repeats the help text" in filler.submit().content.decode()
 
 
-def test_a_commercial_interest_must_be_explained(filler: Filler) -> None:
-    filler.fill(commercial="yes")
+def test_a_commercial_interest_must_be_explained(filler: FormFiller) -> None:
+    filler.fill_in(commercial="yes")
     assert "Say what the commercial interest is" in filler.submit().content.decode()
-    told = "A spin-off may license the method later on. " * 2
-    filler.save("project", commercial="yes", commercial_detail=told)
+    message = "A spin-off may license the method later on. " * 2
+    filler.save("project", commercial="yes", commercial_detail=message)
     filler.submit()
     assert filler.application.status == Status.SUBMITTED
 
@@ -87,8 +87,8 @@ def test_a_free_mail_address_is_taken_with_a_profile_and_told(
 ) -> None:
     person = factories.person(email="ada@gmail.com")
     signed_in.force_login(person)
-    filler = Filler(signed_in, gated_tier, person)
-    filler.jot(profile_url=None)
+    filler = FormFiller(signed_in, gated_tier, person)
+    filler.store_draft(profile_url=None)
     page = filler.submit().content.decode()
     assert "required with an address of a free mail service" in page
     filler.save("you")
@@ -100,34 +100,34 @@ def test_a_free_mail_address_is_taken_with_a_profile_and_told(
 def test_a_linked_orcid_stands_in_for_the_profile(applicant: User, gated_tier: Tier) -> None:
     from accounts.applications.forms import ApplicationForm
 
-    facts = {"person": applicant, "tier": gated_tier, "licence": factories.in_force(gated_tier)}
-    bare = ApplicationForm({}, **facts)  # type: ignore[arg-type]
-    linked = ApplicationForm({}, linked_orcid="0000-0002-1825-0097", **facts)  # type: ignore[arg-type]
+    fields = {"person": applicant, "tier": gated_tier, "licence": factories.in_force(gated_tier)}
+    bare = ApplicationForm({}, **fields)  # type: ignore[arg-type]
+    linked = ApplicationForm({}, linked_orcid="0000-0002-1825-0097", **fields)  # type: ignore[arg-type]
     assert "profile_url" in bare.errors
     assert "profile_url" not in linked.errors
 
 
 def test_findings_of_the_terms_stand_at_the_answer_and_on_the_review(
-    begun: Filler, gated_tier: Tier
+    begun: FormFiller, gated_tier: Tier
 ) -> None:
     gated_tier.duo_codes = ["DUO:0000042", "DUO:0000018", "DUO:0000025"]
     gated_tier.save()
     begun.save("you", org_type="industry_laboratory")
     begun.save("project", commercial="yes", commercial_detail="A spin-off may follow. " * 4)
-    told = "not-for-profit organisations only"
-    assert told in begun.page("you")
-    assert told in begun.page("review")
+    message = "not-for-profit organisations only"
+    assert message in begun.page("you")
+    assert message in begun.page("review")
     assert "does not rule an application out" in begun.page("review")
     assert "delete the weights when it ends" in begun.page("terms")
-    begun.fill(org_type="industry_laboratory")
+    begun.fill_in(org_type="industry_laboratory")
     begun.submit()  # it tells and never decides
     assert begun.application.status == Status.SUBMITTED
 
 
 def test_a_new_licence_text_must_be_read_first_and_its_changes_are_shown(
-    filler: Filler, gated_tier: Tier
+    filler: FormFiller, gated_tier: Tier
 ) -> None:
-    filler.fill()
+    filler.fill_in()
     newer = gated_tier.licence.versions.create(
         version="2", text="# Terms\n\nFor research alone, never for harm.\n"
     )
@@ -143,9 +143,9 @@ def test_a_new_licence_text_must_be_read_first_and_its_changes_are_shown(
     assert snapshot.licence_version == newer
 
 
-def test_markup_in_answers_is_shown_as_text(filler: Filler) -> None:
+def test_markup_in_answers_is_shown_as_text(filler: FormFiller) -> None:
     hostile = '"><script>alert(1)</script>'
-    filler.fill(title=f"A title with {hostile}", org_name=hostile)
+    filler.fill_in(title=f"A title with {hostile}", org_name=hostile)
     pages = [filler.page(step) for step in ("you", "project", "review")]
     filler.submit()
     shown = [f"/applications/{filler.application.public_id}/", "/applications/"]

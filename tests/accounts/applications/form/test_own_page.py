@@ -1,4 +1,4 @@
-"""An application's own page: what happened, what can still be done, and for nobody else."""
+"""The page of an application: events and actions, for the applicant only."""
 
 import pytest
 from django.test import Client
@@ -8,7 +8,7 @@ from accounts.applications.state_machine import Status
 from accounts.applications.workflow import decisions
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from tests.accounts.applications.form_filler import ADDRESS, PLAN, Filler
+from tests.accounts.applications.form_filler import ADDRESS, PLAN, FormFiller
 from tests.support import factories
 
 pytestmark = pytest.mark.one_database
@@ -35,9 +35,9 @@ def test_its_page_tells_what_happened_but_no_internal_note(
 
 
 def test_a_returned_application_is_changed_and_submitted_again(
-    filler: Filler, reviewer: User
+    filler: FormFiller, reviewer: User
 ) -> None:
-    filler.fill()
+    filler.fill_in()
     filler.submit()
     application = filler.application
     decisions.return_for_changes(
@@ -48,10 +48,10 @@ def test_a_returned_application_is_changed_and_submitted_again(
         remarks={"storage_plan": "Which cluster?"},
     )
     [remark] = application.remarks.all()
-    assert filler.client.get(ADDRESS)["Location"] == filler.place("plan")
+    assert filler.client.get(ADDRESS)["Location"] == filler.url("plan")
     assert "Which cluster?" in filler.page("plan")
-    said = {f"answer_{remark.pk}": "The group's own, in Oslo."}
-    filler.save("plan", storage_plan=PLAN + "It is the group's cluster.", **said)
+    answers = {f"answer_{remark.pk}": "The group's own, in Oslo."}
+    filler.save("plan", storage_plan=PLAN + "It is the group's cluster.", **answers)
     review = filler.page("review")
     assert "It is the group" in review[review.index("<ins>") : review.rindex("</ins>")]
     assert "The group&#x27;s own, in Oslo." in review

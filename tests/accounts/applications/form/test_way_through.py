@@ -1,4 +1,4 @@
-"""Applying through the pages, from the first look to what is submitted."""
+"""An application through the pages, from the start to the submission."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.applications.models import Application
 from accounts.applications.state_machine import Status
 from accounts.tiers.models import Tier
-from tests.accounts.applications.form_filler import ADDRESS, Filler
+from tests.accounts.applications.form_filler import ADDRESS, FormFiller
 
 pytestmark = pytest.mark.one_database
 
@@ -24,55 +24,55 @@ def test_looking_at_the_start_makes_no_draft(signed_in: Client, gated_tier: Tier
     assert not Application.objects.exists()
 
 
-def test_beginning_asks_for_the_country_and_leads_to_the_first_step(filler: Filler) -> None:
-    answer = filler.begin("NO")
-    assert answer["Location"] == filler.place("you")
+def test_beginning_asks_for_the_country_and_leads_to_the_first_step(filler: FormFiller) -> None:
+    response = filler.begin("NO")
+    assert response["Location"] == filler.url("you")
     assert '<option value="NO" selected>' in filler.page("you")
-    assert filler.begin("NO")["Location"] == filler.place("you")  # twice is one draft
+    assert filler.begin("NO")["Location"] == filler.url("you")  # twice is one draft
     assert Application.objects.count() == 1
 
 
 def test_a_blocked_country_is_told_before_anything_is_filled_in(
-    filler: Filler, gated_tier: Tier
+    filler: FormFiller, gated_tier: Tier
 ) -> None:
     Tier.objects.filter(pk=gated_tier.pk).update(blocked_countries="KP")
     assert "North Korea" in filler.client.get(ADDRESS).content.decode()
-    answer = filler.begin("KP")
-    assert answer.status_code == 422
-    assert "The licence excludes work in North Korea" in answer.content.decode()
+    response = filler.begin("KP")
+    assert response.status_code == 422
+    assert "The licence excludes work in North Korea" in response.content.decode()
     assert not Application.objects.exists()
 
 
-def test_each_step_leads_to_the_next_and_the_last_to_the_review(begun: Filler) -> None:
+def test_each_step_leads_to_the_next_and_the_last_to_the_review(begun: FormFiller) -> None:
     steps = ["you", "project", "plan", "terms", "review"]
     for step, after in pairwise(steps):
-        assert begun.save(step)["Location"] == begun.place(after)
+        assert begun.save(step)["Location"] == begun.url(after)
     assert "Ready to submit" in begun.page("review")
 
 
-def test_the_buttons_save_and_lead_back_and_to_any_step(begun: Filler) -> None:
-    assert begun.save("project", go="back")["Location"] == begun.place("you")
-    assert begun.save("project", go="terms")["Location"] == begun.place("terms")
-    assert begun.save("project", go="review")["Location"] == begun.place("review")
-    assert begun.save("project", go="https://example.org")["Location"] == begun.place("project")
+def test_the_buttons_save_and_lead_back_and_to_any_step(begun: FormFiller) -> None:
+    assert begun.save("project", go="back")["Location"] == begun.url("you")
+    assert begun.save("project", go="terms")["Location"] == begun.url("terms")
+    assert begun.save("project", go="review")["Location"] == begun.url("review")
+    assert begun.save("project", go="https://example.org")["Location"] == begun.url("project")
     assert begun.application.answers["title"] == begun.answers["title"]
 
 
-def test_a_complete_form_is_submitted(filler: Filler) -> None:
-    filler.fill()
-    answer = filler.submit()
+def test_a_complete_form_is_submitted(filler: FormFiller) -> None:
+    filler.fill_in()
+    response = filler.submit()
     application = filler.application
-    assert answer["Location"] == f"/applications/{application.public_id}/"
+    assert response["Location"] == f"/applications/{application.public_id}/"
     assert application.status == Status.SUBMITTED
     snapshot = application.latest_snapshot
     assert snapshot is not None
     assert snapshot.answers["title"] == "Outlier features at scale"
 
 
-def test_submitted_twice_it_is_one_application(filler: Filler) -> None:
-    filler.fill()
-    sent = {"seen": "x", "seen_version": str(filler.application.answers_version), "go": "submit"}
+def test_submitted_twice_it_is_one_application(filler: FormFiller) -> None:
+    filler.fill_in()
+    data = {"seen": "x", "seen_version": str(filler.application.answers_version), "go": "submit"}
     for _ in range(2):
-        answer = filler.client.post(filler.place("review"), sent)
-        assert answer["Location"] == f"/applications/{filler.application.public_id}/"
+        response = filler.client.post(filler.url("review"), data)
+        assert response["Location"] == f"/applications/{filler.application.public_id}/"
     assert filler.application.snapshots.count() == 1

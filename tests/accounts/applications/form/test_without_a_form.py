@@ -1,4 +1,4 @@
-"""Who has nothing to fill in: a holder, a stranger to the tier, whoever accepts by a click."""
+"""Cases without a form: holders, open applications, open tiers and click-through licences."""
 
 import pytest
 from django.test import Client
@@ -34,9 +34,9 @@ def test_an_unconfirmed_address_is_refused_with_the_way_out(
     client: Client, gated_tier: Tier
 ) -> None:
     client.force_login(factories.person(confirmed=False))
-    answer = client.get(ADDRESS)
-    assert answer.status_code == 403
-    assert "/accounts/email/" in answer.content.decode()
+    response = client.get(ADDRESS)
+    assert response.status_code == 403
+    assert "/accounts/email/" in response.content.decode()
 
 
 def test_an_open_tier_needs_no_application(client: Client, open_tier: Tier) -> None:
@@ -55,8 +55,8 @@ def test_a_click_through_tier_gives_access_once_the_text_is_accepted(
     assert "Accept the licence" in signed_in.get("/apply/click/").content.decode()
     assert signed_in.post("/apply/click/", {"licence_sha256": sha256}).status_code == 422
     for _ in range(2):
-        sent = {"licence_sha256": sha256, "licence_accept": "on"}
-        assert signed_in.post("/apply/click/", sent)["Location"] == "/access/"
+        data = {"licence_sha256": sha256, "licence_accept": "on"}
+        assert signed_in.post("/apply/click/", data)["Location"] == "/access/"
     assert Grant.objects.get().origin == Grant.Origin.CLICK_THROUGH
 
 
@@ -66,8 +66,8 @@ def test_a_holder_accepts_a_new_version_without_applying_again(
     grant = factories.grant(applicant, gated_tier)
     newer = gated_tier.licence.versions.create(version="2", text="Other terms.")
     assert "Other terms." in signed_in.get(ADDRESS).content.decode()
-    sent = {"licence_sha256": newer.text_sha256, "licence_accept": "on"}
-    assert signed_in.post(ADDRESS, sent)["Location"] == "/access/"
+    data = {"licence_sha256": newer.text_sha256, "licence_accept": "on"}
+    assert signed_in.post(ADDRESS, data)["Location"] == "/access/"
     grant.refresh_from_db()
     assert grant.licence_version == newer
     assert AuditEvent.objects.about(grant).filter(action="licence.accepted").exists()

@@ -333,7 +333,7 @@ def test_changed_passages_of_a_resubmission_are_marked(
     changed = answers | {"abstract": answers["abstract"].replace("eight bits", "<four> bits")}
     applicant = application.applicant
     submission.save_answers(
-        application, changed, by=applicant, seen_version=application.answers_version
+        application, changed, by=applicant, expected_version=application.answers_version
     )
     sha256 = factories.in_force(application.tier).text_sha256
     submission.submit(application, by=applicant, licence_sha256=sha256)
@@ -355,7 +355,7 @@ def test_documents_that_were_sent_are_linked_and_others_are_not(
     )
     named = [{"id": str(sent.public_id), "name": sent.name, "sha256": sent.sha256}]
     answers = factories.ANSWERS | {"extra_approval": named}
-    submission.save_answers(application, answers, by=applicant, seen_version=0)
+    submission.save_answers(application, answers, by=applicant, expected_version=0)
     sha256 = factories.in_force(gated_tier).text_sha256
     submission.submit(application, by=applicant, licence_sha256=sha256)
     shown = desk.get(page_of(application)).text

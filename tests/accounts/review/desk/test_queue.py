@@ -187,7 +187,7 @@ def test_markup_and_answers_not_yet_sent_stay_out_of_it(
     )
     answers = {**factories.ANSWERS, "title": "not sent yet"}
     submission.save_answers(
-        application, answers, by=application.applicant, seen_version=application.answers_version
+        application, answers, by=application.applicant, expected_version=application.answers_version
     )
     page = desk.get(LIST, {"state": "returned"}).text
     assert "&lt;b&gt;bold" in page

@@ -1,4 +1,4 @@
-"""Following an application: where it stands, and what its applicant can still do."""
+"""The list of applications, the page of one, and the applicant's actions on it."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.applications import forecast, timeline
-from accounts.applications.custom_questions import Extra, Kind
-from accounts.applications.drafts import ApplicationDraft, answer_name
+from accounts.applications.custom_questions import Kind
+from accounts.applications.drafts import answer_name
 from accounts.applications.models import Application
 from accounts.applications.questions import answered
 from accounts.applications.state_machine import Status
-from accounts.applications.views.common import address_of, own, sentence
+from accounts.applications.views.common import get_own_application, resume_url, sentence
 from accounts.applications.workflow import submission
 from accounts.applications.workflow.eligibility import may_apply_from
 from accounts.errors import AccountsError, LimitReached
@@ -41,9 +41,9 @@ _VERDICTS: dict[str, dict[str, str]] = {
 @login_required
 @require_safe
 def application_list(request: HttpRequest) -> HttpResponse:
-    mine = Application.objects.filter(applicant=signed_in(request)).select_related("tier")
+    own = Application.objects.filter(applicant=signed_in(request)).select_related("tier")
     context = {
-        "applications": mine.order_by("-created_at"),
+        "applications": own.order_by("-created_at"),
         "tiers": Tier.objects.exclude(mode=AccessMode.OPEN),
     }
     return render(request, "accounts/applications/application_list.html", context)
@@ -52,83 +52,79 @@ def application_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def application_detail(request: HttpRequest, public_id: str) -> HttpResponse:
-    application, person = own(request, public_id), signed_in(request)
+    application, person = get_own_application(request, public_id), signed_in(request)
     snapshot = application.latest_snapshot
-    shown = snapshot.answers if snapshot else application.answers
+    answers = snapshot.answers if snapshot else application.answers
+    # Documents are listed separately, with links.
+    custom = [one for one in application.form.custom_questions if one.kind != Kind.FILE]
     context = {
         "application": application,
         "tier": application.tier,
         "events": timeline.timeline(application),
         "decisions": _decisions(application),
-        "answers": answered(shown, _in_words(application)),
+        "answers": answered(answers, custom),
         "documents": application.attachments.filter(removed_at=None),
         "outlook": forecast.outlook(application),
-        "answer_by": timeline.answer_by(application),
+        "lapses_on": timeline.lapse_date(application),
         "grant": getattr(application, "grant", None),
         "can_withdraw": application.is_waiting,
-        **_remarks(application, person),
+        **_remarks(application),
         **_next_form(application, person),
     }
     return render(request, "accounts/applications/application_detail.html", context)
 
 
-def _in_words(application: Application) -> list[Extra]:
-    """Documents stand in a list of their own, with their addresses."""
-    return [extra for extra in application.form.extras if extra.kind != Kind.FILE]
-
-
 def _decisions(application: Application) -> list[dict[str, Any]]:
-    words = ReasonText.objects.current()
+    texts = ReasonText.objects.current()
     return [
         {
             **_VERDICTS[decision.verdict],
             "is_approval": decision.verdict == Decision.Verdict.APPROVE,
             "at": decision.created_at,
             "note": decision.note,
-            "reasons": [words[code] for code in decision.reasons],
+            "reasons": [texts[code] for code in decision.reasons],
             "waiting_days": waiting_days(decision.reasons),
         }
-        for decision in timeline.decisions_told(application)
+        for decision in timeline.visible_decisions(application)
     ]
 
 
-def _remarks(application: Application, person: User) -> dict[str, Any]:
-    """Every public remark, by the label of its field; each can be answered while staff has it."""
+def _remarks(application: Application) -> dict[str, Any]:
+    """Return the public remarks with their labels. While staff review, each can be answered."""
     labels = application.form.labels()
-    made = application.remarks.filter(is_public=True)
-    told = [
+    remarks = [
         {"label": labels.get(one.field, ""), "remark": one, "name": answer_name(one)}
-        for one in made
+        for one in application.remarks.filter(is_public=True)
     ]
-    return {"remarks": told, "can_answer": application.is_waiting and bool(told)}
+    return {"remarks": remarks, "can_answer": application.is_waiting and bool(remarks)}
 
 
 def _next_form(application: Application, person: User) -> dict[str, Any]:
-    """Where the form goes on, or when a copy may be made."""
+    """Return the URL of the form, or from when a copy is allowed."""
     if application.is_editable:
-        return {"go_on": address_of(application, ApplicationDraft(application, person).first_open)}
-    if not application.is_terminal or not _has_ended(application):
+        return {"form_url": resume_url(application, person)}
+    if not application.is_terminal or _gives_access(application):
         return {"can_copy": False}
     again = may_apply_from(person, application.tier)
     wait = again if again and again > timezone.now() else None
     return {"can_copy": wait is None, "copy_from": wait}
 
 
-def _has_ended(application: Application) -> bool:
-    """Whether the access that an approval gave is over, if one did, so that one may ask anew."""
-    grant = getattr(application, "grant", None)
+def _gives_access(application: Application) -> bool:
+    """True if the application was approved and its grant has not ended."""
     if application.status != Status.APPROVED:
-        return True
-    return grant is not None and not grant.is_live and not grant.is_suspended
+        return False
+    grant = getattr(application, "grant", None)
+    return grant is None or grant.is_live or grant.is_suspended
 
 
-# -- what an applicant does -----------------------------------------------------------------
+# -- actions --------------------------------------------------------------------------------
 
 
 @login_required
 @require_POST
 def application_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
-    application = own(request, public_id)
+    application = get_own_application(request, public_id)
     try:
         reason = request.POST.get("reason", "")[:500]
         submission.withdraw(application, by=signed_in(request), reason=reason)
@@ -141,22 +137,22 @@ def application_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def application_copy(request: HttpRequest, public_id: str) -> HttpResponse:
-    """A new draft with the answers of one that has ended."""
-    application = own(request, public_id)
+    """Start a new draft with the answers of a closed application."""
+    application = get_own_application(request, public_id)
     try:
         draft = submission.copy_as_new(application, by=signed_in(request))
     except AccountsError as error:
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", application.public_id)
     messages.success(request, "A new draft holds the answers last sent. Change what should change.")
-    return redirect(address_of(draft, ApplicationDraft(draft, signed_in(request)).first_open))
+    return redirect(resume_url(draft, signed_in(request)))
 
 
 @login_required
 @require_POST
 def application_mail(request: HttpRequest, public_id: str, mail_id: str) -> HttpResponse:
-    """Send a mail of the timeline once more, at most three an hour."""
-    application = own(request, public_id)
+    """Send a mail of the timeline again, at most three an hour."""
+    application = get_own_application(request, public_id)
     mail = get_object_or_404(timeline.mails_to_applicant(application), public_id=mail_id)
     try:
         if not buckets.take(_MAILS, str(signed_in(request).pk)).allowed:
@@ -171,15 +167,15 @@ def application_mail(request: HttpRequest, public_id: str, mail_id: str) -> Http
 @login_required
 @require_POST
 def application_answer(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Answer remarks that were made while staff has the application."""
-    application = own(request, public_id)
-    said = {
+    """Answer remarks while staff review the application."""
+    application = get_own_application(request, public_id)
+    answers = {
         remark.pk: request.POST[answer_name(remark)][:2000]
         for remark in application.remarks.filter(is_public=True)
         if answer_name(remark) in request.POST
     }
     try:
-        submission.answer_remarks(application, said, by=signed_in(request))
+        submission.answer_remarks(application, answers, by=signed_in(request))
         messages.success(request, "Your answer is kept; the reviewer reads it with the rest.")
     except AccountsError as error:
         messages.error(request, sentence(error))

@@ -1,4 +1,4 @@
-"""Text sent after the session ended: stored until its author has signed in again."""
+"""Forms posted after the session expired: stored until the author has signed in again."""
 
 import json
 
@@ -12,14 +12,14 @@ from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 
 _KEY = "interrupted"
-#: Bytes of one page's text; a step of the form holds far less.
+#: Bytes of one form; a step of an application is far smaller.
 _MAX_BYTES = 64 * 1024
-#: Requests per network and hour: anyone can have a text stored without signing in.
+#: Requests per network address and hour, because storing needs no sign-in.
 _PER_NETWORK = Limit("interrupted", 30, 3600)
 
 
-def signed_out(request: HttpRequest) -> HttpResponse:
-    """Redirect to the sign-in page and store what was sent; 401 to scripts."""
+def sign_in_again(request: HttpRequest) -> HttpResponse:
+    """Store the posted form and redirect to the sign-in page; return 401 to scripts."""
     if request.headers.get("Accept") == "application/json":
         error = "You are signed out. Press Save: after you sign in, your text is still here."
         return JsonResponse({"error": error, "code": AccountsCode.LOGIN_REQUIRED}, status=401)
@@ -29,27 +29,27 @@ def signed_out(request: HttpRequest) -> HttpResponse:
 
 
 def _store(request: HttpRequest) -> None:
-    sent = request.POST.copy()
-    sent.pop("csrfmiddlewaretoken", None)
-    text = sent.urlencode()
+    data = request.POST.copy()
+    data.pop("csrfmiddlewaretoken", None)
+    text = data.urlencode()
     network = request_context.current().network
     if len(text) <= _MAX_BYTES and buckets.take(_PER_NETWORK, network).allowed:
         request.session[_KEY] = json.dumps([request.path, text])
 
 
-def refusal(request: HttpRequest) -> HttpResponse | None:
-    """Return the response to a request that fails the CSRF check, None to any other.
+def csrf_failure(request: HttpRequest) -> HttpResponse | None:
+    """Return the response to a request that fails the CSRF check, otherwise None.
 
-    The page was opened before its reader signed in again, or belongs to another site: nothing of
-    it may be saved.
+    The page was opened before the user signed in again, or belongs to another site; its data must
+    not be saved.
     """
-    response = CsrfViewMiddleware(signed_out).process_view(request, signed_out, (), {})
+    response = CsrfViewMiddleware(sign_in_again).process_view(request, sign_in_again, (), {})
     assert response is None or isinstance(response, HttpResponse)
     return response
 
 
 def pop_stored(request: HttpRequest) -> QueryDict | None:
-    """Return, once, what was sent to this page before its author had to sign in."""
+    """Return the form that was stored for this page, and remove it from the session."""
     stored = request.session.get(_KEY)
     if not stored:
         return None

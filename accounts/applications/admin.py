@@ -1,4 +1,4 @@
-"""The questions that a tier asks beside those of every application."""
+"""Custom questions in the admin of a tier."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 
 from accounts.admin_pages.readonly import NeverDeleted
 from accounts.applications.models.form import Question
-from accounts.applications.question_presets import READY_MADE
+from accounts.applications.question_presets import PRESETS
 from accounts.roles.tier_scoped_admin import TierScopedAdmin
 from accounts.tiers import services
 from accounts.tiers.models import Tier
@@ -21,7 +21,7 @@ from accounts.web.current_user import signed_in
 
 
 class QuestionInline(NeverDeleted, admin.StackedInline):
-    """One extra question; it is left unasked, never deleted, and its key never changes."""
+    """One custom question. It is never deleted, only unticked, and its key never changes."""
 
     model = Question
     extra = 0
@@ -41,7 +41,7 @@ class QuestionInline(NeverDeleted, admin.StackedInline):
 
 
 class _QuestionForm(forms.ModelForm):
-    """Keeps the key of a question that is asked already: answers are kept under it."""
+    """Disables the key of an existing question, because answers are stored under it."""
 
     class Meta:
         model = Question
@@ -54,8 +54,8 @@ class _QuestionForm(forms.ModelForm):
             self.fields["key"].disabled = True
 
 
-class ReadyMadeForm(forms.Form):
-    """Which of the ready-made questions to add."""
+class PresetForm(forms.Form):
+    """The choice of presets to add."""
 
     keys = forms.MultipleChoiceField(
         label="Add these questions", widget=forms.CheckboxSelectMultiple, choices=[]
@@ -63,34 +63,34 @@ class ReadyMadeForm(forms.Form):
 
     def __init__(self, *args: Any, tier: Tier, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        there = set(tier.questions.values_list("key", flat=True))
-        left = [(one["key"], one["label"]) for one in READY_MADE if one["key"] not in there]
-        self.fields["keys"].choices = left  # type: ignore[attr-defined]
-        self.fields["keys"].initial = [key for key, _ in left]
+        existing = set(tier.questions.values_list("key", flat=True))
+        choices = [(one["key"], one["label"]) for one in PRESETS if one["key"] not in existing]
+        self.fields["keys"].choices = choices  # type: ignore[attr-defined]
+        self.fields["keys"].initial = [key for key, _ in choices]
 
 
-class AsksQuestions(TierScopedAdmin):
-    """What a tier's page gains: its questions, and a page with ready-made ones."""
+class CustomQuestionsAdmin(TierScopedAdmin):
+    """Adds the custom questions to the admin of a tier, and a page with presets."""
 
     inlines = [QuestionInline]
 
     def get_urls(self) -> list[URLPattern]:
-        ready_made = path(
+        presets = path(
             "<int:tier_id>/ready-made/",
-            self.admin_site.admin_view(self.ready_made),
+            self.admin_site.admin_view(self.presets),
             name="accounts_tier_ready_made",
         )
-        return [ready_made, *super().get_urls()]
+        return [presets, *super().get_urls()]
 
-    def ready_made(self, request: HttpRequest, tier_id: int) -> HttpResponse:
-        """Add any of the questions that many tiers ask, with one press."""
+    def presets(self, request: HttpRequest, tier_id: int) -> HttpResponse:
+        """Add the chosen presets to the tier."""
         tier = self.get_queryset(request).filter(pk=tier_id).first()
         if tier is None:
             raise Http404("there is no such tier")
         may_change = self.has_change_permission(request, tier)
         if not may_change or not request.user.has_perm("accounts.add_question"):
             raise PermissionDenied("only the release owner adds questions")
-        form = ReadyMadeForm(request.POST or None, tier=tier)
+        form = PresetForm(request.POST or None, tier=tier)
         if request.method == "POST" and form.is_valid():
             added = self._add(request, tier, set(form.cleaned_data["keys"]))
             self.message_user(request, f"{added} questions added", messages.SUCCESS)
@@ -108,9 +108,9 @@ class AsksQuestions(TierScopedAdmin):
     def _add(self, request: HttpRequest, tier: Tier, keys: set[str]) -> int:
         last = tier.questions.order_by("-position").first()
         start = last.position + 1 if last else 1
-        chosen = [facts for facts in READY_MADE if facts["key"] in keys]
-        for position, facts in enumerate(chosen, start=start):
-            Question.objects.create(tier=tier, position=position, **facts)
+        chosen = [preset for preset in PRESETS if preset["key"] in keys]
+        for position, preset in enumerate(chosen, start=start):
+            Question.objects.create(tier=tier, position=position, **preset)
         _record(request, tier, sorted(keys))
         return len(chosen)
 
