@@ -138,7 +138,7 @@ class ReportAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Suspend access: receipt",
-            "done": [{"grant": grant, "receipt": receipt}],
+            "outcomes": [{"grant": grant, "receipt": receipt}],
         }
         return TemplateResponse(request, "admin/accounts/grant/receipts.html", context)
 
