@@ -1,4 +1,4 @@
-"""Two synthetic checkpoints that a new install starts with, through the normal intake."""
+"""Publishes two synthetic checkpoints on a new install, through the normal intake."""
 
 import shutil
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _CARDS = Path(synthetic.__file__).parent
 
 @dataclass(frozen=True)
 class Demo:
-    """One demo checkpoint: its name, its words, and how its files are made."""
+    """A demo checkpoint: its name and texts, and the function that writes its files."""
 
     repo_id: str
     tier: str
@@ -32,7 +32,7 @@ class Demo:
 
     @property
     def card(self) -> str:
-        """The README.md: front matter, and a body that says at once that it is synthetic."""
+        """The README.md, whose front matter and first sentence say that it is synthetic."""
         text = (_CARDS / self.card_file).read_text(encoding="utf-8")
         return Template(text).substitute(parameters=f"{hub.parameters():,}", seed=SEED)
 
@@ -60,14 +60,13 @@ DEMOS = [
 
 
 def publish_demos(data_dir: Path) -> list[str]:
-    """Publish the demos that this install never had; the names of those published now.
+    """Publishes the demos that this install never had, and returns their names.
 
-    The files are made in a folder of `data_dir` that is gone afterwards. Needs the tiers of
-    the catalogue. After a kill the next call makes the same bytes again, so that the intake
-    finds what it stored. An owner who removes a demo is rid of it.
+    Writes the files to a temporary folder below `data_dir`; needs the catalogue's tiers. An
+    interrupted call can be repeated, since the files are reproducible. Deleted demos stay deleted.
     """
     workshop = data_dir / "demo"
-    shutil.rmtree(workshop, ignore_errors=True)  # what a kill left behind
+    shutil.rmtree(workshop, ignore_errors=True)  # left by an interrupted call
     due = [demo for demo in DEMOS if not _was_published(demo)]
     try:
         for demo in due:
@@ -78,13 +77,13 @@ def publish_demos(data_dir: Path) -> list[str]:
 
 
 def demos_in_verification() -> bool:
-    """Whether a demo checkpoint still awaits its first verification."""
+    """True while the first revision of a demo checkpoint is being verified."""
     checkpoints = [Checkpoint.objects.by_repo_id(demo.repo_id) for demo in DEMOS]
     return any(found is not None and found.awaits_first_verification for found in checkpoints)
 
 
 def demos_ready() -> list[str]:
-    """The demo checkpoints whose files can be fetched."""
+    """Names of the demo checkpoints whose files can be downloaded."""
     with_files = Checkpoint.objects.with_main()
     return [demo.repo_id for demo in DEMOS if with_files.by_repo_id(demo.repo_id) is not None]
 

@@ -1,4 +1,4 @@
-"""Every digest that intake needs of a file, from one pass over its bytes: plain Python."""
+"""Computes all digests that intake needs in one pass over a file."""
 
 import codecs
 import hashlib
@@ -8,10 +8,10 @@ from weights.manifests import listing
 
 
 class Digest(NamedTuple):
-    """What one file's bytes hash to.
+    """Hex digests of one file.
 
-    `git_oid` is empty above `listing.LFS_ABOVE`, where git would keep a pointer instead;
-    `md5` is empty unless it was asked for.
+    `git_oid` is empty above `listing.LFS_ABOVE` bytes, where git stores an LFS pointer instead;
+    `md5` is empty unless requested.
     """
 
     sha256: str
@@ -21,7 +21,7 @@ class Digest(NamedTuple):
 
 
 class Digester:
-    """Feed it a file of a known size piece by piece, then take the result."""
+    """Incremental hasher of a file of `size` bytes: call `update` for each chunk, then `result`."""
 
     def __init__(self, size: int, *, md5: bool = False) -> None:
         self._sha256 = hashlib.sha256()
@@ -38,12 +38,12 @@ class Digester:
         if self._git:
             self._git.update(chunk)
         if self._decoder:
-            self._look_for_text(bytes(chunk), final=False)
+            self._detect_text(bytes(chunk), final=False)
 
     def result(self) -> Digest:
         """Call once, after the last byte."""
         if self._decoder:
-            self._look_for_text(b"", final=True)
+            self._detect_text(b"", final=True)
         return Digest(
             sha256=self._sha256.hexdigest(),
             git_oid=self._git.hexdigest() if self._git else "",
@@ -51,8 +51,8 @@ class Digester:
             is_text=self._decoder is not None,
         )
 
-    def _look_for_text(self, chunk: bytes, *, final: bool) -> None:
-        """Text is UTF-8 without NUL; the decoder is dropped at the first sign of anything else."""
+    def _detect_text(self, chunk: bytes, *, final: bool) -> None:
+        """Text is UTF-8 without NUL; anything else drops the decoder."""
         assert self._decoder is not None
         try:
             self._decoder.decode(chunk, final)

@@ -1,7 +1,7 @@
-"""Intake: hash and store a folder's files, then make a revision of them.
+"""Intake: hashes and stores a folder's files, then creates a revision of them.
 
-Bytes are stored first and recorded last, in one short transaction: a kill at any instant
-leaves either the whole revision or blobs that the next run finds again.
+Files are stored first and recorded last, in one short transaction. An interrupted run leaves
+either the whole revision, or blobs that the next run reuses.
 """
 
 import time
@@ -34,15 +34,15 @@ from weights.storage import BlobStorage, blob_storage
 from weights.storage.models import Blob, IntakeNote
 
 BATCH = 500
-#: Bytes. A check reads a file in one go, and one that is stopped or killed starts over.
+#: Bytes. A check reads a file in one pass and starts over when it is interrupted.
 LARGEST_FILE = 500 * 10**9
-# Within one tick of the filesystem's clock a second write would leave the same times.
+# Two writes within one tick of the filesystem's clock leave the same timestamps.
 _CLOCK_TICK = timedelta(milliseconds=50)
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a publisher asks for, checked."""
+class PublishRequest:
+    """The validated arguments of `publish`."""
 
     org: str
     name: str
@@ -60,8 +60,8 @@ class Order:
         return f"{self.org}/{self.name}"
 
 
-class Taken(NamedTuple):
-    """A file whose bytes are in the store; size in bytes, `repaired` if they were lost or bad."""
+class StoredFile(NamedTuple):
+    """A file in the store; size in bytes, `repaired` if it replaced a lost or corrupt blob."""
 
     path: str
     size: int
@@ -83,34 +83,36 @@ def publish(
     synthetic: bool = False,
     accept_findings: bool = False,
 ) -> Revision:
-    """Store every file of the folder and make them the branch's next revision.
+    """Stores every file of the folder and returns them as the branch's next revision.
 
-    The checkpoint is made if it is new. The revision becomes visible when each of its
-    blobs has been verified. The same content on the same branch is the same revision.
-    A folder that looks broken is refused before it is copied, unless `accept_findings`.
-    `progress` is told the bytes of each step. Raises the errors of `weights.errors`.
+    Creates the checkpoint if it is new. The revision becomes visible when all its blobs are
+    verified; publishing the same content again returns the same revision. A folder with lint
+    errors is refused before it is copied, unless `accept_findings`. `progress` is called with the
+    number of bytes of each step. Raises the errors of `weights.errors`.
     """
     org, name = names.split_repo_id(repo_id, also_reserved=[settings.ADMIN_PATH.partition("/")[0]])
     names.check_ref(branch)
     if tag:
         names.check_ref(tag)
-    found = _tier(tier)
+    found = _tier_of(tier)
     message = multiline(message)
-    order = Order(
+    request = PublishRequest(
         org, name, found, branch, tag, message, private, author, synthetic, accept_findings
     )
-    _demand_fit(order)
+    _check_names(request)
     sources = scan(directory)
-    _demand_readable_sizes(sources)
-    linted = lint_findings.of_sources(sources)
-    if not order.accept_findings:
-        lint_findings.demand_no_errors(linted)
-    taken = _take_in(sources, _store(), progress or (lambda count: None))
-    linted += lint.duplicates(lint.Listed(one.path, one.size, one.digest.sha256) for one in taken)
-    return _record(order, taken, lint_findings.as_kept(linted))
+    _check_sizes(sources)
+    findings = lint_findings.lint_sources(sources)
+    if not request.accept_findings:
+        lint_findings.check_no_errors(findings)
+    stored = _store_files(sources, _store(), progress or (lambda count: None))
+    findings += lint.duplicates(
+        lint.Listed(one.path, one.size, one.digest.sha256) for one in stored
+    )
+    return _record(request, stored, lint_findings.to_json(findings))
 
 
-def _tier(slug: str) -> Tier:
+def _tier_of(slug: str) -> Tier:
     tier = Tier.objects.filter(slug=slug).first()
     if tier is None:
         known = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True))
@@ -119,9 +121,10 @@ def _tier(slug: str) -> Tier:
 
 
 def _store() -> BlobStorage:
-    """The portal's store, begun with the first publication.
+    """The portal's store, which the first publication creates.
 
-    Later one that is not there is away: another begun in its place would have lost all blobs.
+    A later one creates none: a missing store is unavailable, and an empty one in its place would
+    have lost all blobs.
     """
     storage = blob_storage()
     if not Blob.objects.exists():
@@ -129,40 +132,39 @@ def _store() -> BlobStorage:
     return storage
 
 
-# -- does the order fit what is there? ----------------------------------------------------
-
-
-def _demand_fit(order: Order) -> Checkpoint | None:
-    """The checkpoint of this name, if there is one; raises PublishRefused if it is another's."""
-    if order.tag == order.branch:
-        raise PublishRefused(f"{order.tag!r} cannot be both branch and tag; name the tag otherwise")
-    named = Checkpoint.objects.filter(org__iexact=order.org, name__iexact=order.name)
+def _check_names(request: PublishRequest) -> Checkpoint | None:
+    """Returns the checkpoint if it exists; raises PublishRefused for a conflict with it."""
+    if request.tag == request.branch:
+        raise PublishRefused(
+            f"{request.tag!r} cannot be both branch and tag; name the tag otherwise"
+        )
+    named = Checkpoint.objects.filter(org__iexact=request.org, name__iexact=request.name)
     checkpoint = named.select_related("tier").first()
     if checkpoint is not None:
-        _demand_same(checkpoint, order)
-        if order.tag and refs.is_branch(checkpoint.pk, order.tag):
-            raise PublishRefused(f"{order.tag!r} is a branch of {checkpoint}; choose another tag")
-        if refs.tagged(checkpoint.pk, order.branch):
-            raise PublishRefused(f"{order.branch!r} is a tag of {checkpoint}; it cannot move")
+        _check_existing(checkpoint, request)
+        if request.tag and refs.is_branch(checkpoint.pk, request.tag):
+            raise PublishRefused(f"{request.tag!r} is a branch of {checkpoint}; choose another tag")
+        if refs.tagged_revision(checkpoint.pk, request.branch):
+            raise PublishRefused(f"{request.branch!r} is a tag of {checkpoint}; it cannot move")
     return checkpoint
 
 
-def _demand_same(checkpoint: Checkpoint, order: Order) -> None:
-    if checkpoint.repo_id != order.repo_id:
+def _check_existing(checkpoint: Checkpoint, request: PublishRequest) -> None:
+    if checkpoint.repo_id != request.repo_id:
         raise PublishRefused(
             f"the name is taken by {checkpoint}; use that spelling or another name"
         )
-    if checkpoint.tier_id != order.tier.pk:
+    if checkpoint.tier_id != request.tier.pk:
         raise PublishRefused(
-            f"{checkpoint} is in tier {checkpoint.tier.slug}, not {order.tier.slug};"
+            f"{checkpoint} is in tier {checkpoint.tier.slug}, not {request.tier.slug};"
             f" publish with --tier {checkpoint.tier.slug}, or change its tier in the admin first"
         )
-    if order.private and not checkpoint.private:
+    if request.private and not checkpoint.private:
         raise PublishRefused(f"{checkpoint} is listed already; make it private in the admin")
 
 
-def _demand_readable_sizes(sources: list[Source]) -> None:
-    """Raise BlobTooLarge for a file that takes too long to check in one go."""
+def _check_sizes(sources: list[Source]) -> None:
+    """Raises BlobTooLarge for a file that takes too long to check in one pass."""
     for source in sources:
         if source.size > LARGEST_FILE:
             raise BlobTooLarge(
@@ -172,31 +174,28 @@ def _demand_readable_sizes(sources: list[Source]) -> None:
             )
 
 
-# -- bytes ------------------------------------------------------------------------------
-
-
-def _take_in(
+def _store_files(
     sources: list[Source], storage: BlobStorage, progress: Callable[[int], None]
-) -> list[Taken]:
+) -> list[StoredFile]:
     md5s = published_md5s(sources)
-    taken = []
+    stored = []
     for source in sources:
         md5 = md5s.get(source.path, "")
-        noted = _noted(source, storage, md5_wanted=bool(md5))
+        noted = _stored_before(source, storage, md5_wanted=bool(md5))
         if noted is not None:
             progress(source.size)
-        one = noted or _copy_in(source, storage, progress, md5_wanted=bool(md5))
+        one = noted or _store_file(source, storage, progress, md5_wanted=bool(md5))
         if md5 and one.digest.md5 != md5:
             raise SourceUnusable(
                 f"{source.path} has MD5 {one.digest.md5}, but the published list says {md5};"
                 " fetch the file again or correct the list"
             )
-        taken.append(one)
-    return taken
+        stored.append(one)
+    return stored
 
 
-def _noted(source: Source, storage: BlobStorage, *, md5_wanted: bool) -> Taken | None:
-    """The file's digests from an earlier run, if its bytes still stand in the store."""
+def _stored_before(source: Source, storage: BlobStorage, *, md5_wanted: bool) -> StoredFile | None:
+    """The unchanged file as an earlier run stored it, if the store still has an intact copy."""
     state = source.state
     note = IntakeNote.objects.filter(
         device=str(state.device),
@@ -216,13 +215,13 @@ def _noted(source: Source, storage: BlobStorage, *, md5_wanted: bool) -> Taken |
     ):
         return None
     digest = Digest(note.sha256, note.git_oid, note.md5, note.is_text)
-    return Taken(source.path, source.size, digest, repaired=False)
+    return StoredFile(source.path, source.size, digest, repaired=False)
 
 
-def _copy_in(
+def _store_file(
     source: Source, storage: BlobStorage, progress: Callable[[int], None], *, md5_wanted: bool
-) -> Taken:
-    """Store the file under its SHA-256, reading it once."""
+) -> StoredFile:
+    """Stores the file under its SHA-256, reading it once."""
     digester = Digester(source.size, md5=md5_wanted)
     with storage.receive(source.size) as upload:
         with opened(source) as descriptor:
@@ -235,16 +234,16 @@ def _copy_in(
         state = blob.state if blob else None
         found = storage.stat(digest.sha256)
         whole = blob is not None and found is not None and not blob.change(found, storage.address)
-        # Bytes that were verified stay; any others give way to these, which are surely good.
+        # A verified, unchanged copy stays; any other is replaced by these bytes.
         if not (whole and state == Blob.State.VERIFIED):
             upload.commit(digest.sha256)
-    _note(source, digest)
+    _remember(source, digest)
     repaired = state == Blob.State.QUARANTINED or (state == Blob.State.VERIFIED and not whole)
-    return Taken(source.path, source.size, digest, repaired)
+    return StoredFile(source.path, source.size, digest, repaired)
 
 
-def _note(source: Source, digest: Digest) -> None:
-    """Remember what the file hashed to, unless a write just now could go unnoticed."""
+def _remember(source: Source, digest: Digest) -> None:
+    """Saves the digests for the next run, unless a later write could leave the same timestamps."""
     state = source.state
     if time.time_ns() - state.ctime_ns < _CLOCK_TICK.total_seconds() * 1e9:
         return
@@ -263,37 +262,38 @@ def _note(source: Source, digest: Digest) -> None:
     )
 
 
-# -- records ----------------------------------------------------------------------------
-
-
 @transaction.atomic
-def _record(order: Order, taken: list[Taken], linted: list[dict[str, object]]) -> Revision:
-    """Blobs, files and revision at once, one publisher of a checkpoint after the other."""
-    checkpoint = _locked_checkpoint(order)
-    _demand_none_held(taken)
-    _record_blobs(taken)
-    revision = _revision(checkpoint, order, taken, linted)
-    _name(revision, order)
+def _record(
+    request: PublishRequest, stored: list[StoredFile], findings: list[dict[str, object]]
+) -> Revision:
+    """Records blobs, files and revision; locks the checkpoint against concurrent publishers."""
+    checkpoint = _locked_checkpoint(request)
+    _check_quarantine(stored)
+    _record_blobs(stored)
+    revision = _revision(checkpoint, request, stored, findings)
+    _set_refs(revision, request)
     verification.settle(revision)
-    # Also where it is visible already: good bytes may have taken the place of bad ones.
+    # Also for a visible revision, whose corrupt blobs may have been replaced.
     verification.queue_after_commit(revision)
     return revision
 
 
-def _locked_checkpoint(order: Order) -> Checkpoint:
-    if _demand_fit(order) is None:
-        facts = {"tier": order.tier, "private": order.private, "synthetic": order.synthetic}
-        made, new = Checkpoint.objects.get_or_create(org=order.org, name=order.name, defaults=facts)
+def _locked_checkpoint(request: PublishRequest) -> Checkpoint:
+    if _check_names(request) is None:
+        facts = {"tier": request.tier, "private": request.private, "synthetic": request.synthetic}
+        made, new = Checkpoint.objects.get_or_create(
+            org=request.org, name=request.name, defaults=facts
+        )
         if new:
-            checkpoint_tiers.record_new_checkpoint(made, by=order.author)
-    locked = Checkpoint.objects.select_for_update().get(org=order.org, name=order.name)
-    _demand_fit(order)  # what another publisher wrote while this one waited
+            checkpoint_tiers.record_new_checkpoint(made, by=request.author)
+    locked = Checkpoint.objects.select_for_update().get(org=request.org, name=request.name)
+    _check_names(request)  # again, since another publisher may have held the lock
     return locked
 
 
-def _demand_none_held(taken: list[Taken]) -> None:
-    """Bytes that somebody put into quarantine come back by nobody's publishing them again."""
-    paths = {one.digest.sha256: one.path for one in taken}
+def _check_quarantine(stored: list[StoredFile]) -> None:
+    """Raises PublishRefused for bytes that staff put into quarantine."""
+    paths = {one.digest.sha256: one.path for one in stored}
     held = Blob.objects.filter(held=True).values_list("sha256", "quarantine_reason")
     for sha256, reason in held:
         if (path := paths.get(sha256)) is not None:
@@ -303,11 +303,11 @@ def _demand_none_held(taken: list[Taken]) -> None:
             )
 
 
-def _record_blobs(taken: list[Taken]) -> None:
-    """A row for each new blob; good bytes in place of bad ones are to be verified anew."""
+def _record_blobs(stored: list[StoredFile]) -> None:
+    """Creates rows for new blobs and queues replaced ones for verification."""
     now = timezone.now()
-    # In one order for all, so that two publishers never wait for each other.
-    sizes = sorted({one.digest.sha256: one.size for one in taken}.items())
+    # Sorted, so that two publishers cannot deadlock.
+    sizes = sorted({one.digest.sha256: one.size for one in stored}.items())
     for start in range(0, len(sizes), BATCH):
         Blob.objects.bulk_create(
             [
@@ -316,67 +316,67 @@ def _record_blobs(taken: list[Taken]) -> None:
             ],
             ignore_conflicts=True,
         )
-    for one in taken:
+    for one in stored:
         if one.repaired:
             verification.verify_replaced(one.digest.sha256)
 
 
 def _revision(
-    checkpoint: Checkpoint, order: Order, taken: list[Taken], linted: list[dict[str, object]]
+    checkpoint: Checkpoint,
+    request: PublishRequest,
+    stored: list[StoredFile],
+    findings: list[dict[str, object]],
 ) -> Revision:
-    """The branch's head if it has this content, else the revision that follows it."""
-    head = refs.head(checkpoint.pk, order.branch)
-    sum_of_all = listing.manifest_sha256(
-        listing.Entry(one.path, one.size, one.digest.sha256) for one in taken
+    """The branch's head if it has this content, else a new revision on top of it."""
+    head = refs.head(checkpoint.pk, request.branch)
+    manifest_sha256 = listing.manifest_sha256(
+        listing.Entry(one.path, one.size, one.digest.sha256) for one in stored
     )
-    if head is not None and head.manifest_sha256 == sum_of_all:
+    if head is not None and head.manifest_sha256 == manifest_sha256:
         return head
-    sha = listing.revision_sha(sum_of_all, head.sha if head else None)
+    sha = listing.revision_sha(manifest_sha256, head.sha if head else None)
     same = Revision.objects.filter(checkpoint=checkpoint, sha=sha).first()
     if same is not None:
-        return _reopened(same, order)
+        return _reopened(same, request)
     revision = Revision.objects.create(
         checkpoint=checkpoint,
         sha=sha,
-        manifest_sha256=sum_of_all,
+        manifest_sha256=manifest_sha256,
         parent=head,
-        branch=order.branch,
-        tag=order.tag,
-        message=order.message,
-        author=order.author,
-        file_count=len(taken),
-        total_bytes=sum(one.size for one in taken),
-        findings=linted,
+        branch=request.branch,
+        tag=request.tag,
+        message=request.message,
+        author=request.author,
+        file_count=len(stored),
+        total_bytes=sum(one.size for one in stored),
+        findings=findings,
     )
-    _record_files(revision, taken)
-    _tell(revision, order, WeightsEvent.REVISION_PUBLISHED)
+    _record_files(revision, stored)
+    _record_event(revision, request, WeightsEvent.REVISION_PUBLISHED)
     return revision
 
 
-def _reopened(revision: Revision, order: Order) -> Revision:
-    """A revision with this very content and parent; one that failed gets another chance."""
+def _reopened(revision: Revision, request: PublishRequest) -> Revision:
+    """Returns an existing revision of this content and parent; a failed one is verified again."""
     if revision.state == Revision.State.WITHDRAWN:
         raise PublishRefused(f"{revision} was withdrawn; publish changed files instead")
     if revision.state == Revision.State.FAILED:
         revision.state = Revision.State.PENDING
         revision.state_reason = ""
         revision.save(update_fields=["state", "state_reason"])
-        _tell(revision, order, WeightsEvent.REVISION_REPUBLISHED)
+        _record_event(revision, request, WeightsEvent.REVISION_REPUBLISHED)
     return revision
 
 
-def _record_files(revision: Revision, taken: list[Taken]) -> None:
-    for start in range(0, len(taken), BATCH):
-        batch = taken[start : start + BATCH]
-        ids = dict(
-            Blob.objects.filter(sha256__in={one.digest.sha256 for one in batch}).values_list(
-                "sha256", "pk"
-            )
-        )
+def _record_files(revision: Revision, stored: list[StoredFile]) -> None:
+    for start in range(0, len(stored), BATCH):
+        batch = stored[start : start + BATCH]
+        blobs = Blob.objects.filter(sha256__in={one.digest.sha256 for one in batch})
+        ids = dict(blobs.values_list("sha256", "pk"))
         File.objects.bulk_create(_file(revision, one, ids[one.digest.sha256]) for one in batch)
 
 
-def _file(revision: Revision, one: Taken, blob_id: int) -> File:
+def _file(revision: Revision, one: StoredFile, blob_id: int) -> File:
     digest = one.digest
     lfs = listing.is_lfs(one.path, one.size, is_text=digest.is_text)
     pointer = listing.lfs_pointer(digest.sha256, one.size)
@@ -393,36 +393,36 @@ def _file(revision: Revision, one: Taken, blob_id: int) -> File:
     )
 
 
-def _name(revision: Revision, order: Order) -> None:
-    """Give the revision the branch and tag asked for, now or when it is verified."""
-    if order.tag:
-        holder = refs.tagged(revision.checkpoint_id, order.tag)
+def _set_refs(revision: Revision, request: PublishRequest) -> None:
+    """Sets branch and tag now, or has them set when the revision becomes visible."""
+    if request.tag:
+        holder = refs.tagged_revision(revision.checkpoint_id, request.tag)
         if holder is not None and holder.pk != revision.pk:
-            raise PublishRefused(f"the tag {order.tag!r} belongs to {holder}; choose another")
+            raise PublishRefused(f"the tag {request.tag!r} belongs to {holder}; choose another")
     if revision.state == Revision.State.VISIBLE:
-        refs.point(revision, branch=order.branch, tag=order.tag)
+        refs.set_refs(revision, branch=request.branch, tag=request.tag)
         return
-    if order.branch != revision.branch or (order.tag and revision.tag not in {"", order.tag}):
+    if request.branch != revision.branch or (request.tag and revision.tag not in {"", request.tag}):
         raise PublishRefused(
             f"{revision} is still being verified under its first branch and tag;"
             " publish again with the other name when it is visible"
         )
-    if order.tag and not revision.tag:
-        revision.tag = order.tag
+    if request.tag and not revision.tag:
+        revision.tag = request.tag
         revision.save(update_fields=["tag"])
 
 
-def _tell(revision: Revision, order: Order, action: WeightsEvent) -> None:
+def _record_event(revision: Revision, request: PublishRequest, action: WeightsEvent) -> None:
     AuditEvent.record(
         action,
-        actor=order.author,
+        actor=request.author,
         target=revision,
-        credential=("", "") if order.author else ("command", ""),
+        credential=("", "") if request.author else ("command", ""),
         details={
-            "checkpoint": order.repo_id,
+            "checkpoint": request.repo_id,
             "sha": revision.sha,
-            "branch": order.branch,
-            "tag": order.tag,
+            "branch": request.branch,
+            "tag": request.tag,
             "files": revision.file_count,
             "bytes": revision.total_bytes,
             "findings": sorted({one["code"] for one in revision.findings or []}),

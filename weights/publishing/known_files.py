@@ -1,4 +1,4 @@
-"""Is this file from here? Which revisions hold certain bytes, as far as the asker may know."""
+"""Finds published files by their SHA-256."""
 
 from django.db.models import QuerySet
 
@@ -8,7 +8,7 @@ from weights.publishing.models import File, Revision
 
 
 def places_of(sha256: str, user: User | None) -> QuerySet[File]:
-    """Where these bytes stand: in published revisions of checkpoints that `user` may know of."""
+    """Files with this content in visible revisions, as far as `user` may see the checkpoint."""
     return File.objects.filter(
         blob__sha256=sha256,
         revision__state=Revision.State.VISIBLE,

@@ -1,4 +1,4 @@
-"""What the lint found in a revision: asked before it is recorded, kept with it, shown."""
+"""Runs the lint over source folders and stored revisions, and stores its findings."""
 
 import os
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from weights.publishing.models import Revision
 from weights.publishing.source_folder import Source, opened
 from weights.storage import BlobStorage, blob_storage
 
-#: Revisions from before the lint that one sweep looks at.
-AT_ONCE = 20
+#: Maximum revisions that one sweep checks.
+BATCH = 20
 
 
-def of_sources(sources: Iterable[Source]) -> list[Finding]:
-    """What can be told of a folder before its bytes are read."""
+def lint_sources(sources: Iterable[Source]) -> list[Finding]:
+    """Findings about a folder, before its files are hashed."""
     by_path = {source.path: source for source in sources}
 
     def read(path: str, most: int) -> bytes:
@@ -28,8 +28,8 @@ def of_sources(sources: Iterable[Source]) -> list[Finding]:
     return lint.lint((Listed(one.path, one.size) for one in by_path.values()), read)
 
 
-def of_revision(revision: Revision, storage: BlobStorage) -> list[Finding]:
-    """The same of files that are stored already, and what their hashes tell."""
+def lint_revision(revision: Revision, storage: BlobStorage) -> list[Finding]:
+    """Findings about stored files, including duplicates by hash."""
     files = list(revision.files.select_related("blob"))
     blobs = {file.path: file.blob for file in files}
 
@@ -42,8 +42,8 @@ def of_revision(revision: Revision, storage: BlobStorage) -> list[Finding]:
     return found + lint.duplicates(listed)
 
 
-def demand_no_errors(found: Iterable[Finding]) -> None:
-    """Raise FindingsRefused where one of them is an error."""
+def check_no_errors(found: Iterable[Finding]) -> None:
+    """Raises FindingsRefused if any finding is an error."""
     errors = [one.sentence for one in found if one.severity == ERROR]
     if errors:
         raise FindingsRefused(
@@ -52,26 +52,26 @@ def demand_no_errors(found: Iterable[Finding]) -> None:
         )
 
 
-def as_kept(found: Iterable[Finding]) -> list[dict[str, object]]:
-    """As they stand in the revision's record and in the API."""
+def to_json(found: Iterable[Finding]) -> list[dict[str, object]]:
+    """Findings as stored in the revision and returned by the API."""
     return [one._asdict() | {"paths": list(one.paths)} for one in found]
 
 
 def sweep() -> None:
-    """Look at visible revisions that were published before there was a lint."""
-    each("findings", _unseen(), _look)
+    """Checks visible revisions that were published before the lint existed."""
+    each("findings", _unchecked(), _lint)
 
 
-def _look(revision: Revision) -> int:
+def _lint(revision: Revision) -> int:
     try:
-        found = of_revision(revision, blob_storage())
+        found = lint_revision(revision, blob_storage())
     except WeightsError:
-        return 0  # the store is away, or the blob; the next sweep asks again
-    unseen = Revision.objects.filter(pk=revision.pk, findings__isnull=True)
-    return unseen.update(findings=as_kept(found))
+        return 0  # the store or blob is unavailable; the next sweep retries
+    unchecked = Revision.objects.filter(pk=revision.pk, findings__isnull=True)
+    return unchecked.update(findings=to_json(found))
 
 
-def _unseen() -> QuerySet[Revision]:
-    """Some revisions without a lint, in no order: one that cannot be read holds up no other."""
-    unseen = Revision.objects.visible().filter(findings__isnull=True)
-    return ready("findings", unseen).order_by("?")[:AT_ONCE]
+def _unchecked() -> QuerySet[Revision]:
+    """Revisions without findings, in random order so that an unreadable one blocks no other."""
+    unchecked = Revision.objects.visible().filter(findings__isnull=True)
+    return ready("findings", unchecked).order_by("?")[:BATCH]

@@ -1,6 +1,6 @@
-"""MD5 lists that publishers put beside their shards: plain Python.
+"""Reads the MD5 lists that publishers put beside their shards.
 
-They serve to compare with what was published elsewhere; they prove nothing about tampering.
+They detect transfer errors only; MD5 does not protect against tampering.
 """
 
 import csv
@@ -10,8 +10,8 @@ import re
 from weights.errors import SourceUnusable
 from weights.publishing.source_folder import Source, opened
 
-#: Bytes; a longer file is no list of shards.
-LIST_SIZE_MOST = 10_000_000
+#: Bytes; a larger CSV file is not a list of shards.
+MAX_LIST_BYTES = 10_000_000
 
 _HEADER = ["shard", "md5sum"]
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -21,18 +21,18 @@ def published_md5s(sources: list[Source]) -> dict[str, str]:
     """MD5 by path, from every `shard,md5sum` list among the files."""
     found: dict[str, str] = {}
     for source in sources:
-        if source.path.endswith(".csv") and source.size <= LIST_SIZE_MOST:
+        if source.path.endswith(".csv") and source.size <= MAX_LIST_BYTES:
             found |= _read(source)
     return found
 
 
 def _read(source: Source) -> dict[str, str]:
     with opened(source) as descriptor, open(descriptor, "rb", closefd=False) as stream:
-        return parsed(source.path, stream.read(LIST_SIZE_MOST))
+        return parse(source.path, stream.read(MAX_LIST_BYTES))
 
 
-def parsed(path: str, content: bytes) -> dict[str, str]:
-    """MD5 by path of each file that a list names; empty for a table of something else."""
+def parse(path: str, content: bytes) -> dict[str, str]:
+    """MD5 by path of each file that the list names; empty for any other table."""
     lines = content.decode(errors="replace").splitlines()
     if not lines or lines[0].strip().split(",") != _HEADER:
         return {}

@@ -1,4 +1,4 @@
-"""Immutable states of a checkpoint, their files, and the names that point at them."""
+"""Revisions of a checkpoint, their files, and the branches and tags that point at them."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.db import models
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
     def visible(self) -> "RevisionQuerySet":
-        """Revisions whose every blob was verified; nobody else is told of the others."""
+        """Revisions whose blobs are all verified; only these are public."""
         return self.filter(state=Revision.State.VISIBLE)
 
     def pending(self) -> "RevisionQuerySet":
@@ -17,12 +17,12 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         return self.filter(state__in=[Revision.State.PENDING, Revision.State.FAILED])
 
     def tombstones(self) -> "RevisionQuerySet":
-        """Revisions that everybody could see once and that were taken back."""
+        """Withdrawn revisions that were visible before."""
         return self.filter(state=Revision.State.WITHDRAWN, visible_at__isnull=False)
 
 
 class Revision(models.Model):
-    """One immutable state: a manifest, named by the hash of the manifest and its parent."""
+    """An immutable version, identified by the hash of its manifest and its parent."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Being verified"
@@ -34,7 +34,7 @@ class Revision(models.Model):
     sha = models.CharField(max_length=40, help_text="40 hex digits")
     manifest_sha256 = models.CharField(max_length=64)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True)
-    #: The branch it was published on, and the tag it asks for; moved when it becomes visible.
+    #: Branch and tag that are set when it becomes visible.
     branch = models.CharField(max_length=200, default="main")
     tag = models.CharField(max_length=200, blank=True)
     message = models.TextField(blank=True)
@@ -45,7 +45,7 @@ class Revision(models.Model):
     state_reason = models.CharField(max_length=500, blank=True)
     file_count = models.PositiveIntegerField(default=0)
     total_bytes = models.BigIntegerField(default=0)
-    #: What the lint said of its files (`weights.manifests.findings`); None while nobody has looked.
+    #: Lint findings (`weights.publishing.lint_findings`); None before the lint has run.
     findings = models.JSONField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     visible_at = models.DateTimeField(null=True, blank=True)
@@ -67,7 +67,7 @@ class Revision(models.Model):
 
 
 class Ref(models.Model):
-    """A branch or tag: a name that points at a visible revision."""
+    """A branch or tag, which points at a visible revision."""
 
     class Kind(models.TextChoices):
         BRANCH = "branch", "Branch"
@@ -89,7 +89,7 @@ class Ref(models.Model):
 
 
 class File(models.Model):
-    """A path in a revision, and the blob that holds its bytes."""
+    """A path in a revision, and the blob with its content."""
 
     revision = models.ForeignKey(Revision, models.PROTECT, related_name="files")
     path = models.CharField(max_length=1024)

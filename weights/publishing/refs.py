@@ -1,4 +1,4 @@
-"""Branches and tags: the names that point at visible revisions."""
+"""Branches and tags: names that point at visible revisions."""
 
 import logging
 
@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 
 def head(checkpoint_id: int, branch: str) -> Revision | None:
-    """The branch's newest accepted revision, visible or still to be verified."""
+    """The branch's newest revision that is visible or pending."""
     accepted = Revision.objects.filter(
         checkpoint=checkpoint_id, state__in=[Revision.State.PENDING, Revision.State.VISIBLE]
     )
@@ -17,8 +17,8 @@ def head(checkpoint_id: int, branch: str) -> Revision | None:
     return max((found for found in (own, named) if found), key=lambda r: r.pk, default=None)
 
 
-def point(revision: Revision, *, branch: str, tag: str) -> None:
-    """Move the branch to a visible revision unless it is already ahead, and set the tag."""
+def set_refs(revision: Revision, *, branch: str, tag: str) -> None:
+    """Moves the branch to a visible revision unless it is already ahead, and sets the tag."""
     ref, _ = Ref.objects.get_or_create(
         checkpoint_id=revision.checkpoint_id,
         name=branch,
@@ -32,12 +32,12 @@ def point(revision: Revision, *, branch: str, tag: str) -> None:
         _set_tag(revision, tag)
 
 
-def fall_back(withdrawn: Revision) -> None:
-    """Move the branches that point at it to what they had before.
+def move_branches_back(withdrawn: Revision) -> None:
+    """Moves branches that point at a withdrawn revision to an earlier one.
 
-    That is the branch's newest visible revision, else the nearest visible ancestor. Where
-    neither is left, the branch keeps its name and leads to the tombstone, as every tag does:
-    no name ever comes to mean other bytes by itself.
+    That is the branch's newest visible revision, else the nearest visible ancestor. Without
+    either, the branch keeps pointing at the withdrawn revision. Tags always do, so that a tag
+    never changes its content.
     """
     branches = Ref.objects.filter(revision=withdrawn, kind=Ref.Kind.BRANCH)
     for ref in branches.select_for_update():
@@ -51,7 +51,7 @@ def fall_back(withdrawn: Revision) -> None:
 
 
 def _ancestor(revision: Revision) -> Revision | None:
-    """The nearest visible one of those that it was published upon."""
+    """The nearest visible ancestor."""
     parent_id = revision.parent_id
     while parent_id is not None:
         parent = Revision.objects.get(pk=parent_id)
@@ -71,8 +71,8 @@ def _set_tag(revision: Revision, tag: str) -> None:
         log.warning("%s keeps the tag %s; %s goes without", ref.revision, tag, revision)
 
 
-def tagged(checkpoint_id: int, tag: str) -> Revision | None:
-    """The revision that has this tag, or will have it once it is verified."""
+def tagged_revision(checkpoint_id: int, tag: str) -> Revision | None:
+    """The revision that has this tag, or gets it once it is verified."""
     tags = Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.TAG, name=tag)
     if (ref := tags.select_related("revision").first()) is not None:
         return ref.revision
@@ -81,7 +81,7 @@ def tagged(checkpoint_id: int, tag: str) -> Revision | None:
 
 
 def is_branch(checkpoint_id: int, name: str) -> bool:
-    """Whether the name is a branch, or will be one once its revision is verified."""
+    """Returns True for a branch, and for one that exists once its revision is verified."""
     branches = Ref.objects.filter(checkpoint=checkpoint_id, kind=Ref.Kind.BRANCH)
     pending = Revision.objects.filter(checkpoint=checkpoint_id, state=Revision.State.PENDING)
     return branches.filter(name=name).exists() or pending.filter(branch=name).exists()

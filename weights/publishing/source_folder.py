@@ -1,4 +1,4 @@
-"""The folder to publish: which files it holds, and their bytes as they were when listed."""
+"""Lists the files of a folder to publish, and reads them while they stay unchanged."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class FileState(NamedTuple):
-    """Names one state of one file: any write changes the change time."""
+    """Identifies one version of one file: any write changes its ctime."""
 
     device: int
     inode: int
@@ -26,12 +26,14 @@ class FileState(NamedTuple):
     ctime_ns: int
 
     @classmethod
-    def of(cls, found: os.stat_result) -> "FileState":
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    def of(cls, result: os.stat_result) -> "FileState":
+        return cls(
+            result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns, result.st_ctime_ns
+        )
 
 
 class Source(NamedTuple):
-    """A file to publish: its path in the revision, where it is read, and its state."""
+    """A file to publish: its path in the revision, its location on disk, and its state."""
 
     path: str
     location: str
@@ -44,10 +46,10 @@ class Source(NamedTuple):
 
 
 def scan(directory: Path) -> list[Source]:
-    """Every regular file below the folder, by path; raises SourceUnusable or InvalidName.
+    """All regular files below the folder, sorted by path; raises SourceUnusable or InvalidName.
 
-    Hidden files count; `.git` and `.cache/huggingface` don't, nor do pipes and devices.
-    A link counts as the file it leads to, which must lie in the folder.
+    Includes hidden files; skips `.git`, `.cache/huggingface`, pipes and devices. A symbolic link
+    is read as its target, which must be inside the folder.
     """
     try:
         root = directory.resolve(strict=True)
@@ -69,7 +71,7 @@ def _walk(folder: str, root: Path, prefix: str) -> Iterator[Source]:
             if entry.name == ".git" or f"/{path}".endswith("/.cache/huggingface"):
                 continue
             if entry.is_symlink():
-                yield _behind_link(path, entry.path, root)
+                yield _link_target(path, entry.path, root)
             elif entry.is_dir(follow_symlinks=False):
                 yield from _walk(entry.path, root, path + "/")
             elif entry.is_file(follow_symlinks=False):
@@ -77,11 +79,11 @@ def _walk(folder: str, root: Path, prefix: str) -> Iterator[Source]:
                 yield Source(path, entry.path, FileState.of(entry.stat(follow_symlinks=False)))
 
 
-def _behind_link(path: str, location: str, root: Path) -> Source:
+def _link_target(path: str, location: str, root: Path) -> Source:
     names.check_path(path)
     try:
         target = Path(location).resolve(strict=True)
-    except (OSError, RuntimeError) as error:  # the latter for links that go in circles
+    except (OSError, RuntimeError) as error:  # RuntimeError for circular links
         raise SourceUnusable(f"{path} is a link that leads nowhere; remove it") from error
     if not target.is_relative_to(root):
         raise SourceUnusable(
@@ -95,7 +97,7 @@ def _behind_link(path: str, location: str, root: Path) -> Source:
 
 @contextmanager
 def opened(source: Source) -> Iterator[int]:
-    """A descriptor of the file; raises SourceChanged if it isn't, or doesn't stay, as listed."""
+    """Opens the file; raises SourceChanged if it was changed since `scan` or while open."""
     try:
         descriptor = os.open(source.location, _FLAGS)
     except OSError as error:
@@ -103,15 +105,15 @@ def opened(source: Source) -> Iterator[int]:
             raise _changed(source) from error
         raise SourceUnusable(f"{source.path} cannot be read: {error.strerror}") from error
     try:
-        _demand_unchanged(source, descriptor)
+        _check_unchanged(source, descriptor)
         yield descriptor
-        _demand_unchanged(source, descriptor)
+        _check_unchanged(source, descriptor)
     finally:
         os.close(descriptor)
 
 
 def blocks(source: Source, descriptor: int) -> Iterator[memoryview]:
-    """The bytes, block by block in one reused buffer: use a block before asking for the next."""
+    """Yields the file in blocks of one reused buffer: use each block before the next."""
     buffer = memoryview(bytearray(min(BLOCK, max(source.size, 1))))
     left = source.size
     while left:
@@ -125,7 +127,7 @@ def blocks(source: Source, descriptor: int) -> Iterator[memoryview]:
         yield buffer[:count]
 
 
-def _demand_unchanged(source: Source, descriptor: int) -> None:
+def _check_unchanged(source: Source, descriptor: int) -> None:
     if FileState.of(os.fstat(descriptor)) != source.state:
         raise _changed(source)
 

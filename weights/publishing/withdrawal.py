@@ -1,7 +1,7 @@
-"""Take a revision back: its names stay and say why, its bytes leave every door.
+"""Withdraws revisions: their pages stay and give the reason; their files are no longer served.
 
-The gate reads the state at each request, so the next one is refused. A blob that another
-visible revision uses is served there as before.
+The gate reads the state on each request. A blob that another visible revision uses is still
+served there.
 """
 
 from django.db import transaction
@@ -24,21 +24,20 @@ OWNERS = frozenset({Role.RELEASE_OWNER})
 
 
 def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool = False) -> None:
-    """Withdraw a revision for good, also one that is still being verified.
+    """Withdraws a revision, pending ones included; this cannot be undone.
 
-    With `recall` everybody who fetched a file of it is told by mail.
-
-    `by` is None for a command. Raises NotAllowed, InvalidValue, and WithdrawalRefused for one
+    With `recall`, everyone who downloaded one of its files gets a mail. `by` is None for a
+    command. Raises NotAllowed, InvalidValue, and WithdrawalRefused for one
     that is withdrawn already.
     """
     if by is not None and not RoleAssignment.objects.covers(by, OWNERS, revision.checkpoint.tier):
         raise NotAllowed(f"you are no release owner of {revision.checkpoint}")
     reason = reasons.checked(reason, reasons.PUBLIC)
     with transaction.atomic():
-        # The lock under which revisions become visible: none does so while this one goes.
+        # Revisions become visible under the same lock, so none does so meanwhile.
         Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)
-        _become_withdrawn(revision, reason)
-        refs.fall_back(revision)
+        _set_withdrawn(revision, reason)
+        refs.move_branches_back(revision)
         Checkpoint.objects.filter(pk=revision.checkpoint_id).update(updated_at=timezone.now())
         AuditEvent.record(
             WeightsEvent.REVISION_WITHDRAWN,
@@ -55,9 +54,9 @@ def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool =
             recalls.open_by_withdrawal(revision, reason, by=by)
 
 
-def _become_withdrawn(revision: Revision, reason: str) -> None:
-    standing = Revision.objects.filter(pk=revision.pk).exclude(state=Revision.State.WITHDRAWN)
-    changed = standing.update(
+def _set_withdrawn(revision: Revision, reason: str) -> None:
+    revisions = Revision.objects.filter(pk=revision.pk).exclude(state=Revision.State.WITHDRAWN)
+    changed = revisions.update(
         state=Revision.State.WITHDRAWN, state_reason=reason, withdrawn_at=timezone.now()
     )
     if not changed:

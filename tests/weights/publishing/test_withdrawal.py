@@ -140,7 +140,7 @@ def test_the_same_content_cannot_come_back_nor_the_tag_be_used_again(
     (folder / PATH).write_bytes(b'{"other": 1}\n')
     with pytest.raises(PublishRefused, match="the tag 'v1' belongs to"):
         intake.publish(folder, REPO, tier="open", tag="v1")
-    assert refs.tagged(revision.checkpoint_id, "v1") == revision
+    assert refs.tagged_revision(revision.checkpoint_id, "v1") == revision
 
 
 # -- every door ---------------------------------------------------------------------------

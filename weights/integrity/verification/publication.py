@@ -59,7 +59,7 @@ def _show(revision: Revision) -> bool:
     now = timezone.now()
     waiting = Revision.objects.awaiting_verification().filter(pk=revision.pk)
     if waiting.update(state=Revision.State.VISIBLE, state_reason="", visible_at=now):
-        refs.point(revision, branch=revision.branch, tag=revision.tag)
+        refs.set_refs(revision, branch=revision.branch, tag=revision.tag)
         Checkpoint.objects.filter(pk=checkpoint.pk).update(
             published_at=Coalesce("published_at", now), updated_at=now
         )

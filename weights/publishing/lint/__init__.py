@@ -1,7 +1,7 @@
-"""Is this list of files a whole and sound checkpoint? Plain Python, no database.
+"""Checks that a list of files is a complete and consistent checkpoint.
 
-What can be told before the bytes were hashed is asked by `lint`, so that a folder with a gap
-is refused before hundreds of gigabytes are copied; `duplicates` needs the hashes.
+`lint` runs before files are hashed, so that a folder with a missing shard is refused before
+hundreds of gigabytes are copied; `duplicates` needs the hashes.
 """
 
 from weights.publishing.lint.checks import lint

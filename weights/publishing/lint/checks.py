@@ -1,4 +1,4 @@
-"""Every check that needs no hash, one after the other."""
+"""All checks that need no hashes."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,12 +9,12 @@ from weights.publishing.lint import index_files, shard_sets
 from weights.publishing.lint.finding import ERROR, WARNING, Finding, Listed, Reader, finding, named
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
-#: Bytes; git-lfs itself takes nothing longer for a pointer.
-_POINTER_MOST = 1024
+#: Bytes; git-lfs accepts no longer pointer.
+_POINTER_MAX_BYTES = 1024
 
 
 def lint(files: Iterable[Listed], read: Reader) -> list[Finding]:
-    """What looks wrong, errors first. `read` is asked for small files and starts of files."""
+    """Returns all findings, errors first. `read` is called for small files and starts of files."""
     by_path = {file.path: file for file in sorted(files)}
     sets = shard_sets.shard_sets(by_path.values())
     found = [
@@ -32,8 +32,10 @@ def lint(files: Iterable[Listed], read: Reader) -> list[Finding]:
 
 
 def _pointers(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
-    """Small files that git keeps in the place of large ones."""
-    small = [path for path, file in files.items() if len(_POINTER) < file.size <= _POINTER_MOST]
+    """Git LFS pointers in place of the files."""
+    small = [
+        path for path, file in files.items() if len(_POINTER) < file.size <= _POINTER_MAX_BYTES
+    ]
     pointers = [path for path in small if read(path, len(_POINTER)) == _POINTER]
     if pointers:
         what = named(pointers, len(pointers))
@@ -53,11 +55,11 @@ def _empty(files: dict[str, Listed]) -> Iterator[Finding]:
 
 
 def _md5_lists(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
-    """Shards that a published list names beside others of it which are here."""
+    """Shards that an MD5 list names and that are missing, if at least one other is present."""
     for path, file in files.items():
-        if not path.endswith(".csv") or file.size > md5_lists.LIST_SIZE_MOST:
+        if not path.endswith(".csv") or file.size > md5_lists.MAX_LIST_BYTES:
             continue
-        listed = md5_lists.parsed(path, read(path, md5_lists.LIST_SIZE_MOST))
+        listed = md5_lists.parse(path, read(path, md5_lists.MAX_LIST_BYTES))
         missing = sorted(name for name in listed if name not in files)
         if missing and len(missing) < len(listed):
             sentence = f"{path} lists shards that are not here: {named(missing, len(missing))}."
@@ -65,7 +67,7 @@ def _md5_lists(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
 
 
 def _same_in_lower_case(files: dict[str, Listed]) -> Iterator[Finding]:
-    """Names that some file systems take for one."""
+    """Names that are equal on case-insensitive file systems."""
     alike: dict[str, list[str]] = {}
     for path in files:
         alike.setdefault(path.casefold(), []).append(path)
@@ -76,7 +78,7 @@ def _same_in_lower_case(files: dict[str, Listed]) -> Iterator[Finding]:
 
 
 def _card(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
-    """Front matter that no listing can show."""
+    """Front matter that cannot be parsed."""
     if (card := files.get("README.md")) is None:
         return
     text = read(card.path, front_matter.READ_BYTES).decode(errors="replace")

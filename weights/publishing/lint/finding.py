@@ -1,15 +1,15 @@
-"""What a lint says, and what it is told of the files."""
+"""Input and output of the lint: listed files and findings."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 ERROR, WARNING = "error", "warning"
-#: Paths kept with a finding; its sentence says how many there are.
-PATHS_KEPT = 20
+#: Maximum paths stored with a finding; its sentence gives their number.
+MAX_PATHS = 20
 
 
 class Listed(NamedTuple):
-    """A file of the manifest; size in bytes, `sha256` empty while nobody has read it."""
+    """A file of the manifest; size in bytes, `sha256` empty before it is hashed."""
 
     path: str
     size: int
@@ -17,7 +17,7 @@ class Listed(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that looks wrong; `code` is stable, `paths` may be cut to the first ones."""
+    """A problem; `code` is stable, `severity` ERROR or WARNING, `paths` at most MAX_PATHS."""
 
     code: str
     severity: str
@@ -25,15 +25,15 @@ class Finding(NamedTuple):
     paths: tuple[str, ...]
 
 
-#: Gives the first so many bytes of the file with this path.
+#: Returns the first bytes of a file, given its path and their number.
 Reader = Callable[[str, int], bytes]
 
 
 def finding(code: str, severity: str, sentence: str, paths: Iterable[str]) -> Finding:
-    return Finding(code, severity, sentence, tuple(paths)[:PATHS_KEPT])
+    return Finding(code, severity, sentence, tuple(paths)[:MAX_PATHS])
 
 
 def named(paths: Iterable[str], count: int) -> str:
-    """The first of some paths, and how many more there are, as part of a sentence."""
+    """The first paths and the number of others, for a sentence."""
     first = ", ".join(list(paths)[:3])
     return f"{first} and {count - 3} more" if count > 3 else first

@@ -1,4 +1,4 @@
-"""Index files of sharded models (`*.index.json`): do they tell of the files that are here?"""
+"""Checks index files of sharded models (`*.index.json`) against the listed files."""
 
 import json
 import posixpath
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from weights.publishing.lint.finding import ERROR, WARNING, Finding, Listed, Reader, finding, named
 from weights.publishing.lint.shard_sets import shard_sets
 
-#: Bytes; the index of the largest models has a few millions.
-INDEX_MOST = 32 * 1024 * 1024
+#: Bytes; the index of the largest models has a few million.
+MAX_INDEX_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class _Index:
-    """Paths that an index names, and the bytes of all tensors by its own word, if it says."""
+    """Paths that an index names, and its `total_size` in bytes, if stated."""
 
     path: str
     names: list[str]
@@ -30,51 +30,51 @@ def check(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
         if isinstance(index, Finding):
             yield index
         elif index is not None:
-            yield from _against(index, files, read)
+            yield from _compare(index, files, read)
 
 
 def _parsed(path: str, size: int, read: Reader) -> _Index | Finding | None:
-    """The index; a finding for what is none, and None for an index of something else."""
-    if size > INDEX_MOST:
+    """The index; a finding if it is invalid; None for a file without `weight_map`."""
+    if size > MAX_INDEX_BYTES:
         sentence = f"{path} is too large to be looked into ({size} bytes)."
         return finding("index_unread", WARNING, sentence, [path])
     try:
-        told = json.loads(read(path, INDEX_MOST))
+        content = json.loads(read(path, MAX_INDEX_BYTES))
     except (ValueError, RecursionError):
         return finding("index_unreadable", ERROR, f"{path} is not JSON.", [path])
-    weights = told.get("weight_map") if isinstance(told, dict) else None
+    weights = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(weights, dict):
         return None
     folder = posixpath.dirname(path)
     named_files = {name for name in weights.values() if isinstance(name, str)}
-    metadata = told.get("metadata")
+    metadata = content.get("metadata")
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
     names = sorted(posixpath.join(folder, name) for name in named_files)
     return _Index(path, names, total if type(total) is int else None)
 
 
-def _against(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+def _compare(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
     missing = [name for name in index.names if name not in files]
     if missing:
         sentence = f"{index.path} names files that are not here: {named(missing, len(missing))}."
         yield finding("index_names_missing_file", ERROR, sentence, missing)
         return
-    left_out = _left_out(index, files)
+    left_out = _unindexed(index, files)
     if left_out:
         sentence = f"{index.path} leaves out {named(left_out, len(left_out))}."
         yield finding("index_leaves_out", WARNING, sentence, left_out)
-    yield from _totals(index, files, read)
+    yield from _check_total(index, files, read)
 
 
-def _left_out(index: _Index, files: dict[str, Listed]) -> list[str]:
-    """Shards of the series that the index is about which no tensor of it stands in."""
-    told = set(index.names)
+def _unindexed(index: _Index, files: dict[str, Listed]) -> list[str]:
+    """Shards of the indexed series that hold none of its tensors."""
+    indexed = set(index.names)
     series = [{file.path for file in one.members.values()} for one in shard_sets(files.values())]
-    return sorted(path for one in series if one & told for path in one - told)
+    return sorted(path for paths in series if paths & indexed for path in paths - indexed)
 
 
-def _totals(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
-    """The bytes that the index promises against those that the files can hold."""
+def _check_total(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
+    """Compares `total_size` with the bytes of the shards."""
     if index.total is None:
         return
     exact = all(name.endswith(".safetensors") for name in index.names)
@@ -84,14 +84,14 @@ def _totals(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[F
     held = sum(size for size in sizes if size is not None)
     if None in sizes or held == index.total or (not exact and held > index.total):
         return
-    # Pickled shards hold shared tensors once, which an index may have counted twice.
+    # Pickled shards store shared tensors once, which an index may count twice.
     severity = ERROR if exact and held < index.total else WARNING
     sentence = f"{index.path} speaks of {index.total} bytes; its shards hold {held}."
     yield finding("index_total_differs", severity, sentence, [index.path])
 
 
 def _tensor_bytes(file: Listed, read: Reader) -> int | None:
-    """Bytes of a safetensors file behind its header; None for what has no such header."""
+    """Bytes of a safetensors file after its header; None without a valid header."""
     start = read(file.path, 8)
     if len(start) < 8:
         return None

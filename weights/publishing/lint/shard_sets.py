@@ -1,6 +1,6 @@
-"""Files that are shards of one model: which belong together, and which are missing or odd.
+"""Groups shards of one model by their names; reports missing, odd and duplicate ones.
 
-Two layouts are known by their names: metaseq's grid of parts and shards
+Two layouts are recognised: metaseq's grid of parts and shards
 (`checkpoint_last-model_part-7-shard93.pt`) and the Hub's `model-00001-of-00005.safetensors`.
 """
 
@@ -12,7 +12,7 @@ from statistics import median
 
 from weights.publishing.lint.finding import (
     ERROR,
-    PATHS_KEPT,
+    MAX_PATHS,
     WARNING,
     Finding,
     Listed,
@@ -22,15 +22,15 @@ from weights.publishing.lint.finding import (
 
 _GRID = re.compile(r"((?:.*-)?)model_part-(\d{1,6})(?:-shard(\d{1,6}))?\.pt")
 _OF = re.compile(r"(.+)-(\d{1,6})-of-(\d{1,6})(\.(?:safetensors|bin|pt|pth|ckpt|gguf|h5|msgpack))")
-#: Bytes; shards below it may well be alike, such as those of a run that has just begun.
-ALIKE_BELOW = 4096
-#: Below so many shards no size is the usual one.
-_USUAL_FROM = 4
+#: Bytes; smaller shards may legitimately be equal, such as those of a run that has just begun.
+DUPLICATE_MIN_BYTES = 4096
+#: Number of shards from which sizes are compared with their median.
+_MIN_SHARDS = 4
 
 
 @dataclass
 class ShardSet:
-    """Shards that belong together, by (part, shard); `of` is how many the names promise."""
+    """Shards of one series by (part, shard); `of` is the total that their names state."""
 
     name: str
     width: int = 0
@@ -39,20 +39,20 @@ class ShardSet:
 
     @property
     def last(self) -> Listed | None:
-        """The last of a numbered series, which holds what is left over."""
+        """The last shard of a numbered series, which holds the remainder."""
         return self.members[max(self.members)] if self.of is not None else None
 
     def gaps(self) -> tuple[int, list[str]]:
-        """How many shards are missing, and the names of the first of them."""
-        parts, shards = self._places()
+        """The number of missing shards, and the first MAX_PATHS of their names."""
+        parts, shards = self._expected()
         expected = len(parts) * len(shards)
-        here = sum(part in parts and shard in shards for part, shard in self.members)
-        # Each step meets a shard that is there or one that is not: short for any numbers.
+        present = sum(part in parts and shard in shards for part, shard in self.members)
+        # Lazy, since numbers in hostile names can span a huge grid.
         missing = (place for place in product(parts, shards) if place not in self.members)
-        return expected - here, [self.path(*place) for place in islice(missing, PATHS_KEPT)]
+        return expected - present, [self.path(*place) for place in islice(missing, MAX_PATHS)]
 
-    def _places(self) -> tuple[range, range]:
-        """Part and shard numbers that a whole set has; both layouts begin at 0 or 1."""
+    def _expected(self) -> tuple[range, range]:
+        """Part and shard numbers of a complete set; both layouts begin at 0 or 1."""
         numbers = sorted(shard for _, shard in self.members)
         begin = min(numbers[0], 1)
         if self.of is not None:
@@ -94,7 +94,7 @@ def gaps(sets: Iterable[ShardSet]) -> Iterator[Finding]:
 
 
 def mixed(sets: Iterable[ShardSet]) -> Iterator[Finding]:
-    """Series of one name that promise different numbers of shards."""
+    """Series of one name that state different totals."""
     series: dict[str, list[ShardSet]] = {}
     for one in sets:
         if one.of is not None:
@@ -111,7 +111,7 @@ def odd_sizes(sets: Iterable[ShardSet]) -> Iterator[Finding]:
     """Shards of less than half or more than twice the usual size; the last may be small."""
     for one in sets:
         sizes = [file.size for file in one.members.values()]
-        if len(sizes) < _USUAL_FROM:
+        if len(sizes) < _MIN_SHARDS:
             continue
         usual = median(sizes)
         odd = [
@@ -127,12 +127,12 @@ def odd_sizes(sets: Iterable[ShardSet]) -> Iterator[Finding]:
 
 
 def duplicates(files: Iterable[Listed]) -> list[Finding]:
-    """The same bytes under two shards of one set: one of the two is not what it is called."""
+    """Equal shards in one set: at least one has the wrong content."""
     found = []
     for one in shard_sets(files):
         alike: dict[str, list[str]] = {}
         for file in one.members.values():
-            if file.size >= ALIKE_BELOW:
+            if file.size >= DUPLICATE_MIN_BYTES:
                 alike.setdefault(file.sha256, []).append(file.path)
         for sha256, paths in alike.items():
             if len(paths) > 1:

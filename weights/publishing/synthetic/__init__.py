@@ -1,8 +1,7 @@
-"""Make checkpoints of random numbers in the real layouts, to try the portal with.
+"""Writes checkpoints of pseudo-random numbers in OPT's layouts, for trying the portal.
 
-Names, shapes and types of the tensors are those of OPT; the values are pseudo-random and
-nothing was trained. The same seed gives the same bytes on any machine. Every file that can
-say so does: card, configuration, and the metadata inside each weight file.
+Names, shapes and types of the tensors are OPT's. The same seed gives the same bytes on any
+machine. Card, configuration and the metadata of each weight file say that they are synthetic.
 """
 
 from weights.publishing.synthetic.hub import write_hub_checkpoint

@@ -16,7 +16,7 @@ FEED_FORWARD = 4 * WIDTH
 
 
 def write_hub_checkpoint(folder: Path, *, card: str, seed: int = 0) -> None:
-    """Configuration, tokenizer, `model.safetensors` (7 MB) and the card as README.md."""
+    """Writes configuration, tokenizer, `model.safetensors` (7 MB) and the card as README.md."""
     values = Values(seed)
     write_safetensors(folder / "model.safetensors", tensors(), values)
     _write_json(folder / "config.json", _config(values.note))

@@ -1,4 +1,4 @@
-"""Raw training shards under the names by which OPT-175B was handed out."""
+"""Training shards under the file names of the OPT-175B release."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ PARTS = 8  # tensor-parallel ranks
 SHARDS = 124  # hosts of eight accelerators: 8 x 124 = 992 files
 SHARD_BYTES = 65536
 _VECTORS = 2
-_OVERHEAD = 800  # values that the zip and pickle around the vectors take, at most
+_OVERHEAD = 800  # maximum size of the zip and pickle framing, in values
 
 
 def shard_names() -> Iterator[tuple[int, int, str]]:
@@ -22,7 +22,7 @@ def shard_names() -> Iterator[tuple[int, int, str]]:
 
 
 def write_metaseq_checkpoint(folder: Path, *, card: str, seed: int = 0) -> None:
-    """992 shards of just under 64 KiB, `md5sum_shards.csv`, and the card as README.md."""
+    """Writes 992 shards of just under 64 KiB, `md5sum_shards.csv`, and the card as README.md."""
     values = Values(seed)
     lines = ["shard,md5sum\n"]
     for part, shard, name in shard_names():

@@ -1,4 +1,7 @@
-"""Write a safetensors file: header length, JSON header, then the tensors back to back."""
+"""Writes safetensors files: header length, JSON header, then the tensors without gaps.
+
+The safetensors library writes its metadata in random order, so its files are not reproducible.
+"""
 
 import json
 import struct
@@ -9,7 +12,7 @@ from weights.publishing.synthetic.values import Tensor, Values
 
 
 def write_safetensors(path: Path, tensors: list[Tensor], values: Values) -> None:
-    """All tensors as float16, with the note that they are synthetic in the metadata."""
+    """Writes all tensors as float16; the metadata says that they are synthetic."""
     header = _header(tensors, values.note)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(header)))

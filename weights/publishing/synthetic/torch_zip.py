@@ -1,27 +1,28 @@
-"""Write a PyTorch zip file without PyTorch: `torch.load` reads it, also weights_only."""
+"""Writes PyTorch zip files without PyTorch; `torch.load` reads them, also with weights_only."""
 
 import struct
 import zipfile
 from collections.abc import Iterable
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from weights.publishing.synthetic.values import Tensor, Values
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold; a fixed one keeps bytes equal
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip; fixed for reproducible files
 
 
 def write_torch(path: Path, payload: dict[str, Any], values: Values) -> None:
-    """The payload's tensors as float16 storages, everything else as plain values.
+    """Writes the payload with its tensors as float16 storages.
 
     The payload holds dicts with text keys, texts, whole numbers and `Tensor`s.
     """
-    pickled = _Pickled()
-    program = pickled.dumps(payload)
+    pickler = _Pickler()
+    program = pickler.dumps(payload)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, path.stem, "data.pkl", [program])
         _add(archive, path.stem, "byteorder", [b"little"])
-        for number, tensor in enumerate(pickled.tensors):
+        for number, tensor in enumerate(pickler.tensors):
             _add(archive, path.stem, f"data/{number}", values.chunks(tensor))
         _add(archive, path.stem, "version", [b"3\n"])
 
@@ -32,8 +33,11 @@ def _add(archive: zipfile.ZipFile, top: str, member: str, chunks: Iterable[bytes
             target.write(chunk)
 
 
-class _Pickled:
-    """Just enough of pickle protocol 2; `tensors` are met in the order of their storages."""
+class _Pickler:
+    """A subset of pickle protocol 2; `tensors` are in the order of their storages.
+
+    Python's pickler cannot refer to functions of PyTorch, which is not installed.
+    """
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
@@ -43,6 +47,8 @@ class _Pickled:
 
     def _value(self, value: Any) -> bytes:
         match value:
+            case bytes():  # already pickled
+                return value
             case bool():
                 return b"\x88" if value else b"\x89"
             case int():
@@ -53,7 +59,7 @@ class _Pickled:
             case tuple():
                 return b"(" + b"".join(map(self._value, value)) + b"t"
             case dict():
-                pairs = (self._value(key) + self._value(one) for key, one in value.items())
+                pairs = (self._value(key) + self._value(item) for key, item in value.items())
                 return b"}(" + b"".join(pairs) + b"u"
             case Tensor():
                 return self._tensor(value)
@@ -62,37 +68,13 @@ class _Pickled:
     def _tensor(self, tensor: Tensor) -> bytes:
         key = str(len(self.tensors))
         self.tensors.append(tensor)
-        storage = (
-            b"("
-            + self._value("storage")
-            + _name("torch", "HalfStorage")
-            + self._value(key)
-            + self._value("cpu")
-            + self._value(tensor.count)
-            + b"tQ"
-        )
-        return (
-            _name("torch._utils", "_rebuild_tensor_v2")
-            + b"("
-            + storage
-            + self._value(0)
-            + self._value(tensor.shape)
-            + self._value(_strides(tensor.shape))
-            + self._value(False)
-            + _name("collections", "OrderedDict")
-            + b")R"
-            + b"tR"
-        )
+        storage = ("storage", _global("torch", "HalfStorage"), key, "cpu", tensor.count)
+        strides = tuple(prod(tensor.shape[axis + 1 :]) for axis in range(len(tensor.shape)))
+        hooks = _global("collections", "OrderedDict") + b")R"
+        persistent = self._value(storage) + b"Q"
+        arguments = self._value((persistent, 0, tensor.shape, strides, False, hooks))
+        return _global("torch._utils", "_rebuild_tensor_v2") + arguments + b"R"
 
 
-def _name(module: str, name: str) -> bytes:
+def _global(module: str, name: str) -> bytes:
     return f"c{module}\n{name}\n".encode()
-
-
-def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    strides: list[int] = []
-    step = 1
-    for length in reversed(shape):
-        strides.insert(0, step)
-        step *= length
-    return tuple(strides)

@@ -33,9 +33,9 @@ class Tensor:
 
 
 class Values:
-    """One block of bell-shaped numbers is drawn from the seed.
+    """Pseudo-random float16 values, from one block of nearly normal numbers per seed.
 
-    Each tensor starts at its own place in it and flips its own low bits, so that files
+    Each tensor starts at its own offset in the block and flips its own low bits, so that files
     differ although the block is drawn once. Only the raw PCG64 stream is used, which numpy
     keeps the same across its versions.
     """
@@ -50,7 +50,7 @@ class Values:
 
     @property
     def note(self) -> str:
-        """What every file says about itself."""
+        """The statement that every file contains."""
         return f"synthetic weights, random, seed {self.seed}"
 
     def chunks(self, tensor: Tensor) -> Iterator[bytes]:
