@@ -237,7 +237,7 @@ def test_reviewers_hear_once_a_working_day_of_what_is_new_in_their_tiers(
     first, second = OutgoingMail.objects.filter(kind="staff_digest").order_by("pk")
     assert application.reference in first.text
     assert application.reference not in second.text
-    assert "In all 2 applications" in second.text
+    assert "In total, 2 applications" in second.text
     assert factories.ANSWERS["title"] not in first.text
 
 

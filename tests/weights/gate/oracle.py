@@ -194,7 +194,7 @@ class Oracle:
 
     def _licence_holds(self, grant: Grant, tier: Tier) -> bool:
         texts = [one for one in tier.licence.versions.all() if one.effective_at <= self.now]
-        return grant.licence_holds(self.now, tier, texts)
+        return grant.has_valid_licence(self.now, tier, texts)
 
     def _revision(self, *, to_fetch: bool) -> Revision:
         """The visible revision; behind a link, its own to fetch and, if withdrawn, to read."""
