@@ -4,6 +4,7 @@ It shares no rule, fact or query with the gate, only its codes and the wording o
 """
 
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
 
 from allauth.account.models import EmailAddress
@@ -40,10 +41,10 @@ def answer_of(decision: Decision) -> Answer:
         decision.status,
         decision.code or decision.missing,
         decision.message,
-        decision.checkpoint and decision.checkpoint.pk,
-        decision.revision and decision.revision.pk,
+        decision.checkpoint.pk if decision.checkpoint else None,
+        decision.revision.pk if decision.revision else None,
         (file.pk, file.etag, file.size) if file else None,
-        decision.grant and decision.grant.pk,
+        decision.grant.pk if decision.grant else None,
     )
 
 
@@ -171,13 +172,13 @@ class Oracle:
 
     def _without_grant(self, tier: Tier, grants: list[Grant]) -> Refusal:
         sent = [
-            one
+            (one.submitted_at, one)
             for one in Application.objects.filter(applicant=self.user, tier=tier)
-            if one.status != "draft"
+            if one.status != "draft" and one.submitted_at is not None
         ]
-        application = max(sent, key=lambda one: one.submitted_at, default=None)
+        submitted, application = max(sent, key=itemgetter(0), default=(None, None))
         grant = max(grants, key=lambda one: one.starts_at, default=None)
-        if grant and (application is None or grant.starts_at >= application.submitted_at):
+        if grant and (submitted is None or grant.starts_at >= submitted):
             return {
                 "active": Refusal.GRANT_EXPIRED,
                 "expired": Refusal.GRANT_EXPIRED,
@@ -240,5 +241,5 @@ class Oracle:
             names["when"] = f" on {day:%Y-%m-%d}" if day else ""
             names["reason"] = revision.state_reason.rstrip(".")
         message = sentence(refusal, published=published, **names)
-        about = revision and revision.pk
+        about = revision.pk if revision else None
         raise _Refused(Answer(status, refusal, message, self.checkpoint.pk, about))

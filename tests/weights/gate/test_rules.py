@@ -206,5 +206,7 @@ def test_every_status_of_an_application_words_a_refusal(status: Status) -> None:
 def test_every_refusal_has_a_status_and_a_sentence(refusal: Refusal | Missing) -> None:
     assert status_of(refusal) in {401, 403, 404, 410, 429}
     if refusal is not Refusal.QUOTA:  # worded where the limit is
-        names = dict.fromkeys(("repo", "tier", "revision", "sha", "path", "when", "reason"), "x")
+        names: dict[str, Any] = dict.fromkeys(
+            ("repo", "tier", "revision", "sha", "path", "when", "reason"), "x"
+        )
         assert "{" not in sentence(refusal, **names)
