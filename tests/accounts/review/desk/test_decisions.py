@@ -159,7 +159,8 @@ def test_a_return_without_a_remark_keeps_what_was_typed(
     assert "Write at an answer what should change." in again.text
     assert "kept words" in again.text
     assert 'value="incomplete" checked' in again.text
-    assert 'id="id_check_identity_1" value="no" aria-label="No" checked' in again.text
+    box = 'id="id_check_identity_1" value="no" aria-label="No" checked'
+    assert box in " ".join(again.text.split())
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_the_second_reviewer_sees_who_approved_and_keeps_the_term(
     assert "Yours would be the first" in desk.get(page_of(application)).text
     desk.post(button_of(application, "approve"), {"days": "100"})
     mine = desk.get(page_of(application)).text
-    assert "another reviewer" in mine
+    assert "another reviewer" in " ".join(mine.split())
     assert 'value="approve"' not in mine
     desk.force_login(lead_reviewer)
     theirs = desk.get(page_of(application))
@@ -338,7 +339,7 @@ def test_changed_passages_of_a_resubmission_are_marked(
     sha256 = factories.in_force(application.tier).text_sha256
     submission.submit(application, by=applicant, licence_sha256=sha256)
     shown = desk.get(page_of(application)).text
-    assert "<del>eight </del><ins>&lt;four&gt; </ins>" in shown
+    assert "<del >eight </del><ins >&lt;four&gt; </ins>" in " ".join(shown.split())
     assert shown.count('class="answer-mark"') == 1
 
 
