@@ -18,7 +18,7 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018 - loads the settings, to report an error in one line
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    from accounts.background.outages import DATABASE_AWAY, in_a_line
+    from accounts.background.outages import DATABASE_ERRORS, outage_message
     from portal.databases import readiness
 
     try:
@@ -28,8 +28,8 @@ def main() -> None:
         if refusal:
             sys.exit(refusal)
         execute_from_command_line(sys.argv)
-    except DATABASE_AWAY as error:
-        sys.exit(f"{in_a_line(error)}; run the same again once it does")
+    except DATABASE_ERRORS as error:
+        sys.exit(f"{outage_message(error)}; run the same again once it does")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.background.outages import DATABASE_AWAY
+from accounts.background.outages import DATABASE_ERRORS
 from portal.databases import state
 from portal.settings import environment
 
@@ -83,7 +83,7 @@ def _is_unfinished_move() -> bool:
     """Whether the database must not be used yet; a database that is away stops no start."""
     try:
         return state.is_unfinished_move()
-    except DATABASE_AWAY:
+    except DATABASE_ERRORS:
         return False
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.background.outages import DATABASE_AWAY
+from accounts.background.outages import DATABASE_ERRORS
 from accounts.errors import AccountsCode
 from accounts.users import throttling
 from accounts.web.error_pages import HOME, error_page
@@ -21,7 +21,7 @@ SECURITY_TXT_LIFE = timedelta(days=90)
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Liveness: 200 without a look at the database or the broker."""
+    """Liveness: returns 200 without checking the database or the broker."""
     return _plain("ok")
 
 
@@ -32,7 +32,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
-        return _plain("the database does not answer", status=503)
+        return _plain("the database does not respond", status=503)
     return _plain("ready")
 
 
@@ -54,7 +54,7 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 
 def always_not_found(request: HttpRequest) -> HttpResponse:
-    """404 for paths that a later pattern would match."""
+    """Returns 404 for paths that a later URL pattern would match."""
     return error_page(request, 404)
 
 
@@ -76,7 +76,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without its proof: an old page, or cookies switched off."""
+    """Returns 403 for a missing or invalid CSRF token: an old page or disabled cookies."""
     return error_page(
         request,
         403,
@@ -97,7 +97,7 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, or 503 if the database is away; Django calls it while the exception is handled."""
-    if isinstance(sys.exception(), DATABASE_AWAY):
+    """Returns 500, or 503 if the database is unavailable; called while the error is handled."""
+    if isinstance(sys.exception(), DATABASE_ERRORS):
         return error_page(request, 503, without_database=True)
     return error_page(request, 500)

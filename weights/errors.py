@@ -4,7 +4,7 @@ from accounts.errors import AccountsCode, DomainError, ErrorCode
 
 
 class WeightsCode(ErrorCode):
-    # Names that fit nothing.
+    # Names that do not exist.
     REPOSITORY_NOT_FOUND = "repository_not_found"
     REVISION_NOT_FOUND = "revision_not_found"
     ENTRY_NOT_FOUND = "entry_not_found"

@@ -25,7 +25,7 @@ from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
-#: Age at which the remains of an interrupted upload are deleted; a slow publisher may resume.
+#: Age at which files of an interrupted upload are deleted; until then the upload can resume.
 LEFTOVERS_MAX_AGE = timedelta(hours=24)
 
 
@@ -80,7 +80,7 @@ SWEEP = {
 
 @shared_task(name=WeightsTask.SWEEP)
 def sweep() -> None:
-    """Queues work that a crash or a broker outage kept out of the queue."""
+    """Queues work that was not queued because of a crash or a broker outage."""
     run_steps("weights", SWEEP)
 
 
@@ -99,7 +99,7 @@ def tidy() -> None:
             "refusals told": recording.record_counted_refusals,
             "networks forgotten": partial(recording.forget_networks, now),
             "contacts forgotten": partial(submission.forget_contacts, now),
-            "outdated inspections": verification.ask_outdated_again,
+            "outdated inspections": verification.reinspect_outdated,
             "strict tiers": partial(verification.inspect_strictly, Checkpoint.objects.all()),
             "leftovers": lambda: blob_storage().sweep(LEFTOVERS_MAX_AGE),
         },

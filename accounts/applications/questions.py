@@ -42,10 +42,10 @@ LABELS = {
     "title": "Project title",
     "abstract": "What will be studied and how",
     "commercial": "Any commercial interest in the results?",
-    "commercial_detail": "What the commercial interest is",
+    "commercial_detail": "Commercial interest",
     "storage_plan": "Where the weights are kept, who can read them, how they are deleted",
     "noncommercial": "Research only, no commercial or production use",
-    "licence_accept": "The licence is accepted",
+    "licence_accept": "Licence accepted",
 }
 
 #: key -> (key, value) of the answer on which the question depends.

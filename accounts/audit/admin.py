@@ -9,7 +9,7 @@ from accounts.roles.tier_scoped_admin import AllTiersAdmin
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(AllTiersAdmin, ReadOnlyAdmin):
-    """Events name no tier, so only staff with roles for all tiers can read them."""
+    """Events do not record a tier, so only staff with roles for all tiers can read them."""
 
     list_display = ["at", "action", "actor", "object_kind", "object_id", "result"]
     list_filter = ["action", "result"]

@@ -1,6 +1,6 @@
 """Database triggers that make tables append-only.
 
-A table may have one column that an update may blank if it changes nothing else
+A table may have one column that an update may blank, provided that nothing else changes
 (docs/decisions/0006). PostgreSQL refuses TRUNCATE too, except of an empty table, because
 `flush` truncates all tables of a new database before data is loaded.
 """
@@ -144,7 +144,7 @@ def add_transaction_column(connection: BaseDatabaseWrapper, table: str) -> None:
     """Add `written_in`, the id of the transaction that wrote a row, for the sealer's horizon.
 
     A database default fills the column, which is not part of the model. SQLite has one writer
-    at a time, so ids are in commit order and the column is not needed.
+    at a time, so its ids are in commit order and it does not need the column.
     """
     if connection.vendor != "postgresql":
         return

@@ -1,17 +1,17 @@
-"""Errors of a database or broker that is away: full, stopped or disconnected.
+"""Errors raised while the database or broker is unavailable: full, stopped or disconnected.
 
-Neither the code nor the caller is at fault: the answer is 503, and the log gets one line.
+Neither the code nor the caller is at fault, so the response is 503 and the log gets one line.
 """
 
 import redis
 from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
-DATABASE_AWAY = (OperationalError, InterfaceError)
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 #: kombu wraps some errors of the Redis client, but none that occur while it waits for replies.
-BROKER_AWAY = (BrokerError, redis.RedisError, OSError)
+BROKER_ERRORS = (BrokerError, redis.RedisError, OSError)
 
 
-def in_a_line(error: BaseException) -> str:
-    """The error in one line; PostgreSQL's messages have several."""
+def outage_message(error: BaseException) -> str:
+    """Return the database error on one line; PostgreSQL's messages have several."""
     return f"the database does not answer: {' '.join(str(error).split())}"

@@ -9,7 +9,7 @@ from typing import Any
 from celery import current_app
 from django.db import transaction
 
-from accounts.background.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_ERRORS
 from accounts.background.task_names import TaskName
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def queue_now(task: TaskName, *ids: Any) -> bool:
     """Send the task. Returns False if the broker does not answer; the sweep sends it later."""
     try:
         current_app.send_task(task, args=ids, retry=False)
-    except BROKER_AWAY as error:
+    except BROKER_ERRORS as error:
         log.warning("%s waits for the sweep: %s", task, error)
         return False
     return True

@@ -113,7 +113,7 @@ def act(
     person = signed_in(request)
     for grant in grants:
         if not RoleAssignment.objects.covers(person, GRANT_MANAGERS, grant.tier):
-            raise PermissionDenied(f"you are no lead reviewer of {grant.tier}")
+            raise PermissionDenied(f"you are not a lead reviewer of {grant.tier}")
     form = confirmation.bind(kind, request)
     if not form.is_valid():
         return confirmation.render(

@@ -226,7 +226,7 @@ def _record(
 def _require_lead(grant: Grant, by: User | None) -> None:
     """Require a lead reviewer of the tier; `by` is None for commands and sweeps."""
     if by is not None and not RoleAssignment.objects.covers(by, GRANT_MANAGERS, grant.tier):
-        raise NotAllowed(f"you are no lead reviewer of {grant.tier}")
+        raise NotAllowed(f"you are not a lead reviewer of {grant.tier}")
 
 
 def _require_reason(action: str, code: str, reason: str) -> None:

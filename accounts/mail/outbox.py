@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.background.outages import DATABASE_AWAY, in_a_line
+from accounts.background.outages import DATABASE_ERRORS, outage_message
 from accounts.background.queueing import queue_after_commit
 from accounts.background.task_names import AccountsTask
 from accounts.errors import TransitionRefused
@@ -188,11 +188,11 @@ def _save_result(mail: OutgoingMail) -> None:
     while True:
         try:
             mail.save()
-        except DATABASE_AWAY as error:
+        except DATABASE_ERRORS as error:
             if time.monotonic() > deadline:
                 raise
             log.warning(
-                "the state of mail %s is not saved yet: %s", mail.public_id, in_a_line(error)
+                "the state of mail %s is not saved yet: %s", mail.public_id, outage_message(error)
             )
             connection.close_if_unusable_or_obsolete()
             time.sleep(1)

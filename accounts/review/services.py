@@ -31,7 +31,7 @@ def reopen(application: Application, *, by: User, reason: str) -> Application:
 def reject_as_lead(application: Application, *, by: User, reason: str, note: str) -> None:
     """Reject for one reason; raises NotAllowed unless `by` is a lead reviewer of the tier."""
     if Actor.LEAD not in application.actors(by):
-        raise NotAllowed(f"you are no lead reviewer of {application.tier}")
+        raise NotAllowed(f"you are not a lead reviewer of {application.tier}")
     decisions.reject(application, by=by, reasons=[reason], note=note)
 
 

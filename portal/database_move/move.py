@@ -18,7 +18,7 @@ from django.db import (
     transaction,
 )
 
-from accounts.background.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_ERRORS
 from portal.database_move import rows, targets
 from portal.database_move.targets import ALIAS, Target
 from portal.databases import checks, postgres, state
@@ -52,7 +52,7 @@ def move(url: str, say: Say, *, sample: int | None = None) -> None:
 def _refuse_running_worker() -> None:
     try:
         replies = current_app.control.ping(timeout=2.0, limit=1)
-    except BROKER_AWAY:
+    except BROKER_ERRORS:
         return  # a worker does not run for long without its broker
     if replies:
         raise MoveError(f"worker {next(iter(replies[0]))} is running; {_STOP}")

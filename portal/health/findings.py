@@ -20,7 +20,7 @@ from accounts.applications.models import Application
 from accounts.audit.merkle_log import daily_check, heads, unsealed
 from accounts.audit.models import HeadCopy, SealBatch
 from accounts.background.models import FailedItem, Heartbeat
-from accounts.background.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_ERRORS
 from accounts.mail.models import OutgoingMail
 from accounts.review import working_days
 from portal.checks import NOT_VERSIONED
@@ -380,7 +380,7 @@ def _broker() -> Line:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
             channel: Any = connection.default_channel
             size = channel.queue_declare(current_app.conf.task_default_queue).message_count
-    except BROKER_AWAY as error:
+    except BROKER_ERRORS as error:
         return Line("Broker", "alarm", f"does not answer: {error}"[:200])
     return Line("Broker", "ok", f"answers; {size} tasks wait")
 
@@ -392,8 +392,8 @@ def _processes(now: datetime) -> list[Line]:
     reports = crash_reports.read(settings.DATA_DIR)
     texts = [
         f"{one.name} has ended {one.false_starts} times within"
-        f" {_age(datetime.fromtimestamp(one.since, UTC), now)}, at last with {one.ended_with};"
-        " it is started again each half minute"
+        f" {_age(datetime.fromtimestamp(one.since, UTC), now)}, most recently with"
+        f" {one.ended_with}; it is restarted every half minute"
         for one in reports
     ]
     return [Line("Processes", "alarm" if texts else "ok", "; ".join(texts) or "all run")]

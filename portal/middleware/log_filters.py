@@ -9,14 +9,14 @@ from celery.beat import SchedulingError
 from django.core.exceptions import SuspiciousOperation
 from kombu.exceptions import OperationalError as BrokerError
 
-from accounts.background.outages import DATABASE_AWAY
+from accounts.background.outages import DATABASE_ERRORS
 from accounts.web import sanitize
 
 #: Keys whose values are tracebacks: several lines, the last with an exception's message.
 _TRACEBACKS = {"exception", "stack"}
 #: Errors whose traceback tells nothing: an outage, and a request that Django refuses.
 _WITHOUT_TRACEBACK = (
-    *(*DATABASE_AWAY, redis.ConnectionError, redis.TimeoutError, BrokerError),
+    *(*DATABASE_ERRORS, redis.ConnectionError, redis.TimeoutError, BrokerError),
     *(SchedulingError, SuspiciousOperation),
 )
 

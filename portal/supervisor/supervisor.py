@@ -15,9 +15,9 @@ _TICK = 0.1  # seconds between two checks of the children
 class Supervisor:
     """Start children, restart those that end, and stop them in reverse order.
 
-    `write_reports` receives the reports of all children that keep ending whenever they change.
-    On INT, TERM or HUP `stopping` becomes true and `watch` returns; a second signal kills the
-    children at once.
+    `write_reports` receives the reports of all crashing children whenever the reports change.
+    On INT, TERM or HUP, `stopping` becomes true and `watch` returns; a second signal kills the
+    children immediately.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Supervisor:
         self._environment = environment
         self._say = say
         self._children: dict[str, Child] = {}
-        # A shell lets background processes ignore INT; one that is sent to us still stops us.
+        # Shells make background processes ignore INT; an explicit handler makes it stop this one.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
@@ -60,7 +60,7 @@ class Supervisor:
     def watch(self, until: Callable[[], bool] = lambda: False) -> bool:
         """Keep the children running. Returns True once `until` holds, False when asked to stop.
 
-        Raises QuickstartError for a child that never ran and keeps ending after its start.
+        Raises QuickstartError for a child that repeatedly exits right after its start.
         """
         while not self.stopping:
             self._check()
@@ -70,12 +70,12 @@ class Supervisor:
         return False
 
     def all_run(self) -> None:
-        """Record that every child has answered: from now on each is restarted without limit."""
+        """Record that all children have started; from now on each is restarted without limit."""
         for child in self._children.values():
             child.settle()
 
     def restart(self, *names: str) -> None:
-        """End these children, the last started first, and start them again in order."""
+        """Stop these children in reverse order, then start them again in order."""
         children = [child for child in self._children.values() if child.name in names]
         for child in reversed(children):
             self._end(child)
@@ -119,8 +119,8 @@ class Supervisor:
         pause = child.plan_restart()
         if child.is_hopeless:
             raise QuickstartError(
-                f"{child.name} ended {child.false_starts} times in a row as soon as it started, "
-                f"at last with {ended_with}; its own log says why"
+                f"{child.name} exited {child.false_starts} times in a row right after its start, "
+                f"most recently with {ended_with}; see its log"
             )
         self._say(f"{child.name}: ended with {ended_with}; starts again in {pause:g} s")
         self._report(child, ended_with)

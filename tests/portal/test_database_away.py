@@ -10,7 +10,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
-from accounts.background.outages import DATABASE_AWAY
+from accounts.background.outages import DATABASE_ERRORS
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from portal.settings.base import database
@@ -78,7 +78,7 @@ def test_a_request_without_a_free_connection_fails_after_the_wait_and_not_after_
         with pytest.raises(OperationalError) as refused:  # which every door answers with 503
             waiter.ensure_connection()
         assert 0.9 < time.monotonic() - began < 10
-        assert isinstance(refused.value, DATABASE_AWAY)
+        assert isinstance(refused.value, DATABASE_ERRORS)
     finally:
         holder.close()
         holder.close_pool()  # type: ignore[attr-defined]

@@ -77,7 +77,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
             "refusals told": "weights.ledger.recording.record_counted_refusals",
             "networks forgotten": "weights.ledger.recording.forget_networks",
             "contacts forgotten": "weights.reports.submission.forget_contacts",
-            "outdated inspections": "weights.integrity.verification.ask_outdated_again",
+            "outdated inspections": "weights.integrity.verification.reinspect_outdated",
             "strict tiers": "weights.integrity.verification.inspect_strictly",
             "leftovers": "weights.storage.files.FileStorage.sweep",
         },

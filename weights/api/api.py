@@ -14,7 +14,7 @@ from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from accounts.background.outages import in_a_line
+from accounts.background.outages import outage_message
 from accounts.errors import AccountsCode, AccountsError, LimitReached
 from weights.api.authentication import BearerToken, OptionalToken
 from weights.api.error_codes import ERROR_CODES
@@ -180,7 +180,7 @@ def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
 def _database_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
-    log.error(in_a_line(error))
+    log.error(outage_message(error))
     return problem_response(
         request, ApiError(AccountsCode.UNAVAILABLE, "Try again in a moment.", retry_after=10)
     )

@@ -45,7 +45,7 @@ class BearerToken(OptionalToken):
     def __call__(self, request: HttpRequest) -> Caller:
         caller = super().__call__(request)
         if caller.user is None:
-            message = f"Send a token of yours; make one at {token_page_url()}"
+            message = f"Send one of your tokens; create one at {token_page_url()}"
             raise ApiError(Refusal.LOGIN_REQUIRED, message)
         return caller
 

@@ -17,19 +17,23 @@ class Explanation(NamedTuple):
 
 ERROR_CODES: dict[str, Explanation] = {
     # Refusals of the gate.
-    Refusal.LOGIN_REQUIRED: Explanation(401, "A token is needed", "Send a token of yours."),
-    Refusal.TOKEN_INVALID: Explanation(
-        401, "The token is not valid", "Send a token of yours, whole."
+    Refusal.LOGIN_REQUIRED: Explanation(401, "A token is required", "Send one of your tokens."),
+    Refusal.TOKEN_INVALID: Explanation(401, "The token is not valid", "Send the complete token."),
+    Refusal.TOKEN_EXPIRED: Explanation(401, "The token has expired", "Create a new token."),
+    Refusal.TOKEN_SCOPE: Explanation(
+        403, "The token lacks the scope", "Create a token with the scope."
     ),
-    Refusal.TOKEN_EXPIRED: Explanation(401, "The token has expired", "Make a new token."),
-    Refusal.TOKEN_SCOPE: Explanation(403, "The token may not do this", "Make one with the scope."),
-    Refusal.NO_APPLICATION: Explanation(403, "You hold no access", "Apply for access."),
+    Refusal.NO_APPLICATION: Explanation(403, "You do not have access", "Apply for access."),
     Refusal.IN_REVIEW: Explanation(403, "Your application is in review", "Wait for the answer."),
-    Refusal.RETURNED: Explanation(403, "Your application was returned", "Answer it, submit again."),
+    Refusal.RETURNED: Explanation(
+        403, "Your application was returned", "Make the changes and resubmit."
+    ),
     Refusal.REJECTED: Explanation(403, "Your application was rejected", "Read why."),
     Refusal.LICENCE_OUTDATED: Explanation(403, "The licence has changed", "Accept the new text."),
     Refusal.GRANT_EXPIRED: Explanation(403, "Your access has ended", "Apply again."),
-    Refusal.SUSPENDED: Explanation(403, "Your access is on hold", "Confirm your address; see why."),
+    Refusal.SUSPENDED: Explanation(
+        403, "Your access is on hold", "Confirm your address or see why."
+    ),
     Refusal.REVOKED: Explanation(403, "Your access was revoked", "See why on your access page."),
     Refusal.QUOTA: Explanation(429, "Today's limit is reached", "Try again tomorrow."),
     Refusal.EMBARGOED: Explanation(403, "Not released yet", "Wait for the release."),
@@ -39,7 +43,7 @@ ERROR_CODES: dict[str, Explanation] = {
     Refusal.LINK_REVOKED: Explanation(410, "The link was revoked", "Ask for a new one."),
     Refusal.NOT_PUBLISHED: Explanation(404, "Not published here", "See the checkpoint's page."),
     Refusal.WITHDRAWN: Explanation(410, "The revision was withdrawn", "Use a later revision."),
-    # Names that fit nothing.
+    # Names that do not exist.
     WeightsCode.REPOSITORY_NOT_FOUND: Explanation(
         404, "No such checkpoint", "See the list of checkpoints."
     ),
@@ -48,53 +52,49 @@ ERROR_CODES: dict[str, Explanation] = {
     ),
     WeightsCode.ENTRY_NOT_FOUND: Explanation(404, "No such file", "See the list of files."),
     WeightsCode.FILE_UNKNOWN: Explanation(
-        404, "No file from here", "Compare the hash with the manifest's."
+        404, "No file with this hash", "Check the hash against the manifest."
     ),
-    WeightsCode.TIER_NOT_FOUND: Explanation(404, "No such tier", "A checkpoint names its tier."),
-    WeightsCode.APPLICATION_NOT_FOUND: Explanation(
-        404, "No such application", "See the list of yours."
+    WeightsCode.TIER_NOT_FOUND: Explanation(
+        404, "No such tier", "See the checkpoint for its tier."
     ),
-    WeightsCode.GRANT_NOT_FOUND: Explanation(404, "No such grant", "See the list of yours."),
-    WeightsCode.DOCUMENT_NOT_FOUND: Explanation(
-        404, "No such document", "See those of your application."
-    ),
-    WeightsCode.REMARK_NOT_FOUND: Explanation(
-        404, "No such remark", "See those of your application."
-    ),
-    WeightsCode.LINK_NOT_FOUND: Explanation(404, "No such link", "See the list of yours."),
+    WeightsCode.APPLICATION_NOT_FOUND: Explanation(404, "No such application", "See your list."),
+    WeightsCode.GRANT_NOT_FOUND: Explanation(404, "No such grant", "See your list."),
+    WeightsCode.DOCUMENT_NOT_FOUND: Explanation(404, "No such document", "See your application."),
+    WeightsCode.REMARK_NOT_FOUND: Explanation(404, "No such remark", "See your application."),
+    WeightsCode.LINK_NOT_FOUND: Explanation(404, "No such link", "See your list."),
     WeightsCode.HEAD_NOT_FOUND: Explanation(404, "No such head", "See the list of signed heads."),
-    WeightsCode.ROW_NOT_FOUND: Explanation(404, "No such row of yours", "See the list of yours."),
+    WeightsCode.ROW_NOT_FOUND: Explanation(404, "You have no such row", "See your list."),
     WeightsCode.NO_PROOF_YET: Explanation(
-        409, "No head over it yet", "Ask again in an hour; a head is signed by then."
+        409, "No signed head covers it yet", "Try again in an hour."
     ),
     WeightsCode.CODE_NOT_FOUND: Explanation(404, "No such code", "See the list of codes."),
     AccountsCode.NOT_FOUND: Explanation(404, "No such address", "See the documentation."),
     # People and applications.
     AccountsCode.BAD_TRANSITION: Explanation(
-        409, "Not possible from this state", "Read the state again."
+        409, "Not possible in this state", "Reload the current state."
     ),
     AccountsCode.ALREADY_HELD: Explanation(
-        409, "You have that already", "See your grants and applications."
+        409, "You already have this", "See your grants and applications."
     ),
     AccountsCode.LICENCE_CHANGED: Explanation(
         409, "The licence has changed", "Read and accept the new text."
     ),
     AccountsCode.LIMIT_REACHED: Explanation(
-        429, "A limit is reached", "Finish what is open; try tomorrow."
+        429, "You have reached a limit", "Finish open items or try tomorrow."
     ),
-    AccountsCode.NOT_ALLOWED: Explanation(403, "You may not do that", "Ask whoever may."),
+    AccountsCode.NOT_ALLOWED: Explanation(
+        403, "You may not do this", "Ask someone with permission."
+    ),
     AccountsCode.INVALID_ANSWERS: Explanation(
         422, "Some answers are missing or wrong", "Correct the fields."
     ),
-    AccountsCode.INVALID_VALUE: Explanation(
-        422, "A value is outside its bounds", "Correct the value."
-    ),
+    AccountsCode.INVALID_VALUE: Explanation(422, "A value is out of range", "Correct the value."),
     WeightsCode.BAD_LIFETIME: Explanation(
-        422, "A life outside its bounds", "Ask for a shorter one."
+        422, "The lifetime is out of range", "Request a shorter one."
     ),
     # Requests.
     WeightsCode.INVALID_REQUEST: Explanation(
-        422, "The request does not fit its schema", "Correct the fields."
+        422, "The request does not match the schema", "Correct the fields."
     ),
     AccountsCode.BAD_REQUEST: Explanation(
         400, "The request cannot be read", "See the documentation."
@@ -106,27 +106,31 @@ ERROR_CODES: dict[str, Explanation] = {
     WeightsCode.BODY_TOO_DEEP: Explanation(
         400, "The body is nested too deeply", "At most 32 levels."
     ),
-    WeightsCode.BODY_TOO_LONG: Explanation(400, "The body holds too many values", "At most 1000."),
+    WeightsCode.BODY_TOO_LONG: Explanation(
+        400, "The body contains too many values", "At most 1000."
+    ),
     AccountsCode.BODY_TOO_LARGE: Explanation(
-        413, "The body is too large", "At most 1 MiB; a PDF 10."
+        413, "The body is too large", "At most 1 MiB, or 10 MiB for a PDF."
     ),
     AccountsCode.UNSUPPORTED_MEDIA_TYPE: Explanation(
-        415, "Not the type asked for", "Send application/json, or a PDF."
+        415, "Unsupported content type", "Send application/json, or a PDF."
     ),
-    AccountsCode.FORBIDDEN: Explanation(403, "You may not do that", "See the documentation."),
+    AccountsCode.FORBIDDEN: Explanation(403, "You may not do this", "See the documentation."),
     AccountsCode.METHOD_NOT_ALLOWED: Explanation(
-        405, "No such method here", "See the header Allow."
+        405, "Method not allowed", "See the Allow header."
     ),
-    AccountsCode.RATE_LIMITED: Explanation(429, "Too many requests", "Wait as Retry-After says."),
+    AccountsCode.RATE_LIMITED: Explanation(
+        429, "Too many requests", "Wait for Retry-After seconds."
+    ),
     AccountsCode.INTERNAL_ERROR: Explanation(
-        500, "Something failed on our side", "Try again in a moment."
+        500, "An error occurred on our side", "Try again in a moment."
     ),
     AccountsCode.UNAVAILABLE: Explanation(
-        503, "Not available right now", "Try again as Retry-After says."
+        503, "Temporarily unavailable", "Retry after Retry-After seconds."
     ),
 }
 
-#: Codes of errors that have none of their own, by status.
+#: Default codes by status, for errors without a specific code.
 DEFAULT_CODES: dict[int, ErrorCode] = {
     400: AccountsCode.BAD_REQUEST,
     401: AccountsCode.LOGIN_REQUIRED,

@@ -17,8 +17,10 @@ NO_NUL = r"^[^\x00]*$"
 def page_facts(
     request: ApiRequest, total: int, *, limit: int, offset: int, **query: str | bool | None
 ) -> dict[str, Any]:
-    """`total`, and the URL of the `next` page, None on the last. Empty values of `query` are left
-    out of it."""
+    """Returns `total` and the URL of the `next` page, which is None on the last page.
+
+    The URL omits empty values of `query`.
+    """
     if offset + limit >= total:
         return {"total": total, "next": None}
     params = {

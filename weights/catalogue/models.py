@@ -56,7 +56,7 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         return public | self.filter(tier__in=tiers)
 
     def published(self) -> "CheckpointQuerySet":
-        """Checkpoints that ever had a visible revision; the pages of others show facts only."""
+        """Checkpoints that have had a visible revision; other pages show facts only."""
         return self.filter(published_at__isnull=False)
 
     def with_main(self) -> "CheckpointQuerySet":
@@ -121,7 +121,7 @@ class Checkpoint(OneLineFields):
         return self.repo_id
 
     def clean(self) -> None:
-        """Rejects facts that pages could not show."""
+        """Raises ValidationError for facts that pages cannot display."""
         try:
             facts.validate(self.facts)
         except ValueError as error:
@@ -136,13 +136,13 @@ class Checkpoint(OneLineFields):
 
     @property
     def is_hidden(self) -> bool:
-        """Private or under embargo: the public may not see it."""
+        """True if it is private or under embargo, and so not visible to the public."""
         embargo = self.embargo_until
         return self.private or (embargo is not None and embargo > timezone.now())
 
     @property
     def awaits_first_verification(self) -> bool:
-        """Never published, and its first revision is being verified."""
+        """True if it was never published and its first revision is being verified."""
         return self.published_at is None and self.revisions.pending().exists()
 
 

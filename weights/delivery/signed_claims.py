@@ -1,8 +1,8 @@
 """Signed, expiring claims: plain Python, no database (docs/requirements.md, UR).
 
-Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* proves
-one file, one grant and one end; a *checkpoint token* names one link record and its end.
-Both have exactly one spelling, so that an altered claim is refused before any query.
+Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* signs a
+file, a grant and an expiry time; a *checkpoint token* signs a link record and its expiry time.
+Both have exactly one encoding, so an altered claim is refused before any database query.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True)
 class FileClaim:
-    """What a file link signs: `grant` is a grant's id or `open`, `expires` in Unix seconds."""
+    """The signed content of a file link. `grant`: a grant's id or `open`; `expires`: Unix time."""
 
     file_id: int
     sha256: str
@@ -45,8 +45,8 @@ class FileClaim:
 class FileQuery:
     """A file link's query, parsed and not verified.
 
-    `k` names the key and, after a dot, the grant: without the grant the portal could not tell
-    whose link it is but by trying each one.
+    `k` names the key and, after a dot, the grant, so that the portal does not have to try the
+    signature with every grant.
     """
 
     expires: int
@@ -65,12 +65,12 @@ class CheckpointToken:
 
     @property
     def digest(self) -> str:
-        """The hash by which the link's record is found."""
+        """The hash that identifies the link's record."""
         return link_digest(self.link_id)
 
 
 class FileSigner:
-    """Signs the file links of one grant, or of `open`; what they share is computed once."""
+    """Signs the file links of one grant, or of `open`; computes their common parts once."""
 
     def __init__(self, ring: Ring, grant: str) -> None:
         key_id = next(iter(ring))
@@ -96,7 +96,7 @@ def check_file(claim: FileClaim, query: FileQuery, ring: Ring) -> None:
     """Raise BadSignature unless `query` was signed for `claim`. Takes constant time."""
     key = ring.get(query.key_id)
     if key is None or not _same(_file_mac(claim, query.key_id, key), query.signature):
-        raise BadSignature("the signature does not fit")
+        raise BadSignature("the signature does not match")
 
 
 def sign_token(link_id: bytes, expires: int, ring: Ring) -> str:
@@ -114,7 +114,7 @@ def read_token(text: str, ring: Ring) -> CheckpointToken:
     key = ring.get(found[3])
     head = text.rpartition(".")[0]
     if key is None or not _same(_token_mac(head, key), found[4]):
-        raise BadSignature("the signature does not fit")
+        raise BadSignature("the signature does not match")
     return CheckpointToken(urlsafe_b64decode(found[1] + "=="), int(found[2]), found[3])
 
 
@@ -145,5 +145,5 @@ def _b64(raw: bytes) -> str:
 
 
 def _same(mac: bytes, signature: str) -> bool:
-    """Compare as text: base64 without padding has several spellings of the same bytes."""
+    """Compare as text, because several base64 texts without padding decode to the same bytes."""
     return hmac.compare_digest(_b64(mac), signature)

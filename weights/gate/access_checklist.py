@@ -50,7 +50,7 @@ _page = lazy(resolve_url, str)
 _APPLICATIONS = _page("accounts:application-list")
 _ACCESS = _page("weights:access")
 
-#: The step of an open application or an ended grant.
+#: Refusals that have a step of their own: open applications and ended grants.
 _APPLICATION: dict[Refusal, Step] = {
     Refusal.IN_REVIEW: Step(
         "waiting", "Application in review", "We will e-mail you.", _APPLICATIONS, "View it"
@@ -71,7 +71,7 @@ _APPLICATION: dict[Refusal, Step] = {
 
 
 def access_checklist(user: User | None, checkpoint: Checkpoint) -> AccessChecklist:
-    """Ask the gate and explain its decision; the steps decide nothing."""
+    """Return the gate's decision for this checkpoint, with the steps that explain it."""
     decision = gate.may_fetch_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
     if not checkpoint.tier.is_gated:
         steps = [
@@ -111,7 +111,7 @@ def _grant_steps(decision: Decision, checkpoint: Checkpoint) -> list[Step]:
 
 
 def _token(user: User | None) -> Step:
-    """The step for a token that opens gated checkpoints; links need none."""
+    """Return the step for a token that can read gated checkpoints; links do not need one."""
     address = resolve_url("accounts:token-list")
     if user is None:
         return Step("todo", "Token for scripts", "Create it once you have access.")
@@ -119,7 +119,7 @@ def _token(user: User | None) -> Step:
     if any(Scope.READ_GATED in token.scopes for token in tokens):
         return Step("done", "Token for scripts", "", address, "Your tokens")
     note = "Not needed for the mailed link."
-    return Step("todo", "Token with the scope read-gated", note, address, "Make one")
+    return Step("todo", "Token with the scope read-gated", note, address, "Create one")
 
 
 def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | None:

@@ -79,7 +79,7 @@ _SENTENCES: dict[Refusal | Missing, str] = {
         "This token may not read gated checkpoints such as {repo}. Make one with the scope"
         " read-gated at {portal}/settings/tokens/"
     ),
-    Refusal.NO_APPLICATION: "You hold no access to {repo} yet. Apply at {portal}/apply/{tier}/",
+    Refusal.NO_APPLICATION: "You do not have access to {repo} yet. Apply at {portal}/apply/{tier}/",
     Refusal.IN_REVIEW: (
         "Your application for {repo} is being reviewed. Follow it at {portal}/applications/"
     ),

@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.background.outages import DATABASE_AWAY, in_a_line
+from accounts.background.outages import DATABASE_ERRORS, outage_message
 from accounts.errors import AccountsCode
 from accounts.web.sanitize import storable
 from weights import gate
@@ -27,10 +27,10 @@ Credential = TypeVar("Credential", Caller, Caller | TokenClaim)
 def hub_view(
     *methods: str, authenticate: Callable[[HttpRequest], Credential] = bearer_caller
 ) -> Callable[[View], View]:
-    """Authenticates the caller and turns bad methods, credentials and bodies into responses.
+    """Authenticates the caller and returns errors for invalid methods, credentials and bodies.
 
     The view receives `request`, the caller and the URL's parameters. It is exempt from CSRF
-    checks: browsers never send tokens by themselves, and sessions write nothing here.
+    checks: browsers do not send tokens automatically, and a session only permits reads here.
     """
 
     def decorate(view: View) -> View:
@@ -52,10 +52,12 @@ def hub_view(
                 )
             except (SuspiciousOperation, UnreadablePostError):
                 return serving.problem(
-                    400, AccountsCode.BAD_REQUEST, "The request's body cannot be read."
+                    400, AccountsCode.BAD_REQUEST, "The request body cannot be read."
                 )
             except DatabaseError as error:
-                serving.log.error(in_a_line(error), exc_info=not isinstance(error, DATABASE_AWAY))
+                serving.log.error(
+                    outage_message(error), exc_info=not isinstance(error, DATABASE_ERRORS)
+                )
                 return serving.problem(
                     503, WeightsCode.DATABASE_UNAVAILABLE, "Try again in a moment."
                 )

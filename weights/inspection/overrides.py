@@ -1,8 +1,8 @@
-"""Overrides of refused inspections: one staff member asks with a reason, a second one agrees.
+"""Overrides of refused inspections: one staff member requests one, another grants it.
 
 An override is valid for one blob, one family of names and one refusal; a different refusal needs
-a new override. A file that was not read to the end cannot be overridden: nobody can see all of
-its imports.
+a new override. A file that was not read to the end cannot be overridden, because some of its
+imports are unknown.
 """
 
 from django.db import transaction
@@ -21,7 +21,7 @@ from weights.task_names import WeightsTask
 
 @transaction.atomic
 def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
-    """Requests an override; raises TransitionRefused unless the refusal is open to one."""
+    """Requests an override; raises TransitionRefused if the refusal cannot be overridden."""
     quarantine.demand_owner(inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     current = Inspection.objects.select_for_update().get(pk=inspection.pk)
@@ -29,8 +29,8 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
         raise TransitionRefused(f"{current}: there is no refusal to override")
     if not current.read_to_end:
         raise TransitionRefused(
-            f"{current}, but not read to its end: what else it imports is unknown, so nobody can"
-            " let it pass; have the file published in a form that can be read"
+            f"{current}; it was not read to the end, so it may import anything and cannot be"
+            " overridden; publish the file in a readable format"
         )
     override, created = InspectionOverride.objects.get_or_create(
         inspection=current,
@@ -38,19 +38,19 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
         defaults={"asked_by": by, "asked_why": why},
     )
     if not created:
-        raise TransitionRefused(f"an override of {current} was asked for already")
+        raise TransitionRefused(f"an override of {current} has already been requested")
     _record(WeightsEvent.INSPECTION_OVERRIDE_ASKED, override, by, why)
     return override
 
 
 @transaction.atomic
 def grant(override: InspectionOverride, why: str, *, by: User) -> None:
-    """Grants an override that somebody else asked for; a fresh check then releases the blob."""
+    """Grants an override that another person requested; a new check then releases the blob."""
     quarantine.demand_owner(override.inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     locked = _lock_pending(override)
     if locked.asked_by_id in {by.pk, None}:
-        raise NotAllowed("whoever asks for an override cannot grant it; a second person must")
+        raise NotAllowed("you cannot grant an override that you requested; another person must")
     locked.granted_by, locked.granted_at, locked.granted_why = by, timezone.now(), why
     locked.save()
     _record(WeightsEvent.INSPECTION_OVERRIDDEN, locked, by, why)
@@ -73,7 +73,7 @@ def _lock_pending(override: InspectionOverride) -> InspectionOverride:
     pending = InspectionOverride.objects.select_for_update(of=("self",)).asked()
     found = pending.filter(pk=override.pk).select_related("inspection__blob").first()
     if found is None:
-        raise TransitionRefused(f"{override} waits for nobody: it was settled, or is outdated")
+        raise TransitionRefused(f"{override} is not pending: it was already decided or is outdated")
     return found
 
 

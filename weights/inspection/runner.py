@@ -1,4 +1,4 @@
-"""Runs a parser in a sandboxed child process; a child that misbehaves refuses the file."""
+"""Runs a parser in a sandboxed child process; if the child fails, the file is refused."""
 
 import contextlib
 import importlib.util
@@ -47,8 +47,8 @@ class Broken(Exception):
 def inspect(source: Source, family: str, *, extra: list[str]) -> Verdict:
     """The verdict on a file, parsed in a child process if its family has a parser.
 
-    A child that crashes or exceeds its time, memory or reads refuses the file. Exceptions of
-    `source` are passed on to the caller.
+    The file is refused if the child crashes or exceeds its limits on time, memory or reads.
+    Exceptions raised by `source` propagate.
     """
     if not is_parsed(family):
         return inspect_in_process(source, family, frozenset())
@@ -61,17 +61,17 @@ def inspect(source: Source, family: str, *, extra: list[str]) -> Verdict:
         return Verdict(**result)
     except (Broken, TypeError, KeyError) as broken:
         is_broken = isinstance(broken, Broken)
-        reason = str(broken) if is_broken else "the inspector's answer is damaged"
+        reason = str(broken) if is_broken else "the inspector returned an invalid result"
         return Verdict(safetensors_file.KIND if mapped else "PyTorch or pickle", "refused", reason)
 
 
 def run(job: Job, source: Source, seconds: float = SECONDS) -> dict[str, Any]:
-    """The job's result. Raises Broken, also on timeout, and the exceptions of `source`."""
+    """Returns the job's result. Raises Broken, also on timeout, and the exceptions of `source`."""
     server = _fork_server()
     try:
         return _Exchange(server, source, seconds).result(job)
     except BaseException:
-        server.stop()  # and the child, which may still run
+        server.stop()  # this also kills the child, which may still be running
         raise
 
 
@@ -136,7 +136,7 @@ def _library_folder() -> str:
 
 
 class _Exchange:
-    """Sends a job and serves the child's reads; reading the source does not count as its time."""
+    """Sends a job and serves the child's reads, which do not count towards its time limit."""
 
     def __init__(self, server: ForkServer, source: Source, seconds: float) -> None:
         self._control = server.control
@@ -174,13 +174,13 @@ class _Exchange:
         if status or not result:
             raise Broken(_describe_exit(status))
         if result.get("memory"):
-            raise Broken("looking into it takes more than 1 GiB of memory")
+            raise Broken("inspecting it takes more than 1 GiB of memory")
         return result
 
     def _send_bytes(self, start: int, length: int) -> None:
         self._bytes_read += length
         if self._bytes_read > MAX_READ_BYTES or start + length > self._source.size:
-            raise Broken("looking into it would take reading too much of it")
+            raise Broken("inspecting it requires reading too much of it")
         content = self._source.read(start, length)
         rest = memoryview(fork_server.LENGTH.pack(len(content)) + content)
         while rest:
@@ -193,15 +193,15 @@ class _Exchange:
     def _result(self) -> dict[str, Any]:
         (length,) = fork_server.LENGTH.unpack(self._receive(fork_server.LENGTH.size))
         if length > _MAX_RESULT_BYTES:
-            raise Broken("the inspector's answer is too long")
+            raise Broken("the inspector's result is too long")
         try:
             result = json.loads(self._receive(length))
         except ValueError as error:
-            raise Broken("the inspector's answer is damaged") from error
+            raise Broken("the inspector returned an invalid result") from error
         return result if isinstance(result, dict) else {}
 
     def _receive(self, length: int) -> bytes:
-        """Exactly `length` bytes from the child; raises Broken if it ends before."""
+        """Returns exactly `length` bytes from the child; raises Broken if it exits early."""
         received = bytearray()
         while len(received) < length:
             self._wait([self._from_child], [])
@@ -216,22 +216,22 @@ class _Exchange:
         self._wait([self._control.fileno()], [])
         status = self._control.recv(4)
         if len(status) < 4:
-            raise Broken("the inspector ended by itself")
+            raise Broken("the inspector exited unexpectedly")
         return int(struct.unpack("<i", status)[0])
 
     def _wait(self, reads: list[int], writes: list[int]) -> None:
-        """Waits until a descriptor is ready; raises Broken when the child's time is used up."""
+        """Waits until a descriptor is ready; raises Broken when the child's time runs out."""
         began = time.monotonic()
         ready = select.select(reads, writes, [], max(0.0, self._left))
         self._left -= time.monotonic() - began
         if not any(ready):
-            raise Broken(f"looking into it took longer than {self._seconds:g} seconds")
+            raise Broken(f"inspecting it took longer than {self._seconds:g} seconds")
 
 
 def _describe_exit(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number == signal.SIGXCPU:
-            return "looking into it took too much computing"
+            return "inspecting it took too much CPU time"
         return f"the inspector crashed on it ({signal.Signals(number).name})"
     return "the inspector failed on it"

@@ -2,8 +2,8 @@
 
 Resource limits bound memory and time. On Linux, on x86-64 and 64-bit ARM, a seccomp filter refuses
 sockets, new processes, signals, writing to any path and lifting the sandbox. A Python audit hook
-refuses the same; it is the only protection on other systems, and native code can bypass it.
-Reading files that the process has permission to read stays possible everywhere.
+blocks the same operations; it is the only protection on other systems, and native code can
+bypass it. The process can still read any file that it has permission to read.
 """
 
 import ctypes
@@ -51,7 +51,7 @@ _OPENS = {"x86_64": ((2, 24), (257, 32)), "aarch64": ((56, 32),)}
 
 
 def enter_sandbox(mapped: int = 0) -> bool:
-    """Restricts this process for good. Returns whether the seccomp filter is active.
+    """Restricts this process permanently. Returns True if the seccomp filter is active.
 
     `mapped` is the size in bytes of a file that a library maps into memory, on top of the limit.
     """

@@ -43,7 +43,7 @@ class BlobAdmin(OwnTierBlobsAdmin):
             AuditEvent.record(
                 WeightsEvent.BLOB_VERIFICATION_ASKED, actor=signed_in(request), target=blob
             )
-        verification.ask_again(queryset)
+        verification.recheck(queryset)
         self.message_user(request, f"{len(queryset)} queued for verification", messages.SUCCESS)
 
     @admin.action(description="Quarantine by hand, with a reason", permissions=["verify"])

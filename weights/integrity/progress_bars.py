@@ -9,7 +9,7 @@ from typing import NoReturn
 from celery import current_app
 from tqdm import tqdm
 
-from accounts.background.outages import BROKER_AWAY
+from accounts.background.outages import BROKER_ERRORS
 from weights.integrity import verification
 from weights.integrity.verification import VerificationProgress
 from weights.publishing.models import Revision
@@ -70,6 +70,6 @@ def demand_worker() -> None:
     try:
         if current_app.control.ping(timeout=2.0, limit=1):
             return
-    except BROKER_AWAY as error:
+    except BROKER_ERRORS as error:
         raise NoWorker("the broker does not answer") from error
     raise NoWorker("no worker is running")

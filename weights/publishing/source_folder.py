@@ -1,4 +1,4 @@
-"""Lists the files of a folder to publish, and reads them while they stay unchanged."""
+"""Lists the files of a folder to publish and reads them, detecting concurrent changes."""
 
 import errno
 import os
@@ -54,13 +54,13 @@ def scan(directory: Path) -> list[Source]:
     try:
         root = directory.resolve(strict=True)
         if not root.is_dir():
-            raise SourceUnusable(f"{directory} is not a folder; name the folder to publish")
+            raise SourceUnusable(f"{directory} is not a folder; specify the folder to publish")
         sources = sorted(_walk(str(root), root, ""))
     except OSError as error:
         where = error.filename or directory
         raise SourceUnusable(f"{where} cannot be read: {error.strerror}") from error
     if not sources:
-        raise SourceUnusable(f"{directory} holds no file; put the files to publish into it")
+        raise SourceUnusable(f"{directory} contains no files; add the files to publish")
     return sources
 
 
@@ -84,10 +84,10 @@ def _link_target(path: str, location: str, root: Path) -> Source:
     try:
         target = Path(location).resolve(strict=True)
     except (OSError, RuntimeError) as error:  # RuntimeError for circular links
-        raise SourceUnusable(f"{path} is a link that leads nowhere; remove it") from error
+        raise SourceUnusable(f"{path} is a broken symbolic link; remove it") from error
     if not target.is_relative_to(root):
         raise SourceUnusable(
-            f"{path} is a link out of the folder; put the file itself there (cp -L does)"
+            f"{path} is a link to a file outside the folder; replace it with the file (cp -L)"
         )
     found = target.lstat()
     if not stat.S_ISREG(found.st_mode):
@@ -97,7 +97,7 @@ def _link_target(path: str, location: str, root: Path) -> Source:
 
 @contextmanager
 def opened(source: Source) -> Iterator[int]:
-    """Opens the file; raises SourceChanged if it was changed since `scan` or while open."""
+    """Opens the file; raises SourceChanged if it has changed since `scan` or changes while open."""
     try:
         descriptor = os.open(source.location, _FLAGS)
     except OSError as error:
@@ -113,7 +113,7 @@ def opened(source: Source) -> Iterator[int]:
 
 
 def blocks(source: Source, descriptor: int) -> Iterator[memoryview]:
-    """Yields the file in blocks of one reused buffer: use each block before the next."""
+    """Yields the file in blocks. All share one buffer, so use each block before the next."""
     buffer = memoryview(bytearray(min(BLOCK, max(source.size, 1))))
     left = source.size
     while left:
@@ -133,4 +133,6 @@ def _check_unchanged(source: Source, descriptor: int) -> None:
 
 
 def _changed(source: Source) -> SourceChanged:
-    return SourceChanged(f"{source.path} changed while it was read; publish again when it rests")
+    return SourceChanged(
+        f"{source.path} changed while it was being read; publish again when it is complete"
+    )

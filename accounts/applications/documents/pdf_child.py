@@ -34,7 +34,7 @@ _ACTIONS = {
     "/Thread": "launch",
     "/GoToE": "embedded",
 }
-#: Allowed schemes of links; others could open programs or files of the reader.
+#: Allowed schemes of links; others could open programs or files on the reader's computer.
 _LINKS = ("http:", "https:", "mailto:")
 _KINDS = {
     "/EmbeddedFile": "embedded",
@@ -71,7 +71,7 @@ def check(content: bytes) -> None:
 
 
 def _dictionaries(pdf: pikepdf.Pdf) -> Iterator[Any]:
-    """Yield each dictionary of the document once, also those that no page refers to."""
+    """Yield each dictionary of the document once, including those that no page refers to."""
     count = 0
     for top in pdf.objects:
         stack = [top]
@@ -111,7 +111,7 @@ def _check_dictionary(dictionary: Any) -> None:
 
 
 def _is_plain_link(value: Any) -> bool:
-    """True for a URL of the web or of mail, and for the dictionary of a document's base URL."""
+    """True for a web or mail URL, and for the dictionary of a document's base URL."""
     if isinstance(value, pikepdf.Dictionary):
         return "/Base" not in value.keys() or _is_plain_link(value["/Base"])  # noqa: SIM118
     address = "".join(str(value).split()).lower()

@@ -34,7 +34,8 @@ MAX_DRAFT_CHOICES = 100
 
 ABSTRACT_HELP = (
     "Name the question, the method, and what you will do with the weights: which parts of the "
-    "model you look at, on which data, and what you expect to publish. 150 to 5,000 characters."
+    "model you will examine, with which data, and what you expect to publish. "
+    "150 to 5,000 characters."
 )
 LICENCE_CHANGED = "The licence has changed since you read it; read the new text."
 _ADDRESS = re.compile(r"@|://|www\.", re.IGNORECASE)
@@ -50,9 +51,9 @@ class ApplicationForm(forms.Form):
 
     use_required_attribute = False  # an incomplete draft may be saved
 
-    full_name = text("Full name", 3, 120, help_text="As it stands on your publications.")
+    full_name = text("Full name", 3, 120, help_text="As it appears on your publications.")
     work_email = forms.ChoiceField(
-        label="Work e-mail", help_text="One of your confirmed addresses. We write to it."
+        label="Work e-mail", help_text="One of your confirmed addresses. We will contact you there."
     )
     org_name = text("Organisation", 2, 200, help_text="Write “none” if you work independently.")
     org_type = choice("Kind of organisation", ORG_TYPES)
@@ -74,9 +75,9 @@ class ApplicationForm(forms.Form):
         label="Any commercial interest in the results?",
         choices=[("no", "No"), ("yes", "Yes")],
         widget=forms.RadioSelect,
-        help_text="Yes rejects nothing by itself; we ask what it is.",
+        help_text="Answering yes does not rule you out; we ask for details.",
     )
-    commercial_detail = long_text("If yes: what is the interest?", 50, 2000, rows=4, required=False)
+    commercial_detail = long_text("If yes, what is the interest?", 50, 2000, rows=4, required=False)
     storage_plan = long_text(
         "Where the weights are kept, who can read them, how they are deleted",
         80,
@@ -86,12 +87,12 @@ class ApplicationForm(forms.Form):
         "80 to 3,000 characters.",
     )
     noncommercial = forms.BooleanField(
-        label="I use the weights for research only, with no commercial or production use."
+        label="I will use the weights for research only, with no commercial or production use."
     )
     licence_accept = forms.BooleanField(
         label="I have read and accept the licence above, with its prohibited uses and its limits "
-        "on passing the weights on. I report a leak within 72 hours. I agree that reviewers read "
-        "these answers. If I act for an organisation, I may accept for it."
+        "on passing the weights on. I will report a leak within 72 hours. I agree that reviewers "
+        "may read these answers. If I act for an organisation, I am authorised to accept for it."
     )
 
     def __init__(
@@ -116,7 +117,7 @@ class ApplicationForm(forms.Form):
         self._choices("country", [("", "Choose…"), *countries])
         for field in self.fields.values():
             # Django's message would repeat the value, however long it is.
-            field.error_messages["invalid_choice"] = "Choose among those that are offered."
+            field.error_messages["invalid_choice"] = "Choose one of the options."
         # Required under a condition, so not marked as optional.
         for key in ("commercial_detail", "profile_url"):
             self.fields[key].asked = key != "profile_url" or not linked_orcid  # type: ignore[attr-defined]
@@ -145,7 +146,7 @@ class ApplicationForm(forms.Form):
         return {key: value for key, value in answers.items() if value not in ("", [], False)}
 
     def truncated(self, data: Any, keys: Iterable[str]) -> list[str]:
-        """Return those of `keys` whose posted text is too long for a draft."""
+        """Return the `keys` whose posted text is too long for a draft."""
         posted = {key: self._posted(data, key) for key in keys}
         return [
             key
@@ -175,7 +176,7 @@ class ApplicationForm(forms.Form):
         if _ADDRESS.search(name):
             raise ValidationError("Write your name, not an address.")
         if not any(character.isalpha() for character in name):
-            raise ValidationError("A name has at least one letter.")
+            raise ValidationError("Your name must contain at least one letter.")
         return name
 
     def clean_profile_url(self) -> str:
@@ -184,13 +185,15 @@ class ApplicationForm(forms.Form):
             raise ValidationError("The address must begin with https://")
         orcid_id = orcid.id_in_url(address)
         if orcid_id is not None and not orcid.is_valid(orcid_id):
-            raise ValidationError("This is no ORCID iD: its digits do not check. Copy it again.")
+            raise ValidationError(
+                "This is not a valid ORCID iD: its check digit is wrong. Copy it again."
+            )
         return address
 
     def clean_abstract(self) -> str:
         abstract: str = self.cleaned_data["abstract"]
         matcher = SequenceMatcher(None, ABSTRACT_HELP, abstract, autojunk=False)
-        # The quick ratios are upper bounds and spare most texts the slow comparison.
+        # The quick ratios are upper bounds, so most texts skip the slow comparison.
         if min(matcher.real_quick_ratio(), matcher.quick_ratio()) > 0.6 and matcher.ratio() > 0.6:
             raise ValidationError("Describe your own project; this repeats the help text.")
         return abstract
@@ -216,7 +219,7 @@ class ApplicationForm(forms.Form):
         self._check_profile(cleaned)
         missing = not cleaned.get("commercial_detail") and "commercial_detail" not in self.errors
         if cleaned.get("commercial") == "yes" and missing:
-            self.add_error("commercial_detail", "Say what the commercial interest is.")
+            self.add_error("commercial_detail", "Describe the commercial interest.")
         self._check_custom_questions()
         return cleaned
 
@@ -229,9 +232,9 @@ class ApplicationForm(forms.Form):
         """Require a profile or a linked ORCID iD, by which reviewers identify the applicant."""
         if cleaned.get("profile_url") or self.linked_orcid or "profile_url" in self.errors:
             return
-        message = "This field is required: reviewers look there to see who you are."
+        message = "This field is required: reviewers use it to verify who you are."
         if free_mail.is_free(str(cleaned.get("work_email", ""))):
-            message = "This field is required with an address of a free mail service."
+            message = "This field is required if you use a free e-mail service."
         self.add_error("profile_url", message)
 
     def _check_custom_questions(self) -> None:
@@ -249,7 +252,7 @@ class ApplicationForm(forms.Form):
 
 
 class CountryForm(forms.Form):
-    """Asks for the country of work, before anyone fills in a form that cannot be approved."""
+    """Asks for the country first, to stop applications that cannot be approved."""
 
     use_required_attribute = False
 

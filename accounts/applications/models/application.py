@@ -207,11 +207,11 @@ class Application(models.Model):
         if allowed <= {Actor.APPLICANT, Actor.MEMBER}:
             return "only the applicant may do that"
         if by.pk == self.applicant_id:
-            return "nobody decides their own application"
+            return "you cannot decide your own application"
         if allowed == {Actor.LEAD}:
-            return f"you are no lead reviewer of {self.tier}"
+            return f"you are not a lead reviewer of {self.tier}"
         if not RoleAssignment.objects.covers(by, DECIDERS, self.tier):
-            return f"you hold no reviewer role for {self.tier}"
+            return f"you do not have a reviewer role for {self.tier}"
         if self.is_in_conflict(by):
             return f"you declared a conflict of interest in {self.reference}"
         if self.claimed_by is None:

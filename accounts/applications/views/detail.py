@@ -90,7 +90,7 @@ def _decisions(application: Application) -> list[dict[str, Any]]:
 
 
 def _remarks(application: Application) -> dict[str, Any]:
-    """Return the public remarks with their labels. While staff review, each can be answered."""
+    """Return the public remarks with their labels; they can be answered during review."""
     labels = application.form.labels()
     remarks = [
         {"label": labels.get(one.field, ""), "remark": one, "name": answer_name(one)}
@@ -100,7 +100,7 @@ def _remarks(application: Application) -> dict[str, Any]:
 
 
 def _next_form(application: Application, person: User) -> dict[str, Any]:
-    """Return the URL of the form, or from when a copy is allowed."""
+    """Return the URL of the form, or the time from which a copy is allowed."""
     if application.is_editable:
         return {"form_url": resume_url(application, person)}
     if not application.is_terminal or _gives_access(application):
@@ -144,21 +144,25 @@ def application_copy(request: HttpRequest, public_id: str) -> HttpResponse:
     except AccountsError as error:
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", application.public_id)
-    messages.success(request, "A new draft holds the answers last sent. Change what should change.")
+    messages.success(
+        request, "We created a draft with your last submitted answers. Edit it before you submit."
+    )
     return redirect(resume_url(draft, signed_in(request)))
 
 
 @login_required
 @require_POST
 def application_mail(request: HttpRequest, public_id: str, mail_id: str) -> HttpResponse:
-    """Send a mail of the timeline again, at most three an hour."""
+    """Resend a mail from the timeline, at most three an hour."""
     application = get_own_application(request, public_id)
     mail = get_object_or_404(timeline.mails_to_applicant(application), public_id=mail_id)
     try:
         if not buckets.take(_MAILS, str(signed_in(request).pk)).allowed:
-            raise LimitReached("three mails were sent again this hour; look for one, or try later")
+            raise LimitReached(
+                "you can resend three mails an hour; check your inbox or try again later"
+            )
         outbox.resend(mail)
-        messages.success(request, f"The mail to {mail.to} is on its way once more.")
+        messages.success(request, f"The mail to {mail.to} was sent again.")
     except AccountsError as error:
         messages.error(request, sentence(error))
     return redirect("accounts:application-detail", application.public_id)
@@ -176,7 +180,9 @@ def application_answer(request: HttpRequest, public_id: str) -> HttpResponse:
     }
     try:
         submission.answer_remarks(application, answers, by=signed_in(request))
-        messages.success(request, "Your answer is kept; the reviewer reads it with the rest.")
+        messages.success(
+            request, "Your answer is saved. The reviewer will see it with your application."
+        )
     except AccountsError as error:
         messages.error(request, sentence(error))
     return redirect("accounts:application-detail", application.public_id)

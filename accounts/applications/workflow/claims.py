@@ -1,4 +1,4 @@
-"""Which reviewer works on an application: claim, assign, release, conflicts of interest."""
+"""Claims on applications: claim, assign, release, conflicts of interest."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ _UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "worked_at
 
 @transition
 def claim(application: Application, *, by: User) -> None:
-    """Take it for review, so that no two people work on it."""
+    """Claim the application for review, so that two people do not work on it."""
     application.require("claim", by)
     application.transition("claim", by=by, **_claimed_by(by))
 
 
 @transition
 def assign(application: Application, to: User, *, by: User) -> None:
-    """Give it to a reviewer, even if another has claimed it; only a lead reviewer may."""
+    """Assign the application to a reviewer, replacing any claim; lead reviewers only."""
     application.require("assign", by)
     if not application.may_review(to):
         raise InvalidValue(f"{to} may not review {application.reference}")
@@ -37,7 +37,7 @@ def assign(application: Application, to: User, *, by: User) -> None:
 
 @transition
 def release(application: Application, *, by: User) -> None:
-    """Return it to the queue; the claimer's own first approval is dropped."""
+    """Return the application to the queue; deletes the claimer's own first approval."""
     application.require("release", by)
     application.transition("release", by=by, first_approval=None, **_UNCLAIMED)
 
@@ -53,9 +53,9 @@ def release_idle(application: Application) -> None:
 
 @transition
 def declare_conflict(application: Application, *, by: User, reason: str) -> Conflict:
-    """Exclude oneself from deciding it and end one's own claim. Repeating it changes nothing."""
+    """Exclude `by` from the decision and end their claim. Idempotent."""
     if not application.may_review(by) and not application.is_in_conflict(by):
-        raise NotAllowed(f"you hold no reviewer role for {application.tier}")
+        raise NotAllowed(f"you do not have a reviewer role for {application.tier}")
     if application.status == Status.IN_REVIEW and application.claimed_by_id == by.pk:
         release(application, by=by)
     conflict, created = application.conflicts.get_or_create(
@@ -68,12 +68,12 @@ def declare_conflict(application: Application, *, by: User, reason: str) -> Conf
 
 @transition
 def remind(application: Application, *, by: User) -> None:
-    """Mail the claimer to go on, at most once a day; only a lead reviewer may."""
+    """Mail a reminder to the claimer, at most once a day; lead reviewers only."""
     if Actor.LEAD not in application.actors(by):
-        raise NotAllowed(f"you are no lead reviewer of {application.tier}")
+        raise NotAllowed(f"you are not a lead reviewer of {application.tier}")
     claimer = application.claimed_by
     if claimer is None or not application.is_waiting:
-        raise TransitionRefused(f"nobody has {application.reference} on their desk")
+        raise TransitionRefused(f"nobody has claimed {application.reference}")
     if not messages.claimer_reminded(application, by, working_days.utc_date(timezone.now())):
         raise AlreadyHeld(f"{claimer} was reminded of {application.reference} today")
     details = {"claimer": str(claimer.public_id)}

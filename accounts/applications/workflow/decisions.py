@@ -1,4 +1,4 @@
-"""What reviewers decide: approve, reject, return for changes; a lead reviewer reopens."""
+"""Decisions by reviewers: approve, reject, return for changes; lead reviewers can reopen."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,8 +58,8 @@ def approve(
 ) -> Grant | None:
     """Give the applicant a grant until `until`, by default for the tier's term.
 
-    Claims it first where needed. On a tier that needs two approvals the first one returns None: the
-    application waits for another reviewer, who may change the term.
+    Claims the application first if necessary. On a tier that needs two approvals, the first one
+    returns None; a second reviewer must then approve and may change the term.
     """
     _claim_or_require(application, by, "approve")
     first = application.first_approval
@@ -72,7 +72,7 @@ def approve(
         _approve_first(application, by, verdict)
         return None
     if first is not None and first.reviewer_id == by.pk:
-        raise NotAllowed(f"{application.reference} waits for the approval of another reviewer")
+        raise NotAllowed(f"{application.reference} needs the approval of another reviewer")
     decision = _decide(
         application, "approve", by, Decision.Verdict.APPROVE, verdict, decided_at=timezone.now()
     )
@@ -91,7 +91,7 @@ def approve(
 
 
 def joined_notes(application: Application, note: str) -> str:
-    """Return the applicant's note of an approval: the first reviewer's text, then this one."""
+    """Return the note to the applicant: the first reviewer's text, followed by `note`."""
     first = application.first_approval.note if application.first_approval else ""
     return "\n\n".join(text for text in (first, note) if text)
 
@@ -106,15 +106,15 @@ def reject(
     internal_note: str = "",
     checklist: dict[str, str] | None = None,
 ) -> Decision:
-    """Refuse with at least one reason code and a note of at least 20 characters.
+    """Reject with at least one reason code and a note of at least 20 characters.
 
-    Claims it first where needed.
+    Claims the application first if necessary.
     """
     _claim_or_require(application, by, "reject")
     held = Grant.objects.live().filter(user=application.applicant, tier=application.tier)
     if application.is_waiting and held.exists():
         raise AlreadyHeld(
-            f"{application.applicant} holds access to {application.tier}; revoke it first"
+            f"{application.applicant} has access to {application.tier}; revoke it first"
         )
     verdict = _Verdict(reasons, note, internal_note, checklist or {})
     now = timezone.now()
@@ -134,13 +134,13 @@ def return_for_changes(
     internal_note: str = "",
     checklist: dict[str, str] | None = None,
 ) -> Decision:
-    """Ask the applicant for changes; the clock stops meanwhile.
+    """Return the application for changes; the review deadline pauses.
 
     `remarks` maps a field to what should change there; at least one is needed.
     """
     _claim_or_require(application, by, "return")
     if not any(text.strip() for text in remarks.values()):
-        raise InvalidValue("say at a field what should change; at least one remark is needed")
+        raise InvalidValue("enter at least one remark that says what should change")
     now = timezone.now()
     clock: dict[str, Any] = {"returned_at": now, "due_on": None, "first_approval": None}
     if application.due_on is not None:
@@ -156,29 +156,29 @@ def return_for_changes(
 
 @transaction.atomic
 def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Application:
-    """Queue a decided application again, and revoke the access that came of it.
+    """Reopen a decided application and revoke the access that it granted.
 
-    The new application carries the last snapshot of its predecessor, or none where access was given
+    The new application has the last snapshot of its predecessor, or none if access was granted
     without an application. Raises NotAllowed unless `by` is a lead reviewer of the tier,
-    AlreadyHeld while an application is open, TransitionRefused when there is nothing to reopen.
+    AlreadyHeld while an application is open, TransitionRefused if there is nothing to reopen.
     """
     if tier.access_mode is not AccessMode.REVIEWED:
-        raise TransitionRefused(f"nobody applies for {tier}; revoke the grant instead")
+        raise TransitionRefused(f"{tier} does not take applications; revoke the grant instead")
     if by.pk == applicant.pk:
-        raise NotAllowed("nobody decides their own application")
+        raise NotAllowed("you cannot decide your own application")
     if not RoleAssignment.objects.covers(by, GRANT_MANAGERS, tier):
-        raise NotAllowed(f"you are no lead reviewer of {tier}")
+        raise NotAllowed(f"you are not a lead reviewer of {tier}")
     lock_user(applicant)
     applicant.refresh_from_db(fields=["erased_at"])
     if applicant.erased_at is not None:
-        raise TransitionRefused("this account was erased; nobody is left to decide about")
+        raise TransitionRefused("this account was erased, so its applications cannot be reopened")
     own = Application.objects.filter(applicant=applicant, tier=tier)
     if open_one := own.open().first():
-        raise AlreadyHeld(f"{open_one.reference} is open already")
+        raise AlreadyHeld(f"{open_one.reference} is already open")
     decided = own.filter(status__in=TRANSITIONS["reopen"].leaves)
     before = decided.order_by("-submitted_at", "-pk").first()
     if before is None and not Grant.objects.filter(user=applicant, tier=tier).exists():
-        raise TransitionRefused(f"{applicant} has neither applied for {tier} nor held it")
+        raise TransitionRefused(f"{applicant} has never applied for {tier} or had access to it")
     ended = _end_access(applicant, tier, by=by, reason=reason or REOPENED_REASON)
     reopened = _successor(applicant, tier, before)
     details = {"predecessor": before.reference if before else "", "reason": reason}
@@ -195,7 +195,7 @@ def _approve_first(application: Application, by: User, verdict: _Verdict) -> Non
 
 
 def _claim_or_require(application: Application, by: User, name: str) -> None:
-    """Claim a submitted application; otherwise refuse whoever may not make this transition."""
+    """Claim a submitted application; otherwise raise NotAllowed if `by` lacks permission."""
     application.refresh_from_db()
     if application.status == Status.SUBMITTED:
         claims.claim(application, by=by)
@@ -228,7 +228,7 @@ def _decide(
 
 
 def _accepted_licence(application: Application) -> LicenceVersion:
-    """The accepted text; the one in force where access was first given without an application."""
+    """Return the accepted text; without an application, the text in force."""
     snapshot = application.latest_snapshot
     if snapshot is not None:
         return snapshot.licence_version
@@ -261,7 +261,7 @@ def _successor(applicant: User, tier: Tier, before: Application | None) -> Appli
 
 
 def _end_access(applicant: User, tier: Tier, *, by: User, reason: str) -> Grant | None:
-    """Revoke the person's grant of the tier. Returns it, or None where there was none."""
+    """Revoke the person's grant of the tier. Returns the grant, or None if there was none."""
     grants = Grant.objects.filter(user=applicant, tier=tier)
     lifecycle.expire_due(grants)
     grant = grants.unended().first()

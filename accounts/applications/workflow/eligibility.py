@@ -16,21 +16,21 @@ from accounts.users.models import User
 
 
 def refuse_to_apply(applicant: User, tier: Tier) -> None:
-    """Refuse a person who may not apply for this tier now.
+    """Raise an error if the applicant may not apply for this tier now.
 
-    Raises NotAllowed, AlreadyHeld or LimitReached, each with the next step.
+    Raises NotAllowed, AlreadyHeld or LimitReached; the message states the next step.
     """
     if applicant.suspended_at is not None or not applicant.is_active:
-        raise NotAllowed("your account is suspended; write to the portal's staff")
+        raise NotAllowed("your account is suspended; contact the portal's staff")
     if not applicant.has_confirmed_address:
         raise NotAllowed("confirm your e-mail address first; see your account page")
     if Grant.objects.unended().filter(user=applicant, tier=tier).live().exists():
-        raise AlreadyHeld(f"you already hold access to {tier}; see My access")
+        raise AlreadyHeld(f"you already have access to {tier}; see My access")
     suspended = Grant.objects.filter(user=applicant, tier=tier, state=Grant.State.SUSPENDED)
     if suspended.filter(expires_at__gt=timezone.now()).exists():
         raise NotAllowed(f"your access to {tier} is on hold; see My access")
     if open_one := Application.objects.open().filter(applicant=applicant, tier=tier).first():
-        raise AlreadyHeld(f"your application {open_one.reference} for {tier} is open already")
+        raise AlreadyHeld(f"your application {open_one.reference} for {tier} is already open")
     until = may_apply_from(applicant, tier)
     now = timezone.now()
     if until is not None and until > now:
@@ -43,8 +43,8 @@ def refuse_to_apply(applicant: User, tier: Tier) -> None:
 def may_apply_from(applicant: User, tier: Tier) -> datetime | None:
     """Return when a new application is accepted again.
 
-    That is the longest waiting period of the rejections and revocations of this tier; None where
-    there was none.
+    This is the end of the longest waiting period after a rejection or revocation for this tier,
+    or None if there is no waiting period.
     """
     decisions = Decision.objects.filter(
         application__applicant=applicant,

@@ -24,10 +24,10 @@ from accounts.users.models import User
 
 @transaction.atomic
 def start(applicant: User, tier: Tier, *, predecessor: Application | None = None) -> Application:
-    """Return the applicant's draft for `tier`; creates it if there is none.
+    """Return the applicant's draft for `tier`, creating it if necessary.
 
-    A new draft copies the answers last submitted in `predecessor`, without the acceptance of the
-    licence. Raises AlreadyHeld, NotAllowed or LimitReached, each with the next step.
+    A new draft copies the last submitted answers of `predecessor`, except the licence acceptance.
+    Raises AlreadyHeld, NotAllowed or LimitReached; the message states the next step.
     """
     lock_user(applicant)
     refuse_to_apply(applicant, tier)
@@ -35,7 +35,7 @@ def start(applicant: User, tier: Tier, *, predecessor: Application | None = None
     if draft := drafts.filter(tier=tier).first():
         return draft
     if drafts.count() >= settings.OPEN_DRAFTS:
-        raise LimitReached(f"at most {settings.OPEN_DRAFTS} drafts may be open; finish one first")
+        raise LimitReached(f"you can have {settings.OPEN_DRAFTS} open drafts; finish one first")
     form = FormVersion.objects.current(tier)
     answers = form.mapped(_answers_to_copy(predecessor)) if predecessor else {}
     application = Application.objects.create(
@@ -54,7 +54,7 @@ def save_answers(
 ) -> None:
     """Store the answers, valid or not, of a draft or a returned application.
 
-    Raises TransitionRefused in other states, and unless `expected_version` is current.
+    Raises TransitionRefused in other states, and if `expected_version` is out of date.
     """
     application.require("submit", by)
     now = timezone.now()
@@ -92,14 +92,16 @@ def answer_remarks(application: Application, answers: dict[int, str], *, by: Use
 def adopt_questions(application: Application, *, by: User) -> None:
     """Give a draft the tier's current questions.
 
-    Every answer is kept; one to a dropped question is shown to its writer and not submitted.
-    Raises TransitionRefused for anything but a draft.
+    All answers are preserved. An answer to a removed question is shown to the applicant but not
+    submitted. Raises TransitionRefused unless the application is a draft.
     """
     application.require("submit", by)
     form = FormVersion.objects.current(application.tier)
     drafts = Application.objects.filter(pk=application.pk, status=Status.DRAFT)
     if not drafts.update(form=form, saved_at=timezone.now()):
-        raise TransitionRefused(f"{application.reference} is no draft; its questions stay")
+        raise TransitionRefused(
+            f"{application.reference} is not a draft; its questions can no longer change"
+        )
     application.form = form
     details = {"form": form.number}
     AuditEvent.record(
@@ -109,10 +111,10 @@ def adopt_questions(application: Application, *, by: User) -> None:
 
 @transition
 def submit(application: Application, *, by: User, licence_sha256: str) -> ApplicationSnapshot:
-    """Submit a draft, or a returned application again; the answers are frozen as a snapshot.
+    """Submit a draft or resubmit a returned application. Returns a snapshot of the answers.
 
-    Raises LicenceChanged when the text that was read is no longer in force, LimitReached past the
-    daily limit, AlreadyHeld when another window was quicker.
+    Raises LicenceChanged if `licence_sha256` is no longer in force, LimitReached above the daily
+    limit, and AlreadyHeld if another application for the tier was submitted concurrently.
     """
     name = "resubmit" if application.status == Status.RETURNED else "submit"
     application.require(name, by)
@@ -148,7 +150,7 @@ def submit(application: Application, *, by: User, licence_sha256: str) -> Applic
 
 @transition
 def withdraw(application: Application, *, by: User, reason: str = "") -> None:
-    """Take the application back for good."""
+    """Withdraw the application permanently."""
     application.require("withdraw", by)
     now = timezone.now()
     application.transition("withdraw", by=by, withdrawn_because=reason, decided_at=now, due_on=None)
@@ -159,11 +161,14 @@ def withdraw(application: Application, *, by: User, reason: str = "") -> None:
 def copy_as_new(application: Application, *, by: User) -> Application:
     """Start a new draft with the answers last submitted in this closed application.
 
-    Raises NotAllowed to others, TransitionRefused while this one is open, and what `start` raises.
+    Raises NotAllowed unless `by` is the applicant, TransitionRefused while this application is
+    open, and the exceptions of `start`.
     """
     application.require("copy", by)
     if not application.is_terminal:
-        raise TransitionRefused(f"{application.reference} is still open; there is nothing to copy")
+        raise TransitionRefused(
+            f"{application.reference} is still open; only a closed application can be copied"
+        )
     return start(by, application.tier, predecessor=application)
 
 
@@ -172,7 +177,7 @@ def _state(application: Application) -> str:
 
 
 def _answers_to_copy(application: Application) -> dict[str, object]:
-    """The answers last submitted, without the acceptance, which must be given again."""
+    """Return the last submitted answers without the licence acceptance, which is not reusable."""
     snapshot = application.latest_snapshot
     answers = snapshot.answers if snapshot else application.answers
     return {key: answers[key] for key in answers if key not in {"licence_accept", "licence_sha256"}}
@@ -186,7 +191,7 @@ def _text_in_force(tier: Tier, licence_sha256: str) -> LicenceVersion:
 
 
 def _due_on(application: Application, today: date) -> date:
-    """The clock starts with the first submission, and resumes where a return stopped it."""
+    """Return the review deadline; time during which the application is returned does not count."""
     left = settings.ANSWER_DAYS if application.days_left is None else application.days_left
     return working_days.add(today, left)
 
@@ -199,5 +204,5 @@ def _refuse_past_daily_limit(by: User) -> None:
         at for at in sent.values_list("submitted_at", flat=True)[:limit] if at is not None
     ]
     if len(times) == limit:
-        message = f"at most {limit} applications a day; try tomorrow"
+        message = f"you can submit {limit} applications a day; try again tomorrow"
         raise LimitReached(message, wait=seconds_until(times[-1], since))

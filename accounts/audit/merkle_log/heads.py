@@ -1,4 +1,4 @@
-"""Signed heads: the published checkpoints of the tree over trail and ledger.
+"""Signed heads: published, signed states of the Merkle tree over the audit trail and ledger.
 
 Only a process that can read `AUDIT_KEY_FILE` signs. A head is signed only if the tree extends
 the last signed one, so the portal never signs two inconsistent trees.
@@ -21,9 +21,9 @@ from accounts.audit.merkle_log.merkle import verify_consistency
 from accounts.audit.merkle_log.notes import Verifier
 from accounts.audit.models import AuditEvent, SealBatch, SignedHead
 
-#: Interval of the heads that are copied outside the portal.
+#: Interval of daily heads, which are copied outside the portal.
 DAILY = timedelta(hours=24)
-#: Shortest interval of the heads between them, which are signed only if rows were added.
+#: Minimum interval of hourly heads, which are signed only if rows were added.
 HOURLY = timedelta(hours=1)
 #: Rows that signing itself adds to the tree.
 _OWN_ROWS = 1
@@ -72,8 +72,8 @@ def of_size(size: int) -> SignedHead | None:
 def sweep(now: datetime) -> SignedHead | None:
     """Sign a head if one is due. Raises HeadRefused.
 
-    A daily head is due 24 hours after the last, and at once for a new key or origin. Between
-    them a head without copies is due after an hour in which rows were added.
+    A daily head is due 24 hours after the last one, and immediately for a new key or origin. An
+    hourly head, which is not copied, is due after an hour if rows were added.
     """
     key = private_key()
     batch = SealBatch.objects.order_by("number").last()
@@ -126,8 +126,8 @@ def _refuse_compromised(key: Ed25519PrivateKey) -> None:
     mark = keys.find_mark(Verifier("", key.public_key()))
     if mark is not None:
         raise HeadRefused(
-            f"AUDIT_KEY_FILE holds a key that is compromised since {mark.since:%Y-%m-%d %H:%M} UTC;"
-            " put a new one in its place and restart the workers (docs/audit.md)"
+            f"AUDIT_KEY_FILE holds a key compromised since {mark.since:%Y-%m-%d %H:%M} UTC;"
+            " replace it and restart the workers (docs/audit.md)"
         )
 
 
@@ -137,7 +137,7 @@ def _refuse_replaced(key: Ed25519PrivateKey, last: SignedHead) -> None:
     if not last.vkey.endswith(public) and SignedHead.objects.filter(vkey__endswith=public).exists():
         raise HeadRefused(
             f"AUDIT_KEY_FILE holds a key that {last.vkey} has replaced; restart this process"
-            " with the new key, or create another new one"
+            " with the new key, or create another key"
         )
 
 

@@ -182,7 +182,7 @@ ACTIONS: dict[str, Action] = {
             "Send it again",
             form=forms.MailForm,
             service=conversation.send_mail_again,
-            message=lambda values, _: f"the mail to {values['mail'].to} is on its way once more",
+            message=lambda values, _: f"the mail to {values['mail'].to} was sent again",
             is_offered=lambda access: access.reviews,
         ),
         Action(

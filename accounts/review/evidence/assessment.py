@@ -15,7 +15,7 @@ from accounts.applications.state_machine import Status
 from accounts.release_interface import CheckpointSize
 from accounts.review.evidence import domains
 from accounts.review.evidence.facts import Facts
-from accounts.review.evidence.hardware import Machines, named_in
+from accounts.review.evidence.hardware import Machines, parse_hardware
 from accounts.review.models import ProfileLook
 from accounts.tiers.precheck import Weight
 
@@ -214,7 +214,7 @@ def _organisations(addresses: list[str]) -> set[str]:
 def _hardware(facts: Facts) -> list[Line]:
     if not facts.sizes:
         return []
-    machines = named_in(facts.answers.get(HARDWARE))
+    machines = parse_hardware(facts.answers.get(HARDWARE))
     if not machines:
         return [Line("hardware", Level.GREY, "Hardware", "none named")]
     return [_fit(size, machines) for size in facts.sizes]

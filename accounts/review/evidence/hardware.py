@@ -1,4 +1,4 @@
-"""Checks that the weights of a tier fit the machines of an applicant: advice, never a refusal."""
+"""Checks whether the weights of a tier fit the applicant's hardware; the result is only advice."""
 
 import re
 from dataclasses import dataclass
@@ -29,13 +29,14 @@ _TEXT = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*(?:GB|GiB|G)\b", re.IGNORE
 
 
 def sizes_of(tier: Tier) -> list[CheckpointSize]:
-    """Return the checkpoints of the tier whose size is known, the largest first."""
+    """Return the tier's checkpoints that have a known size, largest first."""
     return sorted(releases().sizes_of(tier), key=lambda one: (-one.size, one.name))
 
 
-def named_in(answer: Any) -> list[Machines]:
-    """The machines in an answer: rows of `count` and `memory_gb`, or text such as
-    `8 x 80 GB A100`. Unreadable parts are left out."""
+def parse_hardware(answer: Any) -> list[Machines]:
+    """Parse the hardware in an answer: rows of `count` and `memory_gb`, or text such as
+    `8 x 80 GB A100`. Skips parts that it cannot parse.
+    """
     if isinstance(answer, list):
         pairs = [(row.get("count"), row.get("memory_gb")) for row in answer]
     else:

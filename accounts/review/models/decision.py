@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Decision(models.Model):
-    """Immutable, and never deleted."""
+    """Immutable and never deleted."""
 
     class Verdict(models.TextChoices):
         APPROVE = "approve", "Approve"
@@ -15,7 +15,7 @@ class Decision(models.Model):
     application = models.ForeignKey(
         "accounts.Application", models.PROTECT, related_name="decisions"
     )
-    #: None if a reopened application has no answers, because access was given without one.
+    #: None for a reopened application that has no answers: access was granted without one.
     snapshot = models.ForeignKey(
         "accounts.ApplicationSnapshot", models.PROTECT, null=True, blank=True
     )
@@ -26,7 +26,7 @@ class Decision(models.Model):
     internal_note = models.TextField(blank=True, help_text="Seen by staff only")
     #: Question of accounts/review/checklist.py -> yes, no or unknown.
     checklist = models.JSONField(default=dict, blank=True)
-    #: The end of access that an approval gives.
+    #: When the access granted by an approval ends.
     until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -67,7 +67,7 @@ def test_the_owner_adds_the_ready_made_questions_with_one_press(
     assert list(gated_tier.questions.values_list("key", flat=True)) == keys
     for question in gated_tier.questions.all():
         question.full_clean()
-    assert "This tier has every one of them" in owner.get(presets_url(gated_tier)).text
+    assert "This tier already has all of them" in owner.get(presets_url(gated_tier)).text
     event = AuditEvent.objects.about(gated_tier).get(action="tier.questions_changed")
     assert event.details == {"keys": sorted(keys)}
 

@@ -194,7 +194,7 @@ def test_a_mail_is_sent_again_as_it_was_at_most_three_times_an_hour(
 ) -> None:
     mail = mail_of(application, state="sent")
     for _ in range(3):
-        assert "on its way once more" in again(window, application, mail)
+        assert "was sent again" in again(window, application, mail)
     assert "three mails were sent" in again(window, application, mail).lower()
     mails = OutgoingMail.objects.filter(kind="application_received")
     assert mails.count() == 4
@@ -225,7 +225,7 @@ def test_a_mail_that_is_queued_or_not_stored_is_not_sent_again(
     mail = mail_of(application, **facts)
     assert "Send again" not in page_of(window, application)
     assert "example.org/d/" not in page_of(window, application)
-    assert "once more" not in again(window, application, mail)
+    assert "was sent again" not in again(window, application, mail)
     assert OutgoingMail.objects.count() == 1
 
 
@@ -350,7 +350,7 @@ def test_a_withdrawn_application_is_copied_with_its_answers(
     assert (draft.status, draft.predecessor) == (Status.DRAFT, application)
     assert draft.answers["title"] == application.answers["title"]
     assert "licence_accept" not in draft.answers
-    assert "A new draft holds the answers last sent" in page
+    assert "We created a draft with your last submitted answers" in page
 
 
 def test_after_a_rejection_the_days_to_wait_are_told_and_kept(

@@ -169,7 +169,7 @@ def test_one_open_application_still_holds(approved: Application, lead_reviewer: 
 def test_there_must_be_something_to_reopen(
     applicant: User, gated_tier: Tier, lead_reviewer: User
 ) -> None:
-    with pytest.raises(TransitionRefused, match="neither applied"):
+    with pytest.raises(TransitionRefused, match="never applied"):
         decisions.reopen(applicant, gated_tier, by=lead_reviewer)
 
 

@@ -109,7 +109,7 @@ def test_nobody_decides_their_own_application(gated_tier: Tier) -> None:
 
 def test_a_reviewer_of_another_tier_decides_nothing_here(application: Application) -> None:
     elsewhere = factories.staff("elsewhere", Role.REVIEWER, factories.tier("other-tier"))
-    with pytest.raises(NotAllowed, match="no reviewer role"):
+    with pytest.raises(NotAllowed, match="not have a reviewer role"):
         decisions.approve(application, by=elsewhere)
     assert application not in Application.objects.readable_by(elsewhere)
 

@@ -17,7 +17,7 @@ from accounts.review import evidence
 from accounts.review.evidence import domains
 from accounts.review.evidence.assessment import Level, assess
 from accounts.review.evidence.facts import Earlier, Facts, gather
-from accounts.review.evidence.hardware import Machines, named_in
+from accounts.review.evidence.hardware import Machines, parse_hardware
 from accounts.review.models import ProfileLook
 from accounts.tiers import precheck
 from accounts.tiers.models import LicenceVersion, Tier
@@ -212,7 +212,7 @@ def test_hardware_says_what_fits_and_what_does_not() -> None:
 
 def test_hardware_without_count_or_memory_is_left_out() -> None:
     rows = [{"count": 0, "memory_gb": 80}, {"count": 2}, {"count": 2, "memory_gb": 16}]
-    assert named_in(rows) == [Machines(2, 16)]
+    assert parse_hardware(rows) == [Machines(2, 16)]
 
 
 # -- from the database ------------------------------------------------------------------

@@ -29,7 +29,7 @@ def test_asking_about_an_unclaimed_application_claims_it(
 def test_only_a_lead_reviewer_rejects_in_a_batch(
     application: Application, reviewer: User, lead_reviewer: User
 ) -> None:
-    with pytest.raises(NotAllowed, match="no lead reviewer"):
+    with pytest.raises(NotAllowed, match="not a lead reviewer"):
         services.reject_as_lead(application, by=reviewer, reason="spam", note=NOTE)
     assert Application.objects.get().status == "submitted"
     services.reject_as_lead(application, by=lead_reviewer, reason="spam", note=NOTE)

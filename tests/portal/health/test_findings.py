@@ -267,5 +267,5 @@ def test_a_child_of_the_install_that_keeps_ending_is_an_alarm(
     line = _line("Processes")
     assert line.state == "alarm"
     assert line.text.startswith(
-        "beat has ended 12 times within 5 minutes, at last with exit code 1"
+        "beat has ended 12 times within 5 minutes, most recently with exit code 1"
     )

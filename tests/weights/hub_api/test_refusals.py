@@ -454,7 +454,7 @@ def test_a_refusal_carries_the_next_step_as_a_warning(
     settings.PUBLIC_URL = "https://weights.example.org"
     token = bearer(factories.token(applicant, "read-gated"))
     refused = client.head(resolve(gated), headers=token)
-    assert warned(refused).startswith("no_application; You hold no access to acme/gated yet.")
+    assert warned(refused).startswith("no_application; You do not have access to acme/gated yet.")
     assert warned(refused).endswith("https://weights.example.org/apply/opt-175b/")
     factories.grant(applicant, gated_tier)
     assert "X-HF-Warning" not in client.head(resolve(gated), headers=token)

@@ -209,16 +209,16 @@ def test_in_st_results_of_an_older_inspector_are_made_again_without_reading_all(
     publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revision = publish(model_pt=GOOD, readme_md=b"# A model\n")
-    assert verification.ask_outdated_again() == 0
+    assert verification.reinspect_outdated() == 0
     # The next release of the rules.
     monkeypatch.setattr(inspect_blob, "VERSION", verdict.VERSION + 1)
     monkeypatch.setattr(queueing, "VERSION", verdict.VERSION + 1)
-    assert verification.ask_outdated_again() == 2
+    assert verification.reinspect_outdated() == 2
     runs = blob_of(revision, "model.pt").runs.count()
     work()
     assert set(Inspection.objects.values_list("version", flat=True)) == {verdict.VERSION + 1}
     assert blob_of(revision, "model.pt").runs.count() == runs
-    assert verification.ask_outdated_again() == 0
+    assert verification.reinspect_outdated() == 0
 
 
 def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_closed(
@@ -243,7 +243,7 @@ def test_in_st_names_that_newer_rules_take_for_pickles_are_looked_at_again_and_c
         ("pickle", "inspected", verdict.VERSION, True),
         ("pickle", "refused", verdict.VERSION, True),
     ]
-    assert verification.ask_outdated_again() == 0
+    assert verification.reinspect_outdated() == 0
 
 
 def test_in_st_a_file_refused_by_stricter_rules_is_refused_at_the_next_request(
@@ -253,14 +253,14 @@ def test_in_st_a_file_refused_by_stricter_rules_is_refused_at_the_next_request(
     revision = publish(model_pt=OTHER_IMPORT)
     assert client.get("/acme/model/resolve/main/model.pt").status_code == 200
     settings.PICKLE_IMPORTS = []
-    verification.ask_outdated_again()
+    verification.reinspect_outdated()
     work()
     answer = client.get("/acme/model/resolve/main/model.pt")
     assert answer["X-Refusal-Code"] == "file_quarantined"
     revision.refresh_from_db()
     assert revision.state == Revision.State.VISIBLE
     settings.PICKLE_IMPORTS = ["numpy.dtype"]
-    verification.ask_outdated_again()
+    verification.reinspect_outdated()
     work()  # looked at, and asked to be read whole
     work()
     assert client.get("/acme/model/resolve/main/model.pt").status_code == 200

@@ -162,7 +162,7 @@ def test_a_hold_is_audited_with_its_reason(
 
 def test_no_check_lifts_what_somebody_holds(blob: Blob, release_owner: User) -> None:
     quarantine.hold(blob, WHY, by=release_owner)
-    verification.ask_again(Blob.objects.all())
+    verification.recheck(Blob.objects.all())
     verification.verify(blob.pk)
     blob.refresh_from_db()
     assert (blob.state, blob.quarantine_reason) == ("quarantined", WHY)
@@ -205,7 +205,7 @@ def test_a_check_that_was_running_has_lost_its_word(
         quarantine.hold(blob, WHY, by=release_owner)
         return opened(self, sha256, **where)
 
-    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verification.recheck(Blob.objects.filter(pk=blob.pk))
     # The real file is still read; the hold falls just before it.
     monkeypatch.setattr(FileStorage, "open", held_meanwhile)
     verification.verify(blob.pk)
@@ -242,7 +242,7 @@ def test_a_quarantine_lifted_during_a_check_still_needs_a_good_result(
     Inspection.objects.all().delete()
     blob = revision.files.get().blob
     quarantine.hold(blob, WHY, by=release_owner)
-    verification.ask_again(Blob.objects.all())
+    verification.recheck(Blob.objects.all())
     opened = FileStorage.open
 
     def lifted_meanwhile(self: FileStorage, sha256: str, **where: Any) -> Any:
@@ -327,7 +327,7 @@ def test_bytes_that_were_good_are_read_three_times_more_before_they_count_as_bad
     client: Client, blob: Blob
 ) -> None:
     damage(blob)
-    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verification.recheck(Blob.objects.filter(pk=blob.pk))
     for number in range(REREADS):
         verification.verify(blob.pk)
         blob.refresh_from_db()
@@ -343,7 +343,7 @@ def test_bytes_that_were_good_are_read_three_times_more_before_they_count_as_bad
 
 def test_a_passing_error_quarantines_nothing(blob: Blob) -> None:
     restore = damage(blob)
-    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verification.recheck(Blob.objects.filter(pk=blob.pk))
     verification.verify(blob.pk)
     restore()
     verification.verify(blob.pk)
@@ -357,7 +357,7 @@ def test_a_lost_file_is_quarantined_but_not_called_back(blob: Blob) -> None:
     path = blob_storage().local_path(blob.sha256)
     assert path is not None
     path.unlink()
-    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verification.recheck(Blob.objects.filter(pk=blob.pk))
     for _ in range(1 + REREADS):
         verification.verify(blob.pk)
     blob.refresh_from_db()

@@ -97,7 +97,7 @@ def test_verifying_twice_reads_once(shard: Blob) -> None:
 
 def test_a_fresh_check_reads_again_and_the_file_stays_served_meanwhile(shard: Blob) -> None:
     verification.verify(shard.pk)
-    verification.ask_again(Blob.objects.filter(pk=shard.pk))
+    verification.recheck(Blob.objects.filter(pk=shard.pk))
     shard.refresh_from_db()
     assert shard.state == Blob.State.VERIFIED
     verification.verify(shard.pk)
@@ -183,7 +183,7 @@ def test_a_blob_put_right_by_hand_makes_its_failed_revision_visible(
     flip(on_disk(shard))
     verify_all()
     on_disk(shard).write_bytes(good)
-    verification.ask_again(Blob.objects.filter(pk=shard.pk))
+    verification.recheck(Blob.objects.filter(pk=shard.pk))
     verify_all()
     revision.refresh_from_db()
     assert revision.state == Revision.State.VISIBLE
@@ -194,7 +194,7 @@ def test_damage_found_later_quarantines_the_file_and_keeps_the_revision(
 ) -> None:
     verify_all()
     flip(on_disk(shard))
-    verification.ask_again(Blob.objects.all())
+    verification.recheck(Blob.objects.all())
     for _ in range(1 + REREADS):
         verify_all()
     shard.refresh_from_db()

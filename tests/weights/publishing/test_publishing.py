@@ -291,7 +291,7 @@ def test_a_file_in_place_of_a_folder_is_refused(folder: Path) -> None:
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty" / "deep").mkdir(parents=True)
-    assert_refused(SourceUnusable, "holds no file", tmp_path / "empty")
+    assert_refused(SourceUnusable, "contains no files", tmp_path / "empty")
 
 
 @pytest.fixture
@@ -322,7 +322,7 @@ def test_an_unreadable_file_or_folder_is_refused(nobody: Path) -> None:
 def test_a_link_out_of_the_folder_is_refused(folder: Path, target: str) -> None:
     write(folder.parent / "outside.txt", b"secret")
     (folder / "leak.txt").symlink_to(target)
-    assert_refused(SourceUnusable, "leak.txt is a link out of the folder", folder)
+    assert_refused(SourceUnusable, "leak.txt is a link to a file outside the folder", folder)
 
 
 def test_a_link_by_way_of_a_folder_link_is_refused(folder: Path) -> None:
@@ -333,7 +333,7 @@ def test_a_link_by_way_of_a_folder_link_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize("target", ["nowhere", "loop"])
 def test_a_link_that_leads_nowhere_is_refused(folder: Path, target: str) -> None:
     (folder / "loop").symlink_to(target)
-    assert_refused(SourceUnusable, "loop is a link that leads nowhere", folder)
+    assert_refused(SourceUnusable, "loop is a broken symbolic link", folder)
 
 
 def test_a_link_to_a_folder_is_refused(folder: Path) -> None:
@@ -419,7 +419,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
         victim.symlink_to("/etc/hostname")
     # The change falls between listing and reading, which cannot be timed.
     monkeypatch.setattr(intake, "scan", lambda directory: scanned)
-    assert_refused(SourceChanged, "changed while it was read", folder)
+    assert_refused(SourceChanged, "changed while it was being read", folder)
 
 
 def test_a_write_between_the_first_and_the_last_byte_is_noticed(folder: Path, store: Path) -> None:

@@ -82,7 +82,7 @@ def test_bytes_laid_over_verified_ones_condemn_nothing_that_is_given_out(
     assert next(
         line for line in findings.lines() if line.name == "Missing in the store"
     ).text.endswith("wrote over 1, people are given the verified version")
-    verification.ask_again(Blob.objects.all())
+    verification.recheck(Blob.objects.all())
     verification.verify(blob.pk)
     blob.refresh_from_db()
     assert (blob.state, blob.doubts) == (Blob.State.VERIFIED, 0)
@@ -112,7 +112,7 @@ def test_a_version_that_is_gone_has_the_newest_one_read_before_anybody_judges_it
     assert blob.state == Blob.State.QUARANTINED
     assert blob.quarantine_reason.endswith("for the one that was verified is gone")
     bucket().client.put_object(**bucket().location(blob.sha256), Body=GOOD)
-    verification.ask_again(Blob.objects.all())
+    verification.recheck(Blob.objects.all())
     verification.verify(blob.pk)
     blob.refresh_from_db()
     assert blob.state == Blob.State.VERIFIED

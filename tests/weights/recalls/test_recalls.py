@@ -113,7 +113,7 @@ def damage(blob: Blob) -> None:
 
 def find_damage(blob: Blob) -> Recall:
     damage(blob)
-    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verification.recheck(Blob.objects.filter(pk=blob.pk))
     verify_all()
     return Recall.objects.get()
 
@@ -372,7 +372,7 @@ def test_damage_after_a_repair_is_a_recall_of_its_own(
     intake.publish(folder, REPO, tier="open")
     verify_all()
     damage(blob)
-    verification.ask_again(Blob.objects.filter(pk=blob.pk))
+    verification.recheck(Blob.objects.filter(pk=blob.pk))
     verify_all()
     second = Recall.objects.open().get()
     recalls.mail_people(second.pk)

@@ -1,4 +1,4 @@
-"""The caller's applications, under the same rules and with the same form as the pages."""
+"""The caller's applications; the same rules and form as on the web pages."""
 
 from typing import Any
 from uuid import UUID
@@ -76,7 +76,7 @@ def application_list(request: ApiRequest) -> list[ApplicationOut]:
 @router.post(
     "/applications",
     response=responses(ApplicationDetail, 404, 409, *BODY_ERRORS, status=201),
-    summary="Begin an application",
+    summary="Start an application",
 )
 def application_create(
     request: ApiRequest, response: HttpResponse, body: ApplicationIn
@@ -91,10 +91,10 @@ def application_create(
     READ_METHODS,
     "/applications/{uuid:public_id}",
     response=responses(ApplicationDetail, 404),
-    summary="Read an application and where it stands",
+    summary="Read an application and its status",
 )
 def application_detail(request: ApiRequest, public_id: UUID) -> ApplicationDetail:
-    """Its status, your answers, the errors that prevent submission, and its history."""
+    """The status, your answers, the errors that prevent submission, and the history."""
     return _detail(request, _own(request, public_id))
 
 
@@ -106,10 +106,10 @@ def application_detail(request: ApiRequest, public_id: UUID) -> ApplicationDetai
 def answers_save(request: ApiRequest, public_id: UUID, body: AnswersIn) -> ApplicationDetail:
     """Replaces the answers of a draft or a returned application; they need not be valid yet.
 
-    409 if they have changed since `seen_version`. Documents have operations of their own.
+    409 if they have changed since `seen_version`. Documents have separate operations.
     """
     application = _own(request, public_id)
-    answers, form = body.answers.model_dump(exclude_none=True), _sheet(request, application).form
+    answers, form = body.answers.model_dump(exclude_none=True), _draft(request, application).form
     _reject_unknown(answers, form.custom_questions)
     accepted = {key: application.answers[key] for key in _TERMS if key in application.answers}
     typed = form.draft_answers(answers, [key for key in answers if key in form.fields])
@@ -124,9 +124,13 @@ def _reject_unknown(answers: dict[str, Any], custom_questions: dict[str, CustomQ
     texts = {key for key, question in custom_questions.items() if question.kind != Kind.FILE}
     unknown = sorted(answers.keys() - (LABELS.keys() - _TERMS) - texts)
     if unknown:
-        errors = [FieldError(f"answers.{key}", "The form has no such question.") for key in unknown]
+        errors = [
+            FieldError(f"answers.{key}", "The form does not have this question.") for key in unknown
+        ]
         raise ApiError(
-            WeightsCode.INVALID_REQUEST, "Some answers have no question.", field_errors=errors
+            WeightsCode.INVALID_REQUEST,
+            "Some answers do not belong to a question.",
+            field_errors=errors,
         )
 
 
@@ -140,7 +144,7 @@ def application_submit(
 ) -> ApplicationDetail:
     """Validates the saved answers, accepts the licence and sends the application to review.
 
-    422 names each missing or invalid field; the application then stays as it is.
+    A 422 response names each missing or invalid field; the application is unchanged.
     """
     application = _own(request, public_id)
     accepted = {"licence_accept": body.licence_accept, "licence_sha256": body.licence_sha256}
@@ -181,7 +185,7 @@ def application_withdraw(
 def application_copy(
     request: ApiRequest, response: HttpResponse, public_id: UUID
 ) -> Response[ApplicationDetail]:
-    """A new draft with the answers last submitted. 429 before the waiting period has ended."""
+    """Creates a draft with the last submitted answers. 429 until the waiting period has ended."""
     draft = submission.copy_as_new(_own(request, public_id), by=current_user(request))
     response["Location"] = _url(draft)
     return Response(201, _detail(request, draft))
@@ -190,7 +194,7 @@ def application_copy(
 @router.post(
     "/applications/{uuid:public_id}/adopt",
     response=responses(ApplicationDetail, 404, 409),
-    summary="Adopt the questions that the tier asks now",
+    summary="Adopt the tier's current questions",
 )
 def application_adopt(request: ApiRequest, public_id: UUID) -> ApplicationDetail:
     """For a draft whose `questions_outdated` is true; all answers are preserved."""
@@ -234,7 +238,7 @@ def _own(request: ApiRequest, public_id: UUID) -> Application:
 # -- the form ---------------------------------------------------------------------------
 
 
-def _sheet(request: ApiRequest, application: Application) -> ApplicationDraft:
+def _draft(request: ApiRequest, application: Application) -> ApplicationDraft:
     return ApplicationDraft(application, current_user(request))
 
 
@@ -247,13 +251,13 @@ def _form_errors(form: Any) -> list[FieldError]:
     ]
 
 
-def _open_points(sheet: ApplicationDraft) -> list[FieldErrorOut]:
+def _open_points(draft: ApplicationDraft) -> list[FieldErrorOut]:
     """The errors that prevent submission, other than the missing acceptance of the licence."""
-    if not sheet.application.is_editable:
+    if not draft.application.is_editable:
         return []
     return [
         FieldErrorOut.from_orm(error)
-        for error in _form_errors(sheet.form)
+        for error in _form_errors(draft.form)
         if error.field not in _TERMS
     ]
 
@@ -276,20 +280,20 @@ def _fields(application: Application) -> dict[str, Any]:
 
 
 def _detail(request: ApiRequest, application: Application) -> ApplicationDetail:
-    licence, sheet = application.tier.licence, _sheet(request, application)
+    licence, draft = application.tier.licence, _draft(request, application)
     reason_texts = ReasonText.objects.current()
-    documents = [one for attached in sheet.documents.values() for one in attached]
-    files = {question.key for question in sheet.custom_questions if question.kind == Kind.FILE}
+    documents = [one for attached in draft.documents.values() for one in attached]
+    files = {question.key for question in draft.custom_questions if question.kind == Kind.FILE}
     saved = {key: application.answers[key] for key in application.answers.keys() - _TERMS - files}
     return ApplicationDetail(
         **_fields(application),
         version=application.answers_version,
         answers=saved,
-        questions=[QuestionOut.of(question) for question in sheet.custom_questions],
+        questions=[QuestionOut.of(question) for question in draft.custom_questions],
         questions_outdated=services.may_adopt(application),
         documents=[DocumentOut.from_orm(one) for one in documents],
         remarks=[RemarkOut.from_orm(one) for one in application.remarks.filter(is_public=True)],
-        open_points=_open_points(sheet),
+        open_points=_open_points(draft),
         moves=_MOVES.get(Status(application.status), []),
         terms=LicenceOut.of(licence, licence.in_force()),
         decisions=[

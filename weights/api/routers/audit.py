@@ -1,4 +1,4 @@
-"""The audit trail: signed heads for everybody, and the caller's own rows with proofs."""
+"""The audit trail: signed heads for everyone, and the caller's own rows with their proofs."""
 
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ def head_list(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:
-    """Newest first; signed between hourly and daily. Store one to compare it with later heads."""
+    """Newest first; signed hourly to daily. Store one to verify later heads against it."""
     signed = SignedHead.objects.with_compromised().order_by("-size", "-pk")
     facts = page_facts(request, signed.count(), limit=limit, offset=offset)
     return {"heads": signed[offset : offset + limit], **facts}
@@ -71,7 +71,7 @@ def head_consistency(
     "/audit/{which}",
     response=responses(RowPage, 422),
     auth=BearerToken(),
-    summary="List what is recorded about you",
+    summary="List your rows in the audit trail",
 )
 def audit_rows(
     request: ApiRequest,
@@ -98,12 +98,12 @@ def audit_proof(
     which: LogName,
     row_id: int,
     size: int | None = Query(
-        None, ge=1, le=_BIGINT_MAX, description="Size of the head to prove it under"
+        None, ge=1, le=_BIGINT_MAX, description="Size of the head that the proof refers to"
     ),
 ) -> dict[str, Any]:
-    """Under the newest signed head or the one of `size`; check_proof.py verifies it offline.
+    """For the newest signed head or the head of `size`; check_proof.py verifies it offline.
 
-    409 before a head that covers the row is signed, which takes an hour at most.
+    409 until a head that covers the row is signed, which takes at most an hour.
     """
     log = logs.get_log(_LOGS[which])
     try:

@@ -42,7 +42,7 @@ def checkpoint_list(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> CheckpointPage:
-    """Every catalogue entry visible to you, by name; gated ones are visible to everybody."""
+    """All catalogue entries visible to you, by name; gated checkpoints are visible to everyone."""
     found = Checkpoint.objects.visible_to(request.auth.user)
     if search:
         found = found.filter(
@@ -68,7 +68,7 @@ def checkpoint_list(
     summary="Read a checkpoint's facts and terms",
 )
 def checkpoint_detail(request: ApiRequest, org: str, name: str) -> CheckpointDetail:
-    """For entries without published weights too; their `revision` is null."""
+    """Includes entries without published weights, whose `revision` is null."""
     checkpoint = get_visible_checkpoint(request.auth, f"{org}/{name}")
     refs = Ref.objects.filter(checkpoint=checkpoint, revision__state=Revision.State.VISIBLE)
     by_name = {ref.name: ref.revision for ref in refs.select_related("revision")}
@@ -119,7 +119,7 @@ def file_list(
     limit: int = Query(1000, ge=1, le=1000),
     offset: Offset = 0,
 ) -> ManifestPage:
-    """Every file with its size and hashes, for gated checkpoints too: only bytes are gated."""
+    """All files with sizes and hashes. Public for gated checkpoints too: only bytes are gated."""
     checkpoint = get_published_checkpoint(request.auth, f"{org}/{name}")
     found = get_revision(checkpoint, revision)
     files = list(found.files.select_related("blob")[offset : offset + limit])

@@ -9,12 +9,12 @@ from weights.integrity.verification.check_blob import inspect, verify
 from weights.integrity.verification.outcomes import fail_revisions
 from weights.integrity.verification.publication import settle
 from weights.integrity.verification.queueing import (
-    ask_again,
-    ask_outdated_again,
     claim_fresh_check,
     inspect_strictly,
     queue,
     queue_after_commit,
+    recheck,
+    reinspect_outdated,
     sweep,
     verify_replaced,
 )
@@ -30,8 +30,6 @@ from weights.integrity.verification.verification_progress import (
 __all__ = [
     "ReadProgress",
     "VerificationProgress",
-    "ask_again",
-    "ask_outdated_again",
     "claim_fresh_check",
     "fail_revisions",
     "inspect",
@@ -41,6 +39,8 @@ __all__ = [
     "progress_of_revisions",
     "queue",
     "queue_after_commit",
+    "recheck",
+    "reinspect_outdated",
     "revisions_to_verify",
     "settle",
     "sweep",

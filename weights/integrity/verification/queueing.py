@@ -1,4 +1,4 @@
-"""Choose the blobs that are sent to the workers, and when they are sent again."""
+"""Queueing of blobs for verification and inspection, and retries."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from weights.publishing.models import File, Revision
 from weights.storage.models import Blob
 from weights.task_names import WeightsTask
 
-#: A queued blob is queued again after this, in case its message was lost.
+#: Time after which a blob is queued again, in case its message was lost.
 QUEUE_AGAIN = timedelta(seconds=settings.VERIFICATION_QUEUED)
 BATCH = 500
 
@@ -36,17 +36,17 @@ def _queue_blobs_of(revision: Revision) -> None:
     _queue_inspections(blobs.due_for_inspection(timezone.now()))
 
 
-def ask_again(blobs: "models.QuerySet[Blob]") -> None:
-    """Queue a fresh check of these blobs, whatever their last one found."""
+def recheck(blobs: "models.QuerySet[Blob]") -> None:
+    """Queue a new check of these blobs, regardless of the result of the last one."""
     now = timezone.now()
     Blob.objects.filter(pk__in=blobs.values("pk")).update(check_due_at=now, attempts=0)
     queue(blobs)
 
 
 def claim_fresh_check(blob_id: int) -> bool:
-    """Request a fresh check of an idle blob, which the caller is about to make.
+    """Reserve an idle blob for a new check by the caller.
 
-    Should the caller fail, the sweep queues it. Returns False for a blob that is not idle.
+    If the caller fails, the sweep queues the check. Returns False for a blob that is not idle.
     """
     now = timezone.now()
     idle = Blob.objects.idle(now).filter(pk=blob_id)
@@ -58,7 +58,7 @@ def queue(blobs: "models.QuerySet[Blob]") -> None:
     sent = _send(WeightsTask.VERIFY_BLOB, blobs.order_by("-size", "pk"))
     again = timezone.now() + QUEUE_AGAIN
     for start in range(0, len(sent), BATCH):
-        # A check that has ended meanwhile stays ended.
+        # Do not reschedule checks that have ended in the meantime.
         batch = Blob.objects.awaiting_result().filter(pk__in=sent[start : start + BATCH])
         batch.update(check_due_at=again)
 
@@ -72,7 +72,7 @@ def _queue_inspections(blobs: "models.QuerySet[Blob]") -> None:
 
 
 def _send(task: WeightsTask, blobs: "models.QuerySet[Blob]") -> list[int]:
-    """Queue `task` for each of these blobs; the ids that were sent before the broker failed."""
+    """Queue `task` for each of these blobs. Returns the ids sent before the broker failed."""
     sent: list[int] = []
     for blob_id in blobs.values_list("pk", flat=True):
         if not queue_now(task, blob_id):
@@ -82,15 +82,15 @@ def _send(task: WeightsTask, blobs: "models.QuerySet[Blob]") -> list[int]:
 
 
 def sweep() -> None:
-    """Queue what is due or was lost, and settle revisions whose blobs are all good."""
+    """Queue checks that are due or were lost, and publish revisions that are fully verified."""
     due = Blob.objects.due_for_check(timezone.now()).order_by("-size", "pk")
     queue(Blob.objects.filter(pk__in=list(due.values_list("pk", flat=True)[:BATCH])))
     _queue_inspections(Blob.objects.due_for_inspection(timezone.now()))
     settle_each(Revision.objects.awaiting_verification())
 
 
-def ask_outdated_again() -> int:
-    """Request an inspection of each blob with a verdict by older rules; the number of blobs."""
+def reinspect_outdated() -> int:
+    """Request an inspection of each blob whose verdict is outdated. Returns the number of blobs."""
     outdated = Inspection.objects.outdated(VERSION, allowed_imports_mark())
     refused = Inspection.objects.filter(outcome=Inspection.Outcome.REFUSED).values("blob")
     verified = models.Q(state=Blob.State.VERIFIED)
@@ -100,10 +100,10 @@ def ask_outdated_again() -> int:
 
 
 def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
-    """Request an inspection of uninspected files where the tier takes inspected ones only.
+    """Request an inspection of uninspected files in tiers that require inspected files.
 
-    Call it in the transaction that moves a checkpoint into such a tier, and now and then for
-    tiers that became so. Blobs are sent after commit. Returns the number of blobs.
+    Call it in the transaction that moves a checkpoint into such a tier, and periodically for
+    tiers that become strict. Blobs are sent after commit. Returns the number of blobs.
     """
     files = File.objects.filter(
         revision__checkpoint__in=checkpoints.filter(tier__inspected_only=True),
@@ -120,7 +120,7 @@ def inspect_strictly(checkpoints: "models.QuerySet[Checkpoint]") -> int:
 def verify_replaced(sha256: str) -> None:
     """Request a first check of a blob whose lost or bad bytes were replaced by good ones.
 
-    The newest version is read: whatever version was verified before is forgotten.
+    The check reads the newest version and discards the version verified before.
     """
     for blob in Blob.objects.filter(sha256=sha256, held=False):
         blob.transition(

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         checkpoint = find_checkpoint(repo_id) if repo_id else None
         revisions = list(verification.revisions_to_verify(checkpoint))
         known = verification.progress_of_revisions(revisions)
-        verification.ask_again(Blob.objects.filter(files__revision__in=revisions).distinct())
+        verification.recheck(Blob.objects.filter(files__revision__in=revisions).distinct())
         progress = self._wait(revisions) if options["wait"] else known
         self._print(progress)
 

@@ -1,4 +1,4 @@
-"""The body of an object as a stream that raises the domain's errors."""
+"""The body of an S3 object as a stream that raises StorageUnavailable."""
 
 import io
 import time
@@ -13,7 +13,7 @@ from weights.storage.protocol import StoredObject
 
 
 class S3Reader(io.RawIOBase):
-    """An object's body; `version` is the one that is read, empty where the bucket keeps none."""
+    """An object's body; `version` is its version id, empty if the bucket is not versioned."""
 
     is_cached = False
 
@@ -23,7 +23,7 @@ class S3Reader(io.RawIOBase):
         self.stored = stored
 
     def wait_past_ctime(self) -> None:
-        """Nothing: an entity tag follows from the bytes, not from a clock."""
+        """Does nothing: an entity tag depends on the content, not on a clock."""
 
     def drop_after_reading(self) -> Callable[[int, int], None]:
         return lambda start, length: None
@@ -35,7 +35,7 @@ class S3Reader(io.RawIOBase):
         try:
             chunk = self._body.read(len(buffer))
         except (BotoCoreError, HTTPError, OSError) as error:
-            raise StorageUnavailable(f"the store broke off: {error}") from error
+            raise StorageUnavailable(f"the store closed the connection: {error}") from error
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
@@ -45,17 +45,17 @@ class S3Reader(io.RawIOBase):
 
 
 def read_until(body: Any, size: int, end: float) -> bytes:
-    """The first `size` bytes of a body; raises StorageUnavailable after `end` of the clock."""
+    """Returns the first `size` bytes; raises StorageUnavailable after `end`, a monotonic time."""
     content = bytearray()
     while len(content) < size:
-        # `read` waits for all that is asked for, a byte at a time if need be; `read1` does not.
+        # `read` blocks until it has all requested bytes; `read1` returns what has arrived.
         try:
             block = body._raw_stream.read1(size - len(content))
         except (HTTPError, OSError) as error:
-            raise StorageUnavailable(f"the store broke off: {error}") from error
+            raise StorageUnavailable(f"the store closed the connection: {error}") from error
         if not block:
-            raise StorageUnavailable("the store broke off")
+            raise StorageUnavailable("the store closed the connection")
         content += block
         if time.monotonic() > end:
-            raise StorageUnavailable("the store sends too slowly")
+            raise StorageUnavailable("the store responds too slowly")
     return bytes(content)

@@ -24,10 +24,10 @@ def test_a_pdf_with_active_or_embedded_content_is_refused_with_its_code(name: st
 def test_the_child_process_says_the_same() -> None:
     pdf_check.require_harmless(HARMLESS["a blank page"])
     for name, told in (
-        ("a script on opening", "holds scripts"),
+        ("a script on opening", "contains scripts"),
         ("a password", "encrypted"),
         ("half of a document", "damaged"),
-        ("an archive", "no PDF"),
+        ("an archive", "not a PDF"),
     ):
         with pytest.raises(InvalidValue, match=told):
             pdf_check.require_harmless(HOSTILE[name][1])

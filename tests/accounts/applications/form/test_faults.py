@@ -17,21 +17,21 @@ FAULTS = [
     ("full_name", "123", "at least one letter"),
     ("full_name", "me@example.org", "not an address"),
     ("full_name", "https://example.org", "not an address"),
-    ("work_email", "somebody@else.example", "are offered"),
+    ("work_email", "somebody@else.example", "Choose one of the options"),
     ("org_name", "x", "at least 2"),
     ("org_name", "none", "choose Independent"),
-    ("org_type", "company", "are offered"),
+    ("org_type", "company", "Choose one of the options"),
     ("position", "", "required"),
-    ("country", "XX", "are offered"),
+    ("country", "XX", "Choose one of the options"),
     ("profile_url", "", "required"),
     ("profile_url", "http://example.org/me", "https://"),
-    ("profile_url", "https://orcid.org/0000-0002-1825-0098", "no ORCID iD"),
+    ("profile_url", "https://orcid.org/0000-0002-1825-0098", "not a valid ORCID iD"),
     ("profile_url", "javascript:alert(1)", "URL"),
     ("title", "Too short", "at least 10"),
     ("title", "x" * 201, "at most 200"),
     ("abstract", "Too short", "at least 150"),
     ("abstract", "x" * 5001, "at most 5000"),
-    ("commercial", "maybe", "are offered"),
+    ("commercial", "maybe", "Choose one of the options"),
     ("storage_plan", "On a disk", "at least 80"),
     ("noncommercial", "", "required"),
     ("licence_accept", "", "required"),
@@ -75,7 +75,7 @@ def test_the_help_text_is_no_abstract(filler: FormFiller) -> None:
 
 def test_a_commercial_interest_must_be_explained(filler: FormFiller) -> None:
     filler.fill_in(commercial="yes")
-    assert "Say what the commercial interest is" in filler.submit().content.decode()
+    assert "Describe the commercial interest" in filler.submit().content.decode()
     message = "A spin-off may license the method later on. " * 2
     filler.save("project", commercial="yes", commercial_detail=message)
     filler.submit()
@@ -90,7 +90,7 @@ def test_a_free_mail_address_is_taken_with_a_profile_and_told(
     filler = FormFiller(signed_in, gated_tier, person)
     filler.store_draft(profile_url=None)
     page = filler.submit().content.decode()
-    assert "required with an address of a free mail service" in page
+    assert "required if you use a free e-mail service" in page
     filler.save("you")
     assert "is an address that anyone can have" in filler.page("review")
     filler.submit()

@@ -108,9 +108,9 @@ def test_a_compromised_key_signs_no_more_and_a_new_one_goes_on(
     assert heads.newest_trusted() is None
     answer = client.get("/transparency/audit-head")
     assert (answer.status_code, "compromised" in answer.text) == (404, True)
-    with pytest.raises(HeadRefused, match="put a new one in its place"):
+    with pytest.raises(HeadRefused, match="replace it and restart the workers"):
         heads.sign()
-    with pytest.raises(HeadRefused, match="put a new one in its place"):
+    with pytest.raises(HeadRefused, match="replace it and restart the workers"):
         heads.sweep(timezone.now())
     line = next(one for one in findings.lines() if one.name == "Signed head of the trail")
     assert (line.state, "compromised" in line.text) == ("alarm", True)

@@ -50,7 +50,7 @@ def test_it_ends_the_access_and_shows_the_new_application(
 def test_pressed_twice_it_reopens_once_and_says_so(desk: Client, approved: Application) -> None:
     desk.post(button_of(approved, "reopen"), REASON)
     again = desk.post(button_of(approved, "reopen"), REASON)
-    assert (again.status_code, "is open already" in again.text) == (200, True)
+    assert (again.status_code, "is already open" in again.text) == (200, True)
     assert Application.objects.count() == 2
     assert not is_offered(desk, approved)
 

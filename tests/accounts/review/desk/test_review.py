@@ -199,7 +199,7 @@ def test_a_reviewer_reads_each_mail_and_sends_it_again(
     page = desk.get(page_of(application)).text
     assert "no such host" in page
     assert "has arrived" in page
-    assert "on its way once more" in _again(desk, application, mail)
+    assert "was sent again" in _again(desk, application, mail)
     mail.refresh_from_db()
     assert mail.state == "queued"
     event = AuditEvent.objects.about(application).latest("pk")
