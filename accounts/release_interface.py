@@ -17,8 +17,8 @@ from accounts.users.models import User
 class Address:
     """One download address issued on a grant; `name` is what it opens, never the address itself.
 
-    `asks` marks an address that asks the gate at every use and stops with the grant; any other
-    works until `ends_at`.
+    `asks` is True if the gate checks every use, so that the address stops working when the grant
+    ends; any other works until `ends_at`.
     """
 
     name: str
@@ -57,7 +57,7 @@ _registered: list[ReleaseInterface] = []
 
 
 def register(implementation: ReleaseInterface) -> None:
-    """Make this the implementation that `accounts` calls."""
+    """Register the implementation that `accounts` calls."""
     _registered[:] = [implementation]
 
 

@@ -52,7 +52,7 @@ class WeightsCode(ErrorCode):
 
 
 class WeightsError(DomainError):
-    """A refusal of the weights domain."""
+    """Base class of the exceptions of the weights app."""
 
 
 class InvalidName(WeightsError):
@@ -94,7 +94,7 @@ class BadBody(WeightsError):
 
 
 class StorageFull(WeightsError):
-    """The store has no room left."""
+    """The store is full."""
 
     code = WeightsCode.STORAGE_FULL
 
@@ -106,7 +106,7 @@ class BlobTooLarge(WeightsError):
 
 
 class BlobMissing(WeightsError):
-    """The store does not hold the blob."""
+    """The blob is not in the store."""
 
     code = WeightsCode.BLOB_MISSING
 

@@ -10,7 +10,7 @@ from accounts.mail import outbox
 
 
 def revoke(texts: Iterable[str]) -> int:
-    """Revoke the texts that are tokens in use. Returns the number of revoked tokens.
+    """Revoke the active tokens among these strings. Returns the number of revoked tokens.
 
     Idempotent. Needs no authorisation, because the holder of a token may revoke it.
     """

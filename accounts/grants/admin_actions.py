@@ -47,7 +47,7 @@ class SuspendForm(GrantActionForm):
     name, title, button = "suspend", "Suspend access", "Suspend"
     warning = (
         "The next request for a file of the tier is refused, until you resume or the time that "
-        "you set here has passed. Files that were fetched already cannot be called back."
+        "you set here has passed. Files that were fetched already cannot be recalled."
     )
 
     no_code = "The text alone"
@@ -77,7 +77,7 @@ class RevokeForm(GrantActionForm):
     name, title, button = "revoke", "Revoke access", "Revoke"
     warning = (
         "The next request for a file of the tier is refused, for good. Files that were fetched "
-        "already cannot be called back."
+        "already cannot be recalled."
     )
 
     no_code = "Choose one"

@@ -1,4 +1,4 @@
-"""The page on which holders give back a grant."""
+"""The page on which holders surrender a grant."""
 
 from uuid import UUID
 

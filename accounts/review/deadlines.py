@@ -56,6 +56,6 @@ def remind_colleagues(now: datetime) -> int:
 
 
 def report_overdue(now: datetime) -> int:
-    """Mail the lead reviewers once about each application without a decision in time."""
+    """Mail the lead reviewers once about each overdue application."""
     overdue = Application.objects.overdue().select_related("tier")
     return each_locked("overdue told", overdue, messages.application_overdue)

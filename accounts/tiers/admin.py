@@ -110,6 +110,6 @@ class LicenceVersionAdmin(NeverDeleted, admin.ModelAdmin):
         person = signed_in(request)
         for tier in obj.licence.tiers.all():
             if not has_permission_for(person, "accounts.add_licenceversion", tier):
-                raise PermissionDenied(f"you are no release owner of {tier}, which uses it")
+                raise PermissionDenied(f"you are not a release owner of {tier}, which uses it")
         super().save_model(request, obj, form, change)
         services.record_licence_version(obj, by=signed_in(request))

@@ -57,7 +57,7 @@ def licence_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def licence_detail(request: HttpRequest, slug: str, version: str = "") -> HttpResponse:
-    """Show the text in force or that of `version`, and its changes since another version."""
+    """Show the text in force or of `version`, and the changes since another version."""
     licence = get_object_or_404(Licence, slug=slug)
     versions = list(licence.versions.order_by("-effective_at"))
     now = timezone.now()

@@ -2,8 +2,8 @@
 
 A count of 1 to 4 is shown as `<5`. A total is the sum of the shown counts, so it reveals nothing
 about the others. A number that is part of another, or must equal another, is withheld (None) if
-both together would reveal a small count. That a number is withheld either follows from the
-shown numbers, or leaves several values possible.
+both together would reveal a small count. A withheld number
+is either implied by the shown numbers or leaves several values possible.
 """
 
 import math
@@ -108,7 +108,7 @@ def grants(states: Mapping[str, int], approved: list[Cell]) -> dict[str, Cell]:
 def _all_free(left: int, right: int, difference: int) -> bool:
     """Return whether each hidden cell can take every value from 1 to 4.
 
-    Given are `left` and `right` hidden cells with sum(right) - sum(left) = difference.
+    There are `left` and `right` hidden cells, with sum(right) - sum(left) = difference.
     """
     most = MIN_SHOWN - 1
     left_free = all(

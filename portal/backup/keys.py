@@ -1,7 +1,7 @@
-"""The keys of an install, as files of a backup, and back to where an install reads them.
+"""Backs up the keys of an install as files, and restores them.
 
 The database holds hashes of tokens and links, and signatures; SECRET_KEY, LINK_KEYS and the
-signing keys exist outside it alone.
+signing keys exist only outside it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from django.conf import settings
 from portal.errors import BackupError
 from portal.settings import data_dir, private_files
 
-#: Settings that name a key's file, empty in processes that do not sign.
+#: Settings with the path of a key file; empty in processes that do not sign.
 FILES = ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE", "CDN_KEY_FILE")
 ENVIRONMENT = "keys.env"
 _RINGS = ("SECRET_KEY", "LINK_KEYS")
@@ -42,7 +42,7 @@ def check(folder: Path) -> list[str]:
         try:
             load_pem_private_key(path.read_bytes(), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise BackupError(f"{path} holds no private key") from error
+            raise BackupError(f"{path} does not contain a private key") from error
     return [ENVIRONMENT, *(path.name for path in files)]
 
 
@@ -72,7 +72,7 @@ def _environment_file() -> Path | None:
 
 @dataclass(frozen=True)
 class RestoredKey:
-    """A key's outcome, which follows its name in a sentence; `remedy` is left to the operator."""
+    """The outcome of restoring a key; `remedy` is what the operator must still do."""
 
     name: str
     outcome: str
@@ -95,15 +95,15 @@ def _restore_environment(source: Path) -> RestoredKey:
     if target is not None and not target.exists():
         _write(source, target)
         others = ", ".join(name for name in values if name not in _RINGS)
-        remedy = f"{target} also sets {others}: change what is no longer so" if others else ""
-        return RestoredKey(ENVIRONMENT, "put back", remedy)
+        remedy = f"{target} also sets {others}: update any outdated values" if others else ""
+        return RestoredKey(ENVIRONMENT, "restored", remedy)
     differing = " and ".join(name for name in _RINGS if not _is_ours(name, values.get(name, "")))
     if not differing:
-        return RestoredKey(ENVIRONMENT, "in place")
+        return RestoredKey(ENVIRONMENT, "already present")
     return RestoredKey(
         ENVIRONMENT,
-        f"holds another {differing} than this install, whose own is kept",
-        f"sessions (SECRET_KEY) and links (LINK_KEYS) of the backup are good only with its own:"
+        f"holds another {differing} than this install, which was not changed",
+        f"sessions (SECRET_KEY) and links (LINK_KEYS) of the backup are valid only with its keys:"
         f" take {differing} from {source}",
     )
 
@@ -118,12 +118,12 @@ def _restore_file(name: str, source: Path) -> RestoredKey:
     target = Path(getattr(settings, name))
     if not target.exists():
         _write(source, target)
-        return RestoredKey(name, "put back")
+        return RestoredKey(name, "restored")
     if target.read_bytes() == source.read_bytes():
-        return RestoredKey(name, "in place")
+        return RestoredKey(name, "already present")
     return RestoredKey(
         name,
-        f"is another key here, which is kept: {target}",
+        f"differs from the key here, which was not changed: {target}",
         f"to sign with the key of the backup, put {source} in its place",
     )
 

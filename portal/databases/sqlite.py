@@ -17,7 +17,7 @@ from weights.manifests import store_check
 
 
 def dump(folder: Path) -> Dump:
-    """Copy one state of the database into `folder`, while the portal writes on; durable."""
+    """Copy a consistent snapshot of the database into `folder` while the portal keeps writing."""
     path = folder / "database.sqlite3"
     private_files.write_new(path, b"")  # created readable by its owner alone
     connection.ensure_connection()
@@ -35,7 +35,7 @@ def dump(folder: Path) -> Dump:
 
 
 def _blobs(copy: sqlite3.Connection) -> list[BlobLine]:
-    """Read the list from the copy, so that list and database are of the same moment."""
+    """Read the list from the copy, so that it matches the database exactly."""
     sql, values = store_check.blobs_to_check().values_list("sha256", "size").query.sql_with_params()
     return [BlobLine(*row) for row in copy.execute(sql.replace("%s", "?"), values)]
 
@@ -55,7 +55,7 @@ def restore(dump: Path, mark: RestoreMark) -> None:
     """
     path = Path(connection.settings_dict["NAME"])
     part = path.with_name(f"{path.name}.restoring")
-    part.unlink(missing_ok=True)  # of a run that was killed
+    part.unlink(missing_ok=True)  # left by a killed run
     _copy(dump, part, mark)
     connections.close_all()
     put_in_place(part, path)
@@ -71,7 +71,7 @@ def put_in_place(part: Path, path: Path) -> None:
 
 
 def remove_write_ahead_log(path: Path) -> None:
-    """Merge and remove the file's WAL, which would be taken for that of the next file there."""
+    """Merge and remove the WAL, which SQLite would otherwise apply to the replacement file."""
     if not path.exists():
         return
     try:
@@ -102,6 +102,6 @@ def _check_integrity(copy: sqlite3.Connection, path: Path) -> None:
     try:
         (result,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
-        raise BackupError(f"{path} is no whole database ({error})") from error
+        raise BackupError(f"{path} is not a complete database ({error})") from error
     if result != "ok":
-        raise BackupError(f"{path} is no whole database ({result})")
+        raise BackupError(f"{path} is not a complete database ({result})")

@@ -1,6 +1,6 @@
-"""The lines of the health page: what waits too long, stands still or fails.
+"""The lines of the health page: work that waits too long, has stopped or fails.
 
-Counts of all tiers alone, without names or answers, in a fixed number of queries.
+Shows only counts over all tiers, without names or answers, in a fixed number of queries.
 """
 
 from dataclasses import dataclass
@@ -38,13 +38,13 @@ from weights.storage.models import UNVERIFIED, Blob
 #: Heartbeat -> (name of the line, age of its last run that is an alarm).
 SWEEPS = {
     "mail": ("Mail sweep", timedelta(minutes=2)),
-    "grants": ("Clock of the grants", timedelta(minutes=2)),
+    "grants": ("Grant expiry sweep", timedelta(minutes=2)),
     "weights": ("Verification sweep", timedelta(minutes=2)),
     "scrub": ("Scrub", timedelta(hours=1)),
-    "clocks": ("Clocks of the review", timedelta(minutes=25)),
-    "heads": ("Heads of the audit trail", timedelta(minutes=5)),
-    "profiles": ("Looks at profiles", timedelta(minutes=10)),
-    "tidy": ("Hourly tidying", timedelta(minutes=135)),
+    "clocks": ("Review sweep", timedelta(minutes=25)),
+    "heads": ("Audit head sweep", timedelta(minutes=5)),
+    "profiles": ("Profile checks", timedelta(minutes=10)),
+    "tidy": ("Hourly clean-up", timedelta(minutes=135)),
 }
 #: Mails and blobs that wait longer than this are late.
 PATIENCE = timedelta(hours=1)
@@ -52,7 +52,7 @@ PATIENCE = timedelta(hours=1)
 SEAL_LATE, SEAL_ALARM = timedelta(seconds=30), timedelta(minutes=5)
 #: A head is signed daily; the sweep runs each minute.
 HEAD_ALARM = timedelta(hours=25)
-#: Failing items that are listed one by one.
+#: Maximum number of failing items listed individually.
 ITEMS_SHOWN = 5
 #: The whole trail is checked daily, a part of it each minute.
 CHECK_LATE, TURN_ALARM = timedelta(hours=36), timedelta(minutes=10)
@@ -98,7 +98,7 @@ def _queue(now: datetime) -> list[Line]:
     text = _waiting(found["waiting"], found["oldest"], now)
     late = "alarm" if found["alarmed"] else "late" if found["overdue"] else "ok"
     return [
-        Line("Applications that wait", "ok", text, page),
+        Line("Waiting applications", "ok", text, page),
         Line(
             "First decisions overdue",
             late,
@@ -133,7 +133,7 @@ def _verification(now: datetime) -> list[Line]:
 
 
 def _interrupted_checks(page: str) -> Line:
-    """Blobs whose checks were stopped or killed again and again; each starts over."""
+    """Blobs whose checks were repeatedly stopped or killed; each check starts over."""
     name, interrupted = "Interrupted checks", verification.interrupted_blobs()
     if not interrupted:
         return Line(name, "ok", "none", page)
@@ -141,7 +141,7 @@ def _interrupted_checks(page: str) -> Line:
         f"{sha256} ({count} in a row)"
         for sha256, count in sorted(interrupted.items())[:ITEMS_SHOWN]
     )
-    text = f"{len(interrupted)}: {shown}; each starts over, so let a worker run until one has ended"
+    text = f"{len(interrupted)}: {shown}; each check starts over, so let a worker finish one"
     return Line(name, "alarm", text, page)
 
 
@@ -156,7 +156,7 @@ def _outbox(now: datetime) -> list[Line]:
     waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
     text = _waiting(found["queued"], found["oldest"], now)
     if not settings.MAIL_LEAVES:
-        text += "; no mail server is set, so messages are kept here"
+        text += "; no mail server is set, so messages are only stored here"
     return [
         Line("Mails to deliver", "late" if waits else "ok", text, page),
         Line(
@@ -189,7 +189,7 @@ def _signing(now: datetime) -> Line:
     signed = ManifestSignature.objects.filter(key__retired_at=None).values("revision")
     waiting = Revision.objects.visible().exclude(pk__in=signed)
     count = waiting.filter(visible_at__lt=now - PATIENCE).count()
-    text = f"{count} for over an hour: has a worker a MANIFEST_KEY_FILE?" if count else "0"
+    text = f"{count} for over an hour: does a worker have MANIFEST_KEY_FILE set?" if count else "0"
     page = reverse("admin:weights_manifestkey_changelist")
     return Line("Manifests to sign", "late" if count else "ok", text, page)
 
@@ -215,26 +215,26 @@ def _head(last: SealBatch | None, now: datetime) -> Line:
     head = heads.newest()
     page = reverse("accounts:audit")
     if head is not None and head.is_compromised:
-        text = "by a key that is compromised, and no worker has a new one yet (docs/audit.md)"
+        text = "signed with a compromised key, and no worker has a new one yet (docs/audit.md)"
         return Line("Signed head of the trail", "alarm", text, page)
     if head is None:
         waits = last is not None and now - last.sealed_at > PATIENCE
-        text = "none yet" + (": has a worker an AUDIT_KEY_FILE?" if waits else "")
+        text = "none yet" + (": does a worker have AUDIT_KEY_FILE set?" if waits else "")
         return Line("Signed head of the trail", "late" if waits else "ok", text, page)
     late = now - head.signed_at > HEAD_ALARM
     text = f"{head.size} rows, signed {_age(head.signed_at, now)} ago"
     if late:
-        text += ": has a worker an AUDIT_KEY_FILE?"
+        text += ": does a worker have AUDIT_KEY_FILE set?"
     return Line("Signed head of the trail", "alarm" if late else "ok", text, page)
 
 
 def _copies() -> Line:
-    """Copies of signed heads that failed; failed mails have a line of their own."""
+    """Failed copies of signed heads; failed mails have a separate line."""
     waiting = HeadCopy.objects.filter(done_at=None, attempts__gt=0).order_by("-pk")[:100]
     errors = [copy.last_error for copy in waiting if copy.last_error]
     text = f"{len(errors)} could not be written; the last: {errors[0]}" if errors else "0"
     if not (settings.AUDIT_HEAD_RECIPIENTS or settings.AUDIT_HEAD_COPY):
-        text += "; no second place is set, so heads stand on this portal alone"
+        text += "; no second location is set, so heads are stored on this portal only"
     return Line("Copies of heads that failed", "alarm" if errors else "ok", text)
 
 
@@ -245,7 +245,7 @@ def _scrub(now: datetime) -> Line:
     if found["oldest"]:
         text += (
             f", the oldest last read {_age(found['oldest'], now)} ago: raise"
-            " SCRUB_BYTES_PER_SECOND, or see what stands still"
+            " SCRUB_BYTES_PER_SECOND, or look for stopped workers"
         )
     page = reverse("admin:weights_blob_changelist")
     state = "late" if found["blobs"] else "ok"
@@ -257,30 +257,28 @@ def _store(now: datetime) -> Line:
     name, page = "Missing in the store", reverse("admin:weights_storefinding_changelist")
     last, good = scrub.last_one(), scrub.last_good()
     if last is not None and last.trouble:
-        return Line(name, "alarm", f"nobody knows: {last.trouble}"[:300], page)
+        return Line(name, "alarm", f"unknown: {last.trouble}"[:300], page)
     if good is None or good.finished_at is None:
-        return Line(name, "ok", "not looked over yet", page)
-    text = (
-        f"{good.missing}; {good.orphaned} orphaned; looked over {_age(good.finished_at, now)} ago"
-    )
+        return Line(name, "ok", "not surveyed yet", page)
+    text = f"{good.missing}; {good.orphaned} orphaned; surveyed {_age(good.finished_at, now)} ago"
     if good.overlaid:
-        text += f"; somebody wrote over {good.overlaid}, people are given the verified version"
+        text += f"; {good.overlaid} overwritten, downloads still get the verified version"
     old = now - good.finished_at > SURVEY_PATIENCE
     wrong = good.missing or good.overlaid
     return Line(name, "alarm" if wrong else "late" if old else "ok", text, page)
 
 
 def _versions() -> Line:
-    """Whether the bucket keeps overwritten versions; also shows a bucket that does not answer."""
+    """Reports if the bucket keeps overwritten versions; also reports an unreachable bucket."""
     name, storage = "Versions in the store", blob_storage()
     if storage.is_local:
-        return Line(name, "ok", "files: what is written over shows at the next request")
+        return Line(name, "ok", "files: a changed file is detected at the next request")
     if not storage.binds_versions:
-        return Line(name, "ok", "not bound: the CDN gives whatever stands in the bucket")
+        return Line(name, "ok", "not pinned: the CDN serves the current object in the bucket")
     try:
         kept = storage.keeps_versions()
     except StorageUnavailable as error:
-        return Line(name, "late", f"not known: {error}"[:300])
+        return Line(name, "late", f"unknown: {error}"[:300])
     return Line(name, "ok", "kept") if kept else Line(name, "late", NOT_VERSIONED)
 
 
@@ -294,10 +292,10 @@ def _recalls(now: datetime) -> Line:
     unwritten = Recall.objects.filter(told_at=None).alias(at=changed)
     recalls = unwritten.filter(at__lt=now - PATIENCE).count()
     page = reverse("admin:weights_recall_changelist")
-    text = f"{recalls} recalls being told, {stuck} mails not out"
+    text = f"{recalls} recalls with unsent mails, {stuck} mails not delivered"
     if not settings.MAIL_LEAVES:
         stuck = 0  # without a mail server, mails are read in the admin
-    return Line("Recalls to tell", "alarm" if recalls or stuck else "ok", text, page)
+    return Line("Recall mails to send", "alarm" if recalls or stuck else "ok", text, page)
 
 
 def _sweeps(beats: dict[str, Heartbeat], now: datetime) -> list[Line]:
@@ -318,14 +316,14 @@ def _daily_check(beat: Heartbeat | None, age: timedelta, now: datetime) -> Line:
     if progress.fault:
         text = f"altered: {progress.fault}; run manage.py verify_audit and see docs/audit.md"
         return Line(name, "alarm", text, page)
-    text = "not read to its end yet"
+    text = "first check not finished yet"
     ended = datetime.fromisoformat(progress.ended) if progress.ended else None
     if ended:
-        text = f"{progress.whole_rows} rows, all as sealed, {_age(ended, now)} ago"
+        text = f"{progress.whole_rows} rows, all unchanged, {_age(ended, now)} ago"
     if progress.is_under_way:
-        text += f"; reading, {progress.rows} so far"
+        text += f"; {progress.rows} rows read so far"
     if now - beat.at > TURN_ALARM:
-        return Line(name, "alarm", f"{text}; last turn {_age(beat.at, now)} ago", page)
+        return Line(name, "alarm", f"{text}; last run {_age(beat.at, now)} ago", page)
     is_late = now - (ended or datetime.fromisoformat(progress.began)) > CHECK_LATE
     return Line(name, "late" if is_late else "ok", text, page)
 
@@ -338,8 +336,8 @@ def _installed_at(now: datetime) -> datetime:
 
 def _first_sweep(name: str, patience: timedelta, age: timedelta) -> Line:
     if age <= patience:
-        return Line(name, "ok", "has not come through yet; this install is new")
-    return Line(name, "alarm", "has never come through: is the clock (beat) running?")
+        return Line(name, "ok", "has not run yet; this install is new")
+    return Line(name, "alarm", "has never run: is beat running?")
 
 
 def _sweep(beat: Heartbeat, name: str, patience: timedelta, now: datetime) -> Line:
@@ -365,7 +363,7 @@ def _failed_items(now: datetime) -> Line:
     failing = list(FailedItem.objects.failing().order_by("-attempts", "since")[:100])
     shown = [
         f"{one} for {_age(one.since, now)}, {one.attempts} attempts"
-        f" ({one.last_error or 'its worker ended'})"
+        f" ({one.last_error or 'its worker was killed'})"
         for one in failing[:ITEMS_SHOWN]
     ]
     given_up = any(one.attempts >= FailedItem.MAX_ATTEMPTS for one in failing)
@@ -386,7 +384,7 @@ def _broker() -> Line:
 
 
 def _processes(now: datetime) -> list[Line]:
-    """Children of `make run` that keep ending; none elsewhere, where containers restart them."""
+    """Crashing children of `make run`; none in other installs, where containers restart them."""
     if not getattr(settings, "DATA_DIR", None):
         return []
     reports = crash_reports.read(settings.DATA_DIR)
@@ -396,7 +394,7 @@ def _processes(now: datetime) -> list[Line]:
         f" {one.ended_with}; it is restarted every half minute"
         for one in reports
     ]
-    return [Line("Processes", "alarm" if texts else "ok", "; ".join(texts) or "all run")]
+    return [Line("Processes", "alarm" if texts else "ok", "; ".join(texts) or "all running")]
 
 
 def _waiting(count: int, oldest: datetime | None, now: datetime) -> str:

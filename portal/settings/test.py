@@ -1,4 +1,4 @@
-"""Settings of the test suite; tests/support/servers/services.py starts the services they name."""
+"""Settings of the test suite; tests/support/servers/services.py starts the services."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": _database["NAME"]}
 DATABASES = {"default": _database}
 
-# Points nowhere on purpose: a test that stores bytes asks for the fixture `store`.
+# Deliberately unusable: a test that stores bytes requests the fixture `store`.
 WEIGHTS_STORAGE = "file:///dev/null/no-store-without-the-fixture"
 
 CELERY_BROKER_URL = environment.text("BROKER_URL")

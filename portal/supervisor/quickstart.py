@@ -43,7 +43,7 @@ _ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 
 @dataclass(frozen=True)
 class Address:
-    """Where the web server listens, and where its users find it."""
+    """The web server's listening address and public URL."""
 
     host: str
     port: int
@@ -63,7 +63,7 @@ class Address:
 def run(address: Address, *, demo: bool, say: Callable[[str], None], reload: bool = False) -> None:
     """Run until asked to stop; with `reload`, restart the processes when sources change.
 
-    Raises QuickstartError when the folder or the port is taken, or a child keeps failing.
+    Raises QuickstartError if the folder or port is in use or a child keeps failing.
     """
     data_dir: Path = settings.DATA_DIR
     with install_lock.held(data_dir):
@@ -95,7 +95,7 @@ def _start_all(
     demo: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Start the processes in the order in which they need each other."""
+    """Start the processes in the order of their dependencies."""
     if settings.EMBEDDED_BROKER:
         _start_broker(supervisor, data_dir)
     call_command("prepare_install")
@@ -109,17 +109,17 @@ def _start_all(
 
 def _start_broker(supervisor: Supervisor, data_dir: Path) -> None:
     path = broker_socket(data_dir)
-    path.unlink(missing_ok=True)  # a killed broker leaves it behind
+    path.unlink(missing_ok=True)  # left behind by a killed broker
     folder = data_dir / "broker"
     supervisor.start("broker", processes.broker(Path(get_binary_path()), path, folder))
     supervisor.watch(until=_by(time.monotonic() + READY_WITHIN, broker_answers, "broker"))
 
 
 def _publish_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
-    """Publish the demos in a process of its own, to free its memory; a failure stops nothing."""
+    """Publish the demos in a separate process, to free its memory; a failure is not fatal."""
     code = supervisor.run_once("demo", [sys.executable, _MANAGE, "publish_demos"])
     if code and not supervisor.stopping:
-        say("demo: not published, the lines above say why; the next start tries again")
+        say("demo: not published, see the lines above; the next start tries again")
 
 
 def _greet(public_url: str, say: Callable[[str], None]) -> None:
@@ -129,7 +129,7 @@ def _greet(public_url: str, say: Callable[[str], None]) -> None:
         say(f"admin: {public_url}/{settings.ADMIN_PATH}")
         say(f"name: {account.name}")
         say(f"password: {account.password}")
-        say("The password is shown this once and kept nowhere; change it after signing in.")
+        say("The password is shown only once and is not stored; change it after signing in.")
         first_account.record_shown(account)
     say(f"Ready: {public_url}")
     connections.close_all()
@@ -144,7 +144,7 @@ def _announce_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
             if demos_in_verification():
                 return False
             ready.extend(demos_ready())
-        except DatabaseError:  # away or being restored: check again later
+        except DatabaseError:  # unavailable or being restored: check again later
             return False
         finally:
             connections.close_all()
@@ -234,14 +234,14 @@ def _all_answer(address: Address) -> Callable[[], bool]:
 
 
 def _by(deadline: float, answers: Callable[[], bool], name: str) -> Callable[[], bool]:
-    """Call `answers`; after the deadline raise QuickstartError instead of returning False."""
+    """Call `answers`; raises QuickstartError if it is still False after the deadline."""
 
     def check() -> bool:
         if answers():
             return True
         if time.monotonic() > deadline:
             raise QuickstartError(
-                f"{name} did not answer within {READY_WITHIN:g} s; its own lines above say why"
+                f"{name} did not answer within {READY_WITHIN:g} s; see its log lines above"
             )
         return False
 
@@ -249,7 +249,7 @@ def _by(deadline: float, answers: Callable[[], bool], name: str) -> Callable[[],
 
 
 def broker_answers() -> bool:
-    """Whether the broker answers a ping."""
+    """Return True if the broker answers a ping."""
     try:
         with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
             return bool(client.ping())
@@ -258,7 +258,7 @@ def broker_answers() -> bool:
 
 
 def web_answers(url: str) -> bool:
-    """Whether the web server answers its health check."""
+    """Return True if the web server's health check succeeds."""
     try:
         with urlopen(f"{url}/healthz", timeout=5) as answer:  # noqa: S310 - our own  # nosec B310
             return bool(answer.status == 200)
@@ -267,7 +267,7 @@ def web_answers(url: str) -> bool:
 
 
 def worker_answers() -> bool:
-    """Whether a worker answers a ping."""
+    """Return True if a worker answers a ping."""
     try:
         return bool(celery_app.control.ping(timeout=0.5))
     except BROKER_ERRORS:

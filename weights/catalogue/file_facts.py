@@ -47,7 +47,7 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True)
 class RevisionFacts:
-    """Front matter, configuration, and parameters by dtype (empty unless all shards are read)."""
+    """Front matter, configuration, and parameters by dtype (empty until all shards are read)."""
 
     card: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class RevisionFacts:
 
 @dataclass(frozen=True)
 class _DescriptiveFile:
-    """A verified file that facts are read from; `facts` is None until it was read."""
+    """A verified file from which facts are read; `facts` is None until then."""
 
     revision_id: int
     path: str
@@ -80,7 +80,7 @@ class _DescriptiveFile:
 
 
 def stored_facts(revision_ids: Collection[int]) -> dict[int, RevisionFacts]:
-    """Facts of each revision by id, as far as they are stored: one query."""
+    """Stored facts of each revision, by id; one query."""
     files: dict[int, list[_DescriptiveFile]] = {pk: [] for pk in revision_ids}
     for file in _descriptive_files(Q(revision__in=revision_ids)):
         files[file.revision_id].append(file)

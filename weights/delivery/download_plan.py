@@ -1,4 +1,4 @@
-"""Download plans: every file of a revision with its own signed address, and the duration."""
+"""Download plans: all files of a revision with their signed URLs, and the estimated duration."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +19,8 @@ from weights.publishing.models import Revision
 class DownloadPlan:
     """The files of a revision as `links.make_plan` lists them; sizes in bytes.
 
-    A file that is not served has neither `url` nor `expires`, but the gate's `code`. `seconds`
-    is None without a rate.
+    A file that is not served has the gate's `code` instead of `url` and `expires`. `seconds` is
+    None without a rate.
     """
 
     revision: Revision
@@ -32,10 +32,10 @@ class DownloadPlan:
 def download_plan(
     caller: Caller, repo_id: str, name: str, rate: int | None, now: datetime
 ) -> DownloadPlan:
-    """The plan for a caller who may fetch the revision; `rate` is bytes a second.
+    """Returns the plan for a caller who may fetch the revision; `rate` is in bytes per second.
 
-    The gate is asked once for all files, and its rule of the bytes once for each. Raises
-    GateRefused. The plan of a known caller is recorded, since each address opens a file.
+    Checks access once for the revision and the state of each file. Raises GateRefused. Records
+    the plan of an authenticated caller, because each URL opens a file.
     """
     decision = gate.may_fetch_revision(caller, repo_id, name, now)
     decision.demand_allowed()

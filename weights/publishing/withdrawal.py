@@ -1,4 +1,4 @@
-"""Withdraws revisions: their pages stay and give the reason; their files are no longer served.
+"""Withdraws revisions: their pages remain and show the reason; their files are not served.
 
 The gate reads the state on each request. A blob that another visible revision uses is still
 served there.
@@ -31,10 +31,10 @@ def withdraw(revision: Revision, reason: str, *, by: User | None, recall: bool =
     that is withdrawn already.
     """
     if by is not None and not RoleAssignment.objects.covers(by, OWNERS, revision.checkpoint.tier):
-        raise NotAllowed(f"you are no release owner of {revision.checkpoint}")
+        raise NotAllowed(f"you are not a release owner of {revision.checkpoint}")
     reason = reasons.checked(reason, reasons.PUBLIC)
     with transaction.atomic():
-        # Revisions become visible under the same lock, so none does so meanwhile.
+        # Revisions become visible under the same lock, so none can become visible concurrently.
         Checkpoint.objects.select_for_update().get(pk=revision.checkpoint_id)
         _set_withdrawn(revision, reason)
         refs.move_branches_back(revision)
@@ -60,5 +60,5 @@ def _set_withdrawn(revision: Revision, reason: str) -> None:
         state=Revision.State.WITHDRAWN, state_reason=reason, withdrawn_at=timezone.now()
     )
     if not changed:
-        raise WithdrawalRefused(f"{revision} was withdrawn already")
+        raise WithdrawalRefused(f"{revision} has already been withdrawn")
     revision.refresh_from_db(fields=["state", "state_reason", "withdrawn_at"])

@@ -45,7 +45,7 @@ def recall_feed(request: HttpRequest) -> HttpResponse:
         title=f"Recalls of {settings.SITE_NAME}",
         link=base + reverse("weights:recall-list"),
         feed_url=base + reverse("weights:recall-feed"),
-        description="Files and revisions that are called back",
+        description="Recalled files and revisions",
     )
     for notice in notices.notices_for(notices.visible_recalls(None)[:PAGE_SIZE], None):
         recall = notice.recall

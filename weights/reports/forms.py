@@ -151,5 +151,5 @@ class RecallForm(forms.Form):
     reason = forms.CharField(
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What should be called back, and why; mailed to the release owners",
+        help_text="What should be recalled, and why; mailed to the release owners",
     )

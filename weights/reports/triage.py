@@ -127,7 +127,7 @@ def ask_recall(report: Report, reason: str, *, by: User) -> None:
     if report.checkpoint is None:
         raise InvalidValue("the report names no checkpoint; publish a known issue instead")
     if not reason.strip():
-        raise InvalidValue("say what should be called back, and why")
+        raise InvalidValue("describe what should be recalled, and why")
     answer = "Thank you. We look into calling it back."
     entry = _act(report, Deed.RECALL, by, answer, reason.strip())
     for owner in _owners_of(report.checkpoint):

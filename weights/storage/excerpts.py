@@ -1,4 +1,4 @@
-"""The beginning of a stored file, for pages and listings that show it."""
+"""Reads the beginning of a stored file, for pages and listings."""
 
 from weights.errors import BlobChanged
 from weights.integrity import suspension
@@ -9,8 +9,7 @@ from weights.storage.models import Blob
 def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
     """Return the first `most` bytes of a blob that is unchanged since it was verified.
 
-    Raises BlobChanged for a blob that was written to, which is suspended, and what the store
-    raises.
+    Raises BlobChanged, and suspends the blob, if it was modified. Passes on errors of the store.
     """
     version = blob.served_version(storage)
     content = storage.excerpt(blob.sha256, most, version)

@@ -269,5 +269,7 @@ def _sync_folder(folder: Path) -> None:
 def _translated(error: OSError, root: Path) -> WeightsError:
     """The error of the domain for one of the operating system."""
     if error.errno in _FULL:
-        return StorageFull(f"the store at {root} is full; free some room and run the same again")
+        return StorageFull(
+            f"the store at {root} is full; free some space and run the command again"
+        )
     return StorageUnavailable(f"the store at {root} does not answer: {error}")

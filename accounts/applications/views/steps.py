@@ -109,7 +109,9 @@ def application_adopt(request: HttpRequest, public_id: str) -> HttpResponse:
     except AccountsError as error:
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", application.public_id)
-    messages.success(request, "The form asks the new questions now. Every answer is kept.")
+    messages.success(
+        request, "The form now asks the current questions. Your answers are preserved."
+    )
     return redirect(resume_url(application, signed_in(request)))
 
 

@@ -229,7 +229,7 @@ def test_a_database_that_cannot_be_restored_is_refused_and_leaves_nothing(
     told["members"][0] = asdict(layout.member(backup, dump))
     (backup / "backup.json").write_text(json.dumps(told))
     refused = drill(backup, capsys)[1]
-    assert "no whole database" in refused or "pg_restore failed" in refused
+    assert "not a complete database" in refused or "pg_restore failed" in refused
     assert "\n" not in refused
     no_database_is_left()
 

@@ -391,11 +391,11 @@ def test_keys_go_back_where_they_are_missing_and_over_no_other(
 ) -> None:
     kept = tmp_path / "keys"
     keys.write(kept)
-    assert outcomes(kept) == {"keys.env": "in place", "MANIFEST_KEY_FILE": "in place"}
+    assert outcomes(kept) == {"keys.env": "already present", "MANIFEST_KEY_FILE": "already present"}
 
     for path in install.glob("*"):
         path.unlink()
-    assert outcomes(kept) == {"keys.env": "put back", "MANIFEST_KEY_FILE": "put back"}
+    assert outcomes(kept) == {"keys.env": "restored", "MANIFEST_KEY_FILE": "restored"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in install.glob("*")} == {0o600}
     assert (install / "keys.env").read_text() == (kept / "keys.env").read_text()
 
@@ -403,7 +403,7 @@ def test_keys_go_back_where_they_are_missing_and_over_no_other(
     other = data_dir.manifest_key_file(install).read_text()
     settings.SECRET_KEY = "another one that is long enough and made of many letters"
     said = outcomes(kept)
-    assert "is another key here, which is kept" in said["MANIFEST_KEY_FILE"]
+    assert "differs from the key here, which was not changed" in said["MANIFEST_KEY_FILE"]
     assert "another SECRET_KEY than this install" in said["keys.env"]
     assert (install / "manifest-key.pem").read_text() == other
 

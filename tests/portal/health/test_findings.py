@@ -46,11 +46,11 @@ def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
     installed = MigrationRecorder.Migration.objects
     installed.update(applied=timezone.now() - timedelta(seconds=100))
     assert [line for line in findings.lines() if line.state != "ok"] == []
-    assert "not come through yet" in _line("Mail sweep").text
+    assert "not run yet" in _line("Mail sweep").text
     installed.update(applied=timezone.now() - timedelta(seconds=130))
     assert [line.name for line in findings.lines() if line.state != "ok"] == [
         "Mail sweep",
-        "Clock of the grants",
+        "Grant expiry sweep",
         "Verification sweep",
     ]
     installed.update(applied=timezone.now() - timedelta(hours=3))
@@ -58,11 +58,11 @@ def test_a_new_install_alarms_only_when_no_sweep_comes_through() -> None:
         "Mail sweep",
         "Verification sweep",
         "Scrub",
-        "Clocks of the review",
-        "Heads of the audit trail",
-        "Clock of the grants",
-        "Looks at profiles",
-        "Hourly tidying",
+        "Review sweep",
+        "Audit head sweep",
+        "Grant expiry sweep",
+        "Profile checks",
+        "Hourly clean-up",
         "Check of the audit trail",
     }
     mail_sweep()
@@ -85,7 +85,7 @@ def test_the_queue_is_late_at_the_target_and_alarms_at_ten_working_days(
         for day in ("2027-02-15", "2027-02-16", "2027-02-22", "2027-02-23"):
             clock.move_to(f"{day} 10:00Z")
             states.append(_line("First decisions overdue").state)
-        assert _line("Applications that wait").text == "1, the oldest for 2 weeks"
+        assert _line("Waiting applications").text == "1, the oldest for 2 weeks"
     assert states == ["ok", "late", "late", "alarm"]
 
 
@@ -98,17 +98,17 @@ def test_the_clocks_of_the_review_run_at_each_start_of_beat() -> None:
 
 def test_silence_of_a_sweep_is_an_alarm_and_so_is_one_that_could_not_finish() -> None:
     clocks()
-    assert _line("Clocks of the review").state == "ok"
+    assert _line("Review sweep").state == "ok"
     Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=26))
-    assert _line("Clocks of the review").state == "alarm"
+    assert _line("Review sweep").state == "alarm"
     with time_machine.travel(timezone.now() - timedelta(hours=2)):
         Heartbeat.objects.note("clocks", {}, {"drafts lapsed": "KeyError: 'first'"})
     Heartbeat.objects.note("clocks", {}, {"drafts lapsed": "KeyError: 'maybe'"})
-    line = _line("Clocks of the review")
+    line = _line("Review sweep")
     assert line.state == "alarm"
     assert line.text.endswith("could not finish: drafts lapsed for 2 hours (KeyError: 'maybe')")
     Heartbeat.objects.note("clocks", {"drafts lapsed": 1}, {})
-    assert _line("Clocks of the review").state == "ok"
+    assert _line("Review sweep").state == "ok"
 
 
 def test_mails_and_blobs_that_wait_or_failed_are_told(store: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_blob_is_named_after_three_interrupted_checks_until_one_has_a_result()
     assert (_line(name).state, _line(name).text) == ("ok", "none")
     VerificationRun.objects.create(blob=blob, result=result.ABANDONED)
     assert _line(name).state == "alarm"
-    assert _line(name).text.startswith(f"1: {blob.sha256} (3 in a row); each starts over")
+    assert _line(name).text.startswith(f"1: {blob.sha256} (3 in a row); each check starts over")
     VerificationRun.objects.create(blob=blob, result=result.RUNNING)
     assert _line(name).state == "alarm"
     VerificationRun.objects.create(blob=blob, result=result.UNREADABLE)
@@ -177,7 +177,7 @@ def test_a_second_place_that_fails_is_an_alarm_until_it_has_its_copy(
     tmp_path: Path, settings: Settings
 ) -> None:
     name = "Copies of heads that failed"
-    assert "no second place is set" in _line(name).text
+    assert "no second location is set" in _line(name).text
     settings.AUDIT_KEY_FILE = keys.write(tmp_path)
     settings.AUDIT_HEAD_COPY = f"file://{tmp_path}/away/heads.txt"
     AuditEvent.record(SampleEvent.DONE)
@@ -209,13 +209,13 @@ def test_a_scrub_behind_its_schedule_a_lossy_store_and_untold_recalls_are_told(
     found = {line.name: (line.state, line.text[:1]) for line in findings.lines()}
     assert found["Blobs unread for 30 days"] == ("late", "1")
     assert found["Missing in the store"] == ("alarm", "2")
-    assert found["Recalls to tell"] == ("alarm", "1")
+    assert found["Recall mails to send"] == ("alarm", "1")
     StoreSurvey.objects.update(missing=0, finished_at=now - timedelta(hours=26))
     assert _line("Missing in the store").state == "late"
     survey.pk = None
     survey.trouble = "it does not answer"
     survey.save()
-    assert _line("Missing in the store").text == "nobody knows: it does not answer"
+    assert _line("Missing in the store").text == "unknown: it does not answer"
 
 
 def test_a_broker_that_is_gone_is_an_alarm_and_holds_the_page_for_a_moment_only(
@@ -252,7 +252,7 @@ def test_all_staff_see_it_and_nobody_else(role: Role, client: Client, applicant:
     for page in ("/admin/health/", "/admin/"):
         response = client.get(page)
         assert response.status_code == 200
-        assert "Applications that wait" in response.text
+        assert "Waiting applications" in response.text
         assert applicant.username not in response.text
 
 

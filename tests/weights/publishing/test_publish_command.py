@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_no_half_revision_and_the_next_run_goes_on(
     arguments = ("publish", str(folder), "acme/x", "--tier", "open")
     done = command.manage(*arguments)
     assert done.returncode == 1
-    assert "is full; free some room" in last_line(done.stderr)
+    assert "is full; free some space" in last_line(done.stderr)
     assert not Checkpoint.objects.exists()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert command.manage(*arguments).returncode == 0

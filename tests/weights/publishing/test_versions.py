@@ -81,7 +81,7 @@ def test_bytes_laid_over_verified_ones_condemn_nothing_that_is_given_out(
     assert (finding.kind, finding.size) == ("overlaid", len(BAD))
     assert next(
         line for line in findings.lines() if line.name == "Missing in the store"
-    ).text.endswith("wrote over 1, people are given the verified version")
+    ).text.endswith("1 overwritten, downloads still get the verified version")
     verification.recheck(Blob.objects.all())
     verification.verify(blob.pk)
     blob.refresh_from_db()

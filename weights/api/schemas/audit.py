@@ -20,7 +20,7 @@ class HeadOut(Schema):
     key: str = Field(validation_alias="vkey", description="name+id+key")
     compromised: bool = Field(
         validation_alias="is_compromised",
-        description="Whether its key is compromised: it proves nothing",
+        description="True if its key is compromised; the head then proves nothing",
     )
     note: str
     url: str

@@ -1,9 +1,9 @@
 """Survey the store without reading it: missing, orphaned, changed and overlaid objects.
 
-A survey judges what is served. Where that is one version of an object, newer bytes or a removal
-over it condemn nothing; they are reported as overlaid. A survey writes nothing until it has
-ended, and then all at once, so a killed one leaves the findings of the last. It deletes nothing
-in the store.
+A survey checks the objects that are served. If the portal serves a fixed version of an object,
+newer versions and delete markers are harmless and only reported as overlaid. A survey stores its
+results in one transaction at the end, so a killed survey leaves the previous findings. It never
+deletes anything in the store.
 """
 
 import itertools
@@ -33,9 +33,9 @@ Kind = StoreFinding.Kind
 
 #: Younger objects may belong to a publication that is not recorded yet.
 YOUNG = timedelta(hours=24)
-#: Findings of each kind that are listed one by one; more are counted only.
+#: Maximum findings of each kind listed individually; the rest are only counted.
 LISTED = 1000
-#: The pause after a survey that came to nothing.
+#: The pause after a failed survey.
 RETRY_AFTER = timedelta(minutes=10)
 KEPT = timedelta(days=90)
 _BATCH = 500
@@ -45,17 +45,17 @@ _HEADS_AT_ONCE = 8
 
 @dataclass
 class _Counts:
-    """What one walk through the store found."""
+    """Results of one walk through the store."""
 
     stored: int = 0
     stored_bytes: int = 0
     blobs: set[int] = field(default_factory=set)
     changed: list[tuple[int, str]] = field(default_factory=list)
-    #: Blobs of which only the ctime changed.
+    #: Blobs whose ctime alone changed.
     touched: list[int] = field(default_factory=list)
     orphaned: int = 0
     orphans: dict[str, int] = field(default_factory=dict)
-    #: Bytes that lie over the served version, by key; 0 for a removal.
+    #: Size in bytes of the version over the served one, by key; 0 for a delete marker.
     overlaid: dict[str, int] = field(default_factory=dict)
 
     def judge(
@@ -75,7 +75,7 @@ class _Counts:
 
 
 def last_one() -> StoreSurvey | None:
-    """The last survey that has ended, well or not."""
+    """The last finished survey, successful or not."""
     return StoreSurvey.objects.exclude(finished_at=None).first()
 
 
@@ -88,7 +88,7 @@ def is_due(now: datetime) -> bool:
 
 
 def last_good() -> StoreSurvey | None:
-    """The last survey without trouble."""
+    """The last successful survey."""
     return StoreSurvey.objects.exclude(finished_at=None).filter(trouble="").first()
 
 
@@ -97,7 +97,7 @@ def survey() -> StoreSurvey | None:
 
     Changed blobs are suspended, missing and touched ones are queued for a check. A store that
     does not answer, or that lacks most of its blobs (another disk or another prefix), is
-    reported as `trouble`, and nothing is concluded from it.
+    reported as `trouble`, and its findings are discarded.
     """
     storage = blob_storage()
     running = _begin(storage.address)
@@ -110,7 +110,7 @@ def survey() -> StoreSurvey | None:
     except LeaseLost:
         return None
     except StorageUnavailable as error:
-        # A store that nothing was ever published to need not exist.
+        # The store need not exist before the first publication.
         counts, missing = _Counts(), []
         trouble = str(error) if Blob.objects.exists() else ""
     try:
@@ -161,7 +161,7 @@ def _batches(stored: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
 def _keep_alive(
     running: Lease[StoreSurvey], stored: Iterable[StoredObject]
 ) -> Iterator[StoredObject]:
-    """The same objects, with the lease renewed on the way; raises LeaseLost."""
+    """Yields the same objects while renewing the lease; raises LeaseLost."""
     for one in stored:
         running.renew_if_due()
         yield one
@@ -193,9 +193,9 @@ def _look(blob: Blob, storage: BlobStorage) -> StoredObject | None:
 
 
 def _missing(running: Lease[StoreSurvey], counts: _Counts, storage: BlobStorage) -> list[Blob]:
-    """Blobs older than the survey that it did not find, each looked for once more.
+    """Blobs older than the survey that it did not find, after a second lookup of each.
 
-    One whose served version still exists under a removal is overlaid, not missing.
+    A blob whose served version still exists under a delete marker is overlaid, not missing.
     """
     wanted = ("sha256", "size", "version", "version_in")
     older = Blob.objects.filter(created_at__lt=running.row.started_at).only(*wanted)
@@ -253,7 +253,7 @@ def _end(
 
 def _report(ended: StoreSurvey, trouble: str) -> None:
     if trouble:
-        log.error("nothing is concluded from the survey of %s: %s", ended.store, trouble)
+        log.error("discarded the survey of %s: %s", ended.store, trouble)
     if ended.overlaid:
         log.error(
             "%s blobs of %s have newer bytes or a removal over the version that was verified;"
@@ -264,7 +264,7 @@ def _report(ended: StoreSurvey, trouble: str) -> None:
 
 
 def _replace_findings(kind: StoreFinding.Kind, found: dict[str, int], at: datetime) -> None:
-    """Make these (key to bytes) the findings of this kind; earlier ones keep their first day."""
+    """Replace the findings of this kind (key -> bytes); repeated findings keep their first date."""
     earlier = StoreFinding.objects.filter(kind=kind)
     earlier.exclude(key__in=found).delete()
     StoreFinding.objects.bulk_create(

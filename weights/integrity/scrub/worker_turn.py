@@ -1,4 +1,4 @@
-"""A worker's turn: survey the store when that is due, then read for a while."""
+"""One scrub run of a worker: surveys the store if due, then reads blobs for a while."""
 
 import time
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def _survey() -> None:
 
 
 def _in_trouble() -> bool:
-    """Whether the store may be another one: reading it could quarantine every blob."""
+    """Return True if this may be the wrong store: reading it could quarantine every blob."""
     last = store_survey.last_one()
     return last is not None and bool(last.trouble)
 
@@ -59,6 +59,6 @@ def _read(turn: turns.Turn, worker: str) -> int:
 
 
 def _store_is_lost() -> bool:
-    """Survey the store at once: one blob is missing, and most may be."""
+    """Survey the store immediately: if one blob is missing, most may be."""
     store_survey.survey()
     return _in_trouble()

@@ -73,7 +73,7 @@ class Command(PortalCommand):
         for line in sorted(bad):
             self.stderr.write(line)
         if survey is None:
-            self.stderr.write("nobody has looked over the store yet; run: manage.py scrub")
+            self.stderr.write("the store has not been surveyed yet; run: manage.py scrub")
             return len(bad) or 1
         if survey.trouble:
             raise CommandError(f"the last look at the store came to nothing: {survey.trouble}")

@@ -34,7 +34,7 @@ def write_metaseq_checkpoint(folder: Path, *, card: str, seed: int = 0) -> None:
 
 
 def _write_shard(path: Path, part: int, shard: int, values: Values) -> None:
-    """One file; the flat slices of sharded training are plain vectors of any length."""
+    """Writes one file; sharded training stores flat slices as vectors of any length."""
     length = (SHARD_BYTES // WIDTH - _OVERHEAD) // _VECTORS
     model = {
         f"decoder.layers.{number}.flat_param_0": Tensor(f"{part}/{shard}/{number}", (length,))

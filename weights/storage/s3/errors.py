@@ -1,4 +1,4 @@
-"""The domain's errors for those of boto3."""
+"""Translates boto3 errors into the domain's exceptions."""
 
 import logging
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 
 @contextmanager
 def translated(bucket: str) -> Iterator[None]:
-    """Raise the domain's errors for those of boto3."""
+    """Translate boto3 errors into the domain's exceptions."""
     try:
         yield
     except (ClientError, BotoCoreError, HTTPClientError) as error:
@@ -29,7 +29,7 @@ def translated(bucket: str) -> Iterator[None]:
 
 @contextmanager
 def logged_denials(consequence: str, permissions: str) -> Iterator[None]:
-    """Log what the credential is denied, its consequence and the missing permissions; go on."""
+    """Log denied operations with their consequence and the missing permissions; do not raise."""
     try:
         yield
     except ClientError as error:
@@ -42,11 +42,13 @@ def _translate(error: Exception, bucket: str) -> WeightsError:
     response = error.response if isinstance(error, ClientError) else {}
     code = str(response.get("Error", {}).get("Code", ""))
     if code in _MISSING:
-        return BlobMissing(f"the bucket {bucket} does not hold it")
+        return BlobMissing(f"it is not in the bucket {bucket}")
     if code in _PAST_THE_END:
-        return PastTheEnd(f"the bucket {bucket} holds no such bytes of it")
+        return PastTheEnd(f"the range is beyond its end in the bucket {bucket}")
     if code in _FULL:
-        return StorageFull(f"the bucket {bucket} is full; free some room and run the same again")
+        return StorageFull(
+            f"the bucket {bucket} is full; free some space and run the command again"
+        )
     if code in _DAMAGED:
         return StorageUnavailable(
             f"the bytes that reached the bucket {bucket} differ from what was sent; try again"

@@ -48,12 +48,12 @@ def whole_reading(most: int = 20) -> int:
 
 @pytest.mark.requirement("AU-9")
 def test_a_reading_goes_on_turn_by_turn_and_tells_what_it_read(events: list[int]) -> None:
-    assert "not come through yet" in line().text
+    assert "not run yet" in line().text
     verify_audit()
-    assert line().text == "not read to its end yet; reading, 3 so far"
+    assert line().text == "first check not finished yet; 3 rows read so far"
     assert whole_reading() == 10, "nine batches, and a turn that finds no more"
     assert line().state == "ok"
-    assert line().text.startswith("30 rows, all as sealed, ")
+    assert line().text.startswith("30 rows, all unchanged, ")
 
 
 def test_beat_queues_it_each_minute() -> None:
@@ -120,4 +120,4 @@ def test_a_reading_that_stands_still_is_an_alarm(events: list[int]) -> None:
 
 def test_a_trail_without_rows_has_been_read() -> None:
     verify_audit()
-    assert line().text.startswith("0 rows, all as sealed")
+    assert line().text.startswith("0 rows, all unchanged")
