@@ -1,4 +1,4 @@
-"""The admin of the reason catalogue; a change adds a text, and the history stays."""
+"""The admin of the reason catalogue; each change adds a text, so the history is preserved."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ class ReasonTextForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if not self.errors and ReasonText(**cleaned).is_in_force():
-            raise ValidationError("These are the words in force already.")
+            raise ValidationError("This text is already in force.")
         return cleaned
 
 

@@ -1,4 +1,4 @@
-"""The rule that decides if the roles of a person count."""
+"""The rule that decides if a person's roles take effect."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ def is_active_staff(user: "User | None") -> bool:
     """True for active staff with a second factor, by session and by token.
 
     Roles do not count while an account is suspended or has no second factor. A portal on a
-    loopback URL demands no second factor.
+    loopback URL does not require a second factor.
     """
     if user is None or not (user.is_active and user.is_staff and user.suspended_at is None):
         return False

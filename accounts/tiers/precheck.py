@@ -10,7 +10,7 @@ from accounts.tiers.models.tier import Tier
 
 
 class Weight(StrEnum):
-    """How a finding counts: against the application, doubtful, a duty, or in its favour."""
+    """The severity of a finding: against the application, doubtful, a duty, or in favour."""
 
     AGAINST = "against"
     DOUBT = "doubt"
@@ -20,7 +20,7 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one code means for one answer. `field` is a key of the form, empty for duties."""
+    """The result of applying one term to one answer. `field` is a form key, empty for duties."""
 
     code: str
     weight: Weight
@@ -36,7 +36,7 @@ Rule: TypeAlias = Callable[[str, Tier, Mapping[str, Any]], list[Finding]]
 
 
 def precheck(tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
-    """Compare answers, which may be incomplete, with the tier's terms; the gravest finding first.
+    """Compare answers, which may be incomplete, with the tier's terms; most severe finding first.
 
     Findings never decide an application; reviewers see the same ones.
     """
@@ -68,7 +68,7 @@ def _not_for_profit(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[F
         return [Finding(code, Weight.AGAINST, "org_type", text)]
     if org_type == "independent":
         text = (
-            "These weights go to not-for-profit organisations; say in your project on whose "
+            "These weights go to not-for-profit organisations; state in your project on whose "
             "behalf you work."
         )
         return [Finding(code, Weight.DOUBT, "org_type", text)]
@@ -76,7 +76,7 @@ def _not_for_profit(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[F
 
 
 def _non_commercial(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
-    if answers.get("noncommercial") in _NO:  # an empty answer is neither
+    if answers.get("noncommercial") in _NO:  # an empty answer gives no finding
         text = "These weights are for non-commercial use only."
         return [Finding(code, Weight.AGAINST, "noncommercial", text)]
     if answers.get("commercial") in _YES:
@@ -119,15 +119,13 @@ _RULES: dict[str, Rule] = {
     use_terms.GEOGRAPHY: _geography,
     use_terms.TIME_LIMIT: _time_limit,
     use_terms.RESEARCH_TYPE: _duty(
-        "Your project must be of the kind of research that the licence names."
+        "Your project must be the kind of research that the licence allows."
     ),
     use_terms.ETHICS_APPROVAL: _duty(
-        "Have your ethics approval at hand: its number or its document."
+        "Have your ethics approval ready: its number or the document."
     ),
-    use_terms.COLLABORATION: _duty("You agree to work with the model's makers."),
+    use_terms.COLLABORATION: _duty("You agree to collaborate with the model's developers."),
     use_terms.PUBLICATION: _duty("You agree to make your results public."),
-    use_terms.MORATORIUM: _duty(
-        "You agree to publish nothing before the date that the licence names."
-    ),
-    use_terms.RETURN: _duty("You agree to return what you derive from the weights."),
+    use_terms.MORATORIUM: _duty("You agree not to publish before the date stated in the licence."),
+    use_terms.RETURN: _duty("You agree to share back anything you derive from the weights."),
 }

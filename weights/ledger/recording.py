@@ -23,7 +23,7 @@ from weights.publishing.models import File
 #: Append-only like the audit trail: only the network may be blanked.
 PROTECTED: append_only.Tables = {"weights_download": "network"}
 
-#: Refusals of one user that get rows of their own; enough for a download of 992 shards.
+#: Refusals per user that are recorded individually; enough for a download of 992 shards.
 REFUSALS = Limit("row-refusal", 1000, 3600)
 _ANONYMOUS, _OVER_LIMIT = "refused-strangers", "refused-unwritten"
 _EVENTS = {
@@ -40,7 +40,7 @@ SEALED = (
 
 
 def download_form(row: Row) -> dict[str, Any]:
-    """A ledger row in the form that is hashed."""
+    """Returns a ledger row in the form that is hashed."""
     return {"log": "download", **dict(zip(SEALED, row, strict=True)), "at": timestamp(row[1])}
 
 
@@ -83,7 +83,7 @@ def record_refusal(
     """Records the refusal of a signed-in caller; of anonymous ones, counts refusals by code.
 
     404s are not recorded: clients request many optional files. Refusals beyond a user's limit
-    are only counted too: a scan must not fill the disk with rows that nobody may delete.
+    are also only counted: a scan must not fill the disk with rows that cannot be deleted.
     """
     if decision.code is None:
         return

@@ -1,4 +1,4 @@
-"""Reads the MD5 lists that publishers put beside their shards.
+"""Reads the MD5 lists that publishers provide with their shards.
 
 They detect transfer errors only; MD5 does not protect against tampering.
 """

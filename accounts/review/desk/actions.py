@@ -1,4 +1,4 @@
-"""The actions of the review page: one `Action` a button, and the registry of all of them.
+"""The actions of the review page: one `Action` per button, and their registry.
 
 The page, the permission check and the handling of a POST all read `ACTIONS`. An action that is not
 in the registry is refused.
@@ -19,14 +19,14 @@ from accounts.review.desk.access import Access
 from accounts.users.models import User
 
 REVIEW = "accounts.review_application"
-#: Reopening ends the access that was given, so it needs the permission to revoke.
+#: Reopening ends existing access, so it requires the permission to revoke.
 REVOKE = "accounts.revoke_grant"
 
 Values = dict[str, Any]
 
 
 class Outcome(NamedTuple):
-    """The message for the reviewer, and the application whose page comes next."""
+    """The message for the reviewer, and the application to show next."""
 
     message: str
     application: Application
@@ -36,7 +36,9 @@ class PreviewOutdated(AccountsError):
     """The mails that would be sent differ from those in the preview."""
 
     def __init__(self) -> None:
-        super().__init__("the mail is not the one you saw any more; read it again, then decide")
+        super().__init__(
+            "the mail has changed since you previewed it; read it again before you decide"
+        )
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Action:
     """One button of the review page.
 
     `service` takes the application, the reviewer as `by`, and the values of the form; it raises
-    AccountsError. `message` is the text for the reviewer, or makes it from the values and the
-    result of the service.
+    AccountsError. `message` is the text for the reviewer, or a function that returns it for
+    the values and the result of the service.
     """
 
     name: str
@@ -55,13 +57,13 @@ class Action:
     message: str | Callable[[Values, Any], str]
     is_offered: Callable[[Access], bool]
     permission: str = REVIEW
-    #: Gives access or ends it, so the reviewer signs in again first.
+    #: True if it grants or ends access, so the reviewer must re-authenticate.
     changes_rights: bool = False
     #: Composes the mails of a verdict for its preview; None for every other action.
     compose: Callable[[Application, User, Values], list[Message]] | None = None
-    #: The key that chooses a verdict.
+    #: The keyboard shortcut of a verdict.
     key: str = ""
-    #: The submit button of an action whose form stands in the list below the conversation.
+    #: The submit button of an action whose form is in the list below the conversation.
     button: str = ""
     help: str = ""
 
@@ -70,7 +72,7 @@ class Action:
         return self.compose is not None
 
     def bind(self, application: Application, by: User, data: Any = None) -> forms.ActionForm:
-        """The form, bound to `data` if given. Verdicts share fields and so have no prefix."""
+        """Return the form, bound to `data` if any. Verdicts share fields and have no prefix."""
         prefix = None if self.is_verdict else self.name
         return self.form(data, application=application, by=by, prefix=prefix)
 
@@ -93,7 +95,7 @@ def get_action(name: str, by: User) -> Action:
     """The action of this name. Raises NotFound if there is none, NotAllowed without permission."""
     action = ACTIONS.get(name)
     if action is None:
-        raise NotFound(f"there is no action {name!r}; use the buttons of the page")
+        raise NotFound(f"there is no action {name!r}; use the buttons on the page")
     if not by.has_perm(action.permission):
         raise NotAllowed("your roles do not include this action")
     return action
@@ -150,7 +152,7 @@ ACTIONS: dict[str, Action] = {
             "Claim",
             form=forms.NoForm,
             service=claims.claim,
-            message="claimed: nobody else can decide it now",
+            message="claimed; nobody else can decide it now",
             is_offered=lambda access: "claim" in access.transitions,
         ),
         Action(
@@ -210,7 +212,7 @@ ACTIONS: dict[str, Action] = {
             "Assign",
             form=forms.AssignForm,
             service=claims.assign,
-            message=lambda values, _: f"now on the desk of {values['to'].display_name}",
+            message=lambda values, _: f"now assigned to {values['to'].display_name}",
             is_offered=lambda access: "assign" in access.transitions,
             button="Assign",
         ),
@@ -222,7 +224,7 @@ ACTIONS: dict[str, Action] = {
             message="your conflict of interest is recorded; another reviewer decides",
             is_offered=Access.can_discuss,
             button="Declare the conflict",
-            help="You then cannot decide it; a claim of yours ends.",
+            help="You can then no longer decide it, and your claim ends.",
         ),
         Action(
             "reopen",

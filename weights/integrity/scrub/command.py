@@ -1,4 +1,4 @@
-"""`manage.py scrub`: all free turns at once, and every doubted blob read to its end."""
+"""`manage.py scrub`: runs all scrub turns now and reads every suspect blob completely."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ PATIENCE = 90.0
 
 
 def survey_now() -> StoreSurvey:
-    """Survey the store; raises StorageUnavailable when nothing can be concluded from it."""
+    """Survey the store; raises StorageUnavailable if the survey fails."""
     end = time.monotonic() + PATIENCE
     while (ended := survey()) is None:
-        _wait_until(end, "another survey takes long")
+        _wait_until(end, "another survey is still running")
     if ended.trouble:
         raise StorageUnavailable(f"the store is not read: {ended.trouble}")
     return ended
 
 
 def ids_to_read(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]:
-    """Ids of the blobs to read, the oldest first: due ones, or all, and those in doubt."""
+    """Return the ids of the blobs to read, oldest first: due or all, and suspect ones."""
     read_before = Blob.objects.exclude(last_verified_at=None)
     in_doubt = read_before.exclude(check_due_at=None).exclude(state=Blob.State.QUARANTINED)
     chosen = due(timezone.now())
@@ -49,7 +49,7 @@ def ids_to_read(checkpoint: Checkpoint | None, *, everything: bool) -> list[int]
 def quarantined(checkpoint: Checkpoint | None = None) -> BlobQuerySet:
     """Quarantined blobs of visible revisions, of one checkpoint or of all.
 
-    Bytes that were refused before anybody was served them are no damage of the store.
+    Blobs that were refused before they were served do not count as damage.
     """
     visible = Revision.objects.visible()
     if checkpoint is not None:
@@ -59,7 +59,7 @@ def quarantined(checkpoint: Checkpoint | None = None) -> BlobQuerySet:
 
 
 def read_all(ids: list[int], advance: Callable[[int], object]) -> Iterator[tuple[Blob, str]]:
-    """Read these blobs, and yield each with verified, quarantined, unreadable or waiting.
+    """Read these blobs and yield each with verified, quarantined, unreadable or waiting.
 
     `advance` is called with the bytes of each step. Waits for a turn; raises StorageUnavailable.
     """
@@ -93,11 +93,11 @@ def _turn() -> Iterator[turns.Turn]:
             if turn is not None:
                 yield turn
                 return
-        _wait_until(end, "another scrub reads for long")
+        _wait_until(end, "another scrub is still running")
 
 
 def _wait_until(end: float, otherwise: str) -> None:
-    """Sleep for a second; raises StorageUnavailable after `end`, in seconds of the clock."""
+    """Sleep for a second; raises StorageUnavailable after `end`, a monotonic time."""
     if time.monotonic() > end:
         raise StorageUnavailable(f"{otherwise}; run the same again later")
     time.sleep(1)

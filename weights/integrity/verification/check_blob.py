@@ -30,9 +30,9 @@ Result = VerificationRun.Result
 def verify(blob_id: int, *, worker: str = "", pace: Callable[[int], None] | None = None) -> None:
     """Check a blob that awaits a result, and record it. Does nothing for any other blob.
 
-    A blob that another worker has leased is left to it, so a task may be delivered twice.
-    `pace` is called with the number of bytes of each step and may sleep. An unreadable store
-    is tried again later. A check that is stopped or killed starts over.
+    Skips a blob that another worker has leased, so a task may be delivered twice.
+    `pace` is called with the number of bytes of each step and may sleep. If the store cannot be
+    read, the check is retried later. A check that is stopped or killed starts over.
     """
     lease = acquire(Blob.objects.awaiting_result(), blob_id, attempts=F("attempts") + 1)
     if lease is None:
@@ -52,14 +52,14 @@ def verify(blob_id: int, *, worker: str = "", pace: Callable[[int], None] | None
         _abandon(VerificationRun.objects.filter(pk=run.pk))
         outcomes.start_over(lease, paced=pace is not None)
         return
-    except Exception as error:  # a fault of our own: this blob backs off, the others go on
+    except Exception as error:  # a bug: retry this blob later and continue with the others
         log.exception("the check of %s failed", lease.row)
         outcomes.conclude(lease, run, failed(error), [], seconds=time.monotonic() - started)
     _settle_revisions(lease.row)
 
 
 def inspect(blob_id: int) -> None:
-    """Inspect the format of a blob whose bytes are good; doing it twice is harmless."""
+    """Inspect the format of a verified blob. Idempotent."""
     lease = acquire(Blob.objects.awaiting_inspection(), blob_id)
     if lease is None:
         return
@@ -76,7 +76,7 @@ def inspect(blob_id: int) -> None:
 
 
 def _check(reading: Reading, storage: BlobStorage) -> tuple[Finding, list[NamedVerdict]]:
-    """Compare the bytes with their name, and inspect them where they are good."""
+    """Compare the bytes with their hash, and inspect them if it matches."""
     lease = reading.lease
     _begin_step(lease, "hash")
     finding = hash_blob(reading, storage)
@@ -91,14 +91,14 @@ def _check(reading: Reading, storage: BlobStorage) -> tuple[Finding, list[NamedV
 
 @transaction.atomic
 def _begin_step(lease: Lease[Blob], transition: str) -> None:
-    """Show the step that a blob is at which was never good; any other keeps its state."""
+    """Set the state of a blob that was never verified to its current step; others keep theirs."""
     blob = lease.lock()
     if blob.state in UNVERIFIED:
         blob.transition(transition)
 
 
 def _begin_run(blob: Blob, worker: str) -> VerificationRun:
-    """Record the start of a read; one that has no end yet was its worker's last."""
+    """Record the start of a read. A run without an end means that its worker was killed."""
     _abandon(blob.runs.filter(result=Result.RUNNING))
     return VerificationRun.objects.create(
         blob=blob, worker=worker or f"{socket.gethostname()}:{os.getpid()}"

@@ -1,4 +1,4 @@
-"""`manage.py verify_manifests`: compare every manifest with the bytes of a store."""
+"""`manage.py verify_manifests`: compare every manifest with the files in a store."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -20,13 +20,13 @@ class Command(PortalCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--blobs", metavar="ADDRESS", help="another store than the portal's")
         parser.add_argument(
-            "--sample", type=int, metavar="N", help="read N blobs drawn at random, not all"
+            "--sample", type=int, metavar="N", help="read N random blobs instead of all"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
+            raise CommandError(f"--sample {sample}: specify a number of blobs, 0 or more")
         store = store_at(options["blobs"]) if options["blobs"] else blob_storage()
         with progress_bars.lazy_bar(store_check.bytes_to_read(sample), "Reading") as advance:
             proof = store_check.check_store(store, sample=sample, progress=advance)

@@ -1,4 +1,4 @@
-"""Checksums that the store compares with the bytes of a request, and those that it reports."""
+"""Checksums that the store verifies on upload, and checksums that it reports."""
 
 import hashlib
 import zlib
@@ -9,7 +9,7 @@ Checksums = Literal["sha256", "crc32", "none"]
 
 
 def checksum(body: bytes, kind: Checksums) -> dict[str, Any]:
-    """The checksum of a request's body as arguments; the store refuses a body that differs."""
+    """Returns the checksum of a request body as arguments; the store rejects a different body."""
     if kind == "sha256":
         return {"ChecksumSHA256": b64encode(hashlib.sha256(body).digest()).decode()}
     if kind == "crc32":
@@ -18,12 +18,12 @@ def checksum(body: bytes, kind: Checksums) -> dict[str, Any]:
 
 
 def algorithm(kind: Checksums) -> dict[str, Any]:
-    """The arguments by which a multipart upload announces the checksums of its parts."""
+    """Returns the arguments that declare the checksums of a multipart upload's parts."""
     return {} if kind == "none" else {"ChecksumAlgorithm": kind.upper()}
 
 
 def reported_sha256(response: Any) -> str:
-    """The store's own SHA-256 of all the bytes, in hex; empty for none, or one of parts."""
+    """Returns the store's SHA-256 of the whole object, in hex; empty if it has none."""
     encoded = str(response.get("ChecksumSHA256", ""))
     if response.get("ChecksumType") == "COMPOSITE" or "-" in encoded:
         return ""

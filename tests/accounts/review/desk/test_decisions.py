@@ -113,7 +113,7 @@ def test_words_that_changed_since_the_preview_stop_the_decision(
     ReasonText.objects.create(code="spam", label="Other words", remedy="Ask a colleague.")
     data = POST_DATA["reject"] | {"seen": shown["seen"]}
     stopped = desk.post(button_of(application, "reject"), data)
-    assert "not the one you saw any more" in stopped.text
+    assert "the mail has changed since you previewed it" in stopped.text
     assert "Other words" in stopped.context["preview"]["text"]
     application.refresh_from_db()
     assert application.status == "submitted"
@@ -130,7 +130,10 @@ def test_a_preview_from_before_midnight_is_no_preview_of_today(
     assert shown["until"] == "1 March 2031"
     desk.force_login(reviewer)
     data = {"days": "30", "seen": shown["seen"]}
-    assert "not the one you saw" in desk.post(button_of(application, "approve"), data).text
+    assert (
+        "the mail has changed since you previewed it"
+        in desk.post(button_of(application, "approve"), data).text
+    )
 
 
 # -- what is kept with the decision ---------------------------------------------------------

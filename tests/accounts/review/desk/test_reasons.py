@@ -47,7 +47,7 @@ def test_a_change_adds_a_wording_that_the_next_mail_uses(
 def test_the_words_in_force_are_not_written_twice(client: Client, lead_reviewer: User) -> None:
     client.force_login(lead_reviewer)
     client.post(ADD, NEW)
-    assert "the words in force already" in client.post(ADD, NEW).text
+    assert "text is already in force" in client.post(ADD, NEW).text
     assert ReasonText.objects.count() == 1
 
 
