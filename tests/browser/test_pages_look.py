@@ -285,7 +285,7 @@ def test_the_form_saves_itself_when_a_field_loses_focus(
     page.get_by_label("Project title").fill("Saved by leaving the field")
     page.keyboard.press("Tab")
     page.locator("#autosave-mark", has_text="Saved ").wait_for()
-    interest = page.get_by_label("If yes: what is the interest?")
+    interest = page.get_by_label("If yes, what is the interest?")
     assert not interest.is_visible()
     page.get_by_label("Yes", exact=True).check()
     assert interest.is_visible()

@@ -29,7 +29,7 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
         raise TransitionRefused(f"{current}: there is no refusal to override")
     if not current.read_to_end:
         raise TransitionRefused(
-            f"{current}; it was not read to the end, so it may import anything and cannot be"
+            f"{current}; it was not read to its end, so it may import anything and cannot be"
             " overridden; publish the file in a readable format"
         )
     override, created = InspectionOverride.objects.get_or_create(

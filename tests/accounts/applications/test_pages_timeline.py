@@ -195,7 +195,7 @@ def test_a_mail_is_sent_again_as_it_was_at_most_three_times_an_hour(
     mail = mail_of(application, state="sent")
     for _ in range(3):
         assert "was sent again" in again(window, application, mail)
-    assert "three mails were sent" in again(window, application, mail).lower()
+    assert "you can resend three mails" in again(window, application, mail).lower()
     mails = OutgoingMail.objects.filter(kind="application_received")
     assert mails.count() == 4
     assert mails.values("to", "subject", "text", "object_id").distinct().count() == 1
@@ -369,7 +369,7 @@ def test_after_a_rejection_the_days_to_wait_are_told_and_kept(
 
 
 def test_an_open_application_is_not_copied(window: Client, application: Application) -> None:
-    assert "nothing to copy" in act(window, application, "copy").text
+    assert "only a closed application can be copied" in act(window, application, "copy").text
     assert Application.objects.count() == 1
 
 

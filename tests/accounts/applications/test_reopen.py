@@ -77,7 +77,7 @@ def test_a_lead_reviewer_of_this_tier_alone_reopens(approved: Application) -> No
 
 def test_nobody_reopens_their_own(gated_tier: Tier, lead_reviewer: User) -> None:
     factories.grant(lead_reviewer, gated_tier)
-    with pytest.raises(NotAllowed, match="their own"):
+    with pytest.raises(NotAllowed, match="your own"):
         decisions.reopen(lead_reviewer, gated_tier, by=lead_reviewer)
 
 

@@ -183,7 +183,7 @@ def test_an_application_for_a_tier_already_held_is_refused(
     applicant: User, gated_tier: Tier
 ) -> None:
     factories.grant(applicant, gated_tier)
-    with pytest.raises(AlreadyHeld, match="already hold"):
+    with pytest.raises(AlreadyHeld, match="already have"):
         submission.start(applicant, gated_tier)
 
 

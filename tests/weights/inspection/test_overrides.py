@@ -85,7 +85,7 @@ def test_in_st_the_requester_of_an_override_cannot_approve_it(
     refused: Inspection, release_owner: User
 ) -> None:
     asked = overrides.ask(refused, WHY, by=release_owner)
-    with pytest.raises(NotAllowed, match="second person"):
+    with pytest.raises(NotAllowed, match="another person"):
         overrides.grant(asked, AGREED, by=release_owner)
     with transaction.atomic(), pytest.raises(IntegrityError):
         InspectionOverride.objects.update(granted_by=release_owner)

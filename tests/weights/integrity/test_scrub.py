@@ -427,7 +427,7 @@ def test_the_command_waits_for_a_turn_and_gives_up_in_one_line(
     assert callable(manage)
     # A bound made small: nobody will give up the turn.
     monkeypatch.setattr(by_hand, "PATIENCE", 0.0)
-    with scrub.taken(), pytest.raises(CommandError, match="another scrub reads"):
+    with scrub.taken(), pytest.raises(CommandError, match="another scrub is still running"):
         manage("scrub", "--all")
 
 

@@ -327,7 +327,7 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path, target: str) -> None:
 
 def test_a_link_by_way_of_a_folder_link_is_refused(folder: Path) -> None:
     (folder / "there").symlink_to("/etc")
-    assert_refused(SourceUnusable, "there is a link out", folder)
+    assert_refused(SourceUnusable, "there is a link to a file outside", folder)
 
 
 @pytest.mark.parametrize("target", ["nowhere", "loop"])
