@@ -113,7 +113,7 @@ def test_words_that_changed_since_the_preview_stop_the_decision(
     ReasonText.objects.create(code="spam", label="Other words", remedy="Ask a colleague.")
     data = POST_DATA["reject"] | {"seen": shown["seen"]}
     stopped = desk.post(button_of(application, "reject"), data)
-    assert "the mail has changed since you previewed it" in stopped.text
+    assert "mail has changed since you previewed it" in stopped.text
     assert "Other words" in stopped.context["preview"]["text"]
     application.refresh_from_db()
     assert application.status == "submitted"
@@ -131,7 +131,7 @@ def test_a_preview_from_before_midnight_is_no_preview_of_today(
     desk.force_login(reviewer)
     data = {"days": "30", "seen": shown["seen"]}
     assert (
-        "the mail has changed since you previewed it"
+        "mail has changed since you previewed it"
         in desk.post(button_of(application, "approve"), data).text
     )
 
