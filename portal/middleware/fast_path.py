@@ -12,7 +12,7 @@ from weights.delivery import urls as delivery_urls
 from weights.hub_api import urls as hub_urls
 
 
-class ShortWayMiddleware:
+class FastPathMiddleware:
     """Call a script's view at once, past sessions, CSRF, messages and accounts.
 
     Stands after whatever every answer needs (log, limits, policy headers) and before what only

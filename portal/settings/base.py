@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "portal.middleware.request_filter.RequestFilterMiddleware",
     "portal.middleware.rate_limits.RateLimitMiddleware",
     # Middleware for every response comes before it, middleware for pages after it.
-    "portal.middleware.fast_path.ShortWayMiddleware",
+    "portal.middleware.fast_path.FastPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
