@@ -108,7 +108,7 @@ def test_a_passkey_is_the_second_factor_after_a_password(
         assert_accessible(page)
         sign_out(page)
         sign_in(page)
-        expect(page.get_by_role("heading", name="Your second factor")).to_be_visible()
+        expect(page.get_by_role("heading", name="Two-factor authentication")).to_be_visible()
         page.get_by_role("button", name="Use a passkey").click()
         page.wait_for_url(f"{portal}/access/")
 

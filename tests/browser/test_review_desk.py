@@ -116,7 +116,7 @@ def test_a_reviewer_decides_by_keyboard(
     words.append(page.evaluate(COUNT))
     for key in keys[1:3]:
         page.keyboard.press(key)
-    page.wait_for_selector(".mail-text:has-text('is approved')")
+    page.wait_for_selector(".mail-text:has-text('has been approved')")
     page.wait_for_selector(".review-facts :text('claimed by you')")
     assert page.locator("button[form=claim]").inner_text() == "Release"
     words.append(page.evaluate(COUNT))
