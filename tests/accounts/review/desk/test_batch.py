@@ -86,7 +86,7 @@ def test_claimers_are_reminded_and_the_unclaimed_are_named(
     claims.claim(three[0], by=reviewer)
     page = batch(desk, "remind_all", three, confirmed="1")
     assert OutgoingMail.objects.filter(kind="claimer_reminded").count() == 1
-    assert f"nobody has {three[1].reference}" in page.text
+    assert f"nobody has claimed {three[1].reference}" in page.text
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role != Role.LEAD_REVIEWER])

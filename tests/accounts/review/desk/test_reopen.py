@@ -95,7 +95,7 @@ def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
     client.force_login(lead_reviewer)
     assert not is_offered(client, own)
     refused = client.post(button_of(own, "reopen"), REASON)
-    assert "Nobody decides their own" in refused.text
+    assert "You cannot decide your own application" in refused.text
     assert gated_tier in tiers_open_to(lead_reviewer)
 
 
