@@ -67,7 +67,7 @@ def test_a_child_that_keeps_ending_ends_the_whole_with_its_name(
     # A bound made small: five pauses that double each time.
     monkeypatch.setattr(children, "FIRST_PAUSE", 0.01)
     supervisor.start("web", FAILING)
-    with pytest.raises(QuickstartError, match=r"web ended 6 times in a row .* exit code 3"):
+    with pytest.raises(QuickstartError, match=r"web exited 6 times in a row .* exit code 3"):
         supervisor.watch()
     assert len([line for line in said if line.startswith("web: started")]) == 6
 
