@@ -48,6 +48,8 @@ def test_an_older_database_is_told_in_a_line_which_version_to_run_first(command:
 
 
 def test_a_process_does_not_start_on_the_target_of_an_unfinished_move() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite's target has another name until the move has ended")
     assert not processes._is_unfinished_move()
     state.mark_unfinished_move(connection)
     with pytest.raises(SystemExit, match="a move that has not ended well"):
