@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _is_unfinished_move() -> bool:
-    """Whether the database must not be used yet; a database that is away stops no start."""
+    """True if the database must not be used yet; a database that is away stops no start."""
     try:
         return state.is_unfinished_move()
     except DATABASE_ERRORS:

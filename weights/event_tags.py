@@ -4,7 +4,7 @@ from accounts.audit.event_tags import EventTag
 
 
 class WeightsEvent(EventTag):
-    """What is released, and how its bytes leave."""
+    """Events of checkpoints, their files, links and recalls."""
 
     CATALOGUE_LOADED = "catalogue.loaded"
 

@@ -69,7 +69,7 @@ def begin(user: User, tier: Tier, *, country: str = "") -> Application:
 
 
 def may_adopt(application: Application) -> bool:
-    """Whether a draft is old enough to adopt the tier's questions, which have changed."""
+    """True if a draft is old enough to adopt the tier's questions, which have changed."""
     old = application.created_at <= timezone.now() - timedelta(days=settings.DRAFT_FORM_DAYS)
     if application.status != Status.DRAFT or not old:
         return False

@@ -14,7 +14,7 @@ class EventTag(StrEnum):
 
 
 class AccountsEvent(EventTag):
-    """Who may have access: people, applications, grants and tiers; the audit trail itself."""
+    """Events of people, applications, grants and tiers, and of the audit trail itself."""
 
     @classmethod
     def of_application(cls, action: str) -> "AccountsEvent":

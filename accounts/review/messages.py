@@ -33,18 +33,34 @@ def claimer_reminded(application: Application, by: User, day: date) -> bool:
     return _send(application, claimer, "claimer_reminded", key, by=by)
 
 
-def colleague_asked(asked: Consultation) -> None:
-    _send(asked.application, asked.colleague, "colleague_asked", str(asked.pk), asked=asked)
+def colleague_asked(consultation: Consultation) -> None:
+    _send(
+        consultation.application,
+        consultation.colleague,
+        "colleague_asked",
+        str(consultation.pk),
+        asked=consultation,
+    )
 
 
-def colleague_answered(asked: Consultation) -> None:
-    _send(asked.application, asked.asked_by, "colleague_answered", str(asked.pk), asked=asked)
+def colleague_answered(consultation: Consultation) -> None:
+    _send(
+        consultation.application,
+        consultation.asked_by,
+        "colleague_answered",
+        str(consultation.pk),
+        asked=consultation,
+    )
 
 
-def colleague_reminded(asked: Consultation) -> bool:
+def colleague_reminded(consultation: Consultation) -> bool:
     """Remind a colleague of a question, once. Returns whether the mail is new."""
     return _send(
-        asked.application, asked.colleague, "colleague_reminded", str(asked.pk), asked=asked
+        consultation.application,
+        consultation.colleague,
+        "colleague_reminded",
+        str(consultation.pk),
+        asked=consultation,
     )
 
 

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class AccessMode(models.TextChoices):
-    """How a person obtains access to a tier (docs/glossary.md#access)."""
+    """The ways to obtain access to a tier (docs/glossary.md#access)."""
 
     OPEN = "open", "Open"
     CLICK_THROUGH = "click-through", "Click-through"

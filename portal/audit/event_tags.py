@@ -4,7 +4,7 @@ from accounts.audit.event_tags import EventTag
 
 
 class PortalEvent(EventTag):
-    """What happens to an install as a whole."""
+    """Events of the whole install."""
 
     SETTINGS_CHANGED = "settings.changed"
 

@@ -140,7 +140,7 @@ def _write(source: Path, target: Path) -> None:
 
 
 def _is_ours(name: str, value: str) -> bool:
-    """Whether this process accepts the backup's key; it may have newer link keys as well."""
+    """True if this process accepts the backup's key; it may have newer link keys as well."""
     if name == "SECRET_KEY":
         return value == settings.SECRET_KEY
     ours = {f"{key_id}:{key.hex()}" for key_id, key in settings.LINK_KEYS.items()}

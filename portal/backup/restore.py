@@ -105,7 +105,7 @@ def _check_vendor(index: Index) -> None:
 
 
 def _continues(wanted: RestoreMark) -> bool:
-    """Whether an earlier run restored this database. Raises BackupError if it is in use."""
+    """True if an earlier run restored this database. Raises BackupError if it is in use."""
     existing, in_use = state.restore_mark(), state.rows_in_use()
     if existing is not None and existing.backup == wanted.backup:
         return bool(in_use)
@@ -134,7 +134,7 @@ class BlobSource:
 
 
 def blob_source(folder: Path, index: Index, moved_to: str) -> BlobSource | None:
-    """Where to copy blobs from; None if the portal's store has them. Raises BackupError."""
+    """The store to copy blobs from; None if the portal's has them. Raises BackupError."""
     target = blob_storage()
     store = store_at(layout.blob_address(folder, index, moved_to))
     if store.address == target.address:

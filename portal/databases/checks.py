@@ -91,10 +91,10 @@ def apply_migrations(say: Say) -> None:
 
 def _unknown_migration(loader: MigrationLoader) -> str:
     """An applied migration of our apps that this version does not contain; empty if none."""
-    known = set(loader.disk_migrations) | set(loader.replacements)
-    known |= {old for migration in loader.replacements.values() for old in migration.replaces}
+    ours = set(loader.disk_migrations) | set(loader.replacements)
+    ours |= {old for migration in loader.replacements.values() for old in migration.replaces}
     apps = {app for app, _ in loader.disk_migrations}
-    unknown = [key for key in loader.applied_migrations if key not in known and key[0] in apps]
+    unknown = [key for key in loader.applied_migrations if key not in ours and key[0] in apps]
     return ".".join(max(unknown)) if unknown else ""
 
 

@@ -1,4 +1,4 @@
-"""What a dump of a database consists of."""
+"""The parts of a database dump."""
 
 from pathlib import Path
 from typing import NamedTuple

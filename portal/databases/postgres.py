@@ -144,10 +144,10 @@ def _connection_string(**changes: str) -> Iterator[str]:
     A password stands in a file of mode 0600 that exists only meanwhile: arguments and environment
     of a process are easier to read.
     """
-    known = connection.get_connection_params()
-    parameters = {name: str(known[name]) for name in _PUBLIC & known.keys() if known[name]}
+    settings = connection.get_connection_params()
+    parameters = {name: str(settings[name]) for name in _PUBLIC & settings.keys() if settings[name]}
     with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
-        if password := known.get("password"):
+        if password := settings.get("password"):
             escaped = password.replace("\\", r"\\").replace(":", r"\:")
             parameters["passfile"] = f"{folder}/pgpass"
             private_files.write_new(Path(folder) / "pgpass", f"*:*:*:*:{escaped}\n")

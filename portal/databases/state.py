@@ -1,4 +1,4 @@
-"""What a database holds: nothing, an install in use, foreign tables, or a mark of ours.
+"""The state of a database: empty, in use, with foreign tables, or marked by us.
 
 Reads tables by name, because the schema may be that of an older version.
 """
@@ -116,7 +116,7 @@ UNFINISHED_MOVE = (
 
 
 def is_unfinished_move(database: BaseDatabaseWrapper = connection) -> bool:
-    """Whether a move into `database` did not finish; never for SQLite, which is renamed last."""
+    """True if a move into `database` did not finish; never for SQLite, which is renamed last."""
     return database.vendor != "sqlite" and _MOVE_TABLE in tables(database)
 
 

@@ -276,10 +276,10 @@ def _versions() -> Line:
     if not storage.binds_versions:
         return Line(name, "ok", "not pinned: the CDN serves the current object in the bucket")
     try:
-        kept = storage.keeps_versions()
+        keeps_versions = storage.keeps_versions()
     except StorageUnavailable as error:
         return Line(name, "late", f"unknown: {error}"[:300])
-    return Line(name, "ok", "kept") if kept else Line(name, "late", NOT_VERSIONED)
+    return Line(name, "ok", "kept") if keeps_versions else Line(name, "late", NOT_VERSIONED)
 
 
 def _recalls(now: datetime) -> Line:
@@ -329,7 +329,7 @@ def _daily_check(beat: Heartbeat | None, age: timedelta, now: datetime) -> Line:
 
 
 def _installed_at(now: datetime) -> datetime:
-    """When the first migration of this database was applied."""
+    """The time at which the first migration of this database was applied."""
     first = MigrationRecorder.Migration.objects.aggregate(at=Min("applied"))["at"]
     return first or now
 

@@ -33,7 +33,7 @@ class PolicyMiddleware(CSPMiddleware):
 
 
 def _has_own_policy(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether a view's decorator or a template's nonce has changed the policy."""
+    """True if a view's decorator or a template's nonce has changed the policy."""
     return "_csp_nonce" in vars(request) or not _DECORATED.isdisjoint(vars(response))
 
 

@@ -46,5 +46,5 @@ class OutageFilter(logging.Filter):
 
 
 def _is_full(error: BaseException | None) -> bool:
-    """Whether the broker refuses writes because its disk is full; a worker then ends."""
+    """True if the broker refuses writes because its disk is full; a worker then ends."""
     return isinstance(error, redis.ResponseError) and str(error).startswith("MISCONF")

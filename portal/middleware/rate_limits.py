@@ -107,7 +107,7 @@ def _bucket(request: HttpRequest) -> _Counted | None:
 
 
 def _is_resolve(path: str) -> bool:
-    """Whether scripts fetch files at the path: of a checkpoint, or of a dataset or space."""
+    """True if scripts fetch files at the path: of a checkpoint, or of a dataset or space."""
     if path.startswith(("/datasets/", "/spaces/")):
         path = path[path.index("/", 1) :]
     parts = path.split("/", 4)
@@ -123,11 +123,11 @@ def _by_link(request: HttpRequest, token: str) -> _Counted:
     return _Counted(DOWNLOADS_SIGNED_IN, claim.digest)
 
 
-def _by_token(request: HttpRequest, known: Limit, anonymous: Limit) -> _Counted:
+def _by_token(request: HttpRequest, signed_in: Limit, anonymous: Limit) -> _Counted:
     """A well-formed token has a bucket of its own; the response shows whether it exists."""
     scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme == "Bearer" and token_format.is_well_formed(token):
-        return _Counted(known, token_format.digest(token), anonymous)
+        return _Counted(signed_in, token_format.digest(token), anonymous)
     return _Counted(anonymous, _address(request))
 
 

@@ -68,7 +68,7 @@ def _explain_405(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def _is_for_scripts(path: str) -> bool:
-    """Whether the path belongs to an API, which reports unsupported methods in its own format."""
+    """True if the path belongs to an API, which reports unsupported methods in its own format."""
     return (
         path == "/api" or path.startswith(_SCRIPT_PREFIXES) or path.split("/")[3:4] == ["resolve"]
     )
@@ -83,7 +83,7 @@ def _without_body(response: HttpResponse) -> HttpResponse:
 
 
 def _is_personal(request: HttpRequest) -> bool:
-    """Whether the response was made for a signed-in person, without a query.
+    """True if the response was made for a signed-in person, without a query.
 
     A view that did not access the session did not access the person either.
     """

@@ -85,7 +85,7 @@ class WebWorker(ThreadWorker):
 
 
 def _may_stay_unread(req: Any) -> bool:
-    """Whether the body is so long that the connection must close if no view reads it.
+    """True if the body is so long that the connection must close if no view reads it.
 
     The response then says `Connection: close`, so that the client sends no request after it.
     """

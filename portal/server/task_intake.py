@@ -115,5 +115,5 @@ def _is_id(value: Any) -> bool:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether a header is unset; Celery writes absent time limits as two nulls."""
+    """True if a header is unset; Celery writes absent time limits as two nulls."""
     return not value or (isinstance(value, list) and not any(value))

@@ -64,7 +64,7 @@ def text(name: str, default: str | None = None) -> str:
 
 
 def is_restoring() -> bool:
-    """Whether this process is `manage.py restore`, which restores missing keys.
+    """True if this process is `manage.py restore`, which restores missing keys.
 
     So no key is generated first, and a key's file may be missing yet.
     """
@@ -224,7 +224,7 @@ _STORAGE = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
 
 
 def storage(name: str, default: str) -> str:
-    """Where blobs live: `file:///path` or `s3://bucket/prefix`."""
+    """The URL of the blob store: `file:///path` or `s3://bucket/prefix`."""
     value = text(name, default)
     if not _STORAGE.fullmatch(value):
         raise _refuse(name, f"{value!r} is neither file:///path nor s3://bucket/prefix")
@@ -296,7 +296,7 @@ _COPY = re.compile(r"file:///.*[^/]|s3://[a-z0-9][a-z0-9.-]{2,62}/.*[^/]")
 
 
 def head_copy(name: str) -> str:
-    """Where to copy heads: `file:///path/to/file`, `s3://bucket/prefix`, or empty."""
+    """The URL of the copies of heads: `file:///path/to/file`, `s3://bucket/prefix`, or empty."""
     value = text(name, "")
     if value and not _COPY.fullmatch(value):
         raise _refuse(name, f"{value!r} is neither file:///path/to/file nor s3://bucket/prefix")

@@ -54,7 +54,7 @@ def refuse_readable(name: str, path: Path) -> None:
 
 
 def _is_container_secret(path: Path) -> bool:
-    """Whether a container runtime mounted the file: on a read-only tmpfs.
+    """True if a container runtime mounted the file: on a read-only tmpfs.
 
     Docker Swarm and Kubernetes mount secrets readable by every user of the one container.
     """

@@ -160,7 +160,7 @@ def _database(url: str) -> tuple[str, int, str] | None:
 
 
 def _is_local(broker: str) -> bool:
-    """Whether the broker is a socket, on loopback, or the memory of one process (benchmarks)."""
+    """True if the broker is a socket, on loopback, or the memory of one process (benchmarks)."""
     return urlsplit(broker).scheme.endswith(("socket", "unix", "memory")) or is_loopback_url(broker)
 
 

@@ -92,7 +92,7 @@ class Child:
 
     @property
     def has_recovered(self) -> bool:
-        """Whether it has run for SETTLED_AFTER seconds after false starts."""
+        """True if it has run for SETTLED_AFTER seconds after false starts."""
         long = time.monotonic() - self._started > SETTLED_AFTER
         return self.false_starts > 0 and self.runs and long
 
@@ -102,12 +102,12 @@ class Child:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether it never ran and has used up its false starts."""
+        """True if it never ran and has used up its false starts."""
         return not self.has_run and self.false_starts >= MOST_FALSE_STARTS
 
     @property
     def is_due(self) -> bool:
-        """Whether its restart is due."""
+        """True if its restart is due."""
         return self._process is None and time.monotonic() >= self._due
 
     def ask_to_end(self) -> None:

@@ -108,8 +108,8 @@ def problem_response(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 
 def _title(code: str, status: int) -> str:
-    known = ERROR_CODES.get(code)
-    return known.title if known else HTTPStatus(status).phrase
+    error = ERROR_CODES.get(code)
+    return error.title if error else HTTPStatus(status).phrase
 
 
 class ProblemMiddleware:
@@ -163,5 +163,5 @@ def _error_payload(response: HttpResponse) -> dict[str, Any]:
 def _default_detail(request: HttpRequest, response: HttpResponse) -> str:
     if response.status_code == 405:
         return f"{request.method} is not answered here; use {response.headers.get('Allow', '')}."
-    known = ERROR_CODES[DEFAULT_CODES.get(response.status_code, AccountsCode.BAD_REQUEST)]
-    return f"{known.title}. {known.remedy}"
+    error = ERROR_CODES[DEFAULT_CODES.get(response.status_code, AccountsCode.BAD_REQUEST)]
+    return f"{error.title}. {error.remedy}"

@@ -62,18 +62,22 @@ class Plan:
         return f"bytes */{size}" if self.status == 416 else None
 
 
-def plan(method: str, asked: Conditions, *, etag: str, size: int, modified: int) -> Plan:
+def plan(method: str, conditions: Conditions, *, etag: str, size: int, modified: int) -> Plan:
     """Evaluate conditions, then the range, in the order of RFC 9110 section 13.2.2.
 
     `etag` is the strong tag without quotes, `size` bytes, `modified` seconds since the epoch.
     """
-    if _precondition_failed(asked, etag, modified):
+    if _precondition_failed(conditions, etag, modified):
         return Plan(412)
-    if _not_modified(asked, etag, modified):
+    if _not_modified(conditions, etag, modified):
         return Plan(304)
-    if method != "GET" or asked.range is None or not _if_range_holds(asked.if_range, etag):
+    if (
+        method != "GET"
+        or conditions.range is None
+        or not _if_range_holds(conditions.if_range, etag)
+    ):
         return Plan(200, 0, size)
-    return part(asked.range, size)
+    return part(conditions.range, size)
 
 
 def part(header: str, size: int) -> Plan:
@@ -105,17 +109,17 @@ def _last_bytes(count: int, size: int) -> Plan:
     return Plan(206, size - length, length)
 
 
-def _precondition_failed(asked: Conditions, etag: str, modified: int) -> bool:
-    if asked.if_match is not None:
-        return not _names(asked.if_match, etag, weakly=False)
-    limit = _seconds(asked.if_unmodified_since)
+def _precondition_failed(conditions: Conditions, etag: str, modified: int) -> bool:
+    if conditions.if_match is not None:
+        return not _names(conditions.if_match, etag, weakly=False)
+    limit = _seconds(conditions.if_unmodified_since)
     return limit is not None and modified > limit
 
 
-def _not_modified(asked: Conditions, etag: str, modified: int) -> bool:
-    if asked.if_none_match is not None:
-        return _names(asked.if_none_match, etag, weakly=True)
-    since = _seconds(asked.if_modified_since)
+def _not_modified(conditions: Conditions, etag: str, modified: int) -> bool:
+    if conditions.if_none_match is not None:
+        return _names(conditions.if_none_match, etag, weakly=True)
+    since = _seconds(conditions.if_modified_since)
     return since is not None and modified <= since
 
 
@@ -125,7 +129,7 @@ def _if_range_holds(header: str | None, etag: str) -> bool:
 
 
 def _names(header: str, etag: str, *, weakly: bool) -> bool:
-    """Whether a list of entity tags, or `*`, names `etag`; a malformed list names nothing."""
+    """True if a list of entity tags, or `*`, names `etag`; a malformed list names nothing."""
     text = header.strip(" \t")
     if text == "*":
         return True

@@ -79,7 +79,7 @@ def problem(
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """Whether a browser sent the request; download clients accept `*/*`."""
+    """True if a browser sent the request; download clients accept `*/*`."""
     return "text/html" in request.META.get("HTTP_ACCEPT", "")
 
 
@@ -130,38 +130,38 @@ def _deliver(
 ) -> HttpResponseBase:
     """The response to an allowed request, without the headers that all of them carry."""
     storage = blob_storage()
-    asked = plan(
+    response_plan = plan(
         str(request.method),
         Conditions.of(request.META),
         etag=file.etag,
         size=file.size,
         modified=_modified(file),
     )
-    if asked.status in {304, 412, 416}:
-        return _without_bytes(asked, file)
+    if response_plan.status in {304, 412, 416}:
+        return _without_bytes(response_plan, file)
     if request.method == "HEAD":
         return _head(storage, file)
     if not storage.is_local:
         return _redirect(storage, caller, decision, file)
-    return _send(request, storage, caller, decision, file, asked)
+    return _send(request, storage, caller, decision, file, response_plan)
 
 
 # -- answers without bytes ----------------------------------------------------------------
 
 
-def _without_bytes(asked: Plan, file: File) -> HttpResponse:
-    if asked.status == 304:
+def _without_bytes(response_plan: Plan, file: File) -> HttpResponse:
+    if response_plan.status == 304:
         response = HttpResponse(status=304)
         del response["Content-Type"]
         # That of the 200, or none (RFC 9110 8.6): a cache would note the 0 of this empty body.
         response["Content-Length"] = str(file.size)
         return response
-    if asked.status == 412:
+    if response_plan.status == 412:
         return problem(
             412, WeightsCode.PRECONDITION_FAILED, "The file is not in the state you asked for."
         )
     response = problem(416, WeightsCode.RANGE_NOT_SATISFIABLE, f"The file has {file.size} bytes.")
-    response["Content-Range"] = str(asked.content_range(file.size))
+    response["Content-Range"] = str(response_plan.content_range(file.size))
     return response
 
 
@@ -199,29 +199,31 @@ def _send(
     caller: Caller,
     decision: Decision,
     file: File,
-    asked: Plan,
+    response_plan: Plan,
 ) -> HttpResponseBase:
     if settings.ACCEL_LOCATION and not _server_would_misread(request):
         suspension.demand_unchanged(storage.stat(file.sha256), file.blob, storage)
-        _record(caller, decision, file, Download.Outcome.SERVED, asked)
+        _record(caller, decision, file, Download.Outcome.SERVED, response_plan)
         return _handed_over(file)
-    release = slots.take(asked.length, request.META.get("gunicorn.socket"))
+    release = slots.take(response_plan.length, request.META.get("gunicorn.socket"))
     if release is None:
         wait = slots.wait()
         message = f"All download places are taken; try again in {wait} s."
         return problem(429, WeightsCode.BUSY, message, request, wait=wait)
     try:
-        body = RangedFile(_opened(storage, file), asked.start, asked.length, release)
+        body = RangedFile(
+            _opened(storage, file), response_plan.start, response_plan.length, release
+        )
     except BaseException:
         release()
         raise
     try:
-        _record(caller, decision, file, Download.Outcome.SERVED, asked)
+        _record(caller, decision, file, Download.Outcome.SERVED, response_plan)
     except BaseException:
         body.close()
         raise
     release_connections()
-    return _streamed(body, asked, file.size)
+    return _streamed(body, response_plan, file.size)
 
 
 def _server_would_misread(request: HttpRequest) -> bool:
@@ -237,10 +239,12 @@ def _handed_over(file: File) -> HttpResponse:
     return response
 
 
-def _streamed(body: RangedFile, asked: Plan, size: int) -> RangedResponse:
-    response = RangedResponse(body, status=asked.status, content_type="application/octet-stream")
-    response["Content-Length"] = str(asked.length)
-    if (content_range := asked.content_range(size)) is not None:
+def _streamed(body: RangedFile, response_plan: Plan, size: int) -> RangedResponse:
+    response = RangedResponse(
+        body, status=response_plan.status, content_type="application/octet-stream"
+    )
+    response["Content-Length"] = str(response_plan.length)
+    if (content_range := response_plan.content_range(size)) is not None:
         response["Content-Range"] = content_range
     return response
 
@@ -258,9 +262,11 @@ def _opened(storage: BlobStorage, file: File) -> BinaryIO:
 
 
 def _record(
-    caller: Caller, decision: Decision, file: File, outcome: Download.Outcome, asked: Plan
+    caller: Caller, decision: Decision, file: File, outcome: Download.Outcome, response_plan: Plan
 ) -> None:
-    recording.record_served(caller, decision, file, outcome, start=asked.start, length=asked.length)
+    recording.record_served(
+        caller, decision, file, outcome, start=response_plan.start, length=response_plan.length
+    )
 
 
 # -- headers ------------------------------------------------------------------------------
@@ -300,6 +306,6 @@ _date = lru_cache(maxsize=1024)(http_date)
 
 
 def _modified(file: File) -> int:
-    """When the revision was published, in seconds since the epoch."""
+    """The time of publication, in seconds since the epoch."""
     revision = file.revision
     return int((revision.visible_at or revision.created_at).timestamp())

@@ -92,29 +92,29 @@ def _decide(
         return Decision(code=caller.problem, message=sentence(caller.problem), caller=caller)
     row = statement.ask(caller, repo_id, revision or "", path, now)
     by_token = isinstance(caller, TokenClaim)
-    known = records.token_holder(row) if isinstance(caller, TokenClaim) else caller
-    facts = statement.facts_of(row, known, repo_id, by_token=by_token)
+    identified = records.token_holder(row) if isinstance(caller, TokenClaim) else caller
+    facts = statement.facts_of(row, identified, repo_id, by_token=by_token)
     outcome = rule(facts, now)
     if isinstance(outcome, Refusal) and outcome in OF_CREDENTIAL:
-        known = Caller(kind="token", problem=outcome)
-        return Decision(code=outcome, message=sentence(outcome), caller=known)
+        identified = Caller(kind="token", problem=outcome)
+        return Decision(code=outcome, message=sentence(outcome), caller=identified)
     if row.token_id is not None:
         note_use(row.token_id, statement.utc(row.token_used), now)
     while isinstance(outcome, Lookup):
         facts = lookups.supply(outcome, facts, row, now)
         outcome = rule(facts, now)
     if outcome is Missing.REPOSITORY:
-        return Decision(missing=outcome, message=sentence(outcome, repo=repo_id), caller=known)
+        return Decision(missing=outcome, message=sentence(outcome, repo=repo_id), caller=identified)
     checkpoint = records.checkpoint(row, repo_id)
     if outcome is not None:
-        return _refused(outcome, row, checkpoint, revision or "", path, known)
+        return _refused(outcome, row, checkpoint, revision or "", path, identified)
     found = records.revision(row, checkpoint) if revision is not None else None
     return Decision(
         checkpoint,
         found,
         records.file(row, found, path) if found and rule is rules.may_fetch_file else None,
         records.grant(row, facts.grant_expires) if facts.gated and rule in _FETCH else None,
-        caller=known,
+        caller=identified,
     )
 
 

@@ -39,7 +39,7 @@ class Caller:
 
     @property
     def is_known(self) -> bool:
-        """Whether a person or a link stands behind the request."""
+        """True if a person or a link stands behind the request."""
         return self.kind != "anonymous" and self.problem is None
 
     @property

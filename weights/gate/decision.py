@@ -1,4 +1,4 @@
-"""What the gate answers."""
+"""The decision of the gate: a file and a grant, or a refusal."""
 
 from dataclasses import dataclass
 

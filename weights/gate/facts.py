@@ -1,4 +1,4 @@
-"""What the gate's rules read: plain values about one request, without records or queries."""
+"""The facts that the gate's rules read: plain values about one request, without queries."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -36,10 +36,10 @@ def supply(lookup: Lookup, facts: Facts, row: Row, now: datetime) -> Facts:
 
 
 def _staff_may_know(facts: Facts) -> bool:
-    """Whether the roles of this person reach the hidden checkpoint."""
+    """True if the roles of this person reach the hidden checkpoint."""
     person = User.objects.get(pk=cast(int, facts.user_id))
-    known = Checkpoint.objects.visible_to(person)
-    return known.filter(pk=cast(int, facts.checkpoint_id)).exists()
+    visible = Checkpoint.objects.visible_to(person)
+    return visible.filter(pk=cast(int, facts.checkpoint_id)).exists()
 
 
 def _history(facts: Facts, row: Row) -> History:

@@ -35,7 +35,7 @@ class Refusal(ErrorCode):
 
 
 class Missing(ErrorCode):
-    """Which of the requested names does not exist."""
+    """The requested name that does not exist."""
 
     REPOSITORY = "repository"
     REVISION = "revision"
@@ -124,7 +124,7 @@ def error_code(refusal: ErrorCode) -> ErrorCode:
 
 
 def sentence(refusal: Refusal | Missing, *, published: bool = True, **names: str) -> str:
-    """What happened and the address of the next step, for a person or a log.
+    """The reason and the URL of the next step, for a person or a log.
 
     `names` are those that the sentence mentions: `repo`, `tier` (its slug), `revision` as
     requested, `sha`, `path`, `when` and `reason`. Raises KeyError for one that is lacking.

@@ -39,7 +39,7 @@ def may_read_checkpoint(facts: Facts, now: datetime) -> Outcome:
 
 
 def access(facts: Facts, now: datetime) -> Outcome:
-    """What a gated tier demands of a person; an open tier demands nothing."""
+    """A gated tier requires an account in good standing, a scope, a grant and its licence."""
     if not facts.gated:
         return None
     return (

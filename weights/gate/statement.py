@@ -24,7 +24,7 @@ from weights.gate.revision_names import SHA, ref_name
 
 
 class Row(NamedTuple):
-    """What the statement finds; None where a name leads nowhere. SQLite's times lack a zone."""
+    """A row of the statement; None where a name does not exist. SQLite's times lack a zone."""
 
     token_id: int | None
     token_name: Any

@@ -75,7 +75,7 @@ def family_of(path: str) -> str:
 
 
 def is_parsed(family: str) -> bool:
-    """Whether files of this family are parsed, which happens in a child process."""
+    """True if files of this family are parsed, which happens in a child process."""
     return family in {SAFETENSORS, PICKLE}
 
 
@@ -150,7 +150,7 @@ def _signature_kind(head: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether the bytes are UTF-8 without NUL; the last character may be truncated."""
+    """True if the bytes are UTF-8 without NUL; the last character may be truncated."""
     if b"\0" in head:
         return False
     try:

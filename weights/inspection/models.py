@@ -79,7 +79,7 @@ class Inspection(models.Model):
 
     @property
     def is_partly_read(self) -> bool:
-        """Whether it was refused before its end. It may import more, so no override is possible."""
+        """True if it was refused before its end. It may import more, so no override is possible."""
         return self.outcome == self.Outcome.REFUSED and not self.read_to_end
 
     @property

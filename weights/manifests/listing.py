@@ -48,7 +48,7 @@ def part_and_shard(path: str) -> tuple[int | None, int | None]:
 
 
 def is_lfs(path: str, size: int, *, is_text: bool) -> bool:
-    """Whether the Hub's tree marks the file LFS; its entity tag is then the SHA-256."""
+    """True if the Hub's tree marks the file LFS; its entity tag is then the SHA-256."""
     if size > LFS_ABOVE or not is_text:
         return True
     return size > 0 and path.lower().endswith(LFS_SUFFIXES)

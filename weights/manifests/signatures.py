@@ -87,7 +87,7 @@ def _unsigned(key: ManifestKey) -> QuerySet[Revision]:
 
 
 def _matches(revision: Revision, document: PublishedManifest) -> bool:
-    """Whether the document's files yield the revision's id."""
+    """True if the document's files yield the revision's id."""
     entries = [
         listing.Entry(file["path"], file["size"], file["sha256"]) for file in files_of(document)
     ]

@@ -115,8 +115,8 @@ def publish(
 def _tier_of(slug: str) -> Tier:
     tier = Tier.objects.filter(slug=slug).first()
     if tier is None:
-        known = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True))
-        raise UnknownTier(f"there is no tier {slug!r}; the tiers are: {known or 'none yet'}")
+        slugs = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True))
+        raise UnknownTier(f"there is no tier {slug!r}; the tiers are: {slugs or 'none yet'}")
     return tier
 
 

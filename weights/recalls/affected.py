@@ -1,4 +1,4 @@
-"""Who fetched recalled bytes, and from which places, according to the ledger."""
+"""People who downloaded recalled bytes, and the files they took, according to the ledger."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -99,5 +99,5 @@ class Recall(models.Model):
 
     @property
     def changed_at(self) -> datetime:
-        """When it entered its present state."""
+        """The time at which the recall entered its present state."""
         return self.repaired_at or self.opened_at

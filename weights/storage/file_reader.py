@@ -28,7 +28,7 @@ class FileReader(io.FileIO):
 
     @cached_property
     def is_cached(self) -> bool:
-        """Whether most of the file was in the system's cache when this was first asked."""
+        """True if most of the file was in the system's cache when this was first asked."""
         return _is_cached(self.fileno(), self.stored.size)
 
     def wait_past_ctime(self) -> None:
@@ -59,7 +59,7 @@ class FileReader(io.FileIO):
 
 
 def _is_cached(descriptor: int, size: int) -> bool:
-    """Whether most of a file is in the system's cache, by reading a byte at some places."""
+    """True if most of a file is in the system's cache, by reading a byte at some places."""
     if not size or not hasattr(os, "RWF_NOWAIT"):
         return False
     cached = 0

@@ -89,7 +89,7 @@ class FileStorage:
             self._durable.add(one)
 
     def is_open_to_group(self) -> bool:
-        """Whether the root is setgid, so that all below belongs to its group."""
+        """True if the root is setgid, so that all below belongs to its group."""
         return bool(self.root.stat().st_mode & stat.S_ISGID)
 
     def make_private(self) -> None:

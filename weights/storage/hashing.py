@@ -24,7 +24,7 @@ def sha256_of(stream: BinaryIO, progress: Callable[[int], None]) -> str:
 def holds(
     store: BlobStorage, sha256: str, size: int, progress: Callable[[int], None] | None
 ) -> bool:
-    """Whether the newest bytes under a blob's name have this SHA-256: all of them are read.
+    """True if the newest bytes under a blob's name have this SHA-256: all of them are read.
 
     Without `progress` their size in bytes is compared alone. Raises StorageUnavailable.
     """

@@ -121,7 +121,7 @@ class _Copier:
         self.report.replaced += existed
 
     def _is_present(self, wanted: BlobToCopy) -> bool:
-        """Whether the target holds the right bytes; the steps of wrong ones are taken back."""
+        """True if the target holds the right bytes; the steps of wrong ones are taken back."""
         read = 0
 
         def step(count: int) -> None:

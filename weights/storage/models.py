@@ -130,7 +130,7 @@ class Blob(models.Model):
 
     @property
     def was_good(self) -> bool:
-        """Whether its last check, or the one before a doubt, found it good."""
+        """True if its last check, or the one before a doubt, found it good."""
         return self.last_verified_at is not None and self.state != BlobState.QUARANTINED
 
     def version_of(self, store: str) -> str:
@@ -152,7 +152,7 @@ class Blob(models.Model):
         return ""
 
     def is_touched(self, found: "StoredObject", store: str) -> bool:
-        """Whether it may be served as it was verified, but should be read again soon."""
+        """True if it may be served as it was verified, but should be read again soon."""
         return self.version_in == store and found.touched_since(self.mark)
 
 

@@ -32,13 +32,13 @@ class StoredObject:
     sha256: str = field(default="", compare=False)
 
     def written_since(self, mark: str) -> bool:
-        """Whether somebody wrote to it, or replaced it, after `mark` was taken."""
+        """True if somebody wrote to it, or replaced it, after `mark` was taken."""
         content = self.mark.partition(" ")[0]
         # Marks of earlier releases are the modification time of a file and nothing else.
         return mark.partition(" ")[0] not in {content, content.partition(":")[0]}
 
     def touched_since(self, mark: str) -> bool:
-        """Whether the ctime alone differs from `mark`, as after chmod or a new hard link."""
+        """True if the ctime alone differs from `mark`, as after chmod or a new hard link."""
         return " " in mark and mark != self.mark and not self.written_since(mark)
 
 

@@ -91,7 +91,7 @@ def with_refusals(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
 
 
 def _withdrawn_page(request: HttpRequest, decision: gate.Decision) -> HttpResponse:
-    """When and why the revision was withdrawn, and what `main` points at now."""
+    """The date and reason of the withdrawal, and the revision that `main` points at now."""
     assert decision.checkpoint is not None
     context = {
         "checkpoint": decision.checkpoint,

@@ -155,7 +155,7 @@ class Application(models.Model):
 
     @property
     def last_heard_at(self) -> datetime:
-        """When the application was returned or last saved, whichever is later."""
+        """The time of the return or of the last save, whichever is later."""
         return max(self.returned_at or self.saved_at, self.saved_at)
 
     @property

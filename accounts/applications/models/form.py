@@ -98,11 +98,13 @@ class FormVersionManager(models.Manager["FormVersion"]):
     def current(self, tier: Tier) -> "FormVersion":
         """Return the newest version, or a new one if the questions have changed since."""
         Tier.objects.select_for_update(no_key=True).get(pk=tier.pk)  # numbers follow each other
-        asked = self.asked_by(tier)
+        questions = self.asked_by(tier)
         newest = self.filter(tier=tier).order_by("-number").first()
-        if newest is not None and newest.questions == asked:
+        if newest is not None and newest.questions == questions:
             return newest
-        return self.create(tier=tier, number=newest.number + 1 if newest else 1, questions=asked)
+        return self.create(
+            tier=tier, number=newest.number + 1 if newest else 1, questions=questions
+        )
 
     def asked_by(self, tier: Tier) -> list[dict[str, Any]]:
         """Return the custom questions of a tier as a new form version would store them."""
@@ -143,5 +145,5 @@ class FormVersion(models.Model):
     def mapped(self, answers: dict[str, Any]) -> dict[str, Any]:
         """Return the answers to questions of this version, without documents."""
         documents = {one.key for one in self.custom_questions if one.kind == Kind.FILE}
-        asked = self.labels().keys() - documents
-        return {key: value for key, value in answers.items() if key in asked}
+        keys = self.labels().keys() - documents
+        return {key: value for key, value in answers.items() if key in keys}

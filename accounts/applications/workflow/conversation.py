@@ -1,4 +1,4 @@
-"""What is said about an application between decisions: remarks, questions to colleagues, mails."""
+"""Remarks, questions to colleagues and mails about an application between decisions."""
 
 from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""When each sweep last ended, for the health page."""
+"""The end of each sweep's last run, for the health page."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -97,7 +97,7 @@ class LicenceVersion(OneLineFields):
 
     @property
     def notice_ends(self) -> datetime:
-        """When grants under older texts stop working, until their holders accept this text."""
+        """The time at which grants under older texts stop working until this text is accepted."""
         return self.effective_at + timedelta(days=self.notice_days)
 
     def notice_ends_since(self, since: datetime | None) -> datetime:

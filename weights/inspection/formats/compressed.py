@@ -32,7 +32,7 @@ def compression_of(head: bytes, *, is_all: bool) -> str:
 
 
 def _decompresses(decompress: Callable[[bytes], bytes], head: bytes, *, is_all: bool) -> bool:
-    """Whether decompression yields a byte, or may do so after more input."""
+    """True if decompression yields a byte, or may do so after more input."""
     try:
         return bool(decompress(head)) or not is_all
     except (zlib.error, lzma.LZMAError):

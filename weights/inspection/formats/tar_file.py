@@ -13,7 +13,7 @@ _BASE_256 = {0o200, 0o377}
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether Python's `tarfile` may find a member at the start of `head`.
+    """True if Python's `tarfile` may find a member at the start of `head`.
 
     An archive that begins with its end marker, a block of zeros, has no member.
     """

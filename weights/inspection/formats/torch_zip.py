@@ -75,7 +75,7 @@ def _content(source: Source, path: str, member: Member, start: int) -> bytes:
 
 
 def is_zip(source: Source) -> bool:
-    """Whether the file begins or ends as a zip; some readers check only the end."""
+    """True if the file begins or ends as a zip; some readers check only the end."""
     if source.read(0, 4)[:2] == b"PK" and source.read(2, 2) in {b"\3\4", b"\5\6", b"\7\x08"}:
         return True
     return source.size >= _END.size and source.read(source.size - _END.size, 4) == b"PK\5\6"

@@ -47,12 +47,12 @@ def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
 
 
 def is_unreadable(blob: Blob) -> bool:
-    """Whether the store did not answer its last check, which is tried again later."""
+    """True if the store did not answer its last check, which is tried again later."""
     return _last_result(blob) == Result.UNREADABLE
 
 
 def seems_lost(blob: Blob) -> bool:
-    """Whether its last check did not find it in the store."""
+    """True if its last check did not find it in the store."""
     return _last_result(blob) == Result.MISSING
 
 

@@ -31,7 +31,7 @@ _UPDATED += ["version", "allowed", "made_at"]
 
 @dataclass(frozen=True)
 class NamedVerdict:
-    """What the bytes are under this family of names."""
+    """The inspection of the bytes under the names of one family."""
 
     family: str
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""What the inspections of blobs mean for the blobs and for the revisions that use them."""
+"""Refusals of blobs and revisions, derived from the inspections of their bytes."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ def uninspected_blobs(revision: Revision) -> frozenset[int]:
 
 
 def obstacle(revision: Revision) -> Obstacle | None:
-    """What keeps a revision of good bytes from being visible, if anything: three queries."""
+    """The first reason that keeps a revision of good bytes hidden, or none: three queries."""
     inspections = _by_name(revision)
     rows = Inspection.objects.filter(blob__in=revision.files.values("blob"))
     refusing = set(rows.refusing().values_list("pk", flat=True))

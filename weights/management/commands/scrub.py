@@ -53,9 +53,9 @@ class Command(PortalCommand):
                 results[result] += 1
                 if result != Blob.State.VERIFIED:
                     bad.add(describe(blob))
-        known = {describe(blob) for blob in command.quarantined(checkpoint)} - bad
-        results[Blob.State.QUARANTINED] += len(known)
-        bad |= known
+        quarantined = {describe(blob) for blob in command.quarantined(checkpoint)} - bad
+        results[Blob.State.QUARANTINED] += len(quarantined)
+        bad |= quarantined
         for word in ("verified", "quarantined", "unreadable", "waiting"):
             if results[word] or word == "verified":
                 self.stdout.write(f"{word} {results[word]}")

@@ -25,9 +25,9 @@ class Command(BaseCommand):
         repo_id = options["repo_id"]
         checkpoint = find_checkpoint(repo_id) if repo_id else None
         revisions = list(verification.revisions_to_verify(checkpoint))
-        known = verification.progress_of_revisions(revisions)
+        progress = verification.progress_of_revisions(revisions)
         verification.recheck(Blob.objects.filter(files__revision__in=revisions).distinct())
-        progress = self._wait(revisions) if options["wait"] else known
+        progress = self._wait(revisions) if options["wait"] else progress
         self._print(progress)
 
     def _wait(self, revisions: list[Revision]) -> VerificationProgress:

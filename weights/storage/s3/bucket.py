@@ -36,7 +36,7 @@ STAGING = "staging/"
 
 
 class Location(TypedDict):
-    """Where an object is, as boto3's arguments."""
+    """The location of an object as boto3's arguments."""
 
     Bucket: str
     Key: str
