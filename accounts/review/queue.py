@@ -38,7 +38,7 @@ class Desk(models.TextChoices):
     UNCLAIMED = "unclaimed", "Unclaimed"
     OVERDUE = "overdue", "Overdue"
     SECOND = "second", "Awaiting my second approval"
-    ASKED = "asked", "Asked to me"
+    ASKED = "asked", "Questions to me"
 
 
 def desk_condition(desk: str, user: "User") -> Q:

@@ -19,7 +19,7 @@ from portal.health import findings
 
 class PortalAdminSite(AdminSite):
     site_header = site_title = "Weighbridge"
-    index_title = "What needs you"
+    index_title = "Needs attention"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Active, unsuspended staff with a second factor, signed in within twelve hours."""

@@ -102,8 +102,8 @@ def _queue(now: datetime) -> list[Line]:
         Line(
             "First decisions overdue",
             late,
-            f"{found['overdue']}, {found['alarmed']} of them beyond {settings.ANSWER_ALARM_DAYS}"
-            " working days",
+            f"{found['overdue']}; {found['alarmed']} beyond"
+            f" {settings.ANSWER_ALARM_DAYS} working days",
             page,
         ),
     ]

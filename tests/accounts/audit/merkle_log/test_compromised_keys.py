@@ -76,7 +76,7 @@ def test_signatures_before_a_compromise_stay_valid_and_later_ones_do_not(
         (before.size, False),
     ]
     page = " ".join(client.get("/keys/").text.split())
-    assert "A head by it is no proof, unless you have kept it since before" in page
+    assert "A head that it signed proves nothing, except one that you stored before" in page
     assert "The file lay on a shared host" in page
     assert client.get("/transparency/audit/").text.count("no proof") == 1
     event = AuditEvent.objects.get(action="audit_key.compromised")
