@@ -7,12 +7,11 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from accounts.web.sanitize import storable
-from weights.catalogue import search
-from weights.catalogue.search import Order, Search, SearchResult
 from weights.gate.caller import Caller
-from weights.hub_api import payloads
+from weights.hub_api import model_search, payloads
 from weights.hub_api.decorators import hub_view
 from weights.hub_api.listings import paths_of
+from weights.hub_api.model_search import Order, Search, SearchResult
 from weights.hub_api.responses import (
     expand_param,
     is_true,
@@ -46,7 +45,7 @@ def model_list(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     properties = expand_param(request)
     full = "siblings" in properties if properties else is_true(request.GET.get("full"))
     limit = number_param(request, "limit") or PAGE_SIZE
-    page = search.page(
+    page = model_search.page(
         _search(request),
         caller.user,
         cursor=request.GET.get("cursor", ""),

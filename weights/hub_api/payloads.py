@@ -7,8 +7,8 @@ from typing import Any
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.tiers.access_modes import AccessMode
 from accounts.users.models import User
-from weights.catalogue.search import SearchResult
 from weights.hub_api.listings import Entry, Listing
+from weights.hub_api.model_search import SearchResult
 from weights.inspection import families
 from weights.inspection.models import Inspection
 from weights.publishing.models import Ref, Revision

@@ -16,7 +16,6 @@ from accounts.roles.permissions import Role
 from weights import gate
 from weights.catalogue import download_counts, file_facts
 from weights.catalogue.models import Checkpoint
-from weights.catalogue.search import SearchResult
 from weights.delivery import serving
 from weights.gate import Decision, Missing
 from weights.gate.caller import Caller, TokenClaim
@@ -26,6 +25,7 @@ from weights.hub_api.authentication import bearer_claim, bearer_claim_or_session
 from weights.hub_api.decorators import hub_view
 from weights.hub_api.errors import RequestRefused, refusal
 from weights.hub_api.listings import Entry, history, last_changes, listing
+from weights.hub_api.model_search import SearchResult
 from weights.hub_api.responses import (
     expand_param,
     is_true,

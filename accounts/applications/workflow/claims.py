@@ -1,17 +1,16 @@
-"""Claims on applications: claim, assign, release, conflicts of interest."""
+"""Claims on applications: claim, assign, release, remind."""
 
 from typing import Any
 
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Actor, Status
+from accounts.applications.state_machine import Actor
 from accounts.applications.workflow.audited import transition
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, TransitionRefused
 from accounts.review import messages, working_days
-from accounts.review.models import Conflict
 from accounts.users.models import User
 
 _UNCLAIMED: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "worked_at": None}
@@ -49,21 +48,6 @@ def release_idle(application: Application) -> None:
     application.transition("release", by=None, details={"idle": True}, **_UNCLAIMED)
     if claimer is not None:
         messages.claim_ended(application, claimer, claimed_at)
-
-
-@transition
-def declare_conflict(application: Application, *, by: User, reason: str) -> Conflict:
-    """Exclude `by` from the decision and end their claim. Idempotent."""
-    if not application.may_review(by) and not application.is_in_conflict(by):
-        raise NotAllowed(f"you do not have a reviewer role for {application.tier}")
-    if application.status == Status.IN_REVIEW and application.claimed_by_id == by.pk:
-        release(application, by=by)
-    conflict, created = application.conflicts.get_or_create(
-        reviewer=by, defaults={"reason": reason}
-    )
-    if created:
-        AuditEvent.record(AccountsEvent.APPLICATION_CONFLICT, actor=by, target=application)
-    return conflict
 
 
 @transition

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from accounts.applications.models import Application
-from accounts.applications.workflow import claims, conversation, decisions
+from accounts.applications.workflow import claims, conflicts, conversation, decisions
 from accounts.errors import AccountsError, NotAllowed, NotFound
 from accounts.grants.models import Grant
 from accounts.mail.outbox import Message
@@ -220,7 +220,7 @@ ACTIONS: dict[str, Action] = {
             "conflict",
             "Conflict",
             form=forms.ConflictForm,
-            service=claims.declare_conflict,
+            service=conflicts.declare_conflict,
             message="your conflict of interest is recorded; another reviewer decides",
             is_offered=Access.can_discuss,
             button="Declare the conflict",

@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts.applications import inactivity
 from accounts.applications.models import Application
 from accounts.applications.state_machine import OPEN_STATES, TRANSITIONS, Status
-from accounts.applications.workflow import claims, conversation, decisions, submission
+from accounts.applications.workflow import claims, conflicts, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError
 from accounts.grants.models import Grant
@@ -303,7 +303,7 @@ def test_a_reviewer_with_a_conflict_cannot_decide_and_loses_the_claim(
     cast: Cast, gated_tier: Tier
 ) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)
-    claims.declare_conflict(application, by=cast["claimer"], reason="we share a grant")
+    conflicts.declare_conflict(application, by=cast["claimer"], reason="we share a grant")
     assert application.status == S.SUBMITTED
     for action in ("claim", "approve", "reject", "return"):
         with pytest.raises(AccountsError, match="conflict"):

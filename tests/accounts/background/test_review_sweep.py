@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
-from accounts.applications.workflow import claims, conversation, decisions, submission
+from accounts.applications.workflow import claims, conflicts, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.background import review_sweep
 from accounts.background.models import Heartbeat
@@ -246,7 +246,7 @@ def test_a_digest_is_silent_about_ones_own_application_and_conflicts(
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
         application = factories.submitted(reviewer, gated_tier)
-        claims.declare_conflict(application, by=lead_reviewer, reason="we share a grant")
+        conflicts.declare_conflict(application, by=lead_reviewer, reason="we share a grant")
         assert _days_on(clock, 1) == {}
 
 

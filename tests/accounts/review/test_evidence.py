@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.applications.workflow import claims, decisions
+from accounts.applications.workflow import conflicts, decisions
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.release_interface import CheckpointSize
@@ -254,7 +254,7 @@ def test_a_declared_conflict_and_a_breach_are_found(
     grant = factories.grant(applicant, factories.tier("left"))
     lifecycle.revoke(grant, by=None, reason="passed on", code="leak")
     application = factories.submitted(applicant, gated_tier)
-    claims.declare_conflict(application, by=reviewer, reason="we wrote a paper")
+    conflicts.declare_conflict(application, by=reviewer, reason="we wrote a paper")
     facts = gather(application, reviewer)
     assert (facts.conflict, facts.breaches) == ("we wrote a paper", ["leak"])
     assert Grant.objects.get(pk=grant.pk).state == "revoked"

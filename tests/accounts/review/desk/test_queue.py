@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.applications.models import Application, ApplicationSnapshot
-from accounts.applications.workflow import claims, conversation, decisions, submission
+from accounts.applications.workflow import claims, conflicts, conversation, decisions, submission
 from accounts.review import queue, working_days
 from accounts.review.queue import Desk, Flag
 from accounts.roles.permissions import Role
@@ -201,7 +201,7 @@ def test_next_opens_the_oldest_that_one_may_decide(
     conflict, claimed, oldest, later = (asked(gated_tier) for _ in range(4))
     for days, one in enumerate([later, oldest, claimed, conflict, own], start=1):
         aged(one, days)
-    claims.declare_conflict(conflict, by=reviewer, reason="we share an office")
+    conflicts.declare_conflict(conflict, by=reviewer, reason="we share an office")
     claims.claim(claimed, by=factories.staff("colleague", Role.REVIEWER))
     address = reverse("admin:accounts_application_next")
     assert desk.get(address).headers["Location"] == page_of(oldest)
