@@ -203,7 +203,7 @@ def gate(folder: Path, port: int) -> None:
     base_port = servers.free_port()
     command = processes.web(f"127.0.0.1:{port}")
     base = [word.replace(f":{port}", f":{base_port}") for word in command]
-    base[base.index("portal.wsgi:application")] = "support.without_ledger:application"
+    base[base.index("portal.wsgi:application")] = "comparisons.without_ledger:application"
     case = Case("GET", paths, tokens, "GET")
     sealer = Sealer()
     with (

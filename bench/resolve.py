@@ -74,7 +74,7 @@ def measure(folder: Path, port: int, cases: list[Case]) -> None:
     base_port = servers.free_port()
     command = processes.web(f"127.0.0.1:{port}")
     base = [word.replace(f":{port}", f":{base_port}") for word in command]
-    base[base.index("portal.wsgi:application")] = "support.trivial:application"
+    base[base.index("portal.wsgi:application")] = "comparisons.trivial:application"
     with (
         servers.running(command, port) as ours,
         servers.running(base, base_port, PYTHONPATH=str(Path(__file__).parent)) as trivial,

@@ -21,8 +21,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from support import install, olah, redirector, report, servers
-from support.redirector import ServedFile
+from comparisons import olah, redirector
+from comparisons.redirector import ServedFile
+from support import install, report, servers
 from support.report import Round
 from support.servers import Server
 

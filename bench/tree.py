@@ -44,9 +44,9 @@ def main(arguments: list[str]) -> None:
 
 
 def in_process(port: int, token: str) -> None:
+    from comparisons.records import tree
     from django.db import connection
     from django.test import RequestFactory
-    from support.records import tree
 
     request = RequestFactory().get("/")
     ours = wsgi_client(port, token)
@@ -102,7 +102,7 @@ def over_http(port: int, token: str) -> None:
     base_port = servers.free_port()
     command = processes.web(f"127.0.0.1:{port}")
     base = [word.replace(f":{port}", f":{base_port}") for word in command]
-    base[base.index("portal.wsgi:application")] = "support.records_server:application"
+    base[base.index("portal.wsgi:application")] = "comparisons.records_server:application"
     with (
         servers.running(command, port) as ours,
         servers.running(base, base_port, PYTHONPATH=str(Path(__file__).parent)) as records,

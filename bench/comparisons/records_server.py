@@ -1,4 +1,4 @@
-"""A WSGI application of `support.records` only: no middleware, no access checks."""
+"""A WSGI application of `comparisons.records` only: no middleware, no access checks."""
 
 import django
 from django.conf import settings
@@ -6,5 +6,5 @@ from django.core.handlers.wsgi import WSGIHandler
 
 django.setup(set_prefix=False)
 settings.MIDDLEWARE = []  # after setup(), because apps check for their middleware
-settings.ROOT_URLCONF = "support.records"
+settings.ROOT_URLCONF = "comparisons.records"
 application = WSGIHandler()

@@ -1,0 +1,1 @@
+"""Bases of comparison: what a user would run instead, or the least that a server can do."""
