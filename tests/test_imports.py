@@ -17,7 +17,7 @@ MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
 PLAIN = [
     "accounts/users/user_agents.py",
     "accounts/web/loopback.py",
-    "accounts/applications/state_machine.py",
+    "accounts/applications/transition_table.py",
     "accounts/review/reasons.py",
     "accounts/roles/permissions.py",
     "accounts/web/sanitize.py",
@@ -43,7 +43,7 @@ PLAIN = [
     "weights/inspection/formats/torch_zip.py",
     "weights/inspection/formats/verdict.py",
     "weights/storage/hmac_sha256.py",
-    "weights/storage/state_machine.py",
+    "weights/storage/transition_table.py",
     "weights/manifests/listing.py",
     "weights/catalogue/names.py",
     "weights/delivery/ranges.py",

@@ -1,1 +1,1 @@
-"""Applications for access: state machine, workflow, form, documents, the applicant's pages."""
+"""Applications for access: transition table, workflow, form, documents, the applicant's pages."""

@@ -15,7 +15,7 @@ from accounts.applications.documents.models import Attachment
 from accounts.applications.forms import MAX_DRAFT_LENGTH, ApplicationForm
 from accounts.applications.models import Application
 from accounts.applications.questions import STEPS, readable, step_keys
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import submission
 from accounts.background.locks import lock_user
 from accounts.errors import InvalidAnswers, StaleAnswers, TransitionRefused

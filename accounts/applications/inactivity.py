@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.applications import messages
 from accounts.applications.models import Application, ApplicationQuerySet
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow.audited import transition
 from accounts.background.periodic import each_locked
 

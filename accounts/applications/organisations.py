@@ -7,7 +7,7 @@ from django.db.models import Count
 from django.db.models.fields.json import KeyTextTransform
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 
 #: Approved people from which a name is suggested; fewer would reveal who applied.
 MIN_PEOPLE = 3

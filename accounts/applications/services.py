@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import submission
 from accounts.applications.workflow.eligibility import refuse_to_apply
 from accounts.audit.event_tags import AccountsEvent

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.api_tokens.models import ApiToken
 from accounts.applications import inactivity
 from accounts.applications.models import Application
-from accounts.applications.state_machine import EDITABLE_STATES, WAITING_STATES
+from accounts.applications.transition_table import EDITABLE_STATES, WAITING_STATES
 from accounts.applications.workflow import submission
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application
-from accounts.applications.state_machine import TERMINAL_STATES, Status
+from accounts.applications.transition_table import TERMINAL_STATES, Status
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.periodic import each_locked

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import WAITING_STATES, Status
+from accounts.applications.transition_table import WAITING_STATES, Status
 from accounts.applications.workflow import claims
 from accounts.background.periodic import each_locked
 from accounts.review import messages, working_days

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
-from accounts.applications.state_machine import WAITING_STATES
+from accounts.applications.transition_table import WAITING_STATES
 from accounts.background.periodic import each
 from accounts.mail import outbox
 from accounts.review import messages, working_days

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.applications.free_mail import is_free
 from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
-from accounts.applications.state_machine import OPEN_STATES, WAITING_STATES, Status
+from accounts.applications.transition_table import OPEN_STATES, WAITING_STATES, Status
 from accounts.review import working_days
 from accounts.review.models import Conflict, Consultation, Decision
 from accounts.roles.models import RoleAssignment

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Actor, Status
+from accounts.applications.transition_table import Actor, Status
 from accounts.applications.workflow import claims, conversation, decisions
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent

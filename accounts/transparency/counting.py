@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import WAITING_STATES
+from accounts.applications.transition_table import WAITING_STATES
 from accounts.grants.models import Grant
 from accounts.review import working_days
 from accounts.review.models import Decision

@@ -10,7 +10,7 @@ from typing import Any, cast
 from django.db.models import Subquery
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.grants.models import Grant
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint

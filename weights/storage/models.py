@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
 from accounts.errors import TransitionRefused
-from weights.storage.state_machine import TRANSITIONS, UNVERIFIED
-from weights.storage.state_machine import State as BlobState
+from weights.storage.transition_table import TRANSITIONS, UNVERIFIED
+from weights.storage.transition_table import State as BlobState
 
 if TYPE_CHECKING:
     from accounts.users.models import User

@@ -11,7 +11,7 @@ from accounts.applications.custom_questions import CustomQuestion, Kind
 from accounts.applications.documents import pdf_check
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.applications.models.snapshot import ApplicationSnapshot
-from accounts.applications.state_machine import (
+from accounts.applications.transition_table import (
     EDITABLE_STATES,
     OPEN_STATES,
     TERMINAL_STATES,

@@ -14,7 +14,7 @@ from accounts.applications.custom_questions import Kind
 from accounts.applications.drafts import answer_name
 from accounts.applications.models import Application
 from accounts.applications.questions import answered
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.views.common import get_own_application, resume_url, sentence
 from accounts.applications.workflow import submission
 from accounts.applications.workflow.eligibility import may_apply_from

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Actor
+from accounts.applications.transition_table import Actor
 from accounts.applications.workflow.audited import transition
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent

@@ -1,7 +1,7 @@
 """Conflicts of interest that reviewers declare about an application."""
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import claims
 from accounts.applications.workflow.audited import transition
 from accounts.audit.event_tags import AccountsEvent

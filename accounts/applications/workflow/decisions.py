@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.applications import messages as applicant_mails
 from accounts.applications.models import Application
 from accounts.applications.models.form import FormVersion
-from accounts.applications.state_machine import TRANSITIONS, Status
+from accounts.applications.transition_table import TRANSITIONS, Status
 from accounts.applications.workflow import claims
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.conversation import add_remark

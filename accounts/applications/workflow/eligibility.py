@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.errors import AlreadyHeld, LimitReached, NotAllowed
 from accounts.grants.models import Grant
 from accounts.review.models import Decision

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.applications import messages
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.models.form import FormVersion
-from accounts.applications.state_machine import EDITABLE_STATES, Status
+from accounts.applications.transition_table import EDITABLE_STATES, Status
 from accounts.applications.workflow.audited import transition
 from accounts.applications.workflow.eligibility import refuse_to_apply, seconds_until
 from accounts.audit.event_tags import AccountsEvent

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import TRANSITIONS, Actor, Status
+from accounts.applications.transition_table import TRANSITIONS, Actor, Status
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.users.models import User
@@ -11,7 +11,7 @@ from accounts.users.models import User
 
 @dataclass(frozen=True)
 class Access:
-    """The transitions that the state machine allows `user` on `application` now."""
+    """The transitions that the table allows `user` on `application` now."""
 
     application: Application
     user: User
@@ -54,7 +54,7 @@ class Access:
 
 
 def access_of(application: Application, user: User) -> Access:
-    """Reads the state machine; nothing is allowed without the permission to review."""
+    """Reads the transition table; nothing is allowed without the permission to review."""
     if not user.has_perm("accounts.review_application"):
         return Access(application, user, reviews=False, transitions=frozenset())
     actors = application.actors(user)

@@ -15,7 +15,7 @@ from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 
 from accounts.applications.models import Application, ApplicationQuerySet, ApplicationSnapshot
-from accounts.applications.state_machine import OPEN_STATES, WAITING_STATES, Status
+from accounts.applications.transition_table import OPEN_STATES, WAITING_STATES, Status
 from accounts.review import queue, working_days
 from accounts.review.queue import Desk, Flag
 from accounts.tiers.models import Tier

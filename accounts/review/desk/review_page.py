@@ -9,7 +9,7 @@ from accounts.applications.custom_questions import CustomQuestion
 from accounts.applications.documents.models import Attachment
 from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.questions import readable
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from accounts.review import evidence, queue

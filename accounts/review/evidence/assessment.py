@@ -11,7 +11,7 @@ from django_countries import countries
 from accounts.applications.free_mail import is_free
 from accounts.applications.models.form import PREFIX
 from accounts.applications.questions import LABELS
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.release_interface import CheckpointSize
 from accounts.review.evidence import domains
 from accounts.review.evidence.facts import Facts

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.grants.models import Grant
 from accounts.release_interface import CheckpointSize
 from accounts.review.evidence.hardware import sizes_of

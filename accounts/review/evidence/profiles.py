@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.applications.models import ApplicationSnapshot
-from accounts.applications.state_machine import WAITING_STATES
+from accounts.applications.transition_table import WAITING_STATES
 from accounts.background.periodic import each, ready
 from accounts.review.models import ProfileLook
 

@@ -10,7 +10,7 @@ from accounts.applications.documents.models import Attachment
 from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.models import Application
 from accounts.applications.models.form import Question
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -5,7 +5,7 @@ from django.core.cache import cache
 
 from accounts.applications import organisations
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import submission
 from accounts.tiers.models import Tier
 from accounts.users.models import User

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.applications import inactivity, messages
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import claims, conversation, decisions, submission
 from accounts.grants import lifecycle
 from accounts.mail.models import OutgoingMail

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.applications import messages
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, NotAllowed, TransitionRefused

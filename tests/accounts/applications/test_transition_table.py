@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.applications import inactivity
 from accounts.applications.models import Application
-from accounts.applications.state_machine import OPEN_STATES, TRANSITIONS, Status
+from accounts.applications.transition_table import OPEN_STATES, TRANSITIONS, Status
 from accounts.applications.workflow import claims, conflicts, conversation, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import AccountsError

@@ -1,4 +1,4 @@
-"""Every transition of the state machine: new state, permissions and effects."""
+"""Every transition of the table: new state, permissions and effects."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import claims, decisions, submission
 from accounts.audit.models import AuditEvent
 from accounts.errors import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.api_tokens.models import ApiToken
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.grants.models import Grant
 from weights.gate import rules, statement
 from weights.gate.caller import ANONYMOUS, Caller

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.api_tokens.models import ApiToken
 from accounts.applications.models.form import FormVersion
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.roles.permissions import Role
@@ -34,7 +34,7 @@ from weights.gate.caller import ANONYMOUS, Caller, TokenClaim, session_caller, t
 from weights.gate.refusals import Refusal
 from weights.publishing.models import Revision
 from weights.storage.models import Blob
-from weights.storage.state_machine import State as BlobState
+from weights.storage.transition_table import State as BlobState
 
 REPO = "acme/weights"
 PATH = "model.safetensors"

@@ -13,8 +13,8 @@ from accounts.applications.custom_questions import CustomQuestion, Kind
 from accounts.applications.drafts import ApplicationDraft
 from accounts.applications.models import Application
 from accounts.applications.questions import LABELS
-from accounts.applications.state_machine import Status
 from accounts.applications.timeline import events_of
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import submission
 from accounts.errors import AccountsCode, InvalidAnswers
 from accounts.review.models import Decision, ReasonText

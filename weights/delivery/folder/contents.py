@@ -12,7 +12,7 @@ from weights.gate import rules
 from weights.manifests import signatures
 from weights.manifests.portal_files import portal_file_name
 from weights.publishing.models import File, Revision
-from weights.storage.state_machine import State
+from weights.storage.transition_table import State
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from accounts.applications.documents import services
 from accounts.applications.documents.models import Attachment, AttachmentContent
 from accounts.applications.models import Application
 from accounts.applications.models.form import Question
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import decisions
 from accounts.audit.models import AuditEvent
 from accounts.errors import LimitReached

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.users.models import User
 from tests.accounts.applications.form_filler import ADDRESS, FormFiller
 from tests.support import factories

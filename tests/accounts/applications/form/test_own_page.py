@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.applications.workflow import decisions
 from accounts.tiers.models import Tier
 from accounts.users.models import User

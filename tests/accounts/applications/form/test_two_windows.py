@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from tests.accounts.applications.form_filler import FormFiller
 
 pytestmark = pytest.mark.one_database

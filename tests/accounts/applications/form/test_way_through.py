@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.applications.models import Application
-from accounts.applications.state_machine import Status
+from accounts.applications.transition_table import Status
 from accounts.tiers.models import Tier
 from tests.accounts.applications.form_filler import ADDRESS, FormFiller
 

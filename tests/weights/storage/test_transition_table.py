@@ -8,7 +8,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import TransitionRefused
 from tests.support.servers.live import ROOT
 from weights.storage.models import Blob
-from weights.storage.state_machine import TRANSITIONS, State
+from weights.storage.transition_table import TRANSITIONS, State
 
 pytestmark = pytest.mark.django_db
 

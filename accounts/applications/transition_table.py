@@ -1,4 +1,4 @@
-"""The state machine of applications as one table. Plain Python, no models.
+"""The states of an application and the table of transitions between them. Plain Python, no models.
 
 docs/architecture.md#applications-and-review describes the workflow. The state
 changes only by these transitions.

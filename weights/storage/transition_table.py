@@ -1,4 +1,4 @@
-"""The states of a blob and the transitions between them: plain Python, no records.
+"""The states of a blob and the table of transitions between them. Plain Python, no models.
 
 `Blob.transition` applies one row of the table, and nothing else changes the state of a blob.
 """
