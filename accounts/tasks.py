@@ -9,7 +9,7 @@ from accounts.audit.merkle_log import copies, daily_check, heads
 from accounts.background import review_sweep
 from accounts.background.periodic import queue_each, run_steps
 from accounts.background.task_names import AccountsTask
-from accounts.grants import expiry
+from accounts.grants import periodic_sweep
 from accounts.mail import outbox
 from accounts.mail.models import OutgoingMail
 from accounts.review.evidence import profiles
@@ -24,7 +24,7 @@ def deliver_mail(mail_id: int) -> None:
 def sweep() -> None:
     """Queue due messages; expire grants and send their reminders."""
     run_steps("mail", {"mails queued": _queue_mails})
-    expiry.sweep()
+    periodic_sweep.run()
 
 
 def _queue_mails() -> None:

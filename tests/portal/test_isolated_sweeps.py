@@ -50,7 +50,7 @@ SWEEPS: dict[str, tuple[Sweep, dict[str, str]]] = {
         {
             "expired": "accounts.grants.models.GrantQuerySet.due_to_expire",
             "resumed": "accounts.grants.models.GrantQuerySet.due_to_resume",
-            "reminded": "accounts.grants.expiry._remind",
+            "reminded": "accounts.grants.periodic_sweep._remind",
         },
     ),
     "heads": (

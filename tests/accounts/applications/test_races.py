@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.applications.models import Application
 from accounts.applications.workflow import claims, decisions, submission
 from accounts.audit.models import AuditEvent
-from accounts.grants import break_glass, expiry, lifecycle
+from accounts.grants import break_glass, lifecycle, periodic_sweep
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.erasure import erase
@@ -171,6 +171,6 @@ def test_two_sweeps_at_once_remind_and_end_each_grant_once(
         grant = factories.grant(person, gated_tier)
         ends = now + timedelta(days=left)
         Grant.objects.filter(pk=grant.pk).update(expires_at=ends, **held)
-    assert at_once(expiry.sweep, expiry.sweep) == ["done", "done"]
+    assert at_once(periodic_sweep.run, periodic_sweep.run) == ["done", "done"]
     kinds = OutgoingMail.objects.filter(kind__startswith="access_en").order_by("kind")
     assert list(kinds.values_list("kind", flat=True)) == ["access_ended", "access_ending"]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.applications.workflow.eligibility import refuse_to_apply
 from accounts.audit.models import AuditEvent
 from accounts.errors import InvalidValue, NotAllowed, TransitionRefused
-from accounts.grants import break_glass, expiry, lifecycle
+from accounts.grants import break_glass, lifecycle, periodic_sweep
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
 from accounts.mail.models import OutgoingMail
@@ -87,17 +87,17 @@ def test_a_suspension_with_an_end_ends_by_itself_and_one_without_does_not(
     endless = factories.grant(other_person, gated_tier)
     lifecycle.suspend(endless, by=None, reason="we look into it")
     lifecycle.suspend(grant, by=None, reason="we look into it", until=NOW() + DAY)
-    expiry.sweep()
+    periodic_sweep.run()
     assert not Grant.objects.live().exists()
-    expiry.sweep(NOW() + 2 * DAY)
-    expiry.sweep(NOW() + 2 * DAY)
+    periodic_sweep.run(NOW() + 2 * DAY)
+    periodic_sweep.run(NOW() + 2 * DAY)
     assert Grant.objects.live().get() == grant
     assert len(mails("access_resumed")) == 1
 
 
 def test_a_grant_whose_end_passes_while_suspended_is_never_resumed(grant: Grant) -> None:
     lifecycle.suspend(grant, by=None, reason="we look into it", until=NOW() + DAY)
-    expiry.sweep(NOW() + 200 * DAY)
+    periodic_sweep.run(NOW() + 200 * DAY)
     grant.refresh_from_db()
     assert grant.state == Grant.State.EXPIRED
     with pytest.raises(TransitionRefused, match="expired"):
@@ -188,8 +188,8 @@ def test_a_reason_of_another_action_is_refused(grant: Grant) -> None:
 def test_the_holder_is_reminded_at_thirty_seven_and_one_day_each_once(grant: Grant) -> None:
     for days in (31, 29.9, 20, 6.9, 3, 0.9):
         set_end(grant, days)
-        expiry.sweep()
-        expiry.sweep()
+        periodic_sweep.run()
+        periodic_sweep.run()
     subjects = [mail.subject for mail in mails("access_ending")]
     assert [subject.split(" ends ")[1] for subject in subjects] == [
         "in 30 days",
@@ -197,8 +197,8 @@ def test_the_holder_is_reminded_at_thirty_seven_and_one_day_each_once(grant: Gra
         "within a day",
     ]
     set_end(grant, -0.1)
-    expiry.sweep()
-    expiry.sweep()
+    periodic_sweep.run()
+    periodic_sweep.run()
     assert len(mails("access_ended")) == 1
     grant.refresh_from_db()
     assert (grant.state, grant.ended_at) == (Grant.State.EXPIRED, grant.expires_at)
@@ -206,22 +206,22 @@ def test_the_holder_is_reminded_at_thirty_seven_and_one_day_each_once(grant: Gra
 
 def test_a_sweep_after_a_long_pause_sends_one_reminder(grant: Grant) -> None:
     set_end(grant, 0.5)
-    expiry.sweep()
+    periodic_sweep.run()
     assert len(mails("access_ending")) == 1
 
 
 def test_a_short_grant_is_not_reminded_on_its_first_day(grant: Grant) -> None:
     set_end(grant, 5, term=0)
-    expiry.sweep()
+    periodic_sweep.run()
     assert mails("access_ending") == []
 
 
 def test_a_quiet_sweep_asks_one_question_a_step_and_leaves_its_heartbeat(
     grant: Grant, django_assert_num_queries: Callable[..., Any]
 ) -> None:
-    expiry.sweep()
+    periodic_sweep.run()
     with django_assert_num_queries(5 + 5):
-        expiry.sweep()
+        periodic_sweep.run()
 
 
 # -- pages ----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from accounts.grants.models import Grant
 REMINDERS = (30, 7, 1)
 
 
-def sweep(now: datetime | None = None) -> None:
+def run(now: datetime | None = None) -> None:
     """Run every step that is due."""
     now = now or timezone.now()
     steps = {"expired": _expire, "resumed": _resume, "reminded": _remind_all}
