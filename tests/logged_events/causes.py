@@ -23,7 +23,7 @@ from tests.logged_events.world import NEW, NOTE, PATH, REPO, World
 from tests.support import factories
 from weights.delivery import file_links, links
 from weights.gate.caller import session_caller
-from weights.integrity import quarantine, verification
+from weights.integrity import manual_quarantine, verification
 from weights.privacy import export
 from weights.publishing import intake, withdrawal
 from weights.storage import blob_storage
@@ -205,7 +205,7 @@ def finds_damage_of_what_was_good(world: World) -> None:
 
 
 def quarantines(world: World) -> None:
-    quarantine.hold(world.blob, NOTE, by=world.owner, recall=False)
+    manual_quarantine.hold(world.blob, NOTE, by=world.owner, recall=False)
 
 
 def withdraws(world: World) -> None:

@@ -14,7 +14,7 @@ from accounts.errors import NotAllowed, TransitionRefused
 from accounts.users.models import User
 from weights.event_tags import WeightsEvent
 from weights.inspection.models import Inspection, InspectionOverride
-from weights.integrity import quarantine, reasons
+from weights.integrity import manual_quarantine, reasons
 from weights.storage.models import Blob
 from weights.task_names import WeightsTask
 
@@ -22,7 +22,7 @@ from weights.task_names import WeightsTask
 @transaction.atomic
 def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
     """Requests an override; raises TransitionRefused if the refusal cannot be overridden."""
-    quarantine.demand_owner(inspection.blob, by)
+    manual_quarantine.demand_owner(inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     current = Inspection.objects.select_for_update().get(pk=inspection.pk)
     if current.outcome != Inspection.Outcome.REFUSED:
@@ -46,7 +46,7 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
 @transaction.atomic
 def grant(override: InspectionOverride, why: str, *, by: User) -> None:
     """Grants an override that another person requested; a new check then releases the blob."""
-    quarantine.demand_owner(override.inspection.blob, by)
+    manual_quarantine.demand_owner(override.inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     locked = _lock_pending(override)
     if locked.asked_by_id in {by.pk, None}:
@@ -62,7 +62,7 @@ def grant(override: InspectionOverride, why: str, *, by: User) -> None:
 @transaction.atomic
 def decline(override: InspectionOverride, why: str, *, by: User) -> None:
     """Deletes the request; the override may be requested again."""
-    quarantine.demand_owner(override.inspection.blob, by)
+    manual_quarantine.demand_owner(override.inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     locked = _lock_pending(override)
     _record(WeightsEvent.INSPECTION_OVERRIDE_DECLINED, locked, by, why)

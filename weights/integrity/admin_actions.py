@@ -12,7 +12,7 @@ from accounts.admin_pages import confirmation
 from accounts.errors import AccountsError
 from accounts.web.current_user import signed_in
 from weights.errors import WeightsError
-from weights.integrity import quarantine, reasons
+from weights.integrity import manual_quarantine, reasons
 from weights.publishing import withdrawal
 
 
@@ -51,7 +51,7 @@ class WithdrawForm(RecordAction):
 
 
 class QuarantineForm(RecordAction):
-    run = staticmethod(quarantine.hold)
+    run = staticmethod(manual_quarantine.hold)
     name, title, button, done = "quarantine", "Quarantine by hand", "Quarantine", "quarantined"
     warning = (
         "From the next request on these bytes are given to nobody, wherever they are used. They "
@@ -63,7 +63,7 @@ class QuarantineForm(RecordAction):
 
 
 class LiftForm(RecordAction):
-    run = staticmethod(quarantine.lift)
+    run = staticmethod(manual_quarantine.lift)
     name, title, button, done = "lift", "Lift a quarantine", "Verify, and lift if whole", "queued"
     warning = (
         "The bytes are read afresh. If they are what their name says they are served again, and "

@@ -63,7 +63,7 @@ class Blob(models.Model):
     size = models.BigIntegerField(help_text="Bytes")
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     quarantine_reason = models.CharField(max_length=500, blank=True)
-    #: Quarantined by a release owner: no check lifts it, only `weights.integrity.quarantine.lift`.
+    #: Quarantined by a release owner; only `manual_quarantine.lift` clears it, no check does.
     held = models.BooleanField(default=False)
     #: Checks in a row that found its bytes wrong since they were last found good.
     doubts = models.PositiveSmallIntegerField(default=0)

@@ -20,7 +20,7 @@ from weights.catalogue import file_facts
 from weights.delivery import signed_claims
 from weights.errors import PublishRefused
 from weights.inspection.models import Inspection
-from weights.integrity import quarantine, verification
+from weights.integrity import manual_quarantine, verification
 from weights.integrity.verification.outcomes import REREADS
 from weights.publishing import intake
 from weights.publishing.models import File, Revision
@@ -96,7 +96,7 @@ def test_on_files_every_door_refuses_it_at_the_next_request(
         answer = client.get(address)
         assert answer.status_code == 200, address
         assert answer.has_header("X-Accel-Redirect") is bool(accel)
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     assert_closed(client, addresses)
 
 
@@ -107,7 +107,7 @@ def test_on_s3_no_door_signs_an_address_of_it_any_more(
     addresses = doors(revision, applicant)
     for address in addresses:
         assert client.get(address).status_code == 302, address
-    quarantine.hold(revision.files.get(path=PATH).blob, WHY, by=release_owner)
+    manual_quarantine.hold(revision.files.get(path=PATH).blob, WHY, by=release_owner)
     assert_closed(client, addresses)
 
 
@@ -115,7 +115,7 @@ def test_pages_and_lists_show_it_and_give_nothing_of_it(
     client: Client, revision: Revision, blob: Blob, release_owner: User
 ) -> None:
     assert b"model_type" in client.get(f"/{REPO}/blob/main/{PATH}").content
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     file_page = client.get(f"/{REPO}/blob/main/{PATH}").content.decode()
     assert "model_type" not in file_page
     assert "file_quarantined" in file_page
@@ -138,7 +138,7 @@ def test_every_revision_that_uses_it_is_closed(
     client: Client, revision: Revision, blob: Blob, release_owner: User
 ) -> None:
     factories.published("acme/other", files={"same.json": FILES[PATH]})
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     answer = client.get("/acme/other/resolve/main/same.json")
     assert answer["X-Refusal-Code"] == "file_quarantined"
     assert client.get(f"/{REPO}/resolve/main/README.md").status_code == 200
@@ -150,18 +150,18 @@ def test_every_revision_that_uses_it_is_closed(
 def test_a_hold_is_audited_with_its_reason(
     revision: Revision, blob: Blob, release_owner: User
 ) -> None:
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     blob.refresh_from_db()
     assert (blob.state, blob.quarantine_reason) == ("quarantined", WHY)
     event = AuditEvent.objects.get(action="blob.quarantined")
     assert (event.actor_name, event.details["reason"]) == ("owner", WHY)
     assert not Recall.objects.exists()
     with pytest.raises(TransitionRefused):
-        quarantine.hold(blob, WHY, by=release_owner)
+        manual_quarantine.hold(blob, WHY, by=release_owner)
 
 
 def test_no_check_lifts_what_somebody_holds(blob: Blob, release_owner: User) -> None:
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     verification.recheck(Blob.objects.all())
     verification.verify(blob.pk)
     blob.refresh_from_db()
@@ -173,22 +173,22 @@ def test_no_check_lifts_what_somebody_holds(blob: Blob, release_owner: User) -> 
 def test_a_lift_serves_it_again_only_once_it_proved_whole(
     client: Client, blob: Blob, release_owner: User
 ) -> None:
-    quarantine.hold(blob, WHY, by=release_owner)
-    quarantine.lift(blob, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.lift(blob, by=release_owner)
     address = f"/{REPO}/resolve/main/{PATH}"
     assert client.get(address)["X-Refusal-Code"] == "file_quarantined"
     verification.verify(blob.pk)
     assert client.get(address).status_code == 200
     with pytest.raises(TransitionRefused):
-        quarantine.lift(blob, by=release_owner)
+        manual_quarantine.lift(blob, by=release_owner)
 
 
 def test_a_lift_of_bad_bytes_leaves_them_where_they_are(blob: Blob, release_owner: User) -> None:
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     path = blob_storage().local_path(blob.sha256)
     assert path is not None
     path.write_bytes(b'{"model_type": "OPT"}\n')
-    quarantine.lift(blob, by=release_owner)
+    manual_quarantine.lift(blob, by=release_owner)
     verification.verify(blob.pk)
     blob.refresh_from_db()
     assert blob.state == Blob.State.QUARANTINED
@@ -202,7 +202,7 @@ def test_a_check_that_was_running_has_lost_its_word(
     opened = FileStorage.open
 
     def held_meanwhile(self: FileStorage, sha256: str, **where: Any) -> Any:
-        quarantine.hold(blob, WHY, by=release_owner)
+        manual_quarantine.hold(blob, WHY, by=release_owner)
         return opened(self, sha256, **where)
 
     verification.recheck(Blob.objects.filter(pk=blob.pk))
@@ -224,7 +224,7 @@ def test_a_hold_during_publication_keeps_the_revision_hidden(
 
     def held_meanwhile(of: Revision) -> None:
         note(of)
-        quarantine.hold(blob, WHY, by=release_owner)
+        manual_quarantine.hold(blob, WHY, by=release_owner)
 
     # The real contents are still noted; the hold falls between the two looks at the blobs.
     monkeypatch.setattr(file_facts, "read_revision", held_meanwhile)
@@ -241,14 +241,14 @@ def test_a_quarantine_lifted_during_a_check_still_needs_a_good_result(
     revision = factories.published("acme/pickle", files={"model.bin": HOSTILE})
     Inspection.objects.all().delete()
     blob = revision.files.get().blob
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     verification.recheck(Blob.objects.all())
     opened = FileStorage.open
 
     def lifted_meanwhile(self: FileStorage, sha256: str, **where: Any) -> Any:
         found = opened(self, sha256, **where)
         if Blob.objects.get().held:
-            quarantine.lift(blob, by=release_owner)
+            manual_quarantine.lift(blob, by=release_owner)
         return found
 
     # The real file is still read; somebody lifts the hold just then.
@@ -263,7 +263,7 @@ def test_a_quarantine_lifted_during_a_check_still_needs_a_good_result(
 def test_publishing_the_same_bytes_again_does_not_bring_them_back(
     tmp_path: Path, blob: Blob, release_owner: User
 ) -> None:
-    quarantine.hold(blob, WHY, by=release_owner)
+    manual_quarantine.hold(blob, WHY, by=release_owner)
     folder = tmp_path / "again"
     folder.mkdir()
     (folder / "renamed.json").write_bytes(FILES[PATH])
@@ -278,7 +278,7 @@ def test_publishing_the_same_bytes_again_does_not_bring_them_back(
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.AUDITOR, Role.LEAD_REVIEWER])
 def test_other_roles_hold_nothing(blob: Blob, role: Role) -> None:
     with pytest.raises(NotAllowed):
-        quarantine.hold(blob, WHY, by=factories.staff("member", role))
+        manual_quarantine.hold(blob, WHY, by=factories.staff("member", role))
 
 
 def test_an_owner_of_one_tier_does_not_close_what_another_uses(blob: Blob) -> None:
@@ -286,9 +286,9 @@ def test_an_owner_of_one_tier_does_not_close_what_another_uses(blob: Blob) -> No
     factories.published("acme/other", other, files={"same.json": FILES[PATH]})
     owner = factories.staff("own", Role.RELEASE_OWNER, other)
     with pytest.raises(NotAllowed, match="open"):
-        quarantine.hold(blob, WHY, by=owner)
+        manual_quarantine.hold(blob, WHY, by=owner)
     with pytest.raises(InvalidValue):
-        quarantine.hold(blob, "no", by=factories.staff("all", Role.RELEASE_OWNER))
+        manual_quarantine.hold(blob, "no", by=factories.staff("all", Role.RELEASE_OWNER))
 
 
 def test_the_admin_asks_for_a_reason_holds_and_lifts(

@@ -23,7 +23,7 @@ from tests.support.crashes import each_crash
 from tests.support.hurry import at_once
 from weights import recalls
 from weights.catalogue.models import Checkpoint
-from weights.integrity import quarantine, verification
+from weights.integrity import manual_quarantine, verification
 from weights.integrity.verification.outcomes import REREADS
 from weights.ledger.models import Download
 from weights.publishing import intake, withdrawal
@@ -286,7 +286,7 @@ def test_a_quarantine_and_a_repair_at_once_end_in_one_of_both(
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_call_it_back_at_once_open_one_recall(blob: Blob, release_owner: User) -> None:
-    hold = partial(quarantine.hold, blob, WHY, by=release_owner, recall=True)
+    hold = partial(manual_quarantine.hold, blob, WHY, by=release_owner, recall=True)
     assert at_once(hold, hold) == ["bad_transition", "done"]
     assert Recall.objects.count() == 1
     assert AuditEvent.objects.filter(action="blob.quarantined").count() == 1
@@ -316,7 +316,7 @@ def test_the_same_bytes_put_back_and_verified_repair_it(
 def test_other_bytes_at_the_same_path_repair_it_and_both_hashes_are_told(
     folder: Path, revision: Revision, blob: Blob, readers: list[User], release_owner: User
 ) -> None:
-    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    manual_quarantine.hold(blob, WHY, by=release_owner, recall=True)
     recall = Recall.objects.get()
     recalls.mail_people(recall.pk)
     (folder / PATH).write_bytes(b"\0better" * 500)
@@ -336,7 +336,7 @@ def test_it_stays_open_while_another_branch_or_checkpoint_has_nothing_better(
     folder: Path, blob: Blob, release_owner: User
 ) -> None:
     publish(folder, "acme/other")
-    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    manual_quarantine.hold(blob, WHY, by=release_owner, recall=True)
     (folder / PATH).write_bytes(b"\0better" * 500)
     publish(folder)
     assert Recall.objects.open().exists()
@@ -347,7 +347,7 @@ def test_it_stays_open_while_another_branch_or_checkpoint_has_nothing_better(
 def test_a_revision_without_the_file_repairs_nothing(
     folder: Path, blob: Blob, release_owner: User
 ) -> None:
-    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    manual_quarantine.hold(blob, WHY, by=release_owner, recall=True)
     (folder / PATH).unlink()
     publish(folder)
     assert Recall.objects.open().exists()
@@ -433,7 +433,7 @@ def test_the_notice_stands_on_the_checkpoint_the_list_the_feed_and_the_api(
 def test_after_the_repair_the_page_says_what_stands_there_now(
     client: Client, folder: Path, blob: Blob, release_owner: User
 ) -> None:
-    quarantine.hold(blob, WHY, by=release_owner, recall=True)
+    manual_quarantine.hold(blob, WHY, by=release_owner, recall=True)
     (folder / PATH).write_bytes(b"\0better" * 500)
     newer = publish(folder)
     recall = Recall.objects.get()

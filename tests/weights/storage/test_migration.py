@@ -12,7 +12,7 @@ from pytest_django import Settings
 from accounts.users.models import User
 from tests.support import factories
 from tests.support.servers import live, s3, services
-from weights.integrity import quarantine
+from weights.integrity import manual_quarantine
 from weights.storage import migration, store_at
 from weights.storage.models import Blob
 
@@ -166,7 +166,7 @@ def test_a_blob_that_is_held_by_hand_moves_with_the_others(
 ) -> None:
     revision = factories.published("acme/small")
     held = revision.files.get(path="config.json").blob
-    quarantine.hold(held, "it may leak something private", by=release_owner)
+    manual_quarantine.hold(held, "it may leak something private", by=release_owner)
     said = manage("migrate_storage", f"file://{store}", f"file://{tmp_path}/new")
     assert said.splitlines() == ["copied 3", "present 0", "failed 0"]
     assert held.sha256 in content_of(f"file://{tmp_path}/new")

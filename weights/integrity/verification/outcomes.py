@@ -127,7 +127,7 @@ def _refuse(blob: Blob, reason: str, **read: Any) -> None:
     """Quarantine good bytes that would do harm where they are loaded.
 
     Nobody who fetched them is notified: stricter rules prove nothing about the past. An owner
-    who judges them harmful recalls them (`weights.integrity.quarantine.hold`).
+    who judges them harmful recalls them (`manual_quarantine.hold`).
     """
     refusing = Inspection.objects.refusing().filter(blob=blob)
     imports = {one.family: one.imports for one in refusing if one.imports}

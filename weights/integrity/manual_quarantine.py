@@ -1,4 +1,4 @@
-"""Quarantine bytes on a release owner's word, and lift it by a fresh check."""
+"""Quarantine of bytes by a release owner; only a fresh check that the owner requests lifts it."""
 
 from django.db import transaction
 from django.utils import timezone
