@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weights.errors import StorageUnavailable
-from weights.storage.presign import Credential, Presigner
 from weights.storage.protocol import blob_key
 from weights.storage.s3 import S3Storage
+from weights.storage.s3.presign import Credential, Presigner
 from weights.web.http_headers import disposition
 
 pytestmark = pytest.mark.one_database

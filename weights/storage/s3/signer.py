@@ -10,9 +10,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from weights.errors import StorageUnavailable
-from weights.storage.presign import Credential, Presigner
 from weights.storage.protocol import URL_SECONDS_MOST, blob_key
 from weights.storage.s3.bucket import CONFIG, Bucket
+from weights.storage.s3.presign import Credential, Presigner
 from weights.web.http_headers import disposition
 
 if TYPE_CHECKING:
