@@ -18,10 +18,12 @@ from accounts.background.models.heartbeat import Heartbeat
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.models import DataExport, HolderRecord
+from accounts.review.models.conflict import Conflict
+from accounts.review.models.consultation import Consultation
 from accounts.review.models.decision import Decision
 from accounts.review.models.profile_look import ProfileLook
 from accounts.review.models.reason_text import ReasonText
-from accounts.review.models.remark import Conflict, Consultation, Remark
+from accounts.review.models.remark import Remark
 from accounts.roles.models import RoleAssignment
 from accounts.tiers.models.licence import Licence, LicenceVersion
 from accounts.tiers.models.tier import Tier

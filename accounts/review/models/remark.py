@@ -1,4 +1,4 @@
-"""Remarks, questions to colleagues, and conflicts of interest."""
+"""Remarks on answers of an application."""
 
 from django.conf import settings
 from django.db import models
@@ -32,44 +32,3 @@ class Remark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.application}: {self.text[:60]}"
-
-
-class Consultation(models.Model):
-    """A question of one reviewer to another, with the answer; only staff read it."""
-
-    application = models.ForeignKey(
-        "accounts.Application", models.PROTECT, related_name="consultations"
-    )
-    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    colleague = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    question = models.TextField()
-    asked_at = models.DateTimeField(auto_now_add=True)
-    answer = models.TextField(blank=True)
-    answered_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["pk"]
-
-    def __str__(self) -> str:
-        return f"{self.application}: {self.asked_by} asks {self.colleague}"
-
-
-class Conflict(models.Model):
-    """A declaration of a reviewer that they must not decide this application."""
-
-    application = models.ForeignKey(
-        "accounts.Application", models.PROTECT, related_name="conflicts"
-    )
-    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    reason = models.CharField(max_length=500, blank=True)
-    declared_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["application", "reviewer"], name="one_conflict_per_reviewer"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.reviewer} in {self.application}"
