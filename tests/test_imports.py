@@ -34,6 +34,7 @@ PLAIN = [
     "weights/inspection/formats/compressed.py",
     "weights/inspection/formats/findings.py",
     "weights/inspection/families.py",
+    "weights/inspection/inspect_file.py",
     "weights/inspection/formats/old_pickles.py",
     "weights/inspection/formats/pickles.py",
     "weights/inspection/formats/safetensors_file.py",

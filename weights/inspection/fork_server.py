@@ -92,7 +92,7 @@ def main() -> None:
     sys.path[:0] = [sys.argv[2]]
     sys.path.append(sys.argv[3])
     # Imported here once, instead of in each fork.
-    for module in ("families", "sandbox"):
+    for module in ("inspect_file", "sandbox"):
         importlib.import_module(f"weights.inspection.{module}")
     importlib.import_module("weights.inspection.formats.safetensors_file").library()
     importlib.import_module("numpy")  # safetensors imports it when it opens a file

@@ -18,10 +18,10 @@ from typing import Any
 
 from weights.inspection import fork_server
 from weights.inspection.families import SAFETENSORS, is_parsed
-from weights.inspection.families import inspect as inspect_in_process
 from weights.inspection.formats import safetensors_file
 from weights.inspection.formats.source import Source
 from weights.inspection.formats.verdict import Verdict
+from weights.inspection.inspect_file import inspect as inspect_in_process
 
 SECONDS = 60.0
 #: Bytes of one file that a child may read in total.
@@ -54,7 +54,7 @@ def inspect(source: Source, family: str, *, extra: list[str]) -> Verdict:
         return inspect_in_process(source, family, frozenset())
     arguments = {"family": family, "extra": extra}
     mapped = source.size + safetensors_file.MAX_HEADER_BYTES if family == SAFETENSORS else 0
-    job = Job("weights.inspection.families:inspect_as_json", arguments, mapped)
+    job = Job("weights.inspection.inspect_file:inspect_as_json", arguments, mapped)
     try:
         result = run(job, source)
         result.pop("kernel")

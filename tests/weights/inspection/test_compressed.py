@@ -11,7 +11,7 @@ import pytest
 
 from tests.weights.inspection import pickle_corpus, tar_corpus
 from tests.weights.inspection.bytes_source import BytesSource
-from weights.inspection import families
+from weights.inspection import families, inspect_file
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.verdict import Verdict
 
@@ -23,7 +23,7 @@ EMPTY_BLOCK = b"\0\0\0\xff\xff"
 
 
 def looked_at(content: bytes, name: str) -> Verdict:
-    return families.inspect(BytesSource(content), families.family_of(name), allowed())
+    return inspect_file.inspect(BytesSource(content), families.family_of(name), allowed())
 
 
 def _by_old_joblib(content: bytes) -> bytes:

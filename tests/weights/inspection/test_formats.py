@@ -10,7 +10,7 @@ import pytest
 
 from tests.weights.inspection import pickle_corpus, safetensors_corpus, zip_corpus
 from tests.weights.inspection.bytes_source import BytesSource
-from weights.inspection import families
+from weights.inspection import families, inspect_file
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.verdict import Verdict
 from weights.publishing.synthetic.metaseq import _write_shard
@@ -27,7 +27,8 @@ CORPORA = {
 
 
 def looked_at(content: bytes, name: str, extra: list[str] | None = None) -> Verdict:
-    return families.inspect(BytesSource(content), families.family_of(name), allowed(extra or []))
+    family = families.family_of(name)
+    return inspect_file.inspect(BytesSource(content), family, allowed(extra or []))
 
 
 def name_of(kind: str) -> str:
@@ -240,10 +241,10 @@ def test_pytorch_older_than_zip_is_not_inspected_and_its_pickles_are_read() -> N
 
 def test_a_text_over_its_bound_is_refused() -> None:
     class Large(BytesSource):
-        size = families.MAX_TEXT_BYTES + 1
+        size = inspect_file.MAX_TEXT_BYTES + 1
 
         def __init__(self) -> None:
             self._content = b"text"
 
-    verdict = families.inspect(Large(), "other", allowed())
+    verdict = inspect_file.inspect(Large(), "other", allowed())
     assert verdict.outcome == "refused"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.weights.inspection import old_pickle_corpus
 from tests.weights.inspection.bytes_source import BytesSource
-from weights.inspection import families
+from weights.inspection import families, inspect_file
 from weights.inspection.formats import old_pickles
 from weights.inspection.formats.allowed import allowed
 from weights.inspection.formats.source import Source
@@ -47,7 +47,7 @@ def imports(content: bytes) -> bool:
 
 
 def verdict_on(source: Source) -> tuple[str, str]:
-    found = families.inspect(source, families.PICKLE, allowed())
+    found = inspect_file.inspect(source, families.PICKLE, allowed())
     return found.outcome, found.reason
 
 

@@ -21,7 +21,7 @@ from weights import tasks
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint
 from weights.errors import StorageUnavailable
-from weights.inspection import families, results, runner
+from weights.inspection import families, inspect_file, results, runner
 from weights.inspection.formats import allowed, verdict
 from weights.inspection.models import Inspection
 from weights.integrity import verification
@@ -402,7 +402,7 @@ def test_a_worker_killed_at_any_statement_leaves_one_result_of_each_kind(
 
 
 def _in_process(source: Any, family: str, *, extra: list[str]) -> verdict.Verdict:
-    return families.inspect(source, family, allowed.allowed(extra))
+    return inspect_file.inspect(source, family, allowed.allowed(extra))
 
 
 # -- where it is told ---------------------------------------------------------------------

@@ -66,7 +66,7 @@ def test_reading_the_store_does_not_count_as_the_childs_time() -> None:
     source = Slow(pickle_corpus.state(1))
     arguments = {"family": "pickle", "extra": []}
     found = runner.run(
-        Job("weights.inspection.families:inspect_as_json", arguments), source, seconds=0.7
+        Job("weights.inspection.inspect_file:inspect_as_json", arguments), source, seconds=0.7
     )
     assert found["outcome"] == "inspected"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.weights.inspection import tar_corpus
 from tests.weights.inspection.bytes_source import BytesSource
-from weights.inspection import families
+from weights.inspection import families, inspect_file
 from weights.inspection.formats import tar_file
 from weights.inspection.formats.allowed import allowed
 
@@ -32,7 +32,7 @@ def opens(content: bytes) -> bool:
 @pytest.mark.parametrize("name", ["model.pt", "pytorch_model.bin", "a.pkl"])
 def test_in_st_a_tar_archive_is_refused_whatever_it_looks_like(label: str, name: str) -> None:
     assert opens(HOSTILE[label])
-    verdict = families.inspect(BytesSource(HOSTILE[label]), families.family_of(name), allowed())
+    verdict = inspect_file.inspect(BytesSource(HOSTILE[label]), families.family_of(name), allowed())
     assert verdict.outcome == "refused"
     assert "tar archive" in verdict.reason
 
