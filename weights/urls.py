@@ -8,6 +8,7 @@ from weights.delivery import my_access_views
 from weights.manifests import key_views
 from weights.manifests import views as manifests
 from weights.privacy import views as export
+from weights.recalls import feed
 from weights.recalls import views as recalls
 from weights.reports import views as reports
 
@@ -32,7 +33,7 @@ urlpatterns = [
     path("report/<uuid:public_id>/", reports.report_detail, name="report-detail"),
     path("findings/", reports.finding_list, name="finding-list"),
     path("recalls/", recalls.recall_list, name="recall-list"),
-    path("recalls/feed.atom", recalls.recall_feed, name="recall-feed"),
+    path("recalls/feed.atom", feed.recall_feed, name="recall-feed"),
     path("recalls/<uuid:public_id>/", recalls.recall_detail, name="recall-detail"),
     path("keys/", key_views.key_list, name="key-list"),
     path("keys/<slug:key_id>.pem", key_views.key_file, name="key-file"),
