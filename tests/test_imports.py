@@ -53,6 +53,7 @@ PLAIN = [
     "weights/gate/rules.py",
     "weights/storage/read_ahead.py",
     "weights/delivery/signed_claims.py",
+    "weights/web/conditional_requests.py",
     "weights/web/strict_json.py",
 ]
 

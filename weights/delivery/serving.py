@@ -19,7 +19,7 @@ from accounts.errors import ErrorCode
 from accounts.web.error_pages import ERRORS, error_page
 from weights.delivery import file_links
 from weights.delivery.bodies import RangedFile, RangedResponse, release_connections, slots
-from weights.delivery.ranges import Conditions, Plan, plan
+from weights.delivery.ranges import Plan, plan
 from weights.errors import BlobChanged, BlobMissing, StorageUnavailable, WeightsCode
 from weights.gate import Decision
 from weights.gate.caller import Caller
@@ -29,6 +29,7 @@ from weights.ledger.models import Download
 from weights.publishing.models import File
 from weights.storage import BlobStorage, StoredObject, blob_storage
 from weights.storage.protocol import blob_key
+from weights.web.conditional_requests import Conditions
 from weights.web.http_headers import disposition, header_text
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weights.delivery.ranges import Conditions, Plan, part, plan
+from weights.delivery.ranges import Plan, part, plan
+from weights.web.conditional_requests import Conditions
 
 pytestmark = pytest.mark.one_database
 
