@@ -4,5 +4,6 @@ import weights.catalogue.admin
 import weights.delivery.admin
 import weights.inspection.admin
 import weights.integrity.admin
+import weights.known_issues.admin
 import weights.recalls.admin
 import weights.reports.admin  # noqa: F401

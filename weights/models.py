@@ -4,6 +4,7 @@ import weights.catalogue.models
 import weights.delivery.models
 import weights.inspection.models
 import weights.integrity.models
+import weights.known_issues.models
 import weights.ledger.models
 import weights.manifests.models
 import weights.publishing.models

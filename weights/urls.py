@@ -5,6 +5,7 @@ from django.urls.converters import StringConverter
 
 from weights.catalogue import checkpoint_views, file_views, views
 from weights.delivery import my_access_views
+from weights.known_issues import views as known_issues
 from weights.manifests import key_views
 from weights.manifests import views as manifests
 from weights.privacy import views as export
@@ -31,7 +32,7 @@ urlpatterns = [
     path("access/data/<uuid:public_id>/", export.export_fetch, name="export-fetch"),
     path("report/", reports.report_create, name="report-create"),
     path("report/<uuid:public_id>/", reports.report_detail, name="report-detail"),
-    path("findings/", reports.finding_list, name="finding-list"),
+    path("findings/", known_issues.finding_list, name="finding-list"),
     path("recalls/", recalls.recall_list, name="recall-list"),
     path("recalls/feed.atom", feed.recall_feed, name="recall-feed"),
     path("recalls/<uuid:public_id>/", recalls.recall_detail, name="recall-detail"),

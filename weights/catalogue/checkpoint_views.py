@@ -9,8 +9,9 @@ from accounts.web.current_user import user_or_none
 from weights import gate
 from weights.catalogue import cards, facts
 from weights.catalogue.download_commands import Recipe, Target, recipes
-from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.catalogue.models import Checkpoint
 from weights.gate.access_checklist import access_checklist
+from weights.known_issues.models import KnownIssue
 from weights.manifests import signatures
 from weights.publishing.models import File, Ref, Revision
 from weights.recalls import notices

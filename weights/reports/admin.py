@@ -1,4 +1,4 @@
-"""Admin pages for the triage of reports and for published statements."""
+"""Admin pages for the triage of reports."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,9 @@ from django.template.response import TemplateResponse
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
 from accounts.grants.outstanding_links import Receipt
-from accounts.roles.tier_scoped_admin import TierScopedAdmin
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
-from weights.catalogue.models import KnownIssue
 from weights.reports import permissions, triage
 from weights.reports.forms import (
     AssignForm,
@@ -149,34 +147,3 @@ def _form(
     if issubclass(form_class, _REPORT_FORMS):
         return form_class(data, prefix=name, report=report, by=by)
     return form_class(data, prefix=name)
-
-
-@admin.register(KnownIssue)
-class KnownIssueAdmin(TierScopedAdmin, ReadOnlyAdmin):
-    """Statements published in the tiers of the user's roles, to resolve or withdraw."""
-
-    tier_field = "checkpoint__tier"
-    list_display = ["title", "checkpoint", "kind", "published_at", "resolved_at", "withdrawn_at"]
-    list_filter = ["kind"]
-    list_select_related = ["checkpoint"]
-    actions = ["resolve", "withdraw"]
-
-    def has_triage_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("weights.triage_report")
-
-    @admin.action(description="Mark as resolved", permissions=["triage"])
-    def resolve(self, request: HttpRequest, queryset: QuerySet[KnownIssue]) -> None:
-        self._each(request, queryset, triage.resolve)
-
-    @admin.action(description="Withdraw", permissions=["triage"])
-    def withdraw(self, request: HttpRequest, queryset: QuerySet[KnownIssue]) -> None:
-        self._each(request, queryset, triage.withdraw)
-
-    def _each(
-        self, request: HttpRequest, queryset: QuerySet[KnownIssue], move: Callable[..., None]
-    ) -> None:
-        for issue in queryset.select_related("checkpoint__tier"):
-            try:
-                move(issue, by=signed_in(request))
-            except AccountsError as error:
-                self.message_user(request, f"{issue}: {error}", messages.ERROR)

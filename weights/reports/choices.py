@@ -47,6 +47,4 @@ TRIAGERS: dict[str, frozenset[Role]] = {
     Kind.BAD_FILE: frozenset({Role.RELEASE_OWNER}),
     Kind.FINDING: frozenset({Role.RELEASE_OWNER}),
 }
-#: Roles that publish and withdraw statements in their tiers.
-PUBLISHERS = frozenset({Role.RELEASE_OWNER, Role.LEAD_REVIEWER})
 MIN_TEXT_LENGTH, MAX_TEXT_LENGTH = 40, 5000

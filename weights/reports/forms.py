@@ -10,7 +10,8 @@ from accounts.grants.models import Grant
 from accounts.users.models import User
 from accounts.web.form_fields import TextField
 from accounts.web.sanitize import is_storable
-from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.catalogue.models import Checkpoint
+from weights.known_issues.models import KnownIssue
 from weights.publishing.models import File
 from weights.reports.choices import MAX_TEXT_LENGTH, MIN_TEXT_LENGTH, Kind
 from weights.reports.models import Report

@@ -8,7 +8,8 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS, Role
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
-from weights.reports.choices import PUBLISHERS, TRIAGERS
+from weights.known_issues.services import PUBLISHERS
+from weights.reports.choices import TRIAGERS
 from weights.reports.models import Report
 
 

@@ -18,9 +18,12 @@ from accounts.review.reasons import Reason
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.users.models import User
-from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.catalogue.models import Checkpoint
 from weights.event_tags import WeightsEvent
-from weights.reports.choices import PUBLISHERS, Deed, Kind, State
+from weights.known_issues import services as known_issues
+from weights.known_issues.models import KnownIssue
+from weights.known_issues.services import PUBLISHERS
+from weights.reports.choices import Deed, Kind, State
 from weights.reports.models import Report, ReportEntry
 from weights.reports.permissions import checkpoints_of, may_triage, readable_by, suspendable_by
 from weights.reports.submission import admin_path, mail_reporter
@@ -103,18 +106,7 @@ def publish(
     subject = report.checkpoint or checkpoint
     if subject is None:
         raise InvalidValue("name the checkpoint that it is about")
-    if not RoleAssignment.objects.covers(by, PUBLISHERS, subject.tier):
-        raise NotAllowed(f"you hold no role for {subject}")
-    issue = KnownIssue.objects.create(
-        kind=kind,
-        checkpoint=subject,
-        path=report.path,
-        title=title.strip(),
-        text=text.strip(),
-        report=report,
-        by=by,
-    )
-    AuditEvent.record(WeightsEvent.ISSUE_PUBLISHED, actor=by, target=issue, details={"kind": kind})
+    issue = known_issues.publish(subject, kind, title=title, text=text, by=by, report=report)
     deed = Deed.FINDING if kind == KnownIssue.Kind.FINDING else Deed.ISSUE
     _act(report, deed, by, "Thank you. It is published.", issue.title)
     return issue
@@ -145,18 +137,6 @@ def ask_recall(report: Report, reason: str, *, by: User) -> None:
                 "desk_path": admin_path(report) if may_read else "",
             },
         )
-
-
-@transaction.atomic
-def resolve(issue: KnownIssue, *, by: User) -> None:
-    """Marks a known issue as resolved; repeating it changes nothing."""
-    _end(issue, "resolved_at", WeightsEvent.ISSUE_RESOLVED, by)
-
-
-@transaction.atomic
-def withdraw(issue: KnownIssue, *, by: User) -> None:
-    """Withdraws a statement, which hides it; repeating it changes nothing."""
-    _end(issue, "withdrawn_at", WeightsEvent.ISSUE_WITHDRAWN, by)
 
 
 # -- shared steps ---------------------------------------------------------------------------------
@@ -202,10 +182,3 @@ def _record(report: Report, deed: Deed, by: User, text: str) -> ReportEntry:
     entry = ReportEntry.objects.create(report=report, deed=deed, by=by, text=text)
     AuditEvent.record(WeightsEvent(f"report.{deed}"), actor=by, target=report)
     return entry
-
-
-def _end(issue: KnownIssue, field: str, action: WeightsEvent, by: User) -> None:
-    if not RoleAssignment.objects.covers(by, PUBLISHERS, issue.checkpoint.tier):
-        raise NotAllowed(f"you hold no role for {issue.checkpoint}")
-    if KnownIssue.objects.filter(pk=issue.pk, **{field: None}).update(**{field: timezone.now()}):
-        AuditEvent.record(action, actor=by, target=issue)

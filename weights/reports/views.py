@@ -1,21 +1,18 @@
-"""The public report form, the page of each report, and the list of findings."""
+"""The public report form and the page of each report."""
 
 from uuid import UUID
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.web.current_user import user_or_none
-from weights.catalogue.models import KnownIssue
+from weights.known_issues.models import KnownIssue
 from weights.reports import submission
 from weights.reports.choices import PUBLIC_DEEDS, Deed, Kind
 from weights.reports.forms import ReportForm
 from weights.reports.models import Report
-
-FINDINGS_PER_PAGE = 30
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,11 +46,3 @@ def report_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     response = render(request, "weights/reports/report_detail.html", context)
     response["X-Robots-Tag"] = "noindex"
     return response
-
-
-@require_safe
-def finding_list(request: HttpRequest) -> HttpResponse:
-    """Published issues and findings, newest first."""
-    issues = KnownIssue.objects.visible_to(user_or_none(request)).select_related("checkpoint")
-    page = Paginator(issues, FINDINGS_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "weights/catalogue/finding_list.html", {"issues": page})

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from accounts.applications.models.form import Question
 from accounts.review.models import ReasonText
 from accounts.tiers.models import Licence, LicenceVersion, Tier
-from weights.catalogue.models import Checkpoint, Family, KnownIssue
+from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.names import check_path
 from weights.delivery.folder import lists
 from weights.delivery.folder.contents import Entry, Folder
 from weights.delivery.folder.script import download_script
 from weights.errors import InvalidName
+from weights.known_issues.models import KnownIssue
 from weights.publishing.models import Revision
 
 pytestmark = pytest.mark.one_database

@@ -1,6 +1,5 @@
 """Reports from the world: taken in without an account, triaged, and what they lead to."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +19,9 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.support import factories
 from tests.weights.api.client import ApiClient
-from weights.catalogue.models import Checkpoint, KnownIssue
+from weights.catalogue.models import Checkpoint
+from weights.known_issues import services as known_issues
+from weights.known_issues.models import KnownIssue
 from weights.reports import permissions, submission, triage
 from weights.reports.choices import MAX_TEXT_LENGTH, MIN_TEXT_LENGTH, Kind
 from weights.reports.models import Report
@@ -229,30 +230,11 @@ def test_a_bad_file_leads_to_a_known_issue_that_is_mended_and_a_recall(
     assert issue.title in client.get(report.get_absolute_url()).text
     (told,) = ApiClient().get("/issues?repo=acme/weights")["issues"]
     assert (told["title"], told["path"], told["resolved_at"]) == (issue.title, "config.json", None)
-    triage.resolve(issue, by=release_owner)
+    known_issues.resolve(issue, by=release_owner)
     assert ApiClient().get("/issues")["issues"][0]["resolved_at"]
-    triage.withdraw(issue, by=release_owner)
+    known_issues.withdraw(issue, by=release_owner)
     assert ApiClient().get("/issues")["issues"] == []
     assert issue.title not in client.get("/acme/weights").text
-
-
-def test_issues_of_a_private_checkpoint_are_told_to_nobody_outside(
-    client: Client, release_owner: User
-) -> None:
-    secret = factories.published("acme/secret", private=True).checkpoint
-    report = submission.submit("finding", TEXT, checkpoint=secret)
-    triage.publish(
-        report,
-        "finding",
-        title="A hidden finding",
-        text="x" * 30,
-        by=release_owner,
-        checkpoint=None,
-    )
-    assert "A hidden finding" not in client.get("/findings/").text
-    assert "A hidden finding" not in client.get(report.get_absolute_url()).text
-    assert "acme/secret" not in client.get(report.get_absolute_url()).text
-    assert ApiClient().get("/issues")["total"] == 0
 
 
 def test_a_triager_of_a_leak_suspends_access_only_in_their_own_tiers(
@@ -374,21 +356,3 @@ def test_an_auditor_reads_and_changes_nothing(client: Client, leak: Report, audi
     assert "share.example.org" in shown.text
     assert "Close without action" not in shown.text
     assert client.post(page, {"move": "dismiss", "dismiss-answer": "No."}).status_code == 403
-
-
-def test_the_list_of_findings_asks_the_same_questions_however_long(
-    client: Client,
-    checkpoint: Checkpoint,
-    release_owner: User,
-    django_assert_num_queries: Callable[..., Any],
-) -> None:
-    for number in range(12):
-        KnownIssue.objects.create(
-            kind="finding",
-            checkpoint=checkpoint,
-            title=f"Finding {number}",
-            text="x",
-            by=release_owner,
-        )
-    with django_assert_num_queries(2):
-        assert "Finding 11" in client.get("/findings/").text

@@ -8,7 +8,7 @@ from weights.api.authentication import ApiRequest, OptionalToken
 from weights.api.operations import READ_METHODS, responses
 from weights.api.pagination import NO_NUL, Limit, Offset, page_facts
 from weights.api.schemas.checkpoints import IssuePage
-from weights.catalogue.models import KnownIssue
+from weights.known_issues.models import KnownIssue
 
 router = Router(tags=["Checkpoints"], auth=OptionalToken())
 

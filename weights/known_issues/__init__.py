@@ -1,0 +1,1 @@
+"""Known issues and findings that staff publish about checkpoints."""
