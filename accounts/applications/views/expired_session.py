@@ -3,11 +3,11 @@
 import json
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware
 
+from accounts.applications.views import autosave
 from accounts.audit import request_context
-from accounts.errors import AccountsCode
 from accounts.rate_limits import buckets
 from accounts.rate_limits.buckets import Limit
 
@@ -20,9 +20,8 @@ _PER_NETWORK = Limit("interrupted", 30, 3600)
 
 def sign_in_again(request: HttpRequest) -> HttpResponse:
     """Store the posted form and redirect to the sign-in page; return 401 to scripts."""
-    if request.headers.get("Accept") == "application/json":
-        error = "You are signed out. Press Save: after you sign in, your text is still here."
-        return JsonResponse({"error": error, "code": AccountsCode.LOGIN_REQUIRED}, status=401)
+    if autosave.is_autosave(request):
+        return autosave.signed_out()
     if request.method == "POST":
         _store(request)
     return redirect_to_login(request.get_full_path())

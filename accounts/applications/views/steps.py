@@ -8,10 +8,9 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import BoundField
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -22,6 +21,7 @@ from accounts.applications.drafts import REVIEW, ApplicationDraft, answer_name, 
 from accounts.applications.forms import ApplicationForm
 from accounts.applications.models import Application
 from accounts.applications.questions import CONDITIONS, STEPS
+from accounts.applications.views import autosave
 from accounts.applications.views.common import (
     get_own_application,
     resume_url,
@@ -34,7 +34,7 @@ from accounts.applications.views.expired_session import (
     sign_in_again,
 )
 from accounts.applications.workflow import submission
-from accounts.errors import AccountsCode, AccountsError, StaleAnswers
+from accounts.errors import AccountsError, StaleAnswers
 from accounts.review.models import Remark
 from accounts.tiers.models import LicenceVersion
 from accounts.tiers.precheck import Weight
@@ -121,29 +121,23 @@ def application_adopt(request: HttpRequest, public_id: str) -> HttpResponse:
 def _save(
     request: HttpRequest, draft: ApplicationDraft, step: str, data: QueryDict
 ) -> HttpResponse:
-    is_autosave = request.headers.get("Accept") == "application/json"
     fingerprint, use_saved = str(data.get("seen", "")), data.getlist("keep_saved")
     try:
         application = save_step(draft, step, data, fingerprint=fingerprint, use_saved=use_saved)
     except StaleAnswers as error:
-        if is_autosave:
-            return _json_error(error)
+        if autosave.is_autosave(request):
+            return autosave.refused(error)
         posted = draft.posted_answers(step, data)
         return _show(request, draft, step, posted=posted, status=409)
     except AccountsError as error:
-        if is_autosave:
-            return _json_error(error)
+        if autosave.is_autosave(request):
+            return autosave.refused(error)
         messages.error(request, sentence(error))
         return redirect("accounts:application-detail", draft.application.public_id)
     warning = draft.truncation_warning(step, data)
-    if is_autosave:
-        return JsonResponse(
-            {
-                "seen": ApplicationDraft(application, draft.person).fingerprint(step),
-                "saved_at": f"{timezone.now():%H:%M} UTC",
-                "warning": warning,
-            }
-        )
+    if autosave.is_autosave(request):
+        fingerprint = ApplicationDraft(application, draft.person).fingerprint(step)
+        return autosave.saved(fingerprint, warning)
     if warning:
         messages.warning(request, warning)
     return redirect(_next_url(application, step, str(data.get("go", "next"))))
@@ -151,17 +145,12 @@ def _save(
 
 def _show_unsaved(request: HttpRequest, draft: ApplicationDraft, step: str) -> HttpResponse:
     """Show the posted text in a form that can be saved; nothing is saved without a CSRF token."""
-    if request.headers.get("Accept") == "application/json":
-        error = "Not saved: you signed in again since. Press Save, then look at your text."
-        return JsonResponse({"error": error, "code": AccountsCode.CSRF_FAILED}, status=403)
+    if autosave.is_autosave(request):
+        return autosave.csrf_failed()
     if not draft.application.is_editable:
         return redirect("accounts:application-detail", draft.application.public_id)
     posted = draft.posted_answers(step, request.POST)
     return _show(request, draft, step, posted=posted, status=403)
-
-
-def _json_error(error: AccountsError) -> HttpResponse:
-    return JsonResponse({"error": sentence(error), "code": error.code}, status=409)
 
 
 def _next_url(application: Application, step: str, go: str) -> str:
