@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from accounts.users.second_factor import has_required_second_factor
+
 if TYPE_CHECKING:
     from accounts.users.models import User
 
@@ -14,4 +16,4 @@ def is_active_staff(user: "User | None") -> bool:
     """
     if user is None or not (user.is_active and user.is_staff and user.suspended_at is None):
         return False
-    return user.has_required_second_factor
+    return has_required_second_factor(user)

@@ -3,12 +3,8 @@
 import uuid
 
 from allauth.account.models import EmailAddress
-from allauth.mfa.utils import is_mfa_enabled
-from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
-
-from accounts.web.loopback import is_loopback_url
 
 
 class User(AbstractUser):
@@ -31,11 +27,6 @@ class User(AbstractUser):
     def has_confirmed_address(self) -> bool:
         """True if the holder has confirmed any address of this account."""
         return bool(EmailAddress.objects.filter(user=self, verified=True).exists())
-
-    @property
-    def has_required_second_factor(self) -> bool:
-        """True with a second factor set up; always true for a portal on a loopback URL."""
-        return is_loopback_url(settings.PUBLIC_URL) or bool(is_mfa_enabled(self))
 
     def confirmed_addresses(self) -> list[str]:
         return list(

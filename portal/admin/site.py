@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from accounts.users import reauthentication
 from accounts.users.models import User
+from accounts.users.second_factor import has_required_second_factor
 from portal.admin.guards import guarded
 from portal.health import findings
 
@@ -28,7 +29,7 @@ class PortalAdminSite(AdminSite):
             return False
         if not reauthentication.may_use_admin(request):
             return False
-        return isinstance(user, User) and user.has_required_second_factor
+        return isinstance(user, User) and has_required_second_factor(user)
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Register with guards against malformed input, also pages of other packages."""

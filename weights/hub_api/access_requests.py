@@ -18,6 +18,7 @@ from accounts.review import access_requests
 from accounts.review.access_requests import AccessRequest, RequestStatus
 from accounts.tiers.models import Tier
 from accounts.users.models import User
+from accounts.users.second_factor import has_required_second_factor
 from weights import gate
 from weights.catalogue.models import Checkpoint
 from weights.delivery import serving
@@ -77,7 +78,7 @@ def _refusal(request: HttpRequest, caller: Caller, code: Refusal, message: str) 
 
 def _require_second_factor(user: User) -> None:
     """The admin requires it of staff, so their tokens must not bypass it."""
-    if not user.has_required_second_factor:
+    if not has_required_second_factor(user):
         page = settings.PUBLIC_URL + reverse("mfa_index")
         raise NotAllowed(f"staff need a second factor: set one up at {page}, then call again")
 
