@@ -15,7 +15,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 
 environment.read_secrets(
     *("SECRET_KEY_FILE", "LINK_KEYS_FILE", "DATABASE_PASSWORD_FILE", "AWS_SECRET_ACCESS_KEY_FILE"),
-    *("BROKER_PASSWORD_FILE", "CACHE_PASSWORD_FILE"),
+    *("BROKER_PASSWORD_FILE", "CACHE_PASSWORD_FILE", "EMAIL_PASSWORD_FILE"),
 )
 SECRET_KEY = environment.text("SECRET_KEY")
 LINK_KEYS = environment.key_ring("LINK_KEYS")
@@ -209,9 +209,11 @@ if PUBLIC_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
-    SECURE_HSTS_SECONDS = 365 * 24 * 3600
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-    SECURE_HSTS_PRELOAD = True
+    # An hour to begin with: browsers cannot be told sooner to try http again.
+    SECURE_HSTS_SECONDS = environment.whole("HSTS_SECONDS", 3600, at_most=2 * 365 * 24 * 3600)
+    # Both concern other hosts than this portal's, so nothing sets them unasked.
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.flag("HSTS_SUBDOMAINS", default=False)
+    SECURE_HSTS_PRELOAD = environment.flag("HSTS_PRELOAD", default=False)
     # Only a trusted proxy may report the scheme of a request.
     if TRUSTED_PROXIES:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -269,7 +271,7 @@ AUDIT_HEAD_COPY = environment.head_copy("AUDIT_HEAD_COPY")
 # Without EMAIL_URL no mail is sent: messages stay in the outbox for an administrator to read.
 MAIL_LEAVES = bool(environment.text("EMAIL_URL", "-").strip("-"))
 if MAIL_LEAVES:
-    _mail = environment.email("EMAIL_URL")
+    _mail = environment.email("EMAIL_URL", "EMAIL_PASSWORD")
     EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
     EMAIL_HOST = _mail.get("EMAIL_HOST") or ""
     EMAIL_PORT = _mail.get("EMAIL_PORT") or 25

@@ -167,12 +167,16 @@ def redis(name: str, default: str | None, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
 
 
-def email(name: str) -> dict[str, Any]:
-    """Django's e-mail settings for a URL such as `smtp+tls://user:pass@host:587`."""
+def email(name: str, password: str) -> dict[str, Any]:
+    """Django's e-mail settings for a URL such as `smtp+tls://user:pass@host:587`.
+
+    The variable `password` supplies the password of a URL without one.
+    """
     try:
         settings: dict[str, Any] = environ.Env.email_url_config(text(name))
     except (ValueError, KeyError, environ.ImproperlyConfigured) as error:
         raise _refuse(name, f"is not a mail URL ({error})") from error
+    settings["EMAIL_HOST_PASSWORD"] = settings.get("EMAIL_HOST_PASSWORD") or text(password, "")
     return settings
 
 
@@ -217,7 +221,11 @@ def read_secrets(*names: str) -> None:
         except (OSError, ValueError) as error:
             raise _refuse(name, f"{path} cannot be read ({error})") from error
         if not Files.ENVIRON[target]:
-            raise _refuse(name, f"{path} is empty; sh deploy/secrets.sh makes what is missing")
+            raise _refuse(
+                name,
+                f"{path} is empty; write the secret into it (sh deploy/secrets.sh"
+                " makes those that the portal chooses itself)",
+            )
 
 
 _STORAGE = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")

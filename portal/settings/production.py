@@ -29,8 +29,10 @@ STORAGES = {
 
 if PUBLIC_URL.startswith("https://"):
     SECURE_SSL_REDIRECT = environment.flag("SECURE_SSL_REDIRECT", default=True)
-    # If switched off, the proxy in front redirects http to https.
-    SILENCED_SYSTEM_CHECKS = [] if SECURE_SSL_REDIRECT else ["security.W008"]
+    # HSTS for subdomains and preload lists is the domain owner's decision (HSTS_SUBDOMAINS).
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+    if not SECURE_SSL_REDIRECT:  # the proxy in front redirects http to https
+        SILENCED_SYSTEM_CHECKS.append("security.W008")
 else:
     # Loopback alone (validation.py): no HSTS, no redirect and no Secure cookies without https.
     SILENCED_SYSTEM_CHECKS = [f"security.W{number}" for number in ("004", "008", "012", "016")]

@@ -4,6 +4,9 @@ from typing import Any
 
 from portal.settings import environment
 
+environment.read_secrets(
+    "ORCID_CLIENT_SECRET_FILE", "GITHUB_CLIENT_SECRET_FILE", "GOOGLE_CLIENT_SECRET_FILE"
+)
 ORCID_URL = environment.origin("ORCID_URL", "https://orcid.org")
 #: The host of public records; a stand-in in tests serves both.
 ORCID_API_URL = ORCID_URL.replace("https://", "https://pub.")

@@ -20,6 +20,8 @@ SECRET_LENGTH = 50
 #: Distinct characters, and bytes: random text of that length and 32 random bytes have more.
 SECRET_VARIETY = 10
 KEY_VARIETY = 16
+#: A year, which https://hstspreload.org demands.
+PRELOAD_SECONDS = 365 * 24 * 3600
 _PLACEHOLDERS = ("insecure", "changeme", "change-me", "placeholder")
 
 
@@ -119,6 +121,17 @@ def _proxies(settings: Settings) -> Iterator[str]:
         )
 
 
+def _hsts_preload(settings: Settings) -> Iterator[str]:
+    if not settings.get("SECURE_HSTS_PRELOAD"):
+        return
+    is_short = settings["SECURE_HSTS_SECONDS"] < PRELOAD_SECONDS
+    if is_short or not settings["SECURE_HSTS_INCLUDE_SUBDOMAINS"]:
+        yield (
+            f"HSTS_PRELOAD: browsers' lists demand HSTS_SECONDS={PRELOAD_SECONDS} or more and "
+            "HSTS_SUBDOMAINS=true; raise those first, or leave it off"
+        )
+
+
 # -- one machine or many --------------------------------------------------------------------
 
 
@@ -175,6 +188,6 @@ _ALWAYS: tuple[Rule, ...] = (
 )
 EMBEDDED: tuple[Rule, ...] = (*_ALWAYS, _debug_on_loopback)
 PRODUCTION: tuple[Rule, ...] = (
-    *(*_ALWAYS, _debug_never, _encrypted, _bytes_encrypted, _proxies),
+    *(*_ALWAYS, _debug_never, _encrypted, _bytes_encrypted, _proxies, _hsts_preload),
     _queue_and_cache_guarded,
 )

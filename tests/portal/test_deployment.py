@@ -19,7 +19,7 @@ from accounts.users.models import User
 from portal import processes
 from portal.settings import validation
 from tests.support import factories, tools
-from tests.support.servers import s3, services
+from tests.support.servers import proc, s3, services
 from tests.support.servers.front import NGINX, Front, ask
 from tests.support.servers.live import ROOT
 from weights.delivery import links
@@ -32,7 +32,20 @@ SERVICE_KEYS = {
     *("read_only", "tmpfs", "cap_drop", "security_opt"),
 }
 TOP_KEYS = {"name", "services", "volumes", "networks", "secrets"}
-SECRETS = ("SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY")
+SECRETS = (
+    *("SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "EMAIL_PASSWORD"),
+    *("BROKER_PASSWORD", "CACHE_PASSWORD"),
+    *(f"{provider}_CLIENT_SECRET" for provider in ("ORCID", "GITHUB", "GOOGLE")),
+)
+#: Containers that may open connections to the internet, with the one network for it.
+WAYS_OUT = {"web": "web_out", "worker": "worker_out"}
+#: The containers that a service of data is reached from.
+CALLERS = {
+    "database": {"postgres", "web", "worker", "beat", "prepare"},
+    "queue": {"redis", "web", "worker", "beat", "prepare"},
+    "store": {"store", "web", "worker", "nginx"},
+    "pages": {"nginx", "web"},
+}
 PORTAL_SERVICES = {"web", "worker", "beat", "prepare"}
 
 
@@ -124,12 +137,82 @@ def test_containers_of_the_portal_write_nowhere_and_need_no_right_of_root(
     assert re.search(r"^USER 10001:10001$", image, flags=re.MULTILINE)
 
 
-def test_data_are_reached_from_inside_alone(compose: dict[str, Any]) -> None:
-    assert compose["networks"]["data"] == {"internal": True}
-    outside = {name for name, one in compose["services"].items() if "edge" in one["networks"]}
-    assert outside == {"nginx", "web", "worker"}, "web signs in elsewhere, worker sends mail"
+def members(compose: dict[str, Any], network: str) -> set[str]:
+    return {name for name, one in compose["services"].items() if network in one["networks"]}
+
+
+@pytest.mark.parametrize("network", CALLERS)
+def test_data_are_reached_from_inside_alone(network: str, compose: dict[str, Any]) -> None:
+    assert compose["networks"][network] == {"internal": True}
+    assert members(compose, network) == CALLERS[network]
+
+
+@pytest.mark.requirement("OP-12")
+def test_containers_reach_the_internet_only_where_they_need_it(compose: dict[str, Any]) -> None:
+    """Web signs people in elsewhere, workers send mail; each has a network of its own for it."""
     for name, service in compose["services"].items():
         assert set(service["networks"]) <= set(compose["networks"]), name
+    published = compose["networks"]["front"]["driver_opts"]
+    assert published == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    assert members(compose, "front") == {"nginx"}
+    inside = {name for name, one in compose["networks"].items() if one == {"internal": True}}
+    ways_out = set(compose["networks"]) - inside - {"front"}
+    assert {name: members(compose, name) for name in ways_out} == {
+        network: {service} for service, network in WAYS_OUT.items()
+    }
+
+
+@pytest.mark.requirement("OP-11")
+def test_the_stores_inner_services_listen_on_loopback(compose: dict[str, Any]) -> None:
+    """They ask for no key: whoever reaches volume or filer reads and writes every blob."""
+    (command,) = compose["services"]["store"]["entrypoint"][2:]
+    flags = dict(flag.split("=") for flag in re.findall(r" -(\S+=\S+)", command))
+    assert (flags["ip"], flags["ip.bind"]) == ("127.0.0.1", "127.0.0.1")
+    assert flags["s3.ip.bind"] == "0.0.0.0"  # noqa: S104
+    assert (flags["s3.port.lance"], flags["s3.port.iceberg"]) == ("0", "0")
+
+
+@pytest.mark.requirement("OP-11")
+def test_the_store_of_compose_opens_only_its_s3_ports_to_others(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    """Run its very command, on free ports and in a folder of its own."""
+    (command,) = compose["services"]["store"]["entrypoint"][2:]
+    ports = {f"{role}.{kind}": services.free_port() for role, kind in s3.INNER_PORTS}
+    s3_ports = {"s3.port": services.free_port(), "s3.port.grpc": services.free_port()}
+    flags = (
+        command.partition("/entrypoint.sh ")[2].replace("-dir=/data", f"-dir={tmp_path}").split()
+    )
+    flags = [flag for flag in flags if not flag.startswith("-s3.port=")]
+    weed = str(Path(sys.executable).with_name("weed"))
+    extra = [f"-{name}={port}" for name, port in {**ports, **s3_ports}.items()]
+    keys = {"AWS_ACCESS_KEY_ID": s3.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": s3.SECRET_KEY}
+    process = services.start([weed, *flags, *extra], tmp_path / "log", os.environ | keys)
+    try:
+        services.wait_until(
+            lambda: {*ports.values(), *s3_ports.values()} <= set(proc.listening(process.pid)),
+            "the store",
+        )
+        everywhere = proc.listening(process.pid)
+    finally:
+        services.stop(process)
+    loopback = {port for port, address in everywhere.items() if address == "127.0.0.1"}
+    assert loopback == set(ports.values())
+    assert set(everywhere) - loopback == set(s3_ports.values())
+
+
+@pytest.mark.requirement("ST-11")
+def test_each_outside_secret_is_a_file_of_the_one_container_that_uses_it(
+    compose: dict[str, Any],
+) -> None:
+    wanted = {"web": ("/srv/sign_in", "_CLIENT_SECRET_FILE"), "worker": ("/srv/mail", "EMAIL_PASS")}
+    for name in PORTAL_SERVICES:
+        service = compose["services"][name]
+        mounted = {volume.split(":")[1] for volume in service["volumes"]}
+        for owner, (folder, variable) in wanted.items():
+            assert (folder in mounted) == (name == owner), f"{name}: {folder}"
+            variables = [each for each in service["environment"] if variable in each]
+            assert bool(variables) == (name == owner), f"{name}: {variables}"
 
 
 def test_every_container_says_whether_it_is_well(compose: dict[str, Any]) -> None:

@@ -23,11 +23,19 @@ NOT_IN_CONTAINERS = {
     "BEAT_SCHEDULE": "one a container, in its own file system",
 }
 #: Variables that some containers must not have.
-ONLY_IN = {"MANIFEST_KEY_FILE": {"worker"}, "AUDIT_KEY_FILE": {"worker"}}
+ONLY_IN = {
+    **{name: {"worker"} for name in ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE")},
+    **{name: {"worker"} for name in ("EMAIL_PASSWORD", "EMAIL_PASSWORD_FILE")},
+    **{
+        f"{provider}_CLIENT_{part}": {"web"}
+        for provider in ("ORCID", "GITHUB", "GOOGLE")
+        for part in ("ID", "SECRET", "SECRET_FILE")
+    },
+}
 
 
 #: Readers that take more than one variable.
-OF_SEVERAL = {"cdn", "pair", "read_secrets", "database"}
+OF_SEVERAL = {"cdn", "pair", "read_secrets", "database", "email"}
 
 
 def variables() -> Iterator[str]:

@@ -15,7 +15,12 @@ from tests.support.servers import live, proc, services
 from tests.support.servers.install import FOREIGN
 from tests.support.servers.live import ROOT
 
-SECRETS = {"SECRET_KEY": services.SECRET_KEY, "LINK_KEYS": services.LINK_KEYS}
+SECRETS = {
+    "SECRET_KEY": services.SECRET_KEY,
+    "LINK_KEYS": services.LINK_KEYS,
+    "EMAIL_PASSWORD": "of-the-mail-server",
+    "ORCID_CLIENT_SECRET": "of-orcid",
+}
 
 
 # -- what is written ----------------------------------------------------------------------
@@ -99,7 +104,11 @@ def test_a_readable_file_of_keys_is_refused_by_name_with_the_remedy(data_dir: Pa
 @pytest.mark.requirement("ST-11")
 @pytest.mark.usefixtures("no_values_of_files")
 @pytest.mark.parametrize(
-    "name", ["SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY"]
+    "name",
+    [
+        *("SECRET_KEY", "LINK_KEYS", "DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY"),
+        *("EMAIL_PASSWORD", "ORCID_CLIENT_SECRET", "GITHUB_CLIENT_SECRET", "GOOGLE_CLIENT_SECRET"),
+    ],
 )
 @pytest.mark.parametrize(("mode", "taken"), [(0o600, True), (0o440, True), (0o644, False)])
 def test_a_secret_is_read_from_a_file_that_others_cannot_read(
@@ -205,6 +214,8 @@ def test_a_secret_of_a_file_stands_in_no_environment(
         "ALLOWED_HOSTS": "127.0.0.1",
         "BIND": f"127.0.0.1:{port}",
         "BEAT_SCHEDULE": str(tmp_path / "beat"),
+        "EMAIL_URL": "smtp+tls://portal@127.0.0.1:1",
+        "ORCID_CLIENT_ID": "APP-1",
     }
     environment = {key: value for key, value in ours.items() if key not in SECRETS}
     log = tmp_path / "log"
@@ -227,3 +238,17 @@ def _has_become(process: "subprocess.Popen[bytes]", name: str) -> bool:
     if name == "web":
         return b"gunicorn" in command and bool(proc.children(process.pid))
     return b"celery" in command
+
+
+@pytest.mark.requirement("ST-11")
+@pytest.mark.one_database
+def test_the_settings_hold_the_outside_secrets_of_files(
+    secret_files: dict[str, str], data_dir: Path
+) -> None:
+    code = (
+        "from django.conf import settings; print(settings.EMAIL_HOST_PASSWORD,"
+        " settings.SOCIALACCOUNT_PROVIDERS['orcid']['APP']['secret'])"
+    )
+    given = {"EMAIL_URL": "smtp+tls://portal@127.0.0.1:1", "ORCID_CLIENT_ID": "APP-1"}
+    done = manage(data_dir, "shell", "--no-imports", "-c", code, **given, **secret_files)
+    assert (done.stdout, done.stderr) == ("of-the-mail-server of-orcid\n", "")

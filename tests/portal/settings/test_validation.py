@@ -42,6 +42,11 @@ SOUND: dict[str, Any] = {
     "CDN_URL": "",
 }
 ON_LOOPBACK = {"PUBLIC_URL": "http://127.0.0.1:8000", "ALLOWED_HOSTS": ["127.0.0.1"]}
+PRELOADED = {
+    "SECURE_HSTS_PRELOAD": True,
+    "SECURE_HSTS_SECONDS": 31536000,
+    "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
+}
 
 #: What is weak -> how the line about it begins, and a word of its remedy.
 WEAK_ANYWHERE: list[tuple[dict[str, Any], str, str]] = [
@@ -74,9 +79,16 @@ WEAK_IN_PRODUCTION: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"CELERY_BROKER_URL": "redis://queue.example.org/0"}, "BROKER_URL: ", "BROKER_PASSWORD_FILE"),
     ({"CACHES": cache("rediss://c@queue.example.org/1")}, "CACHE_URL: ", "CACHE_PASSWORD_FILE"),
+    ({**PRELOADED, "SECURE_HSTS_SECONDS": 3600}, "HSTS_PRELOAD: ", "HSTS_SECONDS=31536000"),
+    (
+        {**PRELOADED, "SECURE_HSTS_INCLUDE_SUBDOMAINS": False},
+        "HSTS_PRELOAD: ",
+        "HSTS_SUBDOMAINS=true",
+    ),
 ]
 STRONG: list[dict[str, Any]] = [
     {},
+    PRELOADED,
     ON_LOOPBACK,
     {**ON_LOOPBACK, "TRUSTED_PROXIES": 0},
     {"PUBLIC_URL": "http://[::1]:8000", "ALLOWED_HOSTS": ["[::1]"]},

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+#: The state of a listening socket in /proc/net/tcp.
+_LISTEN = "0A"
+
 
 def environ(pid: int) -> str:
     """The environment at its start, as NAME=value lines."""
@@ -17,3 +20,24 @@ def umask(pid: int) -> str:
 def children(pid: int) -> list[int]:
     """Process ids of the children of its main thread."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def listening(pid: int) -> dict[int, str]:
+    """TCP ports that the process listens on -> the IPv4 address, or `::` for all addresses."""
+    links = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    ours = {link.removeprefix("socket:[").rstrip("]") for link in links if "socket:[" in link}
+    ports = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if inode in ours and state == _LISTEN:
+                address, _, port = local.partition(":")
+                ports[int(port, 16)] = _address(address)
+    return ports
+
+
+def _address(hexadecimal: str) -> str:
+    """The kernel writes the bytes of an IPv4 address in reverse order."""
+    if len(hexadecimal) > 8:
+        return "::" if not int(hexadecimal, 16) else hexadecimal
+    return ".".join(str(byte) for byte in reversed(bytes.fromhex(hexadecimal)))

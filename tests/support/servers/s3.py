@@ -25,6 +25,10 @@ BUCKET = "weighbridge-suite"
 VERSIONED = "weighbridge-versions"
 
 
+#: The options of SeaweedFS's other ports, in two parts.
+INNER_PORTS = [
+    (role, kind) for role in ("master", "volume", "filer") for kind in ("port", "port.grpc")
+]
 #: Attempts, because another program may take one of the eight ports before the store does.
 STARTS = 3
 
@@ -113,13 +117,10 @@ def start(folder: Path) -> Store:
 
 def _command(volumes: Path, port: int, identities: Path) -> list[str]:
     """The command of one process with its own ports, so that sessions do not collide."""
-    names = [
-        f"{role}.{kind}" for role in ("master", "volume", "filer") for kind in ("port", "port.grpc")
-    ]
     return [
         *(str(Path(sys.executable).with_name("weed")), "server", "-s3"),
         *(f"-dir={volumes}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-        *(f"-{name}={services.free_port()}" for name in names),
+        *(f"-{role}.{kind}={services.free_port()}" for role, kind in INNER_PORTS),
         *(f"-s3.port={port}", f"-s3.port.grpc={services.free_port()}"),
         *(f"-s3.config={identities}", "-s3.port.lance=0", "-s3.port.iceberg=0"),
         *("-volume.max=0", "-master.volumeSizeLimitMB=1024", "-volume.preStopSeconds=0"),
