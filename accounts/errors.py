@@ -34,6 +34,7 @@ class AccountsCode(ErrorCode):
     LICENCE_CHANGED = "licence_changed"
     LIMIT_REACHED = "limit_reached"
     INVALID_VALUE = "invalid_value"
+    RECENT_AUTHENTICATION_REQUIRED = "recent_authentication_required"
 
 
 class DomainError(Exception):
@@ -107,3 +108,13 @@ class NotFound(AccountsError):
     """The person or request does not exist, or is already in the requested state."""
 
     code = AccountsCode.NOT_FOUND
+
+
+class RecentAuthenticationRequired(DomainError):
+    """The act takes a recent password, passkey or code, or a token made with one.
+
+    Not an AccountsError, so that no page shows it as the result of the act: middleware redirects
+    to the re-authentication page, and both APIs respond with its code.
+    """
+
+    code = AccountsCode.RECENT_AUTHENTICATION_REQUIRED

@@ -15,7 +15,7 @@ OURS = {"portal", "weights", "accounts"}
 MAY_IMPORT = {"accounts": {"accounts"}, "weights": {"weights", "accounts"}}
 #: Rules without a database: of ours they import nothing but errors and each other.
 PLAIN = [
-    "accounts/users/user_agents.py",
+    "accounts/web/user_agents.py",
     "accounts/web/loopback.py",
     "accounts/applications/transition_table.py",
     "accounts/review/reasons.py",

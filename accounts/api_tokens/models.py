@@ -12,6 +12,7 @@ from accounts.api_tokens import token_format
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models.event import AuditEvent
 from accounts.errors import InvalidValue
+from accounts.users import recent_authentication
 
 if TYPE_CHECKING:
     from accounts.users.models import User
@@ -26,6 +27,10 @@ class Scope(models.TextChoices):
     READ_GATED = "read-gated", "Apply for gated checkpoints, and download them"
     WRITE = "write", "Publish"
     ADMIN = "admin", "Decide access requests"
+
+
+#: Scopes that a token has only if it was made with a recent authentication.
+STAFF_SCOPES = frozenset({Scope.WRITE, Scope.ADMIN})
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -45,7 +50,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     ) -> "tuple[ApiToken, str]":
         """Create a token. Returns it with its plain text, which is not stored.
 
-        Raises InvalidValue for an unknown scope or a lifetime outside 1 to 365 days.
+        Raises InvalidValue for an unknown scope or a lifetime outside 1 to 365 days,
+        RecentAuthenticationRequired for a scope of STAFF_SCOPES after an old sign-in.
         """
         unknown = sorted(set(scopes) - set(Scope.values))
         if unknown:
@@ -53,6 +59,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             raise InvalidValue(f"unknown scope {unknown[0]!r}; the scopes are {scopes_text}")
         if not 1 <= days <= MAX_DAYS:
             raise InvalidValue(f"a token lives 1 to {MAX_DAYS} days, not {days}")
+        if STAFF_SCOPES & set(scopes):
+            recent_authentication.require()
         plain = token_format.new()
         token = self.create(
             user=user,
@@ -62,6 +70,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             scopes=sorted({*scopes, Scope.READ}),
             repositories=repositories or [],
             expires_at=timezone.now() + timedelta(days=days),
+            recently_authenticated=recent_authentication.is_recent(),
         )
         details = {"scopes": token.scopes, "expires": token.expires_at.isoformat()}
         AuditEvent.record(AccountsEvent.TOKEN_MADE, actor=by or user, target=token, details=details)
@@ -92,6 +101,8 @@ class ApiToken(models.Model):
         default=list, blank=True, help_text="Names that read-gated is limited to; empty: all"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    #: Made within 15 minutes of a password, passkey or code, or in the server's shell.
+    recently_authenticated = models.BooleanField(default=False, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -104,6 +115,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (…{self.last_four})"
+
+    @property
+    def must_be_replaced(self) -> bool:
+        """True if scopes of STAFF_SCOPES have no effect, because the sign-in was old."""
+        return not self.recently_authenticated and bool(STAFF_SCOPES & set(self.scopes))
 
     def may_read_gated(self, repo_id: str) -> bool:
         """True if the scope `read-gated` covers this repository (`ORG/NAME`)."""

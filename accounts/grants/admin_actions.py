@@ -19,7 +19,6 @@ from accounts.grants.outstanding_links import Receipt
 from accounts.review.reasons import choices_for
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
-from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
@@ -108,7 +107,6 @@ def act(
 
     Raises PermissionDenied unless the user is a lead reviewer of every grant's tier.
     """
-    reauthentication.require_recent(request)
     grants = list(queryset.select_related("user", "tier"))
     person = signed_in(request)
     for grant in grants:

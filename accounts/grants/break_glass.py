@@ -8,6 +8,7 @@ from accounts.grants import lifecycle, messages
 from accounts.grants.models import Grant
 from accounts.review.working_days import end_of_day
 from accounts.tiers.models import Tier
+from accounts.users import recent_authentication
 from accounts.users.models import User
 
 #: The longest term of a grant, about ten years.
@@ -21,6 +22,7 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
     Raises InvalidValue for an open tier, an empty reason or a term outside 1 to 3660 days,
     NotAllowed if `by` is the holder, AlreadyHeld while another grant has not ended.
     """
+    recent_authentication.require()
     if by is not None and by.pk == user.pk:
         raise NotAllowed("nobody gives access to themselves; ask another lead reviewer")
     if not tier.is_gated:

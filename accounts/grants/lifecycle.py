@@ -1,4 +1,8 @@
-"""Create, suspend and end grants. Each change is guarded, audited and mailed in one transaction."""
+"""Create, suspend and end grants. Each change is guarded, audited and mailed in one transaction.
+
+What staff change takes a recent authentication (accounts/users/recent_authentication.py); what the
+holder ends or accepts, and what ends by itself, does not.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,9 +22,16 @@ from accounts.review.reasons import RULES
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.tiers.models import LicenceVersion, Tier
+from accounts.users import recent_authentication
 from accounts.users.models import User
+from accounts.users.recent_authentication import RECENT, RECENT_FOR_APPROVAL
 
 _State = Grant.State
+#: Origin -> age of the authentication up to which staff create such a grant.
+_RECENT_BY_ORIGIN = {
+    Grant.Origin.APPLICATION: RECENT_FOR_APPROVAL,
+    Grant.Origin.BREAK_GLASS: RECENT,
+}
 
 
 @transaction.atomic
@@ -37,8 +48,11 @@ def create(
 ) -> Grant:
     """Create the grant and its audit event.
 
-    Raises AlreadyHeld if another grant has not ended, InvalidValue if `until` has passed.
+    Raises AlreadyHeld if another grant has not ended, InvalidValue if `until` has passed,
+    RecentAuthenticationRequired for one that staff create after an old sign-in.
     """
+    if origin in _RECENT_BY_ORIGIN:
+        recent_authentication.require(within=_RECENT_BY_ORIGIN[Grant.Origin(origin)])
     now = timezone.now()
     if until <= now:
         raise InvalidValue(f"a grant must end in the future, not at {until:%Y-%m-%d %H:%M} UTC")
@@ -83,6 +97,7 @@ def suspend(
     for a code that does not apply to suspensions.
     """
     now = timezone.now()
+    recent_authentication.require()
     _require_lead(grant, by)
     _require_reason("suspend", code, reason)
     if until is not None and until <= now:
@@ -105,6 +120,7 @@ def resume(grant: Grant, *, by: User | None) -> None:
     Raises NotAllowed unless `by` may end grants of the tier, and to the holder; TransitionRefused
     unless the grant is suspended.
     """
+    recent_authentication.require()
     _require_lead(grant, by)
     if by is not None and by.pk == grant.user_id:
         raise NotAllowed("nobody resumes their own access; ask another lead reviewer")
@@ -132,6 +148,7 @@ def revoke(
     the grant has ended, InvalidValue for a code that does not apply to revocations.
     """
     now = timezone.now()
+    recent_authentication.require()
     _require_lead(grant, by)
     _require_reason("revoke", code, reason)
     grant.transition(

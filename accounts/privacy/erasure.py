@@ -30,6 +30,7 @@ from accounts.privacy import retention
 from accounts.privacy.models import DataExport, HolderRecord
 from accounts.privacy.retention import GRANTS_KEPT, REMOVED
 from accounts.release_interface import releases
+from accounts.users import recent_authentication
 from accounts.users.models import User
 
 REASON = "the account was erased"
@@ -40,8 +41,9 @@ def erase(person: User, *, by: User) -> None:
     """Erase an account; does nothing if it is erased already.
 
     Raises NotAllowed for accounts of staff, whose roles must be revoked first, and if `by` is
-    neither the person nor an administrator.
+    neither the person nor an administrator, RecentAuthenticationRequired after an old sign-in.
     """
+    recent_authentication.require()
     person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if person.erased_at is not None:
         return

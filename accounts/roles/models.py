@@ -11,6 +11,7 @@ from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models.event import AuditEvent
 from accounts.roles.active_staff import is_active_staff
 from accounts.roles.permissions import Role
+from accounts.users import recent_authentication
 
 if TYPE_CHECKING:
     from accounts.tiers.models import Tier
@@ -44,7 +45,11 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
     def assign(
         self, user: "User", role: Role, tier: "Tier | None" = None, *, by: "User | None" = None
     ) -> "RoleAssignment":
-        """Give `user` a role, its group and access to the admin. Idempotent."""
+        """Give `user` a role, its group and access to the admin. Idempotent.
+
+        Raises RecentAuthenticationRequired after an old sign-in.
+        """
+        recent_authentication.require()
         assignment, created = self.get_or_create(user=user, role=role, tier=tier)
         user.groups.add(Group.objects.get(name=role))
         if not user.is_staff:
@@ -83,7 +88,11 @@ class RoleAssignment(models.Model):
 
     @transaction.atomic
     def withdraw(self, *, by: "User | None") -> None:
-        """Delete the assignment, with its group and staff status if no other needs them."""
+        """Delete the assignment, with its group and staff status if no other needs them.
+
+        Raises RecentAuthenticationRequired after an old sign-in.
+        """
+        recent_authentication.require()
         user, role = self.user, self.role
         details = {"role": role, "tier": self.tier.slug if self.tier else None}
         self.delete()

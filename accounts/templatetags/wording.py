@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.users import user_agents
+from accounts.web import user_agents
 from accounts.web.byte_sizes import format_size
 from accounts.web.sanitize import multiline
 

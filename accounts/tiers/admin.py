@@ -11,7 +11,6 @@ from django.http import HttpRequest
 
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
-from accounts.admin_pages.reauthenticated_save import ReauthenticatedSave
 from accounts.applications.admin import CustomQuestionsAdmin
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
@@ -50,7 +49,7 @@ class TierForm(ConfirmRaisedGate, forms.ModelForm):
 
 
 @admin.register(Tier)
-class TierAdmin(NeverDeleted, ReauthenticatedSave, CustomQuestionsAdmin):
+class TierAdmin(NeverDeleted, CustomQuestionsAdmin):
     tier_field = "pk"
     form = TierForm
     list_display = ["name", "slug", "mode", "licence", "term_days"]

@@ -11,6 +11,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
+from accounts.users import recent_authentication
 from accounts.users.models import User
 
 #: Field of a tier -> its public label, in the order of display.
@@ -38,7 +39,11 @@ _STRICTNESS = [AccessMode.OPEN, AccessMode.CLICK_THROUGH, AccessMode.REVIEWED]
 
 @transaction.atomic
 def save_tier(tier: Tier, *, by: User | None) -> TierChange | None:
-    """Save a new or changed tier. Returns its row of the history, or None if nothing changed."""
+    """Save a new or changed tier. Returns its row of the history, or None if nothing changed.
+
+    Raises RecentAuthenticationRequired after an old sign-in.
+    """
+    recent_authentication.require()
     before = Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
     if before is not None and before.licence_id != tier.licence_id:
         tier.licence_since = timezone.now()

@@ -25,7 +25,7 @@ from accounts.privacy.models import HolderRecord
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, may_administer
-from accounts.users import reauthentication, usernames
+from accounts.users import recent_authentication, usernames
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
@@ -34,32 +34,6 @@ admin.site.unregister(Group)
 # These records contain secrets or personal data from other sites, which no page may show.
 for _model in (Authenticator, SocialApp, SocialToken, SocialAccount):
     admin.site.unregister(_model)
-
-
-class ReauthenticatedAdmin(admin.ModelAdmin):
-    """Requires a recent authentication for pages that change accounts and rights.
-
-    Also required to open the form, because it may hold a password and is then not stored.
-    """
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self._require_recent(request, args[0] if args else kwargs.get("object_id"))
-        return super().changeform_view(request, *args, **kwargs)
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        self._require_recent(request, object_id)
-        return super().delete_view(request, object_id, extra_context)
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Require a recent authentication for actions only."""
-        if request.method == "POST":
-            reauthentication.require_recent(request)
-        return super().changelist_view(request, extra_context)
-
-    def _require_recent(self, request: HttpRequest, object_id: str | None) -> None:
-        check = self.has_change_permission if object_id else self.has_add_permission
-        if check(request) or self.has_delete_permission(request):
-            reauthentication.require_recent(request, store_post=False)
 
 
 class AccountCreationForm(AdminUserCreationForm):
@@ -83,7 +57,12 @@ class AccountChangeForm(UserChangeForm):
 
 
 @admin.register(User)
-class AccountAdmin(NeverDeleted, ReauthenticatedAdmin, UserAdmin):
+class AccountAdmin(NeverDeleted, UserAdmin):
+    """Opening the form requires a recent authentication too, since it may hold a password.
+
+    Such a form is not stored while its sender re-authenticates.
+    """
+
     list_display = ["username", "email", "is_staff", "is_active", "suspended_at", "date_joined"]
     list_filter = ["is_staff", "is_active"]
     fieldsets = (
@@ -100,6 +79,13 @@ class AccountAdmin(NeverDeleted, ReauthenticatedAdmin, UserAdmin):
         """Allow changes of accounts whose rights are within one's own; others are read-only."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or may_administer(signed_in(request), obj))
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        object_id = args[0] if args else kwargs.get("object_id")
+        check = self.has_change_permission if object_id else self.has_add_permission
+        if check(request):
+            recent_authentication.require()
+        return super().changeform_view(request, *args, **kwargs)
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.erase_user")
@@ -131,7 +117,7 @@ class AccountAdmin(NeverDeleted, ReauthenticatedAdmin, UserAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
         """Revoke the user's tokens when staff set the password, as after a reset."""
         if self.has_change_permission(request):
-            reauthentication.require_recent(request, store_post=False)
+            recent_authentication.require()
         before = self.get_object(request, id)
         if not self.has_change_permission(request, before):
             raise PermissionDenied("this account has rights beyond your own tiers")
@@ -154,7 +140,7 @@ class AccountAdmin(NeverDeleted, ReauthenticatedAdmin, UserAdmin):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(ReauthenticatedAdmin, TierScopedAdmin):
+class RoleAssignmentAdmin(TierScopedAdmin):
     list_display = ["user", "role", "tier", "created_at"]
     list_filter = ["role", "tier"]
     autocomplete_fields = ["user"]

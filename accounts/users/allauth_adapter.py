@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts.mail import outbox
-from accounts.users import throttling
+from accounts.users import recent_authentication, throttling
 from accounts.users.models import User
 from accounts.web.error_pages import error_page
 
@@ -36,6 +36,17 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """Do nothing: a successful sign-in stays counted for its username and network address."""
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Apply our rule to addresses, second factors and sign-in providers.
+
+        allauth asks this for each change of them. Its own rule follows, which would let an account
+        pass that has neither a password nor a second factor. Raises RecentAuthenticationRequired.
+        """
+        if app:
+            recent_authentication.require()
+        required: bool = super().is_reauthentication_required(app=app, **kwargs)
+        return required
 
     def send_notification_mail(
         self,

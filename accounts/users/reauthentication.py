@@ -1,8 +1,8 @@
-"""Re-authentication: the age of a session's last authentication, and the limits on it.
+"""Re-authentication of a session: the age of its last authentication, and the page that renews it.
 
-An unattended browser or a stolen cookie must not be enough to grant rights. The admin ends twelve
-hours after the sign-in, and changes of rights require a recent password, passkey or code. The
-times are stored in the session, which only the portal writes.
+The admin ends twelve hours after the sign-in. Acts that require a more recent password, passkey or
+code are listed in recent_authentication.py. The times are stored in the session, which only the
+portal writes.
 """
 
 import time
@@ -12,21 +12,24 @@ from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
-from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
+from allauth.core.internal.httpkit import serialize_request
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.signals import user_logged_in
-from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from accounts.errors import RecentAuthenticationRequired
+from accounts.web.error_pages import error_page
 
 #: Age of the sign-in up to which a session may use the admin.
 STAFF_SESSION = timedelta(hours=12)
-#: Age of the authentication up to which grants, roles and accounts may be changed.
-RECENT = timedelta(minutes=15)
-#: The same for approvals: longer, because reviewers decide many in a row.
-RECENT_FOR_APPROVAL = timedelta(hours=2)
 
 _KEY = "signed_in_at"
+_NO_METHOD = (
+    "This takes a recent sign-in, and your account has no password, passkey or code to confirm it "
+    "with. Sign out, sign in again, and do it within 15 minutes."
+)
 
 
 @receiver(user_logged_in)
@@ -37,36 +40,38 @@ def store_sign_in_time(sender: Any, request: HttpRequest | None, **kwargs: Any) 
 
 def may_use_admin(request: HttpRequest) -> bool:
     """True if the sign-in of this session is recent enough for the admin."""
-    return _age(request.session.get(_KEY, 0)) < STAFF_SESSION
+    return _since(request.session.get(_KEY, 0)) < STAFF_SESSION
 
 
-def require_recent(
-    request: HttpRequest, *, within: timedelta = RECENT, store_post: bool = True
-) -> None:
-    """Require a password, passkey or code entered `within` this time.
-
-    Otherwise raises an exception that allauth's middleware turns into a redirect to the
-    re-authentication page. `store_post` keeps the POST data in the session and resumes the request
-    afterwards; pass False if the data may contain a password. Raises PermissionDenied for a user
-    without any method of authentication.
-    """
-    if _age(_authenticated_at(request)) < within:
-        return
-    methods = get_adapter().get_reauthentication_methods(request.user)
-    if not methods:
-        raise PermissionDenied("set a password or a second factor first")
-    if store_post:
-        raise ReauthenticationRequired
-    query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
-    raise ImmediateHttpResponse(HttpResponseRedirect(f"{methods[0]['url']}?{query}"))
-
-
-def _authenticated_at(request: HttpRequest) -> float:
-    """Return the Unix time of the sign-in or of the last re-authentication since."""
+def age(request: HttpRequest) -> timedelta:
+    """The time since the sign-in of this session, or since its last re-authentication."""
+    if not request.user.is_authenticated:
+        return timedelta.max
     signed_in: float = request.session.get(_KEY, 0)
     records = get_authentication_records(request, request.user)
-    return max([signed_in, *(float(record["at"]) for record in records)])
+    return _since(max([signed_in, *(float(record["at"]) for record in records)]))
 
 
-def _age(timestamp: float) -> timedelta:
+def page_for(request: HttpRequest, error: RecentAuthenticationRequired) -> HttpResponse:
+    """Redirect to the re-authentication page, which then resumes the request.
+
+    The session stores the POST data until then, except data that contains a password: such a form
+    must be filled in again. 403 for a user without a password, passkey or code.
+    """
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    if not methods:
+        return error_page(request, 403, code=error.code, message=_NO_METHOD)
+    next_page = request.get_full_path()
+    if request.method == "POST" and not _holds_password(request):
+        next_page = request.path  # allauth resumes a request of exactly this path
+        request.session[STATE_SESSION_KEY] = {"request": serialize_request(request)}
+    query = urlencode({REDIRECT_FIELD_NAME: next_page})
+    return HttpResponseRedirect(f"{methods[0]['url']}?{query}")
+
+
+def _holds_password(request: HttpRequest) -> bool:
+    return any("password" in name.lower() for name in request.POST)
+
+
+def _since(timestamp: float) -> timedelta:
     return timedelta(seconds=time.time() - timestamp)

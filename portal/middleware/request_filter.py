@@ -1,4 +1,8 @@
-"""Refuse requests that no view accepts, and bind each request's facts for trail and ledger."""
+"""Refuse requests that no view accepts, and bind each request's facts for trail and ledger.
+
+From here on an act that requires a recent authentication is refused, until a later middleware or
+the look-up of a token proves one.
+"""
 
 from collections.abc import Callable
 
@@ -6,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.audit import request_context
 from accounts.errors import AccountsCode
+from accounts.users import recent_authentication
 from accounts.web.error_pages import error_page
 from portal.server.normalize_headers import REFUSED_CHARSET
 from weights.delivery.serving import problem
@@ -30,7 +35,7 @@ class RequestFilterMiddleware:
             request_id=request.META.get("REQUEST_ID", ""),
             network=request_context.network_of(request.META.get("REMOTE_ADDR", "")),
         )
-        with request_context.using(facts):
+        with request_context.using(facts), recent_authentication.in_request():
             response = _refusal(request) or _explain_405(request, self.get_response(request))
         if facts.request_id and "X-Request-Id" not in response:
             response["X-Request-Id"] = facts.request_id

@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.middleware.reauthentication.ReauthenticationMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 

@@ -15,7 +15,12 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from accounts.background.outages import outage_message
-from accounts.errors import AccountsCode, AccountsError, LimitReached
+from accounts.errors import (
+    AccountsCode,
+    AccountsError,
+    LimitReached,
+    RecentAuthenticationRequired,
+)
 from weights.api.authentication import BearerToken, OptionalToken
 from weights.api.error_codes import ERROR_CODES
 from weights.api.parsing import BoundedParser
@@ -131,6 +136,13 @@ def _gate_refused(request: HttpRequest, error: GateRefused) -> HttpResponse:
 def _accounts_error(request: HttpRequest, error: AccountsError) -> HttpResponse:
     code = error.code if error.code in ERROR_CODES else AccountsCode.BAD_TRANSITION
     return problem_response(request, ApiError(code, _sentence(error)))
+
+
+@api.exception_handler(RecentAuthenticationRequired)
+def _recent_authentication(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problem_response(
+        request, ApiError(AccountsCode.RECENT_AUTHENTICATION_REQUIRED, _sentence(error))
+    )
 
 
 @api.exception_handler(LimitReached)

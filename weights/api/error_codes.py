@@ -85,6 +85,9 @@ ERROR_CODES: dict[str, Explanation] = {
     AccountsCode.NOT_ALLOWED: Explanation(
         403, "You may not do this", "Ask someone with permission."
     ),
+    AccountsCode.RECENT_AUTHENTICATION_REQUIRED: Explanation(
+        403, "This takes a recent sign-in", "Replace the token after signing in."
+    ),
     AccountsCode.INVALID_ANSWERS: Explanation(
         422, "Some answers are missing or wrong", "Correct the fields."
     ),

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
-from accounts.admin_pages.reauthenticated_save import ReauthenticatedSave
 from accounts.audit.models import AuditEvent
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
 from accounts.tiers import services
@@ -56,7 +55,7 @@ class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
 
 
 @admin.register(Checkpoint)
-class CheckpointAdmin(NeverDeleted, ReauthenticatedSave, TierScopedAdmin):
+class CheckpointAdmin(NeverDeleted, TierScopedAdmin):
     """Descriptions and tiers; files are published by `manage.py publish` only."""
 
     form = CheckpointForm

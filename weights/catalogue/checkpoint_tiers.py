@@ -4,6 +4,7 @@ from django.db import transaction
 
 from accounts.tiers import services
 from accounts.tiers.models import Tier
+from accounts.users import recent_authentication
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.integrity import verification
@@ -22,8 +23,9 @@ def save_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
 
     Earlier history entries of a checkpoint that becomes hidden lose its name. In a tier that
     takes inspected formats only, files without a current inspection are queued for one; what is
-    published stays published.
+    published stays published. Raises RecentAuthenticationRequired after an old sign-in.
     """
+    recent_authentication.require()
     stored = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
     before = Tier.objects.get(pk=stored.tier_id)
     checkpoint.save()

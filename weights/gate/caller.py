@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.api_tokens import token_format
 from accounts.api_tokens.models import ApiToken
 from accounts.audit import request_context
+from accounts.users import recent_authentication
 from weights.gate import rules
 from weights.gate.facts import Facts
 from weights.gate.refusals import Refusal
@@ -102,6 +103,7 @@ def look_up(claim: TokenClaim, now: datetime) -> Caller:
     if token is None or problem is not None:
         return Caller(kind="token", problem=Refusal(problem or Refusal.TOKEN_INVALID))
     request_context.mark_authenticated()
+    recent_authentication.use_token(made_recently_authenticated=token.recently_authenticated)
     token.record_use(now, request_context.current().network)
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 

@@ -17,6 +17,7 @@ from accounts.errors import AccountsCode, AccountsError, InvalidValue, NotAllowe
 from accounts.review import access_requests
 from accounts.review.access_requests import AccessRequest, RequestStatus
 from accounts.tiers.models import Tier
+from accounts.users import recent_authentication
 from accounts.users.models import User
 from accounts.users.second_factor import has_required_second_factor
 from weights import gate
@@ -58,6 +59,7 @@ def admin_view(*methods: str) -> Callable[[View], View]:
             if Scope.ADMIN not in caller.token.scopes:
                 message = "This token lacks the scope admin; make one that has it."
                 return _refusal(request, caller, Refusal.TOKEN_SCOPE, message)
+            recent_authentication.require_token(caller.token.recently_authenticated)
             try:
                 _require_second_factor(caller.user)
                 checkpoint = _gated_checkpoint(caller, f"{org}/{name}")

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.background.outages import DATABASE_ERRORS, outage_message
-from accounts.errors import AccountsCode
+from accounts.errors import AccountsCode, RecentAuthenticationRequired
 from accounts.web.sanitize import storable
 from weights import gate
 from weights.delivery import serving
@@ -46,6 +46,8 @@ def hub_view(
                 return view(request, caller, **cleaned)
             except RequestRefused as refused:
                 return refusal(request, refused.decision.caller, refused.decision)
+            except RecentAuthenticationRequired as error:
+                return serving.problem(403, error.code, str(error))
             except RequestDataTooBig:
                 return serving.problem(
                     413, AccountsCode.BODY_TOO_LARGE, "The body is larger than 1 MiB."

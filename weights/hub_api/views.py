@@ -13,6 +13,7 @@ from accounts.api_tokens.models import Scope
 from accounts.errors import AccountsCode
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.users import recent_authentication
 from weights import gate
 from weights.catalogue import download_counts, file_facts
 from weights.catalogue.models import Checkpoint
@@ -215,6 +216,7 @@ def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Ht
     if Scope.WRITE not in caller.token.scopes:
         message = f"This token may not publish to {checkpoint}: it lacks the scope write."
         return serving.refusal(request, caller, Decision(code=Refusal.TOKEN_SCOPE, message=message))
+    recent_authentication.require_token(caller.token.recently_authenticated)
     if not RoleAssignment.objects.covers(caller.user, _PUBLISHERS, checkpoint.tier):
         return serving.problem(
             403, AccountsCode.NOT_ALLOWED, f"Your roles do not let you publish {checkpoint}."

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.audit.models import AuditEvent
 from accounts.background.queueing import queue_after_commit
 from accounts.errors import NotAllowed, TransitionRefused
+from accounts.users import recent_authentication
 from accounts.users.models import User
 from weights.event_tags import WeightsEvent
 from weights.inspection.models import Inspection, InspectionOverride
@@ -45,7 +46,11 @@ def ask(inspection: Inspection, why: str, *, by: User) -> InspectionOverride:
 
 @transaction.atomic
 def grant(override: InspectionOverride, why: str, *, by: User) -> None:
-    """Grants an override that another person requested; a new check then releases the blob."""
+    """Grants an override that another person requested; a new check then releases the blob.
+
+    Raises RecentAuthenticationRequired after an old sign-in.
+    """
+    recent_authentication.require()
     manual_quarantine.demand_owner(override.inspection.blob, by)
     why = reasons.checked(why, reasons.INTERNAL)
     locked = _lock_pending(override)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
+from accounts.users import recent_authentication
 from weights.errors import KeyRefused
 from weights.event_tags import WeightsEvent
 from weights.manifests import openssf
@@ -69,8 +70,10 @@ def retire(
 
     `since` is the start of the compromise, if known: signatures stored by others before it stay
     good. Repeating a call changes nothing; a retired key may be marked compromised later, and the
-    start of a compromise moved to an earlier time. Raises KeyRefused.
+    start of a compromise moved to an earlier time. Raises KeyRefused, and in a request
+    RecentAuthenticationRequired after an old sign-in.
     """
+    recent_authentication.require()
     reason = reason.strip()
     if not 5 <= len(reason) <= REASON_LENGTH:
         raise KeyRefused(f"say why in 5 to {REASON_LENGTH} characters; everybody reads it")

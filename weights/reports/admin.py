@@ -13,7 +13,6 @@ from django.template.response import TemplateResponse
 from accounts.admin_pages.readonly import ReadOnlyAdmin
 from accounts.errors import AccountsError
 from accounts.grants.outstanding_links import Receipt
-from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 from weights.reports import permissions, triage
@@ -114,8 +113,6 @@ class ReportAdmin(ReadOnlyAdmin):
         by = signed_in(request)
         if name not in ACTIONS or not permissions.may_triage(by, report):
             raise PermissionDenied("you do not triage such reports")
-        if name == "suspend":  # as in the list of grants
-            reauthentication.require_recent(request)
         form_class, _, perform = ACTIONS[name]
         form = bound[name] = _form(form_class, request.POST, name, report, by)
         if not form.is_valid():

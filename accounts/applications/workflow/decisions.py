@@ -30,7 +30,9 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import LicenceVersion, Tier
+from accounts.users import recent_authentication
 from accounts.users.models import User
+from accounts.users.recent_authentication import RECENT_FOR_APPROVAL
 
 REOPENED_REASON = "the application was reopened"
 
@@ -61,6 +63,7 @@ def approve(
     Claims the application first if necessary. On a tier that needs two approvals, the first one
     returns None; a second reviewer must then approve and may change the term.
     """
+    recent_authentication.require(within=RECENT_FOR_APPROVAL)
     _claim_or_require(application, by, "approve")
     first = application.first_approval
     if until is None:
@@ -162,6 +165,7 @@ def reopen(applicant: User, tier: Tier, *, by: User, reason: str = "") -> Applic
     without an application. Raises NotAllowed unless `by` is a lead reviewer of the tier,
     AlreadyHeld while an application is open, TransitionRefused if there is nothing to reopen.
     """
+    recent_authentication.require()
     if tier.access_mode is not AccessMode.REVIEWED:
         raise TransitionRefused(f"{tier} does not take applications; revoke the grant instead")
     if by.pk == applicant.pk:

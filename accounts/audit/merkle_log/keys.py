@@ -17,6 +17,7 @@ from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.merkle_log.notes import Note, Verifier
 from accounts.audit.models import AuditEvent, CompromisedAuditKey, SignedHead
 from accounts.errors import InvalidValue
+from accounts.users import recent_authentication
 
 MAX_REASON_LENGTH = 500
 
@@ -55,8 +56,10 @@ def mark_compromised(
     """Mark a key as compromised from `since` on, by default from its first signature.
 
     `key_id` is the id in hex or the whole `name+id+key`. Marking a key again can only move
-    `since` to an earlier time. Raises InvalidValue.
+    `since` to an earlier time. Raises InvalidValue, and in a request RecentAuthenticationRequired
+    after an old sign-in.
     """
+    recent_authentication.require()
     reason = reason.strip()
     if not 5 <= len(reason) <= MAX_REASON_LENGTH:
         raise InvalidValue(f"say why in 5 to {MAX_REASON_LENGTH} characters; the reason is public")

@@ -57,8 +57,6 @@ class Action:
     message: str | Callable[[Values, Any], str]
     is_offered: Callable[[Access], bool]
     permission: str = REVIEW
-    #: True if it grants or ends access, so the reviewer must re-authenticate.
-    changes_rights: bool = False
     #: Composes the mails of a verdict for its preview; None for every other action.
     compose: Callable[[Application, User, Values], list[Message]] | None = None
     #: The keyboard shortcut of a verdict.
@@ -123,7 +121,6 @@ ACTIONS: dict[str, Action] = {
             service=decisions.approve,
             message=_approved,
             is_offered=Access.can_approve,
-            changes_rights=True,
             compose=preview.compose_approval,
             key="a",
         ),
@@ -236,7 +233,6 @@ ACTIONS: dict[str, Action] = {
             ),
             is_offered=Access.can_reopen,
             permission=REVOKE,
-            changes_rights=True,
             button="Reopen",
             help=(
                 "Puts the request back in the queue with the last submitted answers. Existing "

@@ -31,7 +31,6 @@ from accounts.review.desk.batch import BatchActions
 from accounts.review.desk.change_list import FILTERS, Columns, Queue, search
 from accounts.review.forms import ActionForm
 from accounts.review.queue import Desk
-from accounts.users import reauthentication
 from accounts.web.current_user import signed_in
 from accounts.web.row_ids import is_row_id
 
@@ -194,8 +193,6 @@ class ApplicationAdmin(BatchActions, Columns, ReadOnlyAdmin):
         except AccountsError as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:accounts_application_change", application.pk)
-        if chosen.changes_rights:
-            reauthentication.require_recent(request, within=reauthentication.RECENT_FOR_APPROVAL)
         form = chosen.bind(application, by, request.POST)
         if not form.is_valid():
             return self._render_again(request, application, action, form)

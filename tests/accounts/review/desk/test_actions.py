@@ -1,22 +1,28 @@
 """The registry of actions: every action is complete, and an unknown action is refused."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from accounts.applications.models import Application
+from accounts.applications.workflow import decisions
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed, NotFound
 from accounts.mail.models import OutgoingMail
 from accounts.review.desk.actions import ACTIONS, REVIEW, VERDICTS, get_action
 from accounts.review.forms import ActionForm
 from accounts.review.models import Decision
-from accounts.users import reauthentication
+from accounts.review.reasons import Reason
+from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.accounts.review.desk.addresses import button_of, page_of
+from tests.support import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -47,20 +53,25 @@ def test_verdicts_are_the_actions_whose_mails_are_previewed() -> None:
 
 
 def test_actions_that_give_or_end_access_ask_who_it_is(
-    desk: Client, application: Application, lead_reviewer: User, monkeypatch: pytest.MonkeyPatch
+    desk: Client, application: Application, lead_reviewer: User, gated_tier: Tier
 ) -> None:
-    assert {name for name, one in ACTIONS.items() if one.changes_rights} == {"approve", "reopen"}
-    demanded = []
-    # Counts the calls: a test client signs in anew at once, so nothing would be demanded of it.
-    monkeypatch.setattr(
-        reauthentication, "require_recent", lambda *args, **kwargs: demanded.append(1)
+    def asks(name: str, about: Application, data: dict[str, str] | None = None) -> bool:
+        answer = desk.post(button_of(about, name), data)
+        return answer.get("Location", "").startswith("/accounts/reauthenticate/")
+
+    decided = factories.submitted(factories.person(), gated_tier)
+    decisions.reject(
+        decided, by=lead_reviewer, reasons=[Reason.SPAM], note="It describes no research at all."
     )
-    desk.force_login(lead_reviewer)
-    for number, name in enumerate(("approve", "reopen"), start=1):
-        desk.post(button_of(application, name))
-        assert len(demanded) == number, name
-    desk.post(button_of(application, "claim"))
-    assert len(demanded) == 2
+    with time_machine.travel(timezone.now()) as clock:
+        desk.force_login(lead_reviewer)
+        clock.shift(timedelta(hours=2, minutes=1))
+        assert asks("approve", application, {"days": "30"})
+        assert asks("reopen", decided, {"reopen-reason": "the affiliation ended"})
+        others = set(ACTIONS) - {"approve", "reopen"}
+        assert {name for name in others if asks(name, application)} == set()
+        application.refresh_from_db()
+        assert application.claimed_by == lead_reviewer
 
 
 def test_an_unknown_action_is_refused_and_changes_nothing(
