@@ -28,6 +28,11 @@ def test_pages_name_addresses_by_url_and_static(attribute: str) -> None:
     assert [_NAMES[path] for path in TEMPLATES if literal.search(path.read_text())] == []
 
 
+def test_mails_name_addresses_by_url() -> None:
+    literal = re.compile(r"public_url \}\}/", re.IGNORECASE)
+    assert [_NAMES[path] for path in MAILS if literal.search(path.read_text())] == []
+
+
 #: Below these, a path is what the file is about: routes, and middleware that runs before them.
 _ROUTES = ("urls.py", "/routers/", "/middleware/", "/migrations/")
 _PAGES = re.compile(

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from accounts.errors import AccountsCode, ErrorCode
+from accounts.web.error_pages import ERRORS
 from weights.errors import WeightsCode
 from weights.gate.refusals import Refusal
 
@@ -133,16 +134,7 @@ ERROR_CODES: dict[str, Explanation] = {
     ),
 }
 
-#: Default codes by status, for errors without a specific code.
+#: status -> the code of an error without a specific one.
 DEFAULT_CODES: dict[int, ErrorCode] = {
-    400: AccountsCode.BAD_REQUEST,
-    401: AccountsCode.LOGIN_REQUIRED,
-    403: AccountsCode.FORBIDDEN,
-    404: AccountsCode.NOT_FOUND,
-    405: AccountsCode.METHOD_NOT_ALLOWED,
-    413: AccountsCode.BODY_TOO_LARGE,
-    415: AccountsCode.UNSUPPORTED_MEDIA_TYPE,
-    429: AccountsCode.RATE_LIMITED,
-    500: AccountsCode.INTERNAL_ERROR,
-    503: AccountsCode.UNAVAILABLE,
+    status: code for status, (_, _, code, _) in ERRORS.items() if code in ERROR_CODES
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.audit.models import AuditEvent
@@ -167,7 +168,12 @@ def _issue(link: CheckpointLink, decision: gate.Decision, life: timedelta) -> st
         target=link,
         details={"revision": revision.sha, "expires": ends.isoformat(), "cause": link.cause},
     )
-    return f"{settings.PUBLIC_URL}/d/{token}/"
+    return folder_url(token)
+
+
+def folder_url(token: str) -> str:
+    """The absolute URL of a checkpoint link, which ends with a slash."""
+    return settings.PUBLIC_URL + reverse("delivery:link-folder", args=[token])
 
 
 def make_plan(

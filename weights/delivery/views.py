@@ -66,13 +66,13 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
     if path in _PLACEHOLDERS:
         message = (
             f"{path} stands for a file's name: put the name in its place. "
-            f"The names are listed at {_address(token)}"
+            f"The names are listed at {links.folder_url(token)}"
         )
         return serving.problem(404, WeightsCode.STAND_IN, message, request)
     repo_id, sha = caller.link.checkpoint.repo_id, _sha(caller)
     decision = gate.decide(caller, repo_id, sha, path, now)
     if decision.missing is gate.Missing.ENTRY:  # only an entitled caller gets it
-        folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
+        folder = folder_of(caller.link, links.folder_url(token))
         if kind := offered(folder).get(path):
             return _list(kind, folder)
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
@@ -93,7 +93,7 @@ def link_folder(request: HttpRequest, token: str, inside: str = "") -> HttpRespo
     if not decision.allowed:
         recording.record_refusal(caller, decision, repo_id, _sha(caller), "")
         return serving.refusal(request, caller, decision)
-    folder = folder_of(caller.link, _address(token), settings.PUBLIC_URL)
+    folder = folder_of(caller.link, links.folder_url(token))
     folders, files = folder.listing(inside)
     if not folders and not files:
         message = f"{repo_id} has no folder {inside}"
@@ -125,10 +125,6 @@ def _commands(folder: Folder) -> dict[str, str]:
         "aria2": f"curl -fO '{folder.address}{links_}' && aria2c -c -M {links_}",
         "one": f"wget -c '{folder.address}NAME'",
     }
-
-
-def _address(token: str) -> str:
-    return f"{settings.PUBLIC_URL}/d/{token}/"
 
 
 def _list(kind: ListKind, folder: Folder) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from accounts.errors import ErrorCode
+from accounts.errors import AccountsCode, ErrorCode
 from weights.errors import WeightsCode
 
 #: The Hub's client recognises an invalid token by this exact text (docs/requirements.md, GT-8).
@@ -12,7 +12,7 @@ INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
 class Refusal(ErrorCode):
     """Stable code of a refusal (docs/clients.md#what-a-refusal-means), in the ledger too."""
 
-    LOGIN_REQUIRED = "login_required"
+    LOGIN_REQUIRED = AccountsCode.LOGIN_REQUIRED
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code, not a secret
     TOKEN_EXPIRED = "token_expired"  # noqa: S105
     TOKEN_SCOPE = "token_scope"  # noqa: S105

@@ -6,6 +6,9 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import quote
 
+from django.conf import settings
+from django.urls import reverse
+
 from accounts.web import sanitize
 from weights.delivery.models import CheckpointLink
 from weights.gate import rules
@@ -113,7 +116,7 @@ def _entry(file: File, address: str) -> Entry:
     return Entry(file.path, file.size, file.sha256, file.md5, url, closed)
 
 
-def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
+def folder_of(link: CheckpointLink, address: str) -> Folder:
     """The folder of a live link; `address` ends with a slash."""
     assert link.revision is not None  # only issued links have a folder
     assert link.expires_at is not None
@@ -130,7 +133,7 @@ def folder_of(link: CheckpointLink, address: str, public_url: str) -> Folder:
         licence_title=licence.title,
         licence_text=accepted.text if accepted else "",
         attribution=licence.attribution,
-        terms_url=f"{public_url}/licences/{licence.slug}/",
+        terms_url=settings.PUBLIC_URL + reverse("accounts:licence-detail", args=[licence.slug]),
         revision=link.revision,
         signed=signatures.signature_of(link.revision) is not None,
     )
