@@ -21,7 +21,7 @@ _CARDS = Path(synthetic.__file__).parent
 
 @dataclass(frozen=True)
 class Demo:
-    """A demo checkpoint: its name and texts, and the function that writes its files."""
+    """A demo checkpoint: name, texts, and the function that writes its files."""
 
     repo_id: str
     tier: str
@@ -60,19 +60,19 @@ DEMOS = [
 
 
 def publish_demos(data_dir: Path) -> list[str]:
-    """Publishes the demos that this install never had, and returns their names.
+    """Publishes the demos that this install has never published, and returns their names.
 
     Writes the files to a temporary folder below `data_dir`; needs the catalogue's tiers. An
     interrupted call can be repeated, since the files are reproducible. Deleted demos stay deleted.
     """
-    workshop = data_dir / "demo"
-    shutil.rmtree(workshop, ignore_errors=True)  # left by an interrupted call
+    folder = data_dir / "demo"
+    shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted call
     due = [demo for demo in DEMOS if not _was_published(demo)]
     try:
         for demo in due:
-            _publish(demo, workshop / demo.repo_id)
+            _publish(demo, folder / demo.repo_id)
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     return [demo.repo_id for demo in due]
 
 

@@ -94,10 +94,9 @@ def publish(
     names.check_ref(branch)
     if tag:
         names.check_ref(tag)
-    found = _tier_of(tier)
     message = multiline(message)
     request = PublishRequest(
-        org, name, found, branch, tag, message, private, author, synthetic, accept_findings
+        org, name, _tier_of(tier), branch, tag, message, private, author, synthetic, accept_findings
     )
     _check_names(request)
     sources = scan(directory)
@@ -107,7 +106,7 @@ def publish(
         lint_findings.check_no_errors(findings)
     stored = _store_files(sources, _store(), progress or (lambda count: None))
     findings += lint.duplicates(
-        lint.Listed(one.path, one.size, one.digest.sha256) for one in stored
+        lint.Listed(file.path, file.size, file.digest.sha256) for file in stored
     )
     return _record(request, stored, lint_findings.to_json(findings))
 
@@ -121,10 +120,10 @@ def _tier_of(slug: str) -> Tier:
 
 
 def _store() -> BlobStorage:
-    """The portal's store, which the first publication creates.
+    """The portal's store, which only the first publication creates.
 
-    A later one creates none: a missing store is unavailable, and an empty one in its place would
-    have lost all blobs.
+    If the store is missing later, it is unavailable; an empty one in its place would look as if
+    it had lost every blob.
     """
     storage = blob_storage()
     if not Blob.objects.exists():
@@ -135,9 +134,7 @@ def _store() -> BlobStorage:
 def _check_names(request: PublishRequest) -> Checkpoint | None:
     """Returns the checkpoint if it exists; raises PublishRefused for a conflict with it."""
     if request.tag == request.branch:
-        raise PublishRefused(
-            f"{request.tag!r} cannot be both branch and tag; name the tag otherwise"
-        )
+        raise PublishRefused(f"{request.tag!r} cannot be both branch and tag; choose another tag")
     named = Checkpoint.objects.filter(org__iexact=request.org, name__iexact=request.name)
     checkpoint = named.select_related("tier").first()
     if checkpoint is not None:
@@ -160,7 +157,7 @@ def _check_existing(checkpoint: Checkpoint, request: PublishRequest) -> None:
             f" publish with --tier {checkpoint.tier.slug}, or change its tier in the admin first"
         )
     if request.private and not checkpoint.private:
-        raise PublishRefused(f"{checkpoint} is listed already; make it private in the admin")
+        raise PublishRefused(f"{checkpoint} is already public; make it private in the admin")
 
 
 def _check_sizes(sources: list[Source]) -> None:
@@ -168,9 +165,9 @@ def _check_sizes(sources: list[Source]) -> None:
     for source in sources:
         if source.size > LARGEST_FILE:
             raise BlobTooLarge(
-                f"{source.path} has {source.size} bytes, and a file may have {LARGEST_FILE} (500"
-                " GB), because each check reads it in one go; save the checkpoint in smaller"
-                " shards (save_pretrained with max_shard_size, or split) and publish those"
+                f"{source.path} has {source.size} bytes, more than the limit of {LARGEST_FILE}"
+                " (500 GB), because each check reads a file in one pass; save the checkpoint in"
+                " smaller shards (save_pretrained with max_shard_size, or split) and publish those"
             )
 
 
@@ -181,16 +178,16 @@ def _store_files(
     stored = []
     for source in sources:
         md5 = md5s.get(source.path, "")
-        noted = _stored_before(source, storage, md5_wanted=bool(md5))
-        if noted is not None:
+        reused = _stored_before(source, storage, md5_wanted=bool(md5))
+        if reused is not None:
             progress(source.size)
-        one = noted or _store_file(source, storage, progress, md5_wanted=bool(md5))
-        if md5 and one.digest.md5 != md5:
+        file = reused or _store_file(source, storage, progress, md5_wanted=bool(md5))
+        if md5 and file.digest.md5 != md5:
             raise SourceUnusable(
-                f"{source.path} has MD5 {one.digest.md5}, but the published list says {md5};"
+                f"{source.path} has MD5 {file.digest.md5}, but the published list says {md5};"
                 " fetch the file again or correct the list"
             )
-        stored.append(one)
+        stored.append(file)
     return stored
 
 
@@ -281,11 +278,11 @@ def _record(
 def _locked_checkpoint(request: PublishRequest) -> Checkpoint:
     if _check_names(request) is None:
         facts = {"tier": request.tier, "private": request.private, "synthetic": request.synthetic}
-        made, new = Checkpoint.objects.get_or_create(
+        checkpoint, created = Checkpoint.objects.get_or_create(
             org=request.org, name=request.name, defaults=facts
         )
-        if new:
-            checkpoint_tiers.record_new_checkpoint(made, by=request.author)
+        if created:
+            checkpoint_tiers.record_new_checkpoint(checkpoint, by=request.author)
     locked = Checkpoint.objects.select_for_update().get(org=request.org, name=request.name)
     _check_names(request)  # again, since another publisher may have held the lock
     return locked
@@ -293,13 +290,13 @@ def _locked_checkpoint(request: PublishRequest) -> Checkpoint:
 
 def _check_quarantine(stored: list[StoredFile]) -> None:
     """Raises PublishRefused for bytes that staff put into quarantine."""
-    paths = {one.digest.sha256: one.path for one in stored}
-    held = Blob.objects.filter(held=True).values_list("sha256", "quarantine_reason")
-    for sha256, reason in held:
+    paths = {file.digest.sha256: file.path for file in stored}
+    quarantined = Blob.objects.filter(held=True).values_list("sha256", "quarantine_reason")
+    for sha256, reason in quarantined:
         if (path := paths.get(sha256)) is not None:
             raise PublishRefused(
-                f"{path} holds bytes that are in quarantine: {reason} Publish others, or have"
-                " them lifted in the admin (Blobs)"
+                f"{path} contains bytes that are in quarantine: {reason} Publish other bytes, or"
+                " have the quarantine lifted in the admin (Blobs)"
             )
 
 
@@ -307,7 +304,7 @@ def _record_blobs(stored: list[StoredFile]) -> None:
     """Creates rows for new blobs and queues replaced ones for verification."""
     now = timezone.now()
     # Sorted, so that two publishers cannot deadlock.
-    sizes = sorted({one.digest.sha256: one.size for one in stored}.items())
+    sizes = sorted({file.digest.sha256: file.size for file in stored}.items())
     for start in range(0, len(sizes), BATCH):
         Blob.objects.bulk_create(
             [
@@ -316,9 +313,9 @@ def _record_blobs(stored: list[StoredFile]) -> None:
             ],
             ignore_conflicts=True,
         )
-    for one in stored:
-        if one.repaired:
-            verification.verify_replaced(one.digest.sha256)
+    for file in stored:
+        if file.repaired:
+            verification.verify_replaced(file.digest.sha256)
 
 
 def _revision(
@@ -330,7 +327,7 @@ def _revision(
     """The branch's head if it has this content, else a new revision on top of it."""
     head = refs.head(checkpoint.pk, request.branch)
     manifest_sha256 = listing.manifest_sha256(
-        listing.Entry(one.path, one.size, one.digest.sha256) for one in stored
+        listing.Entry(file.path, file.size, file.digest.sha256) for file in stored
     )
     if head is not None and head.manifest_sha256 == manifest_sha256:
         return head
@@ -348,7 +345,7 @@ def _revision(
         message=request.message,
         author=request.author,
         file_count=len(stored),
-        total_bytes=sum(one.size for one in stored),
+        total_bytes=sum(file.size for file in stored),
         findings=findings,
     )
     _record_files(revision, stored)
@@ -371,19 +368,19 @@ def _reopened(revision: Revision, request: PublishRequest) -> Revision:
 def _record_files(revision: Revision, stored: list[StoredFile]) -> None:
     for start in range(0, len(stored), BATCH):
         batch = stored[start : start + BATCH]
-        blobs = Blob.objects.filter(sha256__in={one.digest.sha256 for one in batch})
+        blobs = Blob.objects.filter(sha256__in={file.digest.sha256 for file in batch})
         ids = dict(blobs.values_list("sha256", "pk"))
-        File.objects.bulk_create(_file(revision, one, ids[one.digest.sha256]) for one in batch)
+        File.objects.bulk_create(_file(revision, file, ids[file.digest.sha256]) for file in batch)
 
 
-def _file(revision: Revision, one: StoredFile, blob_id: int) -> File:
-    digest = one.digest
-    lfs = listing.is_lfs(one.path, one.size, is_text=digest.is_text)
-    pointer = listing.lfs_pointer(digest.sha256, one.size)
-    part, shard = listing.part_and_shard(one.path)
+def _file(revision: Revision, stored: StoredFile, blob_id: int) -> File:
+    digest = stored.digest
+    lfs = listing.is_lfs(stored.path, stored.size, is_text=digest.is_text)
+    pointer = listing.lfs_pointer(digest.sha256, stored.size)
+    part, shard = listing.part_and_shard(stored.path)
     return File(
         revision=revision,
-        path=one.path,
+        path=stored.path,
         blob_id=blob_id,
         lfs=lfs,
         git_oid=listing.git_blob_id(pointer) if lfs else digest.git_oid,
@@ -394,7 +391,7 @@ def _file(revision: Revision, one: StoredFile, blob_id: int) -> File:
 
 
 def _set_refs(revision: Revision, request: PublishRequest) -> None:
-    """Sets branch and tag now, or has them set when the revision becomes visible."""
+    """Sets branch and tag now, or stores them for when the revision becomes visible."""
     if request.tag:
         holder = refs.tagged_revision(revision.checkpoint_id, request.tag)
         if holder is not None and holder.pk != revision.pk:
@@ -425,6 +422,6 @@ def _record_event(revision: Revision, request: PublishRequest, action: WeightsEv
             "tag": request.tag,
             "files": revision.file_count,
             "bytes": revision.total_bytes,
-            "findings": sorted({one["code"] for one in revision.findings or []}),
+            "findings": sorted({finding["code"] for finding in revision.findings or []}),
         },
     )

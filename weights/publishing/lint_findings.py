@@ -47,8 +47,8 @@ def check_no_errors(found: Iterable[Finding]) -> None:
     errors = [one.sentence for one in found if one.severity == ERROR]
     if errors:
         raise FindingsRefused(
-            f"{' '.join(errors)} Nothing was published: mend the folder, or publish it as it is "
-            "with --accept-findings"
+            f"{' '.join(errors)} Nothing was published: correct the folder, or publish it"
+            " unchanged with --accept-findings"
         )
 
 

@@ -42,6 +42,6 @@ def parse(path: str, content: bytes) -> dict[str, str]:
         if not row:
             continue
         if len(row) != 2 or not _MD5.fullmatch(row[1].strip().lower()):
-            raise SourceUnusable(f"{path} line {number} is not a shard and its MD5")
+            raise SourceUnusable(f"{path} line {number} must hold a file name and its MD5")
         sums[posixpath.join(folder, row[0].strip())] = row[1].strip().lower()
     return sums

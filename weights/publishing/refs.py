@@ -24,8 +24,8 @@ def set_refs(revision: Revision, *, branch: str, tag: str) -> None:
         name=branch,
         defaults={"revision": revision, "kind": Ref.Kind.BRANCH},
     )
-    passed = ref.revision_id < revision.pk or ref.revision.state == Revision.State.WITHDRAWN
-    if ref.kind == Ref.Kind.BRANCH and passed:
+    is_behind = ref.revision_id < revision.pk or ref.revision.state == Revision.State.WITHDRAWN
+    if ref.kind == Ref.Kind.BRANCH and is_behind:
         ref.revision = revision
         ref.save(update_fields=["revision"])
     if tag:
@@ -68,7 +68,7 @@ def _set_tag(revision: Revision, tag: str) -> None:
         defaults={"revision": revision, "kind": Ref.Kind.TAG},
     )
     if ref.revision_id != revision.pk:
-        log.warning("%s keeps the tag %s; %s goes without", ref.revision, tag, revision)
+        log.warning("%s keeps the tag %s; %s does not get it", ref.revision, tag, revision)
 
 
 def tagged_revision(checkpoint_id: int, tag: str) -> Revision | None:

@@ -83,13 +83,13 @@ def test_a_gap_in_a_numbered_series_is_an_error(gone: str) -> None:
 
 def test_many_gaps_are_counted_and_the_first_are_named() -> None:
     (one,) = found(dict.fromkeys([GRID[0], GRID[-1]], 10_000))
-    assert "There are 38 shards missing" in one.sentence
+    assert "38 shards are missing" in one.sentence
     assert len(one.paths) == 20
 
 
 def test_a_hostile_number_costs_no_time() -> None:
     (one,) = found(dict.fromkeys(["model_part-999999-shard999999.pt"], 10_000))
-    assert "999998000000 shards missing of model_part-*" in one.sentence
+    assert "999998000000 shards are missing from model_part-*" in one.sentence
 
 
 def test_each_folder_has_sets_of_its_own() -> None:
@@ -133,7 +133,7 @@ def duplicated(*paths: str, size: int = 10_000) -> list[Finding]:
 def test_the_same_bytes_under_two_shards_are_a_warning() -> None:
     (one,) = duplicated(*GRID[:3])
     assert (one.code, one.severity, one.paths) == ("shard_duplicate", WARNING, tuple(GRID[:3]))
-    assert "and 1 more shards" in one.sentence
+    assert "and 1 more shard have" in one.sentence
 
 
 @pytest.mark.parametrize(

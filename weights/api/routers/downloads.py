@@ -23,7 +23,7 @@ from weights.api.schemas.tiers import LicenceOut, TierOut
 from weights.delivery.download_plan import download_plan
 from weights.errors import WeightsCode
 from weights.gate import Decision
-from weights.publishing.known_files import places_of
+from weights.publishing.files_by_hash import files_with_sha256
 from weights.publishing.models import File
 
 router = Router(tags=["Downloads"], auth=OptionalToken())
@@ -117,7 +117,7 @@ def known_file(
 
     Lists only places visible to you; 404 if there are none.
     """
-    found = places_of(sha256.lower(), request.auth.user)
+    found = files_with_sha256(sha256.lower(), request.auth.user)
     files = list(_with_terms(found)[:MAX_PLACES])
     if not files:
         raise ApiError(

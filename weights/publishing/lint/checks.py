@@ -32,14 +32,14 @@ def lint(files: Iterable[Listed], read: Reader) -> list[Finding]:
 
 
 def _pointers(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
-    """Git LFS pointers in place of the files."""
+    """Git LFS pointers that were committed or copied in place of the files."""
     small = [
         path for path, file in files.items() if len(_POINTER) < file.size <= _POINTER_MAX_BYTES
     ]
     pointers = [path for path in small if read(path, len(_POINTER)) == _POINTER]
     if pointers:
-        what = named(pointers, len(pointers))
-        sentence = f"Pointers of git-lfs stand in the place of files ({what}); run git lfs pull."
+        listed = named(pointers, len(pointers))
+        sentence = f"Git LFS pointers take the place of files ({listed}); run git lfs pull."
         yield finding("lfs_pointer", ERROR, sentence, pointers)
 
 
@@ -50,19 +50,19 @@ def _empty(files: dict[str, Listed]) -> Iterator[Finding]:
         if not file.size and path.lower().endswith(LFS_SUFFIXES)
     ]
     if empty:
-        sentence = f"Files of weights without a byte: {named(empty, len(empty))}."
+        sentence = f"Empty weight files: {named(empty, len(empty))}."
         yield finding("weights_empty", ERROR, sentence, empty)
 
 
 def _md5_lists(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
-    """Shards that an MD5 list names and that are missing, if at least one other is present."""
+    """Shards that an MD5 list names and that are missing, if at least one of its shards exists."""
     for path, file in files.items():
         if not path.endswith(".csv") or file.size > md5_lists.MAX_LIST_BYTES:
             continue
         listed = md5_lists.parse(path, read(path, md5_lists.MAX_LIST_BYTES))
         missing = sorted(name for name in listed if name not in files)
         if missing and len(missing) < len(listed):
-            sentence = f"{path} lists shards that are not here: {named(missing, len(missing))}."
+            sentence = f"{path} lists shards that are missing: {named(missing, len(missing))}."
             yield finding("md5_list_names_missing_file", ERROR, sentence, missing)
 
 
@@ -73,7 +73,7 @@ def _same_in_lower_case(files: dict[str, Listed]) -> Iterator[Finding]:
         alike.setdefault(path.casefold(), []).append(path)
     for paths in alike.values():
         if len(paths) > 1:
-            sentence = f"{' and '.join(paths)} differ by case alone: some systems keep only one."
+            sentence = f"{' and '.join(paths)} differ only in case; some systems keep one of them."
             yield finding("names_differ_by_case", WARNING, sentence, paths)
 
 

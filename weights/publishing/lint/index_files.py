@@ -36,7 +36,7 @@ def check(files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
 def _parsed(path: str, size: int, read: Reader) -> _Index | Finding | None:
     """The index; a finding if it is invalid; None for a file without `weight_map`."""
     if size > MAX_INDEX_BYTES:
-        sentence = f"{path} is too large to be looked into ({size} bytes)."
+        sentence = f"{path} is too large to check ({size} bytes)."
         return finding("index_unread", WARNING, sentence, [path])
     try:
         content = json.loads(read(path, MAX_INDEX_BYTES))
@@ -56,12 +56,12 @@ def _parsed(path: str, size: int, read: Reader) -> _Index | Finding | None:
 def _compare(index: _Index, files: dict[str, Listed], read: Reader) -> Iterator[Finding]:
     missing = [name for name in index.names if name not in files]
     if missing:
-        sentence = f"{index.path} names files that are not here: {named(missing, len(missing))}."
+        sentence = f"{index.path} names files that are missing: {named(missing, len(missing))}."
         yield finding("index_names_missing_file", ERROR, sentence, missing)
         return
     left_out = _unindexed(index, files)
     if left_out:
-        sentence = f"{index.path} leaves out {named(left_out, len(left_out))}."
+        sentence = f"{index.path} does not list {named(left_out, len(left_out))}."
         yield finding("index_leaves_out", WARNING, sentence, left_out)
     yield from _check_total(index, files, read)
 
@@ -81,12 +81,12 @@ def _check_total(index: _Index, files: dict[str, Listed], read: Reader) -> Itera
     sizes = [
         _tensor_bytes(files[name], read) if exact else files[name].size for name in index.names
     ]
-    held = sum(size for size in sizes if size is not None)
-    if None in sizes or held == index.total or (not exact and held > index.total):
+    actual = sum(size for size in sizes if size is not None)
+    if None in sizes or actual == index.total or (not exact and actual > index.total):
         return
     # Pickled shards store shared tensors once, which an index may count twice.
-    severity = ERROR if exact and held < index.total else WARNING
-    sentence = f"{index.path} speaks of {index.total} bytes; its shards hold {held}."
+    severity = ERROR if exact and actual < index.total else WARNING
+    sentence = f"{index.path} states {index.total} bytes; its shards have {actual}."
     yield finding("index_total_differs", severity, sentence, [index.path])
 
 
@@ -95,5 +95,5 @@ def _tensor_bytes(file: Listed, read: Reader) -> int | None:
     start = read(file.path, 8)
     if len(start) < 8:
         return None
-    held = file.size - 8 - int(struct.unpack("<Q", start)[0])
-    return held if held >= 0 else None
+    size = file.size - 8 - int(struct.unpack("<Q", start)[0])
+    return size if size >= 0 else None

@@ -88,8 +88,8 @@ def gaps(sets: Iterable[ShardSet]) -> Iterator[Finding]:
     for one in sets:
         count, missing = one.gaps()
         if count:
-            words = "is 1 shard" if count == 1 else f"are {count} shards"
-            sentence = f"There {words} missing of {one.name}: {named(missing, count)}."
+            subject = "1 shard is" if count == 1 else f"{count} shards are"
+            sentence = f"{subject} missing from {one.name}: {named(missing, count)}."
             yield finding("shard_missing", ERROR, sentence, missing)
 
 
@@ -102,7 +102,7 @@ def mixed(sets: Iterable[ShardSet]) -> Iterator[Finding]:
     for name, several in series.items():
         if len(several) > 1:
             numbers = ", ".join(str(one.of) for one in several)
-            sentence = f"{name} stands here in several series, of {numbers} shards."
+            sentence = f"{name} is present in several series, of {numbers} shards."
             paths = [file.path for one in several for file in one.members.values()]
             yield finding("shard_series_mixed", WARNING, sentence, paths)
 
@@ -121,13 +121,13 @@ def odd_sizes(sets: Iterable[ShardSet]) -> Iterator[Finding]:
         ]
         if odd:
             paths = [file.path for file in odd]
-            sizes_of = f"{odd[0].size} bytes where {usual:.0f} are usual"
-            sentence = f"Of unusual size in {one.name}: {named(paths, len(paths))} ({sizes_of})."
+            sizes_of = f"{odd[0].size} bytes; the median is {usual:.0f}"
+            sentence = f"Unusual sizes in {one.name}: {named(paths, len(paths))} ({sizes_of})."
             yield finding("shard_size_odd", WARNING, sentence, paths)
 
 
 def duplicates(files: Iterable[Listed]) -> list[Finding]:
-    """Equal shards in one set: at least one has the wrong content."""
+    """Shards of one set with equal content: at least one of them must be wrong."""
     found = []
     for one in shard_sets(files):
         alike: dict[str, list[str]] = {}
@@ -136,7 +136,13 @@ def duplicates(files: Iterable[Listed]) -> list[Finding]:
                 alike.setdefault(file.sha256, []).append(file.path)
         for sha256, paths in alike.items():
             if len(paths) > 1:
-                sentence = f"The same bytes, SHA-256 {sha256[:12]}…, are {' and '.join(paths[:2])}"
-                more = f" and {len(paths) - 2} more shards" if len(paths) > 2 else ""
-                found.append(finding("shard_duplicate", WARNING, f"{sentence}{more}.", paths))
+                same = f"have the same content (SHA-256 {sha256[:12]}…)"
+                sentence = f"{_first_two(paths)} {same}."
+                found.append(finding("shard_duplicate", WARNING, sentence, paths))
     return found
+
+
+def _first_two(paths: list[str]) -> str:
+    others = len(paths) - 2
+    more = f" and {others} more {'shard' if others == 1 else 'shards'}" if others else ""
+    return f"{' and '.join(paths[:2])}{more}"

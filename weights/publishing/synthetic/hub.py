@@ -10,7 +10,7 @@ from weights.publishing.synthetic.values import Tensor, Values
 
 VOCABULARY = 50272
 CONTEXT = 2048
-POSITION_OFFSET = 2  # OPT's position table has two rows more
+POSITION_OFFSET = 2  # OPT's position table has two extra rows
 LAYERS, HEADS, WIDTH = 2, 4, 64
 FEED_FORWARD = 4 * WIDTH
 

@@ -62,7 +62,7 @@ class Values:
         while left:
             size = min(_CHUNK_VALUES, left, _BLOCK_VALUES - start)
             bits = self._bits[start : start + size] ^ mask
-            if tensor.name.endswith("layer_norm.weight"):  # gains lie around one
+            if tensor.name.endswith("layer_norm.weight"):  # gains are near one
                 bits = (bits.view(np.float16) + np.float16(1)).view(np.uint16)
             yield bits.astype("<u2", copy=False).tobytes()
             left -= size

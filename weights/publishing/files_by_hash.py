@@ -7,8 +7,8 @@ from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File, Revision
 
 
-def places_of(sha256: str, user: User | None) -> QuerySet[File]:
-    """Files with this content in visible revisions, as far as `user` may see the checkpoint."""
+def files_with_sha256(sha256: str, user: User | None) -> QuerySet[File]:
+    """Files with this content in visible revisions of checkpoints that `user` may see."""
     return File.objects.filter(
         blob__sha256=sha256,
         revision__state=Revision.State.VISIBLE,
