@@ -168,7 +168,7 @@ def test_a_portal_that_stores_files_loads_no_boto3() -> None:
             assert is_its_own or not any(".storage.s3" in name for name in loaded), source
 
 
-def test_the_gate_is_asked_by_the_doors_and_never_imports_one() -> None:
+def test_views_that_serve_bytes_import_the_gate_and_not_the_reverse() -> None:
     doors = {"api", "delivery", "hub_api", "publishing"}
     imported = frozenset().union(*map(imported_modules, Path("weights/gate").glob("*.py")))
     for module in imported:

@@ -33,7 +33,7 @@ def test_nothing_beyond_loopback_can_be_reached() -> None:
 
 
 @pytest.mark.django_db
-def test_the_database_is_the_one_that_was_asked_for() -> None:
+def test_the_tests_use_the_requested_database() -> None:
     assert connection.vendor == {"sqlite": "sqlite"}.get(
         os.environ.get("TEST_DB", ""), "postgresql"
     )

@@ -51,5 +51,5 @@ def test_every_stand_in_has_its_reason() -> None:
         ("def swift():\n    'It is slow.'\n    mock.patch('a')", [3]),
     ],
 )
-def test_a_stand_in_without_a_reason_is_seen(source: str, lines: list[int]) -> None:
+def test_a_stand_in_without_a_reason_is_detected(source: str, lines: list[int]) -> None:
     assert without_a_reason(source) == lines

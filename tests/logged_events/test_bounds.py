@@ -46,7 +46,7 @@ def test_endless_refusals_of_a_caller_are_counted_instead_of_written(
     assert told.details == {"no_application": 5}
 
 
-def test_failed_sign_ins_are_written_up_to_a_bound_and_then_told_as_a_number(
+def test_failed_sign_ins_are_recorded_up_to_a_limit_and_then_counted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = AuditEvent.objects.filter(action="account.sign_in_failed").order_by("-pk")

@@ -290,7 +290,7 @@ def test_an_archive_that_cannot_be_made_stops_no_other(
 
 
 @pytest.mark.usefixtures("store")
-def test_a_recall_that_cannot_be_told_stops_no_other(applicant: User) -> None:
+def test_a_recall_that_cannot_be_mailed_stops_no_other(applicant: User) -> None:
     told = []
     for number in range(2):
         name = f"acme/recalled-{number}"

@@ -77,7 +77,7 @@ def test_a_form_that_is_too_long_is_413_and_says_what_to_shorten(client: Client,
     assert "shorten the longest text" in answer.text
 
 
-def test_an_old_form_is_told_to_reload(db: None) -> None:
+def test_an_outdated_form_asks_for_a_reload(db: None) -> None:
     answer = Client(enforce_csrf_checks=True).post("/settings/tokens/")
     assert answer.status_code == 403
     assert b"csrf_failed" in answer.content

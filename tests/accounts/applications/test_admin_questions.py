@@ -212,7 +212,7 @@ def test_hardware_is_read_as_people_write_it(line: str, count: int, memory: int,
 
 
 @pytest.mark.parametrize("line", ["some GPUs", "80 GB", "8 x 80 GB", "0 x 80 GB A100", "8 x A100"])
-def test_hardware_without_memory_or_kind_is_asked_again(line: str) -> None:
+def test_hardware_without_memory_or_kind_is_refused(line: str) -> None:
     with pytest.raises(ValidationError):
         HardwareField().clean(line)
 
@@ -220,7 +220,7 @@ def test_hardware_without_memory_or_kind_is_asked_again(line: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "typed", "frozen", "wrong"), ANSWERED, ids=[a[0] for a in ANSWERED]
 )
-def test_each_kind_is_kept_as_typed_judged_at_submit_and_frozen_as_its_value(
+def test_each_kind_is_saved_as_typed_validated_on_submission_and_frozen_as_its_value(
     client: Client,
     gated_tier: Tier,
     applicant: User,
@@ -242,7 +242,7 @@ def test_each_kind_is_kept_as_typed_judged_at_submit_and_frozen_as_its_value(
     assert client.get(f"/applications/{filler.application.public_id}/").status_code == 200
 
 
-def test_several_choices_are_kept_together(
+def test_several_choices_are_stored_together(
     client: Client, gated_tier: Tier, applicant: User
 ) -> None:
     client.force_login(applicant)

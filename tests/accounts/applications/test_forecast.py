@@ -140,7 +140,7 @@ def test_the_outlook_takes_two_queries(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("slower", "least"), [(1.0, 0.75), (1.5, 0.68)], ids=["steady", "slower"])
-def test_replayed_over_a_long_queue_about_eight_in_ten_hear_by_the_day_they_were_told(
+def test_replayed_over_a_long_queue_about_eight_in_ten_get_an_answer_by_the_forecast_day(
     slower: float, least: float, gated_tier: Tier, applicant: User
 ) -> None:
     """Each submission uses the forecast of its time.

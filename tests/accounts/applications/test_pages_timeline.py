@@ -155,7 +155,7 @@ def test_the_list_says_what_comes_next_for_each(
 # -- mails ----------------------------------------------------------------------------------
 
 
-def test_each_mail_stands_on_the_timeline_and_a_failure_is_seen(
+def test_each_mail_is_on_the_timeline_and_a_failure_is_shown(
     window: Client, application: Application
 ) -> None:
     assert "Receipt" in page_of(window, application)
@@ -298,7 +298,7 @@ def test_a_first_approval_of_two_is_no_approval_to_its_applicant(
     assert "Please cite the paper.\n\nAnd good luck." in mail.text
 
 
-def test_a_first_approval_that_came_to_nothing_is_not_told(
+def test_a_first_approval_without_effect_is_not_announced(
     window: Client, applicant: User, reviewer: User, lead_reviewer: User
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
@@ -353,7 +353,7 @@ def test_a_withdrawn_application_is_copied_with_its_answers(
     assert "We created a draft with your last submitted answers" in page
 
 
-def test_after_a_rejection_the_days_to_wait_are_told_and_kept(
+def test_after_a_rejection_the_waiting_period_is_shown_and_enforced(
     window: Client, application: Application, reviewer: User, applicant: User
 ) -> None:
     decisions.reject(application, by=reviewer, reasons=["spam"], note=SPAM)

@@ -218,7 +218,7 @@ def _facts(application: Application) -> tuple[object, ...]:
     )
 
 
-def test_the_table_of_the_code_has_no_move_that_is_not_tried_here() -> None:
+def test_every_transition_of_the_table_has_a_test() -> None:
     tried = {*ACTIONS, "start", "resubmit", "approve_first"}
     assert set(TRANSITIONS) == tried - {"release_idle"}
 
@@ -348,7 +348,7 @@ def test_a_remark_for_staff_is_mailed_to_nobody(cast: Cast, gated_tier: Tier) ->
     assert mail.recipient == cast["applicant"]
 
 
-def test_a_colleague_is_asked_by_mail_without_the_answers_of_the_form(
+def test_a_colleague_is_consulted_by_mail_without_the_answers_of_the_form(
     cast: Cast, gated_tier: Tier
 ) -> None:
     application = led_to(S.IN_REVIEW, cast, gated_tier)

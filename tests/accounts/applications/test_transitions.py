@@ -107,7 +107,7 @@ def test_nobody_decides_their_own_application(gated_tier: Tier) -> None:
     assert not Grant.objects.exists()
 
 
-def test_a_reviewer_of_another_tier_decides_nothing_here(application: Application) -> None:
+def test_a_reviewer_of_another_tier_decides_nothing(application: Application) -> None:
     elsewhere = factories.staff("elsewhere", Role.REVIEWER, factories.tier("other-tier"))
     with pytest.raises(NotAllowed, match="not have a reviewer role"):
         decisions.approve(application, by=elsewhere)

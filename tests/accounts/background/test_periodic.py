@@ -109,7 +109,7 @@ def test_an_abandoned_item_is_forgotten() -> None:
         assert FailedItem.objects.forget_abandoned(timezone.now()) == 1
 
 
-def test_an_error_is_told_in_one_line_without_secrets() -> None:
+def test_an_error_is_one_line_without_secrets() -> None:
     token = f"wb_{'a' * 46}"
     error = ValueError(f"bad \x1b[2J{token}\nDETAIL: Key (email)=(a@example.org)")
     told = periodic.describe(error)

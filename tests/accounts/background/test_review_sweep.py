@@ -77,7 +77,7 @@ def test_a_first_approval_that_waits_for_another_is_not_taken_back(
         assert "claims released" not in _days_on(clock, 30)
 
 
-def test_the_same_reviewer_is_told_each_time_a_claim_of_theirs_ends(
+def test_a_reviewer_is_mailed_each_time_one_of_their_claims_ends(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     with time_machine.travel(MONDAY, tick=False) as clock:
@@ -183,7 +183,7 @@ def test_a_draft_that_was_saved_again_is_warned_of_again(applicant: User, gated_
 # -- staff ------------------------------------------------------------------------------
 
 
-def test_the_leads_of_its_tier_are_told_once_when_a_first_decision_is_late(
+def test_the_leads_of_a_tier_are_mailed_once_when_a_first_decision_is_late(
     applicant: User, gated_tier: Tier, reviewer: User, lead_reviewer: User
 ) -> None:
     factories.staff("elsewhere", Role.LEAD_REVIEWER, factories.tier("other"))

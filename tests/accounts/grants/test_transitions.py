@@ -81,7 +81,7 @@ def test_holder_and_leads_are_mailed_at_each_suspension(grant: Grant, lead_revie
     assert len(mails("access_resumed")) == 2
 
 
-def test_a_suspension_with_an_end_ends_by_itself_and_one_without_does_not(
+def test_a_suspension_with_an_end_expires_and_one_without_does_not(
     grant: Grant, other_person: User, gated_tier: Tier
 ) -> None:
     endless = factories.grant(other_person, gated_tier)

@@ -184,7 +184,7 @@ def test_a_person_erases_their_account_after_showing_their_password_again(
     assert "Erased" not in client.get("/privacy/").text
 
 
-def test_an_administrator_is_asked_before_people_are_erased(
+def test_an_administrator_must_confirm_before_people_are_erased(
     applicant: User, administrator: User, client: Client, auditor: User
 ) -> None:
     chosen = {"action": "erase", "_selected_action": [applicant.pk]}

@@ -36,7 +36,7 @@ def test_counters_that_hang_hold_one_request_a_second_and_not_each(
     assert caplog.text.count("do not answer") == 1
 
 
-def test_counters_that_are_back_are_asked_again_after_a_second(
+def test_counters_that_are_back_are_used_again_after_a_second(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     available = counters.shared()

@@ -81,7 +81,7 @@ def test_a_first_approval_mails_the_other_reviewers_what_was_composed(
     assert written("application_approved") == []
 
 
-def test_a_suspended_reviewer_is_asked_for_no_second_approval(
+def test_a_suspended_reviewer_gets_no_request_for_a_second_approval(
     applicant: User, reviewer: User, lead_reviewer: User
 ) -> None:
     tier = factories.tier("two-approvals", approvals_needed=2)
@@ -103,7 +103,7 @@ def test_a_receipt_names_who_wrote_and_the_day_of_the_answer(application: Applic
     assert f"by {due.day} {due:%B %Y}, by e-mail" in receipt.text
 
 
-def test_a_receipt_of_changes_says_that_the_place_is_kept(
+def test_the_receipt_of_a_resubmission_says_that_the_place_in_the_queue_is_preserved(
     applicant: User, gated_tier: Tier, reviewer: User
 ) -> None:
     application = factories.returned(applicant, gated_tier, reviewer)

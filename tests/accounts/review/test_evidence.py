@@ -140,7 +140,7 @@ def test_a_profile_speaks_by_what_its_page_answered(
     assert line("profile", profile=look) == spoken
 
 
-def test_earlier_outcomes_are_told() -> None:
+def test_earlier_outcomes_are_shown() -> None:
     refused = Earlier("A-1", "t", "rejected", ["spam"])
     assert line("earlier", earlier=[refused]) == ("amber", "1 rejected (spam)")
     assert line("earlier", breaches=["leak", "leak"]) == ("red", "access taken: leak")
@@ -151,7 +151,7 @@ def test_a_suspended_account_is_red_however_old() -> None:
     assert line("account", is_suspended=True) == ("red", "suspended by staff")
 
 
-def test_access_on_hold_is_told_beside_what_was_taken(
+def test_access_on_hold_counts_as_a_breach(
     gated_tier: Tier, applicant: User, lead_reviewer: User
 ) -> None:
     grant = factories.grant(applicant, factories.tier("elsewhere"))
@@ -171,7 +171,7 @@ def test_an_older_licence_text_is_named() -> None:
 
 
 @pytest.mark.parametrize("yes", [True, "yes"])
-def test_a_commercial_interest_is_told(yes: object) -> None:
+def test_a_commercial_interest_is_reported(yes: object) -> None:
     assert line("commercial", answers={"commercial": yes})[0] == "amber"
 
 

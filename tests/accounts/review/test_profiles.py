@@ -148,7 +148,7 @@ def test_a_site_whose_certificate_nobody_vouches_for_is_silent(site: Site) -> No
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1"])
-def test_nothing_on_this_machine_is_asked(site: Site, host: str) -> None:
+def test_no_address_of_this_machine_is_requested(site: Site, host: str) -> None:
     site.asked.clear()
     address = site.url.replace("127.0.0.1", host)
     assert profile_child.look(f"{address}/200", authority=site.authority) != "answers 200"

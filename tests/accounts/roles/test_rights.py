@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.requirement("TK-2")
-def test_a_token_is_kept_as_its_hash_and_found_by_it(applicant: User) -> None:
+def test_a_token_is_stored_as_its_hash_and_found_by_it(applicant: User) -> None:
     token, plain = ApiToken.objects.mint(applicant, name="laptop", scopes=["read-gated"])
     stored = ApiToken.objects.values().get(pk=token.pk)
     assert plain not in str(stored)
@@ -36,7 +36,7 @@ def test_a_token_is_kept_as_its_hash_and_found_by_it(applicant: User) -> None:
 
 
 @pytest.mark.requirement("TK-1")
-def test_a_mistyped_token_is_told_by_its_checksum() -> None:
+def test_a_mistyped_token_is_recognised_by_its_checksum() -> None:
     plain = token_format.new()
     assert token_format.is_well_formed(plain)
     wrong = plain[:10] + ("a" if plain[10] != "a" else "b") + plain[11:]

@@ -225,7 +225,7 @@ def test_a_text_that_was_replaced_before_the_tier_came_under_it_needs_no_accepta
     assert not grant.has_valid_licence(NOW(), tier, tier.licence.in_force_by(NOW()))
 
 
-def test_holders_are_told_of_another_licence_and_reminded(grant: Grant, client: Client) -> None:
+def test_holders_are_notified_of_another_licence_and_reminded(grant: Grant, client: Client) -> None:
     move_to_other_licence(grant.tier)
     sweep()
     (mail,) = mails("licence_changed")

@@ -29,7 +29,7 @@ def findings_of(tier: Tier, **answers: Any) -> list[tuple[str, Weight]]:
 # -- combinations of codes ----------------------------------------------------------------------
 
 
-def test_codes_are_kept_once_and_in_the_order_of_display() -> None:
+def test_codes_are_stored_once_and_in_the_order_of_display() -> None:
     codes = [use_terms.TIME_LIMIT, use_terms.NON_COMMERCIAL, GRU, GRU]
     assert use_terms.check(codes) == [GRU, use_terms.NON_COMMERCIAL, use_terms.TIME_LIMIT]
     assert use_terms.check([]) == []
@@ -63,7 +63,7 @@ def test_every_term_names_its_page_in_the_ontology() -> None:
 # -- findings -----------------------------------------------------------------------------------
 
 
-def test_a_company_is_told_before_it_fills_in_a_form_for_the_not_for_profit() -> None:
+def test_a_company_is_warned_before_it_fills_in_a_form_for_non_profits() -> None:
     tier = terms(use_terms.NOT_FOR_PROFIT_NON_COMMERCIAL)
     (found,) = precheck.precheck(tier, {"org_type": "industry_laboratory"})
     assert (found.weight, found.field) == (Weight.AGAINST, "org_type")
@@ -98,7 +98,7 @@ def test_a_country_that_the_licence_excludes_is_against_the_terms() -> None:
     assert findings_of(tier, country="DE") == findings_of(tier) == []
 
 
-def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answered() -> None:
+def test_the_gravest_finding_comes_first_and_duties_are_always_listed() -> None:
     tier = terms(
         use_terms.ETHICS_APPROVAL, use_terms.TIME_LIMIT, use_terms.NOT_FOR_PROFIT, term_days=90
     )
@@ -109,7 +109,7 @@ def test_the_gravest_finding_stands_first_and_duties_are_told_whatever_is_answer
 
 
 @pytest.mark.parametrize("yes", [True, "yes"])
-def test_a_yes_is_read_however_it_is_kept(yes: object) -> None:
+def test_a_yes_is_read_in_every_stored_form(yes: object) -> None:
     tier = terms(use_terms.NON_COMMERCIAL)
     assert findings_of(tier, commercial=yes) == [(use_terms.NON_COMMERCIAL, Weight.DOUBT)]
     assert findings_of(tier, commercial="", noncommercial="") == []
@@ -136,7 +136,7 @@ def test_the_pages_that_ask_for_the_licence_say_its_terms_in_words(
         assert "DUO:0000018" in text
 
 
-def test_a_company_is_told_on_the_first_page(client: Client, tier_with_terms: Tier) -> None:
+def test_a_company_is_warned_on_the_first_page(client: Client, tier_with_terms: Tier) -> None:
     sentence = "These weights go to not-for-profit organisations only, not to companies."
     page = " ".join(client.get(f"/apply/{tier_with_terms.slug}/").text.split())
     assert f"If you work in a company: {sentence}" in page

@@ -32,7 +32,7 @@ def sign_up(client: Client, **headers: str) -> None:
 
 @pytest.mark.requirement("HT-3")
 @pytest.mark.django_db
-def test_a_confirmation_leads_to_the_configured_origin_whatever_host_was_asked(
+def test_a_confirmation_link_uses_the_configured_origin_whatever_the_host_header(
     client: Client,
 ) -> None:
     sign_up(client, Host="localhost:9")

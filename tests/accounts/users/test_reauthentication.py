@@ -118,7 +118,7 @@ def test_a_gate_is_lowered_only_by_who_signed_in_lately(
         assert_reauthentication_required(client.post(page, filled_in(client, page, mode="open")))
 
 
-def test_a_superuser_is_asked_like_everybody(
+def test_a_superuser_must_confirm_like_everybody_else(
     client: Client, grant: Grant, clock: time_machine.Traveller
 ) -> None:
     root = User.objects.create_superuser("root", "root@example.org", factories.PASSWORD)

@@ -117,7 +117,7 @@ def test_a_new_password_ends_all_other_sessions_and_tells_its_owner(applicant: U
 
 
 @pytest.mark.requirement("AC-12")
-def test_a_new_password_leaves_tokens_unless_told_otherwise(applicant: User) -> None:
+def test_a_new_password_leaves_tokens_by_default(applicant: User) -> None:
     token = factories.token(applicant)
     client = signed_in("applicant")
     assert "Revoke my API tokens too" in client.get("/accounts/password/change/").text
@@ -125,7 +125,7 @@ def test_a_new_password_leaves_tokens_unless_told_otherwise(applicant: User) -> 
     assert token_works(token)
 
 
-def test_a_new_password_ends_the_tokens_where_asked(applicant: User) -> None:
+def test_a_new_password_ends_the_tokens_if_requested(applicant: User) -> None:
     token = factories.token(applicant)
     change_password(signed_in("applicant"), revoke_tokens="on")
     assert not token_works(token)

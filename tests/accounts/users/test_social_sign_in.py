@@ -112,9 +112,7 @@ def test_a_verified_address_elsewhere_makes_an_account_that_is_signed_in(
     assert User.objects.count() == 1
 
 
-def test_an_address_that_nobody_verified_has_to_be_confirmed_here(
-    portal: Portal, fake: Provider
-) -> None:
+def test_an_unverified_address_must_be_confirmed(portal: Portal, fake: Provider) -> None:
     fake.person, fake.emails = ADA, [EMAIL | {"verified": False}]
     visitor = sign_in_with(portal, "GitHub")
     assert "Confirm your e-mail address" in visitor.page.text

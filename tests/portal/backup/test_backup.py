@@ -153,7 +153,7 @@ def test_keys_come_along_as_the_environment_spells_them(
     assert not (later / "keys").exists()
 
 
-def test_blobs_are_kept_once_for_all_backups_of_a_folder(
+def test_blobs_are_stored_once_for_all_backups_of_a_folder(
     release: Revision, folder: Path, manage: Manage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken(manage, folder, "--no-keys")
@@ -396,7 +396,7 @@ def test_a_file_is_no_place_for_backups(release: Revision, folder: Path, manage:
 
 
 @pytest.mark.one_database
-def test_a_store_without_any_blob_is_told_in_one_line(
+def test_a_store_without_blobs_is_reported_in_one_line(
     release: Revision, tmp_path: Path, manage: Manage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(CommandError, match="holds none of the 3 blobs"):

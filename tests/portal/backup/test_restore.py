@@ -264,7 +264,7 @@ def test_a_database_with_tables_of_something_else_is_refused(db: None) -> None:
 
 
 @pytest.mark.one_database
-def test_a_damaged_backup_is_refused_before_the_database_is_asked(
+def test_a_damaged_backup_is_refused_before_the_database_is_queried(
     backup: Path, manage: Manage
 ) -> None:
     flip(backup / "blobs.txt")
@@ -413,7 +413,7 @@ def outcomes(kept: Path) -> dict[str, str]:
 
 
 @pytest.mark.one_database
-def test_an_operator_is_told_of_settings_that_come_back_with_the_keys(
+def test_an_operator_is_warned_about_settings_that_return_with_the_keys(
     install: Path, tmp_path: Path
 ) -> None:
     keys.write(tmp_path / "keys")

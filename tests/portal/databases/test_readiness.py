@@ -40,7 +40,7 @@ def test_a_database_of_the_commit_before_release_0_1_0_needs_no_migration() -> N
 
 
 @pytest.mark.parametrize("command", ["migrate", "quickstart", "prepare_install", "create_token"])
-def test_an_older_database_is_told_in_a_line_which_version_to_run_first(command: str) -> None:
+def test_for_an_older_database_one_line_names_the_version_to_run_first(command: str) -> None:
     _forget(*MigrationLoader(connection).replacements, ("weights", "0018_inspections_read_to_end"))
     line = readiness.refusal(command)
     assert "check out commit 796f61f" in line

@@ -111,7 +111,7 @@ def test_silence_of_a_sweep_is_an_alarm_and_so_is_one_that_could_not_finish() ->
     assert _line("Review sweep").state == "ok"
 
 
-def test_mails_and_blobs_that_wait_or_failed_are_told(store: Path) -> None:
+def test_waiting_and_failed_mails_and_blobs_are_reported(store: Path) -> None:
     long_ago = timezone.now() - timedelta(hours=2)
     for number, state in enumerate(("queued", "failed", "sent")):
         mail = OutgoingMail.objects.create(
@@ -193,7 +193,7 @@ def test_a_second_place_that_fails_is_an_alarm_until_it_has_its_copy(
     assert _line(name).state == "ok"
 
 
-def test_a_scrub_behind_its_schedule_a_lossy_store_and_untold_recalls_are_told(
+def test_a_late_scrub_a_lossy_store_and_unsent_recalls_are_reported(
     settings: Settings,
 ) -> None:
     settings.MAIL_LEAVES = True

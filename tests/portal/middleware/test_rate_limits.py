@@ -50,7 +50,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 @pytest.mark.requirement("AC-9")
-def test_beyond_its_limit_an_address_is_told_the_true_wait(
+def test_beyond_its_limit_an_address_gets_the_true_waiting_time(
     client: Client, small: Callable[..., None]
 ) -> None:
     small("DOWNLOADS_ANONYMOUS", 3)
@@ -222,7 +222,7 @@ def test_a_signed_address_counts_as_known_and_a_forged_one_as_a_stranger(
 
 
 @pytest.mark.requirement("AC-7")
-def test_a_genuine_link_is_counted_by_itself_and_a_guess_by_address(
+def test_a_genuine_link_has_its_own_limit_and_a_guess_counts_for_its_address(
     client: Client, small: Callable[..., None], applicant: User, gated_tier: Tier
 ) -> None:
     small("DOWNLOADS_ANONYMOUS", 1)

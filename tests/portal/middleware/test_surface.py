@@ -118,7 +118,7 @@ def test_a_forwarded_host_is_nobodys_word(client: Client) -> None:
 
 
 @pytest.mark.requirement("HT-3")
-def test_no_answer_names_the_host_that_was_asked(client: Client) -> None:
+def test_no_response_names_the_requested_host(client: Client) -> None:
     """Absolute addresses come from the configured origin alone."""
     client.force_login(User.objects.create_user("reader", "reader@example.org", "x"))
     for one in [*PAGES, *PERSONAL, "/api/models/acme/open", "/api/v1/checkpoints"]:

@@ -111,7 +111,7 @@ def test_no_header_makes_the_portal_fail(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("charset", ["rot13", "undefined", "base64", "idna", "utf-16", "nosuch"])
-def test_a_charset_that_is_not_read_here_is_refused_in_words(
+def test_an_unsupported_charset_is_refused_with_an_explanation(
     portal: Callable[..., int], charset: str
 ) -> None:
     assert portal("GET", "/healthz", b"", CONTENT_TYPE=f"text/plain; charset={charset}") == 415
@@ -131,7 +131,7 @@ def test_a_charset_that_is_not_read_here_is_refused_in_words(
         ("nonsense", ("", "")),
     ],
 )
-def test_only_the_parsed_part_of_a_content_type_is_kept(told: str, plain: tuple[str, str]) -> None:
+def test_only_the_parsed_part_of_a_content_type_remains(told: str, plain: tuple[str, str]) -> None:
     assert normalize_content_type(told) == plain
 
 

@@ -49,7 +49,7 @@ def test_each_kind_of_process_is_compared_with_its_own(tmp_path: Path, settings:
     assert len(recorded("worker")) == 1
 
 
-def test_keys_and_people_are_told_by_fingerprint_alone(
+def test_keys_and_people_are_identified_by_fingerprint_only(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SECRET_KEY = "a-secret-that-nobody-may-read" * 2
@@ -80,7 +80,7 @@ def test_one_of_many_processes_that_start_at_once_records_the_change() -> None:
     assert len(recorded()) == 1
 
 
-def test_a_database_that_is_away_at_the_start_is_asked_again(
+def test_a_database_that_is_unavailable_at_start_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers: Iterator[Exception | None] = iter([OperationalError("it is\naway"), None])

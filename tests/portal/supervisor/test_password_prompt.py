@@ -57,7 +57,7 @@ def is_password(install: Install, name: str, password: str) -> bool:
     return install.manage("shell", "-v0", "-c", question).stdout.strip() == "True"
 
 
-def test_a_terminal_is_asked_twice_and_shows_nothing_of_it(running: Install) -> None:
+def test_a_terminal_prompts_twice_without_echo(running: Install) -> None:
     code, shown = create(running, "tess", PASSWORD, PASSWORD)
     assert (code, shown.split()[-1]) == (0, "tess")
     assert "Password: " in shown

@@ -44,7 +44,7 @@ def test_the_first_start_says_who_may_sign_in_and_then_that_it_is_ready(running:
 
 
 @together
-def test_the_first_account_has_every_role_and_its_password_is_kept_nowhere(
+def test_the_first_account_has_every_role_and_its_password_is_stored_nowhere(
     running: Install,
 ) -> None:
     roles = running.query("SELECT role FROM accounts_roleassignment")

@@ -147,7 +147,7 @@ def test_a_child_that_will_not_end_is_killed_at_its_deadline(
     assert 0.5 <= time.monotonic() - begun < 4.5, "five seconds are what others have"
 
 
-def test_being_asked_to_stop_ends_the_watch(supervisor: Supervisor) -> None:
+def test_a_stop_request_ends_the_watch(supervisor: Supervisor) -> None:
     supervisor.start("web", SLEEPER)
     signal.raise_signal(signal.SIGTERM)
     assert supervisor.watch() is False

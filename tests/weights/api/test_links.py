@@ -25,7 +25,7 @@ def script(holder: User) -> ApiClient:
     return ApiClient(holder, "read-gated")
 
 
-def test_a_link_is_asked_for_followed_and_revoked(gated: Revision, script: ApiClient) -> None:
+def test_a_link_is_requested_followed_and_revoked(gated: Revision, script: ApiClient) -> None:
     response = script.send("POST", "/links", ASKED)
     assert response.status_code == 202
     where = urlsplit(response["Location"]).path.removeprefix(ROOT)

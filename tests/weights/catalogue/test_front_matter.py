@@ -159,7 +159,9 @@ def test_a_card_as_the_hub_shows_it_keeps_its_meaning() -> None:
 
 
 @pytest.mark.parametrize("block", UNREADABLE, ids=lambda block: ascii(block)[:40])
-def test_a_hostile_block_has_no_values_and_its_problem_is_told_with_its_line(block: str) -> None:
+def test_a_hostile_block_has_no_values_and_its_problem_is_reported_with_its_line(
+    block: str,
+) -> None:
     line, word = UNREADABLE[block]
     before = time.process_time()
     values, body, problem = split(block)

@@ -45,7 +45,7 @@ def test_home_draws_the_family_and_leads_to_each_size(client: Client, db: None) 
     assert "174.6 billion" in page
 
 
-def test_the_catalogue_lists_entries_whose_weights_are_not_here(client: Client, db: None) -> None:
+def test_the_catalogue_lists_entries_without_weights(client: Client, db: None) -> None:
     opt_family.load()
     page = client.get("/models").content.decode()
     assert "facebook/opt-175b" in page

@@ -65,7 +65,7 @@ def test_transformers_is_offered_only_where_there_is_a_configuration(
     assert "from_pretrained" not in text(client, "/acme/without")
 
 
-def test_a_stranger_is_told_to_sign_in_and_apply(client: Client, gated: Revision) -> None:
+def test_a_visitor_is_invited_to_sign_in_and_apply(client: Client, gated: Revision) -> None:
     page = text(client, "/acme/gated")
     assert "Sign in" in page
     assert 'href="/apply/opt-175b/"' in page
@@ -190,7 +190,7 @@ def test_queries_do_not_grow_with_the_files(
     assert counts[0] == counts[1] <= 12
 
 
-def test_signed_in_pages_are_kept_by_no_cache(
+def test_signed_in_pages_are_not_cached(
     client: Client, open_tier: Tier, store: Path, applicant: User
 ) -> None:
     factories.published("acme/open")

@@ -63,7 +63,9 @@ def test_names_that_lead_nowhere_are_404(client: Client, nested: Revision) -> No
         assert client.get(f"/acme/nested/{place}").status_code == 404, place
 
 
-def test_a_file_asked_for_as_a_folder_leads_to_its_page(client: Client, nested: Revision) -> None:
+def test_a_file_requested_as_a_folder_redirects_to_its_page(
+    client: Client, nested: Revision
+) -> None:
     answer = client.get("/acme/nested/tree/main/onnx/a.onnx")
     assert answer.status_code == 302
     assert answer["Location"] == "/acme/nested/blob/main/onnx/a.onnx"

@@ -218,7 +218,7 @@ def test_a_file_link_ends_after_its_minutes(client: Client, signed: str) -> None
 
 
 @pytest.mark.requirement("UR-5")
-def test_a_file_link_is_asked_for_its_form_its_signature_its_end_and_then_its_right(
+def test_a_file_link_is_checked_for_pattern_signature_expiry_and_then_access(
     client: Client, signed: str, applicant: User
 ) -> None:
     """Each of these is broken before the last, and the first that is broken is told."""
@@ -315,7 +315,7 @@ def test_a_revision_that_was_withdrawn_ends_what_waits_and_makes_no_more_links(
 
 
 @pytest.mark.requirement("CE-1")
-def test_the_sweep_makes_the_link_that_a_crash_kept_from_being_made(
+def test_the_sweep_issues_the_link_that_a_crash_prevented(
     applicant: User, reviewer: User, gated_tier: Tier, revision: Revision
 ) -> None:
     decisions.approve(factories.submitted(applicant, gated_tier), by=reviewer)

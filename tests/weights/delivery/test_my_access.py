@@ -106,7 +106,7 @@ def test_a_link_can_be_revoked_by_its_holder_alone(
     assert AuditEvent.objects.about(link).filter(action="checkpoint_link.revoked").exists()
 
 
-def test_a_link_of_whom_access_was_taken_is_not_told_as_one_that_opens(
+def test_a_link_without_access_is_not_listed_as_working(
     client: Client, gated: Revision, gated_tier: Tier, applicant: User, lead_reviewer: User
 ) -> None:
     grant = factories.grant(applicant, gated_tier)
@@ -119,7 +119,7 @@ def test_a_link_of_whom_access_was_taken_is_not_told_as_one_that_opens(
     assert "Mailed" not in page
 
 
-def test_access_that_a_new_licence_text_closed_is_not_told_as_active(
+def test_access_closed_by_a_new_licence_text_is_not_shown_as_active(
     client: Client, gated: Revision, gated_tier: Tier, applicant: User
 ) -> None:
     factories.grant(applicant, gated_tier)

@@ -95,11 +95,11 @@ def test_a_range_outside_the_file_is_unsatisfiable(header: str) -> None:
         "bytes=0-1, bytes=0-1",
     ],
 )
-def test_anything_else_is_ignored(header: str) -> None:
+def test_any_other_range_is_ignored(header: str) -> None:
     assert weigh(range=header) == WHOLE
 
 
-def test_no_range_asks_for_the_whole() -> None:
+def test_without_a_range_the_whole_file_is_sent() -> None:
     assert weigh() == WHOLE
     assert WHOLE.content_range(SIZE) is None
 
@@ -114,7 +114,7 @@ def test_a_head_request_has_no_range() -> None:
     ("header", "expected"),
     [("bytes=0-", 416), ("bytes=0-5", 416), ("bytes=-0", 416), ("bytes=-5", 200), ("", 200)],
 )
-def test_an_empty_file_has_no_part_to_give(header: str, expected: int) -> None:
+def test_an_empty_file_has_no_part(header: str, expected: int) -> None:
     assert part(header, 0) == Plan(expected)
 
 
@@ -139,7 +139,7 @@ def test_if_range_with_the_current_tag_honours_the_range() -> None:
         "\x00",
     ],
 )
-def test_any_other_if_range_gives_the_whole(header: str) -> None:
+def test_any_other_if_range_sends_the_whole_file(header: str) -> None:
     assert weigh(range="bytes=0-1", if_range=header) == WHOLE
     assert weigh(range="bytes=5000-", if_range=header) == WHOLE
 
@@ -149,24 +149,24 @@ def test_any_other_if_range_gives_the_whole(header: str) -> None:
     "header", [f'"{ETAG}"', f'W/"{ETAG}"', "*", f'"x", "{ETAG}"', f'"x",,W/"{ETAG}" ,"y"']
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_if_none_match_that_hits_saves_the_bytes(method: str, header: str) -> None:
+def test_an_if_none_match_that_matches_is_304(method: str, header: str) -> None:
     assert weigh(method, if_none_match=header, range="bytes=5000-") == Plan(304)
 
 
 @pytest.mark.parametrize("header", ['"x"', ETAG, "", f'"{ETAG}" junk', f'x"{ETAG}"'])
-def test_if_none_match_that_misses_changes_nothing(header: str) -> None:
+def test_an_if_none_match_that_does_not_match_changes_nothing(header: str) -> None:
     assert weigh(if_none_match=header) == WHOLE
 
 
 @pytest.mark.requirement("RG-4")
 @pytest.mark.parametrize("header", ['"x"', f'W/"{ETAG}"', ETAG, "", f'"{ETAG}" junk'])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_if_match_that_misses_fails_before_the_range(method: str, header: str) -> None:
+def test_an_if_match_that_does_not_match_fails_before_the_range(method: str, header: str) -> None:
     assert weigh(method, if_match=header, range="bytes=0-1") == Plan(412)
 
 
 @pytest.mark.parametrize("header", [f'"{ETAG}"', "*", f'"x" , "{ETAG}"'])
-def test_if_match_that_hits_lets_the_range_through(header: str) -> None:
+def test_an_if_match_that_matches_allows_the_range(header: str) -> None:
     assert weigh(if_match=header, range="bytes=0-1") == Plan(206, 0, 2)
 
 
@@ -181,7 +181,7 @@ def test_if_match_that_hits_lets_the_range_through(header: str) -> None:
         ("", 200),
     ],
 )
-def test_if_modified_since_saves_the_bytes_of_an_older_state(since: str, expected: int) -> None:
+def test_if_modified_since_is_304_for_an_unchanged_file(since: str, expected: int) -> None:
     assert weigh(if_modified_since=since).status == expected
 
 
@@ -198,13 +198,13 @@ def test_if_unmodified_since_that_has_passed_fails(since: str, expected: int) ->
     assert weigh(if_unmodified_since=since).status == expected
 
 
-def test_tags_outrank_dates() -> None:
+def test_entity_tags_take_precedence_over_dates() -> None:
     past, future = "Sat, 01 Jan 2000 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
     assert weigh(if_match="*", if_unmodified_since=past) == WHOLE
     assert weigh(if_none_match='"x"', if_modified_since=future) == WHOLE
 
 
-def test_a_failed_precondition_outranks_a_fresh_copy() -> None:
+def test_a_failed_precondition_takes_precedence_over_not_modified() -> None:
     assert weigh(if_match='"x"', if_none_match=f'"{ETAG}"') == Plan(412)
 
 

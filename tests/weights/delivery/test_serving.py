@@ -128,7 +128,7 @@ def test_an_answer_to_a_person_stays_out_of_shared_caches(
 
 
 @pytest.mark.requirement("UR-14", "WB-5")
-def test_gated_bytes_are_never_kept_and_name_their_grant(
+def test_gated_bytes_are_never_cached_and_name_their_grant(
     client: Client, store: Path, applicant: User, gated_tier: Tier
 ) -> None:
     factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
@@ -212,7 +212,7 @@ def break_by_replacing_with_a_folder(path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_a_broken_store_is_told_as_unavailable_before_any_length_is_promised(
+def test_a_broken_store_is_reported_as_unavailable_before_any_length_is_promised(
     client: Client, store: Path, weights_file: File, url: str, break_store: object, method: str
 ) -> None:
     assert callable(break_store)
@@ -228,9 +228,7 @@ def test_a_broken_store_is_told_as_unavailable_before_any_length_is_promised(
 # -- the cap -----------------------------------------------------------------------------
 
 
-def test_beyond_the_cap_callers_are_asked_to_wait(
-    client: Client, url: str, settings: Settings
-) -> None:
+def test_beyond_the_limit_callers_must_wait(client: Client, url: str, settings: Settings) -> None:
     settings.DOWNLOADS_AT_ONCE = 2
     running = [client.get(url), client.get(url)]
     refused = client.get(url)
@@ -284,7 +282,7 @@ def test_the_wait_is_what_the_next_download_to_end_still_takes(
     assert slots.wait() == 200
 
 
-def test_nobody_is_told_to_wait_for_ever(clock: mock.Mock) -> None:
+def test_a_waiting_time_is_always_finite(clock: mock.Mock) -> None:
     slots = bodies.Slots()
     slots.take(), slots.take()
     assert slots.wait() == 1
@@ -316,7 +314,7 @@ def test_closing_twice_gives_one_place_back() -> None:
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
-def test_a_browser_is_told_of_a_broken_store_by_a_page(
+def test_a_browser_gets_a_page_about_a_broken_store(
     client: Client, store: Path, weights_file: File, url: str
 ) -> None:
     break_by_removal(store / blob_key(weights_file.sha256))
@@ -327,7 +325,7 @@ def test_a_browser_is_told_of_a_broken_store_by_a_page(
     assert page["Retry-After"] == client.get(url)["Retry-After"]
 
 
-def test_a_browser_that_must_wait_for_a_place_is_told_so_by_a_page(
+def test_a_browser_that_must_wait_for_a_slot_gets_a_page(
     client: Client, url: str, settings: Settings
 ) -> None:
     settings.DOWNLOADS_AT_ONCE = 1
@@ -380,7 +378,7 @@ def behind_nginx(settings: Settings) -> None:
     settings.ACCEL_LOCATION = "/_blobs/"
 
 
-def test_a_web_server_in_front_is_told_where_the_bytes_are(
+def test_the_web_server_in_front_gets_the_path_of_the_bytes(
     client: Client, url: str, weights_file: File, behind_nginx: None
 ) -> None:
     response = client.get(url, headers={"Range": "bytes=0-9"})
@@ -392,7 +390,7 @@ def test_a_web_server_in_front_is_told_where_the_bytes_are(
 
 
 @pytest.mark.parametrize("header", ["If-Match", "If-Range"])
-def test_conditions_that_it_would_misread_are_answered_here(
+def test_conditions_that_nginx_would_misread_are_answered_by_the_portal(
     client: Client, url: str, weights_file: File, behind_nginx: None, header: str
 ) -> None:
     tag = f'"{weights_file.sha256}"'
@@ -401,7 +399,7 @@ def test_conditions_that_it_would_misread_are_answered_here(
     assert (response.status_code, body(response)) == (206, CONTENT[:10])
 
 
-def test_a_refusal_is_never_handed_over(
+def test_a_refusal_is_never_sent_by_nginx(
     client: Client, store: Path, gated_tier: Tier, behind_nginx: None
 ) -> None:
     factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
@@ -414,7 +412,7 @@ def test_a_refusal_is_never_handed_over(
 
 
 @pytest.mark.requirement("UR-12")
-def test_on_s3_a_get_is_redirected_and_a_head_is_answered_here(
+def test_on_s3_a_get_is_redirected_and_a_head_is_answered_by_the_portal(
     client: Client, db: None, s3_store: str, applicant: User
 ) -> None:
     revision: Revision = factories.published("acme/small", files={"model.bin": CONTENT})

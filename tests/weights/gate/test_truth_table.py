@@ -577,7 +577,7 @@ def test_being_superuser_opens_nothing(world: World) -> None:
     assert told(world.decide(session_caller(superuser))) == ("no_application", 403)
 
 
-def test_an_embargo_is_told_to_those_who_may_know_of_the_checkpoint(
+def test_an_embargo_is_shown_to_those_who_may_see_the_checkpoint(
     world: World, release_owner: User
 ) -> None:
     embargoed(world)

@@ -90,7 +90,7 @@ ZIPPED = zip_corpus.packed(
     ],
     ids=["pickle", "older than zip", "zip"],
 )
-def test_in_st_all_imports_are_told_and_not_those_up_to_the_first_that_is_refused(
+def test_in_st_all_imports_are_reported_not_only_those_up_to_the_first_refused_one(
     content: bytes,
 ) -> None:
     verdict = looked_at(content, "a.pt")
@@ -99,7 +99,7 @@ def test_in_st_all_imports_are_told_and_not_those_up_to_the_first_that_is_refuse
     assert (verdict.outcome, verdict.reason, verdict.read_to_end) == ("refused", told, True)
 
 
-def test_values_left_over_are_told_with_what_comes_before_and_behind_them() -> None:
+def test_values_left_on_the_stack_are_reported_with_their_neighbours() -> None:
     verdict = looked_at(b"\x80\2N" + importing("os.system") + b".", "a.pkl")
     assert verdict.read_to_end
     assert verdict.reason == (

@@ -180,7 +180,7 @@ def test_an_override_of_a_file_that_was_not_read_to_its_end_no_longer_holds(
     assert not Inspection.objects.with_overrides().get().is_overridden
 
 
-def test_a_declined_override_may_be_asked_for_again(
+def test_a_declined_override_may_be_requested_again(
     refused: Inspection, release_owner: User, second_owner: User
 ) -> None:
     asked = overrides.ask(refused, WHY, by=release_owner)

@@ -167,7 +167,7 @@ def test_a_store_that_breaks_off_while_a_format_is_read_is_tried_again(
     assert revision.state == Revision.State.VISIBLE
 
 
-def test_words_of_a_stranger_are_kept_in_what_a_database_holds(publish: Publish) -> None:
+def test_text_of_a_stranger_is_stored_as_the_database_allows(publish: Publish) -> None:
     odd = "a\0b\ud800"
     body = pickle_corpus.text("os")[:5]
     name = odd.encode("utf-8", "surrogatepass")

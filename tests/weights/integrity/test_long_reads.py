@@ -91,7 +91,7 @@ def test_a_stream_is_read_ahead_in_order_and_its_errors_are_raised(tmp_path: Pat
         next(blocks)
 
 
-def test_only_what_is_not_at_hand_is_read_by_a_thread_of_its_own(tmp_path: Path) -> None:
+def test_only_uncached_bytes_are_read_by_a_separate_thread(tmp_path: Path) -> None:
     class Opened(io.BytesIO):
         is_cached = True
 

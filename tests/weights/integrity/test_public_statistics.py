@@ -30,7 +30,7 @@ def checked(blob: Blob, result: str, size: int) -> None:
     VerificationRun.objects.create(blob=blob, result=result, bytes_read=size, finished_at=now)
 
 
-def test_states_readings_and_recalls_are_told_in_numbers(client: Client) -> None:
+def test_states_checks_and_recalls_are_counted(client: Client) -> None:
     files = {"a.bin": b"a" * 10, "b.bin": b"b" * 20, "c.bin": b"c" * 30, "d.bin": b"d" * 40}
     revision = factories.published("acme/model", files=files)
     a, b, c = (file.blob for file in revision.files.order_by("path")[:3])

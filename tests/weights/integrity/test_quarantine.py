@@ -81,7 +81,7 @@ def assert_closed(client: Client, addresses: list[str]) -> None:
 
 @pytest.mark.requirement("ST-4")
 @pytest.mark.parametrize("accel", ["", "/blobs/"])
-def test_on_files_every_door_refuses_it_at_the_next_request(
+def test_on_files_every_route_refuses_it_at_the_next_request(
     client: Client,
     revision: Revision,
     blob: Blob,
@@ -100,7 +100,7 @@ def test_on_files_every_door_refuses_it_at_the_next_request(
     assert_closed(client, addresses)
 
 
-def test_on_s3_no_door_signs_an_address_of_it_any_more(
+def test_on_s3_no_route_signs_a_url_for_it(
     client: Client, s3_store: str, applicant: User, release_owner: User
 ) -> None:
     revision = factories.published(REPO, files=FILES)
@@ -111,7 +111,7 @@ def test_on_s3_no_door_signs_an_address_of_it_any_more(
     assert_closed(client, addresses)
 
 
-def test_pages_and_lists_show_it_and_give_nothing_of_it(
+def test_pages_and_lists_show_it_but_serve_nothing_of_it(
     client: Client, revision: Revision, blob: Blob, release_owner: User
 ) -> None:
     assert b"model_type" in client.get(f"/{REPO}/blob/main/{PATH}").content
@@ -160,7 +160,7 @@ def test_a_hold_is_audited_with_its_reason(
         manual_quarantine.hold(blob, WHY, by=release_owner)
 
 
-def test_no_check_lifts_what_somebody_holds(blob: Blob, release_owner: User) -> None:
+def test_no_check_lifts_a_manual_quarantine(blob: Blob, release_owner: User) -> None:
     manual_quarantine.hold(blob, WHY, by=release_owner)
     verification.recheck(Blob.objects.all())
     verification.verify(blob.pk)
@@ -170,7 +170,7 @@ def test_no_check_lifts_what_somebody_holds(blob: Blob, release_owner: User) -> 
     assert blob.runs.get().result == "verified"
 
 
-def test_a_lift_serves_it_again_only_once_it_proved_whole(
+def test_a_lifted_blob_is_served_only_after_a_good_check(
     client: Client, blob: Blob, release_owner: User
 ) -> None:
     manual_quarantine.hold(blob, WHY, by=release_owner)
@@ -183,7 +183,7 @@ def test_a_lift_serves_it_again_only_once_it_proved_whole(
         manual_quarantine.lift(blob, by=release_owner)
 
 
-def test_a_lift_of_bad_bytes_leaves_them_where_they_are(blob: Blob, release_owner: User) -> None:
+def test_a_lift_of_bad_bytes_leaves_them_in_quarantine(blob: Blob, release_owner: User) -> None:
     manual_quarantine.hold(blob, WHY, by=release_owner)
     path = blob_storage().local_path(blob.sha256)
     assert path is not None
@@ -196,7 +196,7 @@ def test_a_lift_of_bad_bytes_leaves_them_where_they_are(blob: Blob, release_owne
     assert not Recall.objects.exists()
 
 
-def test_a_check_that_was_running_has_lost_its_word(
+def test_a_check_that_was_running_no_longer_counts(
     blob: Blob, release_owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = FileStorage.open
@@ -276,12 +276,12 @@ def test_publishing_the_same_bytes_again_does_not_bring_them_back(
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.AUDITOR, Role.LEAD_REVIEWER])
-def test_other_roles_hold_nothing(blob: Blob, role: Role) -> None:
+def test_other_roles_cannot_quarantine(blob: Blob, role: Role) -> None:
     with pytest.raises(NotAllowed):
         manual_quarantine.hold(blob, WHY, by=factories.staff("member", role))
 
 
-def test_an_owner_of_one_tier_does_not_close_what_another_uses(blob: Blob) -> None:
+def test_an_owner_of_one_tier_cannot_quarantine_a_blob_that_another_uses(blob: Blob) -> None:
     other = factories.tier()
     factories.published("acme/other", other, files={"same.json": FILES[PATH]})
     owner = factories.staff("own", Role.RELEASE_OWNER, other)
@@ -352,7 +352,7 @@ def test_a_passing_error_quarantines_nothing(blob: Blob) -> None:
     assert not Recall.objects.exists()
 
 
-def test_a_lost_file_is_quarantined_but_not_called_back(blob: Blob) -> None:
+def test_a_lost_file_is_quarantined_but_not_recalled(blob: Blob) -> None:
     """Nobody can have got bad bytes of it."""
     path = blob_storage().local_path(blob.sha256)
     assert path is not None

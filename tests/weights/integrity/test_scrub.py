@@ -310,9 +310,7 @@ def test_it_is_looked_over_each_hour_and_sooner_after_trouble(
 
 
 @pytest.mark.requirement("ST-9")
-def test_folders_that_are_not_the_stores_are_told_and_never_opened(
-    blobs: dict[str, Blob], store: Path
-) -> None:
+def test_foreign_folders_are_reported_and_never_opened(blobs: dict[str, Blob], store: Path) -> None:
     (store / "lost+found").mkdir(mode=0o700)
     ours = store / blobs["a.bin"].sha256[:2]
     for theirs in (store / "snapshots", ours / "notes", store / os.fsdecode(b"d\xe9j\xe0")):

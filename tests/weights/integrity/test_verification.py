@@ -176,7 +176,7 @@ def test_publishing_a_good_copy_again_heals_the_same_revision(
     assert on_disk(shard).read_bytes() == BODY
 
 
-def test_a_blob_put_right_by_hand_makes_its_failed_revision_visible(
+def test_a_blob_repaired_by_an_operator_makes_its_failed_revision_visible(
     revision: Revision, shard: Blob
 ) -> None:
     good = on_disk(shard).read_bytes()

@@ -321,7 +321,7 @@ def test_a_private_checkpoint_looks_like_none(revision: Revision, client: Client
 
 
 @pytest.mark.parametrize("end", [".json", ".sig", "/SHA256SUMS"])
-def test_a_withdrawn_revision_is_gone_here_too(
+def test_a_withdrawn_revision_is_410_on_the_hub_api_too(
     revision: Revision, client: Client, end: str
 ) -> None:
     signatures.sign(revision.pk)

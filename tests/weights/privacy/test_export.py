@@ -34,7 +34,7 @@ def _read(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 @pytest.mark.requirement("PR-3")
-def test_the_archive_holds_all_that_is_kept_and_no_secret_and_no_name_of_staff(
+def test_the_archive_contains_all_stored_data_but_no_secret_and_no_name_of_staff(
     applicant: User, gated_tier: Tier, store: Path
 ) -> None:
     reviewer = factories.staff("quillon", Role.REVIEWER)
@@ -80,7 +80,7 @@ def test_the_archive_holds_all_that_is_kept_and_no_secret_and_no_name_of_staff(
         assert hidden not in text
 
 
-def test_an_archive_is_asked_for_made_once_fetched_by_its_owner_alone_and_audited(
+def test_an_archive_is_requested_made_once_fetched_only_by_its_owner_and_audited(
     applicant: User, other_person: User, client: Client
 ) -> None:
     client.force_login(applicant)

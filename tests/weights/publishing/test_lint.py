@@ -64,7 +64,7 @@ def index(names: list[str], total: int | None = None) -> bytes:
         ["pytorch_model.bin", "model.safetensors", "README.md", "a-of-b.bin"],
     ],
 )
-def test_a_whole_set_is_left_in_peace(names: list[str]) -> None:
+def test_a_complete_set_has_no_findings(names: list[str]) -> None:
     assert found(dict.fromkeys(names, 10_000)) == []
 
 
@@ -87,12 +87,12 @@ def test_many_gaps_are_counted_and_the_first_are_named() -> None:
     assert len(one.paths) == 20
 
 
-def test_a_hostile_number_costs_no_time() -> None:
+def test_a_huge_number_in_a_name_is_handled_quickly() -> None:
     (one,) = found(dict.fromkeys(["model_part-999999-shard999999.pt"], 10_000))
     assert "999998000000 shards are missing from model_part-*" in one.sentence
 
 
-def test_each_folder_has_sets_of_its_own() -> None:
+def test_each_folder_has_its_own_sets() -> None:
     files = [f"{folder}/{name}" for folder in ("fp16", "fp32") for name in SERIES]
     (one,) = found(dict.fromkeys(set(files) - {"fp16/" + SERIES[1]}, 10_000))
     assert one.paths == ("fp16/" + SERIES[1],)
@@ -109,13 +109,13 @@ def test_a_shard_of_odd_size_is_a_warning(size: int) -> None:
     assert (one.code, one.severity, one.paths) == ("shard_size_odd", WARNING, (GRID[7],))
 
 
-def test_the_last_of_a_series_may_be_small() -> None:
+def test_the_last_shard_of_a_series_may_be_small() -> None:
     assert found(dict.fromkeys(SERIES, 10_000) | {SERIES[-1]: 10}) == []
     assert codes(dict.fromkeys(SERIES, 10_000) | {SERIES[0]: 10}) == [("shard_size_odd", WARNING)]
 
 
 @given(st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1))
-def test_a_grid_has_a_gap_exactly_when_it_is_no_rectangle(places: set[tuple[int, int]]) -> None:
+def test_a_grid_has_a_gap_exactly_when_it_is_not_a_rectangle(places: set[tuple[int, int]]) -> None:
     files = {f"model_part-{part}-shard{number}.pt": 10_000 for part, number in places}
     parts, shards = {part for part, _ in places}, {number for _, number in places}
     first, least = min(1, min(parts)), min(1, min(shards))
@@ -144,11 +144,11 @@ def test_the_same_bytes_under_two_shards_are_a_warning() -> None:
         ("a/" + SERIES[0], "b/" + SERIES[0]),
     ],
 )
-def test_the_same_bytes_elsewhere_are_nobodys_fault(paths: tuple[str, ...]) -> None:
+def test_equal_bytes_outside_one_set_are_no_finding(paths: tuple[str, ...]) -> None:
     assert duplicated(*paths) == []
 
 
-def test_tiny_shards_may_be_alike() -> None:
+def test_tiny_shards_may_be_equal() -> None:
     assert duplicated(*GRID[:3], size=4095) == []
 
 
@@ -162,12 +162,12 @@ def indexed(names: list[str], total: int | None, *, size: int = 1000) -> dict[st
     return files | {INDEX: index(names, total)}
 
 
-def test_an_index_that_agrees_is_left_in_peace() -> None:
+def test_a_correct_index_has_no_findings() -> None:
     assert found(indexed(SERIES, 4000)) == []
     assert found(indexed(SERIES, None)) == []
 
 
-def test_an_index_of_something_else_is_left_in_peace() -> None:
+def test_an_index_of_something_else_has_no_findings() -> None:
     assert found({"some.index.json": b'{"documents": []}', "other.index.json": b"[1]"}) == []
 
 
@@ -177,7 +177,7 @@ def test_an_index_that_names_a_missing_file_is_an_error() -> None:
     assert one.paths == ("model-extra.safetensors",)
 
 
-def test_names_in_an_index_are_those_of_its_own_folder() -> None:
+def test_names_in_an_index_are_relative_to_its_folder() -> None:
     files = {f"fp16/{path}": content for path, content in indexed(SERIES, 4000).items()}
     assert found(files) == []
 
@@ -188,7 +188,7 @@ def test_an_index_that_leaves_a_shard_out_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(("total", "severity"), [(4001, ERROR), (3999, WARNING)])
-def test_totals_that_differ_are_told(total: int, severity: str) -> None:
+def test_totals_that_differ_are_reported(total: int, severity: str) -> None:
     assert codes(indexed(SERIES, total)) == [("index_total_differs", severity)]
 
 
@@ -201,7 +201,7 @@ def test_pickled_shards_may_hold_more_than_their_tensors() -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000, b""])
-def test_an_index_that_is_no_json_is_an_error(content: bytes) -> None:
+def test_an_index_that_is_not_json_is_an_error(content: bytes) -> None:
     assert codes({INDEX: content}) == [("index_unreadable", ERROR)]
 
 
@@ -214,24 +214,24 @@ def test_an_index_that_is_no_json_is_an_error(content: bytes) -> None:
         b'{"weight_map": {"a": "../../etc/passwd"}, "metadata": {"total_size": true}}',
     ],
 )
-def test_an_index_of_odd_form_breaks_nothing(content: bytes) -> None:
+def test_an_index_of_unexpected_form_breaks_nothing(content: bytes) -> None:
     assert all(one.code == "index_names_missing_file" for one in found({INDEX: content}))
 
 
 # -- other things -----------------------------------------------------------------------
 
 
-def test_a_pointer_of_git_lfs_is_an_error() -> None:
+def test_a_git_lfs_pointer_is_an_error() -> None:
     (one,) = found({"model.safetensors": POINTER, "README.md": b"# " + POINTER})
     assert (one.code, one.severity, one.paths) == ("lfs_pointer", ERROR, ("model.safetensors",))
 
 
-def test_weights_without_a_byte_are_an_error_and_other_empty_files_are_not() -> None:
+def test_empty_weight_files_are_an_error_and_other_empty_files_are_not() -> None:
     (one,) = found({"model.safetensors": b"", "__init__.py": b"", ".gitkeep": b""})
     assert (one.code, one.severity, one.paths) == ("weights_empty", ERROR, ("model.safetensors",))
 
 
-def test_names_that_differ_by_case_alone_are_a_warning() -> None:
+def test_names_that_differ_only_in_case_are_a_warning() -> None:
     (one,) = found({"README.md": b"#", "readme.MD": b"#", "docs/README.md": b"#"})
     assert (one.code, one.severity) == ("names_differ_by_case", WARNING)
     assert one.paths == ("README.md", "readme.MD")
@@ -251,7 +251,7 @@ def md5_list(names: list[str]) -> bytes:
     return b"shard,md5sum\n" + b"".join(f"{name},{'0' * 32}\n".encode() for name in names)
 
 
-def test_a_shard_that_a_published_list_names_and_nobody_has_is_an_error() -> None:
+def test_a_missing_shard_that_a_published_list_names_is_an_error() -> None:
     files: dict[str, bytes | int] = dict.fromkeys(GRID, 10_000)
     assert found(files | {"md5.csv": md5_list(GRID)}) == []
     (one,) = found(files | {"md5.csv": md5_list([*GRID, "consolidated.pt"])})
@@ -259,7 +259,7 @@ def test_a_shard_that_a_published_list_names_and_nobody_has_is_an_error() -> Non
     assert one.paths == ("consolidated.pt",)
 
 
-def test_a_list_of_another_models_shards_is_left_in_peace() -> None:
+def test_a_list_of_another_models_shards_has_no_findings() -> None:
     assert found({"README.md": b"#", "md5.csv": md5_list(GRID)}) == []
 
 

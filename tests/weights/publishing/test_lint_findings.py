@@ -54,7 +54,7 @@ def test_a_folder_with_a_gap_is_refused_before_a_byte_is_stored(
 
 
 @pytest.mark.slow
-def test_it_is_published_when_somebody_says_so_and_keeps_what_was_found(
+def test_it_is_published_with_accept_findings_which_are_stored(
     manage: Callable[..., str], folder: Path, store: Path
 ) -> None:
     sha = publish(manage, folder, "--accept-findings").strip()
@@ -65,7 +65,7 @@ def test_it_is_published_when_somebody_says_so_and_keeps_what_was_found(
 
 
 @pytest.mark.slow
-def test_findings_are_printed_beside_the_id(folder: Path, store: Path) -> None:
+def test_findings_are_printed_to_stderr_and_the_id_to_stdout(folder: Path, store: Path) -> None:
     (folder / "model-00002-of-00003.bin").write_bytes(SHARD[::-1])
     out, err = StringIO(), StringIO()
     call_command("publish", str(folder), "acme/shards", tier="open", stdout=out, stderr=err)
@@ -76,7 +76,7 @@ def test_findings_are_printed_beside_the_id(folder: Path, store: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_sound_folder_has_been_looked_at_and_nothing_was_found(
+def test_a_sound_folder_is_checked_without_findings(
     manage: Callable[..., str], folder: Path, store: Path
 ) -> None:
     (folder / "model-00001-of-00003.bin").write_bytes(b"\x80\x021" + bytes(10_000))
@@ -85,7 +85,7 @@ def test_a_sound_folder_has_been_looked_at_and_nothing_was_found(
     assert Revision.objects.get().findings == []
 
 
-def test_the_sweep_looks_at_what_was_published_before(store: Path, open_tier: Tier) -> None:
+def test_the_sweep_checks_earlier_revisions(store: Path, open_tier: Tier) -> None:
     index = b'{"weight_map": {"layer": "model-00009-of-00009.safetensors"}}'
     files = {"model.safetensors.index.json": index, "README.md": b"# Card\n"}
     revision = factories.published("acme/old", open_tier, files)
@@ -95,7 +95,7 @@ def test_the_sweep_looks_at_what_was_published_before(store: Path, open_tier: Ti
     assert codes(revision) == ["index_names_missing_file"]
 
 
-def test_a_lost_file_holds_no_sweep_up(store: Path, open_tier: Tier) -> None:
+def test_a_lost_file_does_not_stop_the_sweep(store: Path, open_tier: Tier) -> None:
     index = {"model.safetensors.index.json": b'{"weight_map": {}}'}
     lost = factories.published("acme/lost", open_tier, index)
     good = factories.published("acme/good", open_tier, {"README.md": b"# Card\n"})
@@ -107,7 +107,7 @@ def test_a_lost_file_holds_no_sweep_up(store: Path, open_tier: Tier) -> None:
     assert (lost.findings, good.findings) == (None, [])
 
 
-def test_pages_and_api_tell_what_looks_wrong(
+def test_pages_and_api_show_findings(
     client: Client, store: Path, open_tier: Tier, release_owner: User
 ) -> None:
     files = {"README.md": b"# Card\n", "readme.md": b"# Another\n"}

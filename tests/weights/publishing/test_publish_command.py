@@ -66,7 +66,9 @@ def last_line(text: str) -> str:
 
 
 @pytest.mark.one_database
-def test_publish_prints_the_id_alone_and_a_bar_on_stderr(command: Portal, folder: Path) -> None:
+def test_publish_prints_only_the_id_and_a_progress_bar_on_stderr(
+    command: Portal, folder: Path
+) -> None:
     done = command.manage("publish", str(folder), "acme/shards", "--tier", "open")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == Revision.objects.get().sha
@@ -75,7 +77,7 @@ def test_publish_prints_the_id_alone_and_a_bar_on_stderr(command: Portal, folder
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_publish_killed_again_and_again_ends_whole(
+def test_a_publish_killed_repeatedly_completes_in_the_end(
     command: Portal, folder: Path, store: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -99,7 +101,7 @@ def test_a_publish_killed_again_and_again_ends_whole(
     assert Revision.objects.get().state == Revision.State.VISIBLE
 
 
-def test_two_publishes_of_one_folder_at_once_are_one_revision(
+def test_two_concurrent_publishes_of_one_folder_make_one_revision(
     command: Portal, folder: Path
 ) -> None:
     both = [command.begin("publish", str(folder), "acme/x", "--tier", "open") for _ in range(2)]
@@ -108,7 +110,7 @@ def test_two_publishes_of_one_folder_at_once_are_one_revision(
     assert {done.stdout.strip() for done in answers} == {Revision.objects.get().sha}
 
 
-def test_two_publishes_of_different_folders_at_once_follow_each_other(
+def test_two_concurrent_publishes_of_different_folders_follow_each_other(
     command: Portal, folder: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -155,7 +157,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.one_database
-def test_a_full_disk_leaves_no_half_revision_and_the_next_run_goes_on(
+def test_a_full_disk_leaves_no_partial_revision_and_the_next_run_continues(
     command: Portal, folder: Path, small_disk: Path
 ) -> None:
     command.environment["WEIGHTS_STORAGE"] = f"file://{small_disk}"
@@ -185,7 +187,7 @@ def peak_of(command: Portal, *arguments: str) -> int:
 
 
 @pytest.mark.one_database
-def test_memory_stays_flat_while_a_large_file_goes_through(
+def test_memory_stays_flat_while_a_large_file_is_published(
     command: Portal, tmp_path: Path, store: Path
 ) -> None:
     peaks = []
@@ -213,7 +215,7 @@ def test_publish_waits_for_the_worker_and_verify_counts(
 
 
 @pytest.mark.one_database
-def test_damage_between_intake_and_verification_is_told_and_nothing_is_shown(
+def test_damage_between_intake_and_verification_is_reported_and_nothing_becomes_visible(
     open_tier: Tier, store: Path, start_portal: Callable[..., Portal], folder: Path
 ) -> None:
     portal = start_portal(worker=False)
@@ -271,7 +273,7 @@ def test_waiting_without_a_worker_ends_with_the_reason(command: Portal, folder: 
 
 
 @pytest.mark.one_database
-def test_with_a_dead_broker_publish_succeeds_and_the_work_waits(
+def test_with_a_dead_broker_publish_succeeds_and_verification_waits(
     command: Portal, folder: Path
 ) -> None:
     command.environment["BROKER_URL"] = "redis://127.0.0.1:1"
@@ -281,7 +283,7 @@ def test_with_a_dead_broker_publish_succeeds_and_the_work_waits(
     assert Blob.objects.due_for_check(timezone.now()).count() == SHARDS
 
 
-def test_a_broker_that_dies_while_workers_are_asked_counts_as_away(
+def test_a_broker_that_dies_while_workers_are_queried_counts_as_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its client words that otherwise than a broker that was dead before."""

@@ -49,7 +49,7 @@ def test_a_folder_becomes_visible_from_s3(folder: Path) -> None:
             assert stream.read() == content
 
 
-def test_a_redirect_to_the_bucket_gives_the_verified_version(
+def test_a_redirect_to_the_bucket_names_the_verified_version(
     folder: Path, s3_server: s3.Store, settings: Settings, client: Client
 ) -> None:
     settings.WEIGHTS_STORAGE = s3_server.versioned()
@@ -67,13 +67,13 @@ def test_a_redirect_to_the_bucket_gives_the_verified_version(
         assert answer.read() == b"{}\n"
 
 
-def test_a_version_of_another_store_binds_nothing(folder: Path, s3_server: s3.Store) -> None:
+def test_a_version_of_another_store_is_not_used(folder: Path, s3_server: s3.Store) -> None:
     blob = Blob(sha256="0" * 64, size=1, version="v1", version_in="s3://before/blobs")
     assert blob.version_of("s3://before/blobs") == "v1"
     assert blob.version_of("s3://after/blobs") == ""
 
 
-def test_damage_in_the_bucket_is_found_and_healed_by_publishing_again(
+def test_damage_in_the_bucket_is_found_and_repaired_by_publishing_again(
     folder: Path, s3_server: s3.Store
 ) -> None:
     revision = intake.publish(folder, "acme/model", tier="open")

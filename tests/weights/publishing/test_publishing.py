@@ -95,7 +95,7 @@ def _rested_files(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- what is published --------------------------------------------------------------------
 
 
-def test_every_regular_file_is_published_hidden_ones_too_and_nothing_else(
+def test_every_regular_file_including_hidden_ones_is_published_and_nothing_else(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(folder / ".gitattributes", b"*.bin filter=lfs\n")
@@ -114,7 +114,7 @@ def test_every_regular_file_is_published_hidden_ones_too_and_nothing_else(
     ]
 
 
-def test_the_bytes_stand_in_the_store_under_their_hash(folder: Path, store: Path) -> None:
+def test_the_bytes_are_stored_under_their_hash(folder: Path, store: Path) -> None:
     revision = publish(folder, message="First", tag="v1")
     for file in revision.files.select_related("blob"):
         content = (folder / file.path).read_bytes()
@@ -125,7 +125,7 @@ def test_the_bytes_stand_in_the_store_under_their_hash(folder: Path, store: Path
     assert revision.message == "First"
 
 
-def test_links_inside_the_folder_are_published_as_the_file_they_lead_to(folder: Path) -> None:
+def test_links_inside_the_folder_are_published_as_their_targets(folder: Path) -> None:
     (folder / "link.json").symlink_to("config.json")
     (folder / "weights" / "up.md").symlink_to("../README.md")
     files = {file.path: file.sha256 for file in publish(folder).files.select_related("blob")}
@@ -133,7 +133,7 @@ def test_links_inside_the_folder_are_published_as_the_file_they_lead_to(folder: 
     assert files["weights/up.md"] == files["README.md"]
 
 
-def test_the_folder_itself_may_be_reached_by_a_link(folder: Path, tmp_path: Path) -> None:
+def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "alias").symlink_to(folder)
     assert publish(tmp_path / "alias").file_count == 3
 
@@ -145,7 +145,7 @@ def test_equal_files_are_stored_once(folder: Path) -> None:
     assert Blob.objects.count() == 3
 
 
-def test_unicode_and_long_names_survive(folder: Path) -> None:
+def test_unicode_and_long_names_are_preserved(folder: Path) -> None:
     long = "/".join(["d" * 100, "é" * 100, "f" * 98])
     assert len(long) == 300
     for path in ("权重/模型 😀.bin", long):
@@ -154,7 +154,7 @@ def test_unicode_and_long_names_survive(folder: Path) -> None:
     assert {"权重/模型 😀.bin", long} <= set(paths(revision))
 
 
-def test_shard_numbers_and_published_md5s_are_kept(tmp_path: Path) -> None:
+def test_shard_numbers_and_published_md5s_are_recorded(tmp_path: Path) -> None:
     name = "checkpoint_last-model_part-1-shard23.pt"
     md5 = hashlib.md5(b"shard").hexdigest()  # noqa: S324 - the published lists have no other
     write(tmp_path / "m" / name, b"shard")
@@ -171,7 +171,7 @@ def test_a_file_that_contradicts_its_published_md5_is_refused(folder: Path) -> N
     assert not Checkpoint.objects.exists()
 
 
-def test_progress_tells_every_byte(folder: Path) -> None:
+def test_progress_counts_every_byte(folder: Path) -> None:
     seen: list[int] = []
     for _ in range(2):
         seen.clear()
@@ -179,7 +179,7 @@ def test_progress_tells_every_byte(folder: Path) -> None:
         assert sum(seen) == SIZE
 
 
-def test_publishing_leaves_its_row_in_the_audit_trail(folder: Path) -> None:
+def test_publishing_is_audited(folder: Path) -> None:
     revision = publish(folder)
     event = AuditEvent.objects.get(action="revision.published")
     assert event.details["sha"] == revision.sha
@@ -189,7 +189,7 @@ def test_publishing_leaves_its_row_in_the_audit_trail(folder: Path) -> None:
 # -- the second time ----------------------------------------------------------------------
 
 
-def test_the_same_again_is_the_same_revision_and_reads_nothing(
+def test_publishing_the_same_folder_again_reads_nothing_and_returns_the_same_revision(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = publish(folder)
@@ -205,7 +205,7 @@ def test_the_same_again_is_the_same_revision_and_reads_nothing(
     assert Revision.objects.count() == 1
 
 
-def test_a_changed_folder_follows_the_newest_revision_of_its_branch(folder: Path) -> None:
+def test_a_changed_folder_becomes_the_next_revision_of_its_branch(folder: Path) -> None:
     first = publish(folder)
     write(folder / "config.json", b'{"a": 1}\n')
     second = publish(folder)
@@ -213,7 +213,7 @@ def test_a_changed_folder_follows_the_newest_revision_of_its_branch(folder: Path
     assert second.sha != first.sha
 
 
-def test_a_file_that_was_written_anew_is_read_anew_at_equal_size(folder: Path) -> None:
+def test_a_rewritten_file_of_equal_size_is_read_again(folder: Path) -> None:
     publish(folder)
     write(folder / "config.json", b"[]\n")
     file = publish(folder).files.get(path="config.json")
@@ -237,7 +237,7 @@ def test_a_tag_can_be_added_later_and_never_moves(folder: Path) -> None:
         publish(folder, tag="v1")
 
 
-def test_a_branch_of_its_own_does_not_move_main(folder: Path) -> None:
+def test_another_branch_does_not_move_main(folder: Path) -> None:
     main = publish(folder)
     verify_all()
     write(folder / "config.json", b"other\n")
@@ -263,7 +263,7 @@ def test_lost_bytes_are_stored_again(folder: Path, store: Path) -> None:
 
 
 @pytest.mark.requirement("ST-5")
-def test_a_file_that_no_check_could_read_in_one_go_is_refused_before_a_byte_is_copied(
+def test_a_file_too_large_to_check_in_one_pass_is_refused_before_anything_is_copied(
     folder: Path, store: Path
 ) -> None:
     shard = folder / "weights" / "model.safetensors"
@@ -325,13 +325,13 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path, target: str) -> None:
     assert_refused(SourceUnusable, "leak.txt is a link to a file outside the folder", folder)
 
 
-def test_a_link_by_way_of_a_folder_link_is_refused(folder: Path) -> None:
+def test_a_link_through_a_linked_folder_is_refused(folder: Path) -> None:
     (folder / "there").symlink_to("/etc")
     assert_refused(SourceUnusable, "there is a link to a file outside", folder)
 
 
 @pytest.mark.parametrize("target", ["nowhere", "loop"])
-def test_a_link_that_leads_nowhere_is_refused(folder: Path, target: str) -> None:
+def test_a_broken_link_is_refused(folder: Path, target: str) -> None:
     (folder / "loop").symlink_to(target)
     assert_refused(SourceUnusable, "loop is a broken symbolic link", folder)
 
@@ -347,7 +347,7 @@ def test_a_name_that_the_hub_client_would_refuse_is_refused(folder: Path, repo_i
 
 
 @pytest.mark.parametrize("name", ["a\\b", "new\nline", "e\u0301"])
-def test_a_file_name_that_cannot_stand_in_an_address_is_refused(folder: Path, name: str) -> None:
+def test_a_file_name_that_is_invalid_in_a_url_is_refused(folder: Path, name: str) -> None:
     write(folder / name, b"x")
     assert_refused(InvalidName, "rename", folder)
 
@@ -358,11 +358,11 @@ def test_a_file_name_that_is_not_utf8_is_refused(folder: Path) -> None:
     assert_refused(InvalidName, "not valid UTF-8", folder)
 
 
-def test_an_unknown_tier_is_refused_and_the_known_ones_named(folder: Path) -> None:
+def test_an_unknown_tier_is_refused_and_the_existing_ones_are_named(folder: Path) -> None:
     assert_refused(UnknownTier, "the tiers are: open", folder, tier="opne")
 
 
-def test_another_tier_than_the_checkpoints_is_refused(folder: Path, gated_tier: Tier) -> None:
+def test_a_tier_other_than_the_checkpoints_is_refused(folder: Path, gated_tier: Tier) -> None:
     factories.published("acme/model")
     Revision.objects.update(state=Revision.State.VISIBLE)
     with pytest.raises(PublishRefused, match="is in tier open, not opt-175b"):
@@ -384,14 +384,14 @@ def test_branch_and_tag_of_one_name_are_refused(folder: Path) -> None:
         publish(folder, branch="other", tag="main")
 
 
-def test_a_listed_checkpoint_does_not_turn_private_in_passing(folder: Path) -> None:
+def test_publishing_does_not_make_a_public_checkpoint_private(folder: Path) -> None:
     publish(folder)
-    with pytest.raises(PublishRefused, match="listed already"):
+    with pytest.raises(PublishRefused, match="already public"):
         publish(folder, private=True)
     assert publish(folder, "acme/secret", private=True).checkpoint.private
 
 
-def test_a_catalogue_entry_is_filled_by_publishing_under_its_name(
+def test_publishing_under_the_name_of_a_catalogue_entry_adds_its_files(
     folder: Path, open_tier: Tier
 ) -> None:
     entry = Checkpoint.objects.create(org="facebook", name="opt-125m", tier=open_tier)
@@ -422,7 +422,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     assert_refused(SourceChanged, "changed while it was being read", folder)
 
 
-def test_a_write_between_the_first_and_the_last_byte_is_noticed(folder: Path, store: Path) -> None:
+def test_a_write_while_the_file_is_read_is_detected(folder: Path, store: Path) -> None:
     def meddle(count: int) -> None:
         with (folder / "README.md").open("r+b") as stream:
             stream.write(b"!")
@@ -431,14 +431,14 @@ def test_a_write_between_the_first_and_the_last_byte_is_noticed(folder: Path, st
     assert list((store / ".uploads").iterdir()) == []
 
 
-def test_the_first_publication_begins_the_store(
+def test_the_first_publication_creates_the_store(
     folder: Path, tmp_path: Path, settings: Settings
 ) -> None:
     settings.WEIGHTS_STORAGE = f"file://{tmp_path}/new/blobs"
     assert publish(folder).file_count == 3
 
 
-def test_a_publication_while_the_disk_is_away_is_refused_and_condemns_nothing(
+def test_a_publication_while_the_disk_is_missing_is_refused_and_quarantines_nothing(
     folder: Path, store: Path
 ) -> None:
     publish(folder)
@@ -464,7 +464,7 @@ def test_a_publication_while_the_disk_is_away_is_refused_and_condemns_nothing(
     assert (blob.state, blob.doubts) == (Blob.State.VERIFIED, 0)
 
 
-def test_a_full_store_is_said_so_and_the_next_run_goes_on(
+def test_a_full_store_is_reported_and_the_next_run_continues(
     folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_all = FileUpload.write

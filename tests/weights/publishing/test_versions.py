@@ -72,7 +72,7 @@ def told(found: StoreSurvey) -> tuple[int, int, int]:
     return found.changed, found.missing, found.overlaid
 
 
-def test_bytes_laid_over_verified_ones_condemn_nothing_that_is_given_out(
+def test_overwritten_objects_do_not_quarantine_the_served_version(
     blob: Blob, client: Client
 ) -> None:
     newer = write_over(blob)
@@ -92,14 +92,14 @@ def test_bytes_laid_over_verified_ones_condemn_nothing_that_is_given_out(
     assert not StoreFinding.objects.exists()
 
 
-def test_a_removal_in_a_bucket_with_versions_takes_nothing_from_anybody(blob: Blob) -> None:
+def test_a_deletion_in_a_versioned_bucket_leaves_the_served_version(blob: Blob) -> None:
     bucket().delete(blob.sha256)
     assert told(survey()) == (0, 0, 1)
     blob.refresh_from_db()
     assert (blob.state, blob.check_due_at) == (Blob.State.VERIFIED, None)
 
 
-def test_a_version_that_is_gone_has_the_newest_one_read_before_anybody_judges_it(
+def test_if_a_version_is_gone_the_newest_one_is_read_before_a_result_counts(
     blob: Blob, client: Client
 ) -> None:
     newest = write_over(blob)
@@ -119,7 +119,7 @@ def test_a_version_that_is_gone_has_the_newest_one_read_before_anybody_judges_it
     assert blob.version not in {"", newest}
 
 
-def test_publishing_again_lays_good_bytes_on_top(blob: Blob, folder: Path) -> None:
+def test_publishing_again_writes_a_good_version(blob: Blob, folder: Path) -> None:
     bad, before = write_over(blob), blob.version
     again = publish(folder)
     assert again.state == Blob.State.VERIFIED
@@ -127,7 +127,7 @@ def test_publishing_again_lays_good_bytes_on_top(blob: Blob, folder: Path) -> No
     assert told(survey()) == (0, 0, 0)
 
 
-def test_the_scrub_by_hand_names_what_was_written_over(blob: Blob) -> None:
+def test_a_manual_scrub_names_overwritten_objects(blob: Blob) -> None:
     write_over(blob)
     out, err = StringIO(), StringIO()
     with pytest.raises(CommandError, match="overlaid"):
@@ -136,7 +136,7 @@ def test_the_scrub_by_hand_names_what_was_written_over(blob: Blob) -> None:
     assert "acme/model/config.json" in err.getvalue() or "overlaid: " in err.getvalue()
 
 
-def test_verify_manifests_reads_what_people_are_given(blob: Blob) -> None:
+def test_verify_manifests_reads_the_served_version(blob: Blob) -> None:
     write_over(blob)
     out = StringIO()
     call_command("verify_manifests", stdout=out)
@@ -146,7 +146,7 @@ def test_verify_manifests_reads_what_people_are_given(blob: Blob) -> None:
 # -- without versions -----------------------------------------------------------------------
 
 
-def test_a_checksum_of_the_store_that_is_another_has_the_blob_read_at_once(
+def test_a_different_checksum_in_the_store_has_the_blob_read_at_once(
     folder: Path, client: Client
 ) -> None:
     blob = publish(folder)
@@ -164,7 +164,7 @@ def test_a_checksum_of_the_store_that_is_another_has_the_blob_read_at_once(
     assert blob.state == Blob.State.QUARANTINED
 
 
-def test_a_checksum_made_of_those_of_parts_says_nothing(folder: Path) -> None:
+def test_a_composite_checksum_is_ignored(folder: Path) -> None:
     blob = publish(folder)
     client, place = bucket().client, bucket().location(blob.sha256)
     upload = client.create_multipart_upload(**place, ChecksumAlgorithm="SHA256")["UploadId"]
@@ -178,7 +178,7 @@ def test_a_checksum_made_of_those_of_parts_says_nothing(folder: Path) -> None:
     assert stands.sha256 == ""
 
 
-def test_a_bucket_without_versions_is_told_to_the_operator(
+def test_a_bucket_without_versions_is_reported_to_the_operator(
     s3_server: s3.Store, settings: Settings
 ) -> None:
     def line() -> findings.Line:

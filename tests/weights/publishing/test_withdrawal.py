@@ -88,7 +88,7 @@ def test_a_branch_without_an_earlier_revision_leads_to_the_notice(
     assert client.get("/models").status_code == 200
 
 
-def test_a_branch_of_another_goes_back_to_the_nearest_ancestor(
+def test_a_branch_started_from_another_goes_back_to_the_nearest_ancestor(
     first: Revision, second: Revision
 ) -> None:
     Revision.objects.filter(pk=second.pk).update(branch="next")
@@ -112,7 +112,7 @@ def test_an_older_pending_revision_still_gets_the_branch(first: Revision) -> Non
     assert first.checkpoint.refs.get(name="main").revision == pending
 
 
-def test_a_pending_one_never_becomes_visible_and_has_no_notice(
+def test_a_withdrawn_pending_revision_never_becomes_visible_and_has_no_notice(
     client: Client, first: Revision
 ) -> None:
     Revision.objects.filter(pk=first.pk).update(state=Revision.State.PENDING, visible_at=None)
@@ -125,7 +125,7 @@ def test_a_pending_one_never_becomes_visible_and_has_no_notice(
     assert client.get(f"/{REPO}/tree/{first.sha}").status_code == 404
 
 
-def test_the_same_content_cannot_come_back_nor_the_tag_be_used_again(
+def test_neither_the_content_nor_the_tag_can_be_published_again(
     tmp_path: Path, open_tier: Tier
 ) -> None:
     folder = tmp_path / "model"
@@ -147,7 +147,7 @@ def test_the_same_content_cannot_come_back_nor_the_tag_be_used_again(
 # -- every door ---------------------------------------------------------------------------
 
 
-def test_every_door_refuses_its_bytes_and_says_it_was_withdrawn(
+def test_every_route_refuses_its_bytes_as_withdrawn(
     client: Client, applicant: User, second: Revision, release_owner: User
 ) -> None:
     link = factories.link_token(applicant, second)
@@ -173,7 +173,7 @@ def test_every_door_refuses_its_bytes_and_says_it_was_withdrawn(
     assert Download.objects.filter(code="withdrawn", user_id=applicant.pk).exists()
 
 
-def test_the_same_blob_is_served_still_by_another_revision(
+def test_the_same_blob_is_still_served_by_another_revision(
     client: Client, first: Revision, withdrawn: Revision
 ) -> None:
     answer = client.get(f"/{REPO}/resolve/main/same.bin")
@@ -181,9 +181,7 @@ def test_the_same_blob_is_served_still_by_another_revision(
     assert answer["X-Repo-Commit"] == first.sha
 
 
-def test_listings_that_stand_ready_in_memory_are_not_given_any_more(
-    client: Client, second: Revision
-) -> None:
+def test_listings_cached_in_memory_are_no_longer_served(client: Client, second: Revision) -> None:
     addresses = [
         f"/api/models/{REPO}/tree/{second.sha}",
         f"/api/models/{REPO}/tree/v2?recursive=true",
@@ -201,7 +199,7 @@ def test_listings_that_stand_ready_in_memory_are_not_given_any_more(
         assert WHY in answer["X-Error-Message"]
 
 
-def test_it_is_in_no_list_of_revisions_and_names(
+def test_no_list_of_revisions_or_refs_contains_it(
     client: Client, first: Revision, withdrawn: Revision
 ) -> None:
     told = client.get(f"/api/models/{REPO}/refs").json()
@@ -212,7 +210,7 @@ def test_it_is_in_no_list_of_revisions_and_names(
     assert [one["id"] for one in commits] == [first.sha]
 
 
-def test_our_api_answers_gone_with_the_code(client: Client, withdrawn: Revision) -> None:
+def test_our_api_answers_410_with_the_code(client: Client, withdrawn: Revision) -> None:
     for address in (
         f"/api/v1/checkpoints/{REPO}/files?revision=v2",
         f"/api/v1/checkpoints/{REPO}/plan?revision={withdrawn.sha}",
@@ -222,7 +220,7 @@ def test_our_api_answers_gone_with_the_code(client: Client, withdrawn: Revision)
         assert WHY in answer.json()["detail"]
 
 
-def test_on_a_gated_checkpoint_strangers_hear_of_the_gate_first(
+def test_on_a_gated_checkpoint_strangers_get_the_refusal_of_the_gate_first(
     client: Client, applicant: User, gated_tier: Tier
 ) -> None:
     revision = factories.published("acme/gated", gated_tier, FIRST)
@@ -235,7 +233,7 @@ def test_on_a_gated_checkpoint_strangers_hear_of_the_gate_first(
     assert answer["X-Refusal-Code"] == "withdrawn"
 
 
-def test_a_private_checkpoint_has_no_notice_for_strangers(
+def test_a_private_checkpoint_shows_no_notice_to_strangers(
     client: Client, withdrawn: Revision
 ) -> None:
     Checkpoint.objects.update(private=True)
@@ -247,7 +245,7 @@ def test_a_private_checkpoint_has_no_notice_for_strangers(
 
 
 @pytest.mark.parametrize("rest", ["tree/{sha}", "tree/v2", "blob/{sha}/config.json"])
-def test_a_notice_stands_at_its_addresses(
+def test_the_notice_is_served_at_every_page_of_the_revision(
     client: Client, first: Revision, withdrawn: Revision, rest: str
 ) -> None:
     page = client.get(f"/{REPO}/{rest.format(sha=withdrawn.sha)}")
@@ -259,7 +257,7 @@ def test_a_notice_stands_at_its_addresses(
     assert FIRST[PATH].decode() not in text
 
 
-def test_the_pages_of_a_checkpoint_whose_only_revision_went_say_so(
+def test_the_pages_of_a_checkpoint_show_that_its_only_revision_was_withdrawn(
     client: Client, first: Revision
 ) -> None:
     withdrawal.withdraw(first, WHY, by=None)
@@ -288,7 +286,7 @@ def test_only_release_owners_of_the_tier_withdraw(first: Revision, administrator
     assert first.state == Revision.State.VISIBLE
 
 
-def test_a_reason_is_needed_and_once_is_enough(first: Revision) -> None:
+def test_a_withdrawal_needs_a_reason_and_cannot_be_repeated(first: Revision) -> None:
     with pytest.raises(InvalidValue):
         withdrawal.withdraw(first, "  no ", by=None)
     withdrawal.withdraw(first, WHY, by=None)
@@ -297,7 +295,7 @@ def test_a_reason_is_needed_and_once_is_enough(first: Revision) -> None:
     assert AuditEvent.objects.filter(action="revision.withdrawn").count() == 1
 
 
-def test_the_admin_asks_first_and_then_withdraws(
+def test_the_admin_asks_for_confirmation_and_then_withdraws(
     client: Client, first: Revision, second: Revision, release_owner: User
 ) -> None:
     client.force_login(release_owner)
@@ -325,7 +323,7 @@ def test_an_auditor_is_offered_no_withdrawal(
     assert first.state == Revision.State.VISIBLE
 
 
-def test_the_command_withdraws_and_again_changes_nothing(
+def test_the_command_withdraws_and_repeating_it_changes_nothing(
     manage: Callable[..., str], first: Revision, second: Revision
 ) -> None:
     for _ in range(2):
@@ -339,7 +337,7 @@ def test_the_command_withdraws_and_again_changes_nothing(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_kill_at_any_statement_leaves_all_of_it_or_nothing() -> None:
+def test_a_kill_at_any_statement_leaves_a_complete_withdrawal_or_none() -> None:
     first = factories.published(REPO, files=FIRST)
     second = factories.published(REPO, files=SECOND)
     kills = 0

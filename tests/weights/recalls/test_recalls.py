@@ -129,7 +129,7 @@ def addresses(people: list[User]) -> list[str]:
 # -- who is told --------------------------------------------------------------------------
 
 
-def test_exactly_those_who_fetched_it_are_told_once(
+def test_exactly_those_who_downloaded_it_are_mailed_once(
     revision: Revision, blob: Blob, readers: list[User], other_person: User
 ) -> None:
     fetched(readers[0], revision)
@@ -206,7 +206,7 @@ def test_downloads_that_were_running_at_the_recall_are_found_by_a_second_pass(
         assert recall.told_at == told_at
 
 
-def test_many_are_told_in_batches_without_loading_them_all(
+def test_many_recipients_are_mailed_in_batches_without_loading_them_all(
     revision: Revision, blob: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: twenty people make three batches.
@@ -313,7 +313,7 @@ def test_the_same_bytes_put_back_and_verified_repair_it(
     assert f"New SHA-256 {blob.sha256} (the same content, verified again)" in text
 
 
-def test_other_bytes_at_the_same_path_repair_it_and_both_hashes_are_told(
+def test_other_bytes_at_the_same_path_repair_it_and_both_hashes_are_named(
     folder: Path, revision: Revision, blob: Blob, readers: list[User], release_owner: User
 ) -> None:
     manual_quarantine.hold(blob, WHY, by=release_owner, recall=True)
@@ -382,7 +382,7 @@ def test_damage_after_a_repair_is_a_recall_of_its_own(
 # -- a withdrawn revision -----------------------------------------------------------------
 
 
-def test_a_withdrawn_revision_is_called_back_only_if_asked(
+def test_a_withdrawn_revision_is_recalled_only_on_request(
     revision: Revision, readers: list[User], release_owner: User
 ) -> None:
     withdrawal.withdraw(revision, WHY, by=release_owner)
@@ -442,7 +442,7 @@ def test_after_the_repair_the_page_says_what_stands_there_now(
     assert "Repaired" in client.get(f"/{REPO}").content.decode()
 
 
-def test_only_people_who_may_know_of_a_private_checkpoint_are_told_about_it(
+def test_only_people_who_may_see_a_private_checkpoint_are_notified_about_it(
     client: Client, blob: Blob, release_owner: User
 ) -> None:
     recall = find_damage(blob)

@@ -71,7 +71,7 @@ def test_a_stranger_reports_and_gets_a_reference_and_a_page(
     assert TEXT not in told.text
 
 
-def test_a_receipt_is_mailed_where_an_address_is_given_and_repeats_nothing(client: Client) -> None:
+def test_a_receipt_is_mailed_if_an_address_was_entered_and_repeats_nothing(client: Client) -> None:
     send(client, contact="finder@example.org")
     (mail,) = mails("report_received")
     report = Report.objects.get()
@@ -111,14 +111,14 @@ def test_one_address_sends_only_so_many_reports_an_hour(client: Client) -> None:
     assert client.get("/report/").status_code == 200
 
 
-def test_a_link_from_a_checkpoints_page_fills_in_what_it_is_about(
+def test_a_link_from_a_checkpoints_page_fills_in_the_checkpoint(
     client: Client, checkpoint: Checkpoint
 ) -> None:
     assert "/report/?checkpoint=acme/weights" in client.get("/acme/weights").text
     assert 'value="acme/weights"' in client.get("/report/?checkpoint=acme/weights").text
 
 
-def test_an_address_is_forgotten_a_year_after_its_report_was_closed(
+def test_an_address_is_deleted_a_year_after_its_report_was_closed(
     leak: Report, lead_reviewer: User
 ) -> None:
     triage.dismiss(leak, "It is the open one.", by=lead_reviewer)
@@ -149,14 +149,14 @@ def test_each_kind_has_its_own_triagers(kind: Kind, checkpoint: Checkpoint) -> N
     )
 
 
-def test_a_report_of_no_checkpoint_is_for_everybody_of_the_role(gated_tier: Tier) -> None:
+def test_a_report_without_a_checkpoint_is_for_everybody_in_the_role(gated_tier: Tier) -> None:
     report = submission.submit("leak", TEXT)
     person = factories.staff("lead-of-one", Role.LEAD_REVIEWER, gated_tier)
     assert permissions.may_triage(person, report)
     assert permissions.readable_by(person).get() == report
 
 
-def test_nobody_else_makes_a_move(leak: Report, release_owner: User, reviewer: User) -> None:
+def test_nobody_else_may_act_on_a_report(leak: Report, release_owner: User, reviewer: User) -> None:
     for person in (release_owner, reviewer):
         with pytest.raises(NotAllowed):
             triage.note(leak, "seen", by=person)
@@ -209,7 +209,7 @@ def test_a_dismissed_report_is_closed_for_good(leak: Report, lead_reviewer: User
     assert not KnownIssue.objects.exists()
 
 
-def test_a_bad_file_leads_to_a_known_issue_that_is_mended_and_a_recall(
+def test_a_bad_file_leads_to_a_known_issue_that_is_resolved_and_a_recall(
     client: Client, checkpoint: Checkpoint, release_owner: User
 ) -> None:
     report = submission.submit("bad_file", TEXT, checkpoint=checkpoint, path="config.json")
@@ -249,7 +249,7 @@ def test_a_triager_of_a_leak_suspends_access_only_in_their_own_tiers(
     assert Report.objects.get().state == "new"
 
 
-def test_each_recall_asked_for_reaches_the_owners_with_addresses_that_open_to_them(
+def test_each_requested_recall_reaches_the_owners_with_links_that_they_may_open(
     client: Client, leak: Report, lead_reviewer: User, release_owner: User
 ) -> None:
     for reason in ("shard 3 stands on a share", "so does shard 4"):
@@ -275,7 +275,7 @@ def test_a_recall_of_a_bad_file_names_the_report_to_the_owner_who_reads_it(
 # -- the desk -------------------------------------------------------------------------------------
 
 
-def test_a_lead_triages_in_the_admin_where_no_address_can_be_followed(
+def test_a_lead_triages_in_the_admin_where_urls_are_not_links(
     client: Client, leak: Report, lead_reviewer: User, applicant: User
 ) -> None:
     grant = factories.grant(applicant, leak.checkpoint.tier)  # type: ignore[union-attr]
@@ -300,7 +300,7 @@ def test_a_lead_triages_in_the_admin_where_no_address_can_be_followed(
     assert "Nothing was done" in again.text
 
 
-def test_the_desk_offers_what_leads_somewhere(
+def test_the_desk_offers_only_possible_actions(
     leak: Report, lead_reviewer: User, release_owner: User, applicant: User
 ) -> None:
     tier = leak.checkpoint.tier  # type: ignore[union-attr]
@@ -315,7 +315,7 @@ def test_the_desk_offers_what_leads_somewhere(
     assert triage.available_actions(leak, lead_reviewer) == {"note"}
 
 
-def test_the_desk_names_nobody_and_nothing_of_other_tiers(
+def test_the_desk_shows_nothing_of_other_tiers(
     client: Client, leak: Report, applicant: User, gated_tier: Tier, release_owner: User
 ) -> None:
     factories.grant(applicant, gated_tier)

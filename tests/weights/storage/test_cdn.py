@@ -84,7 +84,7 @@ def test_the_public_key_opens_what_was_signed_and_nothing_else(key: SigningKey) 
     assert not opens(url, rsa.generate_private_key(65537, 2048), NOW)
 
 
-def test_an_address_never_outlives_what_was_asked() -> None:
+def test_an_address_never_outlives_the_requested_lifetime() -> None:
     cdn = Cdn(ORIGIN, "K1", P256)
     for seconds in (1, 59, 119, 121, 900, 3600):
         url = cdn.url("x", "attachment", NOW, seconds)
@@ -168,7 +168,7 @@ def cdn(s3_store: str, settings: Settings, key_file: Path) -> None:
     settings.CDN_KEY_FILE = str(key_file)
 
 
-def test_a_get_is_sent_to_the_cdn_and_a_head_is_answered_here(
+def test_a_get_is_redirected_to_the_cdn_and_a_head_is_answered_by_the_portal(
     client: Client, open_tier: Tier, cdn: None
 ) -> None:
     revision = factories.published("acme/small", open_tier)

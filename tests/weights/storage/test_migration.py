@@ -101,7 +101,7 @@ def test_wrong_blobs_in_the_target_are_found_and_replaced(
     assert content_of(target) == content_of(here)
 
 
-def test_wrong_bytes_that_nothing_can_be_copied_over_are_told(
+def test_wrong_bytes_that_cannot_be_overwritten_are_reported(
     store: Path, open_tier: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     factories.published("acme/small")
@@ -161,7 +161,7 @@ def test_a_quarantined_blob_stays_where_it_is(
     assert len(content_of(f"file://{tmp_path}/new")) == 2
 
 
-def test_a_blob_that_is_held_by_hand_moves_with_the_others(
+def test_a_manually_quarantined_blob_moves_with_the_others(
     store: Path, open_tier: None, tmp_path: Path, manage: Manage, release_owner: User
 ) -> None:
     revision = factories.published("acme/small")

@@ -171,7 +171,7 @@ def test_without_credentials_nothing_is_signed() -> None:
         s3.signed_url(SHA256, filename="a", seconds=60)
 
 
-def test_a_client_that_signs_otherwise_is_asked_each_time(
+def test_a_client_that_signs_differently_is_checked_on_every_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     s3 = store()

@@ -376,7 +376,7 @@ def mounted(kind: str, folder: Path, options: str = "defaults") -> Iterator[None
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_is_said_so_and_keeps_nothing_of_the_upload(small_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing_of_the_upload(small_disk: Path) -> None:
     files = FileStorage(small_disk)
     files.create()
     with pytest.raises(StorageFull, match="is full"):
@@ -489,7 +489,7 @@ def test_a_file_too_large_for_s3_is_refused_before_a_byte_is_sent(bucket: S3Stor
         pass
 
 
-def test_more_than_was_told_ends_with_a_sentence_and_leaves_nothing(
+def test_more_bytes_than_announced_end_with_an_error_and_leave_nothing(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Bounds made small: 32 MiB and 10,000 in earnest.
@@ -505,7 +505,7 @@ def test_more_than_was_told_ends_with_a_sentence_and_leaves_nothing(
     assert get(bucket, sha256(content)) == content
 
 
-def test_an_upload_of_which_the_store_kept_less_is_refused(
+def test_an_upload_that_the_store_truncated_is_refused(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = {"ContentLength": 4}

@@ -69,7 +69,7 @@ def test_the_step_leads_to_the_page_of_the_document_with_its_answers_saved(
     assert "Ethics approval" in filler.client.get(place(filler)).content.decode()
 
 
-def test_a_pdf_is_kept_once_and_shown_on_the_form(filler: FormFiller) -> None:
+def test_a_pdf_is_stored_once_and_shown_on_the_form(filler: FormFiller) -> None:
     for _ in range(2):
         assert send(filler)["Location"] == place(filler)
     kept = Attachment.objects.get()

@@ -11,7 +11,7 @@ from tests.support import factories
 pytestmark = pytest.mark.one_database
 
 
-def test_a_step_is_kept_whatever_is_missing(begun: FormFiller) -> None:
+def test_an_incomplete_step_is_saved(begun: FormFiller) -> None:
     assert begun.save("project", title="Tiny", abstract=None).status_code == 302
     page = begun.page("project")
     assert 'value="Tiny"' in page
@@ -38,7 +38,7 @@ def test_a_draft_is_the_same_in_another_browser_after_signing_out(
     assert "Typed in the first browser" in begun.page("project")
 
 
-def test_text_typed_while_the_session_ended_is_kept_through_signing_in(
+def test_text_typed_after_the_session_ended_survives_signing_in(
     begun: FormFiller, applicant: User
 ) -> None:
     seen, place = begun.hidden_value("project"), begun.url("project")
@@ -86,7 +86,7 @@ def test_another_site_leaves_no_text_for_who_signs_in_next(
     assert "Forged" not in window.get(place).text
 
 
-def test_text_sent_without_the_owners_session_is_not_kept(
+def test_text_sent_without_the_owners_session_is_not_saved(
     begun: FormFiller, other_person: User, applicant: User
 ) -> None:
     place = begun.url("project")
@@ -99,7 +99,7 @@ def test_text_sent_without_the_owners_session_is_not_kept(
     assert "title" not in begun.application.answers
 
 
-def test_text_is_kept_normalised_and_trimmed(begun: FormFiller) -> None:
+def test_text_is_stored_normalised_and_trimmed(begun: FormFiller) -> None:
     begun.save("you", full_name="  Ame\u0301lie\u00a0Søren \0 ")
     assert begun.application.answers["full_name"] == "Amélie\u00a0Søren"
 

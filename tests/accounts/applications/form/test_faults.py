@@ -82,7 +82,7 @@ def test_a_commercial_interest_must_be_explained(filler: FormFiller) -> None:
     assert filler.application.status == Status.SUBMITTED
 
 
-def test_a_free_mail_address_is_taken_with_a_profile_and_told(
+def test_a_free_mail_address_is_accepted_with_a_profile_and_reported(
     signed_in: Client, gated_tier: Tier
 ) -> None:
     person = factories.person(email="ada@gmail.com")

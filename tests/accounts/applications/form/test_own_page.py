@@ -91,7 +91,5 @@ def test_the_list_says_what_will_be_there(signed_in: Client, gated_tier: Tier) -
 
 
 @pytest.mark.parametrize("address", ["/applications/", "/settings/tokens/", "/access/", ADDRESS])
-def test_personal_pages_are_kept_by_no_cache(
-    signed_in: Client, gated_tier: Tier, address: str
-) -> None:
+def test_personal_pages_are_not_cached(signed_in: Client, gated_tier: Tier, address: str) -> None:
     assert signed_in.get(address)["Cache-Control"] == "private, no-store"

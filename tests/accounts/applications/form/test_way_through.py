@@ -13,7 +13,9 @@ from tests.accounts.applications.form_filler import ADDRESS, FormFiller
 pytestmark = pytest.mark.one_database
 
 
-def test_a_stranger_reads_what_is_asked_before_signing_in(client: Client, gated_tier: Tier) -> None:
+def test_a_visitor_can_read_the_questions_before_signing_in(
+    client: Client, gated_tier: Tier
+) -> None:
     page = client.get(ADDRESS).content.decode()
     assert "What will be studied and how" in page
     assert "next=/apply/opt-175b/" in page
@@ -32,7 +34,7 @@ def test_beginning_asks_for_the_country_and_leads_to_the_first_step(filler: Form
     assert Application.objects.count() == 1
 
 
-def test_a_blocked_country_is_told_before_anything_is_filled_in(
+def test_a_blocked_country_is_reported_before_the_form_is_filled_in(
     filler: FormFiller, gated_tier: Tier
 ) -> None:
     Tier.objects.filter(pk=gated_tier.pk).update(blocked_countries="KP")

@@ -127,7 +127,7 @@ def test_a_mark_only_ever_begins_earlier(two: tuple[SignedHead, SignedHead]) -> 
     assert AuditEvent.objects.filter(action="audit_key.compromised").count() == 2
 
 
-def test_recipients_of_heads_are_told_which_ones_no_longer_prove_anything(
+def test_recipients_of_heads_learn_which_ones_no_longer_prove_anything(
     two: tuple[SignedHead, SignedHead], settings: Settings
 ) -> None:
     settings.AUDIT_HEAD_RECIPIENTS = ["notary@example.org", "library@example.org"]

@@ -220,7 +220,7 @@ def test_a_copy_on_another_server_goes_on_with_the_same_tree() -> None:
 
 
 @pytest.mark.requirement("AU-3")
-def test_the_sealer_seals_within_a_second_and_stops_when_told() -> None:
+def test_the_sealer_seals_within_a_second_and_stops_on_request() -> None:
     running = Sealer(pause=0.1)
     running.start()
     try:

@@ -48,7 +48,9 @@ def test_the_page_lists_each_and_nothing_happens_before_it_is_confirmed(
     assert states(three) == ["submitted"] * 3
 
 
-def test_rejected_as_spam_each_applicant_is_told(desk: Client, three: list[Application]) -> None:
+def test_each_applicant_rejected_as_spam_gets_a_mail(
+    desk: Client, three: list[Application]
+) -> None:
     data = {"confirmed": "1", "reason": "spam"}
     assert "at least 20 characters" in batch(desk, "reject_all", three, **data, note="no").text
     batch(desk, "reject_all", three, **data, note=NOTE)

@@ -64,7 +64,7 @@ def test_the_mail_is_the_one_previewed(
     assert NOTE in mail.text
 
 
-def test_a_first_approval_previews_what_other_reviewers_are_told(
+def test_a_first_approval_previews_the_mail_to_other_reviewers(
     desk: Client, applicant: User, lead_reviewer: User
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
@@ -251,7 +251,7 @@ def test_a_reviewer_with_a_conflict_can_read_but_has_no_buttons(
 # -- talk -------------------------------------------------------------------------------
 
 
-def test_a_colleague_is_asked_answers_on_the_page_and_it_stays_readable(
+def test_a_consulted_colleague_answers_on_the_page_and_the_answer_stays_readable(
     desk: Client, application: Application, lead_reviewer: User, reviewer: User
 ) -> None:
     press(desk, application, "ask", colleague=lead_reviewer.pk, question="Do you know <them>?")

@@ -55,7 +55,7 @@ def test_pressed_twice_it_reopens_once_and_says_so(desk: Client, approved: Appli
     assert not is_offered(desk, approved)
 
 
-def test_a_reason_is_demanded_and_what_was_typed_is_kept(
+def test_a_reason_is_required_and_the_typed_text_is_preserved(
     desk: Client, approved: Application
 ) -> None:
     shown = desk.post(button_of(approved, "reopen"), {"reopen-reason": "hm"})

@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 NOTE = "The storage plan does not say who can read the weights."
 
 
-def test_the_queue_and_the_page_show_what_was_asked(desk: Client, application: Application) -> None:
+def test_the_queue_and_the_page_show_the_consultation(
+    desk: Client, application: Application
+) -> None:
     queue = desk.get(reverse("admin:accounts_application_changelist"))
     assert application.reference in queue.text
     page = desk.get(page_of(application))
@@ -32,7 +34,7 @@ def test_the_queue_and_the_page_show_what_was_asked(desk: Client, application: A
 
 
 @pytest.mark.requirement("PR-1")
-def test_nothing_is_asked_that_its_reviewer_is_not_shown(
+def test_every_question_is_shown_to_the_reviewer(
     desk: Client, applicant: User, gated_tier: Tier
 ) -> None:
     data = {**factories.ANSWERS, "commercial": "yes", "commercial_detail": "A spin-off, perhaps."}
@@ -206,7 +208,7 @@ def test_a_reviewer_reads_each_mail_and_sends_it_again(
     assert (event.action, event.actor_name) == ("application.mail_again", reviewer.username)
 
 
-def test_a_mail_about_something_else_is_not_sent_from_here(
+def test_a_mail_about_something_else_is_not_sent_from_this_page(
     desk: Client, application: Application
 ) -> None:
     factories.submitted(factories.person(), factories.tier("elsewhere"))
