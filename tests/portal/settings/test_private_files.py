@@ -5,12 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.settings import environment as env
-from portal.settings.private_files import refuse_readable
+from portal.settings.private_files import _file_system, refuse_readable
 from tests.support.servers import live, proc, services
 from tests.support.servers.install import FOREIGN
 from tests.support.servers.live import ROOT
@@ -170,9 +171,20 @@ def test_secrets_mounted_by_a_container_runtime_are_accepted(disk: Path, tmp_pat
     refuse_readable("SECRET_KEY_FILE", disk / "secret")
 
 
-def test_a_readable_file_of_the_host_is_refused_in_a_container_too(tmp_path: Path) -> None:
+@pytest.fixture
+def file_on_a_disk() -> Iterator[Path]:
+    """An empty file that lies on no tmpfs, unlike the suite's temporary files."""
+    with NamedTemporaryFile(dir="/var/tmp") as file:
+        if _file_system(Path(file.name)) == "tmpfs":
+            pytest.skip("/var/tmp is a tmpfs here")
+        yield Path(file.name)
+
+
+def test_a_readable_file_of_the_host_is_refused_in_a_container_too(
+    file_on_a_disk: Path, tmp_path: Path
+) -> None:
     """Compose binds files of the host, whose other users read them."""
-    secret, inside = tmp_path / "secret", tmp_path / "inside"
+    secret, inside = file_on_a_disk, tmp_path / "inside"
     secret.write_text("a secret")
     secret.chmod(0o644)
     inside.touch()

@@ -37,6 +37,11 @@ from tests.support.database import databases
 SECRET_KEY = "suite-" + sha256(b"sessions of the suite").hexdigest()
 LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
 
+#: A file system in memory, where fsync costs nothing: a tenth of the suite's time on a disk.
+_MEMORY = Path("/dev/shm")
+#: What a whole run may need at once; containers often give /dev/shm 64 MiB.
+_MEMORY_NEEDED = 4 << 30
+
 #: The system's generator, because tests reseed the default one.
 _RANDOM = random.SystemRandom()
 _USED_PORTS: set[int] = set()
@@ -136,6 +141,7 @@ def _share_bytecode() -> None:
 
 def _prepare_session() -> None:
     """Start the services and set the environment; no real install is touched."""
+    _keep_temporary_files_in_memory()
     folder = Path(tempfile.mkdtemp(prefix="wb-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in ("PUBLIC_URL", "EMAIL_URL", "ALLOWED_HOSTS", "WEIGHTS_STORAGE", "ACCEL_LOCATION"):
@@ -153,6 +159,17 @@ def _prepare_session() -> None:
     else:
         atexit.register(databases.drop_all, os.environ["DATABASE_URL"])
     os.environ["TEST_BROKER"] = os.environ.get("BROKER_URL") or _start_valkey(folder)
+
+
+def _keep_temporary_files_in_memory() -> None:
+    """Use /dev/shm for temporary files, if TMPDIR names no other place and it is fit for them."""
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+        return
+    status = os.statvfs(_MEMORY)
+    if status.f_bavail * status.f_frsize < _MEMORY_NEEDED or status.f_flag & os.ST_NOEXEC:
+        return
+    os.environ["TMPDIR"] = str(_MEMORY)
+    tempfile.tempdir = None  # it was read from the environment before, perhaps
 
 
 def _start_postgres(folder: Path) -> str:
