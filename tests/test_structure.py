@@ -20,7 +20,7 @@ TOP_LEVEL = {
     ".gitignore",
 }
 #: Folders of this machine, which no other has.
-HERE = {ROOT, ROOT.parent, Path.home()} - {Path("/"), Path(tempfile.gettempdir())}
+HERE = {ROOT, ROOT.parent, Path.home()} - {Path("/"), Path("/tmp"), Path(tempfile.gettempdir())}
 #: Bytes; what is larger belongs into a release, not into the history.
 LARGEST = 2_000_000
 
