@@ -10,7 +10,7 @@ from tests.support import disks
 pytestmark = pytest.mark.one_database
 
 
-def test_a_full_disk_keeps_what_it_has_and_takes_more_once_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_loses_nothing_and_accepts_more_once_there_is_space(tmp_path: Path) -> None:
     if why := disks.why_none(tmp_path):
         pytest.skip(f"{MISSING}: {why}")
     with disks.small(tmp_path / "disk", 4 << 20) as disk:

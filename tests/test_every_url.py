@@ -218,7 +218,7 @@ def test_a_preview_is_for_the_approved_and_their_session(world: World) -> None:
 @pytest.mark.requirement("GT-4")
 @pytest.mark.parametrize("key", sorted(BYTES))
 @pytest.mark.parametrize("name", STRANGERS)
-def test_a_refusal_tells_nothing_of_the_file(world: World, name: str, key: str) -> None:
+def test_a_refusal_reveals_nothing_about_the_file(world: World, name: str, key: str) -> None:
     """Neither length nor tag, whatever is asked (docs/requirements.md, GT-4)."""
     caller = world.people[name]
     route = next(route for route in ROUTES if route.key == key)

@@ -148,7 +148,7 @@ def test_plain_rules_import_no_records(path: str) -> None:
         assert not is_ours or module.startswith(allowed), module
 
 
-def test_boto3_stands_in_one_package() -> None:
+def test_boto3_is_imported_in_one_package() -> None:
     users = {
         source.parent.as_posix()
         for app in ("accounts", "weights", "portal")

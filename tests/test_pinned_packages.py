@@ -172,7 +172,7 @@ def test_packages_without_an_advisory_pass(tmp_path: Path, source: str) -> None:
     assert (done.returncode, done.stdout) == (0, "no advisory about 2 packages\n")
 
 
-def test_a_source_that_is_away_is_a_skip_that_says_so(tmp_path: Path) -> None:
+def test_a_missing_source_is_skipped_with_a_message(tmp_path: Path) -> None:
     done = advisories(tmp_path, "six==1.0.0", source="http://127.0.0.1:9/v1/query")
     assert (done.returncode, done.stdout) == (0, "skipped: advisories cannot be reached\n")
 

@@ -45,7 +45,7 @@ def citations() -> dict[str, list[str]]:
     return found
 
 
-def test_every_row_has_an_id_of_its_own() -> None:
+def test_every_row_has_its_own_id() -> None:
     assert len(IDS) > 100
     assert len(set(IDS)) == len(IDS)
     lines = [line for line in PAGE.splitlines() if re.match(r"\| [A-Z]{2}", line)]

@@ -68,7 +68,7 @@ def test_missing_and_surplus_mails_of_decisions_are_found() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["done", "unknown"])
-def test_a_decision_that_was_pressed_and_stands_once_is_right(outcome: str) -> None:
+def test_a_repeated_decision_takes_effect_once(outcome: str) -> None:
     pressed = [Verdict(1, "rita", "approve", outcome), Verdict(1, "rolf", "reject", "refused")]
     assert joined(checks.decisions([APPROVED], pressed)) == ""
 

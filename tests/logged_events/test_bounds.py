@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 
-def test_strangers_who_are_refused_are_counted_by_rule_and_not_written(world: World) -> None:
+def test_refused_anonymous_callers_are_counted_by_rule_and_not_recorded(world: World) -> None:
     for _ in range(5):
         assert world.fetch() == 401
     for _ in range(3):
@@ -60,7 +60,7 @@ def test_failed_sign_ins_are_recorded_up_to_a_limit_and_then_counted(
     assert rows[0].details == {"unwritten": 3}
 
 
-def test_a_failed_sign_in_tells_the_account_and_never_what_was_typed(world: World) -> None:
+def test_a_failed_sign_in_records_the_account_and_never_the_typed_text(world: World) -> None:
     world.sign_in("a wrong password")
     world.client.post(
         "/accounts/login/", {"login": "my password by mistake", "password": "applicant"}

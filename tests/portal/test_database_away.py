@@ -45,7 +45,7 @@ def signed_in(client: Client, applicant: User, gated_tier: Tier) -> Client:
 
 
 @pytest.mark.parametrize("door", [*DOORS, "/acme/small/resolve/main/README.md"])
-def test_every_door_says_to_come_again_and_the_log_says_why_in_a_line(
+def test_every_route_asks_to_retry_and_the_log_says_why_in_one_line(
     store: Any, signed_in: Client, away: Exception, door: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -87,7 +87,7 @@ def test_a_request_without_a_free_connection_fails_after_the_wait_and_not_after_
 @pytest.mark.parametrize(
     "command", [["create_token", "nobody"], ["revoke", "nobody", "open", "--reason", "r"]]
 )
-def test_a_command_says_it_in_a_line(command: list[str], tmp_path: Path) -> None:
+def test_a_command_reports_an_outage_in_one_line(command: list[str], tmp_path: Path) -> None:
     nowhere = live.environment("http://127.0.0.1:1", f"file://{tmp_path}") | {
         "DATABASE_URL": f"sqlite:///{tmp_path}/no/such/folder.sqlite3"
     }
@@ -99,7 +99,7 @@ def test_a_command_says_it_in_a_line(command: list[str], tmp_path: Path) -> None
     )
 
 
-def test_a_task_and_the_clock_log_an_outage_in_a_line_and_other_failures_with_their_way(
+def test_tasks_and_beat_log_an_outage_in_one_line_and_other_failures_with_a_traceback(
     tmp_path: Path,
 ) -> None:
     code = """

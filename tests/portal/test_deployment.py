@@ -89,7 +89,7 @@ def test_containers_run_the_commands_that_quickstart_runs(compose: dict[str, Any
     assert commands["prepare"] == ["python", "manage.py", "prepare_install"]
 
 
-def test_no_secret_stands_in_compose_or_its_example(compose: dict[str, Any]) -> None:
+def test_no_secret_is_in_compose_or_its_example(compose: dict[str, Any]) -> None:
     """Each is a file of its own, which has no default and is in no listing of a container."""
     for name, service in compose["services"].items():
         given = service.get("environment", {})
@@ -215,7 +215,7 @@ def test_each_outside_secret_is_a_file_of_the_one_container_that_uses_it(
             assert bool(variables) == (name == owner), f"{name}: {variables}"
 
 
-def test_every_container_says_whether_it_is_well(compose: dict[str, Any]) -> None:
+def test_every_container_has_a_health_check(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         asked = service["healthcheck"]
         assert asked.get("test") or name in {"beat", "prepare"}, name
@@ -419,7 +419,7 @@ def test_the_log_of_nginx_holds_no_secret_of_a_link(
 
 @pytest.mark.requirement("UR-15")
 @pytest.mark.needs("nginx")
-def test_a_blob_that_nginx_cannot_open_tells_no_link(
+def test_an_error_of_nginx_for_a_blob_does_not_reveal_the_link(
     store: Path, applicant: User, open_tier: Tier, start_front: Callable[..., Front]
 ) -> None:
     front = start_front(ACCEL_LOCATION="/blobs/not-here/")

@@ -174,7 +174,7 @@ def retry_at_once() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_no_hostile_card_keeps_another_from_being_read() -> None:
+def test_a_hostile_card_does_not_prevent_the_reading_of_others() -> None:
     blocks = [block for block in UNREADABLE if "\ud800" not in block]  # no bytes decode to it
     for number, block in enumerate(blocks):
         text = f"---\n{block}\n---\nBody\n".encode()

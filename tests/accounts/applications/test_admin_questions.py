@@ -72,7 +72,7 @@ def test_the_owner_adds_the_ready_made_questions_with_one_press(
     assert event.details == {"keys": sorted(keys)}
 
 
-def test_the_owner_words_a_question_and_the_key_stays(owner: Client, gated_tier: Tier) -> None:
+def test_the_owner_rewords_a_question_and_the_key_stays(owner: Client, gated_tier: Tier) -> None:
     question = {"key": "funding", "label": "Who pays?"}
     assert owner.post(page_of(gated_tier), post_data(gated_tier, question)).status_code == 302
     question_row = gated_tier.questions.get()

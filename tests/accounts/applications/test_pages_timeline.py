@@ -48,7 +48,7 @@ def act(window: Client, application: Application, what: str, **sent: str) -> Any
 # -- where it stands ------------------------------------------------------------------------
 
 
-def test_it_tells_how_many_of_its_tier_wait_before_it(
+def test_it_shows_how_many_of_its_tier_wait_before_it(
     window: Client, application: Application, gated_tier: Tier
 ) -> None:
     factories.submitted(factories.person(), gated_tier)
@@ -73,7 +73,7 @@ def test_after_a_return_the_day_is_that_of_the_next_answer(
     assert "The next answer should reach you by" in page_of(window, again)
 
 
-def test_with_enough_answers_behind_it_tells_what_to_expect(
+def test_with_enough_decisions_it_shows_a_forecast(
     window: Client,
     application: Application,
     gated_tier: Tier,
@@ -181,7 +181,7 @@ def again(window: Client, application: Application, mail: OutgoingMail) -> str:
     return str(answer.text)
 
 
-def test_a_mail_is_read_where_it_stands(window: Client, application: Application) -> None:
+def test_a_mail_can_be_read_on_the_timeline(window: Client, application: Application) -> None:
     mail = mail_of(application, text="Read <this> at https://example.org/x", state="kept")
     page = page_of(window, application)
     assert mail.subject in page

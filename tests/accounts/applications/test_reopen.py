@@ -54,7 +54,7 @@ REFUSED: dict[str, Callable[[Tier], User]] = {
 
 
 @pytest.mark.parametrize("who", REFUSED)
-def test_nobody_but_a_lead_reviewer_of_the_tier_reopens(who: str, approved: Application) -> None:
+def test_only_a_lead_reviewer_of_the_tier_reopens(who: str, approved: Application) -> None:
     with pytest.raises(NotAllowed):
         reopen(approved, REFUSED[who](approved.tier))
     assert Application.objects.count() == 1

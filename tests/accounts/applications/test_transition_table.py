@@ -223,7 +223,7 @@ def test_every_transition_of_the_table_has_a_test() -> None:
     assert set(TRANSITIONS) == tried - {"release_idle"}
 
 
-def test_a_refused_move_leaves_an_audit_row_with_its_code(cast: Cast, gated_tier: Tier) -> None:
+def test_a_refused_transition_is_audited_with_its_code(cast: Cast, gated_tier: Tier) -> None:
     application = led_to(S.APPROVED, cast, gated_tier)
     with pytest.raises(AccountsError):
         submission.withdraw(application, by=cast["applicant"])
@@ -361,9 +361,7 @@ def test_a_colleague_is_consulted_by_mail_without_the_answers_of_the_form(
 # -- the clock, and applying again ------------------------------------------------------
 
 
-def test_the_clock_rests_while_the_applicant_has_the_next_move(
-    cast: Cast, gated_tier: Tier
-) -> None:
+def test_the_clock_stops_while_the_applicant_must_act(cast: Cast, gated_tier: Tier) -> None:
     with time_machine.travel("2027-02-04 10:00Z", tick=False):  # a Thursday
         application = led_to(S.SUBMITTED, cast, gated_tier)
         assert str(application.due_on) == "2027-02-11"

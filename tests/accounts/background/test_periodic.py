@@ -185,7 +185,7 @@ def test_an_item_that_breaks_the_connection_stops_no_other() -> None:
 # -- steps ----------------------------------------------------------------------------------
 
 
-def test_a_step_that_fails_stops_no_other_and_its_sweep_says_since_when() -> None:
+def test_a_step_that_fails_stops_no_other_and_its_sweep_reports_since_when() -> None:
     ran: list[str] = []
 
     def fail() -> NoReturn:

@@ -290,7 +290,7 @@ def test_one_row_that_cannot_be_settled_stops_no_other(
     assert sound.status == "submitted"
 
 
-def test_the_task_leaves_word_of_when_it_last_came_through(settings: Settings) -> None:
+def test_the_task_records_its_last_success(settings: Settings) -> None:
     with time_machine.travel(MONDAY, tick=False):
         clocks()
         heartbeat = Heartbeat.objects.get(name="clocks")

@@ -216,7 +216,7 @@ def test_a_short_grant_is_not_reminded_on_its_first_day(grant: Grant) -> None:
     assert mails("access_ending") == []
 
 
-def test_a_quiet_sweep_asks_one_question_a_step_and_leaves_its_heartbeat(
+def test_an_idle_sweep_makes_one_query_a_step_and_leaves_its_heartbeat(
     grant: Grant, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     periodic_sweep.run()
@@ -241,7 +241,7 @@ def test_a_holder_gives_a_grant_back_on_a_page_that_asks_first(
     assert len(mails("access_surrendered")) == 1
 
 
-def test_nobody_elses_grant_can_be_given_back(
+def test_another_persons_grant_cannot_be_surrendered(
     client: Client, grant: Grant, other_person: User
 ) -> None:
     client.force_login(other_person)

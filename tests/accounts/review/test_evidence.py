@@ -116,7 +116,7 @@ def test_orcid_is_unknown_while_it_cannot_be_linked() -> None:
     assert line("orcid", orcid="") == ("grey", "not linked")
 
 
-def test_a_profile_is_missed_unless_orcid_stands_for_it() -> None:
+def test_a_profile_is_required_unless_orcid_is_linked() -> None:
     assert line("profile", answers={"profile_url": ""})[0] == "grey"
     assert line("profile", answers={"profile_url": ""}, orcid="")[0] == "amber"
 
@@ -133,7 +133,7 @@ def test_a_profile_is_missed_unless_orcid_stands_for_it() -> None:
         ("", 1, ("grey", "given, not opened by the portal")),
     ],
 )
-def test_a_profile_speaks_by_what_its_page_answered(
+def test_a_profile_is_judged_by_the_response_of_its_page(
     outcome: str, tries: int, spoken: tuple[str, str]
 ) -> None:
     look = ProfileLook(outcome=outcome, tries=tries, status=403)
@@ -175,7 +175,7 @@ def test_a_commercial_interest_is_reported(yes: object) -> None:
     assert line("commercial", answers={"commercial": yes})[0] == "amber"
 
 
-def test_the_tiers_codes_of_use_speak_for_themselves() -> None:
+def test_the_tiers_use_codes_are_explained() -> None:
     tier = Tier(duo_codes=["DUO:0000042", "DUO:0000018"])
     data = {"org_type": "industry_laboratory", "commercial": True}
     found = [

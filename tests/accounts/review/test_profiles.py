@@ -142,7 +142,7 @@ def test_a_redirect_away_from_https_is_not_followed(site: Site) -> None:
 
 
 @pytest.mark.one_database
-def test_a_site_whose_certificate_nobody_vouches_for_is_silent(site: Site) -> None:
+def test_a_site_with_an_untrusted_certificate_counts_as_silent(site: Site) -> None:
     assert site.look("/200", authority=True) == "silent"
 
 
@@ -244,7 +244,7 @@ def test_only_what_waits_for_staff_and_names_a_profile_is_due(
 
 
 @pytest.mark.django_db
-def test_a_look_goes_with_the_answers(application: Application) -> None:
+def test_a_profile_check_is_deleted_with_the_answers(application: Application) -> None:
     profiles.sweep(timezone.now())
     retention.reduce_application(application)
     assert not ProfileLook.objects.exists()

@@ -100,7 +100,7 @@ def machine_zone(request: pytest.FixtureRequest) -> Iterator[str]:
     time.tzset()
 
 
-def test_a_moment_is_of_its_day_in_utc_wherever_the_machine_stands(machine_zone: str) -> None:
+def test_a_time_belongs_to_its_day_in_utc_whatever_the_time_zone(machine_zone: str) -> None:
     late = datetime(2027, 3, 14, 23, 59, 59, tzinfo=UTC)  # a Sunday of changing clocks
     assert working_days.utc_date(late) == date(2027, 3, 14)
     assert working_days.deadline(late, 1) == datetime(2027, 3, 15, 23, 59, 59, tzinfo=UTC)

@@ -128,7 +128,7 @@ def test_a_reviewers_own_application_has_no_buttons(client: Client, gated_tier: 
     assert opened(client, "preview", own).status_code == 403
 
 
-def test_an_auditor_reads_internal_words_and_finds_no_button(
+def test_an_auditor_reads_internal_notes_and_has_no_buttons(
     client: Client, application: Application, reviewer: User, auditor: User
 ) -> None:
     conversation.remark(application, "Their supervisor wrote to us.", by=reviewer)

@@ -182,7 +182,7 @@ def test_a_tier_that_is_made_stricter_asks_first_too(
     assert history(open_tier) == [("changed", "", "Administrator")]
 
 
-def test_a_private_checkpoint_that_moves_is_named_to_nobody_outside(
+def test_a_private_checkpoint_that_changes_tier_is_not_named_to_outsiders(
     client: Client, checkpoint: Checkpoint, gated_tier: Tier, release_owner: User
 ) -> None:
     checkpoint.private, checkpoint.tier = True, gated_tier
@@ -233,7 +233,7 @@ def test_the_public_reads_the_role_and_never_the_name(
         assert str(release_owner.public_id) not in text
 
 
-def test_the_api_tells_a_tiers_terms_and_pages_through_its_history(gated_tier: Tier) -> None:
+def test_the_api_returns_a_tiers_terms_and_its_history_in_pages(gated_tier: Tier) -> None:
     gated_tier.duo_codes = ["DUO:0000042", "DUO:0000046"]
     services.save_tier(gated_tier, by=None)
     for days in range(100, 105):
@@ -252,7 +252,7 @@ def test_the_api_tells_a_tiers_terms_and_pages_through_its_history(gated_tier: T
     assert ApiClient().get("/tiers/none/changes", 404)["code"] == "tier_not_found"
 
 
-def test_a_tiers_page_asks_the_same_questions_however_long_its_history(
+def test_a_tiers_page_makes_the_same_queries_however_long_its_history(
     client: Client, gated_tier: Tier, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     for days in range(100, 160):

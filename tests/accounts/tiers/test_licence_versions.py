@@ -120,7 +120,7 @@ def test_only_the_newest_of_two_texts_that_took_effect_at_once_is_mailed(grant: 
     assert "Version 3" in mails("licence_changed")[0].text
 
 
-def test_a_sweep_with_nothing_to_tell_asks_two_questions(
+def test_a_sweep_with_nothing_to_send_makes_two_queries(
     grant: Grant, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     new_version(grant.tier)

@@ -47,7 +47,7 @@ def test_codes_are_stored_once_and_in_the_order_of_display() -> None:
         ),
     ],
 )
-def test_codes_that_say_no_clear_thing_are_refused(codes: list[str]) -> None:
+def test_contradictory_or_unknown_codes_are_refused(codes: list[str]) -> None:
     with pytest.raises(InvalidValue):
         use_terms.check(codes)
     with pytest.raises(ValidationError, match="duo_codes"):

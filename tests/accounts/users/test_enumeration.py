@@ -65,7 +65,7 @@ def sign_up(username: str, address: str) -> Any:
 
 @pytest.mark.requirement("AC-11")
 @pytest.mark.parametrize(("known", "unknown"), [("known", "nobody"), (KNOWN, UNKNOWN)])
-def test_a_wrong_password_is_answered_alike(known: str, unknown: str, hashes: list[str]) -> None:
+def test_a_wrong_password_gets_the_same_answer(known: str, unknown: str, hashes: list[str]) -> None:
     responses, costs = [], []
     for name in (known, unknown):
         hashes.clear()

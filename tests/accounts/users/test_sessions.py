@@ -72,7 +72,7 @@ def test_every_other_session_is_listed_and_ended_at_once(applicant: User) -> Non
     assert not is_signed_in(other)
 
 
-def test_pages_of_the_account_speak_as_all_others_do(applicant: User) -> None:
+def test_account_pages_look_like_all_others(applicant: User) -> None:
     client = signed_in("applicant")
     page = client.get("/accounts/email/").text
     assert "<h1>E-mail addresses</h1>" in page

@@ -72,7 +72,7 @@ def test_the_sixth_reset_of_an_address_waits_a_day_known_or_not(client: Client) 
 
 
 @pytest.mark.requirement("AC-3")
-def test_a_fourth_confirmation_to_one_address_waits_six_hours_whoever_asks() -> None:
+def test_a_fourth_confirmation_to_one_address_waits_six_hours_whoever_requests_it() -> None:
     factories.person("grace", confirmed=False)
     form = {"login": "grace", "password": factories.PASSWORD}
 
@@ -178,7 +178,7 @@ def test_the_twenty_first_code_of_an_hour_waits_however_slowly_they_came(client:
 
 
 @pytest.mark.requirement("AC-10")
-def test_with_the_counters_gone_nobody_guesses(
+def test_without_counters_sign_in_and_sign_up_are_refused(
     client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     factories.person("known")

@@ -44,7 +44,7 @@ def command(name: str) -> None:
 
 
 @pytest.mark.parametrize("make", [sign_up, add_in_the_admin, command])
-def test_no_way_makes_an_account_whose_name_could_be_an_address_or_look_like_another(
+def test_no_sign_up_creates_a_username_that_is_an_address_or_resembles_another(
     make: Any,
 ) -> None:
     before = User.objects.filter(is_superuser=False)
@@ -102,7 +102,7 @@ def test_by_api_an_address_means_who_has_confirmed_it(
 
 
 @pytest.mark.usefixtures("store")
-def test_an_address_that_nobody_has_confirmed_means_nobody(
+def test_an_unconfirmed_address_identifies_nobody(
     client: Client, heidi: User, gated_tier: Tier, lead_reviewer: User
 ) -> None:
     EmailAddress.objects.filter(user=heidi).update(verified=False)

@@ -45,14 +45,14 @@ def test_numbers_that_json_does_not_carry_become_texts() -> None:
     assert canonical(sanitize.log_value({"all": given}))
 
 
-def test_a_token_is_removed_wherever_it_stands() -> None:
+def test_a_token_is_removed_wherever_it_occurs() -> None:
     token = token_format.new()
     found = sanitize.log_value({"reason": [f"my token is {token}"], token: {"deep": (token,)}})
     assert token not in json.dumps(found)
 
 
 @given(st.text())
-def test_no_text_keeps_a_hidden_character_and_twice_changes_nothing(given: str) -> None:
+def test_sanitize_removes_hidden_characters_and_is_idempotent(given: str) -> None:
     once = sanitize.log_line(given)
     assert sanitize.log_line(once) == once
     assert not any(ord(one) < 32 or 127 <= ord(one) < 160 for one in once)

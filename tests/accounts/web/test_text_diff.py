@@ -13,7 +13,7 @@ def shown(old: str, new: str) -> list[tuple[str, str]]:
     return [(part.kind, part.text) for part in diff_texts(old, new)]
 
 
-def test_words_that_came_and_went_stand_where_they_stood() -> None:
+def test_added_and_removed_words_are_shown_in_place() -> None:
     assert shown("never for harm", "never for any harm") == [
         ("same", "never for "),
         ("new", "any "),

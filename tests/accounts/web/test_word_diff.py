@@ -15,7 +15,7 @@ def kinds(before: str, after: str) -> list[tuple[str, str]]:
     return [(part.kind, part.text.strip()) for part in diff_words(before, after)]
 
 
-def test_a_changed_word_stands_beside_what_it_was() -> None:
+def test_a_changed_word_is_shown_beside_the_old_one() -> None:
     assert kinds("We keep it for a year here.", "We keep it for two years here.") == [
         ("same", "We keep it for"),
         ("gone", "a year"),

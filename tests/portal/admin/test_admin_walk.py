@@ -216,7 +216,7 @@ def test_the_trail_is_read_by_those_of_all_tiers(
         assert client.get(page, follow=True).status_code == 403, page
 
 
-def test_a_private_checkpoint_is_named_to_nobody_who_may_not_know_of_it(
+def test_a_private_checkpoint_is_named_only_to_those_who_may_see_it(
     records: dict[str, Any], gated_tier: Tier, client: Client
 ) -> None:
     """Its bytes are those of a public one too, which a reviewer and other owners look at."""
@@ -278,7 +278,7 @@ def _as(person: User) -> HttpRequest:
 
 
 @pytest.mark.parametrize("role", list(Role), ids=str)
-def test_a_form_is_taken_from_nobody_but_those_who_change(
+def test_only_those_who_may_change_it_can_post_the_form(
     role: Role, records: dict[str, Any], client: Client
 ) -> None:
     client.force_login(factories.staff("walker", role))

@@ -123,9 +123,7 @@ def test_a_backup_restores_to_a_portal_that_holds_what_its_manifests_say(
     assert not list(tmp_path.glob("drill-*"))
 
 
-def test_nobody_but_its_owner_reads_a_backup(
-    release: Revision, folder: Path, manage: Manage
-) -> None:
+def test_only_its_owner_reads_a_backup(release: Revision, folder: Path, manage: Manage) -> None:
     backup = taken(manage, folder)
     for path in (folder, backup, backup / "keys"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700, path
@@ -421,7 +419,7 @@ def test_a_missing_program_is_named_with_its_package(
 
 
 @pytest.mark.one_database
-def test_no_password_stands_in_the_arguments_of_a_program(
+def test_no_password_is_in_the_arguments_of_a_process(
     release: Revision, folder: Path, monkeypatch: pytest.MonkeyPatch, manage: Manage
 ) -> None:
     commands: list[list[str]] = []

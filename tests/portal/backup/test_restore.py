@@ -133,7 +133,7 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     assert AuditEvent.objects.filter(action="portal.restored").count() == 1
 
 
-def test_a_restore_that_is_killed_again_and_again_comes_to_the_same_end(
+def test_a_restore_killed_repeatedly_ends_the_same(
     backup: Path, store: Path, manage: Manage
 ) -> None:
     lose(store)
@@ -181,7 +181,7 @@ def killed_at(module: Any, name: str, backup: Path) -> None:
     assert os.WIFSIGNALED(status), f"it was not killed in {name}"
 
 
-def test_blobs_are_left_alone_where_the_store_still_stands(
+def test_blobs_are_not_restored_if_the_store_still_exists(
     backup: Path, folder: Path, store: Path, manage: Manage
 ) -> None:
     shutil.rmtree(folder / "blobs")
@@ -279,7 +279,7 @@ def test_a_damaged_backup_is_refused_before_the_database_is_queried(
         ("sqlite", "postgresql", "to an empty database"),
     ],
 )
-def test_a_backup_of_the_other_kind_of_database_is_refused_with_the_way(
+def test_a_backup_of_the_other_kind_of_database_is_refused_with_a_remedy(
     backup: Path, manage: Manage, here: str, there: str, remedy: str
 ) -> None:
     if connection.vendor != here:

@@ -162,7 +162,7 @@ User.objects.filter(username="new").delete()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_move_that_is_killed_again_and_again_starts_over_and_the_target_is_not_used_meanwhile(
+def test_a_move_killed_repeatedly_starts_over_and_its_target_is_not_used_meanwhile(
     release: Revision,
     kind: str,
     request: pytest.FixtureRequest,
@@ -255,7 +255,7 @@ def test_an_invalid_database_url_is_refused(db: None, url: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite_url", "postgres_url"])
-def test_a_row_that_was_changed_after_its_seal_keeps_the_target_from_being_used(
+def test_a_row_changed_after_its_seal_prevents_the_use_of_the_target(
     release: Revision,
     kind: str,
     request: pytest.FixtureRequest,
@@ -277,7 +277,7 @@ def test_a_row_that_was_changed_after_its_seal_keeps_the_target_from_being_used(
         assert "has not ended well" in refusal(on(url, store, tmp_path), "prepare_install")
 
 
-def test_a_blob_that_is_damaged_keeps_the_target_from_being_used(
+def test_a_damaged_blob_prevents_the_use_of_the_target(
     release: Revision, store: Path, sqlite_url: str, sqlite_target: Path
 ) -> None:
     next(path for path in store.rglob("*") if path.is_file()).write_bytes(b"other")

@@ -145,7 +145,7 @@ def test_a_blob_is_named_after_three_interrupted_checks_until_one_has_a_result()
     assert _line(name).state == "ok"
 
 
-def test_rows_that_nobody_seals_are_late_and_then_an_alarm() -> None:
+def test_unsealed_rows_are_late_and_then_an_alarm() -> None:
     states = []
     with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
         AuditEvent.record(SampleEvent.DONE)

@@ -64,7 +64,7 @@ ADDRESSES: dict[str, Callable[[User], str]] = {
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
-def test_an_answer_has_the_same_headers_and_body_either_way(
+def test_both_paths_return_the_same_headers_and_body(
     name: str, client: Client, holder: User
 ) -> None:
     address = ADDRESSES[name](holder)
@@ -105,7 +105,7 @@ def test_each_request_is_decided_for_its_own_caller(
     assert answers == [200, 401, 403, 200, 401, 401, 403]
 
 
-def test_a_made_up_cookie_makes_nobody_of_the_caller(client: Client) -> None:
+def test_a_forged_cookie_makes_the_caller_anonymous(client: Client) -> None:
     answer = client.get(FILE, headers=COOKIE)
     assert answer.status_code == 401
     assert not _took_the_short_way(answer)

@@ -122,7 +122,7 @@ def test_the_3001st_file_in_five_minutes_is_refused_and_a_token_or_link_has_four
 
 
 @pytest.mark.requirement("AC-7")
-def test_a_token_has_a_bucket_of_its_own(
+def test_each_token_has_its_own_limit(
     client: Client, small: Callable[..., None], applicant: User
 ) -> None:
     small("DOWNLOADS_ANONYMOUS", 1)
@@ -176,7 +176,7 @@ def forged() -> str:
 
 
 @pytest.mark.requirement("AC-6")
-def test_a_forged_token_has_no_bucket_of_its_own_at_any_address(
+def test_a_forged_token_has_no_separate_limit_at_any_address(
     client: Client, small: Callable[..., None]
 ) -> None:
     for name in ("API_ANONYMOUS", "DOWNLOADS_ANONYMOUS", "WRONG_TOKENS"):
@@ -209,7 +209,7 @@ def test_a_good_token_is_not_counted_with_its_address(
 
 
 @pytest.mark.requirement("AC-7")
-def test_a_signed_address_counts_as_known_and_a_forged_one_as_a_stranger(
+def test_a_signed_url_counts_as_authenticated_and_a_forged_one_as_anonymous(
     client: Client, small: Callable[..., None]
 ) -> None:
     small("DOWNLOADS_ANONYMOUS", 2)

@@ -91,7 +91,7 @@ def _ask(where: tuple[str, int], text: str, *, room: int | None = None) -> socke
     return client
 
 
-def test_a_client_that_hangs_up_late_keeps_nobody_waiting(server: tuple[str, int]) -> None:
+def test_a_client_that_disconnects_late_blocks_no_other(server: tuple[str, int]) -> None:
     with ExitStack() as late:
         for _ in range(5):
             request = "GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
@@ -127,7 +127,7 @@ def test_a_request_that_names_no_host_is_400(server: tuple[str, int]) -> None:
 
 
 @pytest.mark.requirement("WB-10")
-def test_a_body_that_stays_away_is_given_up(server: tuple[str, int]) -> None:
+def test_a_body_that_never_arrives_times_out(server: tuple[str, int]) -> None:
     began = time.monotonic()
     with _ask(server, "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf") as client:
         assert not _all_of(client).startswith(b"HTTP/1.1 200")

@@ -82,7 +82,7 @@ def test_cookies_are_this_hosts_alone_and_browsers_stay_on_https(tmp_path: Path)
 
 
 @pytest.mark.requirement("HT-4")
-def test_without_a_proxy_nobodys_word_makes_a_request_secure(tmp_path: Path) -> None:
+def test_without_a_proxy_no_header_makes_a_request_secure(tmp_path: Path) -> None:
     assert told(tmp_path, TRUSTED_PROXIES="0")["secure"] is None
 
 

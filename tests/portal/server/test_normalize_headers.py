@@ -147,7 +147,7 @@ def _first_lines(url: str, *heads: str) -> list[str]:
 
 @pytest.mark.needs("nginx")
 @pytest.mark.django_db
-def test_real_servers_answer_strange_hosts_and_long_names_in_few_words(
+def test_real_servers_refuse_unknown_hosts_and_long_names_briefly(
     store: object, start_front: Callable[..., Front]
 ) -> None:
     factories.published("acme/open")

@@ -177,7 +177,7 @@ def test_a_script_has_the_rights_of_its_user(server: Server) -> None:
         script()
 
 
-def test_without_a_password_one_may_ask_whether_it_is_there(server: Server) -> None:
+def test_without_a_password_only_ping_is_allowed(server: Server) -> None:
     stranger = redis.Redis(port=server.port)
     assert stranger.ping()
     for command in (("GET", "celery"), ("LLEN", "celery"), ("INFO",), ("PUBLISH", "x", "y")):

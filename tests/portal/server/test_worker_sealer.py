@@ -23,7 +23,7 @@ def told_settings() -> set[str]:
 
 
 @pytest.mark.one_database
-def test_a_worker_seals_and_goes_on_after_a_kill(
+def test_a_worker_seals_and_continues_after_a_kill(
     store: object, start_portal: Callable[..., Portal]
 ) -> None:
     portal = start_portal(worker=True)

@@ -32,7 +32,7 @@ def test_every_task_has_a_name_of_the_enums_and_every_name_a_task() -> None:
 
 
 @pytest.mark.requirement("CE-2")
-def test_a_task_is_handed_ids_and_plain_words_alone() -> None:
+def test_tasks_take_only_ids_numbers_and_strings() -> None:
     """An object would be old by the time it is read."""
     plain = {"int", "str", "bool", "list[int]", "list[str]", "int | None", "str | None"}
     found = 0

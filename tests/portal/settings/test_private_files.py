@@ -216,7 +216,7 @@ def secret_files(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.requirement("ST-11")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])
-def test_a_secret_of_a_file_stands_in_no_environment(
+def test_a_secret_from_a_file_is_in_no_environment(
     name: str, secret_files: dict[str, str], tmp_path: Path
 ) -> None:
     port = services.free_port()

@@ -61,7 +61,7 @@ def supervising(
         signal.signal(number, handler)
 
 
-def test_a_child_that_keeps_ending_ends_the_whole_with_its_name(
+def test_a_child_that_keeps_ending_stops_the_supervisor_with_its_name(
     supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: five pauses that double each time.

@@ -80,7 +80,7 @@ def test_an_application_goes_from_draft_to_review(
     assert script.get("/grants")[0]["live"]
 
 
-def test_a_returned_application_tells_why_and_is_sent_again(
+def test_a_returned_application_shows_why_and_is_resubmitted(
     script: ApiClient, draft: str, reviewer: User
 ) -> None:
     save(script, draft)
@@ -102,7 +102,7 @@ def test_a_returned_application_tells_why_and_is_sent_again(
     assert submit(script, draft)["status"] == "submitted"
 
 
-def test_beginning_twice_leads_to_the_same_draft(
+def test_starting_twice_opens_the_same_draft(
     script: ApiClient, draft: str, gated_tier: Tier
 ) -> None:
     again = script.post("/applications", {"tier": gated_tier.slug}, 201)

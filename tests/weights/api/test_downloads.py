@@ -135,7 +135,7 @@ def test_a_dry_run_equals_the_decision_on_a_download(
     assert waiting["next_step"]["url"].endswith("/applications/")
 
 
-def test_a_dry_run_tells_strangers_nothing_of_a_path(gated: Revision) -> None:
+def test_a_dry_run_reveals_no_path_to_outsiders(gated: Revision) -> None:
     there, missing = ask(ApiClient()), ask(ApiClient(), "no.bin")
     assert there == missing
     assert there["sha256"] is None
@@ -161,7 +161,7 @@ def test_a_dry_run_writes_nothing_into_the_ledger(
 # -- look-up by hash --------------------------------------------------------------------
 
 
-def test_a_hash_leads_to_every_place_and_its_terms(gated: Revision, gated_tier: Tier) -> None:
+def test_a_hash_finds_every_file_and_its_terms(gated: Revision, gated_tier: Tier) -> None:
     factories.published("acme/open", files={"copy.json": factories.SMALL_MODEL["config.json"]})
     file = gated.files.get(path="config.json")
     payload = ApiClient().get(f"/files/{file.sha256.upper()}")

@@ -69,7 +69,7 @@ def test_another_text_than_the_one_in_force_is_not_accepted(
     assert tier not in tiers_open_to(applicant)
 
 
-def test_a_new_text_is_accepted_for_a_grant_that_stands(
+def test_a_new_text_is_accepted_for_an_existing_grant(
     script: ApiClient, applicant: User, gated_tier: Tier
 ) -> None:
     """Also in a reviewed tier, where the first access took an application."""

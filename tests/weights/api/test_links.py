@@ -42,7 +42,7 @@ def test_a_link_is_requested_followed_and_revoked(gated: Revision, script: ApiCl
     assert script.post(f"{where}/revoke") == revoked
 
 
-def test_a_link_is_only_for_whoever_the_gate_lets_in(
+def test_only_callers_whom_the_gate_allows_get_a_link(
     gated: Revision, holder: User, other_person: User
 ) -> None:
     assert ApiClient().post("/links", ASKED, 401)["code"] == "login_required"

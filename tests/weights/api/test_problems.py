@@ -198,7 +198,7 @@ def test_addresses_in_problems_are_plain_text() -> None:
     assert "X" not in response.headers
 
 
-def test_the_hub_keeps_its_own_words_beside() -> None:
+def test_the_hub_api_keeps_the_hubs_wording() -> None:
     response: Any = Client().get("/api/v10/checkpoints")
     assert response["Content-Type"] == "application/json"
     assert factories.word() not in response.content.decode()

@@ -147,7 +147,7 @@ def split(block: str) -> front_matter.FrontMatter:
     return front_matter.split(f"---\n{block}\n---\nBody\n")
 
 
-def test_a_card_as_the_hub_shows_it_keeps_its_meaning() -> None:
+def test_a_card_of_the_hub_keeps_its_meaning() -> None:
     expected = yaml.safe_load(CARD)
     expected["language"] = ["en", "no"]  # YAML 1.1 takes Norwegian for false
     values, body, problem = split(CARD)

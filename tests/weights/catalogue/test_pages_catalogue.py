@@ -37,7 +37,7 @@ def test_an_empty_portal_says_what_will_be_there(client: Client, db: None, addre
     assert client.get(address).status_code == 200
 
 
-def test_home_draws_the_family_and_leads_to_each_size(client: Client, db: None) -> None:
+def test_home_shows_the_family_and_links_to_each_size(client: Client, db: None) -> None:
     opt_family.load()
     page = client.get("/").content.decode()
     for size in ("125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"):

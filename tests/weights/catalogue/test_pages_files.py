@@ -151,7 +151,7 @@ def test_a_gated_text_is_shown_to_holders_only(
     assert "/resolve/" in page
 
 
-def test_a_text_shown_to_somebody_stands_in_the_ledger_and_counts_as_no_download(
+def test_a_file_shown_as_text_is_in_the_ledger_and_not_counted_as_a_download(
     client: Client, gated_tier: Tier, store: Path, applicant: User
 ) -> None:
     files = {"notes.txt": b"only for holders", "weights.bin": b"\x80\x02."}
@@ -168,7 +168,7 @@ def test_a_text_shown_to_somebody_stands_in_the_ledger_and_counts_as_no_download
     assert download_counts.of_checkpoint(revision.checkpoint_id) == 0
 
 
-def test_a_quarantined_file_says_why_it_is_not_given(
+def test_a_quarantined_file_shows_why_it_is_not_served(
     client: Client, open_tier: Tier, store: Path
 ) -> None:
     revision = factories.published("acme/bad", files={"a.txt": b"damaged"})

@@ -51,7 +51,7 @@ def test_a_plan_of_992_files_is_the_gates_statement_the_files_and_the_audit_even
 
 
 @pytest.mark.usefixtures("many")
-def test_a_stranger_is_refused_by_the_statement_and_others_by_one_look_up(
+def test_an_anonymous_caller_is_refused_by_the_statement_and_others_by_one_lookup(
     other_person: User, django_assert_num_queries: Count
 ) -> None:
     with django_assert_num_queries(1), pytest.raises(GateRefused) as refused:

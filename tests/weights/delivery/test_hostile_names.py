@@ -73,7 +73,7 @@ def test_no_title_or_notice_leaves_its_comment(title: str, attribution: str) -> 
 
 
 @given(st.lists(hostile.filter(_is_path), min_size=1, max_size=3, unique=True))
-def test_every_path_that_may_be_published_stands_whole_in_every_list(paths: list[str]) -> None:
+def test_every_publishable_path_is_complete_in_every_list(paths: list[str]) -> None:
     folder = _folder("Open", "", *paths)
     sums = lists.sha256sums(folder).split("\n")
     assert [line.partition("  ")[2] for line in sums[:-1]] == paths

@@ -58,7 +58,7 @@ def test_the_notice_that_the_licence_demands_travels_in_every_list(
     assert "For research" in _text(client, folder + "LICENCE.md")
 
 
-def test_a_list_gives_way_to_a_file_of_its_name(client: Client, folder: str) -> None:
+def test_a_list_is_renamed_if_a_file_has_its_name(client: Client, folder: str) -> None:
     response = client.get(f"{folder}SHA256SUMS")
     assert b"".join(response.streaming_content) == FILES["SHA256SUMS"]  # type: ignore[attr-defined]
     lines = _text(client, f"{folder}weighbridge-SHA256SUMS").splitlines()
@@ -66,7 +66,7 @@ def test_a_list_gives_way_to_a_file_of_its_name(client: Client, folder: str) -> 
     assert client.get(f"{folder}weighbridge-manifest.json").status_code == 404
 
 
-def test_an_md5_list_stands_only_where_one_was_published(client: Client, folder: str) -> None:
+def test_an_md5_list_is_offered_only_if_one_was_published(client: Client, folder: str) -> None:
     assert client.get(f"{folder}md5sums.txt").status_code == 404
     File.objects.filter(path="README.md").update(md5="0" * 32)
     assert _text(client, f"{folder}md5sums.txt") == f"{'0' * 32}  README.md\n"
@@ -105,7 +105,7 @@ def test_a_folder_that_the_revision_lacks_is_not_found(client: Client, folder: s
     assert client.get(f"{folder}part/").status_code == 404
 
 
-def test_the_folder_says_which_file_is_given_to_nobody_now(client: Client, folder: str) -> None:
+def test_the_folder_marks_files_that_are_not_served(client: Client, folder: str) -> None:
     assert "Quarantined" not in _text(client, folder)
     Blob.objects.filter(files__path="SHA256SUMS").update(state=Blob.State.QUARANTINED)
     page = _text(client, folder)

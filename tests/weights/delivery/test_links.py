@@ -71,14 +71,12 @@ def test_one_link_fetches_every_file_of_the_revision(client: Client, folder: str
     assert Download.objects.filter(credential_kind="link", outcome="served").count() == 3
 
 
-def test_a_query_string_that_a_script_keeps_is_no_obstacle(client: Client, folder: str) -> None:
+def test_a_query_string_that_a_script_keeps_is_ignored(client: Client, folder: str) -> None:
     assert _body(client, f"{folder}{FIRST}?Policy=abc&Key-Pair-Id=xyz") == SHARDS[FIRST]
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
-def test_a_door_that_only_gives_names_the_methods_it_has(
-    method: str, folder: str, applicant: User
-) -> None:
+def test_a_read_only_route_names_its_methods(method: str, folder: str, applicant: User) -> None:
     script = Client(enforce_csrf_checks=True)
     signed = file_links.issue(session_caller(applicant), "acme/gated", "main", FIRST)
     for address in (folder, folder[:-1], folder + FIRST, urlsplit(signed).path):
@@ -87,7 +85,7 @@ def test_a_door_that_only_gives_names_the_methods_it_has(
 
 
 @pytest.mark.parametrize("stand_in", ["stubbed.pt", "*", "%2A"])
-def test_a_stand_in_fetched_as_it_is_says_what_to_do(
+def test_a_placeholder_fetched_literally_says_what_to_do(
     stand_in: str, client: Client, folder: str
 ) -> None:
     response = client.get(folder + stand_in)
@@ -231,7 +229,7 @@ def test_a_file_link_is_checked_for_pattern_signature_expiry_and_then_access(
             assert client.get(address).json()["code"] == "link_invalid"
 
 
-def test_a_browser_at_a_dead_link_gets_a_page_that_keeps_the_address_to_itself(
+def test_a_browser_at_an_ended_link_gets_a_page_that_sends_no_referrer(
     client: Client, folder: str, applicant: User
 ) -> None:
     parts = urlsplit(file_links.issue(session_caller(applicant), "acme/gated", "main", FIRST))
@@ -351,7 +349,7 @@ def test_only_three_links_a_day_are_given_for_one_checkpoint(
         links.request_link(applicant, revision.checkpoint)
 
 
-def test_nobody_without_a_grant_is_given_a_link(
+def test_nobody_without_a_grant_gets_a_link(
     other_person: User, revision: Revision, manage: Callable[..., str]
 ) -> None:
     with pytest.raises(GateRefused):

@@ -33,13 +33,13 @@ def text(client: Client) -> str:
     return answer.content.decode()
 
 
-def test_a_stranger_signs_in_first(client: Client, db: None) -> None:
+def test_a_visitor_signs_in_first(client: Client, db: None) -> None:
     answer = client.get("/access/")
     assert answer.status_code == 302
     assert answer["Location"].startswith("/accounts/login/?next=")
 
 
-def test_without_a_grant_it_says_what_to_do(
+def test_without_a_grant_the_refusal_names_the_next_step(
     client: Client, gated: Revision, applicant: User
 ) -> None:
     client.force_login(applicant)

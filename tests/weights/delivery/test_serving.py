@@ -68,7 +68,7 @@ def test_a_whole_file_carries_every_header_that_clients_need(
 
 
 @pytest.mark.requirement("RG-5")
-def test_a_head_says_what_the_get_would_and_sends_nothing(client: Client, url: str) -> None:
+def test_a_head_has_the_headers_of_the_get_and_no_body(client: Client, url: str) -> None:
     got, asked = client.get(url), client.head(url)
     body(got)
     volatile = {"X-Request-Id"}
@@ -151,7 +151,7 @@ def test_the_refusal_of_a_known_caller_is_written_with_its_code(
     assert (row.user_id, row.path, row.length) == (applicant.pk, "w.bin", 0)
 
 
-def test_the_refusal_of_a_stranger_is_not_written(
+def test_the_refusal_of_an_anonymous_caller_is_not_recorded(
     client: Client, store: Path, gated_tier: Tier
 ) -> None:
     factories.published("acme/big", gated_tier, {"w.bin": b"weights"})
@@ -165,7 +165,7 @@ def test_a_missing_name_is_no_refusal(client: Client, url: str, applicant: User)
     assert not Download.objects.exists()
 
 
-def test_the_row_stands_before_the_first_byte_leaves(client: Client, url: str) -> None:
+def test_the_ledger_row_is_written_before_the_first_byte_is_sent(client: Client, url: str) -> None:
     response = client.get(url)
     assert Download.objects.count() == 1
     body(response)

@@ -74,7 +74,7 @@ def by_token(person: User) -> Callable[[str], int]:
 
 
 @pytest.mark.parametrize("fails", [no_factor, suspended])
-def test_a_private_checkpoint_is_unknown_at_every_door_to_staff_who_do_not_act(
+def test_a_private_checkpoint_is_unknown_on_every_route_to_inactive_staff(
     secret: Revision, fails: Callable[[User], None]
 ) -> None:
     owner = staff(Role.RELEASE_OWNER)

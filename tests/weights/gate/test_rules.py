@@ -122,7 +122,7 @@ _WITHOUT_EFFECT = {"gated", "is_staff", *Lookup}
 
 
 @pytest.mark.parametrize("name", sorted({f.name for f in fields(Facts)} - _WITHOUT_EFFECT))
-def test_a_fact_that_nobody_supplied_refuses(name: str) -> None:
+def test_a_missing_fact_refuses(name: str) -> None:
     opened = GOOD if name != "by_token" else replace(GOOD, by_token=False, token_expires=None)
     assert rules.may_fetch_file(opened, NOW) is None
     left_out = {one.name: getattr(opened, one.name) for one in fields(Facts) if one.name != name}
@@ -191,12 +191,12 @@ def test_a_rule_asks_for_no_fact_that_was_looked_up(facts: Facts) -> None:
 
 
 @pytest.mark.parametrize("state", Grant.State)
-def test_every_state_of_a_grant_words_a_refusal(state: Grant.State) -> None:
+def test_every_state_of_a_grant_has_a_refusal(state: Grant.State) -> None:
     assert rules.without_grant(History(state, NOW)) in Refusal
 
 
 @pytest.mark.parametrize("status", Status)
-def test_every_status_of_an_application_words_a_refusal(status: Status) -> None:
+def test_every_status_of_an_application_has_a_refusal(status: Status) -> None:
     older_grant = History("revoked", BEFORE, status, NOW)
     assert rules.without_grant(older_grant) in Refusal
     assert rules.without_grant(replace(older_grant, grant_starts=AFTER)) is Refusal.REVOKED

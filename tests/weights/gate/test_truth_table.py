@@ -400,7 +400,7 @@ def test_the_table_breaks_every_condition() -> None:
     )
 
 
-def test_when_every_condition_holds_the_file_goes_out_on_the_grant(world: World) -> None:
+def test_when_every_condition_holds_the_file_is_served_under_the_grant(world: World) -> None:
     decision = world.decide()
     assert told(decision) == ("", 200)
     assert decision.file is not None
@@ -445,7 +445,7 @@ def test_a_refusal_never_carries_the_file(world: World) -> None:
         world.asked_revision, world.asked_path = "main", PATH
 
 
-def test_every_refusal_says_what_to_do_next(world: World) -> None:
+def test_every_refusal_names_a_next_step(world: World) -> None:
     for failure in FAILURES:
         with transaction.atomic():
             failure.break_it(world)
@@ -495,7 +495,7 @@ def test_a_session_needs_no_scope(world: World) -> None:
 
 
 @pytest.mark.requirement("GT-5")
-def test_a_session_of_a_closed_account_is_nobody(world: World) -> None:
+def test_a_session_of_a_closed_account_is_anonymous(world: World) -> None:
     owner_gone(world)
     closed = User.objects.get(pk=world.person.pk)
     assert told(world.decide(session_caller(closed))) == ("login_required", 401)

@@ -130,7 +130,7 @@ def test_a_request_moves_through_all_the_lists_and_access_follows_at_once(
     assert (where(lead, applicant), opens()) == (["accepted"], True)
 
 
-def test_a_rejection_tells_its_reason(lead: HfApi, applicant: User, gated_tier: Tier) -> None:
+def test_a_rejection_states_its_reason(lead: HfApi, applicant: User, gated_tier: Tier) -> None:
     factories.submitted(applicant, gated_tier)
     lead.reject_access_request(REPO, applicant.username, rejection_reason="Too vague.")
     decision = Decision.objects.get()

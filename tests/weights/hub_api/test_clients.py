@@ -398,7 +398,7 @@ def test_the_client_finds_models_page_by_page(api: HfApi, portal: Portal, tmp_pa
     assert set(listed.stdout.split()) == {"acme/m0", "acme/m1", "acme/m2"}, listed.stderr
 
 
-def test_metadata_of_a_file_is_what_the_head_says(portal: Portal, nested: Revision) -> None:
+def test_metadata_of_a_file_equals_the_headers_of_a_head(portal: Portal, nested: Revision) -> None:
     url = hf_hub_url("acme/nested", "large.bin", endpoint=portal.url)
     payload = get_hf_file_metadata(url, endpoint=portal.url, token=False)
     file = nested.files.get(path="large.bin")

@@ -122,7 +122,7 @@ def git(*arguments: str, within: Path) -> str:
     return done.stdout.strip()
 
 
-def test_large_files_tell_their_hash_and_pointer(client: Client, nested: Revision) -> None:
+def test_large_files_show_their_hash_and_pointer(client: Client, nested: Revision) -> None:
     entry = tree(client, "/a-b")[0]
     content = NESTED["a-b/x.bin"]
     assert entry["size"] == len(content)
@@ -183,7 +183,7 @@ def test_paths_info_has_requested_paths_and_omits_unknown_ones(
 # -- the model -------------------------------------------------------------------------
 
 
-def test_the_model_tells_its_files_and_dates(client: Client, nested: Revision) -> None:
+def test_the_model_info_contains_files_and_dates(client: Client, nested: Revision) -> None:
     payload = client.get("/api/models/acme/nested").json()
     assert payload["id"] == payload["modelId"] == "acme/nested"
     assert payload["sha"] == nested.sha

@@ -116,7 +116,7 @@ def test_the_card_that_main_points_at_is_searched_and_no_other(
 # -- order and pages -------------------------------------------------------------------
 
 
-def test_every_order_begins_with_the_most(client: Client, shelf: dict[str, Revision]) -> None:
+def test_every_order_starts_with_the_largest(client: Client, shelf: dict[str, Revision]) -> None:
     now = timezone.now()
     for age, name in enumerate(["big", "opt", "bert"]):
         revision = shelf[name]
@@ -237,7 +237,7 @@ def test_every_model_is_on_one_page_while_others_come(
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", ":", "1:x", "9" * 40 + ":1", "\u0661:\u0661", "%00"])
-def test_a_cursor_of_nobodys_making_begins_anew(
+def test_a_forged_cursor_starts_from_the_beginning(
     client: Client, shelf: dict[str, Revision], cursor: str
 ) -> None:
     assert len(ids(client, f"?cursor={cursor}")) == 3

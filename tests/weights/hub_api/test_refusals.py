@@ -122,7 +122,7 @@ def test_a_token_never_makes_an_open_read_fail(
 @pytest.mark.parametrize("path", ["w.bin", "no-such-file", "../w.bin"])
 @pytest.mark.parametrize("revision", ["main", "no-such-revision"])
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_strangers_learn_nothing_of_gated_files(
+def test_anonymous_callers_learn_nothing_about_gated_files(
     client: Client, gated: str, path: str, revision: str, method: str
 ) -> None:
     response = getattr(client, method)(
@@ -156,7 +156,7 @@ def test_the_commonest_trap_is_named(
     assert "/settings/tokens/" in response["X-Error-Message"]
 
 
-def test_the_entitled_get_through_every_door(
+def test_entitled_callers_are_served_on_every_route(
     client: Client, gated: str, gated_tier: Tier, applicant: User
 ) -> None:
     factories.grant(applicant, gated_tier)

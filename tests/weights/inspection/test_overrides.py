@@ -92,7 +92,7 @@ def test_in_st_the_requester_of_an_override_cannot_approve_it(
 
 
 @pytest.mark.parametrize("role", [Role.REVIEWER, Role.LEAD_REVIEWER, Role.ADMINISTRATOR])
-def test_other_roles_neither_ask_nor_agree(
+def test_other_roles_neither_request_nor_approve(
     refused: Inspection, release_owner: User, role: Role
 ) -> None:
     member = factories.staff("member", role)

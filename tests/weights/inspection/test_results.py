@@ -92,7 +92,7 @@ def test_in_st_each_file_of_a_visible_revision_was_inspected_as_what_its_name_sa
     assert event.details["formats"] == {"PyTorch zip": "inspected"}
 
 
-def test_in_st_a_hostile_file_is_refused_with_its_reason_and_given_to_nobody(
+def test_in_st_a_hostile_file_is_refused_with_its_reason_and_never_served(
     publish: Publish, client: Client
 ) -> None:
     revision = publish(model_bin=RUNS)
@@ -408,7 +408,7 @@ def _in_process(source: Any, family: str, *, extra: list[str]) -> verdict.Verdic
 # -- where it is told ---------------------------------------------------------------------
 
 
-def test_the_file_page_tells_the_format_and_what_loading_it_imports(
+def test_the_file_page_shows_the_format_and_the_imports_of_loading(
     publish: Publish, client: Client
 ) -> None:
     publish(model_pt=GOOD, x_gguf=b"GGUF\3")
@@ -420,7 +420,7 @@ def test_the_file_page_tells_the_format_and_what_loading_it_imports(
     assert "not inspected: GGUF" in client.get("/acme/model/tree/main").content.decode()
 
 
-def test_the_api_tells_it_too(publish: Publish, client: Client) -> None:
+def test_the_api_returns_it_too(publish: Publish, client: Client) -> None:
     publish(model_pt=GOOD, x_gguf=b"GGUF\3")
     files = client.get("/api/v1/checkpoints/acme/model/files").json()["files"]
     told = {one["path"]: one["inspection"] for one in files}
@@ -428,7 +428,7 @@ def test_the_api_tells_it_too(publish: Publish, client: Client) -> None:
     assert told["x.gguf"]["outcome"] == "not_inspected"
 
 
-def test_the_hub_s_fields_tell_it_where_its_client_reads_them(
+def test_the_hubs_fields_contain_it_where_its_client_reads_them(
     publish: Publish, client: Client
 ) -> None:
     publish(model_pt=GOOD, x_gguf=b"GGUF\3")

@@ -214,7 +214,7 @@ def test_a_check_that_was_running_no_longer_counts(
     assert blob.runs.get().result == "abandoned"
 
 
-def test_a_hold_during_publication_keeps_the_revision_hidden(
+def test_a_quarantine_during_publication_keeps_the_revision_hidden(
     tmp_path: Path, store: Path, release_owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.json").write_bytes(FILES[PATH])

@@ -220,7 +220,7 @@ def test_missing_and_orphaned_ones_are_listed_and_nothing_is_deleted(
     assert AuditEvent.objects.filter(action="store.surveyed").count() == 1
 
 
-def test_findings_keep_their_first_day_and_go_once_they_are_put_right(
+def test_findings_keep_their_first_day_and_disappear_once_repaired(
     blobs: dict[str, Blob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aside = on_disk(blobs["a.bin"]).rename(on_disk(blobs["a.bin"]).with_suffix(".aside"))
@@ -275,7 +275,7 @@ def test_a_store_that_lacks_most_is_taken_for_another_one_and_nothing_is_conclud
     assert not StoreFinding.objects.exists()
 
 
-def test_a_store_that_goes_between_two_surveys_costs_one_blob_its_place(
+def test_a_store_that_vanishes_between_two_surveys_loses_at_most_one_blob(
     blobs: dict[str, Blob],
 ) -> None:
     scrub.survey()
@@ -375,7 +375,7 @@ def test_errors_of_the_disk_are_no_mismatch(
 # -- by hand ------------------------------------------------------------------------------
 
 
-def test_the_command_reads_and_says_that_all_is_well(
+def test_the_command_reads_everything_and_reports_success(
     blobs: dict[str, Blob], manage: object
 ) -> None:
     assert callable(manage)

@@ -64,7 +64,7 @@ def cut(path: Path) -> None:
     path.write_bytes(BODY[:-1])
 
 
-def test_a_good_check_keeps_the_mark_of_what_it_read(blob: Blob) -> None:
+def test_a_good_check_stores_the_fingerprint_of_what_it_read(blob: Blob) -> None:
     found = on_disk(blob).stat()
     assert blob.mark == f"{found.st_mtime_ns}:{found.st_ino}:{found.st_size} {found.st_ctime_ns}"
     assert blob.version_in == blob_storage().address
@@ -87,7 +87,7 @@ def replace(path: Path) -> None:
 @pytest.mark.parametrize("method", ["get", "head"])
 @pytest.mark.parametrize("accel", ["", "/blobs/"])
 @pytest.mark.requirement("ST-7")
-def test_the_next_request_after_a_write_is_refused_and_asks_for_a_check(
+def test_the_next_request_after_a_write_is_refused_and_queues_a_check(
     client: Client,
     blob: Blob,
     settings: object,
@@ -259,7 +259,7 @@ def test_publishing_the_same_file_again_puts_good_bytes_over_changed_ones(
     assert client.get(ADDRESS).status_code == 200
 
 
-def test_marks_of_another_store_say_nothing(blob: Blob) -> None:
+def test_fingerprints_of_another_store_are_ignored(blob: Blob) -> None:
     found = blob_storage().stat(blob.sha256)
     assert found is not None
     blob.mark = "another"

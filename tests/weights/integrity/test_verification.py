@@ -81,7 +81,7 @@ def test_a_revision_is_visible_once_all_its_blobs_are_verified(revision: Revisio
     assert AuditEvent.objects.filter(action="revision.visible").count() == 1
 
 
-def test_a_run_tells_what_was_read_by_whom(shard: Blob) -> None:
+def test_a_run_records_what_was_read_by_whom(shard: Blob) -> None:
     verification.verify(shard.pk, worker="celery@test")
     run = shard.runs.get()
     assert (run.result, run.bytes_read, run.worker) == ("verified", len(BODY), "celery@test")
@@ -295,7 +295,7 @@ def test_an_unreadable_store_is_tried_again_later_and_quarantines_nothing(
 
 @pytest.mark.requirement("CE-5")
 @pytest.mark.usefixtures("_dead_store")
-def test_after_eight_tries_the_revision_says_why_it_is_not_there(
+def test_after_eight_tries_the_revision_shows_why_it_is_not_visible(
     revision: Revision, shard: Blob
 ) -> None:
     for _ in range(TRIES):
@@ -309,7 +309,7 @@ def test_after_eight_tries_the_revision_says_why_it_is_not_there(
 
 
 @pytest.mark.requirement("CE-5")
-def test_a_blob_whose_checks_kill_their_workers_says_so_and_is_tried_once_an_hour(
+def test_a_blob_whose_checks_kill_their_workers_is_reported_and_retried_hourly(
     revision: Revision, shard: Blob
 ) -> None:
     class Killed(BaseException):

@@ -68,7 +68,7 @@ def test_a_statement_is_always_the_same_text() -> None:
     )
 
 
-def test_files_that_speak_to_git_are_left_out_as_the_stock_tool_does() -> None:
+def test_git_files_are_left_out_as_the_stock_tool_does() -> None:
     told = json.loads(openssf.statement("x", FILES | {".gitattributes": "03" * 32}))
     assert [one["name"] for one in told["predicate"]["resources"]] == [
         "a/b.json",

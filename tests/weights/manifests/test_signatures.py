@@ -261,7 +261,7 @@ def test_a_key_that_is_not_there_and_a_missing_reason_are_refused(
 # -- the documents ----------------------------------------------------------------------
 
 
-def test_the_manifest_says_what_the_revisions_id_follows_from(
+def test_the_manifest_contains_what_the_revisions_id_is_derived_from(
     revision: Revision, client: Client
 ) -> None:
     told = client.get(address(revision)).json()
@@ -352,7 +352,7 @@ def test_pages_and_api_lead_to_manifest_signature_and_sums(
     assert PublishedManifest.objects.count() == 1
 
 
-def test_the_keys_page_asks_as_much_for_many_keys_as_for_one(
+def test_the_keys_page_makes_as_many_queries_for_many_keys_as_for_one(
     revision: Revision, new_key: Callable[[], str], client: Client, django_assert_num_queries: Any
 ) -> None:
     signatures.sign(revision.pk)

@@ -75,7 +75,7 @@ def test_the_branch_goes_back_and_the_tag_keeps_its_name(
     assert event.details["reason"] == WHY
 
 
-def test_a_branch_without_an_earlier_revision_leads_to_the_notice(
+def test_a_branch_without_an_earlier_revision_shows_the_notice(
     client: Client, first: Revision
 ) -> None:
     withdrawal.withdraw(first, WHY, by=None)

@@ -163,7 +163,7 @@ def test_the_mail_gives_the_reason_as_a_sentence(
     assert said in client.get("/recalls/feed.atom").text
 
 
-def test_the_same_bytes_in_another_checkpoint_count_and_each_hears_of_their_own(
+def test_the_same_bytes_in_another_checkpoint_count_and_each_holder_is_mailed_their_own_files(
     folder: Path, blob: Blob, readers: list[User], other_person: User
 ) -> None:
     (folder / PATH).rename(folder / "copy.bin")
@@ -223,7 +223,7 @@ def test_many_recipients_are_mailed_in_batches_without_loading_them_all(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_at_any_statement_leaves_nobody_out_and_tells_nobody_twice(
+def test_a_worker_killed_at_any_statement_omits_nobody_and_mails_nobody_twice(
     revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small, so that there are statements between two batches.
@@ -237,7 +237,7 @@ def test_a_worker_killed_at_any_statement_leaves_nobody_out_and_tells_nobody_twi
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_tell_each_person_once(
+def test_two_workers_mail_each_person_once(
     revision: Revision, blob: Blob, readers: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bound made small: as many batches as people.
@@ -409,7 +409,7 @@ def test_everyone_who_downloaded_a_withdrawn_revision_is_notified_of_each_withdr
 # -- what everybody reads -----------------------------------------------------------------
 
 
-def test_the_notice_stands_on_the_checkpoint_the_list_the_feed_and_the_api(
+def test_the_notice_is_on_the_checkpoint_the_list_the_feed_and_the_api(
     client: Client, blob: Blob, readers: list[User]
 ) -> None:
     recall = find_damage(blob)
@@ -430,7 +430,7 @@ def test_the_notice_stands_on_the_checkpoint_the_list_the_feed_and_the_api(
     assert client.get("/api/v1/recalls?state=none").status_code == 422
 
 
-def test_after_the_repair_the_page_says_what_stands_there_now(
+def test_after_the_repair_the_page_shows_the_current_content(
     client: Client, folder: Path, blob: Blob, release_owner: User
 ) -> None:
     manual_quarantine.hold(blob, WHY, by=release_owner, recall=True)

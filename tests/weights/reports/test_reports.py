@@ -53,7 +53,7 @@ def mails(kind: str) -> list[OutgoingMail]:
 # -- taking in --------------------------------------------------------------------------------
 
 
-def test_a_stranger_reports_and_gets_a_reference_and_a_page(
+def test_a_visitor_reports_and_gets_a_reference_and_a_page(
     client: Client, checkpoint: Checkpoint, lead_reviewer: User
 ) -> None:
     answer = send(client, checkpoint="acme/weights", path="config.json")

@@ -137,7 +137,7 @@ def test_a_head_is_answered_and_a_get_sent_to_the_store_without_asking_it(
     assert dead_server.requests == []
 
 
-def test_without_a_credential_to_sign_with_every_door_says_503_and_when_to_come_again(
+def test_without_a_signing_credential_every_route_is_503_with_retry_after(
     client: Client, dead_store: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = cast(S3Storage, blob_storage())
@@ -159,7 +159,7 @@ def broken_folder(store: object, applicant: User, open_tier: Tier, settings: Set
     settings.WEIGHTS_STORAGE = "file:///dev/null/gone"
 
 
-def test_a_file_store_that_is_gone_says_503_too(client: Client, broken_folder: None) -> None:
+def test_a_missing_file_store_is_503_too(client: Client, broken_folder: None) -> None:
     for method in (client.get, client.head):
         got = method("/acme/small/resolve/main/README.md")
         assert (got.status_code, got["Retry-After"]) == (503, "10")

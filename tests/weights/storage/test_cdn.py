@@ -212,7 +212,7 @@ def test_links_lead_to_the_cdn_too(
         assert client.head(asked).status_code == 200
 
 
-def test_the_cdn_is_no_way_past_the_gate(client: Client, gated_tier: Tier, cdn: None) -> None:
+def test_the_cdn_does_not_bypass_the_gate(client: Client, gated_tier: Tier, cdn: None) -> None:
     factories.published("acme/gated", gated_tier)
     got = client.get("/acme/gated/resolve/main/model.safetensors")
     assert got.status_code == 401

@@ -41,7 +41,7 @@ def test_each_head_becomes_an_object(s3_store: str, settings: Settings, tmp_path
     assert sorted(notes) == sorted(head.note for head in made)
 
 
-def test_a_bucket_that_is_away_is_shown_as_a_place_that_fails(
+def test_an_unavailable_bucket_is_shown_as_failing(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.ACCESS_KEY)

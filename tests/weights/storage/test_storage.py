@@ -100,7 +100,7 @@ def test_an_unknown_blob_has_no_size_and_cannot_be_opened(any_store: BlobStorage
         any_store.open(sha256(b"never stored"))
 
 
-def test_one_look_a_list_and_an_open_stream_agree_on_how_a_blob_stands(
+def test_stat_list_and_open_agree_on_the_fingerprint_of_a_blob(
     any_store: BlobStorage,
 ) -> None:
     put(any_store, b"another")
@@ -209,7 +209,7 @@ def test_a_write_in_place_changes_a_mark_that_was_taken_a_tick_after_the_last_on
         assert found.written_since(verified)
 
 
-def test_a_mark_tells_a_write_from_a_touch(store: Path) -> None:
+def test_a_fingerprint_distinguishes_a_write_from_a_touch(store: Path) -> None:
     files = FileStorage(store)
     path = files.local_path(put(files, b"good bytes"))
     verified = mark_of(files, path.name)
@@ -252,7 +252,7 @@ def test_the_sweep_takes_old_leftovers_and_keeps_young_ones(store: Path) -> None
 
 
 @pytest.mark.requirement("ST-1", "ST-10")
-def test_a_blob_stands_under_its_hash_for_its_user_alone(tmp_path: Path) -> None:
+def test_a_blob_is_stored_under_its_hash_and_readable_only_by_its_user(tmp_path: Path) -> None:
     """Whatever the umask, and in a store that others were let into."""
     root = tmp_path / "blobs"
     root.mkdir()
@@ -285,7 +285,7 @@ def test_a_store_of_an_earlier_release_is_shut_at_the_start(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes other users")
-def test_a_setgid_store_is_open_to_its_group_and_to_nobody_else(tmp_path: Path) -> None:
+def test_a_setgid_store_is_readable_only_by_its_group(tmp_path: Path) -> None:
     """As nginx needs it that runs as another user and sends blobs itself."""
     group, nobody = 12_345, 65_534
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
@@ -552,7 +552,7 @@ def of_versions(store: S3Storage) -> list[str]:
 
 
 @pytest.mark.requirement("ST-3")
-def test_a_bucket_with_versions_keeps_an_upload_in_parts_once(
+def test_a_versioned_bucket_stores_a_multipart_upload_once(
     s3_server: s3.Store, s3_store: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.WEIGHTS_STORAGE = s3_server.versioned()
@@ -584,7 +584,7 @@ def test_the_sweep_takes_older_versions_and_delete_markers_of_what_was_staged(
 
 
 @pytest.mark.parametrize("right", ["get_bucket_versioning", "delete_object"])
-def test_a_sweep_does_what_the_credential_may_and_tells_the_rest(
+def test_a_sweep_does_what_the_credential_allows_and_reports_the_rest(
     bucket: S3Storage, right: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def denied(**_: Any) -> None:

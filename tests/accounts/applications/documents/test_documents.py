@@ -180,7 +180,7 @@ def kept(filler: FormFiller) -> Attachment:
     return Attachment.objects.get()
 
 
-def test_its_owner_and_the_readers_of_the_tier_read_it_and_nobody_else(
+def test_only_its_owner_and_the_readers_of_the_tier_read_it(
     kept: Attachment, applicant: User, reviewer: User, auditor: User, release_owner: User
 ) -> None:
     elsewhere = factories.staff("elsewhere", Role.REVIEWER, factories.tier("elsewhere"))
@@ -246,7 +246,7 @@ def test_documents_go_with_the_draft_that_lapses(filler: FormFiller) -> None:
     assert not AttachmentContent.objects.exists()
 
 
-def test_somebody_else_can_neither_send_nor_remove(filler: FormFiller, other_person: User) -> None:
+def test_another_person_can_neither_send_nor_remove(filler: FormFiller, other_person: User) -> None:
     send(filler)
     window = Client()
     window.force_login(other_person)

@@ -21,7 +21,7 @@ def test_a_pdf_with_active_or_embedded_content_is_refused_with_its_code(name: st
         pdf_child.check(content)
 
 
-def test_the_child_process_says_the_same() -> None:
+def test_the_child_process_returns_the_same() -> None:
     pdf_check.require_harmless(HARMLESS["a blank page"])
     for name, told in (
         ("a script on opening", "contains scripts"),

@@ -20,7 +20,7 @@ def test_an_incomplete_step_is_saved(begun: FormFiller) -> None:
     assert "Still needed before you can submit" in begun.page("review")
 
 
-def test_coming_back_leads_to_the_first_step_that_needs_something(begun: FormFiller) -> None:
+def test_returning_opens_the_first_incomplete_step(begun: FormFiller) -> None:
     begun.save("you")
     assert begun.client.get(ADDRESS)["Location"] == begun.url("project")
     begun.fill_in()

@@ -97,7 +97,7 @@ def test_a_free_mail_address_is_accepted_with_a_profile_and_reported(
     assert filler.application.status == Status.SUBMITTED
 
 
-def test_a_linked_orcid_stands_in_for_the_profile(applicant: User, gated_tier: Tier) -> None:
+def test_a_linked_orcid_replaces_the_profile(applicant: User, gated_tier: Tier) -> None:
     from accounts.applications.forms import ApplicationForm
 
     fields = {"person": applicant, "tier": gated_tier, "licence": factories.in_force(gated_tier)}

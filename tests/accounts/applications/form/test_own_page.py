@@ -14,7 +14,7 @@ from tests.support import factories
 pytestmark = pytest.mark.one_database
 
 
-def test_its_page_tells_what_happened_but_no_internal_note(
+def test_its_page_shows_its_history_without_internal_notes(
     signed_in: Client, gated_tier: Tier, applicant: User, reviewer: User
 ) -> None:
     application = factories.submitted(applicant, gated_tier)
@@ -75,7 +75,7 @@ def test_an_applicant_withdraws(signed_in: Client, gated_tier: Tier, applicant: 
 
 
 @pytest.mark.parametrize("place", ["", "withdraw/"])
-def test_somebody_elses_application_is_404(
+def test_another_persons_application_is_404(
     client: Client, gated_tier: Tier, applicant: User, other_person: User, place: str
 ) -> None:
     application = factories.submitted(applicant, gated_tier)

@@ -32,7 +32,7 @@ def test_after_the_warning_either_version_can_be_chosen(begun: FormFiller) -> No
     assert begun.application.answers["title"] == "From the second window"
 
 
-def test_two_windows_on_different_steps_do_not_get_in_each_others_way(begun: FormFiller) -> None:
+def test_two_windows_on_different_steps_do_not_conflict(begun: FormFiller) -> None:
     seen = begun.hidden_value("plan")
     begun.save("project")
     assert begun.save("plan", seen=seen).status_code == 302

@@ -26,7 +26,7 @@ def test_looking_at_the_start_makes_no_draft(signed_in: Client, gated_tier: Tier
     assert not Application.objects.exists()
 
 
-def test_beginning_asks_for_the_country_and_leads_to_the_first_step(filler: FormFiller) -> None:
+def test_starting_asks_for_the_country_and_opens_the_first_step(filler: FormFiller) -> None:
     response = filler.begin("NO")
     assert response["Location"] == filler.url("you")
     assert '<option value="NO" selected>' in filler.page("you")

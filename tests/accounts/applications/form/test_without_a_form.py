@@ -30,9 +30,7 @@ def test_an_open_application_is_pointed_at(
     assert str(application.public_id) in page
 
 
-def test_an_unconfirmed_address_is_refused_with_the_way_out(
-    client: Client, gated_tier: Tier
-) -> None:
+def test_an_unconfirmed_address_is_refused_with_a_remedy(client: Client, gated_tier: Tier) -> None:
     client.force_login(factories.person(confirmed=False))
     response = client.get(ADDRESS)
     assert response.status_code == 403

@@ -100,7 +100,7 @@ def test_verify_audit_says_so_and_takes_no_copy_of_a_head_that_proves_nothing(
             verified("--head", str(later), *arguments)
 
 
-def test_a_compromised_key_signs_no_more_and_a_new_one_goes_on(
+def test_a_compromised_key_no_longer_signs_and_a_new_one_continues(
     two: tuple[SignedHead, SignedHead], new_key: Callable[[], None], client: Client
 ) -> None:
     mark(two[0])  # nobody knows since when: from the first head on
@@ -120,7 +120,7 @@ def test_a_compromised_key_signs_no_more_and_a_new_one_goes_on(
     assert head.size >= two[1].size
 
 
-def test_a_mark_only_ever_begins_earlier(two: tuple[SignedHead, SignedHead]) -> None:
+def test_the_start_of_a_compromise_only_moves_earlier(two: tuple[SignedHead, SignedHead]) -> None:
     for since in ("2026-11-03", "2026-11-04", "2026-11-02"):
         mark(two[0], "--since", since)
     assert f"{CompromisedAuditKey.objects.get().since:%Y-%m-%d}" == "2026-11-02"

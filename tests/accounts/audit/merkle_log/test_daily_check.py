@@ -47,7 +47,7 @@ def whole_reading(most: int = 20) -> int:
 
 
 @pytest.mark.requirement("AU-9")
-def test_a_reading_goes_on_turn_by_turn_and_tells_what_it_read(events: list[int]) -> None:
+def test_a_scrub_continues_turn_by_turn_and_reports_what_it_read(events: list[int]) -> None:
     assert "not run yet" in line().text
     verify_audit()
     assert line().text == "first check not finished yet; 3 rows read so far"
@@ -61,7 +61,7 @@ def test_beat_queues_it_each_minute() -> None:
     assert (entry["task"], entry["schedule"]) == (verify_audit.name, 60.0)
 
 
-def test_the_next_reading_begins_a_day_after_the_last_began(
+def test_the_next_scrub_begins_a_day_after_the_last_began(
     events: list[int], django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     with time_machine.travel("2026-11-26 09:00Z", tick=False) as clock:
@@ -95,7 +95,7 @@ def test_an_altered_row_is_an_alarm_a_line_in_the_log_and_one_mail_a_day(
     assert fault in mail.text
 
 
-def test_the_alarm_ends_within_an_hour_of_the_trail_being_mended(events: list[int]) -> None:
+def test_the_alarm_ends_within_an_hour_after_the_trail_is_restored(events: list[int]) -> None:
     run("UPDATE accounts_auditevent SET result = 'no' WHERE id = %s", events[17])
     whole_reading()
     run("UPDATE accounts_auditevent SET result = 'ok' WHERE id = %s", events[17])
@@ -112,7 +112,7 @@ def test_a_batch_removed_during_a_check_is_found(events: list[int]) -> None:
     assert "batch 1 is missing" in line().text
 
 
-def test_a_reading_that_stands_still_is_an_alarm(events: list[int]) -> None:
+def test_a_stalled_scrub_is_an_alarm(events: list[int]) -> None:
     verify_audit()
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         assert line().state == "alarm"

@@ -205,7 +205,7 @@ def test_the_script_is_short_enough_to_be_read() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["no key"], ["log+id+key"]])
-def test_the_offline_script_says_how_it_is_called(arguments: list[str]) -> None:
+def test_the_offline_script_prints_its_usage(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(SCRIPT), *arguments], stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False,
@@ -343,7 +343,7 @@ def test_the_api_gives_ones_own_rows_and_proofs(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_api_proves_that_a_head_goes_on_from_another(client: Client) -> None:
+def test_the_api_proves_that_a_head_extends_another(client: Client) -> None:
     for count in (3, 30):
         for number in range(count):
             rows.event(number)

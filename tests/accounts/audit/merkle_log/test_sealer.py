@@ -203,7 +203,7 @@ def test_a_sealer_that_is_killed_leaves_a_whole_batch_or_none() -> None:
     verify()
 
 
-def test_a_copy_on_another_server_goes_on_with_the_same_tree() -> None:
+def test_a_copy_on_another_server_continues_the_same_tree() -> None:
     """Its transactions are counted anew, so the old horizon says nothing there."""
     rows.event()
     sealer.seal()

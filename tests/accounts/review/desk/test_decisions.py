@@ -75,7 +75,7 @@ def test_a_first_approval_previews_the_mail_to_other_reviewers(
     assert mail.recipient == lead_reviewer
 
 
-def test_a_first_approval_warns_where_nobody_could_give_the_second(
+def test_a_first_approval_warns_if_nobody_could_make_the_second(
     desk: Client, applicant: User
 ) -> None:
     application = factories.submitted(applicant, factories.tier("two", approvals_needed=2))
@@ -106,7 +106,7 @@ def test_a_preview_tells_what_is_missing_and_shows_the_rest(
     assert "was not approved" in shown["text"]
 
 
-def test_words_that_changed_since_the_preview_stop_the_decision(
+def test_text_that_changed_since_the_preview_stops_the_decision(
     desk: Client, application: Application
 ) -> None:
     shown = desk.post(preview_of(application, "reject"), POST_DATA["reject"], headers=JSON).json()

@@ -114,7 +114,7 @@ def test_flags_and_kinds_narrow_it(
     assert (rows[plain.pk], rows[free.pk]) == ([], [Flag.FREE_MAIL])
 
 
-def test_saved_filters_list_what_their_counts_say(
+def test_saved_filters_list_as_many_as_they_count(
     desk: Client, reviewer: User, lead_reviewer: User
 ) -> None:
     tier = factories.tier("two", approvals_needed=2)

@@ -44,7 +44,7 @@ def test_a_change_adds_a_wording_that_the_next_mail_uses(
     assert (event.actor_name, event.details["code"]) == ("lead", "spam")
 
 
-def test_the_words_in_force_are_not_written_twice(client: Client, lead_reviewer: User) -> None:
+def test_the_text_in_force_is_not_saved_twice(client: Client, lead_reviewer: User) -> None:
     client.force_login(lead_reviewer)
     client.post(ADD, NEW)
     assert "text is already in force" in client.post(ADD, NEW).text
@@ -63,7 +63,7 @@ def test_no_wording_is_edited_or_deleted(client: Client, lead_reviewer: User) ->
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role != Role.LEAD_REVIEWER])
-def test_nobody_else_words_a_reason(role: Role, client: Client) -> None:
+def test_only_entitled_staff_edit_reasons(role: Role, client: Client) -> None:
     client.force_login(factories.staff("staff", role))
     assert client.post(ADD, NEW).status_code == 403
     assert not ReasonText.objects.exists()

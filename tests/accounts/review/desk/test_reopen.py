@@ -99,7 +99,7 @@ def test_it_is_not_offered_to_the_applicant_or_for_what_is_open(
     assert gated_tier in tiers_open_to(lead_reviewer)
 
 
-def test_only_the_last_word_is_reopened(
+def test_only_the_latest_decision_is_reopened(
     desk: Client, approved: Application, reviewer: User
 ) -> None:
     desk.post(button_of(approved, "reopen"), REASON)

@@ -60,7 +60,7 @@ def test_approve_gives_the_grant_and_mails_the_applicant(
     assert OutgoingMail.objects.filter(kind="application_approved").count() == 1
 
 
-def test_approve_pressed_twice_gives_one_grant_and_says_how_things_stand(
+def test_approve_pressed_twice_makes_one_grant_and_shows_the_state(
     desk: Client, application: Application
 ) -> None:
     desk.post(button_of(application, "approve"), {"days": "30"})
