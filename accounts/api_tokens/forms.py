@@ -29,7 +29,7 @@ class TokenForm(forms.Form):
         required=False,
         max_length=4000,
         widget=forms.Textarea({"rows": 2, "class": "short"}),
-        help_text="One ORG/NAME a line. Empty: every checkpoint you hold access to.",
+        help_text="One ORG/NAME per line. Leave empty for all checkpoints that you may use.",
     )
     days = forms.IntegerField(
         label="Ends after (days)", min_value=1, max_value=MAX_DAYS, initial=90

@@ -98,7 +98,9 @@ class ApiToken(models.Model):
     last_four = models.CharField(max_length=4, editable=False)
     scopes = models.JSONField(default=list)
     repositories = models.JSONField(
-        default=list, blank=True, help_text="Names that read-gated is limited to; empty: all"
+        default=list,
+        blank=True,
+        help_text="Checkpoints that read-gated is limited to; empty for all",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     #: Made within 15 minutes of a password, passkey or code, or in the server's shell.

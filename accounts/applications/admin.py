@@ -25,8 +25,8 @@ class QuestionInline(NeverDeleted, admin.StackedInline):
 
     model = Question
     extra = 0
-    verbose_name = "question of its own"
-    verbose_name_plural = "questions of its own, asked by every application from now on"
+    verbose_name = "custom question"
+    verbose_name_plural = "custom questions, asked in every new application"
     fields = (
         ("label", "key"),
         ("kind", "step", "position"),

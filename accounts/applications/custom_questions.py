@@ -17,14 +17,14 @@ class Kind(models.TextChoices):
     TEXT = "text", "Text, one line"
     LONG_TEXT = "long_text", "Long text"
     NUMBER = "number", "Number"
-    SELECT = "select", "One of several"
-    MULTI_SELECT = "multi_select", "Any of several"
+    SELECT = "select", "One choice of several"
+    MULTI_SELECT = "multi_select", "Any choices of several"
     TICK = "tick", "Tick"
     DATE = "date", "Date"
     COUNTRY = "country", "Country"
     URL = "url", "Web address"
     FILE = "file", "PDF document"
-    HARDWARE = "hardware", "Hardware, one machine a line"
+    HARDWARE = "hardware", "Hardware, one machine per line"
 
 
 class Step(models.TextChoices):

@@ -64,13 +64,13 @@ PRESETS: tuple[dict[str, Any], ...] = (
         "Supporting document",
         Kind.FILE,
         Step.PROJECT,
-        help_text="Such as an ethics approval or a letter of your institution.",
+        help_text="Such as an ethics approval or a letter from your institution.",
     ),
     _question(
         "hardware",
         "Hardware",
         Kind.HARDWARE,
         Step.PLAN,
-        help_text="What the weights will run on. It never decides; reviewers may warn you.",
+        help_text="The machines that will run the weights. Reviewers may warn you about them.",
     ),
 )

@@ -22,7 +22,7 @@ from accounts.roles.permissions import GRANT_MANAGERS
 from accounts.users.models import User
 from accounts.web.current_user import signed_in
 
-REASON_HELP = "Told to the holder and kept in the audit trail"
+REASON_HELP = "Mailed to the holder and stored in the audit trail"
 
 
 class GrantActionForm(confirmation.ConfirmationForm):
@@ -54,10 +54,10 @@ class SuspendForm(GrantActionForm):
     code = forms.ChoiceField(label="Reason code", required=False)
     reason = confirmation.text(REASON_HELP)
     until = forms.SplitDateTimeField(
-        label="Ends by itself",
+        label="Ends automatically",
         required=False,
         widget=AdminSplitDateTime,
-        help_text="In UTC; empty until somebody resumes",
+        help_text="In UTC. Leave empty to suspend until somebody resumes the grant",
     )
 
     def apply(self, grant: Grant, by: User) -> Receipt:

@@ -62,7 +62,7 @@ class Grant(models.Model):
     class Origin(models.TextChoices):
         APPLICATION = "application", "Approved application"
         CLICK_THROUGH = "click-through", "Licence accepted"
-        BREAK_GLASS = "break-glass", "Given by staff"
+        BREAK_GLASS = "break-glass", "Granted by staff"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="grants")

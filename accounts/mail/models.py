@@ -20,7 +20,7 @@ class OutgoingMail(models.Model):
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
-        KEPT = "kept", "Not sent: no mail server is set"
+        KEPT = "kept", "Not sent: no mail server is configured"
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 

@@ -28,9 +28,9 @@ class DataExport(models.Model):
     """An archive of all data about a person; deleted after a week."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Being made"
+        QUEUED = "queued", "Being created"
         READY = "ready", "Ready"
-        FAILED = "failed", "Could not be made"
+        FAILED = "failed", "Could not be created"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="exports")

@@ -36,9 +36,9 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 class RequestStatus(TextChoices):
     """The list of a request."""
 
-    PENDING = "pending", "Waits for a decision"
+    PENDING = "pending", "Awaiting a decision"
     ACCEPTED = "accepted", "Has access"
-    REJECTED = "rejected", "Refused, or access taken away"
+    REJECTED = "rejected", "Rejected, or access revoked"
 
 
 @dataclass(frozen=True)

@@ -263,5 +263,5 @@ class ReopenForm(ActionForm):
         min_length=5,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Mailed to the applicant as it stands, and kept in the audit trail",
+        help_text="Mailed unchanged to the applicant and stored in the audit trail",
     )

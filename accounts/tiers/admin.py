@@ -32,7 +32,7 @@ class TierForm(ConfirmRaisedGate, forms.ModelForm):
             for term in use_terms.TERMS.values()
         ],
         widget=forms.CheckboxSelectMultiple,
-        help_text="Codes of the Data Use Ontology: one permission, and what narrows it. "
+        help_text="Codes of the Data Use Ontology: one permission, and modifiers that restrict it. "
         "They stand beside the licence, they do not replace it.",
     )
 

@@ -49,7 +49,7 @@ class ChangePasswordForm(AllauthChangePasswordForm):
 
     revoke_tokens = forms.BooleanField(
         label="Revoke my API tokens too",
-        help_text="Do this if somebody may have known the old password.",
+        help_text="Do this if somebody else may know the old password.",
         required=False,
     )
 

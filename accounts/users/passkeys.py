@@ -92,7 +92,9 @@ class PasskeyAddForm(AddWebAuthnForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"].help_text = "To tell it from others: the device or key that holds it."
+        self.fields[
+            "name"
+        ].help_text = "A name to recognise it by, such as the device that holds it."
         passwordless = self.fields["passwordless"]
         passwordless.label, passwordless.initial = "Sign in with it alone", True
         passwordless.help_text = (

@@ -156,7 +156,7 @@ def _outbox(now: datetime) -> list[Line]:
     waits = found["oldest"] is not None and now - found["oldest"] > PATIENCE
     text = _waiting(found["queued"], found["oldest"], now)
     if not settings.MAIL_LEAVES:
-        text += "; no mail server is set, so messages are only stored here"
+        text += "; no mail server is configured, so messages are only stored here"
     return [
         Line("Mails to deliver", "late" if waits else "ok", text, page),
         Line(

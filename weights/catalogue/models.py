@@ -94,7 +94,7 @@ class Checkpoint(OneLineFields):
     parameters = models.BigIntegerField(null=True, blank=True, help_text="Exact count")
     #: Shown until a published revision contains a README.md, which then is the card.
     card = models.TextField(blank=True, help_text="Markdown")
-    synthetic = models.BooleanField(default=False, help_text="Random weights; says so everywhere")
+    synthetic = models.BooleanField(default=False, help_text="Random weights; every page says so")
     private = models.BooleanField(default=False)
     embargo_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

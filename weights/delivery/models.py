@@ -27,8 +27,8 @@ class CheckpointLink(models.Model):
 
     class Cause(models.TextChoices):
         APPROVAL = "approval", "Approved application"
-        REQUEST = "request", "Asked for by its holder"
-        COMMAND = "command", "Made by command"
+        REQUEST = "request", "Requested by its holder"
+        COMMAND = "command", "Created by command"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     #: None until it is issued; null, not empty, since many may wait at once.

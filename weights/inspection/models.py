@@ -45,18 +45,19 @@ class Inspection(models.Model):
 
     blob = models.ForeignKey("weights.Blob", models.CASCADE, related_name="inspections")
     family = models.CharField(
-        max_length=MAX_FAMILY_LENGTH, help_text="Of names: what a loader takes the file for"
+        max_length=MAX_FAMILY_LENGTH,
+        help_text="Family of names, which determines how loaders read the file",
     )
     outcome = models.CharField(max_length=16, choices=Outcome.choices)
     kind = models.CharField("format", max_length=40)
     reason = models.CharField(max_length=MAX_REASON_LENGTH, blank=True)
     imports = models.JSONField(
-        default=list, blank=True, help_text="What its pickles import when they are loaded"
+        default=list, blank=True, help_text="Names that its pickles import when they are loaded"
     )
     tensors = models.BigIntegerField(null=True, blank=True)
     read_to_end = models.BooleanField(
         default=False,
-        help_text="Whether all that a loader runs was read: `imports` are all there are",
+        help_text="True if everything that a loader runs was read, so that `imports` is complete",
     )
     #: The version of the rules (`weights.inspection.formats.verdict.VERSION`), and a short hash of
     #: the additionally allowed imports, empty for none.

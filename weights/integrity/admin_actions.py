@@ -33,7 +33,7 @@ def recall_field() -> forms.BooleanField:
     return forms.BooleanField(
         label="Call it back",
         required=False,
-        help_text="Mail everybody who fetched it, once, with this reason",
+        help_text="Mail everybody who downloaded it, once, with this reason",
     )
 
 

@@ -30,7 +30,9 @@ class KnownIssue(OneLineFields):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     checkpoint = models.ForeignKey("weights.Checkpoint", models.PROTECT, related_name="issues")
-    path = models.CharField(max_length=1024, blank=True, help_text="The file it is about")
+    path = models.CharField(
+        max_length=1024, blank=True, help_text="The file that the issue concerns"
+    )
     title = models.CharField(max_length=200)
     text = models.TextField()
     report = models.ForeignKey(

@@ -14,7 +14,7 @@ class PublishedManifest(models.Model):
 
     revision = models.OneToOneField("weights.Revision", models.CASCADE, related_name="manifest")
     text = models.TextField()
-    sha256 = models.CharField(max_length=64, help_text="Of the text in UTF-8")
+    sha256 = models.CharField(max_length=64, help_text="SHA-256 of the text in UTF-8")
     made_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -33,18 +33,22 @@ class ManifestKey(models.Model):
     Signatures of a retired key stay valid. Those of a compromised key are not trusted.
     """
 
-    key_id = models.CharField(max_length=16, unique=True, help_text="Start of the fingerprint")
+    key_id = models.CharField(
+        max_length=16, unique=True, help_text="First characters of the fingerprint"
+    )
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the public key's PEM")
     public_pem = models.TextField()
     first_used_at = models.DateTimeField(default=timezone.now)
     retired_at = models.DateTimeField(null=True, blank=True)
-    compromised_at = models.DateTimeField(null=True, blank=True, help_text="When it was marked")
+    compromised_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was marked as compromised"
+    )
     compromised_from = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="From when on others may have had it; empty: from its first use",
+        help_text="Time from which others may have had the key; empty for its first use",
     )
-    reason = models.CharField(max_length=500, blank=True, help_text="Why it was retired")
+    reason = models.CharField(max_length=500, blank=True, help_text="Why the key was retired")
 
     objects = ManifestKeyQuerySet.as_manager()
 

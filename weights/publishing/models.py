@@ -98,7 +98,7 @@ class File(models.Model):
     lfs = models.BooleanField()
     #: The git blob id of the file, or of its LFS pointer: 40 hex digits.
     git_oid = models.CharField(max_length=40)
-    md5 = models.CharField(max_length=32, blank=True, help_text="Where the publisher lists one")
+    md5 = models.CharField(max_length=32, blank=True, help_text="If the publisher lists one")
     part = models.PositiveIntegerField(null=True, blank=True)
     shard = models.PositiveIntegerField(null=True, blank=True)
 

@@ -43,8 +43,8 @@ class Recall(models.Model):
 
     class Cause(models.TextChoices):
         CHECK = "check", "A check found that the stored bytes had changed"
-        OWNER = "owner", "Its publisher calls it back"
-        WITHDRAWAL = "withdrawal", "Its publisher withdrew the revision"
+        OWNER = "owner", "Recalled by its publisher"
+        WITHDRAWAL = "withdrawal", "Revision withdrawn by its publisher"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     #: The subject: a blob, wherever it is used, or one whole revision.
@@ -56,7 +56,7 @@ class Recall(models.Model):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     cause = models.CharField(max_length=10, choices=Cause.choices)
-    reason = models.CharField(max_length=500, help_text="Everybody reads it")
+    reason = models.CharField(max_length=500, help_text="Public")
     opened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )

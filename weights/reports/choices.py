@@ -14,8 +14,8 @@ class Kind(models.TextChoices):
 
 class State(models.TextChoices):
     NEW = "new", "New"
-    TRIAGED = "triaged", "Being looked into"
-    ACTED = "acted", "Acted on"
+    TRIAGED = "triaged", "Under investigation"
+    ACTED = "acted", "Action taken"
     DISMISSED = "dismissed", "Closed without action"
 
 
@@ -27,17 +27,17 @@ class Deed(models.TextChoices):
     SUSPENDED = "suspended", "Suspended a grant"
     ISSUE = "issue", "Published a known issue"
     FINDING = "finding", "Published a finding"
-    RECALL = "recall", "Asked for a recall"
+    RECALL = "recall", "Requested a recall"
     DISMISSED = "dismissed", "Closed without action"
 
 
 #: Texts of the actions on the report's public page; others and all details are internal.
 PUBLIC_DEEDS = {
-    Deed.ASSIGNED: "Somebody looks into it",
+    Deed.ASSIGNED: "Somebody is investigating it",
     Deed.SUSPENDED: "Access was suspended",
     Deed.ISSUE: "A known issue was published",
     Deed.FINDING: "A finding was published",
-    Deed.RECALL: "A recall was asked for",
+    Deed.RECALL: "A recall was requested",
     Deed.DISMISSED: "It was closed without action",
 }
 #: Roles that triage each kind.

@@ -27,7 +27,7 @@ class ReportForm(forms.Form):
     checkpoint = forms.CharField(
         required=False,
         max_length=193,
-        help_text="As organisation/name; leave it empty if it is about none in particular.",
+        help_text="As organisation/name. Leave it empty for no particular checkpoint.",
     )
     path = forms.CharField(
         label="File", required=False, max_length=1024, help_text="If it is about one file."
@@ -37,14 +37,14 @@ class ReportForm(forms.Form):
         min_length=MIN_TEXT_LENGTH,
         max_length=MAX_TEXT_LENGTH,
         widget=forms.Textarea(attrs={"rows": 9}),
-        help_text=f"What you saw, where, and how we can see it too. {MIN_TEXT_LENGTH} to "
+        help_text=f"What you observed, where, and how we can reproduce it. {MIN_TEXT_LENGTH} to "
         f"{MAX_TEXT_LENGTH:,} characters. Leave out passwords and tokens.",
     )
     contact = forms.EmailField(
         label="Your e-mail address",
         required=False,
         max_length=254,
-        help_text="If you want a receipt and an answer by mail. Staff who look into it see it.",
+        help_text="For a receipt and an answer by mail. Staff who handle the report can see it.",
     )
     #: A honeypot: hidden from people, filled in by bots.
     website = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1"}))
@@ -105,25 +105,25 @@ class DismissForm(forms.Form):
     answer = forms.CharField(
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Told to whoever reported it",
+        help_text="Mailed to the reporter",
     )
 
 
 class SuspendForm(forms.Form):
     grant = forms.ModelChoiceField(
-        queryset=Grant.objects.none(), help_text="Active ones of the tier, by name of the holder"
+        queryset=Grant.objects.none(), help_text="Active grants of the tier, by name of the holder"
     )
     reason = forms.CharField(
         min_length=5,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Told to the holder",
+        help_text="Mailed to the holder",
     )
     until = forms.SplitDateTimeField(
-        label="Ends by itself",
+        label="Ends automatically",
         required=False,
         widget=AdminSplitDateTime,
-        help_text="In UTC; empty until somebody resumes",
+        help_text="In UTC. Leave empty to suspend until somebody resumes the grant",
     )
 
     def __init__(self, *args: Any, report: Report, by: User, **kwargs: Any) -> None:
@@ -136,7 +136,9 @@ class SuspendForm(forms.Form):
 class PublishForm(forms.Form):
     kind = forms.ChoiceField(choices=KnownIssue.Kind.choices)
     checkpoint = forms.ModelChoiceField(
-        queryset=Checkpoint.objects.none(), required=False, help_text="If the report names none"
+        queryset=Checkpoint.objects.none(),
+        required=False,
+        help_text="Required if the report names none",
     )
     title = forms.CharField(min_length=10, max_length=200)
     text = forms.CharField(min_length=20, max_length=5000, widget=forms.Textarea(attrs={"rows": 6}))

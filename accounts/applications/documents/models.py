@@ -18,7 +18,7 @@ class Attachment(models.Model):
         "accounts.Application", models.CASCADE, related_name="attachments"
     )
     question = models.CharField(max_length=60, help_text="Key of the question it answers")
-    name = models.CharField(max_length=120, help_text="As the applicant named it")
+    name = models.CharField(max_length=120, help_text="File name chosen by the applicant")
     size = models.PositiveIntegerField(help_text="Bytes")
     sha256 = models.CharField(max_length=64)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

@@ -82,7 +82,7 @@ class Application(models.Model):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.DRAFT)
     answers = models.JSONField(default=dict, blank=True)
     answers_version = models.PositiveIntegerField(default=0)
-    saved_at = models.DateTimeField(default=timezone.now, help_text="Answers last kept")
+    saved_at = models.DateTimeField(default=timezone.now, help_text="When answers were last saved")
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )

@@ -22,7 +22,9 @@ class Question(OneLineFields):
     Step = Step
 
     tier = models.ForeignKey("accounts.Tier", models.CASCADE, related_name="questions")
-    key = models.SlugField(max_length=40, help_text="Short name, such as funding; never changed")
+    key = models.SlugField(
+        max_length=40, help_text="Short name, such as funding; cannot be changed later"
+    )
     label = models.CharField(max_length=200, help_text="The question as the applicant reads it")
     help_text = models.CharField(max_length=500, blank=True)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.TEXT)
@@ -30,20 +32,22 @@ class Question(OneLineFields):
         max_length=10,
         choices=Step.choices,
         default=Step.PROJECT,
-        help_text="Where in the form it stands",
+        help_text="The step of the form",
     )
     is_required = models.BooleanField(default=False)
     choices = models.TextField(
-        blank=True, help_text="For the two kinds that choose: one choice a line"
+        blank=True, help_text="For single and multiple choice: one choice per line"
     )
     shown_if_key = models.CharField(
         max_length=50,
         blank=True,
-        help_text="Asked only if this other question (its key) has the value below",
+        help_text="Key of another question; this one is asked only if that one has the value below",
     )
     shown_if_value = models.CharField(max_length=200, blank=True)
-    position = models.PositiveSmallIntegerField(default=0, help_text="Lower comes first")
-    is_asked = models.BooleanField(default=True, help_text="Untick instead of deleting")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Lower numbers come first")
+    is_asked = models.BooleanField(
+        default=True, help_text="Untick this instead of deleting the question"
+    )
 
     class Meta:
         ordering = ["position", "pk"]

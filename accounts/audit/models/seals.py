@@ -90,9 +90,9 @@ class CompromisedAuditKey(models.Model):
     """
 
     public = models.CharField(max_length=44, unique=True)
-    since = models.DateTimeField(help_text="Others may have signed with the key from then on")
+    since = models.DateTimeField(help_text="Time from which others may have signed with the key")
     marked_at = models.DateTimeField(default=timezone.now)
-    reason = models.CharField(max_length=500, help_text="Shown publicly")
+    reason = models.CharField(max_length=500, help_text="Public")
 
     class Meta:
         ordering = ["-marked_at"]

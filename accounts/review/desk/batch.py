@@ -43,7 +43,7 @@ class RejectForm(forms.Form):
         label="Note to each applicant",
         min_length=MIN_NOTE_LENGTH["reject"],
         widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}),
-        help_text="Mailed as it stands. For a duplicate, name the other reference.",
+        help_text="Mailed unchanged. For a duplicate, name the other reference.",
     )
 
     def clean(self) -> dict[str, Any]:

@@ -22,8 +22,8 @@ class Decision(models.Model):
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reasons = models.JSONField(default=list, blank=True, help_text="Codes of the reason catalogue")
-    note = models.TextField(blank=True, help_text="Told to the applicant")
-    internal_note = models.TextField(blank=True, help_text="Seen by staff only")
+    note = models.TextField(blank=True, help_text="Mailed to the applicant")
+    internal_note = models.TextField(blank=True, help_text="Visible only to staff")
     #: Question of accounts/review/checklist.py -> yes, no or unknown.
     checklist = models.JSONField(default=dict, blank=True)
     #: When the access granted by an approval ends.

@@ -35,7 +35,7 @@ class ProfileLook(models.Model):
         "accounts.ApplicationSnapshot", models.CASCADE, related_name="profile_look"
     )
     outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True)
-    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Of HTTP")
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="HTTP status")
     tries = models.PositiveSmallIntegerField(default=0)
     looked_at = models.DateTimeField(null=True, blank=True)
 

@@ -20,7 +20,7 @@ class ReasonText(OneLineFields):
     """One text of a reason; each change adds a row, so that the history is complete."""
 
     code = models.CharField(max_length=40, choices=Reason.choices)
-    label = models.CharField(max_length=120, help_text="What was wrong, as the applicant reads it")
+    label = models.CharField(max_length=120, help_text="The reason as the applicant reads it")
     remedy = models.CharField(max_length=300, help_text="What the applicant can do about it")
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"

@@ -16,11 +16,15 @@ class Remark(models.Model):
     decision = models.ForeignKey(
         "accounts.Decision", models.PROTECT, null=True, blank=True, related_name="remarks"
     )
-    field = models.CharField(max_length=60, blank=True, help_text="Key of the question; or none")
+    field = models.CharField(
+        max_length=60,
+        blank=True,
+        help_text="Key of the question; empty for the application as a whole",
+    )
     text = models.TextField()
     is_public = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    answer = models.TextField(blank=True, help_text="What the applicant says to it")
+    answer = models.TextField(blank=True, help_text="The applicant's answer")
     answered_at = models.DateTimeField(null=True, blank=True)
     settled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"

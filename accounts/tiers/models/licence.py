@@ -19,7 +19,7 @@ class Licence(OneLineFields):
     title = models.CharField(max_length=200)
     original_url = models.URLField(blank=True, help_text="Where the licensor publishes the text")
     attribution = models.TextField(
-        blank=True, help_text="The line that the licence demands with every copy"
+        blank=True, help_text="The notice that the licence requires with every copy"
     )
 
     def __str__(self) -> str:
@@ -48,11 +48,11 @@ class LicenceVersion(OneLineFields):
     effective_at = models.DateTimeField(default=timezone.now)
     notice_days = models.PositiveSmallIntegerField(
         default=30,
-        help_text="Days on which older acceptances still count; 0 is urgent: none",
+        help_text="Days for which earlier acceptances remain valid; 0 ends them at once",
     )
     summary = models.CharField(max_length=500, blank=True, help_text="What changed")
     is_sample = models.BooleanField(
-        default=False, help_text="Wording shipped with the portal for the owner to replace"
+        default=False, help_text="Draft text shipped with the portal, for the owner to replace"
     )
 
     #: When all holders of an older text had been mailed, and had been reminded.

@@ -24,12 +24,12 @@ class Tier(OneLineFields):
     approvals_needed = models.PositiveSmallIntegerField(
         default=1, help_text="Reviewers who must approve: 1, or 2 for the largest weights"
     )
-    term_days = models.PositiveIntegerField(default=365, help_text="Days a grant lasts")
+    term_days = models.PositiveIntegerField(default=365, help_text="Days that a grant lasts")
     file_link_minutes = models.PositiveSmallIntegerField(
-        default=15, help_text="Life of file and storage URLs, at most 60"
+        default=15, help_text="Minutes that file and storage URLs are valid, at most 60"
     )
     checkpoint_link_hours = models.PositiveSmallIntegerField(
-        default=168, help_text="Life of mailed checkpoint links, at most 168"
+        default=168, help_text="Hours that mailed checkpoint links are valid, at most 168"
     )
     blocked_countries = CountryField(
         multiple=True, blank=True, help_text="Countries whose residents the licence excludes"
@@ -38,14 +38,14 @@ class Tier(OneLineFields):
     inspected_only = models.BooleanField(
         "Inspected formats only",
         default=False,
-        help_text="Publish no revision that holds a file whose format cannot be inspected. "
+        help_text="Do not publish revisions with a file whose format cannot be inspected. "
         "What is published already stays",
     )
     duo_codes = models.JSONField(
         "Terms of use",
         default=list,
         blank=True,
-        help_text="Codes of the Data Use Ontology: one permission, and what narrows it",
+        help_text="Codes of the Data Use Ontology: one permission, and modifiers that restrict it",
     )
 
     class Meta:

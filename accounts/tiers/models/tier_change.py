@@ -12,20 +12,20 @@ class TierChange(models.Model):
     """
 
     class Kind(models.TextChoices):
-        MADE = "made", "Made"
+        MADE = "made", "Created"
         CHANGED = "changed", "Changed"
         TEXT = "licence_text", "New licence text"
-        QUESTIONS = "questions", "Other questions"
-        CHECKPOINT_IN = "checkpoint_in", "Checkpoint came in"
-        CHECKPOINT_OUT = "checkpoint_out", "Checkpoint left"
+        QUESTIONS = "questions", "Questions changed"
+        CHECKPOINT_IN = "checkpoint_in", "Checkpoint added"
+        CHECKPOINT_OUT = "checkpoint_out", "Checkpoint removed"
         #: The first row of a tier that is older than its history.
-        NOTED = "noted", "Noted as it stood"
+        NOTED = "noted", "State recorded"
 
     tier = models.ForeignKey("accounts.Tier", models.PROTECT, related_name="changes")
     at = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=20, choices=Kind.choices)
     fields = models.JSONField(default=list, blank=True)
-    checkpoint = models.CharField(max_length=193, blank=True, help_text="As org/name")
+    checkpoint = models.CharField(max_length=193, blank=True, help_text="ORG/NAME")
     #: True if the checkpoint was hidden from the public when it moved, or has been since.
     hidden = models.BooleanField(default=False)
     by = models.ForeignKey(

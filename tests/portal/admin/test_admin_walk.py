@@ -284,7 +284,7 @@ def test_only_those_who_may_change_it_can_post_the_form(
     client.force_login(factories.staff("walker", role))
     for label, record in records.items():
         if label not in SEES or label == "accounts.application":
-            continue  # its page shows, other forms decide: accounts/admin/test_roles.py
+            continue  # its page shows, other forms decide: accounts/roles/test_admin.py
         name = f"admin:{record._meta.app_label}_{record._meta.model_name}"
         change = client.post(reverse(f"{name}_change", args=[record.pk]), {})
         taken = role in CHANGES.get(label, set())

@@ -87,7 +87,7 @@ def test_an_archive_is_requested_made_once_fetched_only_by_its_owner_and_audited
     assert client.post("/access/data/").status_code == 302
     assert client.post("/access/data/").status_code == 302
     waiting = DataExport.objects.get()
-    assert "Being made" in client.get("/access/data/").text
+    assert "Being created" in client.get("/access/data/").text
     make_export(waiting.pk)
     make_export(waiting.pk)
     address = f"/access/data/{waiting.public_id}/"

@@ -23,10 +23,13 @@ class StoreSurvey(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
     stored = models.PositiveIntegerField(default=0, help_text="Objects in the store")
     stored_bytes = models.BigIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0, help_text="Written to since verified")
-    missing = models.PositiveIntegerField(default=0, help_text="Blobs that the store lacks")
+    changed = models.PositiveIntegerField(
+        default=0, help_text="Blobs that were written to since their verification"
+    )
+    missing = models.PositiveIntegerField(default=0, help_text="Blobs that are not in the store")
     overlaid = models.PositiveIntegerField(
-        default=0, help_text="Blobs with newer bytes, or a removal, over the verified version"
+        default=0,
+        help_text="Blobs whose verified version has a newer version or a deletion above it",
     )
     orphaned = models.PositiveIntegerField(default=0, help_text="Objects that no blob names")
     #: Why nothing can be concluded from it; empty for a good survey.
@@ -50,12 +53,12 @@ class StoreFinding(models.Model):
     """An object that the last good survey found missing, orphaned or overlaid."""
 
     class Kind(models.TextChoices):
-        MISSING = "missing", "The store does not hold it"
-        ORPHANED = "orphaned", "No blob names it"
-        OVERLAID = "overlaid", "Newer bytes or a removal lie over the version that is served"
+        MISSING = "missing", "Not in the store"
+        ORPHANED = "orphaned", "Not named by any blob"
+        OVERLAID = "overlaid", "A newer version or a deletion is above the served version"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    key = models.CharField(max_length=1024, help_text="Its place in the store")
+    key = models.CharField(max_length=1024, help_text="Key in the store")
     size = models.BigIntegerField(help_text="Bytes")
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

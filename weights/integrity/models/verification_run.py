@@ -9,8 +9,8 @@ class VerificationRun(models.Model):
     class Result(models.TextChoices):
         RUNNING = "running", "Running"
         VERIFIED = "verified", "Verified"
-        MISMATCH = "mismatch", "The bytes differ from their name"
-        MISSING = "missing", "The store does not hold it"
+        MISMATCH = "mismatch", "The bytes differ from their SHA-256"
+        MISSING = "missing", "Not in the store"
         UNREADABLE = "unreadable", "The store could not be read"
         ABANDONED = "abandoned", "The worker stopped"
 
