@@ -169,7 +169,7 @@ class ApplicationDraft:
         if not keys:
             return ""
         names = " and ".join(f"“{self.labels()[key]}”" for key in keys)
-        return f"Of {names} only the first {MAX_DRAFT_LENGTH:,} characters are kept: shorten it."
+        return f"Of {names} only the first {MAX_DRAFT_LENGTH:,} characters are saved: shorten it."
 
     def differences(self, step: str, posted: Mapping[str, Any]) -> dict[str, str]:
         """Return the saved values that differ from `posted`, as display texts by field name."""
@@ -206,16 +206,16 @@ class ApplicationDraft:
             warnings.append(
                 (
                     "work_email",
-                    f"{address} is an address that anyone can have. The reviewer looks at your "
-                    "profile instead; an address of your organisation makes it quicker.",
+                    f"Anyone can get an address like {address}. The reviewer checks your profile "
+                    "instead; an address of your organisation speeds up the review.",
                 )
             )
         if answers.get("commercial") == "yes" and "commercial" not in dict(warnings):
-            warnings.append(("commercial", "The reviewer reads what your commercial interest is."))
+            warnings.append(("commercial", "The reviewer considers your commercial interest."))
         applicable = custom_questions.applicable(self.custom_questions, answers)
         for question in self.custom_questions:
             if question not in applicable and answers.get(question.key):
-                text = f"“{question.label}” is not asked any more and is not sent."
+                text = f"“{question.label}” no longer applies and is not sent."
                 warnings.append((question.key, text))
         return warnings
 
@@ -249,14 +249,14 @@ def save_step(
         if not application.is_editable:
             raise TransitionRefused(_state(application))
         if fingerprint != _hash(saved):
-            raise StaleAnswers("another window saved this step; both versions are kept for you")
+            raise StaleAnswers("another window saved this step; the page shows both versions")
         try:
             _save(draft, step, posted)
             return application
         except TransitionRefused:  # another step was saved between reading and writing
             application.refresh_from_db()
             draft = ApplicationDraft(application, draft.person)
-    raise StaleAnswers("another window is saving at this moment; save once more")
+    raise StaleAnswers("another window is saving now; save again")
 
 
 @transaction.atomic
@@ -291,7 +291,7 @@ def submit(
     if not application.is_editable:
         raise TransitionRefused(_state(application))
     if expected_version != application.answers_version:
-        raise StaleAnswers("this application was changed in another window; read it again")
+        raise StaleAnswers("this application was changed in another window; reload it")
     merged = application.answers | dict(answers or {})
     draft = ApplicationDraft(application, by)
     form = draft.validated(merged)

@@ -18,7 +18,7 @@ _EVENTS: dict[str, str] = {
     AccountsEvent.APPLICATION_START: "You began a draft",
     AccountsEvent.APPLICATION_ADOPT: "You adopted the tier's new questions",
     AccountsEvent.APPLICATION_DOCUMENT_ADDED: "You added a document",
-    AccountsEvent.APPLICATION_DOCUMENT_REMOVED: "You took a document out",
+    AccountsEvent.APPLICATION_DOCUMENT_REMOVED: "You removed a document",
     AccountsEvent.APPLICATION_SUBMIT: "You submitted it",
     AccountsEvent.APPLICATION_RESUBMIT: "You submitted it again",
     AccountsEvent.APPLICATION_CLAIM: "A reviewer began to read it",
@@ -27,9 +27,9 @@ _EVENTS: dict[str, str] = {
     AccountsEvent.APPLICATION_RETURN: "A reviewer returned it for changes",
     AccountsEvent.APPLICATION_APPROVE: "It was approved",
     AccountsEvent.APPLICATION_REJECT: "It was rejected",
-    AccountsEvent.APPLICATION_REOPEN: "Staff reopened it, to decide again",
-    AccountsEvent.APPLICATION_ASSIGN: "It was given to another reviewer",
-    AccountsEvent.APPLICATION_APPROVE_FIRST: "A first reviewer approved; a second one decides",
+    AccountsEvent.APPLICATION_REOPEN: "Staff reopened it for a new decision",
+    AccountsEvent.APPLICATION_ASSIGN: "It was assigned to another reviewer",
+    AccountsEvent.APPLICATION_APPROVE_FIRST: "A first reviewer approved it; a second one decides",
     AccountsEvent.APPLICATION_LAPSE: "It lapsed",
     AccountsEvent.LICENCE_ACCEPTED: "You accepted the licence",
 }
@@ -41,16 +41,16 @@ _MAILS = {
     "application_returned": "Mail with the reviewer's remarks",
     "application_approved": "Mail with the approval",
     "application_rejected": "Mail with the reasons",
-    "application_withdrawn": "Mail that it is withdrawn",
-    "application_lapsed": "Mail that it lapsed",
-    "application_reopened": "Mail that it is reopened",
+    "application_withdrawn": "Confirmation of the withdrawal",
+    "application_lapsed": "Notice that it lapsed",
+    "application_reopened": "Notice that it was reopened",
     "remark_made": "Mail with a remark",
-    "return_reminder": "Reminder that it waits for you",
-    "draft_warning": "Warning that the draft will be erased",
+    "return_reminder": "Reminder to make the changes",
+    "draft_warning": "Warning that the draft will be deleted",
 }
 _STATES = {
     OutgoingMail.State.QUEUED: "on its way",
-    OutgoingMail.State.KEPT: "kept here: this portal sends no mail",
+    OutgoingMail.State.KEPT: "not sent: this portal sends no mail",
     OutgoingMail.State.SENT: "sent",
     OutgoingMail.State.FAILED: "could not be delivered",
 }
@@ -97,7 +97,11 @@ def visible_decisions(application: Application) -> list[Decision]:
     """Return the decisions that the applicant may read; an approval only once it gave access."""
     decisions = list(application.decisions.all())
     final = decisions[-1:] if application.status == Status.APPROVED else []
-    return [one for one in decisions if one.verdict != Decision.Verdict.APPROVE or one in final]
+    return [
+        decision
+        for decision in decisions
+        if decision.verdict != Decision.Verdict.APPROVE or decision in final
+    ]
 
 
 def mails_to_applicant(application: Application) -> QuerySet[OutgoingMail]:

@@ -24,7 +24,7 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
     """
     recent_authentication.require()
     if by is not None and by.pk == user.pk:
-        raise NotAllowed("nobody gives access to themselves; ask another lead reviewer")
+        raise NotAllowed("you cannot grant access to yourself; ask another lead reviewer")
     if not tier.is_gated:
         raise InvalidValue(f"the tier {tier.slug!r} is open: nobody needs a grant for it")
     _require_reason(reason)
@@ -68,4 +68,4 @@ def revoke(user: User, tier: Tier, *, reason: str, by: User | None = None) -> Gr
 
 def _require_reason(reason: str) -> None:
     if not reason.strip():
-        raise InvalidValue("give a reason; the audit trail keeps it")
+        raise InvalidValue("enter a reason; the audit trail stores it")

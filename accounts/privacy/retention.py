@@ -25,7 +25,7 @@ EXPORTS_KEPT = timedelta(days=7)
 GRANTS_KEPT = timedelta(days=6 * 365 + 2)
 #: Replaces erased text.
 REMOVED = OutgoingMail.REMOVED
-#: Answers that are kept for the public statistics.
+#: Answers that the public statistics need.
 RETAINED_ANSWERS = ("country",)
 
 

@@ -28,7 +28,7 @@ class Reason(models.TextChoices):
     LEAK = "leak", "Weights were passed on"
     SPAM = "spam", "This is not a research application"
     MODEL_WITHDRAWN = "model_withdrawn", "The model is no longer offered"
-    OTHER = "other", "Another reason, told in the note"
+    OTHER = "other", "Another reason, given in the note"
     UNSPECIFIED = "unspecified", "No reason was given"
 
 
@@ -54,14 +54,18 @@ def _rule(actions: str, waiting_days: int, remedy: str) -> Rule:
 
 RULES: dict[str, Rule] = {
     Reason.IDENTITY_UNVERIFIED: _rule(
-        "return reject", 0, "Give a public profile that names you and your work."
+        "return reject", 0, "Add a public profile that names you and your work."
     ),
     Reason.AFFILIATION_UNVERIFIED: _rule(
         "return reject", 0, "Use a confirmed address of your organisation."
     ),
-    Reason.PURPOSE_UNCLEAR: _rule("return reject", 0, "Say which question and which method."),
+    Reason.PURPOSE_UNCLEAR: _rule(
+        "return reject", 0, "State the research question and the method."
+    ),
     Reason.PLAN_INSUFFICIENT: _rule(
-        "return reject", 0, "Say where the weights are kept, who can read them, how they go."
+        "return reject",
+        0,
+        "State where the weights are stored, who can read them and how they are deleted.",
     ),
     Reason.INCOMPLETE: _rule("return", 0, "Complete the answers that the note names."),
     Reason.HARDWARE_NOTE: _rule("return", 0, "Advice only: see the note."),
@@ -103,7 +107,7 @@ def validate_reasons(verdict: str, codes: list[str], note: str) -> None:
         raise InvalidValue("choose at least one reason")
     for code in codes:
         if code not in RULES or verdict not in RULES[code].actions:
-            raise InvalidValue(f"the reason {code!r} does not go with {verdict}")
+            raise InvalidValue(f"the reason {code!r} does not fit {verdict}")
     if codes == [Reason.UNSPECIFIED]:  # set by the Hub API, whose text may be empty
         return
     minimum = MIN_NOTE_LENGTH_OTHER if Reason.OTHER in codes else MIN_NOTE_LENGTH.get(verdict, 0)

@@ -80,7 +80,7 @@ def address_confirmed(email_address: EmailAddress, **kwargs: Any) -> None:
 
 @receiver(account.email_changed)
 def address_changed(user: User, **kwargs: Any) -> None:
-    """The primary address, which receives mail, is another one."""
+    """The primary address, which receives mail, has changed."""
     _record(AccountsEvent.ACCOUNT_ADDRESS_CHANGED, user)
 
 

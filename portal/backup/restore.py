@@ -60,7 +60,7 @@ def restore(folder: Path, options: Options, say: Say) -> Restored:
     Raises BackupError, QuickstartError while the install runs, and the errors of database and
     stores.
     """
-    with install_lock.held_if_embedded():
+    with install_lock.lock_if_embedded():
         index = layout.read(folder)
         say(index.summary())
         _check_vendor(index)

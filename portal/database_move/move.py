@@ -36,7 +36,7 @@ def move(url: str, say: Say, *, sample: int | None = None) -> None:
     `sample` is how many blobs the check of the manifests reads instead of all. Raises MoveError,
     BackupError, QuickstartError, and the errors of databases and stores.
     """
-    with install_lock.held_if_embedded(), targets.opened(url) as target:
+    with install_lock.lock_if_embedded(), targets.opened(url) as target:
         _refuse_running_worker()
         with _frozen_source():
             target.begin()

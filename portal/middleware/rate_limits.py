@@ -68,7 +68,7 @@ class RateLimitMiddleware:
         """Refuse sign-ins while Redis does not count them, so that nobody guesses passwords."""
         if not isinstance(error, redis.RedisError):
             return None
-        log.error("the counters of sign-ins do not answer: %s", error)
+        log.error("the sign-in counters do not answer: %s", error)
         return error_page(request, 429 if request.path.startswith("/accounts/") else 503, wait=30)
 
 
@@ -91,7 +91,7 @@ def _bucket(request: HttpRequest) -> _Counted | None:
     if path.startswith("/d/"):
         return _by_link(request, path.split("/", 3)[2])
     if path.startswith("/f/"):
-        # The signature is the credential; its owner is known to the database alone.
+        # The signature is the credential; only the database knows its owner.
         return _Counted(DOWNLOADS_SIGNED_IN, f"signed:{_address(request)}", DOWNLOADS_ANONYMOUS)
     if _is_resolve(path):
         return _by_token(request, DOWNLOADS_SIGNED_IN, DOWNLOADS_ANONYMOUS)
@@ -115,7 +115,7 @@ def _is_resolve(path: str) -> bool:
 
 
 def _by_link(request: HttpRequest, token: str) -> _Counted:
-    """A genuine link has a bucket of its own; a forged one counts against its address."""
+    """A genuine link has its own bucket; a forged one counts against its address."""
     try:
         claim = signed_claims.read_token(token, settings.LINK_KEYS)
     except signed_claims.BadSignature:
@@ -124,7 +124,7 @@ def _by_link(request: HttpRequest, token: str) -> _Counted:
 
 
 def _by_token(request: HttpRequest, signed_in: Limit, anonymous: Limit) -> _Counted:
-    """A well-formed token has a bucket of its own; the response shows whether it exists."""
+    """A well-formed token has its own bucket; the response shows whether it exists."""
     scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme == "Bearer" and token_format.is_well_formed(token):
         return _Counted(signed_in, token_format.digest(token), anonymous)

@@ -11,9 +11,9 @@ _running: list[Sealer] = []
 
 @worker_ready.connect
 def start(**kwargs: Any) -> None:
-    """Start the sealer: not a task, which long tasks or a broker that is away would delay.
+    """Start the sealer. It is no task, because long tasks or a dead broker would delay it.
 
-    Of several workers' sealers one works at a time.
+    If several workers run one, only one sealer writes at a time.
     """
     sealer = Sealer()
     sealer.start()

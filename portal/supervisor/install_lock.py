@@ -12,8 +12,8 @@ from portal.errors import QuickstartError
 
 
 @contextmanager
-def held(data_dir: Path) -> Iterator[None]:
-    """Lock the folder; the kernel releases the lock even of a killed process.
+def lock_install(data_dir: Path) -> Iterator[None]:
+    """Lock the folder. The kernel releases the lock when the process ends, even if it is killed.
 
     Raises QuickstartError, with the id of the process that holds the lock.
     """
@@ -23,7 +23,7 @@ def held(data_dir: Path) -> Iterator[None]:
         except OSError as error:
             file.seek(0)
             raise QuickstartError(
-                f"Weighbridge runs on {data_dir} already (process {file.read().strip()}); "
+                f"Weighbridge already runs on {data_dir} (process {file.read().strip()}); "
                 "stop it first, or choose another folder: make run DATA_DIR=…"
             ) from error
         file.truncate(0)
@@ -33,10 +33,10 @@ def held(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held_if_embedded() -> Iterator[None]:
-    """Keep `make run` from starting meanwhile; does nothing for an install of many machines."""
+def lock_if_embedded() -> Iterator[None]:
+    """Prevent `make run` from starting meanwhile; does nothing for an install of many machines."""
     if hasattr(settings, "EMBEDDED_BROKER"):
-        with held(settings.DATA_DIR):
+        with lock_install(settings.DATA_DIR):
             yield
     else:
         yield

@@ -66,7 +66,7 @@ def run(address: Address, *, demo: bool, say: Callable[[str], None], reload: boo
     Raises QuickstartError if the folder or port is in use or a child keeps failing.
     """
     data_dir: Path = settings.DATA_DIR
-    with install_lock.held(data_dir):
+    with install_lock.lock_install(data_dir):
         _demand_free(address)
         public_url = _publish_address(data_dir, address)
         report = partial(crash_reports.write, data_dir)

@@ -40,7 +40,7 @@ class OptionalToken(HttpAuthBase):
 class BearerToken(OptionalToken):
     """Requires a valid token, for data about its owner."""
 
-    openapi_description = "A token made at /settings/tokens/, as `Authorization: Bearer wb_…`."
+    openapi_description = "A token created at /settings/tokens/, as `Authorization: Bearer wb_…`."
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = super().__call__(request)
@@ -65,7 +65,7 @@ class GatedToken(BearerToken):
         if token is None or Scope.READ_GATED not in token.scopes or token.repositories:
             raise ApiError(
                 Refusal.TOKEN_SCOPE,
-                "This takes a token of scope read-gated that is not limited to checkpoints; make"
+                "This needs a token of scope read-gated that is not limited to checkpoints; create"
                 f" one at {token_page_url()}",
             )
         return caller

@@ -75,7 +75,7 @@ class ApiError(Exception):
 def next_step_of(decision: Decision) -> dict[str, str] | None:
     """A step that the caller can take next, as `text` and `url`."""
     if decision.code in {Refusal.TOKEN_SCOPE, Refusal.TOKEN_INVALID, Refusal.TOKEN_EXPIRED}:
-        step: tuple[str, str] | None = ("Make a token", reverse("accounts:token-list"))
+        step: tuple[str, str] | None = ("Create a token", reverse("accounts:token-list"))
     else:
         step = next_step(decision, decision.checkpoint) if decision.checkpoint else None
     return {"text": step[0], "url": absolute_url(step[1])} if step else None
@@ -162,6 +162,6 @@ def _error_payload(response: HttpResponse) -> dict[str, Any]:
 
 def _default_detail(request: HttpRequest, response: HttpResponse) -> str:
     if response.status_code == 405:
-        return f"{request.method} is not answered here; use {response.headers.get('Allow', '')}."
+        return f"{request.method} is not allowed; use {response.headers.get('Allow', '')}."
     error = ERROR_CODES[DEFAULT_CODES.get(response.status_code, AccountsCode.BAD_REQUEST)]
     return f"{error.title}. {error.remedy}"

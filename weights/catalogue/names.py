@@ -35,7 +35,7 @@ def split_repo_id(repo_id: str, *, also_reserved: Iterable[str] = ()) -> tuple[s
     for part in (org, name):
         _check_part(repo_id, part)
     if org.lower() in RESERVED_ORGS | {word.lower() for word in also_reserved}:
-        raise InvalidName(f"{org!r} is an address of the portal; choose another organisation")
+        raise InvalidName(f"{org!r} is a path of the portal; choose another organisation")
     return org, name
 
 
@@ -59,7 +59,7 @@ def check_ref(name: str) -> None:
     if bad_ends or _REF_FORBIDDEN.search(name) or name in {"@", "HEAD"}:
         raise InvalidName(f"{name!r} is not a branch or tag name that git would accept")
     if _COMMIT.fullmatch(name) or name.startswith("refs/"):
-        raise InvalidName(f"{name!r} reads as a commit id or a full ref; choose another name")
+        raise InvalidName(f"{name!r} looks like a commit id or a full ref; choose another name")
     _check_text(name)
 
 
@@ -69,9 +69,9 @@ def check_path(path: str) -> None:
     if len(path.encode()) > MAX_PATH_BYTES:
         raise InvalidName(f"{path[:60]!r}… is longer than {MAX_PATH_BYTES} bytes; shorten the name")
     if "\\" in path:
-        raise InvalidName(f"{path!r} holds a backslash; rename the file")
+        raise InvalidName(f"{path!r} contains a backslash; rename the file")
     if any(segment in {"", ".", ".."} for segment in path.split("/")):
-        raise InvalidName(f"{path!r} has an empty, '.' or '..' part; give the plain path")
+        raise InvalidName(f"{path!r} has an empty, '.' or '..' part; use the plain path")
 
 
 def _check_text(name: str) -> None:
@@ -80,7 +80,7 @@ def _check_text(name: str) -> None:
     except UnicodeEncodeError as error:
         raise InvalidName(f"{name!r} is not valid UTF-8; rename it") from error
     if has_hidden(name):
-        raise InvalidName(f"{name!r} holds a control character or a hidden mark; rename it")
+        raise InvalidName(f"{name!r} contains a control or invisible character; rename it")
     if not unicodedata.is_normalized("NFC", name):
         normal = unicodedata.normalize("NFC", name)
         raise InvalidName(f"{name!r} is not in Unicode form NFC; rename it to {normal!r}")

@@ -13,7 +13,7 @@ _PREFIXES = (("refs/heads/", Ref.Kind.BRANCH), ("refs/tags/", Ref.Kind.TAG))
 
 
 def ref_name(name: str) -> tuple[str, Ref.Kind | None]:
-    """The short name of a ref, and its kind where a full ref states it."""
+    """The short name of a ref, and its kind if the ref is a full one."""
     for prefix, kind in _PREFIXES:
         if name.startswith(prefix):
             return name.removeprefix(prefix), kind
@@ -26,7 +26,7 @@ def find_revision(checkpoint: Checkpoint, name: str) -> Revision | None:
 
 
 def withdrawn(checkpoint: Checkpoint, name: str) -> Decision | None:
-    """The refusal of the withdrawn revision that this name led to; None for any other name."""
+    """The refusal if the name belongs to a withdrawn revision; None for any other name."""
     found = _named(Revision.objects.tombstones(), checkpoint, name)
     return decision.withdrawn(checkpoint, found) if found is not None else None
 

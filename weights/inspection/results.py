@@ -39,7 +39,7 @@ def _by_path(files: Collection[File]) -> dict[str, Inspection]:
 
 @dataclass(frozen=True)
 class InspectionProgress:
-    """Numbers of a checkpoint's visible files by the state of their inspection."""
+    """Counts of a checkpoint's visible files by the state of their inspection."""
 
     waiting: int
     inspected: int
@@ -50,11 +50,11 @@ class InspectionProgress:
     def sentence(self) -> str:
         counts = [
             (self.inspected, "inspected"),
-            (self.waiting, "waiting for an inspection by the present rules"),
-            (self.not_inspected, "in formats that nothing here can look into"),
+            (self.waiting, "waiting for inspection by the current rules"),
+            (self.not_inspected, "in formats that cannot be inspected"),
             (self.refused, "refused"),
         ]
-        return "; ".join(f"{count} {what}" for count, what in counts if count) or "no files"
+        return "; ".join(f"{count} {state}" for count, state in counts if count) or "no files"
 
 
 def progress_of(checkpoint: Checkpoint) -> InspectionProgress:

@@ -1,4 +1,4 @@
-"""Admin actions on bytes and revisions: withdraw, quarantine, lift. Each asks first."""
+"""Admin actions on blobs and revisions: withdraw, quarantine, lift. Each needs confirmation."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -17,21 +17,21 @@ from weights.publishing import withdrawal
 
 
 class RecordAction(confirmation.ConfirmationForm):
-    """A form that asks before `run` is called for each chosen record; `done` is the report."""
+    """A form that confirms an action; `run` is called for each record, `done` is the message."""
 
     run: ClassVar[Callable[..., object]]
     done: ClassVar[str]
 
 
 def reason_field(readers: str, label: str | None = None) -> forms.CharField:
-    """A field for a reason, with those who read it as its help text."""
+    """A field for a reason; its help text names the readers."""
     hint = readers.capitalize()
     return confirmation.text(hint, minimum=reasons.LEAST, maximum=reasons.MOST, label=label)
 
 
 def recall_field() -> forms.BooleanField:
     return forms.BooleanField(
-        label="Call it back",
+        label="Recall",
         required=False,
         help_text="Mail everybody who downloaded it, once, with this reason",
     )
@@ -41,9 +41,9 @@ class WithdrawForm(RecordAction):
     run = staticmethod(withdrawal.withdraw)
     name, title, button, done = "withdraw", "Withdraw revisions", "Withdraw", "withdrawn"
     warning = (
-        "From the next request on its files are given to nobody, by any link, and its pages say "
-        "why. Branches go back to the revision before it; tags keep their name and lead to the "
-        "notice. This is for good: publish changed files as a new revision instead."
+        "From the next request on, its files are no longer served, by any link, and its pages "
+        "show the reason. Branches go back to the previous revision; tags keep leading to the "
+        "notice. This cannot be undone: publish changed files as a new revision instead."
     )
 
     reason = reason_field(reasons.PUBLIC)
@@ -52,10 +52,10 @@ class WithdrawForm(RecordAction):
 
 class QuarantineForm(RecordAction):
     run = staticmethod(manual_quarantine.hold)
-    name, title, button, done = "quarantine", "Quarantine by hand", "Quarantine", "quarantined"
+    name, title, button, done = "quarantine", "Quarantine manually", "Quarantine", "quarantined"
     warning = (
-        "From the next request on these bytes are given to nobody, wherever they are used. They "
-        "stay so, whatever checks find, until somebody lifts it here."
+        "From the next request on, these bytes are no longer served, wherever they are used. "
+        "They stay in quarantine, whatever checks find, until somebody lifts it on this page."
     )
 
     reason = reason_field(reasons.PUBLIC)
@@ -64,10 +64,10 @@ class QuarantineForm(RecordAction):
 
 class LiftForm(RecordAction):
     run = staticmethod(manual_quarantine.lift)
-    name, title, button, done = "lift", "Lift a quarantine", "Verify, and lift if whole", "queued"
+    name, title, button, done = "lift", "Lift a quarantine", "Verify, and lift if intact", "queued"
     warning = (
-        "The bytes are read afresh. If they are what their name says they are served again, and "
-        "an open recall of them is closed as repaired; if not they stay where they are."
+        "The bytes are read again. If they match their SHA-256, they are served again and an "
+        "open recall of them is closed as repaired. Otherwise they stay in quarantine."
     )
 
 
@@ -77,7 +77,7 @@ def act(
     queryset: models.QuerySet[Any],
     kind: type[RecordAction],
 ) -> HttpResponse | None:
-    """Show the page that asks; once it is answered, apply the action and return to the list."""
+    """Show the confirmation page; once confirmed, apply the action and return to the list."""
     form = confirmation.bind(kind, request)
     if not form.is_valid():
         return confirmation.render(model_admin, request, form, queryset)

@@ -1,7 +1,7 @@
-"""End a long read soon after its Celery worker is told to stop.
+"""Ends a long read soon after its Celery worker receives a stop signal.
 
-A warm shutdown waits for the tasks that run, and whoever supervises the worker kills it when it
-waits for too long. A read of hundreds of gigabytes therefore asks at each block.
+A warm shutdown waits for running tasks, and a supervisor kills a worker that waits too long.
+A read of hundreds of gigabytes therefore checks at each block.
 """
 
 import threading
@@ -13,7 +13,7 @@ _requested = threading.Event()
 
 
 class Stopped(Exception):
-    """The read ended before it came to a result; the next one starts over."""
+    """The read ended without a result; the next one starts over."""
 
 
 @worker_shutting_down.connect
@@ -26,11 +26,11 @@ def is_requested() -> bool:
 
 
 def sleep(seconds: float) -> None:
-    """Sleep, but not beyond the request to stop."""
+    """Sleep until the time is over or a stop is requested."""
     _requested.wait(seconds)
 
 
 def demand_running() -> None:
-    """Raise Stopped if the worker is to stop."""
+    """Raise Stopped if a stop is requested."""
     if is_requested():
         raise Stopped

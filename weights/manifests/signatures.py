@@ -40,7 +40,7 @@ def sign(revision_id: int) -> None:
         return  # this process does not sign
     key = keys.key_record(private)
     if key.retired_at is not None:
-        log.warning("manifest key %s is %s and signs no more", key, key.state)
+        log.warning("manifest key %s is %s and no longer signs", key, key.state)
         return
     revision = _unsigned(key).filter(pk=revision_id).first()
     if revision is None:

@@ -24,7 +24,7 @@ def short_size(size: int) -> str:
 
 @register.filter
 def binary_size(size: int) -> str:
-    """Bytes in binary units only: `325.2 GiB`; `in all` below 1 kB, which has no binary unit."""
+    """Bytes in binary units only: `325.2 GiB`; `in all` below 1 kB, where none applies."""
     return format_size(size).partition(" (")[2].removesuffix(")") or "in all"
 
 

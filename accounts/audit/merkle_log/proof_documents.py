@@ -1,4 +1,4 @@
-"""Proof documents: JSON that is verified without this portal.
+"""Proof documents: JSON that can be verified without this portal.
 
 A document contains the exact bytes that were hashed, so a verifier needs only RFC 9162 and
 c2sp.org/signed-note (docs/audit.md).

@@ -16,7 +16,7 @@ from accounts.background.periodic import describe
 
 log = logging.getLogger(__name__)
 
-#: Most rows of each log in one batch; writing their leaves takes some hundredths of a second.
+#: Maximum rows of each log in one batch; writing their leaves takes a few hundredths of a second.
 BATCH_SIZE = 2000
 #: Seconds between two batches; rows are sealed within one second (docs/requirements.md, AU-3).
 PAUSE = 0.5
@@ -54,14 +54,14 @@ def seal_batch(limit: int = BATCH_SIZE) -> tuple[int, bool]:
         try:
             _append(last, batch)
         except IntegrityError:
-            log.info("another sealer came first")
+            log.info("another sealer was first")
             return 0, False
         return len(batch.rows), batch.more
 
 
 @contextmanager
 def _lock() -> Iterator[bool]:
-    """Keep a second sealer from repeating the work; writers do not take this lock.
+    """Prevent a second sealer from repeating the work; writers do not take this lock.
 
     On SQLite a lock would block writers too, so rows are read and hashed without one.
     """
@@ -110,7 +110,7 @@ def _write(leaves: list[Leaf]) -> None:
 
 
 class Sealer(threading.Thread):
-    """A daemon thread that seals for as long as its process lives."""
+    """A daemon thread that seals as long as its process runs."""
 
     def __init__(self, pause: float = PAUSE) -> None:
         super().__init__(name="sealer", daemon=True)
@@ -128,7 +128,7 @@ class Sealer(threading.Thread):
                 connection.close()
             except Exception:
                 # The thread must survive: without it, no row would be sealed until a restart.
-                log.exception("sealing failed, and is tried again in %d seconds", PAUSE_AFTER_ERROR)
+                log.exception("sealing failed; retrying in %d seconds", PAUSE_AFTER_ERROR)
                 connection.close()
                 self._stopped.wait(PAUSE_AFTER_ERROR)
         connection.close()

@@ -182,7 +182,7 @@ class TrailVerification:
             if stray is not None:
                 raise TrailAltered(
                     f"{log.name} {stray.pk} was inserted out of band: "
-                    "it stands where all rows are sealed, and has no seal"
+                    "rows before and after it are sealed, and it is not"
                 )
 
     def _claims(self, start: int, size: int) -> dict[int, list[Claim]]:

@@ -1,4 +1,4 @@
-"""The assessment of the facts: pure functions, one a line of evidence."""
+"""The assessment of the facts: pure functions, one for each line of evidence."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def assess(facts: Facts) -> list[Line]:
 def _address(facts: Facts) -> Line:
     address = _text(facts, "work_email")
     if not address:
-        return Line("address", Level.GREY, "Address", "none given")
+        return Line("address", Level.GREY, "Address", "none")
     if address.lower() in {one.lower() for one in facts.verified}:
         return Line("address", Level.GREEN, "Address", "confirmed", address)
     return Line("address", Level.RED, "Address", "not confirmed", address)
@@ -97,7 +97,7 @@ def _domain(facts: Facts) -> Line:
 
 def _orcid(facts: Facts) -> Line:
     if not facts.can_link_orcid:
-        return Line("orcid", Level.GREY, "ORCID", "sign-in not set up")
+        return Line("orcid", Level.GREY, "ORCID", "sign-in is not configured")
     if facts.orcid:
         return Line("orcid", Level.GREEN, "ORCID", "linked", facts.orcid)
     return Line("orcid", Level.GREY, "ORCID", "not linked")
@@ -107,27 +107,27 @@ def _profile(facts: Facts) -> Line:
     url = _text(facts, "profile_url")
     if not url:
         level = Level.GREY if facts.orcid else Level.AMBER
-        return Line("profile", level, "Profile", "none given")
+        return Line("profile", level, "Profile", "none")
     level, fact = _profile_page(facts.profile)
     return Line("profile", level, "Profile", fact, urlsplit(url).hostname or "")
 
 
 def _profile_page(look: ProfileLook | None) -> tuple[Level, str]:
-    """The result of opening the page; a site that refuses programs proves nothing."""
+    """The result of requesting the page; a site that refuses programs proves nothing."""
     outcome = look.outcome if look else ""
     status = f" (HTTP {look.status})" if look and look.status else ""
     if not look or not outcome:
-        return Level.GREY, "given, not opened by the portal"
+        return Level.GREY, "not requested by the portal"
     if outcome == ProfileLook.Outcome.ANSWERS:
-        return Level.GREEN, "its page opens"
+        return Level.GREEN, "the page exists"
     if outcome == ProfileLook.Outcome.REFUSES:
-        return Level.GREY, f"its site lets no program in{status}"
+        return Level.GREY, f"the site refuses programs{status}"
     if outcome == ProfileLook.Outcome.GONE:
         return Level.AMBER, f"there is no such page{status}"
     if outcome == ProfileLook.Outcome.INSIDE:
-        return Level.AMBER, "its address is not public"
+        return Level.AMBER, "the address is not public"
     if look.is_settled:
-        return Level.AMBER, f"it did not answer, {look.tries} times{status}"
+        return Level.AMBER, f"no answer in {look.tries} tries{status}"
     return Level.GREY, f"no answer yet{status}"
 
 
@@ -149,8 +149,8 @@ def _earlier(facts: Facts) -> Line:
         )
     if not facts.earlier:
         return Line("earlier", Level.GREY, "Earlier", "no other application")
-    counted = Counter(Status(one.status).label.lower() for one in facts.earlier)
-    fact = ", ".join(f"{count} {label}" for label, count in counted.most_common())
+    counts = Counter(Status(one.status).label.lower() for one in facts.earlier)
+    fact = ", ".join(f"{count} {label}" for label, count in counts.most_common())
     refused = [one for one in facts.earlier if one.status == Status.REJECTED]
     if refused:
         codes = sorted({code for one in refused for code in one.reasons})
@@ -199,7 +199,7 @@ def _terms(facts: Facts) -> list[Line]:
 
 def _conflict(facts: Facts) -> Line:
     if facts.conflict is not None:
-        return Line("conflict", Level.RED, "Conflict", "you declared one")
+        return Line("conflict", Level.RED, "Conflict", "you declared a conflict")
     organisations = _organisations(facts.verified)
     shared = sorted(organisations & _organisations(facts.reviewer_addresses))
     if shared:
@@ -240,7 +240,7 @@ def _gigabytes(size: int) -> str:
 
 def _age(age: timedelta) -> str:
     if age.days < 1:
-        return "made today"
+        return "created today"
     if age.days < 60:
         return f"{age.days} day{'s' if age.days > 1 else ''} old"
     if age.days < 730:

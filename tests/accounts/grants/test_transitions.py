@@ -176,7 +176,7 @@ def test_only_lead_reviewers_of_the_tier_make_transitions_of_staff(
 
 
 def test_a_reason_of_another_action_is_refused(grant: Grant) -> None:
-    with pytest.raises(InvalidValue, match="does not go with suspend"):
+    with pytest.raises(InvalidValue, match="does not fit suspend"):
         lifecycle.suspend(grant, by=None, reason="we look into it", code="spam")
     with pytest.raises(InvalidValue, match="give a reason"):
         lifecycle.revoke(grant, by=None, reason=" ")

@@ -112,7 +112,7 @@ def test_an_invalid_site_proves_nothing(url: str) -> None:
 
 
 def test_orcid_is_unknown_while_it_cannot_be_linked() -> None:
-    assert line("orcid", can_link_orcid=False, orcid="") == ("grey", "sign-in not set up")
+    assert line("orcid", can_link_orcid=False, orcid="") == ("grey", "sign-in is not configured")
     assert line("orcid", orcid="") == ("grey", "not linked")
 
 
@@ -124,13 +124,13 @@ def test_a_profile_is_required_unless_orcid_is_linked() -> None:
 @pytest.mark.parametrize(
     ("outcome", "tries", "spoken"),
     [
-        ("answers", 1, ("green", "its page opens")),
-        ("refuses", 1, ("grey", "its site lets no program in (HTTP 403)")),
+        ("answers", 1, ("green", "the page exists")),
+        ("refuses", 1, ("grey", "the site refuses programs (HTTP 403)")),
         ("gone", 1, ("amber", "there is no such page (HTTP 403)")),
-        ("inside", 1, ("amber", "its address is not public")),
+        ("inside", 1, ("amber", "the address is not public")),
         ("silent", 2, ("grey", "no answer yet (HTTP 403)")),
-        ("silent", 3, ("amber", "it did not answer, 3 times (HTTP 403)")),
-        ("", 1, ("grey", "given, not opened by the portal")),
+        ("silent", 3, ("amber", "no answer in 3 tries (HTTP 403)")),
+        ("", 1, ("grey", "not requested by the portal")),
     ],
 )
 def test_a_profile_is_judged_by_the_response_of_its_page(

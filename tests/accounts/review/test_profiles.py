@@ -197,9 +197,9 @@ def line(application: Application, reviewer: User) -> tuple[str, str]:
 def test_a_look_is_made_once_and_shown_to_the_reviewer(
     application: Application, reviewer: User
 ) -> None:
-    assert line(application, reviewer) == ("grey", "given, not opened by the portal")
+    assert line(application, reviewer) == ("grey", "not requested by the portal")
     assert profiles.sweep(timezone.now()) == 1
-    assert line(application, reviewer) == ("amber", "its address is not public")
+    assert line(application, reviewer) == ("amber", "the address is not public")
     assert profiles.sweep(timezone.now() + timedelta(days=1)) == 0
 
 
@@ -212,7 +212,7 @@ def test_a_silent_page_is_tried_three_times_an_hour_apart(
     now = timezone.now()
     looks = [profiles.sweep(now + timedelta(minutes=minutes)) for minutes in (0, 30, 61, 125, 300)]
     assert looks == [1, 0, 1, 1, 0]
-    assert line(application, reviewer) == ("amber", "it did not answer, 3 times (HTTP 503)")
+    assert line(application, reviewer) == ("amber", "no answer in 3 tries (HTTP 503)")
 
 
 @pytest.mark.django_db

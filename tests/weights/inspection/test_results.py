@@ -368,8 +368,8 @@ def test_the_admin_says_what_of_a_checkpoint_still_waits(
     client.force_login(release_owner)
     page = client.get(reverse("admin:weights_checkpoint_change", args=[revision.checkpoint_id]))
     assert (
-        "1 inspected; 1 waiting for an inspection by the present rules;"
-        " 1 in formats that nothing here can look into" in page.text
+        "1 inspected; 1 waiting for inspection by the current rules;"
+        " 1 in formats that cannot be inspected" in page.text
     )
 
 

@@ -39,7 +39,7 @@ def head_list(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:
-    """Newest first; signed hourly to daily. Store one to verify later heads against it."""
+    """Newest first; signed hourly to daily. Store one to verify later heads against."""
     signed = SignedHead.objects.with_compromised().order_by("-size", "-pk")
     facts = page_facts(request, signed.count(), limit=limit, offset=offset)
     return {"heads": signed[offset : offset + limit], **facts}

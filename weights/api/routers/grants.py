@@ -1,4 +1,4 @@
-"""The caller's grants: list, accept a licence, give back."""
+"""The caller's grants: list, accept a licence, surrender."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,8 +1,8 @@
-"""Read every new blob back from the store, inspect its format, and make good revisions visible.
+"""Reads every new blob back from the store, inspects it, and makes verified revisions visible.
 
-All state is in rows. A blob is due while its check has no result; a worker leases the row, and
-its result counts only while the lease is its own. So a check may be queued twice, run late or
-be killed at any instant, and the end is the same.
+All state is in rows. A blob is due until its check has a result. A worker leases the row, and
+its result counts only while it holds the lease. A check may therefore be queued twice, run late
+or be killed at any time without changing the outcome.
 """
 
 from weights.integrity.verification.check_blob import inspect, verify

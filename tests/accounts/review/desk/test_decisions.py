@@ -243,7 +243,7 @@ def test_a_reviewer_with_a_conflict_can_read_but_has_no_buttons(
 ) -> None:
     press(desk, application, "conflict", reason="we share a grant")
     shown = desk.get(page_of(application))
-    assert "you declared one" in shown.text
+    assert "you declared a conflict" in shown.text
     assert shown.context["verdicts"] == []
     assert 'id="decide"' not in shown.text
 
