@@ -12,7 +12,7 @@ from weights.task_names import WeightsTask
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings.embedded")
 
 #: Task -> seconds between two runs. Sweeps find rows that are due, and rows that were not queued
-#: because a process died or the broker was away.
+#: because a process died or the broker was unavailable.
 _PERIODS = {
     AccountsTask.SWEEP: 20.0,
     AccountsTask.CLOCKS: 600.0,

@@ -11,8 +11,8 @@ from weights.errors import WeightsError
 from weights.storage import blob_storage
 
 NOT_VERSIONED = (
-    "not kept: whoever writes over an object takes the verified bytes away, and until the next"
-    " survey people are given the new ones; switch versioning on for the bucket"
+    "not kept: an overwritten object loses its verified bytes, and until the next survey the new"
+    " bytes are served; enable versioning for the bucket"
 )
 
 
@@ -26,8 +26,8 @@ def bucket_keeps_versions(**_: Any) -> list[checks.CheckMessage]:
         if storage.keeps_versions():
             return []
     except WeightsError as error:
-        message = f"WEIGHTS_STORAGE: whether the bucket keeps versions is not known: {error}"
-        hint = "allow s3:GetBucketVersioning, and see that the store answers"
+        message = f"WEIGHTS_STORAGE: the versioning of the bucket is unknown: {error}"
+        hint = "allow s3:GetBucketVersioning, and check that the store responds"
         return [checks.Warning(message, hint=hint, id="portal.W002")]
     hint = "aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket …"
     message = f"WEIGHTS_STORAGE: versions are {NOT_VERSIONED}"

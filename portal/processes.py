@@ -31,7 +31,7 @@ def web(bind: str, *, workers: int | None = None, threads: int | None = None) ->
         *(sys.executable, "-m", "gunicorn", "portal.wsgi:application"),
         *("--bind", bind, "--worker-class", "portal.server.gunicorn_worker.WebWorker"),
         *("--workers", str(workers), "--threads", str(threads)),
-        # As long as nginx accepts: a path of 1024 characters, percent-encoded, fits twice.
+        # The limit of nginx: a path of 1024 characters, percent-encoded, fits twice.
         *("--limit-request-line", "8190"),
         # gunicorn would create the control socket in the user's home folder.
         *("--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"),
@@ -56,12 +56,12 @@ def beat(schedule: Path) -> list[str]:
 
 
 def broker(program: Path, socket: Path, folder: Path) -> list[str]:
-    """The embedded broker, on a unix socket alone, with its queue in `folder`."""
+    """The embedded broker, only on a unix socket, with its queue in `folder`."""
     return [
         *(str(program), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"),
         *("--dir", str(folder), "--appendonly", "yes", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--loglevel", "warning"),
-        # It logs remarks on kernel settings at every start: keep them off the terminal.
+        # It logs remarks on kernel settings at every start, which the terminal need not show.
         *("--logfile", str(folder / "broker.log")),
     ]
 
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _is_unfinished_move() -> bool:
-    """True if the database must not be used yet; a database that is away stops no start."""
+    """True if the database must not be used yet; an unavailable one does not stop the start."""
     try:
         return state.is_unfinished_move()
     except DATABASE_ERRORS:
@@ -97,7 +97,7 @@ def _command(arguments: list[str]) -> list[str]:
 
 
 def _celery() -> list[str]:
-    # Celery warns about root because of pickled tasks; this portal accepts JSON alone.
+    # Celery warns about root because of pickled tasks; this portal accepts only JSON.
     quiet = ("-W", "ignore:You're running the worker with superuser")
     return [sys.executable, *quiet, "-m", "celery", "--app", "portal", "--quiet"]
 

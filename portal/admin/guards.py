@@ -31,7 +31,7 @@ class GuardedAdmin(admin.ModelAdmin):
         return not lookup.endswith("regex") and super().lookup_allowed(lookup, value, request)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Redirect invalid filter values to the whole list, as Django does for unknown filters."""
+        """Redirect invalid filter values to the unfiltered list, as Django does for unknown keys."""
         try:
             return super().get_changelist_instance(request)
         except _INVALID_VALUE as error:
@@ -41,7 +41,7 @@ class GuardedAdmin(admin.ModelAdmin):
         """Refuse malformed primary keys before they are queried."""
         if all(map(is_row_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             return super().response_action(request, queryset, *args)
-        self.message_user(request, "Nothing was done: choose among the rows.", messages.ERROR)
+        self.message_user(request, "Nothing was changed: select rows of this list.", messages.ERROR)
         return None
 
     def formfield_for_foreignkey(

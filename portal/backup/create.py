@@ -1,7 +1,7 @@
 """Create a backup: the database first, then the blobs that it names, then the index.
 
-A stored blob never changes, so the blobs of a dump still exist when the dump is done. Until all
-is on the disk the folder is called `.part`; a killed run leaves one, which the next run removes.
+A stored blob never changes, so the blobs of a dump still exist when the dump is done. The folder is
+called `.part` until all of it is on the disk; a killed run leaves one, which the next run removes.
 """
 
 import fcntl
@@ -68,7 +68,7 @@ def create(
             shutil.rmtree(abandoned)
         final = folder / f"{now:%Y%m%dT%H%M%SZ}"
         if final.exists():
-            raise BackupError(f"{final} is there already; wait a second")
+            raise BackupError(f"{final} already exists; wait a second")
         part = final.with_name(final.name + layout.UNFINISHED)
         part.mkdir(mode=0o700)
         try:
@@ -91,10 +91,10 @@ def refuse_public(folder: Path) -> None:
     for public, name in _public_folders():
         if folder == public or public in folder.parents:
             raise BackupError(
-                f"{folder} is inside {public}, {name}; name a folder that no files are served from"
+                f"{folder} is inside {public}, {name}; use a folder that no files are served from"
             )
         if folder in public.parents:
-            raise BackupError(f"{folder} holds {public}, {name}; name a folder of its own")
+            raise BackupError(f"{folder} holds {public}, {name}; use a separate folder")
 
 
 def _public_folders() -> list[tuple[Path, str]]:
@@ -113,10 +113,10 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_mode & private_files.UMASK:
-            raise BackupError(f"others may look into {folder}; chmod 700 {folder}")
+            raise BackupError(f"other users can read {folder}; chmod 700 {folder}")
         lock = (folder / ".backups").open("a")
     except FileExistsError as error:
-        raise BackupError(f"{folder} is a file; name a folder") from error
+        raise BackupError(f"{folder} is a file; use a folder") from error
     except OSError as error:
         raise BackupError(f"{folder} cannot be written to ({error.strerror})") from error
     with lock:

@@ -1,6 +1,6 @@
 """Restore a backup into a scratch place and check the restored portal there.
 
-Changes nothing of the running install.
+The running install does not change.
 """
 
 import secrets
@@ -30,7 +30,7 @@ def run(
     index = layout.read(folder)
     say(index.summary())
     if scratch is not None and not scratch.is_dir():
-        raise BackupError(f"{scratch} is no folder; name one that is there for --scratch")
+        raise BackupError(f"{scratch} is not a folder; use an existing one for --scratch")
     store = store_at(layout.blob_address(folder, index, blobs)).address
     say(f"keys: {', '.join(keys.check(folder / layout.KEYS)) or 'none in this backup'}")
     name = f"weighbridge_drill_{secrets.token_hex(4)}"
@@ -43,4 +43,4 @@ def run(
         say(f"damaged when it was taken: {len(index.damaged)} blobs")
         failed.append("blobs that were damaged before")
     if failed:
-        raise BackupError(f"the drill failed: {', '.join(failed)}; the lines above say what")
+        raise BackupError(f"the drill failed: {', '.join(failed)}; see the lines above")

@@ -52,7 +52,7 @@ def _file_name(setting: str) -> str:
 
 
 def _environment() -> str:
-    """The keys in force as `DATA_DIR/keys.env` spells them, with its other lines."""
+    """The keys in force in the form of `DATA_DIR/keys.env`, with its other lines."""
     ring = ",".join(f"{key_id}:{key.hex()}" for key_id, key in settings.LINK_KEYS.items())
     effective = [f"SECRET_KEY={settings.SECRET_KEY}", f"LINK_KEYS={ring}"]
     file = _environment_file()
@@ -112,7 +112,7 @@ def _restore_file(name: str, source: Path) -> RestoredKey:
     if not getattr(settings, name, ""):
         return RestoredKey(
             name,
-            "is not set here, so its key stays in the backup",
+            "is not set in this process, so its key stays in the backup",
             f"give the workers {source} as {name}",
         )
     target = Path(getattr(settings, name))
@@ -123,7 +123,7 @@ def _restore_file(name: str, source: Path) -> RestoredKey:
         return RestoredKey(name, "already present")
     return RestoredKey(
         name,
-        f"differs from the key here, which was not changed: {target}",
+        f"differs from the key of this install, which was not changed: {target}",
         f"to sign with the key of the backup, put {source} in its place",
     )
 
@@ -134,8 +134,8 @@ def _write(source: Path, target: Path) -> None:
         data_dir.write_once(target, source.read_text())
     except OSError as error:
         raise BackupError(
-            f"{target} cannot be written ({error.strerror}); put {source} there by hand, then run"
-            " the same again"
+            f"{target} cannot be written ({error.strerror}); put {source} there manually, then"
+            " run the same command again"
         ) from error
 
 

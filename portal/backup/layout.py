@@ -22,7 +22,7 @@ FORMAT = "weighbridge-backup/1"
 INDEX = "backup.json"
 BLOB_LIST = "blobs.txt"
 KEYS = "keys"
-#: The blobs stand beside the backup, wherever both are moved to.
+#: The blobs are beside the backup, wherever both are moved to.
 BESIDE = "../blobs"
 #: The suffix of a backup's folder until it is complete.
 UNFINISHED = ".part"
@@ -101,12 +101,12 @@ def _index(folder: Path) -> Index:
     try:
         content: dict[str, Any] = json.loads((folder / INDEX).read_text())
         if content.pop("format") != FORMAT:
-            raise BackupError(f"{folder} is a backup of another format than {FORMAT}")
+            raise BackupError(f"{folder} has another backup format than {FORMAT}")
         members = [Member(**each) for each in content.pop("members")]
         return Index(**content, members=members)
     except FileNotFoundError as error:
         raise BackupError(
-            f"{folder} is no whole backup: it has no {INDEX}; name the folder of one time,"
+            f"{folder} is not a complete backup: it has no {INDEX}; use the folder of one backup,"
             " such as FOLDER/20261126T194501Z"
         ) from error
     except OSError as error:
@@ -124,4 +124,6 @@ def _check(folder: Path, expected: Member) -> None:
     except OSError as error:
         raise BackupError(f"{path} cannot be read ({error.strerror})") from error
     if actual != expected:
-        raise BackupError(f"{path} is damaged: it is not what was written; use another backup")
+        raise BackupError(
+            f"{path} is damaged: it has changed since it was written; use another backup"
+        )

@@ -113,12 +113,13 @@ def _continues(wanted: RestoreMark) -> bool:
         origin = f", restored from the backup of {existing.taken_at}" if existing else ""
         name = connection.settings_dict["NAME"]
         remedy = (
-            "make an empty one (createdb) and name it as DATABASE_URL"
+            "create an empty one (createdb) and set DATABASE_URL to it"
             if connection.vendor == "postgresql"
-            else f"move {name} away, or name another as DATABASE_URL"
+            else f"move {name} to another place, or set DATABASE_URL to another file"
         )
         raise BackupError(
-            f"the database is not empty ({in_use}{origin}); {remedy}, then run the same again"
+            f"the database is not empty ({in_use}{origin}); {remedy}, then run the same command"
+            " again"
         )
     state.refuse_foreign_tables()
     return False
@@ -126,7 +127,7 @@ def _continues(wanted: RestoreMark) -> bool:
 
 @dataclass(frozen=True)
 class BlobSource:
-    """The store of a backup's blobs, their list, and those that the backup never had."""
+    """The store of a backup's blobs, their list, and those that could not be backed up."""
 
     store: BlobStorage
     blobs: list[BlobLine]
@@ -140,8 +141,8 @@ def blob_source(folder: Path, index: Index, moved_to: str) -> BlobSource | None:
     if store.address == target.address:
         if moved_to or index.blobs == layout.BESIDE:
             raise BackupError(
-                f"WEIGHTS_STORAGE is {target.address}, where the backup's own blobs are; name"
-                " another store, so that the backup stays one"
+                f"WEIGHTS_STORAGE is {target.address}, the store of the backup; use another store,"
+                " so that the backup remains usable"
             )
         return None
     damaged = frozenset(line.partition(":")[0] for line in index.damaged)
@@ -151,7 +152,8 @@ def blob_source(folder: Path, index: Index, moved_to: str) -> BlobSource | None:
 def check_stores(source: BlobSource, *, read: bool, incomplete: bool) -> None:
     """Refuse a target with other bytes under a blob's name, and a source that lacks blobs.
 
-    `read` hashes the blobs that the target has, and not only compares sizes. Raises BackupError.
+    With `read` the blobs in the target are hashed, otherwise only their sizes are compared. Raises
+    BackupError.
     """
     target = blob_storage()
     existing = [blob for blob in source.blobs if target.size(blob.sha256) is not None]
@@ -160,9 +162,9 @@ def check_stores(source: BlobSource, *, read: bool, incomplete: bool) -> None:
         for blob in existing:
             if not holds(target, blob.sha256, blob.size, advance if read else None):
                 raise BackupError(
-                    f"{target.address} holds other bytes under the name of blob {blob.sha256};"
-                    " name an empty store as WEIGHTS_STORAGE, or remove that one, then run the"
-                    " same again"
+                    f"{target.address} has other bytes under the name of blob {blob.sha256};"
+                    " set WEIGHTS_STORAGE to an empty store, or remove that blob, then run the"
+                    " same command again"
                 )
     if not incomplete:
         _check_complete(source, {blob.sha256 for blob in existing})
@@ -173,15 +175,15 @@ def _check_complete(source: BlobSource, existing: set[str]) -> None:
     missing = [blob for blob in wanted if source.store.size(blob.sha256) != blob.size]
     if len(missing) == len(wanted) > 0:
         raise BackupError(
-            f"{source.store.address} holds none of the backup's {len(wanted)} blobs; name the store"
-            " that does by --blobs, or leave them out by --no-blobs where the portal's own still"
-            " stands"
+            f"{source.store.address} has none of the backup's {len(wanted)} blobs; name the store"
+            " that has them with --blobs, or skip them with --no-blobs if the portal's own store"
+            " still exists"
         )
     if missing:
         raise BackupError(
             f"the backup is damaged: {source.store.address} lacks {len(missing)} of its blobs, such"
-            f" as {missing[0].sha256}; name a store that has them by --blobs, or restore the rest"
-            " by --incomplete"
+            f" as {missing[0].sha256}; name a store that has them with --blobs, or restore the rest"
+            " with --incomplete"
         )
 
 
@@ -237,7 +239,7 @@ def copy_blobs(source: BlobSource, say: Say) -> list[str]:
 
 
 def forget_marks() -> None:
-    """Clear the lost store's marks and versions, which do not hold for the restored files.
+    """Clear the marks and versions of the lost store, which do not apply to restored files.
 
     With them every blob would count as changed. Without a mark a blob is judged by its size.
     """
@@ -253,38 +255,38 @@ def take_marks(proof: StoreReport, store: BlobStorage) -> None:
         )
 
 
-# -- what is left to the operator -----------------------------------------------------------
+# -- instructions for the operator -----------------------------------------------------------
 
 
 def next_steps(restored: Restored) -> list[str]:
     """Instructions for the operator, most urgent first (docs/security.md#a-lost-database)."""
     lines = [
-        f"This is the portal of {restored.taken_at}. Before anybody is let in:",
+        f"This is the portal of {restored.taken_at}. Before anybody uses it:",
         *(f"- {key.remedy}." for key in restored.keys if key.remedy),
     ]
     if not restored.keys:
         lines.append(
-            "- The backup has no keys: put your own where the install looks for them before it"
-            " starts, or new ones are made, and sessions and links end."
+            "- The backup has no keys. Put your own where the install looks for them before it"
+            " starts; otherwise new ones are generated, and sessions and links end."
         )
     lines += [
-        "- Whoever was revoked, suspended or erased since has access again: take it from mails and"
-        " logs, and repeat it first (manage.py revoke NAME TIER --reason …).",
-        "- Tokens, links, passwords and sessions that were ended since are good again: end them."
-        " Those that were made since are gone.",
-        "- Revisions that were withdrawn and files that were quarantined since are given out again:"
-        " withdraw and quarantine them.",
-        "- Applications, decisions and grants since are gone: tell whom they concern.",
+        "- People who were revoked, suspended or erased since then have access again: find them in"
+        " mails and logs, and end it again first (manage.py revoke NAME TIER --reason …).",
+        "- Tokens, links, passwords and sessions that were ended since then are valid again: end"
+        " them. Those that were created since then are lost.",
+        "- Revisions that were withdrawn and files that were quarantined since then are served"
+        " again: withdraw and quarantine them.",
+        "- Applications, decisions and grants since then are lost: inform the people concerned.",
     ]
     if queued := OutgoingMail.objects.filter(state=OutgoingMail.State.QUEUED).count():
         lines.append(
-            f"- {queued} mails were waiting to leave and may have left since; they leave as soon as"
-            " a worker runs: start without EMAIL_URL to look at them first (Admin, Outgoing mails)."
+            f"- {queued} mails were queued and may have been sent since then; they are sent as soon"
+            " as a worker runs. Start without EMAIL_URL to read them first (Admin, Outgoing mails)."
         )
     return [
         *lines,
-        "- Heads of the trail that were signed since cover rows that are lost: say so where they"
-        " are read.",
-        "Then start it, and publish again what was published since; stored bytes are not copied"
-        " twice.",
+        "- Heads of the trail that were signed since then cover rows that are lost: inform their"
+        " recipients.",
+        "Then start the portal, and publish again what was published since then; stored bytes are"
+        " not copied twice.",
     ]

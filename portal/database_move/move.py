@@ -1,6 +1,6 @@
 """Move all rows to another database and check them there (docs/operating.md).
 
-An interrupted move leaves the source as it was; the same command starts over.
+An interrupted move leaves the source unchanged; the same command starts over.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ from portal.supervisor import install_lock
 from weights.storage import blob_storage
 
 Say = Callable[[str], None]
-_STOP = "stop web, worker and beat, then run the same again"
+_STOP = "stop web, worker and beat, then run the same command again"
 
 
 def move(url: str, say: Say, *, sample: int | None = None) -> None:
@@ -73,7 +73,9 @@ def _frozen_source() -> Iterator[None]:
                 _lock_tables()
         except OperationalError as error:
             reason = " ".join(str(error).split())
-            raise MoveError(f"somebody writes to the database ({reason}); {_STOP}") from error
+            raise MoveError(
+                f"another process writes to the database ({reason}); {_STOP}"
+            ) from error
         yield
 
 
@@ -95,7 +97,7 @@ def _migrate() -> None:
         call_command("migrate", database=ALIAS, interactive=False, verbosity=0)
     except DatabaseError as error:
         reason = " ".join(str(error).split())
-        raise MoveError(f"the tables of the target cannot be made: {reason}") from error
+        raise MoveError(f"the tables of the target cannot be created: {reason}") from error
 
 
 def _copy(say: Say) -> None:
@@ -109,7 +111,9 @@ def _copy(say: Say) -> None:
             connections[ALIAS].check_constraints()
         except IntegrityError as error:
             reason = " ".join(str(error).split())
-            raise MoveError(f"a row of the source names one that is not there: {reason}") from error
+            raise MoveError(
+                f"a row of the source refers to one that does not exist: {reason}"
+            ) from error
 
 
 def _remove_migrated_rows() -> None:
@@ -126,7 +130,7 @@ def _check(target: Target, sample: int | None, say: Say) -> None:
     failed = checks.failures(target.url, blob_storage().address, sample, say)
     if failed:
         raise MoveError(
-            f"the target must not be used: {', '.join(failed)} failed there, and the lines above"
-            " say why. The source is as it was; run the failed command on it to see whether it"
-            " was altered before the move"
+            f"the target must not be used: {', '.join(failed)} failed on it, see the lines"
+            " above. The source is unchanged; run the failed command on it to see if it was"
+            " altered before the move"
         )

@@ -11,7 +11,7 @@ from django.db.models.functions import Cast, Length
 
 from portal.errors import MoveError
 
-#: The most rows and bytes in memory at once.
+#: Maximum rows and bytes in memory at once.
 ROWS_AT_ONCE, BYTES_AT_ONCE = 500, 16_000_000
 
 Model = type[models.Model]
@@ -19,7 +19,7 @@ Rows = list[models.Model]
 
 
 def tables() -> list[Model]:
-    """Every model with a table of its own, including those behind many-to-many fields."""
+    """Every model with a table, including those of many-to-many fields."""
     found = apps.get_models(include_auto_created=True)
     return [model for model in found if model._meta.managed and not model._meta.proxy]
 
@@ -85,7 +85,7 @@ def _insert(model: Model, batch: Rows, target: str) -> None:
 
 
 def _write(model: Model, batch: Rows, target: str) -> None:
-    """Insert rows as they are: `raw` leaves `auto_now` fields alone, which bulk_create cannot.
+    """Insert rows as they are: `raw` does not set `auto_now` fields; bulk_create would.
 
     The savepoint keeps the transaction usable after an error.
     """
@@ -95,7 +95,7 @@ def _write(model: Model, batch: Rows, target: str) -> None:
 
 
 def _refused_row(model: Model, batch: Rows, target: str) -> str:
-    """The first row that the target refuses by itself, with the reason; empty if it takes each."""
+    """The first row that the target refuses on its own, with the reason; empty if none."""
     table = model._meta.db_table
     for row in batch:
         try:
@@ -133,7 +133,7 @@ def _compare(model: Model, batch: Rows, target: str) -> None:
         for field in _fields(model):
             if _value(row, field) != _value(written.get(row.pk), field):
                 where = f"{model._meta.db_table}, row {row.pk}, column {field.column}"
-                raise MoveError(f"{where}: the target gives back another value than was written")
+                raise MoveError(f"{where}: the target returns another value than was written")
 
 
 def _value(row: models.Model | None, field: "models.Field[Any, Any]") -> Any:
@@ -146,7 +146,7 @@ def _value(row: models.Model | None, field: "models.Field[Any, Any]") -> Any:
 def _copy_sequence(model: Model, target: str) -> None:
     """Continue the target's ids after the last id that the source assigned.
 
-    Django's `sqlsequencereset` takes the highest id that is left, so the id of a deleted row
+    Django's `sqlsequencereset` takes the highest existing id, so the id of a deleted row
     could be assigned again. Trail and ledger name people by id: an erased person's downloads
     would be ascribed to the next one.
     """

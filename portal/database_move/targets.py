@@ -35,7 +35,7 @@ def opened(url: str) -> Iterator[Target]:
         raise MoveError("TARGET_URL is not a database URL; use postgres://… or sqlite:////path")
     database = environment.database_at(url, "TARGET_URL", "DATABASE_PASSWORD")
     if _location(database) == _location(connection.settings_dict):
-        raise MoveError("TARGET_URL is the database that this install uses already")
+        raise MoveError("TARGET_URL is the database that this install already uses")
     try:
         if database["ENGINE"].endswith("sqlite3"):
             yield SqliteTarget(Path(database["NAME"]).absolute())
@@ -65,8 +65,8 @@ def _remove_connection() -> None:
 def _refuse_used(target: BaseDatabaseWrapper) -> None:
     if in_use := state.rows_in_use(target):
         raise MoveError(
-            f"the target is not empty ({in_use}): make an empty database and name it as"
-            " TARGET_URL; nothing was changed"
+            f"the target is not empty ({in_use}): create an empty database and set"
+            " TARGET_URL to it; nothing was changed"
         )
     state.refuse_foreign_tables(target)
 

@@ -1,7 +1,7 @@
 """Check a restored or moved database: its migrations, the audit trail, the manifests.
 
 `python -m portal.databases.checks STORE [SAMPLE]` checks the database of DATABASE_URL and exits 1
-with a last line that names what failed. It is a process of its own because all of the portal
+with a last line that names what failed. It is a separate process because all of the portal
 uses the database of its settings.
 """
 
@@ -80,7 +80,7 @@ def apply_migrations(say: Say) -> None:
     if unknown := _unknown_migration(executor.loader):
         raise BackupError(
             f"the backup is of a newer version of the portal, which has {unknown}; install that"
-            " one, then run the same again"
+            " version, then run the same command again"
         )
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", interactive=False, verbosity=0)

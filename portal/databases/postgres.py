@@ -23,7 +23,7 @@ from portal.settings import environment, private_files
 from portal.supervisor.children import tie_to_parent
 from weights.manifests import store_check
 
-#: Connection parameters that libpq knows and that may stand in a program's arguments, which
+#: Connection parameters of libpq that may be arguments of a program, which
 #: every user of the machine can list. The others that Django passes are psycopg's.
 _PUBLIC = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()} - {
     *("password", "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"),
@@ -120,7 +120,7 @@ def demand_no_other_connections(database: BaseDatabaseWrapper) -> None:
             if time.monotonic() > deadline:
                 raise BackupError(
                     f"{others} other connections use the database; stop web, worker and beat (and"
-                    " a pg_restore that is left of a killed run), then run the same again"
+                    " a pg_restore that a killed run left), then run the same command again"
                 )
             time.sleep(0.2)
 
@@ -141,8 +141,8 @@ def _execute(statement: sql.Composed) -> None:
 def _connection_string(**changes: str) -> Iterator[str]:
     """The settings' connection in libpq's form, with `changes`.
 
-    A password stands in a file of mode 0600 that exists only meanwhile: arguments and environment
-    of a process are easier to read.
+    A password is in a temporary file of mode 0600: arguments and environment of a process are
+    easier to read.
     """
     settings = connection.get_connection_params()
     parameters = {name: str(settings[name]) for name in _PUBLIC & settings.keys() if settings[name]}

@@ -46,7 +46,7 @@ def refusal(command: str) -> str:
         return ""
     return (
         f"the database is not prepared for this version ({len(waiting)} migrations wait): start"
-        " the portal (make run), or run manage.py prepare_install, then run the same again"
+        " the portal (make run), or run manage.py prepare_install, then run the same command again"
     )
 
 

@@ -80,7 +80,7 @@ def remove_write_ahead_log(path: Path) -> None:
     except sqlite3.OperationalError as error:
         raise BackupError(
             f"another process has {path} open ({error}); stop web, worker and beat, then run the"
-            " same again"
+            " same command again"
         ) from error
     assert mode == "delete", mode
 

@@ -14,7 +14,7 @@ from portal.audit.event_tags import PortalEvent
 from portal.errors import BackupError
 from weights.event_tags import WeightsEvent
 
-#: Events that processes record by themselves, before anybody uses the install.
+#: Events that processes record automatically, before anybody uses the install.
 _AUTOMATIC = (
     AccountsEvent.TIER_MADE.value,
     AccountsEvent.AUDIT_HEAD_SIGNED.value,
@@ -64,7 +64,7 @@ def refuse_foreign_tables(database: BaseDatabaseWrapper = connection) -> None:
     if foreign := sorted(set(tables(database)) - ours):
         raise BackupError(
             f"the database holds tables that are not this portal's ({', '.join(foreign[:3])});"
-            " name an empty database of its own"
+            " use a separate, empty database"
         )
 
 
@@ -98,7 +98,7 @@ def restore_mark() -> RestoreMark | None:
 
 @transaction.atomic
 def write_restore_mark(mark: RestoreMark) -> None:
-    """Write the mark in place of any other."""
+    """Write the mark, replacing any other."""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {RESTORE_TABLE}")
         cursor.execute(CREATE_RESTORE_TABLE)
@@ -110,8 +110,8 @@ def write_restore_mark(mark: RestoreMark) -> None:
 #: A table in the target of an unfinished `move_database`: the portal does not start on it.
 _MOVE_TABLE = "weighbridge_unfinished_move"
 UNFINISHED_MOVE = (
-    "this database is the target of a move that has not ended well; run move_database to it again"
-    " with the old DATABASE_URL, or put the old DATABASE_URL back"
+    "this database is the target of an unfinished move; run move_database to it again with the old"
+    " DATABASE_URL, or restore the old DATABASE_URL"
 )
 
 

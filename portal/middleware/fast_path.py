@@ -1,4 +1,4 @@
-"""A short way to what scripts fetch by the thousand: files, listings, signed links."""
+"""A fast path for requests that scripts make by the thousand: files, listings, signed links."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,11 @@ from weights.hub_api import urls as hub_urls
 
 
 class FastPathMiddleware:
-    """Call a script's view at once, past sessions, CSRF, messages and accounts.
+    """Calls a script's view directly, without sessions, CSRF, messages and accounts.
 
-    Stands after whatever every answer needs (log, limits, policy headers) and before what only
-    pages need. A browser, known by its session cookie or by asking for HTML, goes the long
-    way: so nobody is ever taken for a person here except by the credential in the request.
+    It comes after the middleware of every response (log, limits, policy headers) and before that
+    of pages. Requests of browsers, which send a session cookie or accept HTML, take the full
+    path. On the fast path, therefore, only the credential in the request identifies a person.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -49,7 +49,6 @@ def _view(request: HttpRequest) -> ResolverMatch | None:
 
 
 def _is_browser(request: HttpRequest) -> bool:
-    sent = request.META
-    return settings.SESSION_COOKIE_NAME in sent.get("HTTP_COOKIE", "") or "text/html" in sent.get(
-        "HTTP_ACCEPT", ""
-    )
+    headers = request.headers
+    has_session = settings.SESSION_COOKIE_NAME in headers.get("Cookie", "")
+    return has_session or "text/html" in headers.get("Accept", "")

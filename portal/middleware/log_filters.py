@@ -14,7 +14,7 @@ from accounts.web import sanitize
 
 #: Keys whose values are tracebacks: several lines, the last with an exception's message.
 _TRACEBACKS = {"exception", "stack"}
-#: Errors whose traceback tells nothing: an outage, and a request that Django refuses.
+#: Errors whose traceback does not help: an outage, and a request that Django refuses.
 _WITHOUT_TRACEBACK = (
     *(*DATABASE_ERRORS, redis.ConnectionError, redis.TimeoutError, BrokerError),
     *(SchedulingError, SuspiciousOperation),
@@ -22,7 +22,7 @@ _WITHOUT_TRACEBACK = (
 
 
 def one_line(logger: Any, name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: no text from outside can forge a line or leave a credential."""
+    """A structlog processor: no external text can forge a line or leak a credential."""
     for key, value in entry.items():
         if isinstance(value, str):
             entry[key] = _lines(value) if key in _TRACEBACKS else sanitize.log_line(value)
@@ -40,8 +40,8 @@ class OutageFilter(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, _WITHOUT_TRACEBACK) or _is_full(error):
             record.exc_info = record.exc_text = None
-        if isinstance(error, SchedulingError):  # beat puts its whole stack into the message
-            record.msg, record.args = "%s; the next turn tries again", (error,)
+        if isinstance(error, SchedulingError):  # beat includes its stack in the message
+            record.msg, record.args = "%s; the next run tries again", (error,)
         return True
 
 

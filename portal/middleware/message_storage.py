@@ -7,7 +7,7 @@ from django.contrib.messages.storage.session import SessionStorage
 
 
 class MessageCookie(CookieStorage):
-    """On https a cookie that this host alone can set (RFC 6265bis, section 4.1.3.2)."""
+    """On https a cookie that only this host can set (RFC 6265bis, section 4.1.3.2)."""
 
     cookie_name = "__Host-messages" if settings.SESSION_COOKIE_SECURE else "messages"
 

@@ -1,4 +1,4 @@
-"""Refuse requests that no view accepts, and bind each request's facts for trail and ledger.
+"""Refuse requests that no view accepts, and bind the data of each request for trail and ledger.
 
 From here on an act that requires a recent authentication is refused, until a later middleware or
 the look-up of a token proves one.

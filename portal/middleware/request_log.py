@@ -47,7 +47,7 @@ class RequestLogMiddleware(RequestMiddleware):
         )
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Log a failure; return every other response as it is.
+        """Log a failure; return every other response unchanged.
 
         The base class would wrap files, which Python then sends instead of the kernel.
         """
@@ -60,7 +60,7 @@ class RequestLogMiddleware(RequestMiddleware):
     def process_got_request_exception(
         self, sender: type[Any], request: HttpRequest, **kwargs: Any
     ) -> None:
-        """Log an exception of a view: with its traceback, unless the database is away."""
+        """Log an exception of a view: with its traceback, unless the database is unavailable."""
         error = sys.exception()
         if not isinstance(error, DATABASE_ERRORS):
             super().process_got_request_exception(sender, request, **kwargs)

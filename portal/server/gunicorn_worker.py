@@ -1,7 +1,7 @@
 """gunicorn's threaded worker with limits on slow clients.
 
 gunicorn leaves these to a web server in front, which this portal does not require: a client that
-takes no bytes of its response, or does not finish its request's headers, is disconnected; and
+reads no bytes of its response, or does not finish its request's headers, is disconnected; and
 waiting for a client to close its connection does not block the loop that accepts others.
 """
 

@@ -23,7 +23,7 @@ class ValueTooLong(ValueError):
 
 
 class JsonSerializer:
-    """Integers keep the digits that Redis counts with, so `incr` and `decr` work on them."""
+    """Integers are stored as digits, with which Redis counts, so `incr` and `decr` work on them."""
 
     def dumps(self, obj: Any) -> Any:
         text = json.dumps(obj, separators=(",", ":"), allow_nan=False)
@@ -92,4 +92,4 @@ def _public_part(key: str) -> str:
 
 @lru_cache(maxsize=256)
 def _warn_once(key: str, problem: str) -> None:
-    log.warning("the cache entry %s cannot be used and is made anew: %s", key, problem)
+    log.warning("the cache entry %s is unusable and will be replaced: %s", key, problem)

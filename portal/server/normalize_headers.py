@@ -50,7 +50,7 @@ def normalize(environ: Environ) -> None:
 
 
 def normalize_content_type(header: str) -> tuple[str, str]:
-    """The media type with boundary and charset alone, and the unsupported charset, if any.
+    """The media type with only boundary and charset, and the unsupported charset, if any.
 
     Drops all other parameters; a malformed type becomes empty.
     """

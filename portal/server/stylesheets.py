@@ -14,7 +14,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 #: Collected files: a name to the storage and path of its source.
 Paths = dict[str, Any]
-#: The stylesheets that pages load. Their imports stand in the same folder or below it.
+#: The stylesheets that pages load. Their imports are in the same folder or below it.
 ENTRY_POINTS = ("css/site.css", "css/admin.css")
 _IMPORT = re.compile(r'@import url\("(?P<name>[\w/]+\.css)"\)(?: layer\((?P<layer>\w+)\))?;')
 

@@ -25,12 +25,12 @@ from portal.settings import environment
 log = logging.getLogger(__name__)
 
 ACTION = PortalEvent.SETTINGS_CHANGED
-#: Seconds between two attempts while the database is away.
+#: Seconds between two attempts while the database is unavailable.
 PAUSE = 10.0
 #: The key of PostgreSQL's advisory lock; no other lock of the portal uses it.
 _LOCK_KEY = 7_262_026
 
-#: Recorded as they are: access, storage and delivery, retention and checks.
+#: Recorded in clear: access, storage and delivery, retention and checks.
 PLAIN = (
     *("PUBLIC_URL", "ALLOWED_HOSTS", "ADMIN_PATH", "DEBUG", "TRUSTED_PROXIES"),
     *("ACCEL_LOCATION", "S3_CHECKSUMS", "CDN_KEY_ID", "FILE_LINK_LIFETIME_MOST"),

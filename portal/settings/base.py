@@ -109,7 +109,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # -- people ---------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-# One alone: each further one would hash the password of an unknown name again.
+# Only one: each further one would hash the password of an unknown name again.
 AUTHENTICATION_BACKENDS = ["accounts.users.authentication_backend.SignInBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -155,7 +155,7 @@ ACCOUNT_FORMS = {
     "signup": "accounts.users.forms.SignupForm",
     "change_password": "accounts.users.forms.ChangePasswordForm",
 }
-#: Seconds after a sign-in within which allauth asks for no password, passkey or code again
+#: Seconds after a sign-in during which allauth does not ask for a password, passkey or code again
 #: (accounts/users/reauthentication.py has the same for the admin).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 MFA_TOTP_ISSUER = SITE_NAME
@@ -210,9 +210,9 @@ if PUBLIC_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
-    # An hour to begin with: browsers cannot be told sooner to try http again.
+    # An hour to begin with: browsers return to http only after this time.
     SECURE_HSTS_SECONDS = environment.whole("HSTS_SECONDS", 3600, at_most=2 * 365 * 24 * 3600)
-    # Both concern other hosts than this portal's, so nothing sets them unasked.
+    # Both concern other hosts than this portal's, so they are off by default.
     SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.flag("HSTS_SUBDOMAINS", default=False)
     SECURE_HSTS_PRELOAD = environment.flag("HSTS_PRELOAD", default=False)
     # Only a trusted proxy may report the scheme of a request.
@@ -226,7 +226,7 @@ FILE_UPLOAD_HANDLERS = ["accounts.web.uploads.NoFilesHandler"]
 # -- delivery ---------------------------------------------------------------------------
 
 WEIGHTS_STORAGE = ""  # each install sets it
-# A hard ceiling in seconds; a tier may ask for less (docs/requirements.md, UR-1).
+# A hard ceiling in seconds; a tier may set less (docs/requirements.md, UR-1).
 FILE_LINK_LIFETIME_MOST = environment.seconds("FILE_LINK_LIFETIME_MOST", 3600, at_most=3600)
 # Concurrent downloads of one web process; further ones get 429 with Retry-After. Each holds a
 # thread, so an eighth of the threads stays free for pages.
@@ -302,14 +302,14 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # A task that lasts longer is handed out twice. A long read finds its row leased and does
+    # A task that lasts longer is delivered twice. A long read finds its row leased and does
     # nothing; every other task is far shorter.
     "visibility_timeout": 3600,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_connect_timeout": 2,
-    # A broker that is away must not block a web request: the sweep queues the row later. By
-    # default a sender retries for six seconds; workers have limits of their own.
+    # An unavailable broker must not block a web request: the sweep queues the row later. By
+    # default a sender retries for six seconds; workers have their own limits.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.1,

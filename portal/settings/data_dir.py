@@ -20,7 +20,7 @@ _SOCKET_PATH_MOST = 100
 def prepare(data_dir: Path) -> None:
     """Create the folders and keys, and read `keys.env` and the address beside the environment.
 
-    Before a restore the keys exist in this process alone: the backup has the install's.
+    Before a restore the keys exist only in this process: those of the install are in the backup.
     """
     for name in ("", "run", "blobs", "broker", "static"):
         (data_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def address_file(data_dir: Path) -> Path:
 
 
 def broker_socket(data_dir: Path) -> Path:
-    """The broker's unix socket; in the temporary folder if its path is too long otherwise."""
+    """The broker's unix socket; in the temporary folder if its path would be too long."""
     path = data_dir / "run" / "broker.sock"
     if len(os.fsencode(path)) <= _SOCKET_PATH_MOST:
         return path
@@ -108,7 +108,7 @@ def _new_keys() -> str:
 
 
 def write_once(path: Path, text: str) -> None:
-    """Create a file of mode 0600, whole or not at all; an existing file stays as it is.
+    """Create a file of mode 0600, completely or not at all; an existing file is not changed.
 
     Of two processes that start for the first time at once, one creates the file.
     """

@@ -1,7 +1,7 @@
 """The embedded default: one machine, SQLite, local files and a broker under `DATA_DIR`.
 
 `make run` starts it, and every `manage.py` command uses it. The environment overrides each value,
-so PostgreSQL, Redis and S3 need variables alone.
+so PostgreSQL, Redis and S3 need only variables.
 """
 
 from portal.settings import data_dir, environment, private_files, validation
@@ -32,7 +32,7 @@ if not AUDIT_KEY_FILE:
     AUDIT_KEY_FILE = environment.audit_key("AUDIT_KEY_FILE", str(data_dir.audit_key_file(DATA_DIR)))
 
 # An embedded broker, unless the environment names one. The cache is another database of the same
-# server, whose socket this user alone may open.
+# server, whose socket only this user may open.
 EMBEDDED_BROKER = not environment.text("BROKER_URL", "")
 # Set for reading and writing: Celery's command line would use BROKER_URL without the password.
 CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL = environment.redis(

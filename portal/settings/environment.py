@@ -1,6 +1,6 @@
 """Typed readers of environment variables; the only module that reads the environment.
 
-A value may stand in a file instead. Values of files stay in this module and out of `os.environ`,
+A file may hold a value instead. Values of files stay in this module and out of `os.environ`,
 which every child process inherits and `/proc/PID/environ` shows.
 
 Each reader raises ImproperlyConfigured, naming the variable, so that a wrong value is found when
@@ -30,7 +30,7 @@ from django.core.validators import validate_email
 from portal.settings.private_files import refuse_readable
 
 _TRUE = {"1", "true", "yes", "on"}
-#: Modules and names with which a pickle runs code of its author.
+#: Modules and names by which a pickle can run any code.
 _UNSAFE_IMPORTS = {
     *("os", "posix", "nt", "sys", "subprocess", "shutil", "pty", "socket", "importlib", "runpy"),
     *("ctypes", "code", "marshal", "pickle", "eval", "exec", "compile", "getattr", "__import__"),
@@ -117,7 +117,7 @@ def imports(name: str) -> list[str]:
 
 
 def origin(name: str, default: str | None = None) -> str:
-    """A web origin, such as `https://weights.example.org`: scheme, host and port alone."""
+    """A web origin, such as `https://weights.example.org`: only scheme, host and port."""
     value = text(name, default).rstrip("/")
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
@@ -224,7 +224,7 @@ def read_secrets(*names: str) -> None:
             raise _refuse(
                 name,
                 f"{path} is empty; write the secret into it (sh deploy/secrets.sh"
-                " makes those that the portal chooses itself)",
+                " creates those that the portal chooses)",
             )
 
 
@@ -290,7 +290,7 @@ def manifest_key(name: str, default: str = "") -> str:
 
     Reads the key once, so that a weak or exposed one is found at start.
     """
-    return _key_file(name, default, _is_p256, "no EC key on P-256")
+    return _key_file(name, default, _is_p256, "not an EC key on P-256")
 
 
 def audit_key(name: str, default: str = "") -> str:
@@ -318,7 +318,7 @@ def addresses(name: str) -> list[str]:
         try:
             validate_email(address)
         except ValidationError as error:
-            raise _refuse(name, f"{address!r} is no mail address") from error
+            raise _refuse(name, f"{address!r} is not a mail address") from error
     return found
 
 
@@ -350,14 +350,14 @@ def _private_key(name: str, path: Path) -> PrivateKeyTypes:
     except OSError as error:
         raise _refuse(name, f"{path} cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _refuse(name, f"{path} holds no unencrypted private key in PEM") from error
+        raise _refuse(name, f"{path} does not contain an unencrypted private key in PEM") from error
 
 
 def choice(name: str, allowed: tuple[str, ...]) -> str:
     """One of the `allowed` words, by default the first."""
     value = text(name, allowed[0]).lower()
     if value not in allowed:
-        raise _refuse(name, f"{value!r} is none of {', '.join(allowed)}")
+        raise _refuse(name, f"{value!r} is not one of {', '.join(allowed)}")
     return value
 
 
@@ -369,7 +369,7 @@ def work_calendar(name: str) -> str:
         if value:  # a list of all would load every calendar of the package
             holidays.country_holidays(country, subdiv=part or None)
     except NotImplementedError as error:
-        message = f"{value!r} is no country such as DE, nor a part of one such as US-CA"
+        message = f"{value!r} is not a country such as DE or a part of one such as US-CA"
         raise _refuse(name, message) from error
     return value
 
@@ -385,8 +385,8 @@ def key_ring(name: str) -> dict[str, bytes]:
         if not found:
             raise _refuse(name, "each key is written id:64-hex-digits, the newest first")
         if found[1] in ring:
-            raise _refuse(name, f"the id {found[1]} is given twice; give each key its own")
+            raise _refuse(name, f"the id {found[1]} occurs twice; use a different id for each key")
         ring[found[1]] = bytes.fromhex(found[2])
     if not ring:
-        raise _refuse(name, "is not set; make a key with: openssl rand -hex 32")
+        raise _refuse(name, "is not set; create a key with: openssl rand -hex 32")
     return ring

@@ -1,4 +1,4 @@
-"""Files of the portal's user alone: umask, modes, durable writing, and refusal of exposed keys."""
+"""Private files of the portal's user: umask, modes, durable writing, refusal of exposed keys."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ _OTHERS = 0o007
 
 
 def set_umask() -> None:
-    """Make files of this process and its children readable by their owner alone."""
+    """Make files of this process and its children readable only by their owner."""
     os.umask(UMASK)
 
 
@@ -50,7 +50,7 @@ def refuse_readable(name: str, path: Path) -> None:
     """
     with suppress(FileNotFoundError):
         if path.stat().st_mode & _OTHERS and not _is_container_secret(path):
-            raise ImproperlyConfigured(f"{name}: {path} may be read by everybody; chmod 600 {path}")
+            raise ImproperlyConfigured(f"{name}: {path} is readable by everybody; chmod 600 {path}")
 
 
 def _is_container_secret(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Many machines: PostgreSQL, Redis and a store of the environment; refuses weak settings."""
+"""Many machines: PostgreSQL, Redis and the store of the environment; refuses weak settings."""
 
 from portal.settings import environment, private_files, validation
 
@@ -34,7 +34,7 @@ if PUBLIC_URL.startswith("https://"):
     if not SECURE_SSL_REDIRECT:  # the proxy in front redirects http to https
         SILENCED_SYSTEM_CHECKS.append("security.W008")
 else:
-    # Loopback alone (validation.py): no HSTS, no redirect and no Secure cookies without https.
+    # Loopback only (validation.py): no HSTS, no redirect and no Secure cookies without https.
     SILENCED_SYSTEM_CHECKS = [f"security.W{number}" for number in ("004", "008", "012", "016")]
 
 validation.refuse(globals(), production=True)

@@ -8,7 +8,7 @@ environment.read_secrets(
     "ORCID_CLIENT_SECRET_FILE", "GITHUB_CLIENT_SECRET_FILE", "GOOGLE_CLIENT_SECRET_FILE"
 )
 ORCID_URL = environment.origin("ORCID_URL", "https://orcid.org")
-#: The host of public records; a stand-in in tests serves both.
+#: The host of public records; in tests one server replaces both.
 ORCID_API_URL = ORCID_URL.replace("https://", "https://pub.")
 GITHUB_URL = environment.origin("GITHUB_URL", "https://github.com")
 

@@ -46,21 +46,21 @@ def _secret_key(settings: Settings) -> Iterator[str]:
     guessable = len(set(key)) < SECRET_VARIETY or any(word in key for word in _PLACEHOLDERS)
     if len(key) < SECRET_LENGTH or guessable:
         yield (
-            f"SECRET_KEY: needs {SECRET_LENGTH} random characters or more; make one with: "
+            f"SECRET_KEY: needs {SECRET_LENGTH} random characters or more; create one with: "
             "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
 
 
 def _link_keys(settings: Settings) -> Iterator[str]:
     ring: dict[str, bytes] = settings["LINK_KEYS"]
-    make = "make one with: openssl rand -hex 32"
+    make = "create one with: openssl rand -hex 32"
     for key_id, key in ring.items():
         if len(set(key)) < KEY_VARIETY:
             yield f"LINK_KEYS: key {key_id} is not random; {make}"
         if key.hex() in str(settings["SECRET_KEY"]).lower():
             yield f"LINK_KEYS: key {key_id} is the SECRET_KEY; {make}"
     if len(set(ring.values())) < len(ring):
-        yield f"LINK_KEYS: two ids have the same key, so that nothing was rotated; {make}"
+        yield f"LINK_KEYS: two ids have the same key, so the key was not rotated; {make}"
 
 
 # -- hosts, encryption, proxies -------------------------------------------------------------
@@ -73,7 +73,7 @@ def _debug_never(settings: Settings) -> Iterator[str]:
 
 def _debug_on_loopback(settings: Settings) -> Iterator[str]:
     if settings["DEBUG"] and not is_loopback_url(settings["PUBLIC_URL"]):
-        yield "DEBUG: shows settings and code to whoever meets an error; unset it beyond loopback"
+        yield "DEBUG: shows settings and code to anyone who sees an error; unset it beyond loopback"
 
 
 def _hosts(settings: Settings) -> Iterator[str]:
@@ -82,14 +82,14 @@ def _hosts(settings: Settings) -> Iterator[str]:
     if not hosts or any(host.strip(".") in {"", "*"} for host in hosts):
         yield f"ALLOWED_HOSTS: name the hosts that this portal answers for, such as {public}"
     elif not validate_host(f"[{public}]" if ":" in public else public, hosts):
-        yield f"ALLOWED_HOSTS: add {public}, the host of PUBLIC_URL, or no link of ours works"
+        yield f"ALLOWED_HOSTS: add {public}, the host of PUBLIC_URL, or no link of the portal works"
 
 
 def _encrypted(settings: Settings) -> Iterator[str]:
     address: str = settings["PUBLIC_URL"]
     if not address.startswith("https://") and not is_loopback_url(address):
         yield (
-            f"PUBLIC_URL: {address} would carry passwords and tokens in the clear; "
+            f"PUBLIC_URL: {address} would send passwords and tokens unencrypted; "
             "set an https:// address"
         )
 
@@ -103,7 +103,7 @@ def _bytes_encrypted(settings: Settings) -> Iterator[str]:
     name = "CDN_URL" if settings["CDN_URL"] else "S3_PUBLIC_ENDPOINT_URL"
     address = settings[name]
     if address and not address.startswith("https://"):
-        yield f"{name}: {address} would carry weights in the clear; set an https:// address"
+        yield f"{name}: {address} would send weights unencrypted; set an https:// address"
 
 
 def _proxies(settings: Settings) -> Iterator[str]:
@@ -111,9 +111,9 @@ def _proxies(settings: Settings) -> Iterator[str]:
         return
     why = ""
     if settings["PUBLIC_URL"].startswith("https://"):
-        why = "PUBLIC_URL is https, so a proxy stands in front"
+        why = "PUBLIC_URL is https, so there is a proxy in front"
     elif settings["ACCEL_LOCATION"]:
-        why = "ACCEL_LOCATION is set, so nginx stands in front"
+        why = "ACCEL_LOCATION is set, so nginx is in front"
     if why:
         yield (
             f"TRUSTED_PROXIES: {why}, and without their number all callers share one address; "
@@ -128,7 +128,7 @@ def _hsts_preload(settings: Settings) -> Iterator[str]:
     if is_short or not settings["SECURE_HSTS_INCLUDE_SUBDOMAINS"]:
         yield (
             f"HSTS_PRELOAD: browsers' lists demand HSTS_SECONDS={PRELOAD_SECONDS} or more and "
-            "HSTS_SUBDOMAINS=true; raise those first, or leave it off"
+            "HSTS_SUBDOMAINS=true; set those first, or turn it off"
         )
 
 
@@ -140,8 +140,8 @@ def _one_file_one_machine(settings: Settings) -> Iterator[str]:
     broker = str(settings["CELERY_BROKER_URL"])
     if engine.endswith("sqlite3") and not _is_local(broker):
         yield (
-            f"DATABASE_URL: SQLite is a file of one machine, and {_host(broker)} serves the queue "
-            "of several; set postgres://…, or a broker of this machine"
+            f"DATABASE_URL: SQLite is a file of one machine, and {_host(broker)} serves several "
+            "machines; set postgres://…, or a broker of this machine"
         )
 
 
@@ -156,7 +156,7 @@ def _queue_and_cache_guarded(settings: Settings) -> Iterator[str]:
     for name, url in _redis_urls(settings).items():
         if not _is_local(url) and not urlsplit(url).password:
             password = name.replace("_URL", "_PASSWORD_FILE")
-            yield f"{name}: {_host(url)} asks for no password; give it users, and set {password}"
+            yield f"{name}: {_host(url)} has no password; configure users, and set {password}"
 
 
 def _redis_urls(settings: Settings) -> dict[str, str]:
@@ -178,7 +178,7 @@ def _is_local(broker: str) -> bool:
 
 
 def _host(address: str) -> str:
-    """The host alone: the rest of the URL may contain secrets."""
+    """Only the host: the rest of the URL may contain secrets."""
     return urlsplit(address).hostname or "a broker elsewhere"
 
 

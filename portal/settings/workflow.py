@@ -1,4 +1,4 @@
-"""The review's bounds and clocks (docs/operating.md#environment); days are whole days."""
+"""Deadlines and periods of the review (docs/operating.md#environment), in days."""
 
 from portal.settings import environment
 
@@ -14,9 +14,9 @@ DIGEST_HOUR = environment.whole("DIGEST_HOUR", 6, at_most=23)
 #: Days without activity after which a returned application and a draft lapse.
 RETURN_SILENCE_DAYS = environment.whole("RETURN_SILENCE_DAYS", 30, at_least=7, at_most=365)
 DRAFT_SILENCE_DAYS = environment.whole("DRAFT_SILENCE_DAYS", 90, at_least=14, at_most=730)
-#: Days for which a draft keeps the questions of its start.
+#: Days for which a draft keeps the questions with which it was started.
 DRAFT_FORM_DAYS = environment.whole("DRAFT_FORM_DAYS", 30, at_least=1, at_most=365)
 OPEN_DRAFTS = environment.whole("OPEN_DRAFTS", 3, at_least=1, at_most=50)
 SUBMISSIONS_A_DAY = environment.whole("SUBMISSIONS_A_DAY", 3, at_least=1, at_most=100)
-#: Whether the portal opens the page that an applicant names as a profile.
+#: True if the portal requests the page that an applicant names as a profile.
 LOOK_AT_PROFILES = environment.flag("LOOK_AT_PROFILES", default=True)

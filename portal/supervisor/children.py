@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 #: Seconds before a child is restarted: doubled after each false start, up to the second.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-#: Seconds; a child that ends sooner has made a false start.
+#: Seconds; a child that ends sooner counts as a false start.
 SETTLED_AFTER = 10.0
 #: False starts in a row after which a child that never ran is given up. One that has run is
 #: restarted without limit, because its cause may pass.
@@ -37,7 +37,7 @@ def tie_to_parent() -> Callable[[], None] | None:
 
 @dataclass
 class Child:
-    """A process in a group of its own; it may take `stop_within` seconds to end on TERM."""
+    """A process in its own group; it may take `stop_within` seconds to end on TERM."""
 
     name: str
     command: list[str]

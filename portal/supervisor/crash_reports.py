@@ -27,7 +27,7 @@ class CrashReport:
 
 
 def write(data_dir: Path, reports: Iterable[CrashReport]) -> None:
-    """Replace the reports; a file that cannot be written is left to the supervisor's log."""
+    """Replace the reports; if the file cannot be written, only the supervisor's log has them."""
     text = json.dumps([asdict(report) for report in reports])
     with suppress(OSError):
         descriptor = os.open(_path(data_dir), os.O_WRONLY | os.O_CREAT, 0o600)

@@ -119,7 +119,7 @@ def _publish_demos(supervisor: Supervisor, say: Callable[[str], None]) -> None:
     """Publish the demos in a separate process, to free its memory; a failure is not fatal."""
     code = supervisor.run_once("demo", [sys.executable, _MANAGE, "publish_demos"])
     if code and not supervisor.stopping:
-        say("demo: not published, see the lines above; the next start tries again")
+        say("demo: not published, see the lines above; the next start retries")
 
 
 def _greet(public_url: str, say: Callable[[str], None]) -> None:
@@ -192,7 +192,7 @@ def _demand_free(address: Address) -> None:
         if time.monotonic() > deadline:
             remedy = f"choose another port: make run PORT={address.port + 1}"
             if error.errno == errno.EADDRNOTAVAIL:
-                remedy = "name an address of this machine: make run HOST=127.0.0.1"
+                remedy = "use an address of this machine: make run HOST=127.0.0.1"
             raise QuickstartError(f"cannot listen on {address.bind}: {error.strerror}; {remedy}")
         time.sleep(0.1)
 

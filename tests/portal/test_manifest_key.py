@@ -71,7 +71,7 @@ def test_other_kinds_of_key_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
         ec.generate_private_key(ec.SECP384R1()),
         ec.generate_private_key(ec.SECP256K1()),
     ):
-        assert "is no EC key on P-256" in refused(key_file(tmp_path, key), monkeypatch)
+        assert "is not an EC key on P-256" in refused(key_file(tmp_path, key), monkeypatch)
 
 
 def test_an_invalid_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Dates in words and times of 24 hours with their zone: every clock here is UTC."""
+"""Dates with the month in words, and times of 24 hours with their zone, which is always UTC."""
 
 DATE_FORMAT = "j M Y"
 TIME_FORMAT = r"H:i \U\T\C"

@@ -32,7 +32,7 @@ class Command(PortalCommand):
             "--no-blobs", action="store_true", help="only list blobs: the store has its own copies"
         )
         parser.add_argument(
-            "--no-keys", action="store_true", help="leave out the keys, which you keep elsewhere"
+            "--no-keys", action="store_true", help="leave out the keys, which you store elsewhere"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,12 +44,12 @@ class Command(PortalCommand):
         self.stdout.write(str(created.folder))
         if created.damaged:
             raise CommandError(
-                f"{len(created.damaged)} blobs could not be copied, and the rest is whole; publish"
+                f"{len(created.damaged)} blobs could not be copied; the rest is complete. Publish"
                 " good copies of their files, then take another backup"
             )
 
     def _print_counts(self, created: Created) -> None:
-        """Print to stderr: stdout has the folder alone."""
+        """Print to stderr: stdout contains only the folder."""
         self.stderr.write(f"database: {created.database_bytes} bytes")
         self.stderr.write(f"keys: {', '.join(created.keys) or 'none'}")
         self.stderr.write(

@@ -29,18 +29,18 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
+            raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
         try:
             move(options["target"], self._print, sample=sample)
         except KeyboardInterrupt as error:
             raise CommandError(
-                "stopped: the target must not be used, and the source is as it was; run the same"
-                " again to start over",
+                "stopped: the target must not be used, and the source is unchanged; run the same"
+                " command again to start over",
                 returncode=130,
             ) from error
         self.stdout.write(
             "Moved. Set DATABASE_URL to the target for every process and command, then start the"
-            " portal; do not start it on the old database again."
+            " portal; do not use the old database any more."
         )
 
     def _print(self, line: str) -> None:

@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Migrate the database and load the catalogue, before web, worker and beat start."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Change nothing where the install is prepared already."""
+        """Change nothing if the install is already prepared."""
         call_command("migrate", interactive=False, verbosity=0)
         if opt_family.load():
             self.stdout.write("catalogue: loaded")

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _say(self, line: str) -> None:
-        """Print at once; a terminal that was closed keeps nobody from ending in order."""
+        """Print without buffering; a closed terminal does not prevent an orderly stop."""
         with suppress(OSError):
             self.stdout.write(line)
             self.stdout.flush()

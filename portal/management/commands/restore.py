@@ -39,13 +39,13 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
+            raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
         what = Options(options["blobs"], options["no_blobs"], options["incomplete"], sample)
         restored = restore(options["backup"], what, self.print_now)
         for line in ["", *next_steps(restored)]:
             self.print_now(line)
         if restored.failed:
             raise CommandError(
-                f"the portal is restored, but for {', '.join(restored.failed)}; the lines above say"
-                " what. Put good copies into the store, then run the same again"
+                f"the portal is restored except for {', '.join(restored.failed)}; see the lines"
+                " above. Put good copies into the store, then run the same command again"
             )

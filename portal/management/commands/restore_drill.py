@@ -31,7 +31,7 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
-            raise CommandError(f"--sample {sample}: name a number of blobs, 0 or more")
+            raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
         drill.run(
             options["backup"],
             self.print_now,

@@ -343,7 +343,7 @@ def test_no_backup_is_written_where_files_are_given_from(
     name: str, public: dict[str, Path], manage: Manage
 ) -> None:
     folder = public[name] if name == "around" else public[name] / "backups"
-    with pytest.raises(CommandError, match="name a folder"):
+    with pytest.raises(CommandError, match="use a (separate )?folder"):
         taken(manage, folder)
     assert not folder.exists() or name == "around"
 
@@ -389,7 +389,7 @@ def test_a_drill_refuses_what_cannot_be_before_it_restores(
 @pytest.mark.one_database
 def test_a_file_is_no_place_for_backups(release: Revision, folder: Path, manage: Manage) -> None:
     folder.write_text("")
-    with pytest.raises(CommandError, match="is a file; name a folder"):
+    with pytest.raises(CommandError, match="is a file; use a folder"):
         taken(manage, folder)
 
 

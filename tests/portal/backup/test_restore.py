@@ -121,7 +121,7 @@ def test_a_lost_portal_comes_back_with_its_bytes_sessions_tokens_and_trail(
     said = manage("restore", str(backup))
     for line in ("database: restored\n", "blobs: copied 3", "differences: 0"):
         assert line in said
-    assert "Before anybody is let in:" in said
+    assert "Before anybody uses it:" in said
     assert body(Client().get(WEIGHTS, headers=token)) == before, "at once: no check is waited for"
     assert client.get("/access/").status_code == 200
     sealer.seal()
@@ -198,7 +198,9 @@ def test_a_damaged_blob_of_the_right_size_is_named_at_the_end_and_repaired_by_a_
     bad = blob_of(folder / "blobs", release)
     flip(bad)
     lose(store)
-    with pytest.raises(CommandError, match=r"^the portal is restored, but for some blobs, the man"):
+    with pytest.raises(
+        CommandError, match=r"^the portal is restored except for some blobs, the man"
+    ):
         manage("restore", str(backup))
     flip(bad)
     assert "blobs: copied 1 " in manage("restore", str(backup))
@@ -322,7 +324,7 @@ def test_a_store_without_any_of_the_blobs_is_no_source(
 ) -> None:
     shutil.rmtree(folder / "blobs")
     shutil.rmtree(store)
-    with pytest.raises(BackupError, match=r"holds none of the backup's 3 blobs.*--no-blobs"):
+    with pytest.raises(BackupError, match=r"has none of the backup's 3 blobs.*--no-blobs"):
         restore.check_stores(source_of(backup), read=True, incomplete=False)
 
 
@@ -331,7 +333,7 @@ def test_the_backups_own_blobs_do_not_become_the_portals_store(
     backup: Path, folder: Path, settings: Settings
 ) -> None:
     settings.WEIGHTS_STORAGE = f"file://{folder}/blobs"
-    with pytest.raises(BackupError, match="name another store"):
+    with pytest.raises(BackupError, match="use another store"):
         source_of(backup)
 
 
@@ -403,7 +405,9 @@ def test_keys_go_back_where_they_are_missing_and_over_no_other(
     other = data_dir.manifest_key_file(install).read_text()
     settings.SECRET_KEY = "another one that is long enough and made of many letters"
     said = outcomes(kept)
-    assert "differs from the key here, which was not changed" in said["MANIFEST_KEY_FILE"]
+    assert (
+        "differs from the key of this install, which was not changed" in said["MANIFEST_KEY_FILE"]
+    )
     assert "another SECRET_KEY than this install" in said["keys.env"]
     assert (install / "manifest-key.pem").read_text() == other
 
@@ -427,7 +431,7 @@ def test_a_place_that_cannot_be_written_is_named(install: Path, tmp_path: Path) 
     keys.write(tmp_path / "keys")
     shutil.rmtree(install)
     install.write_text("in the way")
-    with pytest.raises(BackupError, match=r"put .*keys\.env there by hand"):
+    with pytest.raises(BackupError, match=r"put .*keys\.env there manually"):
         keys.restore(tmp_path / "keys")
 
 

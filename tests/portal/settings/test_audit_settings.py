@@ -68,5 +68,5 @@ def test_recipients_are_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_HEAD_RECIPIENTS", "a@example.org, b@example.org")
     assert environment.addresses("AUDIT_HEAD_RECIPIENTS") == ["a@example.org", "b@example.org"]
     monkeypatch.setenv("AUDIT_HEAD_RECIPIENTS", "a@example.org, somebody")
-    with pytest.raises(ImproperlyConfigured, match="'somebody' is no mail address"):
+    with pytest.raises(ImproperlyConfigured, match="'somebody' is not a mail address"):
         environment.addresses("AUDIT_HEAD_RECIPIENTS")

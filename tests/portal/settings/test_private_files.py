@@ -98,7 +98,7 @@ def test_a_readable_file_of_keys_is_refused_by_name_with_the_remedy(data_dir: Pa
     keys.chmod(0o644)
     done = manage(data_dir, "check")
     assert done.returncode == 1
-    assert done.stderr == f"keys.env: {keys} may be read by everybody; chmod 600 {keys}\n"
+    assert done.stderr == f"keys.env: {keys} is readable by everybody; chmod 600 {keys}\n"
     assert not done.stdout
 
 
