@@ -31,7 +31,7 @@ class GuardedAdmin(admin.ModelAdmin):
         return not lookup.endswith("regex") and super().lookup_allowed(lookup, value, request)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Redirect invalid filter values to the unfiltered list, as Django does for unknown keys."""
+        """Redirect invalid filters to the unfiltered list, as Django does for unknown keys."""
         try:
             return super().get_changelist_instance(request)
         except _INVALID_VALUE as error:

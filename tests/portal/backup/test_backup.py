@@ -343,7 +343,7 @@ def test_no_backup_is_written_where_files_are_given_from(
     name: str, public: dict[str, Path], manage: Manage
 ) -> None:
     folder = public[name] if name == "around" else public[name] / "backups"
-    with pytest.raises(CommandError, match="use a (separate )?folder"):
+    with pytest.raises(CommandError, match=r"use a (separate )?folder"):
         taken(manage, folder)
     assert not folder.exists() or name == "around"
 
