@@ -69,7 +69,7 @@ ERROR_CODES: dict[str, Explanation] = {
         409, "No signed head covers it yet", "Try again in an hour."
     ),
     WeightsCode.CODE_NOT_FOUND: Explanation(404, "No such code", "See the list of codes."),
-    AccountsCode.NOT_FOUND: Explanation(404, "No such address", "See the documentation."),
+    AccountsCode.NOT_FOUND: Explanation(404, "No such URL", "See the documentation."),
     # People and applications.
     AccountsCode.BAD_TRANSITION: Explanation(
         409, "Not possible in this state", "Reload the current state."
@@ -87,7 +87,7 @@ ERROR_CODES: dict[str, Explanation] = {
         403, "You may not do this", "Ask someone with permission."
     ),
     AccountsCode.RECENT_AUTHENTICATION_REQUIRED: Explanation(
-        403, "This takes a recent sign-in", "Replace the token after signing in."
+        403, "A recent sign-in is required", "Replace the token after signing in."
     ),
     AccountsCode.INVALID_ANSWERS: Explanation(
         422, "Some answers are missing or wrong", "Correct the fields."

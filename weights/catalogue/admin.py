@@ -101,7 +101,7 @@ class CheckpointAdmin(NeverDeleted, TierScopedAdmin):
         )
         if "tier" in form.changed_data and obj.tier.inspected_only:
             progress = results.progress_of(obj).sentence
-            message = f"{obj.tier} takes inspected formats only. Here: {progress}"
+            message = f"{obj.tier} accepts only inspected formats. This checkpoint: {progress}"
             self.message_user(request, message, messages.INFO)
 
 
@@ -128,7 +128,7 @@ class ManifestKeyAdmin(ReadOnlyAdmin):
 
 
 class OwnCheckpointFilter(admin.RelatedFieldListFilter):
-    """Lists checkpoints of the user's tiers only, so that it names no private one of others."""
+    """Lists only checkpoints of the user's tiers, to hide private ones of other tiers."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin) -> Any:
         user = signed_in(request)
@@ -159,7 +159,7 @@ class RevisionAdmin(ReadOnlyAdmin, TierScopedAdmin):
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Revision]) -> HttpResponse | None:
         return act(self, request, queryset.select_related("checkpoint__tier"), WithdrawForm)
 
-    @admin.display(description="What looks wrong")
+    @admin.display(description="Findings")
     def looks_wrong(self, revision: Revision) -> str:
         if revision.findings is None:
             return "not checked yet"

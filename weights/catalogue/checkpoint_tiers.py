@@ -1,4 +1,4 @@
-"""The tier of a checkpoint: its first and its moves, in the public history of tiers."""
+"""The tier of a checkpoint: its first one and each change, in the public history of tiers."""
 
 from django.db import transaction
 
@@ -22,7 +22,7 @@ def save_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
     """Saves an existing checkpoint; a change of tier is recorded in the history of both tiers.
 
     Earlier history entries of a checkpoint that becomes hidden lose its name. In a tier that
-    takes inspected formats only, files without a current inspection are queued for one; what is
+    accepts only inspected formats, files without a current inspection are queued for one; what is
     published stays published. Raises RecentAuthenticationRequired after an old sign-in.
     """
     recent_authentication.require()

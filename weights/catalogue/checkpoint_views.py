@@ -73,7 +73,7 @@ def _quarantined(files: list[File]) -> str:
     if not count:
         return ""
     subject = "1 file of this revision is" if count == 1 else f"{count} files of this revision are"
-    return f"{subject} quarantined and given to nobody; see which in the list of all files."
+    return f"{subject} quarantined and not served; the list of all files shows which."
 
 
 def _display_order(file: File) -> tuple[bool, int, int, int, str]:

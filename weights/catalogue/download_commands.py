@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Recipe:
-    """One tab of the panel Get it: the command, and a sentence before and after it."""
+    """One tab of the download panel: the command, and a sentence before and after it."""
 
     key: str
     name: str
@@ -29,7 +29,7 @@ class Target:
 
 
 _SCOPE_NEEDED = "HF_TOKEN holds a token with the scope read-gated."
-_ONE_FILE = "One file; the same command again continues it."
+_ONE_FILE = "One file; run the same command again to continue."
 
 
 def recipes(target: Target) -> list[Recipe]:
@@ -73,7 +73,7 @@ def _hf(target: Target) -> Recipe:
         "hf",
         f"export HF_ENDPOINT={target.portal}\n{token}hf download {target.repo_id}",
         before="With the Hub's own client (pip install huggingface_hub). It fetches eight files "
-        "at a time; run again, it fetches those that are missing.",
+        "at a time. If you run it again, it fetches those that are missing.",
         after=_SCOPE_NEEDED if target.gated else "",
     )
 
@@ -108,13 +108,13 @@ _LINK = Recipe(
     "mailed link",
     "wget -c 'ADDRESS/NAME'\nbash download_opt175b.sh 'ADDRESS/stubbed.pt'",
     before="The mailed address opens every file without a token, for a week. Put it in place "
-    "of ADDRESS, in quotes; the published download scripts take it too.",
-    after="Lost or ended? Ask for a new one on My access.",
+    "of ADDRESS, in quotes; the published download scripts accept it too.",
+    after="Lost or expired? Request a new one on My access.",
 )
 
 
 def _one_file(target: Target, name: str, command: str, option: str, before: str) -> Recipe:
-    """Downloads the largest file; `option` is how the tool takes a request header."""
+    """Downloads the largest file; `option` is the option of the tool for a request header."""
     header = f'{option}"Authorization: Bearer $HF_TOKEN" ' if target.gated else ""
     path = quote(f"/{target.repo_id}/resolve/main/{target.largest}")
     return Recipe(

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 #: The Hub counts the same number of days.
 PERIOD = timedelta(days=30)
 _KEY = "download-counts"
-# Counts are cached for this many times as long as counting took, so that it never takes more than
+# Counts are cached for this many times as long as counting took, so that it never uses more than
 # a hundredth of a processor. A short ledger takes no time and is counted on each request.
 _CACHE_FACTOR = 100
 

@@ -74,27 +74,29 @@ def _fact(key: str, fact: Mapping[str, Any]) -> Fact:
 def validate(facts: Any) -> None:
     """Raises ValueError, with an example, for facts that cannot be stored or displayed."""
     if not isinstance(facts, dict):
-        raise ValueError('facts are an object, such as {"layers": {"value": 96, "source": "…"}}')
+        raise ValueError(
+            'facts must be an object, such as {"layers": {"value": 96, "source": "…"}}'
+        )
     for key, fact in facts.items():
         if not (_is_text(key) and isinstance(fact, dict)):
-            raise ValueError(f'{key!r} is no fact: write it as {{"value": …, "source": "…"}}')
+            raise ValueError(f'{key!r} is not a fact: write it as {{"value": …, "source": "…"}}')
         unknown = sorted(set(fact) - {"value", *_TEXTS})
         if unknown:
             raise ValueError(f"{key!r} has {unknown[0]!r}; a fact has value, {', '.join(_TEXTS)}")
         for name in _TEXTS:
             if not _is_text(fact.get(name, "")):
-                raise ValueError(f"the {name} of {key!r} is a text in quotes")
+                raise ValueError(f"the {name} of {key!r} must be text in quotes")
         if fact.get("value") is not None:
             _validate_value(key, fact["value"])
 
 
 def _validate_value(key: str, value: Any) -> None:
     if not (_is_text(value) or _is_number(value)):
-        raise ValueError(f"the value of {key!r} is a number below 2^63 or a text")
+        raise ValueError(f"the value of {key!r} must be a number below 2^63 or text")
     if key in _BYTES and not isinstance(value, int):
-        raise ValueError(f"the value of {key!r} is a whole number of bytes")
+        raise ValueError(f"the value of {key!r} must be a whole number of bytes")
     if key in _DATES and not _is_date(value):
-        raise ValueError(f"the value of {key!r} is a day, such as 2022-05-03")
+        raise ValueError(f"the value of {key!r} must be a day, such as 2022-05-03")
 
 
 def _is_text(value: Any) -> bool:

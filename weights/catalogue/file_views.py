@@ -100,7 +100,7 @@ def file_detail(request: HttpRequest, org: str, name: str, rest: str) -> HttpRes
     file_name = path.rpartition("/")[2]
     caller = session_caller(user_or_none(request))
     decision = gate.decide(caller, checkpoint.repo_id, revision.sha, path, timezone.now())
-    # Checks of small files end before anybody could watch them.
+    # Checks of small files end too soon to show progress.
     is_long_check = file.size > PREVIEW_BYTES
     context = {
         "checkpoint": checkpoint,

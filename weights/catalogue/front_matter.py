@@ -83,7 +83,7 @@ def _values(block: str) -> dict[str, Any]:
         return {}
     values = _node(first, events, _MAX_DEPTH)
     if (second := next(events, None)) is not None:
-        raise _at(second, "it holds more than one document")
+        raise _at(second, "it contains more than one document")
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -117,12 +117,12 @@ def _mapping(events: Iterator[Any], depth: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for event in _until_end(events):
         if not isinstance(event, yaml.ScalarEvent) or event.tag not in (None, "!"):
-            raise _at(event, "a name is a plain text")
+            raise _at(event, "names must be plain text")
         name = _storable(event.value)
         if name == "<<" and event.style in (None, ""):
             raise _at(event, "merge keys are not read (<<)")
         if name in values:
-            raise _at(event, f"{_excerpt(name)} stands there twice")
+            raise _at(event, f"{_excerpt(name)} occurs twice")
         values[name] = _node(next(events), events, depth - 1)
     return values
 

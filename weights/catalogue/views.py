@@ -107,5 +107,5 @@ def _figures(visible: CheckpointQuerySet) -> list[tuple[str, int, str]]:
     return [
         ("checkpoints published here", visible.published().count(), "count"),
         ("verified files", sums["files"], "count"),
-        ("weighed and stored", sums["size"] or 0, "bytes"),
+        ("stored", sums["size"] or 0, "bytes"),
     ]

@@ -56,10 +56,10 @@ def _close_both(stream: BinaryIO, release: Callable[[], object]) -> None:
 class RangedResponse(FileResponse):
     """A FileResponse for a RangedFile; `serving.answer` sets its headers."""
 
-    block_size = 256 * 1024  # bytes a read, on servers that do not let the kernel send
+    block_size = 256 * 1024  # bytes per read, on servers where the kernel does not send
 
     def set_headers(self, filelike: Any) -> None:
-        """Guess nothing from the file: its name is a hash, its length not that of the part."""
+        """Do not guess from the file: its name is a hash, and its length not that of the part."""
 
 
 class Transfer:
@@ -98,7 +98,7 @@ class Slots:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[Transfer] = set()
-        self._due: list[float] = []  # when the callers that were sent away may return
+        self._due: list[float] = []  # when refused callers may return
 
     @property
     def taken(self) -> int:
@@ -122,7 +122,7 @@ class Slots:
     def wait(self) -> int:
         """Seconds after which a slot is free for one more caller, 1 to LONGEST_WAIT.
 
-        Assumes that running transfers keep their rates. Callers that were sent away earlier and
+        Assumes that running transfers keep their rates. Callers that were refused earlier and
         are not due yet come first.
         """
         now = time.monotonic()

@@ -116,8 +116,8 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
 def issue(link_id: int) -> None:
     """Sign a queued link, store its plan and mail its holder. Idempotent.
 
-    The gate is asked again: a grant that ended meanwhile, or a withdrawn revision, makes the
-    link fail.
+    The gate decides again: the link fails if the grant ended meanwhile or the revision was
+    withdrawn.
     """
     with transaction.atomic():
         queued = CheckpointLink.objects.select_for_update(of=("self",)).filter(
@@ -146,7 +146,7 @@ def issue(link_id: int) -> None:
 
 
 def _issue(link: CheckpointLink, decision: gate.Decision, life: timedelta) -> str:
-    """Fill in the record and return the folder's address; the token itself is stored nowhere."""
+    """Fill in the record and return the folder's URL; the token itself is not stored."""
     now = timezone.now()
     revision, grant = decision.revision, decision.grant
     assert revision is not None  # an allowed decision about a revision names it

@@ -17,7 +17,7 @@ class CheckpointLinkQuerySet(models.QuerySet["CheckpointLink"]):
 class CheckpointLink(models.Model):
     """A signed, expiring claim on one revision; every use asks the gate again.
 
-    The token itself is stored nowhere: the row is found by the SHA-256 of its random id.
+    The token itself is not stored: the row is found by the SHA-256 of its random id.
     """
 
     class State(models.TextChoices):
@@ -51,7 +51,7 @@ class CheckpointLink(models.Model):
     state_reason = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     key_id = models.CharField(max_length=16, blank=True)
-    #: Every file with size, SHA-256 and its own signed, expiring address; made anew when it ages.
+    #: Every file with size, SHA-256 and its own signed, expiring address; renewed when it ages.
     plan = models.JSONField(default=list, blank=True)
     plan_made_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

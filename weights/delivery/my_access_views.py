@@ -74,7 +74,7 @@ def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
     checkpoint = checkpoint_or_404(request, org, name)
     try:
         links.request_link(_signed_in(request), checkpoint)
-        message = f"A link to {checkpoint.repo_id} is being prepared. It comes by mail."
+        message = f"A link to {checkpoint.repo_id} is being prepared and will be mailed to you."
         messages.success(request, message)
     except GateRefused as error:
         text = str(error)
@@ -88,13 +88,13 @@ def link_revoke(request: HttpRequest, public_id: str) -> HttpResponse:
     user = _signed_in(request)
     link = get_object_or_404(CheckpointLink, public_id=public_id, holder=user)
     links.revoke_link(link, by=user)
-    messages.success(request, f"The link to {link.checkpoint} is revoked. Nothing opens with it.")
+    messages.success(request, f"The link to {link.checkpoint} is revoked and no longer works.")
     return redirect("weights:access")
 
 
 def _signed_in(request: HttpRequest) -> User:
     user = user_or_none(request)
-    assert user is not None  # login_required stands in front
+    assert user is not None  # login_required precedes
     return user
 
 
@@ -130,7 +130,7 @@ def _to_accept(grant: Grant, texts: list[LicenceVersion]) -> LicenceVersion | No
 
 @dataclass(frozen=True)
 class Badge:
-    """`kind` as in components/_badge.html; `note` says why, where the text does not."""
+    """`kind` as in components/_badge.html; `note` gives the reason, if the text does not."""
 
     kind: str
     text: str
@@ -152,7 +152,7 @@ def _link_badge(link: CheckpointLink, open_tiers: Container[int], now: datetime)
     if link.checkpoint.tier_id not in open_tiers:
         return Badge("refused", "Does not work now", "you have no active access to this tier")
     by_staff = link.cause == CheckpointLink.Cause.COMMAND
-    return Badge("verified", "Handed out by staff" if by_staff else "Mailed")
+    return Badge("verified", "Issued by staff" if by_staff else "Mailed")
 
 
 def _past_badge(grant: Grant) -> Badge:

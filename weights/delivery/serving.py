@@ -1,9 +1,8 @@
 """HTTP responses with bytes or a redirect to them, from a decision of the gate.
 
-On local storage the bytes leave from here, by the kernel (gunicorn sends a file that has a
-`fileno`), or through the web server in front where `ACCEL_LOCATION` names its location. On
-S3 a GET is redirected to a signed address and a HEAD is answered here, since the Hub's
-client then comes back through the gate to resume.
+On local storage the kernel sends the bytes (gunicorn sends a file that has a `fileno`), or the
+web server in front if `ACCEL_LOCATION` names its location. On S3 a GET is redirected to a signed
+URL and the portal answers a HEAD, so that the Hub's client passes the gate again to resume.
 """
 
 import logging
@@ -116,11 +115,11 @@ def answer(
 
 
 def _unavailable(request: HttpRequest, file: File, error: Exception) -> HttpResponse:
-    log.error("%s of %s cannot be given: %s", file.sha256, file.path, error)
+    log.error("%s of %s cannot be served: %s", file.sha256, file.path, error)
     message = "The store of this file does not answer; try again in a moment."
     if isinstance(error, BlobChanged):
         suspension.suspend_blob(file.blob, str(error))
-        message = "This file is being checked again before anybody gets it; try again in a moment."
+        message = "This file is being checked again before it is served; try again in a moment."
     elif isinstance(error, BlobMissing):
         suspension.request_check(file.blob)
     return problem(503, WeightsCode.STORAGE_UNAVAILABLE, message, request)
@@ -147,7 +146,7 @@ def _deliver(
     return _send(request, storage, caller, decision, file, response_plan)
 
 
-# -- answers without bytes ----------------------------------------------------------------
+# -- responses without bytes ----------------------------------------------------------------
 
 
 def _without_bytes(response_plan: Plan, file: File) -> HttpResponse:
@@ -209,7 +208,7 @@ def _send(
     release = slots.take(response_plan.length, request.META.get("gunicorn.socket"))
     if release is None:
         wait = slots.wait()
-        message = f"All download places are taken; try again in {wait} s."
+        message = f"All download slots are in use; try again in {wait} s."
         return problem(429, WeightsCode.BUSY, message, request, wait=wait)
     try:
         body = RangedFile(

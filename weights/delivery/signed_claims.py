@@ -45,8 +45,7 @@ class FileClaim:
 class FileQuery:
     """A file link's query, parsed and not verified.
 
-    `k` names the key and, after a dot, the grant, so that the portal does not have to try the
-    signature with every grant.
+    `k` names the key and, after a dot, the grant, so that the portal need not try every grant.
     """
 
     expires: int

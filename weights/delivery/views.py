@@ -42,12 +42,12 @@ def file_link(request: HttpRequest, org: str, name: str, sha: str, path: str) ->
     try:
         caller = file_links.caller_of(repo_id, sha, path, request.META["QUERY_STRING"], now)
     except signed_claims.BadSignature:
-        message = "This address was altered or cut. Copy it whole, or ask for a new one."
+        message = "This URL was altered or truncated. Copy all of it, or request a new one."
         return serving.problem(403, WeightsCode.LINK_INVALID, message, request)
     decision = gate.decide(caller, repo_id, sha, path, now)
     if decision.code is Refusal.LINK_EXPIRED:
         page = f"{settings.PUBLIC_URL}/{repo_id}/blob/{sha}/{quote(path)}"
-        decision = replace(decision, message=f"this address has ended; get a new one at {page}")
+        decision = replace(decision, message=f"this URL has expired; get a new one at {page}")
     return serving.answer(request, caller, decision, repo_id=repo_id, revision=sha, path=path)
 
 
@@ -65,7 +65,7 @@ def checkpoint_link(request: HttpRequest, token: str, path: str) -> HttpResponse
         return _ended_link(request, token, caller)
     if path in _PLACEHOLDERS:
         message = (
-            f"{path} stands for a file's name: put the name in its place. "
+            f"{path} is a placeholder: replace it by the name of a file. "
             f"The names are listed at {links.folder_url(token)}"
         )
         return serving.problem(404, WeightsCode.STAND_IN, message, request)
@@ -138,7 +138,7 @@ def _sha(caller: Caller) -> str:
 
 
 def _unknown_link(request: HttpRequest) -> HttpResponse:
-    message = "There is no such link. Copy it whole from the mail, or ask for a new one."
+    message = "There is no such link. Copy all of it from the mail, or request a new one."
     return serving.problem(404, WeightsCode.LINK_UNKNOWN, message, request)
 
 

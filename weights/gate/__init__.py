@@ -3,8 +3,8 @@
 It takes the names as requested and looks them up itself, since only an entitled caller may
 learn whether a path exists. It denies by default, and denies when it raises.
 
-`statement` reads the facts of the usual answer in one SQL statement, `rules` judges them, and
-`lookups` supplies a further fact where a rule lacks one. `refusals` holds the codes and
+`statement` reads the facts of the usual answer in one SQL statement, `rules` evaluates them, and
+`lookups` supplies a further fact if a rule lacks one. `refusals` holds the codes and
 sentences. `Checkpoint.objects.visible_to` and `downloadable_by` are the same conditions as
 querysets; `tests/weights/gate/test_random_states.py` keeps both equal.
 """

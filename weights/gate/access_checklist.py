@@ -50,7 +50,7 @@ _page = lazy(resolve_url, str)
 _APPLICATIONS = _page("accounts:application-list")
 _ACCESS = _page("weights:access")
 
-#: Refusals that have a step of their own: open applications and ended grants.
+#: Refusals with their own step: open applications and ended grants.
 _APPLICATION: dict[Refusal, Step] = {
     Refusal.IN_REVIEW: Step(
         "waiting", "Application in review", "We will e-mail you.", _APPLICATIONS, "View it"

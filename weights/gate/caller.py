@@ -1,4 +1,4 @@
-"""The caller of a request: a person, or nobody, and the credential that was sent."""
+"""The caller of a request: a person or none, and the credential that was sent."""
 
 import re
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ _BEARER = re.compile(r"Bearer ([\x21-\x7e]+)")
 class Caller:
     """A person (or nobody) and the credential that was sent.
 
-    `problem` is set when the credential is not valid: nothing opens then, not even an open
-    checkpoint. `grant_id` is the grant that a signed link was issued for.
+    `problem` is set if the credential is invalid: then even open checkpoints are refused.
+    `grant_id` is the grant that a signed link was issued for.
     """
 
     user: "User | None" = None
@@ -40,7 +40,7 @@ class Caller:
 
     @property
     def is_known(self) -> bool:
-        """True if a person or a link stands behind the request."""
+        """True if the request identifies a person or a link."""
         return self.kind != "anonymous" and self.problem is None
 
     @property

@@ -31,17 +31,17 @@ class History:
 
 @dataclass(frozen=True)
 class Facts:
-    """One caller, one checkpoint and, where they were named, one revision and one file.
+    """One caller, one checkpoint and, if they were named, one revision and one file.
 
-    An id is None where the name leads nowhere. Every default refuses, so that a fact which
-    nobody supplied never opens anything; `statement.facts_of` supplies all but the look-ups.
+    An id is None if the name does not exist. Every default refuses, so that a missing fact never
+    grants access; `statement.facts_of` supplies all but the look-ups.
     """
 
     # the credential
     by_token: bool = True
     token_expires: datetime | None = None
     token_revoked: bool = True
-    #: Whether scopes and repository list of the token cover gated files of the checkpoint.
+    #: True if scopes and repository list of the token cover gated files of the checkpoint.
     token_covers: bool = False
     #: The grant and the revision that a signed link was issued for; None without a link.
     link_grant_id: int | None = NO_ID

@@ -1,6 +1,6 @@
 """Facts that the usual statement does not read; a rule names the one that it lacks.
 
-They word a refusal, resolve the notice of a new licence text, or tell what staff may know.
+They determine the wording of a refusal, the notice of a new licence text, or what staff may see.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ from weights.publishing.models import Revision
 
 
 def supply(lookup: Lookup, facts: Facts, row: Row, now: datetime) -> Facts:
-    """The facts with the one that a rule lacked."""
+    """The facts, completed by the one that a rule lacked."""
     value: Any
     match lookup:
         case Lookup.VISIBILITY:
@@ -36,14 +36,14 @@ def supply(lookup: Lookup, facts: Facts, row: Row, now: datetime) -> Facts:
 
 
 def _staff_may_know(facts: Facts) -> bool:
-    """True if the roles of this person reach the hidden checkpoint."""
+    """True if the roles of this person cover the hidden checkpoint."""
     person = User.objects.get(pk=cast(int, facts.user_id))
     visible = Checkpoint.objects.visible_to(person)
     return visible.filter(pk=cast(int, facts.checkpoint_id)).exists()
 
 
 def _history(facts: Facts, row: Row) -> History:
-    """The newest grant and application; behind a link, the link's own grant alone."""
+    """The newest grant and application; behind a link, only the link's own grant."""
     grants = Grant.objects.filter(user=facts.user_id, tier=row.tier_id)
     if facts.link_grant_id is not None:
         grants = grants.filter(pk=facts.link_grant_id)
@@ -64,7 +64,7 @@ def _history(facts: Facts, row: Row) -> History:
 
 
 def _acceptance_ends(row: Row, now: datetime) -> datetime:
-    """From when the accepted licence text no longer counts; `NEVER` while none replaced it."""
+    """The time from which the accepted text no longer counts; `NEVER` if none replaced it."""
     grants = Grant.objects.select_related("licence_version", "tier__licence")
     grant = grants.get(pk=cast(int, row.grant_id))
     return grant.acceptance_ends(grant.tier, grant.tier.licence.in_force_by(now)) or NEVER

@@ -1,4 +1,4 @@
-"""Records made of the gate's row, as `from_db` makes them of some columns, at a tenth of the cost.
+"""Model instances from the gate's row, as by `from_db`, at a tenth of the cost.
 
 Fields that the row lacks are read from the database when they are accessed.
 """
@@ -26,7 +26,7 @@ Record = TypeVar("Record", bound=models.Model)
 
 
 def token_holder(row: Row) -> Caller:
-    """The holder of the token; ANONYMOUS where the token is unknown."""
+    """The holder of the token; ANONYMOUS if the token is unknown."""
     if row.token_id is None:
         return ANONYMOUS
     # SQLite returns the hex digits.

@@ -61,11 +61,10 @@ _SENTENCES: dict[Refusal | Missing, str] = {
     Refusal.TOKEN_INVALID: INVALID_CREDENTIALS,
     Refusal.TOKEN_EXPIRED: INVALID_CREDENTIALS,
     Refusal.LINK_EXPIRED: "this link has expired; open it in a browser to get a new one",
-    Refusal.LINK_REVOKED: "this link was revoked; ask for a new one at {portal}/access/",
-    Missing.REPOSITORY: "there is no checkpoint {repo} here",
+    Refusal.LINK_REVOKED: "this link was revoked; request a new one at {portal}/access/",
+    Missing.REPOSITORY: "there is no checkpoint {repo} on this portal",
     Refusal.NOT_PUBLISHED: (
-        "{repo} stands in the catalogue, but its weights are not published here. See"
-        " {portal}/{repo}"
+        "{repo} is in the catalogue, but its weights are not published here. See {portal}/{repo}"
     ),
     Refusal.EMBARGOED: "{repo} is not released yet.",
     Refusal.LOGIN_REQUIRED: (
@@ -76,7 +75,7 @@ _SENTENCES: dict[Refusal | Missing, str] = {
         "Your access to {repo} is on hold: confirm your e-mail address, or see {portal}/access/"
     ),
     Refusal.TOKEN_SCOPE: (
-        "This token may not read gated checkpoints such as {repo}. Make one with the scope"
+        "This token may not read gated checkpoints such as {repo}. Create one with the scope"
         " read-gated at {portal}/settings/tokens/"
     ),
     Refusal.NO_APPLICATION: "You do not have access to {repo} yet. Apply at {portal}/apply/{tier}/",
@@ -127,7 +126,7 @@ def sentence(refusal: Refusal | Missing, *, published: bool = True, **names: str
     """The reason and the URL of the next step, for a person or a log.
 
     `names` are those that the sentence mentions: `repo`, `tier` (its slug), `revision` as
-    requested, `sha`, `path`, `when` and `reason`. Raises KeyError for one that is lacking.
+    requested, `sha`, `path`, `when` and `reason`. Raises KeyError for a missing one.
     """
     unverified = refusal is Refusal.FILE_UNVERIFIED and not published
     text = _FIRST_VERIFICATION if unverified else _SENTENCES[refusal]

@@ -1,8 +1,8 @@
 """The gate's rules: pure functions of facts and the current time.
 
-Each rule returns None to let the request pass, or why it does not: a refusal code, a name
-that leads nowhere, or a `Lookup`, a fact without which the rule cannot decide. The first rule
-that returns something decides; the order is that of docs/requirements.md, GT-6.
+Each rule returns None to let the request pass, or the reason not to: a refusal code, a missing
+name, or a `Lookup`, a fact without which the rule cannot decide. The first rule that returns a
+value decides; the order is that of docs/requirements.md, GT-6.
 """
 
 from datetime import datetime
@@ -51,7 +51,7 @@ def access(facts: Facts, now: datetime) -> Outcome:
 
 
 def credential(facts: Facts, now: datetime) -> Outcome:
-    """The token that was sent is valid; a signed link proves itself before it comes here."""
+    """The token that was sent is valid; signed links are verified before the gate decides."""
     if not facts.by_token:
         return None
     if facts.token_expires is None or facts.token_revoked or not facts.user_active:
@@ -60,10 +60,10 @@ def credential(facts: Facts, now: datetime) -> Outcome:
 
 
 def repository(facts: Facts, now: datetime) -> Outcome:
-    """The checkpoint exists, and the caller may know of it.
+    """The checkpoint exists, and the caller may see it.
 
-    A hidden checkpoint is answered like an unknown name, without a further query, so that
-    the time of the answer does not distinguish the two either.
+    A hidden checkpoint gets the same answer as an unknown name, without a further query, so that
+    response times do not differ either.
     """
     if facts.checkpoint_id is None:
         return Missing.REPOSITORY
@@ -92,7 +92,7 @@ def embargo(facts: Facts, now: datetime) -> Outcome:
 
 
 def person(facts: Facts) -> Outcome:
-    """The caller is known."""
+    """The caller is identified."""
     return Refusal.LOGIN_REQUIRED if facts.user_id is None else None
 
 
@@ -141,7 +141,7 @@ def revision(facts: Facts) -> Outcome:
 
 
 def path(facts: Facts) -> Outcome:
-    """The revision has a file of this path."""
+    """The revision has a file with this path."""
     return Missing.ENTRY if facts.file_id is None else None
 
 
@@ -152,7 +152,7 @@ def blob(state: str) -> Outcome:
     return Refusal.FILE_QUARANTINED if state == "quarantined" else Refusal.FILE_UNVERIFIED
 
 
-# -- the wording for a person without a live grant --------------------------------------
+# -- refusals of a person without a live grant --------------------------------------
 
 _BY_GRANT_STATE = {
     "active": Refusal.GRANT_EXPIRED,  # active but not live: its end has passed

@@ -1,11 +1,11 @@
 """The one SQL statement that reads what the gate's rules need for the usual answer.
 
 Rights are read at each request and nothing is cached between two of them. The SQL is the
-common subset of SQLite and PostgreSQL; names and times are bound, never written into it.
+common subset of SQLite and PostgreSQL; names and times are bound parameters.
 
-It runs past Django's cursor: planning it takes PostgreSQL several times as long as running
-it, so its plan is kept for the life of a connection, and Django's work around a statement
-takes as long as SQLite takes to run it.
+It bypasses Django's cursor: PostgreSQL takes several times as long to plan it as to run it, so
+it is prepared once per connection, and Django's work around a statement takes as long as SQLite
+takes to run it.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from weights.gate.revision_names import SHA, ref_name
 
 
 class Row(NamedTuple):
-    """A row of the statement; None where a name does not exist. SQLite's times lack a zone."""
+    """A row of the statement; None if a name does not exist. SQLite's times lack a zone."""
 
     token_id: int | None
     token_name: Any
@@ -71,7 +71,7 @@ class Row(NamedTuple):
 def ask(caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now: datetime) -> Row:
     """Look up the caller, their right, and the names as requested; an empty name is not looked up.
 
-    A name that no database stores is asked for as an empty one, which nothing has.
+    A name that no database can store is looked up as an empty one, which does not exist.
     """
     if not is_storable(f"{repo_id}{revision}{path}"):
         repo_id, revision, path = (
@@ -95,8 +95,8 @@ def ask(caller: Caller | TokenClaim, repo_id: str, revision: str, path: str, now
 
 
 def facts_of(row: Row, caller: Caller, repo_id: str, *, by_token: bool) -> Facts:
-    """The row as plain values for the rules; `by_token` where `caller` was looked up by it."""
-    facts = object.__new__(Facts)  # its own __init__ takes three times as long
+    """The row as plain values for the rules; `by_token` if `caller` was looked up by it."""
+    facts = object.__new__(Facts)  # the generated __init__ takes three times as long
     facts.__dict__.update(
         by_token=by_token,
         token_expires=utc(row.token_expires),
@@ -210,7 +210,7 @@ def _nulls(count: int) -> str:
     return ", ".join(["NULL"] * count)
 
 
-#: Columns, the person, and the person's right, by how the caller is known.
+#: Columns and joins of the person and their right, by how the caller is identified.
 _WHO = {
     "token": (
         f"{_CREDENTIAL_COLUMNS}, {_USER_COLUMNS}",

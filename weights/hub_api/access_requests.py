@@ -57,7 +57,7 @@ def admin_view(*methods: str) -> Callable[[View], View]:
                 message = "Send a token to administer access requests."
                 return _refusal(request, caller, Refusal.LOGIN_REQUIRED, message)
             if Scope.ADMIN not in caller.token.scopes:
-                message = "This token lacks the scope admin; make one that has it."
+                message = "This token lacks the scope admin; create one that has it."
                 return _refusal(request, caller, Refusal.TOKEN_SCOPE, message)
             recent_authentication.require_token(caller.token.recently_authenticated)
             try:

@@ -25,7 +25,7 @@ _CODES = {
 }
 # The message that clients require for these codes does not say how to proceed.
 _TOKEN_WARNINGS = {
-    Refusal.TOKEN_INVALID: "The token sent is unknown here; it may belong to another hub",
+    Refusal.TOKEN_INVALID: "This portal does not know the token; it may belong to another hub",
     Refusal.TOKEN_EXPIRED: "The token sent has expired",
 }
 
@@ -60,7 +60,7 @@ def _warning(decision: Decision) -> str:
     if warning is None:
         return decision.message
     tokens_page = settings.PUBLIC_URL + reverse("accounts:token-list")
-    return f"{warning}. Unset HF_TOKEN, or make a token at {tokens_page}"
+    return f"{warning}. Unset HF_TOKEN, or create a token at {tokens_page}"
 
 
 def _error_code(decision: Decision) -> str:

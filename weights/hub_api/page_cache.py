@@ -25,7 +25,7 @@ class PageCache:
         self._lock = Lock()
 
     def get_or_render(self, key: Hashable, render: Callable[[], Page]) -> Page:
-        """The page cached under `key`; renders and caches it first where there is none."""
+        """The page cached under `key`; renders and caches it first if there is none."""
         with self._lock:
             page = self._pages.get(key)
             if page is not None:

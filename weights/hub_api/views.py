@@ -227,7 +227,7 @@ def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Ht
 @hub_view("GET", "HEAD")
 def whoami(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     if caller.user is None or caller.token is None:
-        message = "Send a token to learn whose it is."
+        message = "Send a token to learn its owner."
         return serving.refusal(
             request, caller, Decision(code=Refusal.LOGIN_REQUIRED, message=message)
         )
@@ -253,7 +253,9 @@ def other_kind(request: HttpRequest, caller: Caller, kind: str, rest: str) -> Ht
 def browser_login(request: HttpRequest) -> HttpResponseBase:
     """404 for the first request of `hf auth login` without a token, which prints the message."""
     page = settings.PUBLIC_URL + reverse("accounts:token-list")
-    message = f"This portal has no login by browser. Make a token at {page} and pass it by --token."
+    message = (
+        f"This portal has no login by browser. Create a token at {page} and pass it by --token."
+    )
     return serving.problem(404, AccountsCode.NOT_FOUND, message)
 
 

@@ -20,11 +20,11 @@ from weights.storage.models import Blob
 
 class AskForm(RecordAction):
     run = staticmethod(overrides.ask)
-    name, title, button, done = "ask", "Ask for an override", "Ask", "asked for"
+    name, title, button, done = "ask", "Request an override", "Request", "requested"
     warning = (
-        "A file that was refused can harm whoever loads it. If you have looked at what it imports "
-        "and hold the refusal for wrong, say why; a second release owner must agree before it is "
-        "given out."
+        "A refused file can harm people who load it. If you have checked its imports and consider "
+        "the refusal wrong, explain why. A second release owner must agree before the file is "
+        "served."
     )
 
     why = reason_field(reasons.INTERNAL, "Why")
@@ -32,10 +32,10 @@ class AskForm(RecordAction):
 
 class GrantForm(RecordAction):
     run = staticmethod(overrides.grant)
-    name, title, button, done = "grant", "Let refused files pass", "Let them pass", "let pass"
+    name, title, button, done = "grant", "Grant overrides", "Grant", "granted"
     warning = (
-        "Look at the refusal, the imports and the reason for yourself. The bytes are read afresh "
-        "and then given out under the names that were refused; pages say that staff let them pass."
+        "Check the refusal, the imports and the reason yourself. The bytes are read again and then "
+        "served under the names that were refused; pages say that staff overrode the refusal."
     )
 
     why = reason_field(reasons.INTERNAL, "Why")
@@ -44,7 +44,7 @@ class GrantForm(RecordAction):
 class DeclineForm(RecordAction):
     run = staticmethod(overrides.decline)
     name, title, button, done = "decline", "Decline overrides", "Decline", "declined"
-    warning = "The files stay refused. An override of them may be asked for again."
+    warning = "The files stay refused. An override of them may be requested again."
 
     why = reason_field(reasons.INTERNAL, "Why")
 
@@ -106,7 +106,7 @@ class InspectionAdmin(OwnTierBlobsAdmin):
     def used_as(self, inspection: Any) -> str:
         return "\n".join(inspection.visible_files)
 
-    @admin.action(description="Ask for an override, with a reason", permissions=["override"])
+    @admin.action(description="Request an override, with a reason", permissions=["override"])
     def ask(self, request: HttpRequest, queryset: QuerySet[Inspection]) -> HttpResponse | None:
         return act(self, request, queryset.select_related("blob"), AskForm)
 
@@ -119,7 +119,7 @@ class InspectionOverrideAdmin(OwnTierBlobsAdmin):
     list_select_related = ["inspection__blob", "asked_by", "granted_by"]
     actions = ["grant", "decline"]
 
-    @admin.action(description="Let pass, with a reason", permissions=["override"])
+    @admin.action(description="Grant, with a reason", permissions=["override"])
     def grant(
         self, request: HttpRequest, queryset: QuerySet[InspectionOverride]
     ) -> HttpResponse | None:

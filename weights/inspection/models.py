@@ -17,7 +17,7 @@ class InspectionQuerySet(models.QuerySet["Inspection"]):
         return self.filter(~models.Exists(_granted()), outcome=Inspection.Outcome.REFUSED)
 
     def with_overrides(self) -> "InspectionQuerySet":
-        """Annotates `is_overridden`: whether two people overrode this exact refusal."""
+        """Annotates `is_overridden`: True if two people overrode this exact refusal."""
         return self.annotate(is_overridden=models.Exists(_granted()))
 
     def outdated(self, version: int, allowed: str) -> "InspectionQuerySet":
@@ -106,9 +106,9 @@ class OverrideQuerySet(models.QuerySet["InspectionOverride"]):
 
 
 def _granted() -> OverrideQuerySet:
-    """Granted overrides of the outer query's inspection with its present refusal.
+    """Granted overrides of the outer query's inspection with its current refusal.
 
-    Files that were not read to the end are excluded: nobody could see all of their imports.
+    Files that were not read to the end are excluded: their imports are not all known.
     """
     return InspectionOverride.objects.granted().filter(
         inspection=models.OuterRef("pk"),
@@ -118,7 +118,7 @@ def _granted() -> OverrideQuerySet:
 
 
 class InspectionOverride(models.Model):
-    """The decision of two staff members to serve a refused file: one asks, another agrees.
+    """The decision to serve a refused file: one staff member requests it, another grants it.
 
     It is valid only for this blob, this family of names and this exact refusal, and only for a
     file that was read to the end.

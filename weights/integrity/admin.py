@@ -46,7 +46,7 @@ class BlobAdmin(OwnTierBlobsAdmin):
         verification.recheck(queryset)
         self.message_user(request, f"{len(queryset)} queued for verification", messages.SUCCESS)
 
-    @admin.action(description="Quarantine by hand, with a reason", permissions=["verify"])
+    @admin.action(description="Quarantine manually, with a reason", permissions=["verify"])
     def quarantine(self, request: HttpRequest, queryset: QuerySet[Blob]) -> HttpResponse | None:
         return act(self, request, queryset, QuarantineForm)
 
@@ -81,7 +81,7 @@ class StoreSurveyAdmin(ReadOnlyAdmin):
 
 @admin.register(StoreFinding)
 class StoreFindingAdmin(ReadOnlyAdmin):
-    """Findings of the last survey. Orphans are removed by hand, if at all."""
+    """Findings of the last survey. Orphans are removed manually, if at all."""
 
     list_display = ["key", "kind", "size", "first_seen_at", "last_seen_at"]
     list_filter = ["kind"]

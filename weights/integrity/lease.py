@@ -12,7 +12,7 @@ from weights.storage.models import unleased
 
 #: A worker that does not renew its lease for this long loses the row to another one.
 LENGTH = timedelta(seconds=settings.VERIFICATION_LEASE)
-#: Seconds between two renewals; so long does a worker work on for nothing at most.
+#: Seconds between two renewals; a worker that lost its lease stops within this time.
 RENEW_SECONDS = 5.0
 
 R = TypeVar("R", bound=models.Model)
@@ -23,7 +23,7 @@ class LeaseLost(Exception):
 
 
 class Lease(Generic[R]):
-    """The claim on `row`. Its end, in microseconds, is also what tells it from any other lease."""
+    """The claim on `row`; its end, in microseconds, distinguishes it from any other lease."""
 
     def __init__(self, row: R, until: datetime) -> None:
         self.row = row
@@ -39,7 +39,7 @@ class Lease(Generic[R]):
         self._renew_at = time.monotonic() + RENEW_SECONDS
 
     def renew_if_due(self) -> bool:
-        """Renew after RENEW_SECONDS. Returns whether it did; raises LeaseLost."""
+        """Renew after RENEW_SECONDS. Returns True if renewed; raises LeaseLost."""
         if time.monotonic() < self._renew_at:
             return False
         self.renew()

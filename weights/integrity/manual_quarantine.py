@@ -22,16 +22,16 @@ OWNERS = frozenset({Role.RELEASE_OWNER})
 
 @transaction.atomic
 def hold(blob: Blob, reason: str, *, by: User, recall: bool = False) -> None:
-    """Quarantine a blob until an owner lifts it; with `recall`, mail everybody who fetched it.
+    """Quarantine a blob until an owner lifts it; with `recall`, mail everybody who downloaded it.
 
-    No check lifts it: the bytes may be what their name says and still be wrong. Raises
+    No check lifts it: the bytes may match their SHA-256 and still be wrong. Raises
     NotAllowed, InvalidValue and TransitionRefused.
     """
     demand_owner(blob, by)
     reason = reasons.checked(reason, reasons.PUBLIC)
     locked = Blob.objects.select_for_update().get(pk=blob.pk)
     if locked.held:
-        raise TransitionRefused(f"{blob} is held in quarantine already")
+        raise TransitionRefused(f"{blob} is already in quarantine")
     # A check that runs loses its lease, so its result does not count.
     locked.transition(
         "hold",

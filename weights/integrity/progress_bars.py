@@ -1,4 +1,4 @@
-"""Progress bars on stderr for long commands; stdout stays for the result."""
+"""Progress bars on stderr for long commands; stdout is for the result."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ class NoWorker(Exception):
 
 
 def bar(total: int, what: str) -> "tqdm[NoReturn]":
-    """A progress bar in bytes; redrawn seldom where stderr is no terminal."""
+    """A progress bar in bytes; redrawn rarely if stderr is not a terminal."""
     pause = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(
         total=total, desc=what, unit="B", unit_scale=True, file=sys.stderr, mininterval=pause

@@ -67,7 +67,7 @@ def _integrity() -> dict[str, Any]:
 
 
 def _blobs() -> dict[str, Any]:
-    """Counts by state, and when blobs were last read whole: the newest and the oldest read."""
+    """Counts by state, and when blobs were last read completely: the newest and the oldest read."""
     verified = Q(state=State.VERIFIED)
     figures = public_blobs().aggregate(
         blobs=Count("pk"),

@@ -4,8 +4,8 @@ from accounts.errors import InvalidValue
 
 #: Characters.
 LEAST, MOST = 5, 500
-#: Who reads a reason, as forms and errors say.
-PUBLIC = "everybody reads it"
+#: The readers of a reason, for forms and errors.
+PUBLIC = "public"
 INTERNAL = "staff and auditors read it"
 
 

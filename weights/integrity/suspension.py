@@ -1,7 +1,7 @@
 """Stop serving bytes that may have changed since they were verified, until a check has read them.
 
-Bytes that were written to are suspended at once. A file of which only the ctime changed (chmod, a
-hard link of a backup) is served on while it is read again.
+Changed bytes are suspended at once. A file of which only the ctime changed (chmod, a hard link of
+a backup) is still served while it is read again.
 """
 
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def demand_unchanged(found: StoredObject | None, blob: Blob, storage: BlobStorage) -> None:
     """Raise BlobMissing or BlobChanged unless the store holds what the last good check read.
 
-    Where only the ctime differs it requests a check and raises nothing.
+    If only the ctime differs, it requests a check and raises nothing.
     """
     if found is None:
         raise BlobMissing(f"the store holds no blob {blob.sha256}")
@@ -44,16 +44,16 @@ def suspend_blob(blob: Blob, reason: str) -> bool:
         )
     except TransitionRefused:
         return False
-    log.error("%s is read again before anybody gets it: %s", blob, reason)
+    log.error("%s is read again before it is served: %s", blob, reason)
     queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
     return True
 
 
 @transaction.atomic
 def request_check(blob: Blob) -> bool:
-    """Queue a check of a verified blob, which is served meanwhile; False if one is due already.
+    """Queue a check of a verified blob, which is served meanwhile; False if one is already due.
 
-    Of a blob that seems lost the check finds out whether a disk is only away.
+    For a blob that seems lost, the check determines if only the disk is missing.
     """
     quiet = Blob.objects.filter(pk=blob.pk, state=Blob.State.VERIFIED, check_due_at=None)
     if not quiet.update(check_due_at=timezone.now(), attempts=0):

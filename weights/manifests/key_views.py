@@ -12,8 +12,8 @@ from weights.manifests.models import ManifestKey, ManifestSignature
 from weights.publishing.models import Revision
 
 _COMPROMISED = (
-    "This key is compromised{since}: what anybody shows that it signed proves nothing, unless they"
-    " kept it from before. Reasons and other keys are at /keys/\n"
+    "This key is compromised{since}: its signatures prove nothing, except those that were"
+    " stored elsewhere before. Reasons and other keys are at /keys/\n"
 )
 
 

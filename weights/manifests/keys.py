@@ -68,15 +68,15 @@ def retire(
 ) -> ManifestKey:
     """Retires a key; with `compromised`, its signatures are no longer trusted either.
 
-    `since` is the start of the compromise, if known: signatures stored by others before it stay
-    good. Repeating a call changes nothing; a retired key may be marked compromised later, and the
-    start of a compromise moved to an earlier time. Raises KeyRefused, and in a request
+    `since` is the start of the compromise, if known: signatures that others stored before it
+    stay valid. Repeating a call changes nothing; a retired key may be marked compromised later,
+    and the start of a compromise moved to an earlier time. Raises KeyRefused, and in a request
     RecentAuthenticationRequired after an old sign-in.
     """
     recent_authentication.require()
     reason = reason.strip()
     if not 5 <= len(reason) <= REASON_LENGTH:
-        raise KeyRefused(f"say why in 5 to {REASON_LENGTH} characters; everybody reads it")
+        raise KeyRefused(f"enter a reason of 5 to {REASON_LENGTH} characters; it is public")
     key = ManifestKey.objects.select_for_update().filter(key_id=key_id).first()
     if key is None:
         existing = ", ".join(ManifestKey.objects.values_list("key_id", flat=True))
@@ -84,7 +84,7 @@ def retire(
             f"there is no manifest key {key_id!r}; there are: {existing or 'none yet'}"
         )
     if since is not None and (not compromised or since > timezone.now()):
-        raise KeyRefused("--since is when others got a compromised key, and not later than now")
+        raise KeyRefused("--since needs --compromised, and must not be in the future")
     if compromised and (key.compromised_at is None or _is_earlier(since, key)):
         _mark_compromised(key, reason, since)
     elif key.retired_at is None:

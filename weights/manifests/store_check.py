@@ -1,7 +1,7 @@
 """Checks every manifest against the bytes of a store, for example after a restore.
 
 The check is read-only and trusts nothing: a manifest must yield the hash and the id of its
-revision, and each blob must have the bytes that its name promises. A blob of many revisions is
+revision, and each blob must match its SHA-256. A blob of many revisions is
 read once.
 """
 
@@ -65,7 +65,7 @@ class Good(NamedTuple):
 
 
 def blobs_to_check() -> "models.QuerySet[Blob]":
-    """Blobs whose bytes should be good, including those that staff hold in quarantine."""
+    """Blobs whose bytes should be good, including those in manual quarantine."""
     return Blob.objects.exclude(state=Blob.State.QUARANTINED, held=False).order_by("pk")
 
 
@@ -116,7 +116,7 @@ def _manifest_faults(revision: Revision, report: StoreReport) -> Iterator[str]:
     entries = [listing.Entry(file.path, file.size, file.sha256) for file in files]
     found = listing.manifest_sha256(entries)
     if found != revision.manifest_sha256:
-        yield f"{revision}: its files lead to another manifest than the one it was published with"
+        yield f"{revision}: its files yield a different manifest from the published one"
     parent = revision.parent.sha if revision.parent else None
     if listing.revision_sha(revision.manifest_sha256, parent) != revision.sha:
         yield f"{revision}: its id does not follow from its manifest and its parent"

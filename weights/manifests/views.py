@@ -61,7 +61,7 @@ def _missing_signature(revision: Revision) -> str:
     if key is None:
         return "There is no such signature. A new revision is signed within a minute."
     return (
-        f"Its signature by {key} proves nothing any more, for that key is compromised (/keys/)."
+        f"Its signature by {key} proves nothing, because that key is compromised (/keys/)."
         " A new key signs it within minutes of its first use."
     )
 

@@ -24,10 +24,10 @@ from weights.task_names import WeightsTask
 
 log = logging.getLogger(__name__)
 
-README = """This is everything that the portal keeps about you, as of the time in data.json.
+README = """This is everything that the portal stores about you, as of the time in data.json.
 Times are UTC, sizes are bytes. Documents that you sent are in documents/.
-Secrets (passwords, tokens, links) are kept nowhere in a readable form and are not here; nor are
-the names of staff and their internal notes.
+Secrets (passwords, tokens, links) are not stored in readable form and not included; nor are the
+names of staff and their internal notes.
 """
 
 
@@ -73,7 +73,7 @@ def build_archive(user: User) -> bytes:
 
 
 def sweep() -> None:
-    """Queues archives again that a crash or a broker failure left unmade."""
+    """Queues archives again that a crash or a broker failure prevented."""
     queued = DataExport.objects.filter(state=DataExport.State.QUEUED)
     queue_each(WeightsTask.MAKE_EXPORT, queued, 50)
 

@@ -1,4 +1,4 @@
-"""Recalls of files and revisions: open one, mail everybody who fetched them, close it.
+"""Recalls of files and revisions: open one, mail everybody who downloaded them, close it.
 
 A recall is opened in the transaction that blocks the bytes, and closed in the one that provides
 good bytes. A task writes the mails afterwards, one batch per transaction.

@@ -1,4 +1,4 @@
-"""Admin pages of recalls: their reach, their mails, and the people who fetched the files."""
+"""Admin pages of recalls: their reach, their mails, and the people who downloaded the files."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -25,7 +25,7 @@ def fetches(recall: Recall) -> QuerySet[Download]:
 
 
 def next_people(recall: Recall, after: int, limit: int) -> list[int]:
-    """Sorted ids of people who fetched the bytes, above `after`; a link counts as its holder."""
+    """Sorted ids of people who downloaded the bytes, above `after`; a link counts as its holder."""
     rows = fetches(recall).filter(user_id__gt=after)
     ids = rows.order_by("user_id").values_list("user_id", flat=True).distinct()[:limit]
     return [pk for pk in ids if pk is not None]

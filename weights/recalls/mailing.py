@@ -1,4 +1,4 @@
-"""Mails everybody who fetched recalled bytes, exactly once per state of the recall.
+"""Mails everybody who downloaded recalled bytes, exactly once per state of the recall.
 
 The recall's row stores the progress. A batch of mails and the progress behind it share a
 transaction, so workers may be killed, run twice or in parallel: the next batch begins where the
@@ -27,7 +27,7 @@ _KINDS = {Recall.State.OPEN: "recall_opened", Recall.State.REPAIRED: "recall_rep
 
 
 def mail_people(recall_id: int) -> None:
-    """Writes the mails of a recall's present state; repeating it writes none twice."""
+    """Writes the mails of a recall's current state; repeating it writes none twice."""
     while _mail_batch(recall_id):
         pass
 

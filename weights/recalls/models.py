@@ -47,7 +47,7 @@ class Recall(models.Model):
         WITHDRAWAL = "withdrawal", "Revision withdrawn by its publisher"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    #: The subject: a blob, wherever it is used, or one whole revision.
+    #: The subject: a blob, wherever it is used, or one revision.
     blob = models.ForeignKey(
         "weights.Blob", models.PROTECT, null=True, blank=True, related_name="recalls"
     )
@@ -99,5 +99,5 @@ class Recall(models.Model):
 
     @property
     def changed_at(self) -> datetime:
-        """The time at which the recall entered its present state."""
+        """The time at which the recall entered its current state."""
         return self.repaired_at or self.opened_at

@@ -13,7 +13,7 @@ from weights.task_names import WeightsTask
 
 
 def close_restored(blob: Blob) -> None:
-    """Closes the recalls of a blob whose bytes a check has found good again."""
+    """Closes the recalls of a blob that a check has found good again."""
     for recall in Recall.objects.open().filter(blob=blob):
         _close(recall, None)
 

@@ -1,1 +1,1 @@
-"""Reports from the public: submission, triage, and the statements published on them."""
+"""Reports from the public: submission, triage, and the actions on them."""

@@ -32,7 +32,7 @@ ACTIONS: dict[
     str, tuple[type[forms.Form], str, Callable[[Report, User, Cleaned], Receipt | None]]
 ] = {
     "assign": (AssignForm, "Assign", lambda r, by, data: triage.assign(r, data["to"], by=by)),
-    "note": (NoteForm, "Keep the note", lambda r, by, data: triage.note(r, data["text"], by=by)),
+    "note": (NoteForm, "Add the note", lambda r, by, data: triage.note(r, data["text"], by=by)),
     "suspend": (
         SuspendForm,
         "Suspend access",
@@ -41,7 +41,7 @@ ACTIONS: dict[
     "publish": (PublishForm, "Publish", lambda r, by, data: _publish(r, by, data)),
     "ask_recall": (
         RecallForm,
-        "Ask for a recall",
+        "Request a recall",
         lambda r, by, data: triage.ask_recall(r, data["reason"], by=by),
     ),
     "dismiss": (

@@ -65,16 +65,16 @@ class ReportForm(forms.Form):
             return None
         checkpoint = Checkpoint.objects.visible_to(self.person).by_repo_id(name)
         if checkpoint is None:
-            raise ValidationError("There is no checkpoint of this name here.")
+            raise ValidationError("There is no checkpoint with this name.")
         return checkpoint
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         path, checkpoint = cleaned.get("path", ""), cleaned.get("checkpoint")
         if cleaned.get("kind") == Kind.BAD_FILE and "checkpoint" in cleaned and not checkpoint:
-            self.add_error("checkpoint", "Name the checkpoint that the file is in.")
+            self.add_error("checkpoint", "Enter the checkpoint that contains the file.")
         elif path and checkpoint and not _has_file(checkpoint, path):
-            self.add_error("path", f"{checkpoint} has no file of this name.")
+            self.add_error("path", f"{checkpoint} has no file with this name.")
         return cleaned
 
 
@@ -87,7 +87,7 @@ def _has_file(checkpoint: Checkpoint, path: str) -> bool:
 
 
 class AssignForm(forms.Form):
-    to = forms.ModelChoiceField(queryset=User.objects.none(), label="Who looks into it")
+    to = forms.ModelChoiceField(queryset=User.objects.none(), label="Assignee")
 
     def __init__(self, *args: Any, report: Report, by: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -39,7 +39,7 @@ def submit(
 
 
 def mail_reporter(report: Report, kind: str, key: str) -> None:
-    """Mails the reporter. The mail never has the report's text: the address may be anybody's."""
+    """Mails the reporter, without the report's text, because the address is unverified."""
     if report.contact:
         outbox.send(kind, to=report.contact, key=key, about=report, context={"report": report})
 

@@ -68,7 +68,7 @@ def note(report: Report, text: str, *, by: User) -> None:
     """Adds an internal note; closed reports accept notes too."""
     _require_triager(report, by)
     if not text.strip():
-        raise InvalidValue("a note needs a text")
+        raise InvalidValue("enter the text of the note")
     _record(report, Deed.NOTED, by, text.strip())
 
 
@@ -77,7 +77,7 @@ def dismiss(report: Report, answer: str, *, by: User) -> None:
     """Closes the report without action; `answer` is sent to the reporter."""
     _require_triager(report, by)
     if not answer.strip():
-        raise InvalidValue("say why, to whoever reported it")
+        raise InvalidValue("enter an answer to the reporter")
     _transition(report, State.DISMISSED, answer=answer.strip(), closed_at=timezone.now())
     _record(report, Deed.DISMISSED, by, "")
     mail_reporter(report, "report_closed", str(report.pk))
@@ -105,7 +105,7 @@ def publish(
     _require_triager(report, by)
     subject = report.checkpoint or checkpoint
     if subject is None:
-        raise InvalidValue("name the checkpoint that it is about")
+        raise InvalidValue("choose the checkpoint that it concerns")
     issue = known_issues.publish(subject, kind, title=title, text=text, by=by, report=report)
     deed = Deed.FINDING if kind == KnownIssue.Kind.FINDING else Deed.ISSUE
     _act(report, deed, by, "Thank you. It is published.", issue.title)
@@ -120,7 +120,7 @@ def ask_recall(report: Report, reason: str, *, by: User) -> None:
         raise InvalidValue("the report names no checkpoint; publish a known issue instead")
     if not reason.strip():
         raise InvalidValue("describe what should be recalled, and why")
-    answer = "Thank you. We look into calling it back."
+    answer = "Thank you. We are considering a recall."
     entry = _act(report, Deed.RECALL, by, answer, reason.strip())
     for owner in _owners_of(report.checkpoint):
         may_read = readable_by(owner).filter(pk=report.pk).exists()

@@ -1,4 +1,4 @@
-"""The store of the blobs: one interface, as files of a folder or as objects of an S3 bucket."""
+"""The store of the blobs: one interface to files in a folder or objects in an S3 bucket."""
 
 import re
 from functools import lru_cache
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BlobStorage", "StoredObject", "Upload", "blob_storage", "prepare", "store_at"]
 
-#: Imported on demand: boto3 takes 20 MB and a sixth of a second of each process.
+#: Imported on demand: boto3 costs each process 20 MB and a sixth of a second.
 _S3 = "weights.storage.s3"
 _ADDRESS = re.compile(r"file:///.+|s3://[a-z0-9][a-z0-9.-]{2,62}(/.*)?")
 
 
 def prepare() -> None:
-    """Import what the store needs, before processes fork; shut a local store to other users."""
+    """Import what the store needs before processes fork; close a local store to other users."""
     if urlsplit(settings.WEIGHTS_STORAGE).scheme == "s3":
         import_module(_S3)
     else:
@@ -33,7 +33,7 @@ def prepare() -> None:
 
 
 def blob_storage() -> BlobStorage:
-    """The store of `WEIGHTS_STORAGE`; one for the life of the process."""
+    """The store of `WEIGHTS_STORAGE`; one instance per process."""
     return store_at(settings.WEIGHTS_STORAGE)
 
 

@@ -1,7 +1,7 @@
 """Signed URLs of a CDN in front of the bucket, in CloudFront's form. Plain Python.
 
-Each URL opens one blob until its minute (a canned policy). Why it is not one policy for a
-whole revision: docs/decisions/0004-one-cdn-signature-for-each-file.md.
+Each URL opens one blob until its expiry minute (a canned policy). One policy for a whole revision
+is not used: docs/decisions/0004-one-cdn-signature-for-each-file.md.
 """
 
 import json
@@ -30,13 +30,13 @@ class Cdn:
         self._origin = origin
         self._key_id = key_id
         self._key = key
-        # Signing costs a hundred times a look-up, and within a minute everybody gets the same URL
-        # of a file.
+        # Signing costs a hundred times as much as a look-up, and the URL of a file is the same for
+        # everybody within a minute.
         self._cached_url = lru_cache(maxsize=8192)(self._signed_url)
 
     @classmethod
     def of_file(cls, origin: str, key_id: str, path: str) -> "Cdn":
-        """With the private key of a PEM file, which the settings have validated."""
+        """A signer with the private key of a PEM file, which the settings have validated."""
         key = load_pem_private_key(Path(path).read_bytes(), password=None)
         assert isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey)
         return cls(origin, key_id, key)

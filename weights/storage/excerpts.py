@@ -9,12 +9,12 @@ from weights.storage.models import Blob
 def read(blob: Blob, most: int, storage: BlobStorage) -> bytes:
     """Return the first `most` bytes of a blob that is unchanged since it was verified.
 
-    Raises BlobChanged, and suspends the blob, if it was modified. Passes on errors of the store.
+    Raises BlobChanged, and suspends the blob, if it was modified. Errors of the store propagate.
     """
     version = blob.served_version(storage)
     content = storage.excerpt(blob.sha256, most, version)
     try:
-        # After reading, so that every write before it shows.
+        # After reading, so that every earlier write is detected.
         suspension.demand_unchanged(storage.stat(blob.sha256, version), blob, storage)
     except BlobChanged as error:
         suspension.suspend_blob(blob, str(error))

@@ -1,4 +1,4 @@
-"""Read a blob that is a file: its metadata at the time of opening, and the system's cache."""
+"""Reads a blob that is a file: its metadata when it was opened, and the page cache."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from weights.storage.protocol import StoredObject
 #: Places of a file at which the cache is probed.
 _PROBES = 16
 #: Seconds within which two writes may get the same time: two ticks of the slowest kernel (100
-#: Hz). Linux 6.13 and later tell more writes apart, but not those to a new file.
+#: Hz). Linux 6.13 and later distinguish more writes, but not those to a new file.
 _TICK = 0.02
 
 
@@ -28,15 +28,14 @@ class FileReader(io.FileIO):
 
     @cached_property
     def is_cached(self) -> bool:
-        """True if most of the file was in the system's cache when this was first asked."""
+        """True if most of the file was in the page cache at the first call."""
         return _is_cached(self.fileno(), self.stored.size)
 
     def wait_past_ctime(self) -> None:
         """Wait until the kernel's clock is past the file's ctime.
 
-        A write in the same tick as the last one leaves all times as they are. What is read after
-        this includes such a write, and any later one gets a later ctime, which nobody can set
-        back.
+        A write in the same tick as the last one leaves all times unchanged. What is read after
+        this includes such a write, and any later one gets a later ctime, which cannot be set back.
         """
         if time.time_ns() - self._changed_ns < _TICK * 1e9:
             time.sleep(_TICK)
@@ -59,7 +58,7 @@ class FileReader(io.FileIO):
 
 
 def _is_cached(descriptor: int, size: int) -> bool:
-    """True if most of a file is in the system's cache, by reading a byte at some places."""
+    """True if most of a file is in the page cache, by reading a byte at some places."""
     if not size or not hasattr(os, "RWF_NOWAIT"):
         return False
     cached = 0
@@ -67,7 +66,7 @@ def _is_cached(descriptor: int, size: int) -> bool:
         try:
             offset = size * place // _PROBES
             cached += os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT)
-        except OSError:  # on the disk alone, or the file system cannot tell
+        except OSError:  # only on disk, or the file system cannot tell
             continue
     return cached > _PROBES // 2
 

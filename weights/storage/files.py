@@ -1,4 +1,4 @@
-"""Blobs as files of one folder."""
+"""Blobs as files in one folder."""
 
 import errno
 import logging
@@ -21,7 +21,7 @@ from weights.storage.protocol import StoredObject, blob_key
 log = logging.getLogger(__name__)
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-#: The folder that a file system keeps in its root for itself.
+#: The folder that a file system reserves in its root.
 _LOST_AND_FOUND = "lost+found"
 #: Names of the folders that hold blobs.
 _BLOB_FOLDER = re.compile(r"[0-9a-f]{2}")
@@ -30,7 +30,7 @@ _BLOB_FOLDER = re.compile(r"[0-9a-f]{2}")
 class FileStorage:
     """Stores each blob at `<root>/aa/bb/<sha256>`, by a rename of a complete temporary file.
 
-    Only its user may read it; where the root is setgid its group too, such as a web server's.
+    Only its user may read it; if the root is setgid, its group too, such as a web server's.
     """
 
     is_local = True
@@ -40,8 +40,8 @@ class FileStorage:
         self.root = root
         self.address = f"file://{root}"
         self._prefix = f"{root}/"
-        # On the same file system as the blobs, so that the rename is atomic. It also tells a
-        # store from the empty folder that a disk is mounted on.
+        # On the same file system as the blobs, so that the rename is atomic. It also distinguishes
+        # a store from the empty mount point of a disk.
         self._uploads = root / ".uploads"
         # Folders that this process has synced to the disk.
         self._durable: set[Path] = set()
@@ -74,9 +74,9 @@ class FileStorage:
         return FileUpload(self, descriptor, Path(name))
 
     def make_blob_folder(self, folder: Path) -> None:
-        """Make a blob's folder durably.
+        """Create a blob's folder durably.
 
-        An existing one may have been made by another process that has not synced it yet.
+        Another process may have created it and not synced it yet.
         """
         for one in (folder.parent, folder):
             if one in self._durable and one.is_dir():
@@ -89,11 +89,11 @@ class FileStorage:
             self._durable.add(one)
 
     def is_open_to_group(self) -> bool:
-        """True if the root is setgid, so that all below belongs to its group."""
+        """True if the root is setgid, so that everything below belongs to its group."""
         return bool(self.root.stat().st_mode & stat.S_ISGID)
 
     def make_private(self) -> None:
-        """Remove the permissions of other users, which an older release or they had set."""
+        """Remove the permissions of other users, which an older release or the operator set."""
         with suppress(FileNotFoundError, NotADirectoryError):
             mode = stat.S_IMODE(self.root.stat().st_mode)
             allowed = mode & (0o7750 if self.is_open_to_group() else 0o7700)
@@ -102,7 +102,9 @@ class FileStorage:
             try:
                 self.root.chmod(allowed)
             except PermissionError:
-                log.warning("others may read the store at %s; chmod %o it", self.root, allowed)
+                log.warning(
+                    "other users may read the store at %s; set its mode to %o", self.root, allowed
+                )
 
     def size(self, sha256: str) -> int | None:
         found = self.stat(sha256)
@@ -111,7 +113,7 @@ class FileStorage:
     def stat(self, sha256: str, version: str = "") -> StoredObject | None:
         try:
             key = blob_key(sha256)
-            # As text: each HEAD request comes here, and a `Path` costs more than the call.
+            # As text: each HEAD request calls this, and a `Path` costs more than the call.
             return stored_object(key, os.stat(f"{self._prefix}{key}"))  # noqa: PTH116
         except FileNotFoundError:
             return None
@@ -148,7 +150,7 @@ class FileStorage:
             return stream.read(most)
 
     def _absence(self, sha256: str) -> WeightsError:
-        """The error for a file that is not there: the blob is lost, or the whole store is away."""
+        """The error for a missing file: the blob is lost, or the whole store is missing."""
         if self._uploads.is_dir():
             return BlobMissing(f"the store holds no blob {sha256}")
         return self._no_store()
@@ -174,7 +176,7 @@ class FileStorage:
         limit = time.time() - older_than.total_seconds()
         removed = 0
         for leftover in self._uploads.glob("*"):
-            with suppress(FileNotFoundError):  # an upload that ended meanwhile
+            with suppress(FileNotFoundError):  # an upload that has ended
                 if leftover.stat().st_mtime < limit:
                     leftover.unlink()
                     removed += 1
@@ -203,8 +205,8 @@ class FileUpload:
         try:
             if self._store.is_open_to_group():
                 os.fchmod(self._descriptor, 0o640)
-            # The kernel's own time is that of its tick, in which ext4 may give this file the
-            # inode of one that was just deleted: then both would have the same mark.
+            # The kernel's time has the resolution of its tick, in which ext4 may reuse the inode of
+            # a file that was just deleted: then both files would have the same mark.
             now = time.time_ns()
             os.utime(self._descriptor, ns=(now, now))
             os.fsync(self._descriptor)
@@ -224,10 +226,10 @@ class FileUpload:
 def _walk(
     folder: Path, prefix: str, *, folders: int, leave_out: Set[str] = frozenset()
 ) -> Iterator[StoredObject]:
-    """Every file below `folder`, through so many levels of blob folders.
+    """Every file below `folder`, down to this many levels of blob folders.
 
-    Any other folder is listed as one object of no size and never opened: it may be somebody
-    else's. A file that vanishes meanwhile is left out.
+    Any other folder is listed as one object of size 0 and never opened, because the portal did not
+    create it. A file that vanishes meanwhile is left out.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -244,12 +246,12 @@ def _walk(
 
 
 def _text(name: str) -> str:
-    """A file's name as text that a database takes, whatever bytes it has."""
+    """A file's name as text that a database accepts, whatever bytes it has."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _make_folder(folder: Path, root: Path) -> None:
-    """Make the folder and its parents up to the root durably."""
+    """Create the folder and its parents up to the root durably."""
     if folder.is_dir():
         return
     if folder != root:
@@ -267,7 +269,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _translated(error: OSError, root: Path) -> WeightsError:
-    """The error of the domain for one of the operating system."""
+    """The domain's error for one of the operating system."""
     if error.errno in _FULL:
         return StorageFull(
             f"the store at {root} is full; free some space and run the command again"

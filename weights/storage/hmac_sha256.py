@@ -1,7 +1,7 @@
-"""HMAC-SHA256 with one key and a common beginning, many times over: plain Python.
+"""HMAC-SHA256 of many messages with one key and a common prefix: plain Python.
 
-`hmac.HMAC.copy` would do the same at half the speed, by which presigning an address would take
-half as long again. So the two inner hashes of a key (RFC 2104, section 2) are kept and copied.
+`hmac.HMAC.copy` does the same at half the speed, and presigning a URL would take 1.5 times as
+long. So the two inner hashes of a key (RFC 2104, section 2) are stored and copied.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ _OUTER = bytes(number ^ 0x5C for number in range(256))
 
 
 class HmacSha256:
-    """A key, and the `head` with which all messages begin."""
+    """A key, and the `head` that starts every message."""
 
     def __init__(self, key: bytes, head: bytes = b"") -> None:
         if len(key) > _BLOCK:

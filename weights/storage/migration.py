@@ -1,8 +1,8 @@
-"""Copy blobs from one store to another, each verified by its hash on the way.
+"""Copies blobs from one store to another and verifies each by its hash.
 
-A blob gets its name in the new store only once all of its bytes have passed and their SHA-256
-is that name. So a run may be killed at any instant, and the next one does the rest. What the new
-store holds already is read, because nobody knows who put it there.
+A blob gets its name in the new store only after all of its bytes were copied and match it. So a
+run may be killed at any time, and the next one continues. Blobs that the new store already has
+are read, because their origin is unknown.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ class BlobToCopy(NamedTuple):
 
 @dataclass
 class CopyReport:
-    """Numbers of blobs; `failures` are (blob, reason), and not copied.
+    """Counts of blobs; `failures` are (blob, reason) and were not copied.
 
-    `replaced` are the copied ones under whose name the new store held other bytes.
+    `replaced` counts copied blobs that replaced other bytes under their name.
     """
 
     copied: int = 0
@@ -44,7 +44,7 @@ class CopyReport:
 
 
 def blobs_to_copy() -> "models.QuerySet[Blob]":
-    """All blobs but those of bad bytes; one that an owner holds may come back."""
+    """All blobs without damage; one in manual quarantine may be served again later."""
     return blobs_to_check()
 
 
@@ -59,11 +59,11 @@ def copy_all(
     *,
     trust_size: bool = False,
 ) -> CopyReport:
-    """Copy what the target lacks, also what is published meanwhile.
+    """Copy the blobs that the target lacks, including those published meanwhile.
 
-    What the target holds is read, and replaced where it is wrong; with `trust_size` bytes of the
-    right number count as right. `progress` is called with the bytes of each step, negative where
-    a step is taken back. A blob that is lost or damaged in the source is reported and left out.
+    Blobs in the target are read and replaced if wrong; with `trust_size` only their size is
+    compared. `progress` is called with the bytes of each step, negative if a step is undone. A
+    blob that is lost or damaged in the source is reported and left out.
     Raises StorageFull and StorageUnavailable of either store.
     """
     copier = _Copier(source, target, progress, trust_size)
@@ -91,7 +91,7 @@ def copy_listed(
 
 
 class _Copier:
-    """One run from a store to another."""
+    """One run from one store to another."""
 
     def __init__(
         self, source: BlobStorage, target: BlobStorage, progress: Progress | None, trust_size: bool
@@ -102,7 +102,7 @@ class _Copier:
         self._trust_size = trust_size
 
     def copy(self, wanted: BlobToCopy, *, name: str) -> None:
-        """Copy a blob unless the target holds it, and report the result under `name`."""
+        """Copy a blob unless the target has it, and report the result under `name`."""
         existed = self._target.size(wanted.sha256) is not None
         if existed and self._is_present(wanted):
             self.report.present += 1
@@ -121,7 +121,7 @@ class _Copier:
         self.report.replaced += existed
 
     def _is_present(self, wanted: BlobToCopy) -> bool:
-        """True if the target holds the right bytes; the steps of wrong ones are taken back."""
+        """True if the target has the right bytes; the progress of wrong ones is undone."""
         read = 0
 
         def step(count: int) -> None:
@@ -137,7 +137,7 @@ class _Copier:
 def copy_blob(
     wanted: BlobToCopy, source: BlobStorage, target: BlobStorage, progress: Progress
 ) -> None:
-    """Copy the bytes of one blob in one pass; they get its name only if it is theirs.
+    """Copy the bytes of one blob in one pass; they get its name only if their hash matches.
 
     Raises BlobMissing and SourceUnusable of the source, StorageFull and BlobTooLarge of the target.
     """

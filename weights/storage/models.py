@@ -25,14 +25,14 @@ def unleased(now: datetime) -> models.Q:
 
 class BlobQuerySet(models.QuerySet["Blob"]):
     def due_for_check(self, now: datetime) -> "BlobQuerySet":
-        """Blobs that a worker should read now and that none is reading."""
+        """Blobs that a worker should read now and that no worker is reading."""
         waiting = models.Q(state__in=UNVERIFIED, check_due_at=None)
         return self.filter(unleased(now), waiting | models.Q(check_due_at__lte=now))
 
     def awaiting_inspection(self) -> "BlobQuerySet":
-        """Blobs whose bytes are good and whose format is to be inspected, by some of their names.
+        """Blobs with good bytes and a name whose format is not inspected yet.
 
-        A blob whose bytes are to be read is inspected in the same check.
+        A blob that is due to be read is inspected in the same check.
         """
         return self.filter(inspect_due_at__isnull=False, check_due_at=None).exclude(
             state__in=UNVERIFIED
@@ -46,7 +46,7 @@ class BlobQuerySet(models.QuerySet["Blob"]):
         return self.filter(models.Q(state__in=UNVERIFIED) | models.Q(check_due_at__isnull=False))
 
     def idle(self, now: datetime) -> "BlobQuerySet":
-        """Blobs that no worker reads and no check is requested of."""
+        """Blobs that no worker reads and for which no check is requested."""
         return self.filter(unleased(now), check_due_at=None)
 
     def unverified(self) -> "BlobQuerySet":
@@ -73,14 +73,14 @@ class Blob(models.Model):
     check_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     #: When the sweep next queues an inspection of good bytes; None once all names are inspected.
     inspect_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    #: Checks that were begun since one last had a result.
+    #: Checks that were started since the last one with a result.
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     last_verified_at = models.DateTimeField(null=True, blank=True)
-    #: The version that the last good check read: signed addresses are bound to it. Empty where
+    #: The version that the last good check read: signed addresses are bound to it. Empty if
     #: the store keeps no versions.
     version = models.CharField(max_length=1024, blank=True)
-    #: The store's mark of what that check read; the mark changes when somebody writes to it.
+    #: The store's fingerprint of what that check read, which changes with every write.
     mark = models.CharField(max_length=200, blank=True)
     #: The address of the store that `version` and `mark` are of.
     version_in = models.CharField(max_length=1024, blank=True)
@@ -113,7 +113,7 @@ class Blob(models.Model):
     ) -> None:
         """Apply one row of TRANSITIONS, write `changes`, and record the event of the row.
 
-        Raises TransitionRefused where the blob is in none of the states that the row leaves.
+        Raises TransitionRefused if the blob is in none of the states that the row leaves.
         """
         row = TRANSITIONS[name]
         changes["state"] = row.target
@@ -130,7 +130,7 @@ class Blob(models.Model):
 
     @property
     def was_good(self) -> bool:
-        """True if its last check, or the one before a doubt, found it good."""
+        """True if its last check, or the last one before a doubt, found it good."""
         return self.last_verified_at is not None and self.state != BlobState.QUARANTINED
 
     def version_of(self, store: str) -> str:
@@ -138,29 +138,29 @@ class Blob(models.Model):
         return self.version if self.version_in == store else ""
 
     def served_version(self, storage: "BlobStorage") -> str:
-        """The version that is served; empty where the store serves whatever is newest."""
+        """The served version; empty if the store serves the newest one."""
         return self.version_of(storage.address) if storage.binds_versions else ""
 
     def change(self, found: "StoredObject", store: str) -> str:
-        """The evidence, as a sentence, that it was written to since it was verified; or ""."""
+        """A sentence about the change since it was verified; empty if there is none."""
         if found.size != self.size:
             return f"it has {found.size} bytes in the store instead of {self.size}"
         if self.mark and self.version_in == store and found.written_since(self.mark):
-            return "it was written to in the store after it had been verified"
+            return "it was changed in the store after its verification"
         if found.sha256 and found.sha256 != self.sha256:
-            return f"the store itself says that its bytes have SHA-256 {found.sha256}"
+            return f"the store reports the SHA-256 {found.sha256}"
         return ""
 
     def is_touched(self, found: "StoredObject", store: str) -> bool:
-        """True if it may be served as it was verified, but should be read again soon."""
+        """True if it may still be served but should be read again soon."""
         return self.version_in == store and found.touched_since(self.mark)
 
 
 class IntakeNote(models.Model):
-    """The digests of a source file, so that publishing it again need not read it again.
+    """The digests of a source file, so that publishing it again does not read it again.
 
-    Device, inode, size and both times together name one state of one file: any write
-    changes the change time, which nobody can set back.
+    Device, inode, size and both times together identify one state of one file: any write
+    changes the ctime, which cannot be set back.
     """
 
     device = models.CharField(max_length=20)

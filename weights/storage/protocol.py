@@ -20,9 +20,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class StoredObject:
     """The metadata of one object in a store; `size` in bytes.
 
-    `mark` changes whenever somebody writes to the object: `mtime:inode:size ctime` of a file, the
-    entity tag of an S3 object. Marks of two stores cannot be compared. `sha256` is what the store
-    itself computed of all the bytes, in hex; empty where it keeps no such checksum.
+    `mark` changes with every write to the object: `mtime:inode:size ctime` of a file, the
+    entity tag of an S3 object. Marks of two stores cannot be compared. `sha256` is the hash that
+    the store itself computed, in hex; empty if it stores no such checksum.
     """
 
     key: str
@@ -32,28 +32,28 @@ class StoredObject:
     sha256: str = field(default="", compare=False)
 
     def written_since(self, mark: str) -> bool:
-        """True if somebody wrote to it, or replaced it, after `mark` was taken."""
+        """True if it was changed or replaced after `mark` was taken."""
         content = self.mark.partition(" ")[0]
-        # Marks of earlier releases are the modification time of a file and nothing else.
+        # Marks of earlier releases are only the modification time of a file.
         return mark.partition(" ")[0] not in {content, content.partition(":")[0]}
 
     def touched_since(self, mark: str) -> bool:
-        """True if the ctime alone differs from `mark`, as after chmod or a new hard link."""
+        """True if only the ctime differs from `mark`, as after chmod or a new hard link."""
         return " " in mark and mark != self.mark and not self.written_since(mark)
 
 
 class PastTheEnd(StorageUnavailable):
-    """The range begins behind the last byte."""
+    """The range begins after the last byte."""
 
 
 class Upload(Protocol):
-    """Bytes on their way into a store, without a name yet."""
+    """An upload into a store, which has no name yet."""
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Append; raises StorageFull or StorageUnavailable."""
 
     def commit(self, sha256: str) -> None:
-        """Make the bytes durable under this name, in place of any others."""
+        """Make the bytes durable under this name, replacing any others."""
 
 
 class BlobStorage(Protocol):
@@ -61,45 +61,45 @@ class BlobStorage(Protocol):
 
     #: `file:///folder` or `s3://bucket/prefix`.
     address: str
-    #: Whether the bytes lie on this machine; others are served by signed URLs.
+    #: True if the bytes are on this machine; others are served by signed URLs.
     is_local: bool
-    #: Whether one version is served, whatever was written over it.
+    #: True if a fixed version is served, whatever was written over it.
     binds_versions: bool
 
     def keeps_versions(self) -> bool:
-        """Ask the store whether it keeps what is written over as an older version."""
+        """Ask the store if it keeps overwritten objects as older versions."""
 
     def create(self) -> None:
         """Create an empty store, if there is none; existing blobs stay.
 
-        Never call it for a store that should hold blobs: it may be on a disk that is away.
+        Never call it for a store that should hold blobs: its disk may be missing.
         """
 
     def receive(self, size: int = 0) -> AbstractContextManager[Upload]:
         """Begin an upload; leaving the context without `commit` discards it.
 
-        `size` is the number of bytes, where it is known: S3 cuts large objects into parts by it.
+        `size` is the number of bytes, if known, by which S3 splits large objects into parts.
         Raises BlobTooLarge.
         """
 
     def size(self, sha256: str) -> int | None:
-        """Bytes of the blob; None when the store does not hold it."""
+        """Size of the blob in bytes; None if it is not in the store."""
 
     def open(self, sha256: str, *, version: str = "") -> BinaryIO:
         """Open an unbuffered stream of the bytes, or of one version; raises BlobMissing.
 
-        The stream has more than a file has: `stored`, the StoredObject when it was opened;
-        `version` where the store keeps versions; `is_cached`, whether the bytes are in memory
-        already; `drop_after_reading()`, for whoever reads to the end once, which returns a
-        function of (start, length) to call with bytes that are done with; `wait_past_ctime()`, to
-        call before reading what is then recorded under the mark: every later write changes it.
+        The stream has additional attributes: `stored`, the StoredObject when it was opened;
+        `version` if the store keeps versions; `is_cached`, true if the bytes are already in
+        memory; `drop_after_reading()`, which returns a function of (start, length) that drops
+        bytes after use; `wait_past_ctime()`, to call before reading bytes that are recorded under
+        the mark, so that every later write changes it.
         """
 
     def stat(self, sha256: str, version: str = "") -> StoredObject | None:
-        """The metadata of the blob, or of one version; None when the store does not hold it."""
+        """The metadata of the blob, or of one version; None if it is not in the store."""
 
     def list_objects(self) -> Iterator[StoredObject]:
-        """Every object in the place of the blobs, once, in no order, without unfinished uploads.
+        """Every object of the store once, in no order, without unfinished uploads.
 
         Keys are relative to the store; those of blobs are `blob_key`s.
         """
@@ -108,7 +108,7 @@ class BlobStorage(Protocol):
         """Bytes from `start`, fewer than `length` only at the end; raises BlobMissing."""
 
     def excerpt(self, sha256: str, most: int, version: str = "") -> bytes:
-        """The first `most` bytes for a page that somebody waits for, within ten seconds."""
+        """The first `most` bytes, for a page; takes at most ten seconds."""
 
     def local_path(self, sha256: str) -> Path | None:
         """The file that a web server on this machine may send; None in a remote store."""
@@ -119,14 +119,14 @@ class BlobStorage(Protocol):
         """A URL from which clients download without the portal; None in a local store.
 
         It expires after `seconds`, an hour, or with the credential that signs it. `version` binds
-        it to one version, where the store keeps versions.
+        it to one version, if the store keeps versions.
         """
 
     def delete(self, sha256: str) -> None:
         """Delete the blob, if it exists."""
 
     def sweep(self, older_than: timedelta) -> int:
-        """Delete what broken uploads left behind. Returns the number of leftovers."""
+        """Delete the leftovers of interrupted uploads. Returns their number."""
 
 
 def blob_key(sha256: str) -> str:

@@ -1,4 +1,4 @@
-"""Read a stream in a thread, a few buffers ahead of whoever works on the bytes."""
+"""Reads a stream in a thread, a few buffers ahead of the consumer."""
 
 import threading
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from typing import Protocol
 
-#: Bytes: enough that two threads seldom wait for each other, and few enough that all buffers
-#: stay in a processor's last cache until they are worked on.
+#: Bytes: enough that two threads rarely wait for each other, and few enough that all buffers
+#: stay in a processor's last-level cache until they are used.
 BUFFER = 1024 * 1024
-#: The buffer that is worked on, and those that are being filled or wait.
+#: The buffer in use, and those that are being filled or waiting.
 BUFFERS = 8
 _SMALLEST = 64 * 1024
 
@@ -19,7 +19,7 @@ class Readable(Protocol):
 
 
 class CachedReadable(Readable, Protocol):
-    """A stream of a store that tells whether its bytes are in this machine's memory already."""
+    """A stream of a store that knows if its bytes are already in memory."""
 
     @property
     def is_cached(self) -> bool: ...
@@ -28,9 +28,9 @@ class CachedReadable(Readable, Protocol):
 def blocks_of(stream: CachedReadable, size: int) -> AbstractContextManager[Iterator[memoryview]]:
     """The bytes of a stream of about `size` bytes, as writable views.
 
-    Each view is good until the next is asked for: a few buffers are used again and again, so
-    memory stays flat for any size. What reading raises is raised where the next view is asked
-    for. Cached bytes are not read ahead, as a second thread would only take a processor from
+    Each view is valid until the next one is requested: a few buffers are reused, so memory use
+    does not depend on the size. Exceptions of reading are raised when the next view is requested.
+    Cached bytes are not read ahead, because a second thread would only take a processor from
     another worker; nor are those that fit into one buffer.
     """
     if size <= BUFFER or stream.is_cached:

@@ -26,7 +26,7 @@ UNVERIFIED = (State.UPLOADED, State.HASHING, State.SCANNING)
 class Transition:
     """The states that it leaves, the one that it reaches, and its audit event.
 
-    Steps within one check have no event of their own: the check ends with one.
+    Steps within one check have no event; the check ends with one.
     """
 
     sources: frozenset[State]
@@ -53,17 +53,17 @@ def _row(
 TRANSITIONS: dict[str, Transition] = {
     # A worker reads bytes that were never good, also after another worker was killed.
     "hash": _row({_U, _H, _S}, _H),
-    # The bytes are what their name says; their format is next.
+    # The bytes match their SHA-256; their format is next.
     "inspect": _row({_H}, _S),
     # The check passed.
     "verify": _row({_H, _S, _V, _Q}, _V, WeightsEvent.BLOB_VERIFIED),
-    # Bytes that were good differ from their name, or are lost: they are read again.
+    # Bytes that were good no longer match their SHA-256, or are lost: they are read again.
     "doubt": _row({_H, _S, _V}, _H, WeightsEvent.BLOB_DOUBTED, "failed"),
-    # Somebody wrote to verified bytes: nobody gets them until they are read again.
+    # Verified bytes were changed: they are not served until they are read again.
     "suspend": _row({_V}, _H, WeightsEvent.BLOB_SUSPECTED, "failed"),
-    # The bytes differ from their name, or are lost.
+    # The bytes do not match their SHA-256, or are lost.
     "quarantine": _row({_H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_QUARANTINED, "failed"),
-    # The bytes are what their name says, and would do harm where they are loaded.
+    # The bytes match their SHA-256, and would do harm when loaded.
     "refuse": _row({_H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_REFUSED, "failed"),
     # A release owner quarantines them.
     "hold": _row({_U, _H, _S, _V, _Q}, _Q, WeightsEvent.BLOB_QUARANTINED),

@@ -20,7 +20,7 @@ def header_text(sentence: str) -> str:
     """Returns `sentence` as one line of printable ASCII; other letters are percent-encoded.
 
     Text beyond MAX_LENGTH is cut from the middle, since messages begin with the name that the
-    client sent and end with what to do.
+    client sent and end with the next step.
     """
     line = one_line(" ".join(sentence.translate(_ASCII_PUNCTUATION).split()))
     characters = [

@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 def checkpoint_or_404(request: HttpRequest, org: str, name: str) -> Checkpoint:
-    """The checkpoint, unless the user may not see it: a private one looks like a missing one."""
+    """The checkpoint, if the user may see it; a private one gets the answer of a missing one."""
     visible = Checkpoint.objects.visible_to(user_or_none(request))
     checkpoint = visible.by_repo_id(f"{org}/{name}")
     if checkpoint is None:

@@ -397,7 +397,7 @@ def test_a_file_is_no_place_for_backups(release: Revision, folder: Path, manage:
 def test_a_store_without_blobs_is_reported_in_one_line(
     release: Revision, tmp_path: Path, manage: Manage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(CommandError, match="holds none of the 3 blobs"):
+    with pytest.raises(CommandError, match="has none of the 3 blobs"):
         manage("verify_manifests", "--blobs", f"file://{tmp_path}/nowhere")
     assert capsys.readouterr().err == ""
 

@@ -152,10 +152,10 @@ def test_an_owners_own_entry_of_the_same_name_is_left_alone() -> None:
         ('{"x": {"value": [1]}}', "a number below 2^63 or a text"),
         ('{"x": {"value": NaN}}', "a number below 2^63 or a text"),
         ('{"x": {"value": "\\u0000"}}', "a number below 2^63 or a text"),
-        ('{"x": {"value": 1, "source": 5}}', "is a text in quotes"),
+        ('{"x": {"value": 1, "source": 5}}', "must be text in quotes"),
         ('{"x": {"value": 1, "colour": "red"}}', "a fact has value, label, source"),
-        ('{"release_date": {"value": "soon"}}', "is a day, such as 2022-05-03"),
-        ('{"release_date": {"value": 5}}', "is a day, such as 2022-05-03"),
+        ('{"release_date": {"value": "soon"}}', "must be a day, such as 2022-05-03"),
+        ('{"release_date": {"value": 5}}', "must be a day, such as 2022-05-03"),
         ('{"bytes_fp16": {"value": "much"}}', "a whole number of bytes"),
         (f'{{"bytes_fp16": {{"value": 1{"0" * 400}}}}}', "a number below 2^63 or a text"),
     ],
@@ -180,5 +180,5 @@ def test_the_admin_says_what_is_wrong_with_the_facts(
     client.force_login(release_owner)
     page = reverse("admin:weights_checkpoint_change", args=[checkpoint.pk])
     answer = client.post(page, {"tier": checkpoint.tier_id, "facts": '{"x": 1}'})
-    assert "is no fact: write it as" in answer.text
+    assert "is not a fact: write it as" in answer.text
     assert Checkpoint.objects.get(pk=checkpoint.pk).facts == checkpoint.facts

@@ -466,7 +466,7 @@ def test_the_warning_distinguishes_a_foreign_token_from_an_expired_one(
 ) -> None:
     settings.PUBLIC_URL = "https://weights.example.org"
     foreign = client.head(resolve(open_checkpoint), headers=bearer("hf_" + "a" * 34))
-    assert warned(foreign).startswith("token_invalid; The token sent is unknown here")
+    assert warned(foreign).startswith("token_invalid; This portal does not know the token")
     old = factories.token(applicant)
     ApiToken.objects.update(expires_at=timezone.now() - timedelta(hours=1))
     expired = client.head(resolve(open_checkpoint), headers=bearer(old))

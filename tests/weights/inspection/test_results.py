@@ -293,7 +293,7 @@ def test_in_st_a_tier_may_demand_inspected_formats(publish: Publish, open_tier: 
     revision = publish(model_gguf=b"GGUF\3")
     assert revision.state == Revision.State.FAILED
     assert revision.state_reason == (
-        "model.gguf: the tier open takes inspected formats only, and GGUF is none"
+        "model.gguf: the tier open accepts only inspected formats, and GGUF is not"
     )
     assert blob_of(revision, "model.gguf").state == Blob.State.VERIFIED
     Tier.objects.filter(pk=open_tier.pk).update(inspected_only=False)

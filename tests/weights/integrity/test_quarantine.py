@@ -297,7 +297,7 @@ def test_the_admin_asks_for_a_reason_holds_and_lifts(
     client.force_login(release_owner)
     page = "/admin/weights/blob/"
     asked = {"action": "quarantine", "_selected_action": [str(blob.pk)]}
-    assert "given to nobody" in client.post(page, asked).content.decode()
+    assert "no longer served" in client.post(page, asked).content.decode()
     assert not Blob.objects.filter(held=True).exists()
     client.post(page, {**asked, "confirmed": "1", "reason": WHY, "recall": "on"})
     assert Blob.objects.get(held=True) == blob

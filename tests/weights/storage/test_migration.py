@@ -157,7 +157,7 @@ def test_a_quarantined_blob_stays_where_it_is(
     factories.published("acme/small")
     Blob.objects.filter(files__path="config.json").update(state=Blob.State.QUARANTINED)
     said = manage("migrate_storage", f"file://{store}", f"file://{tmp_path}/new")
-    assert said.splitlines()[-1] == "quarantined 1 (left where they are)"
+    assert said.splitlines()[-1] == "quarantined 1 (not deleted)"
     assert len(content_of(f"file://{tmp_path}/new")) == 2
 
 

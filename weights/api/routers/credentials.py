@@ -13,14 +13,14 @@ from accounts.errors import AccountsCode
 from weights.api.parsing import BoundedParser
 from weights.api.problems import ApiError, problem_response
 
-REVOKED = "Every token of this portal in what you sent opens nothing now, and its owner is told."
+REVOKED = "Every token of this portal in your request is now revoked, and its owner is notified."
 
 
 @csrf_exempt
 def revoke_leaked(request: HttpRequest) -> HttpResponse:
     """Revokes every token in a JSON body; the response does not reveal which texts were tokens.
 
-    Needs no credential: whoever holds a token may revoke it. The JSON may have any shape, so
+    Needs no credential: anyone who has a token may revoke it. The JSON may have any shape, so
     that scanners can send their own reports unchanged.
     """
     if request.method != "POST":

@@ -84,7 +84,10 @@ def document_read(request: ApiRequest, public_id: UUID) -> HttpResponse:
     summary="Remove a document",
 )
 def document_remove(request: ApiRequest, public_id: UUID) -> DocumentOut:
-    """Only while the application is a draft or returned; reviewers keep what they have read."""
+    """Only while the application is a draft or returned.
+
+    Reviewers can still read documents of earlier submissions.
+    """
     attachment = _own(request, public_id)
     removed = DocumentOut.from_orm(attachment)
     services.remove(attachment, by=current_user(request))

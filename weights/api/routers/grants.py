@@ -69,10 +69,10 @@ def licence_accept(request: ApiRequest, body: LicenceAcceptanceIn) -> GrantOut:
 @router.post(
     "/grants/{uuid:public_id}/surrender",
     response=responses(ReceiptOut, 404, 409),
-    summary="Give a grant back",
+    summary="Surrender a grant",
 )
 def grant_surrender(request: ApiRequest, public_id: UUID) -> ReceiptOut:
-    """Ends access to the tier at once and for good.
+    """Ends access to the tier immediately and permanently.
 
     The receipt lists URLs of the store that were issued before and when each expires. 409 if
     the grant is not active.

@@ -30,7 +30,7 @@ def tier_list(request: ApiRequest) -> list[TierOut]:
     summary="Read a tier's terms",
 )
 def tier_detail(request: ApiRequest, slug: str) -> TierDetail:
-    """Its conditions in plain words and as codes of the Data Use Ontology."""
+    """Its conditions in plain language and as codes of the Data Use Ontology."""
     tier = get_tier(slug)
     return TierDetail.of(tier, tier.licence.in_force(), question_labels(tier))
 

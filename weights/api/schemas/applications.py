@@ -22,7 +22,7 @@ def _answer(**options: Any) -> Any:
     return Field(None, max_length=20_000, **options)
 
 
-#: The answer to a tier's own question: text, a tick, a number, or a list.
+#: The answer to a custom question: text, a tick, a number, or a list.
 ExtraAnswer = str | bool | int | float | list[str] | list[dict[str, Any]]
 
 
@@ -114,7 +114,7 @@ class DecisionOut(Schema):
 
 
 class QuestionOut(Schema):
-    """A tier's own question. `shown_if` is another question's key and the answer that makes
+    """A custom question of a tier. `shown_if` is another question's key and the answer that makes
     this one apply; a question of kind `file` is answered by a document."""
 
     key: str

@@ -23,7 +23,7 @@ class GrantOut(Schema):
     starts_at: datetime
     expires_at: datetime
     ended_at: datetime | None
-    suspended_until: datetime | None = Field(description="When a suspension ends by itself")
+    suspended_until: datetime | None = Field(description="When a suspension ends automatically")
     reason: str = Field(description="Why it is suspended or was revoked")
     origin: str
     licence: str = Field(description="The licence that was accepted, and its version")

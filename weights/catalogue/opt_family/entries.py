@@ -15,7 +15,7 @@ LICENCE = {
     "title": "OPT-175B research licence",
     "original_url": "https://github.com/facebookresearch/metaseq/blob/main/"
     "projects/OPT/MODEL_LICENSE.md",
-    # The licence demands this sentence word for word.
+    # The licence requires this sentence verbatim.
     "attribution": "OPT-175B is licensed under the OPT-175B license, "
     "Copyright (c) Meta Platforms, Inc. All Rights Reserved.",
 }

@@ -42,7 +42,7 @@ def _licence() -> Licence:
             licence=licence,
             version="sample-1",
             text=entries.licence_text(),
-            summary="Sample wording shipped with the portal",
+            summary="Sample text shipped with the portal",
             is_sample=True,
         )
     return licence

@@ -20,7 +20,7 @@ from weights.storage.transition_table import State
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: size in bytes, SHA-256 and MD5 in hex (MD5 empty where none was published)."""
+    """One file: size in bytes, SHA-256 and MD5 in hex (MD5 empty if none was published)."""
 
     path: str
     size: int
@@ -54,8 +54,8 @@ class Folder:
     def listing(self, inside: str) -> tuple[list[str], list[tuple[str, Entry]]]:
         """Names below `inside` (empty, or ending with a slash): folders, then files.
 
-        Each level has a page of its own, as web servers list folders: that is what rclone
-        and `wget --recursive` follow.
+        Each level has its own page, as in the folder lists of web servers, which rclone and
+        `wget --recursive` follow.
         """
         below = [
             (entry.path.removeprefix(inside), entry)
@@ -70,7 +70,7 @@ class Folder:
         return {entry.path for entry in self.entries}
 
     def name_for(self, name: str) -> str:
-        """The name of a list; another one where the revision has a file of that name."""
+        """The name of a list; a different one if the revision has a file of that name."""
         return portal_file_name(name, self._paths)
 
     def licence_files(self) -> dict[str, str]:
@@ -91,10 +91,10 @@ class Folder:
         return Entry(name, len(content), digest, "", self.address + name)
 
     def notices(self) -> list[str]:
-        """Lines for the head of every list: the revision, and the notice that the licence demands.
+        """Lines for the head of every list: the revision, and the notice that the licence requires.
 
-        None holds a line break or a control character, whatever a record contains: a broken
-        line would leave its comment, and `download.sh` would run the rest.
+        No line contains a line break or a control character, whatever a record contains:
+        otherwise `download.sh` would run the part of the comment after the break.
         """
         lines = [
             f"{self.repo_id}, revision {self.sha}",
@@ -105,9 +105,9 @@ class Folder:
         return [sanitize.log_line(line.strip()) for line in lines if line.strip()]
 
     def copyright(self) -> str:
-        """The notice that the licence demands, in one line; its title where it demands none."""
-        demanded = [line.strip() for line in self.attribution.splitlines() if line.strip()]
-        return sanitize.log_line(" ".join(demanded) or self.licence_title)
+        """The notice that the licence requires, in one line; its title if it requires none."""
+        required = [line.strip() for line in self.attribution.splitlines() if line.strip()]
+        return sanitize.log_line(" ".join(required) or self.licence_title)
 
 
 def _entry(file: File, address: str) -> Entry:

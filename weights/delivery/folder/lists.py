@@ -16,7 +16,7 @@ _METALINK = "urn:ietf:params:xml:ns:metalink"
 class ListKind:
     """One list: its name, media type, purpose and maker.
 
-    `make` returns None where there is nothing to list.
+    `make` returns None if there is nothing to list.
     """
 
     name: str
@@ -37,7 +37,7 @@ def signature(folder: Folder) -> str | None:
 
 
 def sha256sums(folder: Folder) -> str:
-    """Input of `sha256sum -c`, which takes no comment: NOTICE.txt has the notices."""
+    """Input of `sha256sum -c`, which allows no comments: NOTICE.txt has the notices."""
     return "".join(_sum_line(entry.sha256, entry.path) for entry in folder.entries)
 
 
@@ -59,7 +59,7 @@ def aria2_input(folder: Folder) -> str:
 
 
 def curl_config(folder: Folder) -> str:
-    """curl's config file (curl -K): resumes each file, makes folders, fails on errors."""
+    """curl's config file (curl -K): resumes each file, creates folders, fails on errors."""
     parts = [f"# {line}\n" for line in folder.notices()]
     parts.append('fail\nlocation\ncreate-dirs\nremote-time\nretry = 5\ncontinue-at = "-"\n')
     for entry in folder.everything():
@@ -105,12 +105,12 @@ LISTS = (
     ListKind("metalink.xml", "application/metalink4+xml", "for aria2c -M", metalink),
     ListKind("curl.txt", "text/plain", "for curl -K", curl_config),
     ListKind("LICENCE.md", "text/plain", "the terms", licence),
-    ListKind("NOTICE.txt", "text/plain", "the notice that goes with every copy", notice),
+    ListKind("NOTICE.txt", "text/plain", "the notice that must accompany every copy", notice),
 )
 
 
 def offered(folder: Folder) -> dict[str, ListKind]:
-    """name -> list; a list gets another name where a file of the revision has its own."""
+    """name -> list; a list gets another name if a file of the revision has its name."""
     absent = set() if any(entry.md5 for entry in folder.entries) else {"md5sums.txt"}
     if not folder.signed:
         absent.add("model.sig")
@@ -118,7 +118,7 @@ def offered(folder: Folder) -> dict[str, ListKind]:
 
 
 def _sum_line(digest: str, path: str) -> str:
-    """One line of coreutils' sum files; names here never hold a backslash or line break."""
+    """One line of coreutils' sum files; the names never contain a backslash or line break."""
     return f"{digest}  {path}\n"
 
 

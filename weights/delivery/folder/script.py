@@ -11,8 +11,8 @@ from weights.delivery.folder.contents import Folder
 def download_script(folder: Folder) -> str:
     """A script for any POSIX shell with curl or wget.
 
-    Each line of its table is SHA-256, size in bytes, the name as it stands in the address,
-    and the path, with tabs between. Paths hold no control character, so a line is a line.
+    Each line of its table is SHA-256, size in bytes, the name as in the URL,
+    and the path, separated by tabs. Paths contain no control characters, so each is one line.
     """
     table = "\n".join(
         f"{entry.sha256}\t{entry.size}\t{entry.url.removeprefix(folder.address)}\t{entry.path}"
@@ -26,12 +26,12 @@ def download_script(folder: Folder) -> str:
         "TABLE": table,
         "PAPERS": "\n".join(_written(name, text) for name, text in folder.licence_files().items()),
     }
-    # In one pass: what stands in a name or in a text is never taken for a place to fill.
+    # In one pass, so that a placeholder in a name or text is not replaced.
     return re.sub("@([A-Z]+)@", lambda place: facts[place[1]], _template())
 
 
 def _written(name: str, text: str) -> str:
-    """Commands that write a text beside the files; its last line is one that it cannot hold."""
+    """Commands that write a text beside the files; its end marker cannot occur in it."""
     end = f"END_{sha256(text.encode()).hexdigest()[:24]}"
     return f"cat >\"$OUT/{name}\" <<'{end}' || exit 2\n{text.removesuffix(chr(10))}\n{end}"
 

@@ -28,7 +28,7 @@ def survey_now() -> StoreSurvey:
     while (ended := survey()) is None:
         _wait_until(end, "another survey is still running")
     if ended.trouble:
-        raise StorageUnavailable(f"the store is not read: {ended.trouble}")
+        raise StorageUnavailable(f"the store was not read: {ended.trouble}")
     return ended
 
 
@@ -99,5 +99,5 @@ def _turn() -> Iterator[turns.Turn]:
 def _wait_until(end: float, otherwise: str) -> None:
     """Sleep for a second; raises StorageUnavailable after `end`, a monotonic time."""
     if time.monotonic() > end:
-        raise StorageUnavailable(f"{otherwise}; run the same again later")
+        raise StorageUnavailable(f"{otherwise}; run the same command again later")
     time.sleep(1)

@@ -1,4 +1,4 @@
-"""Read again the blobs that were read the longest ago, at the pace of a turn."""
+"""Reads again the blobs that were read longest ago, at the rate of a turn."""
 
 import time
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def _read_before(moment: datetime) -> models.Q:
 
 
 def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
-    """Check one blob at this pace. Returns False where somebody else checks it.
+    """Check one blob at this rate. Returns False if another worker checks it.
 
     A killed check stays requested, so the sweep queues it.
     """
@@ -47,7 +47,7 @@ def read(blob: Blob, pace: Callable[[int], None], worker: str = "") -> bool:
 
 
 def is_unreadable(blob: Blob) -> bool:
-    """True if the store did not answer its last check, which is tried again later."""
+    """True if the store did not answer its last check, which is retried later."""
     return _last_result(blob) == Result.UNREADABLE
 
 

@@ -65,7 +65,7 @@ class _Counts:
         version = blob.served_version(storage)
         if served is None:
             if version:
-                self.changed.append((blob.pk, "the version that was verified is gone"))
+                self.changed.append((blob.pk, "the verified version no longer exists"))
         elif reason := blob.change(served, storage.address):
             self.changed.append((blob.pk, reason))
         elif blob.is_touched(served, storage.address):
@@ -215,8 +215,8 @@ def _missing(running: Lease[StoreSurvey], counts: _Counts, storage: BlobStorage)
 def _trouble(missing: int, present: int) -> str:
     if missing > 1 and missing > present:
         return (
-            f"it lacks {missing} of {missing + present} blobs, so it may be another store than the"
-            " one they were put into; see that WEIGHTS_STORAGE and the disk are the right ones"
+            f"it lacks {missing} of {missing + present} blobs, so it may be a different store;"
+            " check that WEIGHTS_STORAGE and the disk are the right ones"
         )
     return ""
 
@@ -256,8 +256,8 @@ def _report(ended: StoreSurvey, trouble: str) -> None:
         log.error("discarded the survey of %s: %s", ended.store, trouble)
     if ended.overlaid:
         log.error(
-            "%s blobs of %s have newer bytes or a removal over the version that was verified;"
-            " people are served the verified one",
+            "%s blobs of %s have a newer version or a deletion above the verified version, which"
+            " is still served",
             ended.overlaid,
             ended.store,
         )

@@ -1,4 +1,4 @@
-"""Turns to read, with one rate for any number of workers.
+"""Leased turns of the scrub: one rate for any number of workers.
 
 There are `SCRUB_AT_ONCE` turns, each with its share of `SCRUB_BYTES_PER_SECOND`. A worker leases
 one, so all together read no faster than the rate.

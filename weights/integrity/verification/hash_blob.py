@@ -26,8 +26,8 @@ PACED_BYTES = 128 * 1024
 class Finding:
     """The result of one read; `reason` is a sentence unless the bytes are good.
 
-    `bytes_read` is a number of bytes. `version` (empty where the store keeps none) and `mark`
-    tell which state of the object in the store `version_in` was read.
+    `version` (empty if the store keeps none) and `mark` identify the state of the object that was
+    read in the store `version_in`.
     """
 
     result: VerificationRun.Result
@@ -40,7 +40,7 @@ class Finding:
 
 
 class Reading:
-    """A read of one blob, which renews its lease and records its progress as it goes on."""
+    """A read of one blob, which renews its lease and records its progress."""
 
     def __init__(
         self, lease: Lease[Blob], run: VerificationRun, pace: Callable[[int], None] | None
@@ -65,7 +65,7 @@ class Reading:
 
 
 def hash_blob(reading: Reading, storage: BlobStorage) -> Finding:
-    """Read all bytes of the blob and judge them. Raises LeaseLost and Stopped."""
+    """Read all bytes of the blob and compare them. Raises LeaseLost and Stopped."""
     blob = reading.lease.row
     try:
         with _open(blob, storage) as stream:
@@ -93,10 +93,10 @@ def _hash(stream: Any, reading: Reading) -> tuple[str, int]:
 
 
 def _open(blob: Blob, storage: BlobStorage) -> Any:
-    """Open the version that is served; the newest one where that is gone or never was good.
+    """Open the served version; the newest one if that is gone or was never good.
 
-    So bytes that were written over good ones condemn nothing that is served, and good ones that
-    were written over bad ones are found.
+    So bytes written over good ones do not affect what is served, and good ones written over bad
+    ones are found.
     """
     version = blob.served_version(storage) if blob.was_good else ""
     if version:
@@ -116,17 +116,17 @@ def _judge(stream: Any, hashed: tuple[str, int], blob: Blob, storage: BlobStorag
         reason = f"it has {size} bytes in the store instead of {blob.size}"
     served = blob.served_version(storage)
     if served and served != version:
-        reason += "; that is the newest version, for the one that was verified is gone"
+        reason += "; this is the newest version, because the verified one is gone"
     return Finding(Result.MISMATCH, reason, sha256, size)
 
 
 def unreadable(error: Exception) -> Finding:
-    """The finding where the store raised `error`."""
+    """The finding if the store raised `error`."""
     if isinstance(error, BlobMissing):
         return Finding(Result.MISSING, "the store does not hold it")
     return Finding(Result.UNREADABLE, f"the store could not be read: {error}")
 
 
 def failed(error: Exception) -> Finding:
-    """The finding where the portal's own code raised `error`."""
+    """The finding if the portal's own code raised `error`."""
     return Finding(Result.UNREADABLE, f"its check failed: {describe(error)}")

@@ -1,7 +1,7 @@
-"""Inspect what the bytes of a blob are, and store the verdicts.
+"""Inspects the format of a blob's bytes, and stores the verdicts.
 
-Loaders go by a file's name, so a blob is inspected once for each family of names that it has.
-An inspection is made again when the inspector's rules have grown.
+Loaders choose by name, so a blob is inspected once for each family of names that it has.
+An inspection is repeated when the rules of the inspector have changed.
 """
 
 from dataclasses import dataclass
@@ -59,10 +59,10 @@ class StoredSource:
 def run(
     lease: Lease[Blob], storage: BlobStorage, version: str = "", *, again: bool = False
 ) -> list[NamedVerdict]:
-    """Inspect the blob under each family of its names that has no verdict by the present rules.
+    """Inspect the blob under each family of its names that has no verdict by the current rules.
 
-    With `again` refused families are inspected once more: their verdict may be of damaged
-    bytes, and these were just found good. Raises what the store raises, and LeaseLost.
+    With `again`, refused families are inspected once more: their verdict may be about damaged
+    bytes, and these are good. Raises what the store raises, and LeaseLost.
     """
     source = StoredSource(lease, storage, version)
     extra = settings.PICKLE_IMPORTS
@@ -87,7 +87,7 @@ def save(blob: Blob, verdicts: list[NamedVerdict]) -> None:
 def delete_outdated(blob: Blob) -> None:
     """Delete verdicts by old rules under names that no file has any more.
 
-    Nothing would replace them, so the hourly task would request them again for ever.
+    Nothing would replace them, so the hourly task would request them forever.
     """
     outdated = Inspection.objects.filter(blob=blob).outdated(VERSION, allowed_imports_mark())
     outdated.exclude(family__in=name_families(blob)).delete()
@@ -111,13 +111,13 @@ def _inspection(blob: Blob, named: NamedVerdict, mark: str, now: datetime) -> In
 
 
 def allowed_imports_mark() -> str:
-    """A hash of the imports that are allowed beside the standard ones; empty for none."""
+    """A hash of the imports that are allowed in addition to the standard ones; empty for none."""
     extra = sorted(settings.PICKLE_IMPORTS)
     return sha256("\n".join(extra).encode()).hexdigest()[:16] if extra else ""
 
 
 def _inspected_families(blob: Blob, *, again: bool) -> set[str]:
-    """Families of names with a verdict that stands."""
+    """Families of names with a current verdict."""
     rows = Inspection.objects.filter(blob=blob)
     if again:
         rows = rows.exclude(outcome=Inspection.Outcome.REFUSED)
@@ -126,7 +126,7 @@ def _inspected_families(blob: Blob, *, again: bool) -> set[str]:
 
 
 def uninspected_files(files: "models.QuerySet[File]") -> dict[int, int]:
-    """Of these files, the ones whose names have no verdict by the present rules: two queries.
+    """Of these files, the ones whose names have no verdict by the current rules: two queries.
 
     Returns the id of the blob by the id of the file.
     """

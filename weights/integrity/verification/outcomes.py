@@ -29,8 +29,8 @@ Result = VerificationRun.Result
 TRIES = 8
 RETRY_AT_MOST = timedelta(hours=1)
 INSPECT_AGAIN = timedelta(minutes=5)
-#: Bytes that were good are read this often again before they count as bad, since memory, cables
-#: and caches err too. Nobody gets them meanwhile.
+#: Bytes that were good are read again this many times before they count as bad, since memory,
+#: cables and caches fail too. They are not served meanwhile.
 REREADS = 3
 #: The fields of a blob whose check has ended.
 _ENDED: dict[str, Any] = {"leased_until": None, "check_due_at": None, "inspect_due_at": None}
@@ -66,7 +66,7 @@ def conclude(
 def start_over(lease: Lease[Blob], *, paced: bool) -> None:
     """Leave a stopped check to the sweep, or a paced one of a verified blob to the next scrub.
 
-    It is not queued here: the worker that stops might take it once more.
+    It is not queued now, because the stopping worker might take it again.
     """
     is_scrub = paced and lease.row.state == Blob.State.VERIFIED
     lease.release(attempts=0, check_due_at=None if is_scrub else timezone.now())
@@ -76,11 +76,11 @@ def start_over(lease: Lease[Blob], *, paced: bool) -> None:
 def fail_without_result(lease: Lease[Blob]) -> None:
     """Fail the revisions of a blob whose checks end without a result, as if each kills its worker.
 
-    It is tried once an hour from now on: something else may have killed the workers.
+    It is then retried hourly, since something else may have killed the workers.
     """
     lease.renew(check_due_at=timezone.now() + RETRY_AT_MOST)
     log.error("%s: %d checks of it had no result", lease.row, lease.row.attempts - 1)
-    fail_revisions(lease.row, "its checks end without a result; see the log of the workers")
+    fail_revisions(lease.row, "its checks end without a result; see the workers' log")
 
 
 @transaction.atomic
@@ -95,7 +95,7 @@ def conclude_inspection(lease: Lease[Blob], verdicts: list[NamedVerdict]) -> Non
         _refuse(blob, reason)
         return
     changes: dict[str, object] = {"leased_until": None, "inspect_due_at": None}
-    if is_quarantined and not reason and not blob.held:  # a whole check lifts the refusal
+    if is_quarantined and not reason and not blob.held:  # a complete check lifts the refusal
         changes["check_due_at"] = timezone.now()
         queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
     _update(blob, **changes)
@@ -108,7 +108,7 @@ def inspect_later(lease: Lease[Blob], reason: str) -> None:
 
 
 def _accept_bytes(blob: Blob, finding: Finding) -> None:
-    """Verify a blob of good bytes, unless it is held or refused for its format."""
+    """Verify a blob of good bytes, unless it is in manual quarantine or refused for its format."""
     read: dict[str, Any] = {
         "version": finding.version,
         "mark": finding.mark,
@@ -124,10 +124,10 @@ def _accept_bytes(blob: Blob, finding: Finding) -> None:
 
 
 def _refuse(blob: Blob, reason: str, **read: Any) -> None:
-    """Quarantine good bytes that would do harm where they are loaded.
+    """Quarantine intact bytes that would do harm when loaded.
 
-    Nobody who fetched them is notified: stricter rules prove nothing about the past. An owner
-    who judges them harmful recalls them (`manual_quarantine.hold`).
+    People who downloaded them are not notified: stricter rules prove nothing about the past. An
+    owner who considers them harmful recalls them (`manual_quarantine.hold`).
     """
     refusing = Inspection.objects.refusing().filter(blob=blob)
     imports = {one.family: one.imports for one in refusing if one.imports}
@@ -154,7 +154,7 @@ def _verify(blob: Blob, **read: Any) -> None:
 
 
 def _doubt(blob: Blob, reason: str) -> None:
-    """Stop serving a blob that seems bad, and read it again at once."""
+    """Stop serving a blob that seems bad, and queue it to be read again at once."""
     doubts = blob.doubts + 1
     blob.transition(
         "doubt",
@@ -164,12 +164,12 @@ def _doubt(blob: Blob, reason: str) -> None:
         check_due_at=timezone.now(),
         attempts=0,
     )
-    log.error("%s may be damaged, read again: %s", blob, reason)
+    log.error("%s may be damaged and is read again: %s", blob, reason)
     queue_after_commit(WeightsTask.VERIFY_BLOB, blob.pk)
 
 
 def _retry_later(blob: Blob, reason: str) -> None:
-    """Have the sweep try again with exponential backoff; after TRIES revisions say why."""
+    """Have the sweep try again with exponential backoff; after TRIES the revisions show why."""
     wait = min(timedelta(seconds=5 * 2**blob.attempts), RETRY_AT_MOST)
     _update(blob, leased_until=None, check_due_at=timezone.now() + wait)
     log.warning("%s: %s; try %s, next in %s", blob, reason, blob.attempts, wait)
@@ -190,7 +190,7 @@ def _quarantine(blob: Blob, finding: Finding) -> None:
 
 
 def _update(blob: Blob, **changes: object) -> None:
-    """Write fields of a locked blob; its state changes by a transition alone."""
+    """Write fields of a locked blob; its state changes only by a transition."""
     Blob.objects.filter(pk=blob.pk).update(**changes)
     for field, value in changes.items():
         setattr(blob, field, value)
@@ -204,7 +204,7 @@ def fail_revisions(blob: Blob, reason: str) -> None:
 
 
 def fail(revision: Revision, reason: str) -> None:
-    """Fail a pending revision; the first reason stands, and is recorded once."""
+    """Fail a pending revision; the first reason remains, and is recorded once."""
     pending = Revision.objects.filter(pk=revision.pk, state=Revision.State.PENDING)
     if pending.update(state=Revision.State.FAILED, state_reason=reason[:500]):
         details = {"sha": revision.sha, "reason": reason}

@@ -25,7 +25,7 @@ def settle_each(revisions: "models.QuerySet[Revision]") -> None:
 
 
 def settle(revision: Revision) -> bool:
-    """Make a revision visible if all its files passed. Returns whether it is visible now.
+    """Make a revision visible if all its files passed. Returns True if it is visible now.
 
     A revision with a refused file fails. Names without an inspection are queued for one.
     """
@@ -72,9 +72,9 @@ def _show(revision: Revision) -> bool:
 
 
 def _lock_verified_blobs(revision: Revision) -> bool:
-    """Lock the blobs until the transaction ends. Returns whether all are still verified.
+    """Lock the blobs until the transaction ends. Returns True if all are still verified.
 
-    One may have been held, doubted or refused since they were first looked at.
+    One may have been quarantined, doubted or refused since the first look-up.
     """
     used = revision.files.order_by().values("blob")
     blobs = Blob.objects.select_for_update().filter(pk__in=used).order_by("pk")

@@ -13,7 +13,7 @@ class Obstacle:
     """Why a revision of good bytes stays invisible; without a `reason` it awaits inspections."""
 
     reason: str = ""
-    #: Ids of blobs, a name of which was never inspected.
+    #: Ids of blobs with a name that was never inspected.
     uninspected: frozenset[int] = frozenset()
 
 
@@ -25,10 +25,10 @@ def name_families(blob: Blob) -> set[str]:
 
 
 def refusal_reason(blob: Blob) -> str:
-    """Why the blob is quarantined for its format; empty where it may be served by some name.
+    """The reason to quarantine the blob for its format; empty if some name may be served.
 
-    A name under which good bytes are refused stops the revision that gives it, not those that
-    use another name. Where a visible revision has the refused name, the blob is refused.
+    A refused name stops the revision that uses it, not those that use another name for the same
+    bytes. If a visible revision has the refused name, the blob is refused.
     """
     refusing = {one.family: one for one in Inspection.objects.refusing().filter(blob=blob)}
     families = name_families(blob) if refusing else set()
@@ -47,7 +47,7 @@ def _is_visible_as(blob: Blob, families: set[str]) -> bool:
 
 
 def uninspected_blobs(revision: Revision) -> frozenset[int]:
-    """Ids of the blobs of a revision, a name of which was never inspected."""
+    """Ids of the blobs of a revision with a name that was never inspected."""
     inspections = _by_name(revision)
     names = revision.files.values_list("path", "blob_id")
     return frozenset(blob for path, blob in names if (blob, family_of(path)) not in inspections)
@@ -67,7 +67,7 @@ def obstacle(revision: Revision) -> Obstacle | None:
         elif inspection.pk in refusing:
             return Obstacle(f"{path}: {inspection.refusal}")
         elif tier.inspected_only and inspection.outcome == Inspection.Outcome.NOT_INSPECTED:
-            reason = f"the tier {tier} takes inspected formats only, and {inspection.kind} is none"
+            reason = f"the tier {tier} accepts only inspected formats, and {inspection.kind} is not"
             return Obstacle(f"{path}: {reason}")
     return Obstacle(uninspected=frozenset(uninspected)) if uninspected else None
 

@@ -36,7 +36,7 @@ class VerificationProgress:
 
 @dataclass(frozen=True)
 class ReadProgress:
-    """Bytes of one blob that were read, of all."""
+    """Bytes of one blob: those read so far, and all."""
 
     done: int
     all: int
@@ -47,7 +47,7 @@ class ReadProgress:
 
 
 def progress_of(blob: Blob) -> ReadProgress | None:
-    """The progress of the check that runs; None while none does."""
+    """The progress of the running check; None if none runs."""
     run = blob.runs.filter(result=Result.RUNNING).first()
     return ReadProgress(run.bytes_read, blob.size) if run else None
 
@@ -107,7 +107,7 @@ def _failures(revision_ids: list[int], reasons: dict[int, str]) -> list[tuple[st
 
 
 def _refused_names(revision_ids: list[int], failed: dict[int, str]) -> list[tuple[str, str]]:
-    """Files whose names are refused, though their bytes are served under other names."""
+    """Files with refused names whose bytes are served under other names."""
     refusing = Inspection.objects.refusing().filter(blob__files__revision__in=revision_ids)
     reasons = {
         (one.blob_id, one.family): one.refusal
@@ -130,7 +130,7 @@ def _address(file: File) -> str:
 
 
 def revisions_to_verify(checkpoint: Checkpoint | None) -> "models.QuerySet[Revision]":
-    """Revisions that are visible or on their way, of one checkpoint or of all.
+    """Revisions that are visible or will be, of one checkpoint or of all.
 
     A failed revision counts until a later one of its branch is visible.
     """

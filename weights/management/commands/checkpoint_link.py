@@ -11,7 +11,7 @@ from weights.errors import WeightsError
 
 
 class Command(PortalCommand):
-    help = "Issue a checkpoint link and print the URL of its folder alone on stdout."
+    help = "Issue a checkpoint link and print only the URL of its folder on stdout."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

@@ -12,7 +12,7 @@ from weights.gate.caller import Caller
 
 
 class Command(PortalCommand):
-    help = "Issue a signed URL of one file for a person; print it alone on stdout."
+    help = "Issue a signed URL of one file for a person; print only the URL on stdout."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

@@ -15,7 +15,7 @@ from weights.storage.migration import CopyReport
 class Command(PortalCommand):
     help = (
         "Copy every blob FROM one store TO another (file:///folder or s3://bucket/prefix), each"
-        " checked by its SHA-256. Blobs that TO has already are read, and replaced if wrong. Run it"
+        " checked by its SHA-256. Blobs that TO already has are read, and replaced if wrong. Run it"
         " again to continue; the portal may serve meanwhile."
     )
 
@@ -37,7 +37,7 @@ class Command(PortalCommand):
         self.stdout.write(f"present {moved.present}")
         self.stdout.write(f"failed {len(moved.failures)}")
         if quarantined:
-            self.stdout.write(f"quarantined {quarantined} (left where they are)")
+            self.stdout.write(f"quarantined {quarantined} (not deleted)")
         for blob, why in moved.failures:
             self.stderr.write(f"{blob}: {why}")
         if moved.failures:
@@ -50,7 +50,7 @@ class Command(PortalCommand):
 def _move(source: str, target: str, *, trust_size: bool) -> CopyReport:
     old, new = store_at(source), store_at(target)
     if old.address == new.address:
-        raise CommandError(f"both are {old.address}; name the store to copy to as the second")
+        raise CommandError(f"both are {old.address}; use different stores")
     new.create()
     total = migration.blobs_to_copy().aggregate(size=models.Sum("size"))["size"] or 0
     with progress_bars.lazy_bar(total, "Copying") as advance:

@@ -16,7 +16,7 @@ class Command(PortalCommand):
         data_dir = getattr(settings, "DATA_DIR", None)
         if data_dir is None:
             raise CommandError(
-                "publish_demos belongs to the embedded install; publish folders of your own with "
+                "publish_demos belongs to the embedded install; publish your own folders with "
                 "manage.py publish"
             )
         for name in publish_demos(data_dir):

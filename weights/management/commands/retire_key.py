@@ -22,7 +22,7 @@ class Command(PortalCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("key_id", metavar="KEYID", help="as shown on /keys/")
-        parser.add_argument("--reason", required=True, help="shown to everybody")
+        parser.add_argument("--reason", required=True, help="public")
         parser.add_argument(
             "--compromised", action="store_true", help="somebody else may have signed with it"
         )
@@ -47,7 +47,7 @@ class Command(PortalCommand):
 def _demand_compromised(compromised: bool) -> None:
     if not compromised:
         raise InvalidValue(
-            "a key of the audit trail is retired by a new file in its place; add --compromised if"
+            "to retire a key of the audit trail, replace its file; add --compromised if"
             " others may have had it"
         )
 
@@ -57,5 +57,5 @@ def moment(text: str) -> datetime:
     try:
         value = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time such as 2026-11-03T09:30") from error
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-11-03T09:30") from error
     return value if value.tzinfo else value.replace(tzinfo=UTC)

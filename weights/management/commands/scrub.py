@@ -38,7 +38,7 @@ class Command(PortalCommand):
         if wrong:
             raise CommandError(
                 f"damaged, missing, overlaid, unreadable or unread for too long: {wrong}"
-                f" {'blob' if wrong == 1 else 'blobs'}; docs/operating.md says what to do"
+                f" {'blob' if wrong == 1 else 'blobs'}; see docs/operating.md"
             )
 
     def _scrub(self, checkpoint: Checkpoint | None, everything: bool) -> int:
@@ -76,7 +76,7 @@ class Command(PortalCommand):
             self.stderr.write("the store has not been surveyed yet; run: manage.py scrub")
             return len(bad) or 1
         if survey.trouble:
-            raise CommandError(f"the last look at the store came to nothing: {survey.trouble}")
+            raise CommandError(f"the last survey of the store failed: {survey.trouble}")
         return len(bad | self._print_survey(survey))
 
     def _print_survey(self, survey: StoreSurvey) -> set[str]:

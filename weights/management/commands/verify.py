@@ -34,9 +34,7 @@ class Command(BaseCommand):
         try:
             return progress_bars.wait_for_checks(revisions)
         except progress_bars.NoWorker as error:
-            raise CommandError(
-                f"{error}; the check is asked for and will be done once a worker runs"
-            ) from error
+            raise CommandError(f"{error}; the check is queued until a worker runs") from error
 
     def _print(self, progress: VerificationProgress) -> None:
         for result, count in progress.counts.items():

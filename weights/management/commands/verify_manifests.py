@@ -13,7 +13,7 @@ from weights.storage import blob_storage, store_at
 
 class Command(PortalCommand):
     help = (
-        "Compare every revision's manifest with the bytes of the store, without a change: after a"
+        "Compare every revision's manifest with the bytes of the store, read-only: after a"
         " restore, or to check a copy of the blobs (--blobs)."
     )
 
@@ -32,7 +32,7 @@ class Command(PortalCommand):
             proof = store_check.check_store(store, sample=sample, progress=advance)
         if proof.missing == proof.blobs > 1:
             raise CommandError(
-                f"{store.address} holds none of the {proof.blobs} blobs; is that the store, and is"
+                f"{store.address} has none of the {proof.blobs} blobs; is that the store, and is"
                 " its disk mounted?"
             )
         self._print(proof)

@@ -13,14 +13,14 @@ from weights.publishing.models import Revision
 
 
 class Command(PortalCommand):
-    help = "Withdraw a revision of ORG/NAME, for good; prints its 40-hex id."
+    help = "Withdraw a revision of ORG/NAME permanently; prints its 40-hex id."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("repo_id", metavar="ORG/NAME")
         parser.add_argument("revision", metavar="REVISION", help="branch, tag or 40-hex id")
-        parser.add_argument("--reason", required=True, help="shown to everybody")
+        parser.add_argument("--reason", required=True, help="public")
         parser.add_argument(
-            "--recall", action="store_true", help="mail everybody who fetched a file of it"
+            "--recall", action="store_true", help="mail everybody who downloaded a file of it"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

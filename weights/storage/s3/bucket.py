@@ -21,17 +21,17 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=5,
     read_timeout=60,
-    # Not every store understands the library's checksum trailers; ours go into headers.
+    # Not every store supports the library's checksum trailers; ours are headers.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
-#: For what a person waits for: two tries of 1 + 2 s and the pause between end after 7 s.
+#: While a person waits: two tries of 1 + 2 s and the pause between them end after 7 s.
 QUICK = CONFIG.merge(
     Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 )
-#: Bytes from which the store copies in parts; it refuses to copy more than 5 GB in one.
+#: Bytes from which the store copies in parts; it refuses to copy more than 5 GB at once.
 COPY_IN_PARTS_FROM = 1024 * 1024 * 1024
-#: The prefix of bytes whose hash is not known yet.
+#: The prefix of uploads whose hash is not known yet.
 STAGING = "staging/"
 
 

@@ -1,7 +1,7 @@
 """Presigned GETs of an S3 bucket (AWS Signature Version 4), at one hash and one HMAC each.
 
-Plain Python. What many URLs share is computed once: the key of the day, and the query of one
-second and one life. The result is the same, byte for byte, as botocore's.
+Plain Python. The parts that many URLs share are computed once: the key of the day, and the query
+for one second and one lifetime. The result equals botocore's byte for byte.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ class Credential:
 
 @dataclass(frozen=True)
 class SharedParts:
-    """The parts that all URLs of one second and one life have in common."""
+    """The parts that all URLs of one second and one lifetime share."""
 
     second: int
     seconds: int
     mac: HmacSha256  # with the key of the day, and the head of the string to sign
-    query: str  # canonical, without the object's own part
+    query: str  # canonical, without the part of the object
     tail: str  # of the URL, in the order in which botocore writes it
 
 
@@ -49,7 +49,7 @@ class Presigner:
         self._latest: SharedParts | None = None
 
     def url(self, path: str, *, disposition: str, version: str = "", seconds: int, now: int) -> str:
-        """The URL of one object, whose `path` below the base is quoted already.
+        """The URL of one object, whose `path` below the base is already quoted.
 
         `now` is Unix time. `version` binds the URL to one version of the object.
         """
@@ -74,7 +74,7 @@ class Presigner:
         signed = "X-Amz-SignedHeaders=host"
         token = self._key.token
         passed = f"X-Amz-Security-Token={quote(token, safe=_UNRESERVED)}" if token else ""
-        # Signed in the order of the alphabet, written in another.
+        # Signed in alphabetical order, written in another.
         canonical = [shared, passed, signed] if token else [shared, signed]
         written = [shared, signed, passed] if token else [shared, signed]
         return SharedParts(

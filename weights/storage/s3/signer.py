@@ -1,4 +1,4 @@
-"""Signed URLs of objects, by our own signer where its results equal the library's."""
+"""Signed URLs of objects, by our own signer if its results equal the library's."""
 
 import logging
 from datetime import datetime
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: A name under which nothing is stored, for a URL by which the two signers are compared.
+#: A name without an object, for the URL by which the two signers are compared.
 _PROBE = "0" * 64
 
 
 class Signer:
-    """Signs URLs of one bucket at one endpoint, which may be another than the portal works at.
+    """Signs URLs of one bucket at one endpoint, which may differ from the one that the portal uses.
 
     The host is part of a signature, and users may reach the store under another name.
     """
@@ -37,14 +37,14 @@ class Signer:
             "s3", region_name=bucket.region, endpoint_url=endpoint, config=CONFIG
         )
         self.credentials: Any = session.get_credentials()
-        #: Our signer and the credential that it signs with; None in it where the library signs.
+        #: The credential, and our signer; None in place of the signer if the library signs.
         self.presigner: tuple[Credential, Presigner | None] | None = None
         self._bucket = bucket
 
     def url(self, sha256: str, *, filename: str, seconds: int, version: str, now: int) -> str:
         """The URL of a version of a blob, valid for `seconds` from `now`, in Unix time.
 
-        Raises StorageUnavailable where no credential can sign.
+        Raises StorageUnavailable if no credential can sign.
         """
         presigner, ends = self._presigner_of_now()
         life = clamp(seconds, None if ends is None else ends - now)
@@ -61,7 +61,7 @@ class Signer:
     def _presigner_of_now(self) -> tuple[Presigner | None, int | None]:
         """The signer of the current credential, and the end of the credential in Unix time."""
         if self.presigner is not None and type(self.credentials) is Credentials:
-            return self.presigner[1], None  # of the kind that never changes
+            return self.presigner[1], None  # a credential that never changes
         key, ends = self._key()
         return self._presigner_for(key), None if ends is None else int(ends.timestamp())
 
@@ -85,7 +85,7 @@ class Signer:
         return latest[1]
 
     def _compared_presigner(self, key: Credential) -> Presigner | None:
-        """A signer for the bucket's URL as the library gives it, if one result is the same."""
+        """A signer for the bucket's URL as the library writes it, if one result is equal."""
         theirs = self._signed_by_library(_PROBE, "probe", 60, "1")
         presigner = Presigner(
             theirs.partition("?")[0].removesuffix(blob_key(_PROBE)), self._bucket.region, key
@@ -97,7 +97,7 @@ class Signer:
                 blob_key(_PROBE), disposition=saved_as, version="1", seconds=60, now=now
             ):
                 return presigner
-        log.warning("addresses of %s are signed by the library, one by one", self._bucket.address)
+        log.warning("URLs of %s are signed by the library, one by one", self._bucket.address)
         return None
 
     def _signed_by_library(self, sha256: str, filename: str, seconds: int, version: str) -> str:
@@ -114,7 +114,7 @@ class Signer:
 
 
 def clamp(seconds: int, left: int | None = None) -> int:
-    """Limit a URL's life to our maximum and the `left` seconds of the credential.
+    """Limit a URL's lifetime to our maximum and the `left` seconds of the credential.
 
     The library ignores the latter. Raises StorageUnavailable when the credential has ended.
     """

@@ -23,17 +23,17 @@ from weights.web.http_headers import disposition
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: Seconds after which an excerpt is given up, however slowly it comes.
+#: Seconds after which reading an excerpt is given up.
 EXCERPT_SECONDS = 5.0
-#: Permissions that a sweep needs where versions are kept.
+#: Permissions that a sweep needs if versions are kept.
 _PERMISSIONS = "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion"
 
 
 class S3Storage(Bucket):
     """Stores each blob at `<prefix>/aa/bb/<sha256>` of one bucket.
 
-    Works at `endpoint`, and signs URLs for `public_endpoint`. `session` holds what boto3 should
-    not look for itself, such as the credential of a file.
+    Works at `endpoint`, and signs URLs for `public_endpoint`. `session` has arguments
+    that boto3 does not read itself, such as a credential from a file.
     """
 
     is_local = False
@@ -59,7 +59,7 @@ class S3Storage(Bucket):
         self.binds_versions = cdn is None
 
     def create(self) -> None:
-        """Nothing: whoever pays for a bucket creates it."""
+        """Does nothing: the operator creates the bucket."""
 
     @contextmanager
     def receive(self, size: int = 0) -> Iterator[S3Upload]:
@@ -78,7 +78,7 @@ class S3Storage(Bucket):
             return self._versioning() == "Enabled"
 
     def _versioning(self) -> str:
-        """`Enabled`, `Suspended` where older versions may be left, or empty."""
+        """`Enabled`, `Suspended` (older versions may exist), or empty."""
         return self._quick.get_bucket_versioning(Bucket=self.bucket).get("Status", "")
 
     def stat(self, sha256: str, version: str = "") -> StoredObject | None:

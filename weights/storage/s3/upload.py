@@ -17,19 +17,19 @@ LARGEST = 5 * 1024**4
 
 
 def part_size(size: int) -> int:
-    """Bytes of each part of an object of `size` bytes, all alike, as some stores require.
+    """Bytes of each part of an object of `size` bytes, all equal, as some stores require.
 
     Raises BlobTooLarge.
     """
     if size > LARGEST:
         raise BlobTooLarge(
-            f"S3 keeps no object of {size} bytes, {LARGEST} are the most; publish it in shards"
+            f"S3 cannot store an object of {size} bytes (limit: {LARGEST}); publish it in shards"
         )
     return max(PART_SIZE, -(-size // MOST_PARTS))
 
 
 def version(response: Any) -> dict[str, Any]:
-    """The version in a response as arguments; none where the bucket keeps none."""
+    """The version in a response as arguments; none if the bucket keeps none."""
     return {"VersionId": response["VersionId"]} if response.get("VersionId") else {}
 
 

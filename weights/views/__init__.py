@@ -1,1 +1,0 @@
-"""The pages of what is published: thin doors to the records, the gate and `standing`."""
