@@ -76,10 +76,10 @@ def test_other_kinds_of_key_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_invalid_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encrypted = key_file(tmp_path, encryption=BestAvailableEncryption(b"word"))
-    assert "no unencrypted private key" in refused(encrypted, monkeypatch)
+    assert "does not contain an unencrypted private key" in refused(encrypted, monkeypatch)
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_bytes(b"\x00nonsense")
-    assert "no unencrypted private key" in refused(nonsense, monkeypatch)
+    assert "does not contain an unencrypted private key" in refused(nonsense, monkeypatch)
     assert "cannot be read" in refused(tmp_path / "missing.pem", monkeypatch)
 
 

@@ -171,7 +171,7 @@ def test_a_question_whose_condition_is_not_met_is_neither_demanded_nor_sent(
     assert 'data-shown-if="extra_ethics"' in filler.page("project")
     assert "What of number?" in filler.submit().text
     filler.save("project", extra_ethics="Pending", extra_number="typed before")
-    assert "is not asked any more and is not sent" not in filler.page("you")
+    assert "no longer applies and is not sent" not in filler.page("you")
     filler.submit()
     snapshot = filler.application.latest_snapshot
     assert snapshot is not None

@@ -311,7 +311,7 @@ def test_a_killed_backup_is_finished_by_the_next_and_leaves_no_half_one(
     capsys.readouterr()
     if not finished:  # it was killed at work, and not after it
         (part,) = folder.glob("*.part")
-        assert drill(part, capsys)[1].startswith(f"{part} is no whole backup")
+        assert drill(part, capsys)[1].startswith(f"{part} is not a complete backup")
     backup = taken(manage, folder)
     assert not list(folder.glob("*.part"))
     assert "differences: 0" in manage("verify_manifests", "--blobs", f"file://{kept}")
@@ -377,7 +377,7 @@ def test_a_drill_refuses_what_cannot_be_before_it_restores(
 ) -> None:
     backup = taken(manage, folder)
     for option, value, words in (
-        ("--scratch", "/no/such/folder", "is no folder"),
+        ("--scratch", "/no/such/folder", "is not a folder"),
         ("--blobs", "nowhere", "is neither file:///folder"),
         ("--sample", "-1", "0 or more"),
     ):

@@ -179,7 +179,7 @@ def test_a_move_killed_repeatedly_starts_over_and_its_target_is_not_used_meanwhi
         assert not Path(url.removeprefix("sqlite:///")).exists()
     else:
         for command in ("quickstart", "prepare_install", "verify_audit"):
-            assert "a move that has not ended well" in refusal(on(url, store, tmp_path), command)
+            assert "the target of an unfinished move" in refusal(on(url, store, tmp_path), command)
     assert "Moved." in manage("move_database", url)
     assert "rows checked" in ok(on(url, store, tmp_path), "verify_audit")
 
@@ -243,7 +243,7 @@ def test_a_target_in_use_is_refused_and_left_as_it_was(
 
 
 def test_the_database_of_the_install_itself_is_no_target(release: Revision) -> None:
-    with pytest.raises(CommandError, match="uses already"):
+    with pytest.raises(CommandError, match="already uses"):
         call_command("move_database", live.database_url())
     assert Revision.objects.count() == 1
 
@@ -274,7 +274,9 @@ def test_a_row_changed_after_its_seal_prevents_the_use_of_the_target(
     if kind == "sqlite_url":
         assert not sqlite_target.exists()
     else:
-        assert "has not ended well" in refusal(on(url, store, tmp_path), "prepare_install")
+        assert "the target of an unfinished move" in refusal(
+            on(url, store, tmp_path), "prepare_install"
+        )
 
 
 def test_a_damaged_blob_prevents_the_use_of_the_target(
@@ -303,7 +305,7 @@ def test_a_value_that_postgresql_cannot_store_is_named_with_its_row(
     for change, message in (
         ("UPDATE accounts_user SET first_name = 'a' || char(0)", f"{user}, column"),
         ("UPDATE accounts_user SET first_name = printf('%0999d', 1)", f"{user}: value too long"),
-        ("UPDATE accounts_grant SET user_id = 999", "names one that is not there"),
+        ("UPDATE accounts_grant SET user_id = 999", "refers to one that does not exist"),
     ):
         sqlite_target.write_bytes(intact)
         with closing(sqlite3.connect(sqlite_target)) as database, database:

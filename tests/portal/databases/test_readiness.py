@@ -52,6 +52,6 @@ def test_a_process_does_not_start_on_the_target_of_an_unfinished_move() -> None:
         pytest.skip("SQLite's target has another name until the move has ended")
     assert not processes._is_unfinished_move()
     state.mark_unfinished_move(connection)
-    with pytest.raises(SystemExit, match="a move that has not ended well"):
+    with pytest.raises(SystemExit, match="the target of an unfinished move"):
         processes.main(["web"])
     state.clear_unfinished_move(connection)

@@ -145,19 +145,19 @@ def test_an_owners_own_entry_of_the_same_name_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("[1]", "facts are an object"),
-        ('"s"', "facts are an object"),
-        ("5", "facts are an object"),
-        ('{"x": 1}', "is no fact"),
-        ('{"x": {"value": [1]}}', "a number below 2^63 or a text"),
-        ('{"x": {"value": NaN}}', "a number below 2^63 or a text"),
-        ('{"x": {"value": "\\u0000"}}', "a number below 2^63 or a text"),
+        ("[1]", "facts must be an object"),
+        ('"s"', "facts must be an object"),
+        ("5", "facts must be an object"),
+        ('{"x": 1}', "is not a fact"),
+        ('{"x": {"value": [1]}}', "must be a number below 2^63 or text"),
+        ('{"x": {"value": NaN}}', "must be a number below 2^63 or text"),
+        ('{"x": {"value": "\\u0000"}}', "must be a number below 2^63 or text"),
         ('{"x": {"value": 1, "source": 5}}', "must be text in quotes"),
         ('{"x": {"value": 1, "colour": "red"}}', "a fact has value, label, source"),
         ('{"release_date": {"value": "soon"}}', "must be a day, such as 2022-05-03"),
         ('{"release_date": {"value": 5}}', "must be a day, such as 2022-05-03"),
         ('{"bytes_fp16": {"value": "much"}}', "a whole number of bytes"),
-        (f'{{"bytes_fp16": {{"value": 1{"0" * 400}}}}}', "a number below 2^63 or a text"),
+        (f'{{"bytes_fp16": {{"value": 1{"0" * 400}}}}}', "must be a number below 2^63 or text"),
     ],
 )
 @pytest.mark.one_database

@@ -90,7 +90,7 @@ def test_a_placeholder_fetched_literally_says_what_to_do(
 ) -> None:
     response = client.get(folder + stand_in)
     assert response.status_code == 404
-    assert "put the name in its place" in response.json()["error"]
+    assert "is a placeholder: replace it" in response.json()["error"]
 
 
 @pytest.mark.requirement("UR-11")

@@ -303,7 +303,7 @@ def test_the_admin_asks_for_a_reason_holds_and_lifts(
     assert Blob.objects.get(held=True) == blob
     assert Recall.objects.get().opened_by == release_owner
     lifted = {"action": "lift", "_selected_action": [str(blob.pk)]}
-    assert "read afresh" in client.post(page, lifted).content.decode()
+    assert "The bytes are read again" in client.post(page, lifted).content.decode()
     client.post(page, {**lifted, "confirmed": "1"})
     verification.verify(blob.pk)
     blob.refresh_from_db()

@@ -264,7 +264,7 @@ def test_fingerprints_of_another_store_are_ignored(blob: Blob) -> None:
     assert found is not None
     blob.mark = "another"
     assert blob.change(found, "s3://elsewhere/blobs") == ""
-    assert blob.change(found, blob_storage().address).startswith("it was written to")
+    assert blob.change(found, blob_storage().address).startswith("it was changed in the store")
 
 
 def test_a_blob_without_a_mark_is_judged_by_its_size_alone(client: Client) -> None:

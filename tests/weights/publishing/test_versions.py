@@ -110,7 +110,7 @@ def test_if_a_version_is_gone_the_newest_one_is_read_before_a_result_counts(
     assert client.get(ADDRESS)["X-Refusal-Code"] == "file_unverified"
     scrub.read_to_the_end(blob)
     assert blob.state == Blob.State.QUARANTINED
-    assert blob.quarantine_reason.endswith("for the one that was verified is gone")
+    assert blob.quarantine_reason.endswith("because the verified one is gone")
     bucket().client.put_object(**bucket().location(blob.sha256), Body=GOOD)
     verification.recheck(Blob.objects.all())
     verification.verify(blob.pk)

@@ -302,7 +302,7 @@ def test_the_admin_asks_for_confirmation_and_then_withdraws(
     page = "/admin/weights/revision/"
     asked = {"action": "withdraw", "_selected_action": [str(second.pk)]}
     shown = client.post(page, asked)
-    assert "This is for good" in shown.content.decode()
+    assert "This cannot be undone" in shown.content.decode()
     second.refresh_from_db()
     assert second.state == Revision.State.VISIBLE
     short = client.post(page, {**asked, "confirmed": "1", "reason": "no"})

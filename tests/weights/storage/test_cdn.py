@@ -144,7 +144,7 @@ def test_a_bad_cdn_setting_is_refused_by_name(
         ("CDN_URL", "weights.example.org/path", "not an origin"),
         ("CDN_KEY_ID", "K 1&x", "not the id"),
         ("CDN_KEY_FILE", str(tmp_path / "none.pem"), "cannot be read"),
-        ("CDN_KEY_FILE", str(junk), "no unencrypted private key"),
+        ("CDN_KEY_FILE", str(junk), "does not contain an unencrypted private key"),
         ("CDN_KEY_FILE", str(weak), "neither"),
         ("CDN_KEY_FILE", str(other), "neither"),
     ):
