@@ -50,7 +50,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def named(page: Path) -> Iterator[str]:
-    """What stands in backquotes on one line."""
+    """The texts in backquotes on one line."""
     yield from re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
 
 

@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.one_database, pytest.mark.slow]
 BYTES = {"hub:resolve", "delivery:file-link", "delivery:checkpoint-link"}
 #: Routes that show a file's bytes inside a page, to those who may fetch it.
 PREVIEWS = {"weights:file-detail"}
-#: Routes of our own API, which gives addresses and never a file.
+#: Routes of our own API, which returns URLs and never a file.
 API = {
     *("api-root", "openapi-json", "openapi-view", "code_list", "code_detail"),
     *("checkpoint_list", "checkpoint_detail", "revision_list", "file_list"),
@@ -178,7 +178,7 @@ def test_no_route_gives_gated_bytes_to_anyone_else(world: World, name: str) -> N
 
 
 def methods_of(route: Route) -> list[str]:
-    """An answer to HEAD has no body: what it tells matters where a file would be the body."""
+    """A response to HEAD has no body; its headers matter if the body would be a file."""
     return ["GET", "HEAD", "POST"] if route.key in BYTES | PREVIEWS else ["GET", "POST"]
 
 
@@ -219,7 +219,7 @@ def test_a_preview_is_for_the_approved_and_their_session(world: World) -> None:
 @pytest.mark.parametrize("key", sorted(BYTES))
 @pytest.mark.parametrize("name", STRANGERS)
 def test_a_refusal_reveals_nothing_about_the_file(world: World, name: str, key: str) -> None:
-    """Neither length nor tag, whatever is asked (docs/requirements.md, GT-4)."""
+    """Neither length nor entity tag, whatever the request (docs/requirements.md, GT-4)."""
     caller = world.people[name]
     route = next(route for route in ROUTES if route.key == key)
     file = world.file

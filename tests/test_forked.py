@@ -1,4 +1,4 @@
-"""A program that starts by a fork is the same as one that starts by itself."""
+"""A program that is forked behaves like one that is started normally."""
 
 import subprocess
 import sys

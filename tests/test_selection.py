@@ -1,4 +1,4 @@
-"""What `make test-fast` runs is told by what a test uses; these tests look at their own marks."""
+"""`make test-fast` selects tests by what they use; these tests check their own marks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where a test puts something in a real part's place, it says why the part is not there."""
+"""A test that replaces a real part has a comment that says why."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ STAND_IN = re.compile(r"\b(?:monkeypatch|patch)\.setattr\(|\bmock\.patch|\bMock\
 
 
 def without_a_reason(source: str) -> list[int]:
-    """Lines of stand-ins without a comment at their group, outside a fixture that is described."""
+    """Lines of replacements without a comment on their group, outside documented fixtures."""
     described = _described_fixtures(source)
     found, is_explained = [], False
     for number, line in enumerate(source.splitlines(), 1):

@@ -1,4 +1,4 @@
-"""The repository keeps the shape that a newcomer is told of."""
+"""The repository has the structure that the documentation describes."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ LARGEST = 2_000_000
 
 
 def committed() -> list[Path]:
-    """Every file under version control, or the whole tree where it was unpacked without it."""
+    """Every file under version control, or the whole tree if it is not a repository."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -119,7 +119,7 @@ def _apply(people: People) -> None:
 
 
 def _fill(page: Page, key: str, value: Any) -> None:
-    """Give an answer as its kind of field takes it."""
+    """Enter an answer in the way that its kind of field requires."""
     fields = page.locator(f"[name={key}]")
     kind = fields.first.evaluate("field => field.type")
     if kind == "radio":

@@ -172,7 +172,7 @@ def site(
 
 
 def _faults(page: Page, address: str) -> list[str]:
-    """What is wrong with the page as it stands: axe's findings, and anything off to the side."""
+    """Faults of the current page: axe's findings, and anything outside the viewport."""
     response = page.goto(address)
     assert response is not None
     assert response.status in {200, 404}, address

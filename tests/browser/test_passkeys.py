@@ -14,7 +14,7 @@ from tests.support.servers.live import Portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.one_database]
 
-#: A security key inside the browser, which answers by itself as somebody with the right PIN.
+#: A virtual security key in the browser, which confirms automatically with the right PIN.
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -27,7 +27,7 @@ AUTHENTICATOR = {
 
 @pytest.fixture
 def portal(store: Path, start_portal: Callable[..., Portal]) -> str:
-    """The portal by a name: a browser keeps no passkey for an address of numbers."""
+    """The portal under a host name: browsers store no passkeys for IP addresses."""
     factories.person("ada")
     return f"http://localhost:{urlsplit(start_portal().url).port}"
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 QUEUE = "/admin/accounts/application/"
 KEYS, LOADS, WORDS = 8, 1, 350
 LONG_TITLE = "A title of three hundred characters in 文字 and العربية, " + "wordsthatdonotend" * 14
-#: Words that can be seen now and are not the applicant's.
+#: Visible words that are not the applicant's.
 COUNT = """() => {
   const seen = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let words = 0;
@@ -99,7 +99,7 @@ def _session(user: User) -> str:
 def test_a_reviewer_decides_by_keyboard(
     desk: Desk, open_browser: Callable[..., BrowserContext]
 ) -> None:
-    """`--log-cli-level=info` tells the figures."""
+    """`--log-cli-level=info` shows the figures."""
     page = desk.window(open_browser)
     page.goto(desk.url + QUEUE)
     loads: list[str] = []

@@ -25,7 +25,7 @@ class Cast:
 
     reviewers: list[Person]
     applicants: list[Person]
-    #: They hold access during the whole run.
+    #: They have access during the whole run.
     readers: list[Person]
     #: Their access is revoked during the run, one after another.
     holders: list[Person]

@@ -61,7 +61,7 @@ def mails(
 
 
 def _broke_off(copy: Copy, fault: Fault) -> bool:
-    """Tell whether the fault may have fallen between this copy and the row that records it."""
+    """True if the fault may have occurred between this copy and the row that records it."""
     return fault.what in _BREAKS_MAIL and fault.began - CLAIM < copy.at < fault.ended + 1
 
 

@@ -45,7 +45,7 @@ pytestmark = [
 
 #: Seconds of faults; `make chaos` sets more.
 SECONDS = float(os.environ.get("CHAOS_SECONDS") or 8)
-#: Processes that are killed in every run; a slow run goes on until they were.
+#: Processes that are killed in every run; a slow run continues until all were killed.
 VICTIMS = {"worker", "beat", "broker"}
 SEED = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
 #: Seconds within which all unfinished work must be done after the faults.

@@ -1,4 +1,4 @@
-"""What of downloads must be logged is: each that was served, and each refusal of somebody known."""
+"""Downloads are logged as required: each one served, and refusals of authenticated callers."""
 
 import pytest
 

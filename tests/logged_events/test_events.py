@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.one_database,
 ]
 
-#: What must be logged -> what causes it, the action, and what the row's details tell.
+#: Event that must be logged -> its cause, the action, and the row's details.
 LOGGED: dict[str, tuple[Cause, str, dict[str, object]]] = {
     "sign-in success": (World.sign_in, "account.signed_in", {"methods": ["password"]}),
     "sign-in failure": (lambda w: w.sign_in("wrong"), "account.sign_in_failed", {}),

@@ -1,4 +1,4 @@
-"""A database that does not answer is a 503 at every door and one line in the log."""
+"""An unavailable database is a 503 on every route and one line in the log."""
 
 import logging
 import time
@@ -26,7 +26,7 @@ DOORS = ["/", "/access/", "/models", "/api/models/acme/small", "/api/v1/checkpoi
 
 @pytest.fixture(params=[FULL, HUNG_UP], ids=["full", "hung up"])
 def away(request: pytest.FixtureRequest, db: None) -> Iterator[Exception]:
-    """From now on each statement fails, with what a real database said when it did."""
+    """From now on each statement fails with the error of a real database."""
 
     def refuse(execute: Callable[..., Any], *arguments: Any) -> Any:
         raise request.param
@@ -37,7 +37,7 @@ def away(request: pytest.FixtureRequest, db: None) -> Iterator[Exception]:
 
 @pytest.fixture
 def signed_in(client: Client, applicant: User, gated_tier: Tier) -> Client:
-    """Somebody whose session has to be looked up."""
+    """A user whose session must be looked up."""
     factories.published("acme/small", gated_tier)
     client.force_login(applicant)
     client.raise_request_exception = False
@@ -75,7 +75,7 @@ def test_a_request_without_a_free_connection_fails_after_the_wait_and_not_after_
     try:
         holder.ensure_connection()
         began = time.monotonic()
-        with pytest.raises(OperationalError) as refused:  # which every door answers with 503
+        with pytest.raises(OperationalError) as refused:  # to which every route responds with 503
             waiter.ensure_connection()
         assert 0.9 < time.monotonic() - began < 10
         assert isinstance(refused.value, DATABASE_ERRORS)

@@ -90,7 +90,7 @@ def test_containers_run_the_commands_that_quickstart_runs(compose: dict[str, Any
 
 
 def test_no_secret_is_in_compose_or_its_example(compose: dict[str, Any]) -> None:
-    """Each is a file of its own, which has no default and is in no listing of a container."""
+    """Each is a separate file without a default, and not visible in a container's configuration."""
     for name, service in compose["services"].items():
         given = service.get("environment", {})
         assert not set(given) & {*SECRETS, "POSTGRES_PASSWORD"}, name
@@ -149,7 +149,7 @@ def test_data_are_reached_from_inside_alone(network: str, compose: dict[str, Any
 
 @pytest.mark.requirement("OP-12")
 def test_containers_reach_the_internet_only_where_they_need_it(compose: dict[str, Any]) -> None:
-    """Web signs people in elsewhere, workers send mail; each has a network of its own for it."""
+    """Web contacts sign-in providers, workers send mail; each has its own network for that."""
     for name, service in compose["services"].items():
         assert set(service["networks"]) <= set(compose["networks"]), name
     published = compose["networks"]["front"]["driver_opts"]
@@ -164,7 +164,7 @@ def test_containers_reach_the_internet_only_where_they_need_it(compose: dict[str
 
 @pytest.mark.requirement("OP-11")
 def test_the_stores_inner_services_listen_on_loopback(compose: dict[str, Any]) -> None:
-    """They ask for no key: whoever reaches volume or filer reads and writes every blob."""
+    """They have no authentication: anyone who reaches volume or filer can access every blob."""
     (command,) = compose["services"]["store"]["entrypoint"][2:]
     flags = dict(flag.split("=") for flag in re.findall(r" -(\S+=\S+)", command))
     assert (flags["ip"], flags["ip.bind"]) == ("127.0.0.1", "127.0.0.1")
@@ -176,7 +176,7 @@ def test_the_stores_inner_services_listen_on_loopback(compose: dict[str, Any]) -
 def test_the_store_of_compose_opens_only_its_s3_ports_to_others(
     compose: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Run its very command, on free ports and in a folder of its own."""
+    """Run exactly its command, on free ports and in a separate folder."""
     (command,) = compose["services"]["store"]["entrypoint"][2:]
     ports = {f"{role}.{kind}": services.free_port() for role, kind in s3.INNER_PORTS}
     s3_ports = {"s3.port": services.free_port(), "s3.port.grpc": services.free_port()}

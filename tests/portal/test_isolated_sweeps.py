@@ -94,7 +94,7 @@ def line(name: str) -> findings.Line:
 
 
 def demand_that_only(step: str, sweep: str, steps: set[str]) -> None:
-    """All steps but one came to their end, and the health page tells of that one."""
+    """All steps but one finished, and the health page shows that one."""
     beat = Heartbeat.objects.get(name=sweep)
     assert set(beat.details["done"]) == steps - {step}
     assert set(beat.failing) == {step}
@@ -112,7 +112,7 @@ def test_a_step_that_fails_stops_no_other(
     sweep: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, steps = SWEEPS[sweep]
-    # No row is known at which the whole step fails; the next one will be a fault of ours.
+    # No known row makes the whole step fail, so the test injects the fault.
     monkeypatch.setattr(steps[step], fail)
     run()
     demand_that_only(step, sweep, set(steps))
@@ -129,7 +129,7 @@ def test_any_step_of_a_table_that_fails_stops_no_other(
 ) -> None:
     for step in table:
         with monkeypatch.context() as patch:
-            # No row is known at which the whole step fails; the next one will be a fault of ours.
+            # No known row makes the whole step fail, so the test injects the fault.
             patch.setitem(table, step, fail)
             run()
         demand_that_only(step, sweep, set(table))

@@ -1,4 +1,4 @@
-"""Who finds a vulnerability finds whom to tell: /.well-known/security.txt (RFC 9116)."""
+"""Contacts for vulnerability reports: /.well-known/security.txt (RFC 9116)."""
 
 from datetime import UTC, datetime, timedelta
 

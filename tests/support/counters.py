@@ -1,4 +1,4 @@
-"""Counters of the rate limits: spend a bucket, or take the counters away."""
+"""Counters of the rate limits: use up a limit, or make the counters unavailable."""
 
 import time
 from collections.abc import Iterator

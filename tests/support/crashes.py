@@ -27,7 +27,7 @@ def each_crash(act: Callable[[], object]) -> Iterator[int]:
 
 
 def _survives(act: Callable[[], object], number: int) -> bool:
-    """Tell whether `act` finished before its child reached statement `number`."""
+    """True if `act` finished before its child reached statement `number`."""
     connections.close_all()  # a child must not use its parent's connection
     child = os.fork()
     if child == 0:

@@ -140,7 +140,7 @@ def approved(application: Application, reviewer: User, **options: Any) -> Grant:
 
 
 def grant(user: User, tier: Tier, until: datetime | None = None) -> Grant:
-    """A grant given outside a review; lasts 30 days by default."""
+    """A grant made without a review; lasts 30 days by default."""
     return lifecycle.create(
         user,
         tier,

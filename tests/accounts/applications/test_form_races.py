@@ -34,7 +34,7 @@ def draft(applicant: User, gated_tier: Tier) -> Application:
 def test_three_documents_sent_at_once_are_two(
     draft: Application, applicant: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Three children of very different speed would seldom meet; the race comes after them.
+    # Three children of very different speed would rarely coincide; the race comes after them.
     monkeypatch.setattr(
         "accounts.applications.documents.pdf_check.require_harmless", lambda content: None
     )

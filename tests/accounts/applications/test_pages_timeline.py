@@ -45,7 +45,7 @@ def act(window: Client, application: Application, what: str, **sent: str) -> Any
     return window.post(f"/applications/{application.public_id}/{what}/", sent, follow=True)
 
 
-# -- where it stands ------------------------------------------------------------------------
+# -- place in the queue ---------------------------------------------------------------------
 
 
 def test_it_shows_how_many_of_its_tier_wait_before_it(
@@ -167,7 +167,7 @@ def test_each_mail_is_on_the_timeline_and_a_failure_is_shown(
 
 
 def mail_of(application: Application, **facts: Any) -> OutgoingMail:
-    """The first mail to its applicant, made to be as these facts say."""
+    """The first mail to its applicant, changed by these facts."""
     mail = OutgoingMail.objects.filter(recipient=application.applicant).order_by("pk").first()
     assert mail is not None
     for name, value in facts.items():

@@ -43,10 +43,10 @@ EVERYONE = [
     "superuser",
     "system",
 ]
-#: Those who hold a reviewer's role for the tier; on a desk that is nobody's they may take it.
+#: Those with a reviewer's role for the tier, who may claim an unclaimed application.
 REVIEWERS = {"reviewer", "claimer", "lead"}
 
-#: (state, action) -> (who may, the state it leads to). Whatever is not here is refused.
+#: (state, action) -> (who may, the new state). Everything else is refused.
 ALLOWED: dict[tuple[Status, str], tuple[set[str], Status]] = {
     (S.DRAFT, "submit"): ({"applicant"}, S.SUBMITTED),
     (S.SUBMITTED, "claim"): (REVIEWERS, S.IN_REVIEW),
@@ -179,7 +179,7 @@ def test_each_action_is_open_to_those_of_the_table_and_to_nobody_else(
     before = _facts(application)
     for who in EVERYONE:
         for action in ACTIONS:
-            if (action in BY_NOBODYS_HAND) == (who == "system"):  # a person has no other door
+            if (action in BY_NOBODYS_HAND) == (who == "system"):  # a person has no other route
                 with transaction.atomic():
                     assert_one_try(
                         action, Application.objects.get(pk=application.pk), who, cast, before
@@ -201,7 +201,7 @@ def assert_one_try(
     else:
         assert who in allowed, tried
         assert Application.objects.get(pk=application.pk).status == reaches, tried
-        assert _facts(application) != before, tried  # at least its event stands
+        assert _facts(application) != before, tried  # at least its event exists
 
 
 def _facts(application: Application) -> tuple[object, ...]:

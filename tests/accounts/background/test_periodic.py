@@ -88,7 +88,7 @@ def test_items_that_fail_do_not_fill_the_batch_of_a_sweep(monkeypatch: pytest.Mo
         queued.append(pk)
         return True
 
-    # What would be sent is the question; no worker runs here to take it.
+    # The test checks the queued messages; no worker runs that would consume them.
     monkeypatch.setattr(periodic, "queue_now", send)
     mails = [
         OutgoingMail.objects.create(unique_key=str(number), to="a@example.org").pk
@@ -139,7 +139,7 @@ def test_a_task_that_fails_ends_well_and_waits_before_it_runs_again() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_that_kills_its_worker_waits_as_well() -> None:
-    """A broker delivers the message of a killed worker anew, at once and for ever."""
+    """A broker redelivers the message of a killed worker, at once and indefinitely."""
     tried: list[int] = []
 
     def kill(item: int) -> None:
@@ -155,7 +155,7 @@ def test_a_task_that_kills_its_worker_waits_as_well() -> None:
 
 
 def _in_a_child(act: Callable[[], object]) -> None:
-    connections.close_all()  # a child must not speak on its parent's connection
+    connections.close_all()  # a child must not use its parent's connection
     child = os.fork()
     if child == 0:
         try:

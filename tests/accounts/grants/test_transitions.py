@@ -1,4 +1,4 @@
-"""Transitions of grants: suspend, resume, revoke, give back, expire; their rules and mails."""
+"""Transitions of grants: suspend, resume, revoke, surrender, expire; their rules and mails."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What reviewers say to each other about an application, and what they tick off."""
+"""Questions between reviewers about an application, remarks and their settlement."""
 
 import pytest
 

@@ -90,7 +90,7 @@ def test_a_suspended_reviewer_gets_no_request_for_a_second_approval(
     assert compose_second_approval(application, reviewer) == []
 
 
-# -- what each says ---------------------------------------------------------------------
+# -- texts ------------------------------------------------------------------------------
 
 
 def test_a_receipt_names_who_wrote_and_the_day_of_the_answer(application: Application) -> None:

@@ -1,4 +1,4 @@
-"""The evidence strip: each fact beside an application, and how it speaks."""
+"""The evidence strip: each fact beside an application, and its assessment."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ from tests.support import factories
 from weights.catalogue.models import Checkpoint
 
 NOW = datetime(2031, 3, 1, tzinfo=UTC)
-#: Everything speaks for this applicant.
+#: All facts favour this applicant.
 GOOD = Facts(
     answers={
         **factories.ANSWERS,
@@ -54,7 +54,7 @@ GOOD = Facts(
 
 
 def line(key: str, **changed: Any) -> tuple[str, str]:
-    """How one line of the strip speaks, and its fact, when `changed` facts differ."""
+    """The level of one line of the strip, and its fact, with the `changed` facts."""
     answers = GOOD.answers | changed.pop("answers", {})
     found = next(one for one in assess(replace(GOOD, answers=answers, **changed)) if one.key == key)
     return found.level.value, found.fact

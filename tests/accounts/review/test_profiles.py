@@ -207,7 +207,7 @@ def test_a_look_is_made_once_and_shown_to_the_reviewer(
 def test_a_silent_page_is_tried_three_times_an_hour_apart(
     application: Application, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The child cannot reach a silent page here without waiting for a network that is not there.
+    # A silent page would make the child wait for a network that does not exist in the tests.
     monkeypatch.setattr(profiles, "_open", lambda address: (Outcome.SILENT, 503))
     now = timezone.now()
     looks = [profiles.sweep(now + timedelta(minutes=minutes)) for minutes in (0, 30, 61, 125, 300)]

@@ -49,7 +49,7 @@ def revoke(client: Client, grant: Grant) -> Any:
 
 
 def filled_in(client: Client, page: str, **changes: Any) -> dict[str, Any]:
-    """The data of the form on an admin page as it stands, with these changes."""
+    """The current data of the form on an admin page, with these changes."""
     shown = client.get(page)
     assert shown.status_code == 200
     data = {

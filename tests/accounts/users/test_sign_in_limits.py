@@ -1,4 +1,4 @@
-"""Guessing is limited with 429, for registered and unknown names alike."""
+"""Guessing is limited with 429, for registered and unknown names equally."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What stands in the trail is one line and opens nothing, whoever wrote it."""
+"""Text in the trail is one line without credentials, whatever its source."""
 
 import json
 import math

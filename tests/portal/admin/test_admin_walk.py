@@ -45,7 +45,7 @@ R, L, A = Role.REVIEWER, Role.LEAD_REVIEWER, Role.AUDITOR
 OWNER, S = Role.RELEASE_OWNER, Role.ADMINISTRATOR
 EVERYBODY = {R, L, OWNER, A, S}
 STEWARDS = {OWNER, A, S}
-#: record -> the roles that may look at it. Nobody sees a record that is not here.
+#: record -> the roles that may read it. Nobody may read other records.
 SEES: dict[str, set[Role]] = {
     "accounts.application": {R, L, A},
     "accounts.grant": {R, L, A},
@@ -298,7 +298,7 @@ def test_only_those_who_may_change_it_can_post_the_form(
 def test_a_role_of_one_tier_gives_none_for_another(
     gated_tier: Tier, records: dict[str, Any], client: Client
 ) -> None:
-    """Reviewer here and release owner there: this tier is seen, and not changed."""
+    """A reviewer of this tier and owner of another may read this tier and not change it."""
     person = factories.staff("both", R, gated_tier)
     RoleAssignment.objects.assign(person, OWNER, factories.tier("another"))
     client.force_login(person)
@@ -400,7 +400,7 @@ def test_without_a_second_factor_no_page_of_the_admin_opens_beyond_loopback(
 
 
 def _followed(client: Client) -> str:
-    """What staff without a factor are led to."""
+    """The page to which staff without a second factor are redirected."""
     led = client.get("/admin/login/", follow=True)
     assert led.redirect_chain[0][0].startswith("/accounts/2fa/")
     return str(led.text)

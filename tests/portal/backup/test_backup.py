@@ -1,4 +1,4 @@
-"""Backups while the portal runs, and the drill that tells a good one from a bad one (OP)."""
+"""Backups while the portal runs, and the drill that detects bad ones (OP)."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def _programs_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def release(store: Path) -> Revision:
-    """A published revision of three files, its manifest given out, in a sealed trail."""
+    """A published revision of three files with a stored manifest, in a sealed trail."""
     rows.event()
     sealer.seal()
     revision = factories.published("acme/small")
@@ -61,7 +61,7 @@ def taken(manage: Manage, folder: Path, *options: str) -> Path:
 
 
 def drill(backup: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[str, str]:
-    """What a drill said, and how it was refused; empty where it was not."""
+    """The output of a drill, and its error; empty if it succeeded."""
     capsys.readouterr()
     try:
         call_command("restore_drill", str(backup), *options)

@@ -45,7 +45,7 @@ WEIGHTS = "/acme/small/resolve/main/model.safetensors"
 
 @pytest.fixture(autouse=True)
 def _programs_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The server's own programs; and a whole database for the next test."""
+    """The server's own programs; and a complete database for the next test."""
     monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
     yield
     if "accounts_user" not in state.tables():
@@ -161,7 +161,7 @@ def test_a_restore_killed_repeatedly_ends_the_same(
 
 def killed_at(module: Any, name: str, backup: Path) -> None:
     """Restore in a child that dies by -9 as it calls this function, the second time for blobs."""
-    connections.close_all()  # a child must not speak on its parent's connection
+    connections.close_all()  # a child must not use its parent's connection
     child = os.fork()
     if child == 0:
         original, calls = getattr(module, name), []
@@ -340,7 +340,7 @@ def test_the_backups_own_blobs_do_not_become_the_portals_store(
 def test_a_database_that_others_are_at_work_in_is_left_alone(
     backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A bound made small: whoever is at work stays for longer than seconds.
+    # A smaller limit: other connections stay open for longer than seconds.
     monkeypatch.setattr(postgres, "_PATIENCE", 0.0)
     vendor: Any = postgres if connection.vendor == "postgresql" else sqlite
     dump = backup / layout.read(backup).database

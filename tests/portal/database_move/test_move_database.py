@@ -62,7 +62,7 @@ def sqlite_url(sqlite_target: Path) -> str:
 
 @pytest.fixture
 def postgres_url() -> Iterator[str]:
-    """An empty database of its own on the server of the suite."""
+    """A new, empty database on the server of the suite."""
     name = f"moved_{factories.word()}"
     parameters = connection.get_connection_params()
     # Not connected to the test's own database, which is to be alone when it moves.
@@ -76,7 +76,7 @@ def postgres_url() -> Iterator[str]:
 def on(url: str, store: Path, folder: Path) -> live.Portal:
     """The install whose database is `url`; nothing of it runs."""
     public = "http://127.0.0.1:1"
-    # A folder of its own, whose lock no other test holds.
+    # A separate folder, whose lock no other test holds.
     own = {"DATABASE_URL": url, "DATA_DIR": str(folder / "data")}
     return live.Portal(public, live.environment(public, f"file://{store}") | own, folder)
 
@@ -127,7 +127,7 @@ def test_trail_head_tokens_links_sessions_and_manifests_are_good_on_sqlite_and_o
     erased = factories.person()
     number = erased.pk
     erased.delete()
-    last = rows.event()  # which nobody seals before the move
+    last = rows.event()  # which is not sealed before the move
     assert AuditEvent.objects.filter(at=last.at).get().at.microsecond % 1000, "beyond milliseconds"
     sealed = 0
 
@@ -186,7 +186,7 @@ def test_a_move_killed_repeatedly_starts_over_and_its_target_is_not_used_meanwhi
 
 def killed_at(module: Any, name: str, url: str, *, call: int = 1) -> None:
     """Move in a child that dies by -9 as it calls this function for the `call`th time."""
-    connections.close_all()  # a child must not speak on its parent's connection
+    connections.close_all()  # a child must not use its parent's connection
     child = os.fork()
     if child == 0:
         original, calls = getattr(module, name), []
@@ -212,7 +212,7 @@ def test_ctrl_c_ends_it_in_a_line_and_leaves_the_source_in_use(
     def interrupted(*_: Any) -> int:
         raise KeyboardInterrupt
 
-    # The terminal's signal at a moment that no test could meet from outside.
+    # The terminal's signal at a moment that a test cannot hit from outside.
     monkeypatch.setattr(moved_rows, "copy_table", interrupted)
     with pytest.raises(CommandError, match=r"^stopped: .* start over$") as stopped:
         call_command("move_database", sqlite_url)
@@ -314,13 +314,13 @@ def test_a_value_that_postgresql_cannot_store_is_named_with_its_row(
         assert message in error.splitlines()[-1]
 
 
-# -- nobody writes meanwhile ----------------------------------------------------------------
+# -- writers are blocked --------------------------------------------------------------------
 
 
 def test_others_at_work_in_the_source_are_refused(
     release: Revision, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A bound made small: whoever is at work stays for longer than seconds.
+    # A smaller limit: other connections stay open for longer than seconds.
     monkeypatch.setattr(postgres, "_PATIENCE", 0.0)
     with (
         psycopg.connect(**connection.get_connection_params()),
@@ -347,7 +347,7 @@ def test_writers_to_the_source_wait_until_the_move_has_ended(
 
 @contextmanager
 def writer_during(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Somebody who tries to write, from another connection, as the function is called."""
+    """Tries to write from another connection while the function is called."""
     original, outcomes = getattr(module, name), []
 
     def write_first(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A command on a database without its tables says what to run first."""
+"""A command on a database without its tables names the command to run first."""
 
 import pytest
 from django.core.management import call_command

@@ -1,4 +1,4 @@
-"""The health page tells staff what waits for too long and what stands still, at one price."""
+"""The health page shows what waits too long or has stopped, in a fixed number of queries."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A container says whether its process is well, so that one which is stuck is replaced."""
+"""A container's health check fails for a stuck process, so that it is replaced."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_web_and_worker_are_well_while_they_answer(
 
     portal.kill("web")
     portal.kill("worker")
-    # A bound made small: nobody will answer.
+    # A smaller limit: no worker will answer.
     monkeypatch.setattr(health_check, "TIMEOUT", 1.0)
     assert "does not answer" in health_check.web()
     assert "does not answer" in health_check.worker()

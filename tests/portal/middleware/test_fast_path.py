@@ -1,4 +1,4 @@
-"""The short way of scripts: the same answers as the long way, and nobody else's identity."""
+"""The fast path of scripts: the same responses as the full path, and never another identity."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +18,9 @@ from weights.publishing.models import Revision
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store"), pytest.mark.one_database]
 
 FILE = "/acme/gated/resolve/main/README.md"
-#: Sends a request the long way; the session is nobody's.
+#: Sends a request through the full path; the session is anonymous.
 COOKIE = {"Cookie": f"{settings.SESSION_COOKIE_NAME}=none"}
-#: What differs from one request to the next; and a session that was looked at says so.
+#: Headers that differ between requests; and Vary, if the session was accessed.
 OWN = {"X-Request-Id", "Vary"}
 
 
@@ -126,7 +126,7 @@ def test_a_fault_is_a_500_with_the_policy_headers(
     def fail(*_: object) -> None:
         raise RuntimeError("a fault, since no real one is known")
 
-    # Nothing real fails here on purpose, so the fault is put in by hand.
+    # No real request makes this fail, so the test injects the fault.
     monkeypatch.setattr(gate, "decide", fail)
     client.raise_request_exception = False
     answer = client.get(FILE)

@@ -1,4 +1,4 @@
-"""A caller's address is believed from the configured proxies, and from nobody else."""
+"""A forwarded address is accepted only from the configured proxies."""
 
 import pytest
 from django.http import HttpRequest, HttpResponse

@@ -45,7 +45,7 @@ def kind_of(route: Route) -> str:
 
 
 def spellings(address: str) -> Iterator[str]:
-    """The address with each slash, with all from each on, and each part's end written otherwise."""
+    """The URL with each slash, with all slashes from each on, and the end of each part encoded."""
     path, mark, query = address.partition("?")
     for slash in re.finditer("/", path):
         before = path[: slash.start()] or "/"  # a target begins with a slash
@@ -169,7 +169,7 @@ def test_a_tree_is_listed_below_an_encoded_slash(store: object) -> None:
 
 
 def ask_socket(address: tuple[str, int], target: str) -> int:
-    """The status of a GET whose target leaves as it stands; clients would normalise it."""
+    """The status of a GET with exactly this target; clients would normalise it."""
     head = f"GET {target} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\nConnection: close\r\n\r\n"
     with socket.create_connection(address, timeout=30) as connection:
         connection.sendall(head.encode())

@@ -1,4 +1,4 @@
-"""Rate limits: who is counted with whom, and what a caller over the limit is told."""
+"""Rate limits: which requests share a limit, and the response beyond it."""
 
 import re
 from collections.abc import Callable
@@ -171,7 +171,7 @@ def test_all_addresses_of_one_network_of_ipv6_guess_together(
 
 
 def forged() -> str:
-    """A token of the right form, checksum and all, that nobody was given."""
+    """A well-formed token with a valid checksum that does not exist."""
     return token_format.new()
 
 

@@ -48,7 +48,7 @@ def test_a_failure_behind_a_link_logs_no_token(
     def fail(*_: object) -> None:
         raise RuntimeError("a fault, since no real one is known")
 
-    # Nothing real fails here on purpose, so the fault is put in by hand.
+    # No real request makes this fail, so the test injects the fault.
     monkeypatch.setattr(links, "link_caller", fail)
     client.raise_request_exception = False
     assert client.get(f"/d/{TOKEN}/a.pt").status_code == 500

@@ -19,7 +19,7 @@ from weights.api.api import api
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
-#: What stands in an address for its parameters: no record has these names.
+#: Values of URL parameters: no record has these names.
 FILLED = {
     "public_id": "6f1a0f6e-7f43-4a3c-9a55-2f3d5b1a9c11",
     "mail_id": "6f1a0f6e-7f43-4a3c-9a55-2f3d5b1a9c12",
@@ -67,7 +67,7 @@ def _checkpoints(store: object, gated_tier: Tier) -> None:
 def test_a_method_that_nothing_takes_is_405_at_every_address(
     method: str, administrator: User
 ) -> None:
-    """Also for whoever may open the page: TRACE would send back cookies and tokens."""
+    """Also for callers who may open the page: TRACE would return cookies and tokens."""
     client = Client()
     client.force_login(administrator)
     for one in ADDRESSES if method == "TRACE" else PAGES:
@@ -325,7 +325,7 @@ def posted(client: Client) -> Iterator[tuple[str, int]]:
 @pytest.mark.slow
 @pytest.mark.requirement("WB-6")
 def test_no_form_is_taken_from_a_session_without_its_proof(administrator: User) -> None:
-    """Wherever POST is answered at all, it is 403; below /api/ a session is nobody."""
+    """Every route that accepts POST returns 403; below /api/ a session is anonymous."""
     client = Client(enforce_csrf_checks=True)
     client.force_login(administrator)
     for one, status in posted(client):

@@ -1,4 +1,4 @@
-"""Bodies sent in chunks, by a real socket to a real server: taken whole or refused in words."""
+"""Chunked bodies, by a real socket to a real server: read completely or refused with a message."""
 
 import json
 import socket
@@ -75,7 +75,7 @@ def test_a_chunked_body_is_read_like_any_other(
     status, body = send(portal, "/api/v1/links", JSON, chunked(asked), token)
     assert (status, json.loads(body)["repo"]) == (202, "acme/open")
 
-    # A form of the Hub's client goes the same way.
+    # A form of the Hub's client is sent the same way.
     paths = urlencode({"paths": "config.json"}).encode()
     status, body = send(
         portal, "/api/models/acme/open/paths-info/main", FORM, chunked(paths), token

@@ -53,7 +53,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(large: Path) -> Iterator[tuple[str, int]]:
-    """Where the server listens; it has one process, so that nobody else answers in its place."""
+    """The address of the server; it has only one process, which answers every request."""
     where = ("127.0.0.1", services.free_port())
     python, _, _, _, *options = processes.web(f"{where[0]}:{where[1]}")
     options[options.index("--workers") + 1] = "1"
@@ -81,7 +81,7 @@ def _seconds_of_an_answer(where: tuple[str, int]) -> float:
 
 
 def _ask(where: tuple[str, int], text: str, *, room: int | None = None) -> socket.socket:
-    """Send `text` and leave the answer where it is; `room` bytes may wait here."""
+    """Send `text` without reading the response; the receive buffer has `room` bytes."""
     client = socket.socket()
     if room is not None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
@@ -169,7 +169,7 @@ def test_a_client_that_takes_its_time_gets_everything(server: tuple[str, int]) -
 
 
 def _all_of(client: socket.socket, until: int | None = None) -> bytes:
-    """What still comes before the other side hangs up, or before so many bytes have come."""
+    """The bytes that arrive before the other side disconnects, up to a limit."""
     content = bytearray()
     try:
         while (until is None or len(content) < until) and (block := client.recv(1_000_000)):

@@ -1,4 +1,4 @@
-"""What an install on https says to browsers: its cookies, and that they stay on https."""
+"""The headers of an install on https: secure cookies and HSTS."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tests.support.servers.live import ROOT
 
 pytestmark = pytest.mark.one_database
 
-#: Asks a portal in a process of its own, since cookies are named when the settings are read.
+#: Queries a portal in a separate process, since the settings determine the names of cookies.
 ASK = """
 import json
 from django.conf import settings
@@ -48,7 +48,7 @@ print(json.dumps({
 
 
 def told(folder: Path, **environment: str) -> Any:
-    """What the portal of `https://weights.example.org` says."""
+    """The response of the portal at `https://weights.example.org`."""
     facts = {
         "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
         "PUBLIC_URL": "https://weights.example.org",

@@ -1,4 +1,4 @@
-"""The cache holds JSON: what somebody else writes into it never runs and never makes an error."""
+"""The cache contains JSON: foreign entries are never executed and never cause errors."""
 
 import logging
 import pickle
@@ -106,7 +106,7 @@ def test_foreign_values_in_the_cache_have_no_effect(
                 server.set(key, HOSTILE[kind])
         answers = visit(client)
     assert not (tmp_path / "ran").exists(), "the pickle ran"
-    # A code that was used stays used, whatever stands under its key.
+    # A used code stays used, whatever its key contains.
     assert answers == [*expected[:-1], False]
 
 

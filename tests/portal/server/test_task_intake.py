@@ -1,4 +1,4 @@
-"""What somebody else writes into the queue: a real worker drops it with one line, and works on."""
+"""Foreign messages in the queue: a real worker logs and drops them, and continues."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ def body(*ids: Any, **embedded: Any) -> bytes:
 
 
 def frame(content: bytes, headers: Any, kind: str = "application/json") -> bytes:
-    """A message as kombu keeps it in a Redis list."""
+    """A message as kombu stores it in a Redis list."""
     delivery = {"exchange": "", "routing_key": "celery"}
     properties = {"delivery_mode": 2, "delivery_info": delivery, "priority": 0}
     properties |= {"body_encoding": "base64", "delivery_tag": str(uuid.uuid4())}
@@ -61,7 +61,7 @@ class Touch:
 
 
 def hostile(folder: Path) -> list[tuple[bytes, str]]:
-    """Messages, and what the worker says of each."""
+    """Messages, and the worker's log line for each."""
     ran = pickle.dumps(Touch(str(folder / "ran")))
     callbacks = "deliver_mail with options or callbacks"
     no_ids = "deliver_mail with something else than row ids"
@@ -94,7 +94,7 @@ def hostile(folder: Path) -> list[tuple[bytes, str]]:
     ]
 
 
-#: A list here ended every worker to which the message was delivered, again and again.
+#: A list in this header ended every worker to which the message was delivered.
 NAMES = ["os.system", "celery.map", "celery.chain", "celery.backend_cleanup", ["x"], {"x": 1}, 5]
 NO_IDS = ["x", True, 1.5, None, -1, 0, 2**63, [1], {"a": 1}]
 

@@ -1,4 +1,4 @@
-"""A running worker seals by itself, again after a kill, and two of them do not mind each other."""
+"""A running worker seals automatically, also after a kill, and two workers do not conflict."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def test_a_worker_seals_and_continues_after_a_kill(
     start_portal(worker=True)
     for number in range(30):
         rows.event(number)
-    # Both kinds of process have said what they run with, which is sealed as well.
+    # Both kinds of process have recorded their settings, which are sealed as well.
     wait_until(lambda: {"web", "worker"} <= told_settings(), "the settings")
     sealed_soon()
     portal.kill("worker")
@@ -43,6 +43,6 @@ def test_a_worker_seals_and_continues_after_a_kill(
     assert verification.verified.rows == len(rows.all_rows()) >= 60
     done = portal.manage("verify_audit")
     assert done.returncode == 0, done.stderr
-    # What the worker that was started anew says of its settings may have come since.
+    # The restarted worker may have recorded its settings since.
     checked = int(done.stdout.splitlines()[0].removeprefix("rows checked: "))
     assert checked >= verification.verified.rows

@@ -89,10 +89,10 @@ def test_a_database_that_is_unavailable_at_start_is_tried_again(
         if error := next(answers):
             raise error
 
-    # The suite's own database cannot go away for a second; the pause is ten seconds in earnest.
+    # The suite's database cannot be stopped for a second; the real pause is ten seconds.
     monkeypatch.setattr(audit_record, "note", note)
     monkeypatch.setattr(audit_record, "PAUSE", 0.0)
-    # A thread of its own, for it gives its connections back.
+    # A separate thread, because it returns its connections.
     audit_record.note_at_start("web").join(5)
     assert next(answers, "asked twice") == "asked twice"
     assert "the settings are not on record yet: the database does not answer: it is away" in (

@@ -173,7 +173,7 @@ def test_secrets_mounted_by_a_container_runtime_are_accepted(disk: Path, tmp_pat
 
 @pytest.fixture
 def file_on_a_disk() -> Iterator[Path]:
-    """An empty file that lies on no tmpfs, unlike the suite's temporary files."""
+    """An empty file outside tmpfs, unlike the suite's temporary files."""
     with NamedTemporaryFile(dir="/var/tmp") as file:
         if _file_system(Path(file.name)) == "tmpfs":
             pytest.skip("/var/tmp is a tmpfs here")

@@ -1,4 +1,4 @@
-"""Weak settings keep every process from starting, with a line that says what to set (OP)."""
+"""Weak settings prevent every process from starting; the error names the setting (OP)."""
 
 import os
 import secrets

@@ -19,7 +19,7 @@ pytestmark = [
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLIENTS = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 PAGES_ADDRESS = "http://127.0.0.1:8000"
-#: The install stands already, the suite would start itself, and pip has installed these.
+#: The install exists already, the suite would start itself, and pip has installed these.
 NOT_RUN = ("git clone ", "make run", "make test", "pip install ")
 #: 994 files, one process or more for each: once is enough.
 BY_README = ('curl -fO "${LINK}download.sh"',)
@@ -86,7 +86,7 @@ def test_the_commands_for_clients_work(ready: Install, tmp_path: Path) -> None:
 
 
 def _of_the_table() -> Block:
-    """The commands that the page's first table of `hf` tells; some of them go on each other."""
+    """The commands in the page's first table of `hf`; some depend on earlier ones."""
     rows = re.findall(r"^\| [a-z][^|]* \| (`hf [^|]*) \|$", CLIENTS, flags=re.MULTILINE)
     commands = [command for row in rows for command in re.findall(r"`(hf [^`]+)`", row)]
     assert len(commands) >= 8

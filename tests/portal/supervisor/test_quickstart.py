@@ -145,7 +145,7 @@ def test_stopped_or_killed_and_started_again_it_has_the_same_data_and_is_quick(
     assert install.manage("shell", "-v0", "-c", PRINT_ADDRESS).stdout.strip() == install.url
 
     seconds = install.start("--no-demo")
-    # On a busy machine the first start, which also makes everything, says what is slow there.
+    # On a busy machine the first start, which also creates everything, logs what is slow.
     assert seconds < max(20, first), "a warm start takes about four seconds on an idle machine"
     assert install.query("SELECT password FROM accounts_user") == before
     assert (install.data_dir / "keys.env").read_text() == keys

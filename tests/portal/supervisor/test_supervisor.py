@@ -1,4 +1,4 @@
-"""The supervisor judges its children: what it starts again, and when it gives up."""
+"""The supervisor and its children: which it restarts, and when it gives up."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.one_database, pytest.mark.processes]
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 FAILING = [sys.executable, "-c", "raise SystemExit(3)"]
-#: Makes the file that it is told once it heeds SIGTERM no longer.
+#: Creates the given file once it ignores SIGTERM.
 STUBBORN = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -88,7 +88,7 @@ def test_a_child_that_has_run_is_started_again_for_as_long_as_its_trouble_lasts(
         assert supervisor.watch(until=lambda: noted != [] and noted[-1][0].false_starts >= 8)
         assert noted[-1][0].ended_with == "exit code 1"
         trouble.unlink()
-        # A bound made small, from here on: what runs for a moment has settled.
+        # A smaller limit from now on: a child that runs for a moment counts as stable.
         monkeypatch.setattr(children, "SETTLED_AFTER", 0.05)
         assert supervisor.watch(until=lambda: noted[-1] == [])
     assert "broker: runs again" in said
@@ -97,7 +97,7 @@ def test_a_child_that_has_run_is_started_again_for_as_long_as_its_trouble_lasts(
 def test_a_machine_without_room_for_a_process_is_tried_again(
     said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A bound made small; no program of that name is what the system says it with.
+    # A smaller limit; the system's error is that no program has this name.
     monkeypatch.setattr(children, "FIRST_PAUSE", 0.01)
     with supervising(said) as supervisor:
         supervisor.start("web", SLEEPER)
@@ -166,7 +166,7 @@ def test_a_child_of_a_killed_child_dies_with_it() -> None:
     assert not child.runs
 
 
-# -- what the health page is told -----------------------------------------------------------
+# -- reports for the health page ------------------------------------------------------------
 
 
 def test_troubles_are_noted_and_forgotten(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ _CONFIG = Config()
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers by their lower-case names, and the whole body."""
+    """Status, headers by their lower-case names, and the complete body."""
 
     status: int
     headers: Mapping[str, str]

@@ -92,7 +92,7 @@ def start_server(environment: Mapping[str, str]) -> None:
 
 
 def can_run(command: list[str], environment: Mapping[str, str]) -> bool:
-    """Tell whether a fork can run this command in this environment."""
+    """True if a fork can run this command in this environment."""
     return command[0] == sys.executable and _fixed(environment) == _started_with
 
 

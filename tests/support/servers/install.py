@@ -90,7 +90,7 @@ class Install:
             return False
 
     def is_alive(self) -> bool:
-        """Tell whether the supervisor runs."""
+        """True if the supervisor runs."""
         return self.parent is not None and self.parent.poll() is None
 
     def processes(self) -> list[str]:

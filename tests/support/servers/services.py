@@ -39,7 +39,7 @@ LINK_KEYS = "t1:" + sha256(b"links of the suite").hexdigest()
 
 #: A file system in memory, where fsync costs nothing: a tenth of the suite's time on a disk.
 _MEMORY = Path("/dev/shm")
-#: What a whole run may need at once; containers often give /dev/shm 64 MiB.
+#: The bytes that a full run may need at once; containers often have 64 MiB in /dev/shm.
 _MEMORY_NEEDED = 4 << 30
 
 #: The system's generator, because tests reseed the default one.
@@ -71,7 +71,7 @@ def pytest_load_initial_conftests() -> None:
 
 
 def is_worker() -> bool:
-    """Tell whether this process is an xdist worker."""
+    """True if this process is an xdist worker."""
     return "PYTEST_XDIST_WORKER" in os.environ
 
 

@@ -1,4 +1,4 @@
-"""A gated checkpoint, and somebody who may have it."""
+"""A gated checkpoint, and a person with access to it."""
 
 from pathlib import Path
 

@@ -136,7 +136,7 @@ def test_documents_of_others_do_not_exist(script: ApiClient, draft: str, reviewe
     other = ApiClient(factories.person(), "read-gated")
     assert other.get(f"/applications/documents/{document['id']}", 404)
     assert response_json(send(other, draft), 404)["code"] == "application_not_found"
-    # Staff reads on the review page, where it is recorded; a token is no second door.
+    # Staff read it on the review page, where that is recorded; a token gives no access.
     assert ApiClient(reviewer, "read-gated", "admin").get(
         f"/applications/documents/{document['id']}", 404
     )

@@ -112,7 +112,7 @@ def test_starting_twice_opens_the_same_draft(
 
 def test_answers_are_validated_as_on_the_page(script: ApiClient, draft: str) -> None:
     wrong = ANSWERS | {"work_email": "x@elsewhere.org", "country": "XX", "abstract": "Short."}
-    assert save(script, draft, wrong)["version"] == 1  # a draft keeps anything
+    assert save(script, draft, wrong)["version"] == 1  # a draft stores anything
     refused = submit(script, draft, 422)
     assert refused["code"] == "invalid_answers"
     assert {fault["field"] for fault in refused["errors"]} == {"work_email", "country", "abstract"}

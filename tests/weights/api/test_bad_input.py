@@ -93,7 +93,7 @@ def bodies(operation: dict[str, Any]) -> Iterator[Any]:
     yield from VALUES[1:]
     components = api.get_openapi_schema()["components"]["schemas"]
     content = operation["requestBody"]["content"]
-    if "application/json" not in content:  # a document, which has tests of its own
+    if "application/json" not in content:  # a document, which has its own tests
         return
     schema = content["application/json"]["schema"]
     schema = next((one for one in schema.get("anyOf", []) if "$ref" in one), schema)

@@ -117,7 +117,7 @@ def world(
 
 
 def filled(drawn: Case, choose: st.DataObject, known: Mapping[str, list[Any]]) -> Case:
-    """The case with true names in the place of some of its own, so that it gets further."""
+    """The case with some of its names replaced by existing ones, so that it gets further."""
     body = drawn.body if isinstance(drawn.body, dict) else {}
     for part in (drawn.path_parameters, drawn.query, body):
         for name in sorted(set(part or {}) & set(known)):

@@ -1,4 +1,4 @@
-"""The OPT family's catalogue entries: true numbers, loaded once, an owner's changes kept."""
+"""The OPT family's catalogue entries: correct numbers, loaded once, owners' changes preserved."""
 
 import json
 import re
@@ -20,7 +20,7 @@ SIZES = ["125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"]
 
 
 def parameters_from(layers: int, width: int, embedding: int, *, final_norm: bool) -> int:
-    """OPT's parameters counted anew: embeddings, positions, blocks, norm, projections."""
+    """OPT's parameters counted independently: embeddings, positions, blocks, norm, projections."""
     block = 4 * (width * width + width) + 2 * 2 * width
     block += 2 * 4 * width * width + 4 * width + width
     outside = 50272 * embedding + (2048 + 2) * width

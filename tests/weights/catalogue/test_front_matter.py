@@ -1,4 +1,4 @@
-"""Front matter as the Hub types it, whatever else somebody writes there."""
+"""Front matter is typed as on the Hub, and hostile input is rejected."""
 
 import json
 import time

@@ -37,7 +37,7 @@ from weights.storage.models import Blob
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("open_tier", "store")]
 
 REPO = "acme/hostile"
-#: In double quotes of YAML and of JSON, where escapes stand for characters no editor saves.
+#: In double quotes of YAML and of JSON, with escapes for characters that no editor saves.
 CARD = r"""---
 tags: ["\ud800x", "a\0b", "\e[31mred", "\u202egpj.exe", "=1+1", "<script>alert(1)</script>",
   "two\r\nSet-Cookie: a=b", "\u2028", "\ufffe", "\udfff\ud800"]
@@ -55,7 +55,7 @@ BODY = "Red \x1b[31m, a bell \x07, turned \u202egpj.exe, a gap \u2060 and &#xD80
 CONFIG = rb'{"model_type": "\ud800\u0000", "architectures": ["\udfff", "\u001b[2J"]}'
 NAMES = ["=1+1.json", "<script>alert(1)<.json", "a\"b'c`$(id).json", "@x,y;z.json", "né.json"]
 REFUSED = ["\u202egpj.exe", "a\nb", "a\x1b[2J", "a\u2028b", "a\ufeffb", "a\u2066b", "a\udcffb"]
-#: What somebody types: NUL and the half pair come as such in the bytes of a form.
+#: Typed text: NUL and the lone surrogate arrive unchanged in the bytes of a form.
 TYPED = "=1+1 <script>alert(1)</script> \x1b[31m\x0b\x07 \u202eexe.gpj \0 \r\nBcc: eve@example.org"
 TYPED_FORM = f"{TYPED} and enough words for a report that says what happened here.".encode()
 

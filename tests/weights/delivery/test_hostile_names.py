@@ -1,4 +1,4 @@
-"""Nothing that stands in a record breaks out of its line in a list or a script."""
+"""No text of a record breaks out of its line in a list or a script."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The folder of a checkpoint link: its lists agree with the manifest and keep the terms."""
+"""The folder of a checkpoint link: its lists match the manifest and contain the terms."""
 
 import json
 from urllib.parse import quote, urlsplit

@@ -1,4 +1,4 @@
-"""Links through their doors: who gets bytes by them, when they end, and what they say then."""
+"""Links by their routes: who gets bytes, when links end, and the responses after that."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -219,7 +219,7 @@ def test_a_file_link_ends_after_its_minutes(client: Client, signed: str) -> None
 def test_a_file_link_is_checked_for_pattern_signature_expiry_and_then_access(
     client: Client, signed: str, applicant: User
 ) -> None:
-    """Each of these is broken before the last, and the first that is broken is told."""
+    """Each check fails together with all later ones; the first failure is reported."""
     lifecycle.revoke(applicant.grants.get(), by=None, reason="leak")
     assert _refused(client, signed) == (403, "revoked")
     with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):

@@ -72,7 +72,7 @@ def test_the_receipt_lists_a_storage_address_with_its_last_second(
     (alive,) = receipt.alive
     assert alive.name == f"{REPO}/{PATH}"
     assert before < alive.ends_at <= receipt.bound <= timezone.now() + timedelta(seconds=120)
-    # It was given before, and nothing calls it back; no other one is signed.
+    # It was issued before and cannot be revoked; no other one is signed.
     assert requests.get(given["Location"], timeout=60).status_code == 200
     refused = client.get(ADDRESS, headers=headers)
     assert refused.headers["X-Refusal-Code"] == "revoked"

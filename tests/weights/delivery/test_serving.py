@@ -172,7 +172,7 @@ def test_the_ledger_row_is_written_before_the_first_byte_is_sent(client: Client,
 
 
 def test_no_byte_leaves_when_the_row_cannot_be_written(client: Client, url: str) -> None:
-    # The one table that is full, while whatever stands before it still works.
+    # Only this table fails, and everything before it still works.
     with (
         mock.patch("weights.ledger.recording.record_served", side_effect=RuntimeError("disk full")),
         pytest.raises(RuntimeError),
@@ -278,7 +278,7 @@ def test_the_wait_is_what_the_next_download_to_end_still_takes(
     assert [slots.wait(), slots.wait()] == [20, 80]
     assert slots.wait() == bodies.LONGEST_WAIT, "both were promised to others"
     clock.return_value += 30
-    # The place of 20 s is nobody's any more; the sooner of the two, after 50 s, is promised.
+    # The slot of 20 s is free again; the sooner of the two, after 50 s, is announced.
     assert slots.wait() == 200
 
 
@@ -430,7 +430,7 @@ def test_on_s3_a_get_is_redirected_and_a_head_is_answered_by_the_portal(
 
 
 def part_of(path: Path, start: int, length: int, release: Callable[[], object]) -> RangedFile:
-    """The body closes the file that it is given."""
+    """The body closes its file."""
     stream = cast(BinaryIO, path.open("rb", buffering=0))
     return RangedFile(stream, start, length, release)
 

@@ -58,7 +58,7 @@ def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> Non
 
 
 def _believe(raw: str) -> None:
-    """Read and check a query as the door does, by what the query itself says."""
+    """Parse and verify a query as the view does, by the query's own claims."""
     query = signed_claims.parse_file_query(raw)
     claim = FileClaim(CLAIM.file_id, CLAIM.sha256, query.grant, query.expires)
     signed_claims.check_file(claim, query, RING)

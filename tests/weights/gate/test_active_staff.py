@@ -25,7 +25,7 @@ from weights.reports.models import Report
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
 REPO = "acme/secret"
-#: A page, its files, their bytes, and what scripts are told, each of a private checkpoint.
+#: URLs of a private checkpoint: pages, files, bytes, and metadata for scripts.
 DOORS = [
     f"/{REPO}",
     f"/{REPO}/tree/main",
@@ -56,7 +56,7 @@ def suspended(person: User) -> None:
 
 
 def staff(role: Role) -> User:
-    """Somebody whose roles count."""
+    """A person whose roles count."""
     person = factories.staff(factories.word(), role)
     Authenticator.objects.create(user=person, type="totp", data={"secret": "x"})
     return person

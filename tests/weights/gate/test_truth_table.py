@@ -336,7 +336,7 @@ FAILURES = [
 
 
 def expected(failures: list[Failure], *, gated: bool) -> tuple[str, int]:
-    """What the first broken condition says; `("", 200)` when none that is asked is broken."""
+    """The refusal of the first broken condition; `("", 200)` if none that applies is broken."""
     asked = [one for one in failures if gated or one.condition not in GATED_ONLY]
     if not asked:
         return "", 200
@@ -373,7 +373,7 @@ def world(store: Path, gated_tier: Tier) -> World:
 
 
 def broken(world: World, *failures: Failure) -> tuple[str, int]:
-    """What the gate says with these conditions broken; the world is whole again afterwards."""
+    """The gate's answer with these conditions broken; the database is restored afterwards."""
     kept = (world.anonymous, world.token, world.asked_repo, world.asked_revision, world.asked_path)
     with transaction.atomic():
         for failure in failures:

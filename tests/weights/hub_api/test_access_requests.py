@@ -76,7 +76,7 @@ def lists(api: HfApi) -> dict[str, list[AccessRequest]]:
 
 
 def where(api: HfApi, user: User) -> list[str]:
-    """The lists in which this person stands."""
+    """The lists that contain this person."""
     return [
         name
         for name, requests in lists(api).items()

@@ -92,7 +92,7 @@ def test_ids_are_those_that_git_gives(client: Client, nested: Revision, tmp_path
     for path, content in NESTED.items():
         target = repository / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        # git holds a pointer where the Hub's tree says LFS.
+        # git stores a pointer for files that the Hub's tree marks LFS.
         target.write_bytes(_pointer(content) if path.endswith(".bin") else content)
     (repository / ".git").unlink(missing_ok=True)
     git("init", "-q", ".", within=repository)

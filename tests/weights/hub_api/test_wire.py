@@ -137,7 +137,7 @@ def fetch(*command: str, within: Path) -> None:
 
 
 def with_curl(url: str, within: Path) -> None:
-    # Without --fail, by which curl takes the 416 for a file that is whole already as a failure.
+    # Without --fail, since curl would report the 416 for a complete file as a failure.
     fetch("curl", "-sS", "-C", "-", "-o", "large.bin", url, within=within)
 
 
@@ -210,7 +210,7 @@ def _stalled(portal: Portal, until: ExitStack) -> int:
     """Ask for the large file, read its status and no more; dropped when `until` ends."""
     where = urlsplit(portal.url)
     connection = until.enter_context(socket.socket())
-    # Small, so that the kernel can't take in the whole file for a reader that stopped.
+    # Small, so that the kernel cannot buffer the whole file for a reader that stopped.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(20)
     connection.connect((where.hostname or "", where.port or 0))

@@ -10,7 +10,7 @@ RUN = b"cposix\ngetpid\n(tR."
 
 
 def _padded() -> dict[str, bytes]:
-    """What may stand before the import without an unpickler minding."""
+    """Instructions before the import that an unpickler accepts."""
     wide = 70_000
     return {
         "nothing": b"",

@@ -33,7 +33,7 @@ def tensor(key: str = "0", storage: str = "FloatStorage") -> bytes:
 
 
 def two(body: bytes) -> bytes:
-    """A whole stream of protocol 2."""
+    """A complete stream of protocol 2."""
     return b"\x80\2" + body + b"."
 
 

@@ -13,7 +13,7 @@ _FOUR = {"F4": 2, "F6_E2M3": 3, "F6_E3M2": 3}
 
 
 def raw(header: str | bytes, data: bytes = b"", length: int | None = None) -> bytes:
-    """A file of this header as it stands, its length told wrongly if asked."""
+    """A file with exactly this header, optionally with a wrong length."""
     text = header.encode() if isinstance(header, str) else header
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 

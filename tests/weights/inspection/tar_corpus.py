@@ -1,4 +1,4 @@
-"""Tar archives by name, whole or in disguise: `torch.load` unpickles three of their members."""
+"""Tar archives by name, plain or disguised: `torch.load` unpickles three of their members."""
 
 import io
 import struct
@@ -37,7 +37,7 @@ def summed(header: bytearray, *, signed: bool = False, wide: bool = False) -> by
 
 
 def _in_a_pickle() -> bytes:
-    """One whole pickle without imports, all of it: the archive stands in a text of bytes."""
+    """A complete pickle without imports that contains the archive as bytes."""
     size = len(beginning(b"\x80\4\x8e" + bytes(8))) - 11
     return beginning(b"\x80\4\x8e" + struct.pack("<Q", size)) + b"."
 

@@ -110,7 +110,7 @@ def test_an_override_holds_for_the_very_refusal_alone(
     assert not Inspection.objects.refusing().exists()
     Inspection.objects.update(reason="its pickle imports os.system, which is not on the list")
     assert Inspection.objects.refusing().get() == refused
-    overrides.ask(refused, WHY, by=release_owner)  # it may be asked for anew
+    overrides.ask(refused, WHY, by=release_owner)  # it may be requested again
 
 
 HIDDEN = pickle_corpus.two(

@@ -1,4 +1,4 @@
-"""Formats are inspected before a revision is shown; what is hostile is given to nobody."""
+"""Formats are inspected before a revision is visible; hostile files are never served."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,7 @@ Publish = Callable[..., Revision]
 
 @pytest.fixture
 def publish(tmp_path: Path) -> Publish:
-    """Publish these files, and let a worker check them unless told otherwise."""
+    """Publish these files, and by default let a worker check them."""
 
     def act(repo_id: str = "acme/model", *, check: bool = True, **files: bytes) -> Revision:
         folder = tmp_path / factories.word()
@@ -103,7 +103,7 @@ def test_in_st_a_hostile_file_is_refused_with_its_reason_and_never_served(
     )
     blob = blob_of(revision, "model.bin")
     assert (blob.state, blob.check_due_at) == (Blob.State.QUARANTINED, None)
-    assert blob.runs.get().result == "verified"  # the bytes are what their hash says
+    assert blob.runs.get().result == "verified"  # the bytes match their hash
     event = AuditEvent.objects.get(action="blob.refused")
     assert event.details["imports"] == {"pickle": ["os.system"]}
     answer = client.get(f"/acme/model/resolve/{revision.sha}/model.bin")
@@ -156,7 +156,7 @@ def test_a_store_that_breaks_off_while_a_format_is_read_is_tried_again(
         raise StorageUnavailable("the store does not answer")
 
     with monkeypatch.context() as patch:
-        # The hash was read; the parser's own look into the file meets no answer.
+        # The hash was computed; the store does not answer the parser.
         patch.setattr(FileStorage, "read", refuse)
         revision = publish(model_pt=GOOD)
     blob = blob_of(revision, "model.pt")
@@ -188,7 +188,7 @@ def test_the_same_bytes_under_another_name_are_looked_at_as_that(publish: Publis
     second.refresh_from_db()
     assert second.state == Revision.State.FAILED
     assert "older than protocol 2" in second.state_reason
-    # Whoever gave the good bytes a bad name closed his own revision alone.
+    # A publisher who uses good bytes under a bad name blocks only that revision.
     first.refresh_from_db()
     assert first.state == Revision.State.VISIBLE
     assert blob_of(first, "notes.txt").state == Blob.State.VERIFIED
@@ -261,7 +261,7 @@ def test_in_st_a_file_refused_by_stricter_rules_is_refused_at_the_next_request(
     assert revision.state == Revision.State.VISIBLE
     settings.PICKLE_IMPORTS = ["numpy.dtype"]
     verification.reinspect_outdated()
-    work()  # looked at, and asked to be read whole
+    work()  # inspected, and due to be read completely
     work()
     assert client.get("/acme/model/resolve/main/model.pt").status_code == 200
 
@@ -277,7 +277,7 @@ def test_the_sweep_sends_what_is_to_be_looked_at_and_only_once(
 
     revision = publish(model_pt=GOOD)
     Blob.objects.update(inspect_due_at=timezone.now())
-    # What would be sent is the question; no worker runs here to take it.
+    # The test checks the queued messages; no worker runs that would consume them.
     monkeypatch.setattr(queueing, "queue_now", send)
     verification.sweep()
     verification.sweep()
@@ -333,7 +333,7 @@ def test_a_checkpoint_moved_into_such_a_tier_has_the_rest_of_its_files_looked_at
         sent.append(blob_id)
         return True
 
-    # What would be sent is the question; no worker runs here to take it.
+    # The test checks the queued messages; no worker runs that would consume them.
     monkeypatch.setattr(queueing, "queue_now", send)
     checkpoint = revision.checkpoint
     checkpoint.tier = strict_tier
@@ -382,11 +382,11 @@ def test_a_worker_killed_at_any_statement_leaves_one_result_of_each_kind(
 ) -> None:
     hostile = publish("acme/bad", bad_pt=RUNS, check=False)
     good = publish("acme/good", good_pt=GOOD, check=False)
-    # Processes are killed here by the hundred; starting an inspector for each takes too long.
+    # Hundreds of processes are killed; starting an inspector for each takes too long.
     monkeypatch.setattr(runner, "inspect", _in_process)
 
     def everything() -> None:
-        # As if the leases had run out; and a blob that kills eight workers is said to have failed.
+        # Leases that expired; and a blob that kills eight workers counts as failed.
         Blob.objects.update(leased_until=None, attempts=0)
         work()
         verification.sweep()
@@ -405,7 +405,7 @@ def _in_process(source: Any, family: str, *, extra: list[str]) -> verdict.Verdic
     return inspect_file.inspect(source, family, allowed.allowed(extra))
 
 
-# -- where it is told ---------------------------------------------------------------------
+# -- where it is shown --------------------------------------------------------------------
 
 
 def test_the_file_page_shows_the_format_and_the_imports_of_loading(

@@ -11,7 +11,7 @@ from weights.inspection.formats import pickles
 
 @dataclass
 class Part:
-    """A member, whose two descriptions can be changed apart: `there` before it, `here` behind."""
+    """A member with two descriptions that can differ: `there` before it, `here` in the end."""
 
     name: str | bytes
     content: bytes = b""
@@ -74,7 +74,7 @@ def _tail(part: Part) -> bytes:
 def packed(
     parts: list[Part], *, large: str = "", before: bytes = b"", between: bytes = b"", **end: Any
 ) -> bytes:
-    """The members, the directory and its end; `large` adds the zip64 end: full or told twice."""
+    """The members, the directory and its end; `large` adds a zip64 end, complete or repeated."""
     body: bytes = before
     for part in parts:
         part.offset = len(body)
@@ -105,7 +105,7 @@ def packed(
 
 
 def pt(count: int = 1, top: str = "archive", **every: Any) -> list[Part]:
-    """The members of a whole file with this number of tensors."""
+    """The members of a complete file with this number of tensors."""
     parts = [Part(f"{top}/data.pkl", pickle_corpus.state(count), **every)]
     parts.append(Part(f"{top}/byteorder", b"little", **every))
     parts += [Part(f"{top}/data/{n}", bytes(8), **every) for n in range(count)]

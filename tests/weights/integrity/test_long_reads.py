@@ -1,4 +1,4 @@
-"""A check reads a blob in one go, whatever its size; a stopped or killed one starts over."""
+"""A check reads a blob in one pass, whatever its size; a stopped or killed one starts over."""
 
 import hashlib
 import io
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.django_db
 
 MB = 1024**2
 Result = VerificationRun.Result
-#: Seconds that a supervisor gives a worker to end before it is killed.
+#: Seconds that a supervisor waits for a worker to end before killing it.
 GRACE = 8.0
 
 
 @pytest.fixture
 def _stopping() -> Iterator[None]:
-    """Forget afterwards that this process was told to stop."""
+    """Reset the stop request of this process afterwards."""
     yield
     shutdown._requested.clear()
 
@@ -313,7 +313,7 @@ def test_a_check_that_is_killed_starts_over(store: Path, tmp_path: Path) -> None
 
 
 def kill_after(size: int, blob: Blob, flag: Path) -> None:
-    """Kill -9 a worker once it has hashed so many bytes."""
+    """Kill -9 a worker once it has hashed this many bytes."""
     connections.close_all()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""How the stored bytes stand is public, and no number tells of a private checkpoint."""
+"""The state of the stored bytes is public, and no number reveals a private checkpoint."""
 
 import csv
 import io

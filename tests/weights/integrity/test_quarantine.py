@@ -1,4 +1,4 @@
-"""A quarantined blob leaves every door at the next request, and only a check puts it back."""
+"""No route serves a quarantined blob from the next request on, until a check verifies it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -50,7 +50,7 @@ def blob(revision: Revision) -> Blob:
 
 
 def doors(revision: Revision, holder: User) -> list[str]:
-    """One address for each door that leads to the file's bytes."""
+    """One URL for each route that serves the file's bytes."""
     file = revision.files.get(path=PATH)
     ends = timezone.now() + timedelta(days=1)
     claim = signed_claims.FileClaim(file.pk, file.sha256, "open", int(ends.timestamp()))
@@ -76,7 +76,7 @@ def assert_closed(client: Client, addresses: list[str]) -> None:
                 assert "Location" not in answer
 
 
-# -- doors --------------------------------------------------------------------------------
+# -- routes -------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("ST-4")
@@ -144,7 +144,7 @@ def test_every_revision_that_uses_it_is_closed(
     assert client.get(f"/{REPO}/resolve/main/README.md").status_code == 200
 
 
-# -- by hand ------------------------------------------------------------------------------
+# -- manual -------------------------------------------------------------------------------
 
 
 def test_a_hold_is_audited_with_its_reason(
@@ -251,7 +251,7 @@ def test_a_quarantine_lifted_during_a_check_still_needs_a_good_result(
             manual_quarantine.lift(blob, by=release_owner)
         return found
 
-    # The real file is still read; somebody lifts the hold just then.
+    # The real file is still being read when an owner lifts the quarantine.
     monkeypatch.setattr(FileStorage, "open", lifted_meanwhile)
     verification.verify(blob.pk)
     verification.verify(blob.pk)
@@ -353,7 +353,7 @@ def test_a_passing_error_quarantines_nothing(blob: Blob) -> None:
 
 
 def test_a_lost_file_is_quarantined_but_not_recalled(blob: Blob) -> None:
-    """Nobody can have got bad bytes of it."""
+    """Nobody can have downloaded bad bytes of it."""
     path = blob_storage().local_path(blob.sha256)
     assert path is not None
     path.unlink()

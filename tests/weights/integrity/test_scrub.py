@@ -44,7 +44,7 @@ def publish(folder: Path) -> None:
 
 @pytest.fixture
 def blobs(store: Path, tmp_path: Path) -> dict[str, Blob]:
-    """Published and verified through the front door, by path."""
+    """Blobs by path, published and verified in the normal way."""
     publish(tmp_path / "model")
     return {blob.files.get().path: blob for blob in Blob.objects.all()}
 
@@ -104,7 +104,7 @@ def test_a_silent_flip_is_found_by_the_scrub_and_a_good_copy_heals_it(
 def test_a_kill_at_any_statement_loses_no_reading(
     transactional_db: None, blobs: dict[str, Blob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A survey would be a second thing to be killed; it has a test of its own.
+    # A survey would also be killed; it has its own test.
     monkeypatch.setattr(store_survey, "is_due", lambda now: False)
     age(blobs["a.bin"], 40)
     for _ in each_crash(lambda: scrub.work()):
@@ -160,7 +160,7 @@ def test_a_reader_sleeps_for_what_it_read(db: None, settings: Settings) -> None:
         for _ in range(10):
             turn.passed(500_000)
         spent = time.monotonic() - began
-    # No sleep happened, so each one is asked for what is still owed: the last is all of it.
+    # Nothing really slept, so each call asks for the remaining time: the last one for all of it.
     assert slept[-1] == pytest.approx(5.0 - spent, abs=0.2)
 
 
@@ -344,7 +344,7 @@ def test_a_store_cut_off_while_it_is_scrubbed_quarantines_nothing(
         age(blob, 40)
     scrub.survey()
     own.stop()
-    assert scrub.work() == 1  # ends at the first that gives no answer
+    assert scrub.work() == 1  # ends at the first that does not answer
     assert scrub.survey() is not None
     last = scrub.last_one()
     assert last is not None
@@ -363,16 +363,16 @@ def test_errors_of_the_disk_are_no_mismatch(
     def fail(self: object, buffer: object) -> int:
         raise error
 
-    # No disk fails when it is asked to.
+    # No disk fails on demand.
     monkeypatch.setattr("weights.storage.file_reader.FileReader.readinto", fail, raising=False)
     age(blobs["a.bin"], 40)
     assert scrub.work() == 1
     assert blobs["a.bin"].runs.first().result == "unreadable"  # type: ignore[union-attr]
     assert set(states().values()) == {"verified"}
-    assert not scrub.due(timezone.now()).exists()  # its next try is asked for already
+    assert not scrub.due(timezone.now()).exists()  # its next try is already requested
 
 
-# -- by hand ------------------------------------------------------------------------------
+# -- manual -------------------------------------------------------------------------------
 
 
 def test_the_command_reads_everything_and_reports_success(
@@ -423,7 +423,7 @@ def test_the_command_waits_for_a_turn_and_gives_up_in_one_line(
     blobs: dict[str, Blob], manage: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert callable(manage)
-    # A bound made small: nobody will give up the turn.
+    # A smaller limit: the turn will not become free.
     monkeypatch.setattr(by_hand, "PATIENCE", 0.0)
     with scrub.taken(), pytest.raises(CommandError, match="another scrub is still running"):
         manage("scrub", "--all")

@@ -1,4 +1,4 @@
-"""What was written to in the store is given to nobody at the next request, and read anew."""
+"""Blobs that change in the store are not served from the next request on, and are read again."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ ADDRESS = "/acme/model/resolve/main/model.pt"
 
 @pytest.fixture
 def blob(tmp_path: Path) -> Blob:
-    """Published and verified through the front door, so that its mark is known."""
+    """Published and verified in the normal way, so that its fingerprint is stored."""
     root = tmp_path / "model"
     root.mkdir()
     (root / "model.pt").write_bytes(BODY)
@@ -128,7 +128,7 @@ def test_a_flipped_bit_that_a_request_met_ends_in_quarantine_and_recall(
 
 
 def test_a_lost_file_is_looked_for_without_being_closed_first(client: Client, blob: Blob) -> None:
-    """A disk that is only away for a moment must not cost a check of all that was asked for."""
+    """A disk that is missing for a moment must not cause checks of all requested blobs."""
     path = on_disk(blob)
     aside = path.rename(path.with_suffix(".aside"))
     assert client.get(ADDRESS).status_code == 503
@@ -218,7 +218,7 @@ def write_evil(path: Path) -> None:
 def test_no_page_shows_what_was_written_over_a_verified_text(
     client: Client, tmp_path: Path, page: str
 ) -> None:
-    """Nor is it kept as what the file says of its checkpoint, which listings tell."""
+    """Nor is it stored as facts of the file, which listings show."""
     for name, text in TEXTS.items():
         (tmp_path / name).write_bytes(text.replace(b"A card", factories.word().encode()))
     revision = intake.publish(tmp_path, "acme/texts", tier="open")

@@ -275,7 +275,7 @@ def _dead_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise StorageUnavailable("the store does not answer")
 
     with monkeypatch.context() as patch:
-        # Here it answers at once; tests/weights/storage/test_bad_store.py waits for a real one.
+        # This store answers at once; tests/weights/storage/test_bad_store.py waits for a real one.
         patch.setattr(FileStorage, "open", refuse)
         yield
 
@@ -304,7 +304,7 @@ def test_after_eight_tries_the_revision_shows_why_it_is_not_visible(
     shard.refresh_from_db()
     assert revision.state == Revision.State.FAILED
     assert "could not be read" in revision.state_reason
-    assert shard.check_due_at is not None  # the sweep goes on trying
+    assert shard.check_due_at is not None  # the sweep keeps retrying
     assert verification.progress_of_revisions([revision]).counts["unreadable"] == 1
 
 
@@ -346,7 +346,7 @@ def test_the_sweep_queues_what_is_due_largest_first_and_only_once(
         sent.append(blob_id)
         return True
 
-    # What would be sent is the question; no worker runs here to take it.
+    # The test checks the queued messages; no worker runs that would consume them.
     monkeypatch.setattr(queueing, "queue_now", send)
     verification.sweep()
     verification.sweep()

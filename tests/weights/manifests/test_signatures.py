@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
 @pytest.fixture
 def new_key(tmp_path: Path, settings: Settings) -> Callable[[], str]:
-    """Put another key into the place of the one that signs; gives its id once it signed."""
+    """Replace the signing key by another; returns its id once it has signed."""
 
     def make() -> str:
         path = tmp_path / f"{factories.word()}.pem"
@@ -120,7 +120,7 @@ def test_the_sweep_queues_what_is_not_signed_yet(
         queued.append(sent)
         return True
 
-    # What would be sent is the question; no worker runs here to take it.
+    # The test checks the queued messages; no worker runs that would consume them.
     monkeypatch.setattr("accounts.background.periodic.queue_now", send)
     signatures.sweep()
     assert queued == [("weights.sign_manifest", revision.pk)]
@@ -235,7 +235,7 @@ def test_a_key_that_was_compromised_from_a_day_on_says_from_when(
     assert "since 2026-11-03 00:00 UTC" in client.get(f"/keys/{key_id}.pem").text
     said = client.get(address(revision, ".sig")).headers["X-Error-Message"]
     assert f"signature by {key_id} proves nothing, because" in said
-    manage(*arguments, "--since", "2026-11-05T12:00")  # never later than it was said to be
+    manage(*arguments, "--since", "2026-11-05T12:00")  # never later than recorded before
     manage(*arguments, "--since", "2026-11-01T12:00")
     (told,) = client.get("/api/v1/keys").json()
     assert told["compromised_from"] == "2026-11-01T12:00:00Z"

@@ -1,4 +1,4 @@
-"""A person gets everything that is kept about them, and nothing of anybody else."""
+"""A person gets all data stored about them, and nothing about anybody else."""
 
 import io
 import json

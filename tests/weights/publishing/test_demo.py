@@ -49,7 +49,7 @@ def test_both_demos_go_through_the_intake_and_wait_for_verification(workshop: Pa
 
 
 def assert_layout_of_the_release(revision: Revision) -> None:
-    """992 shards with part, shard and published MD5, no two of them alike."""
+    """992 different shards with part, shard and published MD5."""
     shards = revision.files.filter(path__endswith=".pt")
     found = {(file.part, file.shard, file.path) for file in shards}
     assert found == set(shard_names())
@@ -87,7 +87,7 @@ def test_a_demo_that_its_owner_moved_to_another_tier_is_left_alone(workshop: Pat
 
 
 class Killed(BaseException):
-    """Ends the process where it stands, as a signal would."""
+    """Ends the process immediately, as a signal would."""
 
 
 @pytest.mark.usefixtures("small_demos")

@@ -1,4 +1,4 @@
-"""What a list of files tells of a broken checkpoint, and what it leaves in peace."""
+"""Findings about a list of files: broken checkpoints have them, complete ones do not."""
 
 import json
 import struct
@@ -24,7 +24,7 @@ SERIES = [f"model-{number:05}-of-00004.safetensors" for number in range(1, 5)]
 
 
 def found(files: Mapping[str, bytes | int]) -> list[Finding]:
-    """The lint of files given by content, or by size alone."""
+    """The findings about files of this content or size."""
 
     def read(path: str, most: int) -> bytes:
         content = files[path]
@@ -39,7 +39,7 @@ def codes(files: Mapping[str, bytes | int]) -> list[tuple[str, str]]:
 
 
 def shard(tensors: int, header: bytes = b"{}") -> bytes:
-    """A safetensors file of so many bytes behind its header."""
+    """A safetensors file with this many bytes after its header."""
     return struct.pack("<Q", len(header)) + header + bytes(tensors)
 
 

@@ -1,4 +1,4 @@
-"""What looks wrong is refused before it is copied, or kept with the revision and told."""
+"""Errors are refused before anything is copied; findings are stored with the revision and shown."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -24,7 +24,7 @@ SHARD = b"\x80\x02" + bytes(10_000)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two of three shards, alike in their bytes."""
+    """Two of three shards, with equal bytes."""
     root = tmp_path / "shards"
     root.mkdir()
     for number in (1, 3):

@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def wait_for_blobs(store: Path, number: int, running: Command) -> None:
-    """Return once so many blobs have their name in the store, or the command has ended."""
+    """Return once this many blobs are in the store, or the command has ended."""
     services.wait_until(
         lambda: len(list(store.glob("*/*/*"))) >= number or running.process.poll() is not None,
         f"{number} blobs",
@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_no_partial_revision_and_the_next_run_continues(
 
 
 def peak_of(command: Portal, *arguments: str) -> int:
-    """KiB of memory that a command took at most, in an interpreter of its own."""
+    """Peak memory of a command in KiB, in a separate interpreter."""
     running = subprocess.Popen(
         [sys.executable, str(live.ROOT / "manage.py"), *arguments],
         env=command.environment,
@@ -286,7 +286,7 @@ def test_with_a_dead_broker_publish_succeeds_and_verification_waits(
 def test_a_broker_that_dies_while_workers_are_queried_counts_as_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its client words that otherwise than a broker that was dead before."""
+    """Its client reports this differently from a broker that was dead before."""
 
     def die(**options: object) -> None:
         raise redis.ConnectionError("Error 111 connecting to broker.sock. Connection refused.")

@@ -1,4 +1,4 @@
-"""Intake: what becomes a revision, what is refused, and what a second run finds."""
+"""Intake: published files, refused folders, and repeated runs."""
 
 import hashlib
 import os
@@ -46,7 +46,7 @@ SIZE = len(README) + len(CONFIG) + len(WEIGHTS)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small model as it lies on a publisher's disk, at rest for a while."""
+    """A small model on a publisher's disk, not changed for a while."""
     root = tmp_path / "model"
     write(root / "README.md", README)
     write(root / "config.json", CONFIG)
@@ -87,7 +87,7 @@ def paths(revision: Revision) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _rested_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of a test are a moment old; intake may trust their times all the same."""
+    """Files of a test are only a moment old; intake trusts their times nevertheless."""
     # A bound made small: 50 ms in earnest.
     monkeypatch.setattr(intake, "_CLOCK_TICK", timedelta(0))
 
@@ -296,7 +296,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def nobody() -> Iterator[Path]:
-    """A folder for all to enter, and this process without root's right to read everything."""
+    """A world-readable folder, and this process without root's permission to read everything."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         write(Path(name) / "config.json", b"{}\n")
@@ -398,7 +398,7 @@ def test_publishing_under_the_name_of_a_catalogue_entry_adds_its_files(
     assert publish(folder, "facebook/opt-125m").checkpoint == entry
 
 
-# -- what goes wrong meanwhile ------------------------------------------------------------
+# -- faults during a publication ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is replaced", "is gone", "is a link"])
@@ -490,5 +490,5 @@ def test_files_of_a_revision_are_recorded_in_few_statements(tmp_path: Path) -> N
         publish(tmp_path / "many", "acme/many")
     assert File.objects.count() == 300
     statements = [query["sql"] for query in captured if "intakenote" not in query["sql"]]
-    # SQLite takes so many values a statement, so 600 rows are written in a few of them.
+    # SQLite limits the values of a statement, so 600 rows take a few statements.
     assert len([sql for sql in statements if sql.startswith(("INSERT", "UPDATE"))]) <= 12

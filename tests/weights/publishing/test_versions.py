@@ -1,4 +1,4 @@
-"""In a bucket with versions people get the one that was verified, and that one is judged."""
+"""From a versioned bucket the verified version is served, and checks read that version."""
 
 from io import StringIO
 from pathlib import Path
@@ -43,7 +43,7 @@ def publish(folder: Path) -> Blob:
 
 @pytest.fixture
 def blob(folder: Path, s3_server: s3.Store, settings: Settings) -> Blob:
-    """Published into a bucket with versions, and bound to its own."""
+    """A blob published into a versioned bucket and bound to its version."""
     settings.WEIGHTS_STORAGE = s3_server.versioned()
     found = publish(folder)
     assert found.version
@@ -57,7 +57,7 @@ def bucket() -> S3Storage:
 
 
 def write_over(blob: Blob) -> str:
-    """What somebody with the bucket's credential does; the version that this makes."""
+    """Overwrites an object with the bucket's credential; returns the new version."""
     client, place = bucket().client, bucket().location(blob.sha256)
     return str(client.put_object(**place, Body=BAD).get("VersionId", ""))
 
@@ -153,7 +153,7 @@ def test_a_different_checksum_in_the_store_has_the_blob_read_at_once(
     write_over(blob)
     stands = bucket().stat(blob.sha256)
     assert stands is not None
-    Blob.objects.update(mark=stands.mark)  # so that only the checksum tells
+    Blob.objects.update(mark=stands.mark)  # so that only the checksum differs
     place = bucket().location(blob.sha256)
     bucket().client.put_object(**place, Body=BAD, ChecksumAlgorithm="SHA256")
     assert told(survey()) == (1, 0, 0)

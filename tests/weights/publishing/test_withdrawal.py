@@ -1,4 +1,4 @@
-"""A withdrawn revision: names stay and say why, bytes leave every door at the next request."""
+"""A withdrawn revision: its names lead to the reason, and no route serves its files any more."""
 
 import re
 from collections.abc import Callable
@@ -144,7 +144,7 @@ def test_neither_the_content_nor_the_tag_can_be_published_again(
     assert refs.tagged_revision(revision.checkpoint_id, "v1") == revision
 
 
-# -- every door ---------------------------------------------------------------------------
+# -- every route --------------------------------------------------------------------------
 
 
 def test_every_route_refuses_its_bytes_as_withdrawn(

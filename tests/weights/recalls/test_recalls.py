@@ -1,4 +1,4 @@
-"""A recall: those who fetched it are told, each once a state, and nobody else ever."""
+"""A recall: those who downloaded the bytes are mailed once per state, and nobody else."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -126,7 +126,7 @@ def addresses(people: list[User]) -> list[str]:
     return sorted(person.email for person in people)
 
 
-# -- who is told --------------------------------------------------------------------------
+# -- recipients ---------------------------------------------------------------------------
 
 
 def test_exactly_those_who_downloaded_it_are_mailed_once(

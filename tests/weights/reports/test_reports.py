@@ -1,4 +1,4 @@
-"""Reports from the world: taken in without an account, triaged, and what they lead to."""
+"""Reports from the public: submitted without an account, triaged, and acted on."""
 
 from datetime import timedelta
 from typing import Any
@@ -50,7 +50,7 @@ def mails(kind: str) -> list[OutgoingMail]:
     return list(OutgoingMail.objects.filter(kind=kind).order_by("pk"))
 
 
-# -- taking in --------------------------------------------------------------------------------
+# -- submission -------------------------------------------------------------------------------
 
 
 def test_a_visitor_reports_and_gets_a_reference_and_a_page(
@@ -330,7 +330,7 @@ def test_the_desk_shows_nothing_of_other_tiers(
     issues = reverse("admin:weights_knownissue_changelist")
     client.force_login(elsewhere)
     shown = client.get(page).text
-    assert "Suspend access" not in shown  # nobody of their tiers holds access
+    assert "Suspend access" not in shown  # nobody has access to their tiers
     assert applicant.username not in shown
     assert "acme/secret" not in shown + client.get(issues).text
     assert client.get(f"{issues}{issue.pk}/change/").status_code == 404

@@ -141,7 +141,7 @@ def test_without_a_signing_credential_every_route_is_503_with_retry_after(
     client: Client, dead_store: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = cast(S3Storage, blob_storage())
-    # As boto3 has it where no credential is found; those of this process are kept by it.
+    # As boto3 behaves without credentials; it caches those of this process.
     monkeypatch.setattr(store.signer, "credentials", None)
     file_link = file_links.issue(ANONYMOUS, "acme/small", "main", "README.md")
     for address in ("/acme/small/resolve/main/README.md", file_link):

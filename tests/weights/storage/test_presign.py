@@ -117,7 +117,7 @@ def test_an_address_lives_one_second_to_one_hour() -> None:
 
 
 def temporary(s3: S3Storage, minutes: float, *, renewed: float | None = None) -> None:
-    """Give the store a credential that ends in so many minutes, and what renewing gives."""
+    """Give the store a credential that expires in this many minutes, and its renewals."""
 
     def renew() -> dict[str, str]:
         if renewed is None:

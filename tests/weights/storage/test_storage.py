@@ -1,4 +1,4 @@
-"""The contract of a blob store, held by files and by a real S3 store alike."""
+"""The contract of a blob store, for files and for a real S3 store."""
 
 import hashlib
 import os
@@ -345,7 +345,7 @@ def test_a_folder_that_another_process_made_is_synced_too_and_once(
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         sync(descriptor)
 
-    # What reached the disk cannot be seen without cutting the power.
+    # Durability cannot be tested without cutting the power.
     monkeypatch.setattr(os, "fsync", noted)
     files = FileStorage(store)
     put(files, b"bytes")
@@ -408,7 +408,7 @@ def test_a_signed_address_gives_the_bytes_under_the_files_name(bucket: S3Storage
 def test_the_credential_of_a_file_opens_the_store(
     s3_store: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stands in no environment, where boto3 would look for it."""
+    """It is not in the environment, where boto3 would look for it."""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     lines = "".join(f"{name}={os.environ[name]}\n" for name in names if name in os.environ)
     for name in names:
@@ -509,7 +509,7 @@ def test_an_upload_that_the_store_truncated_is_refused(
     bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = {"ContentLength": 4}
-    # No store here forgets what it was given.
+    # No store in the tests loses objects.
     monkeypatch.setattr(bucket.client, "head_object", lambda **_: short)
     with pytest.raises(StorageUnavailable, match="kept 4 of 9 bytes"):
         put(bucket, b"not whole")

@@ -98,7 +98,7 @@ def _goto_page(document: pikepdf.Pdf, page: Any) -> None:
     document.Root.OpenAction = Dictionary(S=Name.GoTo, D=Array([page, Name.Fit]))
 
 
-#: What people send: each may be kept.
+#: Typical documents of applicants: each is accepted.
 HARMLESS: dict[str, bytes] = {
     "one written by hand": raw(b""),
     "a blank page": pdf(),

@@ -56,7 +56,7 @@ def test_text_typed_after_the_session_ended_survives_signing_in(
 def test_text_typed_before_signing_in_again_elsewhere_is_shown_and_not_saved(
     begun: FormFiller, applicant: User
 ) -> None:
-    """Its form has an old proof: as far as anyone can tell it is another site's."""
+    """A form with an outdated CSRF token, which might be another site's."""
     begun.save("project", title="What was saved before")
     place, seen = begun.url("project"), begun.hidden_value("project")
     window = Client(enforce_csrf_checks=True)

@@ -120,7 +120,7 @@ def test_findings_of_the_terms_stand_at_the_answer_and_on_the_review(
     assert "does not rule an application out" in begun.page("review")
     assert "delete the weights when it ends" in begun.page("terms")
     begun.fill_in(org_type="industry_laboratory")
-    begun.submit()  # it tells and never decides
+    begun.submit()  # it warns and never decides
     assert begun.application.status == Status.SUBMITTED
 
 

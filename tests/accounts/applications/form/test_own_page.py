@@ -69,7 +69,9 @@ def test_an_applicant_withdraws(signed_in: Client, gated_tier: Tier, applicant: 
     address = f"/applications/{application.public_id}/withdraw/"
     assert signed_in.get(address).status_code == 405
     signed_in.post(address, {"reason": "Moved to another project"})
-    page = signed_in.post(address, follow=True).content.decode()  # again: told, not failed
+    page = signed_in.post(
+        address, follow=True
+    ).content.decode()  # a second time: a message, not an error
     assert "cannot withdraw from there" in page
     assert Application.objects.get().status == Status.WITHDRAWN
 

@@ -9,7 +9,7 @@ from tests.support import factories
 
 
 def write(folder: Path) -> str:
-    """A new key in a file of its own; the file's name."""
+    """Creates a key in a new file; returns the file's name."""
     path = folder / f"{factories.word()}.pem"
     made = Ed25519PrivateKey.generate()
     path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -99,7 +99,7 @@ def test_a_row_cannot_be_replaced_or_truncated_away(make: Make) -> None:
     row = make()
     table = row._meta.db_table
     if connection.vendor == "postgresql":
-        # Without CASCADE, PostgreSQL itself refuses where another table points here.
+        # Without CASCADE, PostgreSQL itself refuses if another table refers to this one.
         assert refused(f"TRUNCATE {table}", words="append-only|foreign key")
         assert refused(f"TRUNCATE {table} CASCADE")
     else:

@@ -103,7 +103,7 @@ def test_verify_audit_says_so_and_takes_no_copy_of_a_head_that_proves_nothing(
 def test_a_compromised_key_no_longer_signs_and_a_new_one_continues(
     two: tuple[SignedHead, SignedHead], new_key: Callable[[], None], client: Client
 ) -> None:
-    mark(two[0])  # nobody knows since when: from the first head on
+    mark(two[0])  # the start is unknown: from the first head on
     assert CompromisedAuditKey.objects.get().since == two[0].signed_at
     assert heads.newest_trusted() is None
     answer = client.get("/transparency/audit-head")

@@ -1,4 +1,4 @@
-"""The head of the trail: signed daily, over a tree that goes on, and kept in a second place."""
+"""The head of the trail: signed daily, over a tree that only grows, and copied elsewhere."""
 
 import re
 from collections.abc import Callable
@@ -140,7 +140,7 @@ def test_a_new_key_signs_at_once_and_the_old_one_never_again(
 
 
 def test_a_tree_that_was_changed_is_not_signed() -> None:
-    """Whoever makes everything anew, seals and all, still has the last head against them."""
+    """Somebody who rebuilds the whole trail with its seals still contradicts the last head."""
     sealed(40)
     heads.sign()
     with trail.unguarded(), connection.cursor() as cursor:

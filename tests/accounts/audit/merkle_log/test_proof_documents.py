@@ -66,7 +66,7 @@ def proof(person: User, event: AuditEvent) -> dict[str, Any]:
 
 
 def checked(proof: dict[str, Any], vkey: str = "") -> tuple[int, str]:
-    """What the script says that is handed out, run without anything but Python."""
+    """The output of the downloadable script, run with nothing but Python."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(SCRIPT), vkey or proof["key"]],
         input=json.dumps(proof),
@@ -80,7 +80,7 @@ def checked(proof: dict[str, Any], vkey: str = "") -> tuple[int, str]:
 
 
 def test_every_leaf_is_proved_under_every_head_and_heads_go_on_from_each_other() -> None:
-    """By a verifier nobody here wrote: sigstore's, for the entries of Rekor."""
+    """Uses an independent verifier: sigstore's, for the entries of Rekor."""
     for number in range(70):
         rows.event(number)
     sealer.seal()

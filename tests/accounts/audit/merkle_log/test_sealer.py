@@ -1,4 +1,4 @@
-"""Every row of trail and ledger is sealed, once, behind the horizon, whoever else is at it."""
+"""Every row of trail and ledger behind the horizon is sealed once, also by concurrent sealers."""
 
 import random
 import threading
@@ -84,7 +84,7 @@ def test_a_network_may_be_forgotten_after_the_seal() -> None:
 
 
 def in_a_transaction(act: Callable[[], object], goes_on: threading.Event) -> threading.Thread:
-    """Do this in a transaction of another connection that stays open until told."""
+    """Do this in a transaction of another connection that stays open until it is released."""
     done = threading.Event()
 
     def run() -> None:
@@ -204,7 +204,7 @@ def test_a_sealer_that_is_killed_leaves_a_whole_batch_or_none() -> None:
 
 
 def test_a_copy_on_another_server_continues_the_same_tree() -> None:
-    """Its transactions are counted anew, so the old horizon says nothing there."""
+    """Its transaction ids start again, so the old horizon means nothing there."""
     rows.event()
     sealer.seal()
     rows.event()

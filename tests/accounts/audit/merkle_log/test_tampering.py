@@ -1,4 +1,4 @@
-"""Whoever can write to the database can change the trail, and cannot hide it."""
+"""Somebody with write access to the database can change the trail but cannot hide it."""
 
 from typing import Any
 

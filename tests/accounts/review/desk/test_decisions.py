@@ -136,7 +136,7 @@ def test_a_preview_from_before_midnight_is_no_preview_of_today(
     )
 
 
-# -- what is kept with the decision ---------------------------------------------------------
+# -- the record of the decision -------------------------------------------------------------
 
 
 def test_the_checklist_and_both_notes_stay_with_the_decision(

@@ -40,7 +40,7 @@ def listed(client: Client, **query: str) -> set[str]:
 
 
 def aged(application: Application, days: int) -> Application:
-    """As if it had been sent so many working days ago."""
+    """Changes the submission to this many working days ago."""
     today = working_days.utc_date(timezone.now())
     sent = working_days.add(today, -days)
     moment = timezone.now().replace(year=sent.year, month=sent.month, day=sent.day)
@@ -248,7 +248,7 @@ def queries(client: Client) -> int:
 
 
 def crowd(like: Application, count: int) -> None:
-    """So many more applications like this one, each of a person of their own."""
+    """This many more applications like this one, each from a different person."""
     people = User.objects.bulk_create(
         User(username=f"crowd{number}", email=f"crowd{number}@uni.example")
         for number in range(count)
