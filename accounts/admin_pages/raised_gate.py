@@ -22,5 +22,5 @@ class ConfirmRaisedGate(forms.Form):
         if warning:
             self.fields["confirm_raise"].widget = forms.CheckboxInput()
             if not cleaned.get("confirm_raise"):
-                self.add_error("confirm_raise", f"{warning} Tick here and save again.")
+                self.add_error("confirm_raise", f"{warning} Tick this box and save again.")
         return cleaned

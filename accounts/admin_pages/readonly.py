@@ -14,7 +14,7 @@ class NeverDeleted(admin.options.BaseModelAdmin):
 
 
 class ReadOnlyInline(NeverDeleted, admin.TabularInline):
-    """Rows on the page of another record; they are shown only."""
+    """Rows on the page of another record; they cannot be changed."""
 
     extra = 0
 
@@ -32,7 +32,7 @@ class ReadOnlyAdmin(NeverDeleted, admin.ModelAdmin):
         """Raises Http404 for unknown records and for records outside the user's rights."""
         record = super().get_object(request, object_id, from_field)
         if record is None:
-            raise Http404("there is no such record here")
+            raise Http404("there is no such record")
         return record
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

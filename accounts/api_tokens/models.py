@@ -58,7 +58,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             scopes_text = ", ".join(Scope.values)
             raise InvalidValue(f"unknown scope {unknown[0]!r}; the scopes are {scopes_text}")
         if not 1 <= days <= MAX_DAYS:
-            raise InvalidValue(f"a token lives 1 to {MAX_DAYS} days, not {days}")
+            raise InvalidValue(f"a token lasts 1 to {MAX_DAYS} days, not {days}")
         if STAFF_SCOPES & set(scopes):
             recent_authentication.require()
         plain = token_format.new()

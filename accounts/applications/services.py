@@ -109,7 +109,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
 
 def _renew(grant: Grant, version: LicenceVersion, *, by: User) -> Grant:
     if grant.licence_version_id == version.pk:
-        raise AlreadyHeld("you have accepted this text already; see My access")
+        raise AlreadyHeld("you have already accepted this text; see My access")
     grant.licence_version = version
     grant.save(update_fields=["licence_version"])
     _record_acceptance(grant, version, by=by)

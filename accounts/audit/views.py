@@ -15,9 +15,11 @@ from accounts.web.current_user import signed_in
 HEADS_PER_PAGE = 30
 EVENTS_PER_PAGE = 50
 _SCRIPT = Path(standalone.__file__).parent / "check_proof.py"
-_NONE_YET = "No head has been signed yet. The first one comes within a minute of the first seal.\n"
+_NONE_YET = (
+    "No head has been signed yet. The first one is signed within a minute of the first seal.\n"
+)
 _ALL_COMPROMISED = (
-    "Every head was signed with a compromised key; see /keys/. A new key signs the next one.\n"
+    "Every head was signed with a compromised key; see /keys/. A new key will sign the next one.\n"
 )
 
 

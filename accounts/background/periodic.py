@@ -64,7 +64,7 @@ def each(step: str, items: Iterable[T], act: Callable[[T], int | None]) -> int:
 
 
 def each_locked(step: str, rows: "models.QuerySet[R]", act: Callable[[R], bool]) -> int:
-    """Call `act` for each row, locked, in a transaction of its own.
+    """Call `act` for each row, locked, in its own transaction.
 
     Skips a row that another worker has locked, or that no longer belongs to `rows`. Returns how
     often `act` returned true.

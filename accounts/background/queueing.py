@@ -1,4 +1,4 @@
-"""Queue tasks after commit; a broker that is away fails nothing.
+"""Queues tasks after commit; an unavailable broker causes no failure.
 
 The rows record what is to be done, so a periodic sweep queues what could not be queued.
 """

@@ -1,7 +1,7 @@
 """Create, suspend and end grants. Each change is guarded, audited and mailed in one transaction.
 
 What staff change takes a recent authentication (accounts/users/recent_authentication.py); what the
-holder ends or accepts, and what ends by itself, does not.
+holder ends or accepts, and what ends automatically, does not.
 """
 
 from collections.abc import Callable
@@ -123,7 +123,7 @@ def resume(grant: Grant, *, by: User | None) -> None:
     recent_authentication.require()
     _require_lead(grant, by)
     if by is not None and by.pk == grant.user_id:
-        raise NotAllowed("nobody resumes their own access; ask another lead reviewer")
+        raise NotAllowed("you cannot resume your own access; ask another lead reviewer")
     _resume(grant, Grant.objects.all(), by)
 
 
@@ -171,7 +171,7 @@ def surrender(grant: Grant, *, by: User) -> Receipt:
     """
     now = timezone.now()
     if by.pk != grant.user_id:
-        raise NotAllowed("only its holder gives a grant back")
+        raise NotAllowed("only its holder can surrender a grant")
     grant.transition(Grant.objects.live(now), state=_State.SURRENDERED, ended_at=now)
     return _close(AccountsEvent.GRANT_SURRENDERED, grant, by, now, {}, messages.access_surrendered)
 
@@ -248,6 +248,6 @@ def _require_lead(grant: Grant, by: User | None) -> None:
 
 def _require_reason(action: str, code: str, reason: str) -> None:
     if code and (code not in RULES or action not in RULES[code].actions):
-        raise InvalidValue(f"the reason {code!r} does not go with {action}")
+        raise InvalidValue(f"the reason {code!r} does not fit {action}")
     if not reason.strip():
-        raise InvalidValue("give a reason; the holder reads it")
+        raise InvalidValue("enter a reason; the holder reads it")

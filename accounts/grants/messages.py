@@ -16,7 +16,7 @@ from accounts.tiers.models import LicenceVersion
 
 
 def access_given(grant: Grant) -> None:
-    """Tell the holder of break-glass access."""
+    """Notify the holder of break-glass access."""
     _to_holder(grant, "access_given")
 
 
@@ -56,7 +56,7 @@ def licence_key(kind: str, version: LicenceVersion) -> str:
 
 
 def licence_notice(grant: Grant, kind: str, version: LicenceVersion) -> bool:
-    """Tell a holder until when the old acceptance of the licence counts. Returns whether it is new.
+    """Tell a holder until when the old acceptance of the licence counts. Returns True if it is new.
 
     `kind` is `licence_changed` for the announcement, `licence_reminder` for the reminder.
     """
@@ -79,7 +79,7 @@ def _to_holder(
     key: str = "",
     **context: object,
 ) -> bool:
-    """Queue a mail once for each key, event or grant. Returns whether it is new."""
+    """Queue a mail once for each key, event or grant. Returns True if it is new."""
     answers = grant.application.submitted_answers if grant.application else {}
     called = answers.get("full_name") or grant.user.display_name
     mail = outbox.send(

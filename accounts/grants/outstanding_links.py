@@ -14,7 +14,7 @@ MAX_LISTED = 20
 class Receipt:
     """The download addresses issued on a grant, as of the time `at` when access ended.
 
-    By `bound` every storage address issued before has expired, listed or not.
+    By `bound` every storage address issued before, listed or not, has expired.
     """
 
     at: datetime

@@ -26,7 +26,7 @@ class OutgoingMail(models.Model):
 
     #: Replace the secret of a sent message, a secret in the admin, and erased text.
     REDACTED = "[removed after sending]"
-    HIDDEN = "[for its recipient alone]"
+    HIDDEN = "[for its recipient only]"
     REMOVED = "[removed]"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

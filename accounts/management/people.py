@@ -10,9 +10,9 @@ from accounts.users.models import User
 def find_user(username: str) -> User:
     user = usernames.find_account(username)
     if user is None and "@" in username:
-        raise CommandError(f"no account has confirmed the address {username!r}; give its username")
+        raise CommandError(f"no account has confirmed the address {username!r}; use its username")
     if user is None:
-        raise CommandError(f"no account {username!r}; make it with: manage.py create_account")
+        raise CommandError(f"no account {username!r}; create it with: manage.py create_account")
     return user
 
 

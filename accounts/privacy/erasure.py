@@ -48,9 +48,9 @@ def erase(person: User, *, by: User) -> None:
     if person.erased_at is not None:
         return
     if person.is_staff or person.is_superuser or person.roles.exists():
-        raise NotAllowed("take back the roles of this account first: staff cannot be erased")
+        raise NotAllowed("revoke the roles of this account first: staff cannot be erased")
     if by.pk != person.pk and not by.has_perm("accounts.erase_user"):
-        raise NotAllowed("only the person and administrators erase an account")
+        raise NotAllowed("only the person and administrators can erase an account")
     address = person.email
     _record_holder(person)
     _end_applications(person)

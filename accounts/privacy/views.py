@@ -39,7 +39,7 @@ def account_erase(request: HttpRequest) -> HttpResponse:
             error_message, status = f"{error}", 409
         else:
             logout(request)
-            messages.success(request, "Your account is erased. A last mail says so.")
+            messages.success(request, "Your account is erased. A last mail confirms it.")
             return redirect("weights:home")
     context = {
         "fault": error_message,

@@ -29,7 +29,7 @@ from accounts.users import usernames
 from accounts.users.models import User
 
 MAX_REASON_LENGTH = 200
-API_GRANT_REASON = "given through the API"
+API_GRANT_REASON = "granted through the API"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -307,8 +307,7 @@ def _lock_unchanged(request: AccessRequest, status: RequestStatus, tier: Tier) -
     now = _current(tier, request.user)
     if now is None or (now.status, now.request_id) != (request.status, request.request_id):
         raise NotFound(
-            f"the request of {request.user} was decided a moment ago by somebody else; read the "
-            "lists again"
+            f"the request of {request.user} was just decided by somebody else; reload the lists"
         )
 
 

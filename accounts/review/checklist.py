@@ -6,7 +6,7 @@ QUESTIONS = {
     "affiliation": "Does the address belong to the organisation?",
     "purpose": "Is a research purpose named?",
     "commercial": "Is there no commercial use?",
-    "storage": "Does the plan say where the weights are stored and who can read them?",
-    "deletion": "Does the plan say how the weights are deleted?",
+    "storage": "Does the plan state where the weights are stored and who can read them?",
+    "deletion": "Does the plan state how the weights are deleted?",
 }
 ANSWERS = {"yes": "Yes", "no": "No", "unknown": "Cannot tell"}

@@ -116,7 +116,7 @@ class _ReasonedForm(VerdictForm):
         return {**super().values(), "reasons": self.cleaned_data.get(f"{self.verdict}_reasons", [])}
 
     def clean(self) -> dict[str, Any]:
-        """Report beside the preview what the decision would be refused for."""
+        """Report beside the preview why the decision would be refused."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
             try:
@@ -150,7 +150,7 @@ class ReturnForm(_ReasonedForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if not any(text for name, text in cleaned.items() if name.startswith(REMARK)):
-            self.add_error(None, "Write at an answer what should change.")
+            self.add_error(None, "Write beside an answer what should change.")
         return cleaned
 
 

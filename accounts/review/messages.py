@@ -19,13 +19,13 @@ def application_assigned(application: Application, to: User, by: User) -> None:
 
 
 def claim_ended(application: Application, claimer: User, claimed_at: datetime | None) -> None:
-    """Tell a reviewer that their idle claim is back in the queue."""
+    """Notify a reviewer that their idle claim is back in the queue."""
     key = f"{application.pk}:{claimer.pk}:{claimed_at}"
     _send(application, claimer, "claim_ended", key)
 
 
 def claimer_reminded(application: Application, by: User, day: date) -> bool:
-    """Ask the claimer to go on, once a day. Returns whether the mail is new."""
+    """Ask the claimer to continue, once a day. Returns True if the mail is new."""
     claimer = application.claimed_by
     if claimer is None:
         return False
@@ -54,7 +54,7 @@ def colleague_answered(consultation: Consultation) -> None:
 
 
 def colleague_reminded(consultation: Consultation) -> bool:
-    """Remind a colleague of a question, once. Returns whether the mail is new."""
+    """Remind a colleague of a question, once. Returns True if the mail is new."""
     return _send(
         consultation.application,
         consultation.colleague,
@@ -65,7 +65,7 @@ def colleague_reminded(consultation: Consultation) -> bool:
 
 
 def application_overdue(application: Application) -> bool:
-    """Tell each lead reviewer of the tier once. Returns whether any mail is new."""
+    """Notify each lead reviewer of the tier once. Returns True if any mail is new."""
     leads = RoleAssignment.objects.people(application.tier, GRANT_MANAGERS)
     sent = [
         _send(application, lead, "application_overdue", f"{application.pk}:{lead.pk}")
@@ -75,7 +75,7 @@ def application_overdue(application: Application) -> bool:
 
 
 def staff_digest(person: User, key: str, **numbers: object) -> bool:
-    """Send what is new in a reviewer's tiers, by reference alone. Returns whether it is new."""
+    """Send the news of a reviewer's tiers, only as references. Returns True if it is new."""
     context = {"queue_path": f"/{settings.ADMIN_PATH}accounts/application/", **numbers}
     mail = outbox.send("staff_digest", to=person.email, key=key, recipient=person, context=context)
     return mail is not None
@@ -97,7 +97,7 @@ def second_approval_wanted(application: Application, first: Decision) -> None:
 
 
 def _send(application: Application, person: User, kind: str, key: str, **context: object) -> bool:
-    """Queue a mail once for each key. Returns whether it is new."""
+    """Queue a mail once for each key. Returns True if it is new."""
     message = _compose(application, person, kind, **context)
     return outbox.enqueue(message, key=key, about=application) is not None
 

@@ -50,7 +50,7 @@ def change_reason_text(text: ReasonText, *, by: User) -> None:
     if not may_change_reason_texts(by):
         raise NotAllowed("lead reviewers change the texts of reasons")
     if text.is_in_force():
-        raise AlreadyHeld("these are the words in force already")
+        raise AlreadyHeld("this text is already in force")
     text.made_by = by
     text.save()
     details = {"code": text.code, "label": text.label, "remedy": text.remedy}

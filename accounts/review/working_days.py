@@ -42,7 +42,7 @@ def utc_date(moment: datetime) -> date:
 
 
 def end_of_day(days: int) -> datetime:
-    """The last minute of the day `days` after today, the end of a grant of so many days.
+    """The last minute of the day `days` after today, the end of a grant of that many days.
 
     Grants end with a day, so that the mail of a preview equals the mail sent after the decision.
     """

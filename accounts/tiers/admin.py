@@ -33,7 +33,7 @@ class TierForm(ConfirmRaisedGate, forms.ModelForm):
         ],
         widget=forms.CheckboxSelectMultiple,
         help_text="Codes of the Data Use Ontology: one permission, and modifiers that restrict it. "
-        "They stand beside the licence, they do not replace it.",
+        "They complement the licence and do not replace it.",
     )
 
     def gate_warning(self) -> str:
@@ -43,8 +43,8 @@ class TierForm(ConfirmRaisedGate, forms.ModelForm):
             return ""
         return (
             f"This raises the gate from {AccessMode(before).label} to {AccessMode(after).label} "
-            f"for every checkpoint of {self.instance}: whoever holds no grant is refused from the "
-            "next request on, and the public history says so."
+            f"for every checkpoint of {self.instance}: people without a grant are refused from the "
+            "next request on, and the public history records it."
         )
 
 

@@ -64,11 +64,11 @@ def notices(tier: Tier) -> list[Finding]:
 def _not_for_profit(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[Finding]:
     org_type = answers.get("org_type")
     if org_type == "industry_laboratory":
-        text = "These weights go to not-for-profit organisations only, not to companies."
+        text = "These weights are only for not-for-profit organisations, not for companies."
         return [Finding(code, Weight.AGAINST, "org_type", text)]
     if org_type == "independent":
         text = (
-            "These weights go to not-for-profit organisations; state in your project on whose "
+            "These weights are for not-for-profit organisations; state in your project on whose "
             "behalf you work."
         )
         return [Finding(code, Weight.DOUBT, "org_type", text)]
@@ -81,8 +81,8 @@ def _non_commercial(code: str, tier: Tier, answers: Mapping[str, Any]) -> list[F
         return [Finding(code, Weight.AGAINST, "noncommercial", text)]
     if answers.get("commercial") in _YES:
         text = (
-            "Use must be non-commercial. A commercial interest in the results does not rule an "
-            "application out; a reviewer weighs what you say of it."
+            "Use must be non-commercial. A commercial interest in the results does not rule out "
+            "an application; a reviewer considers it."
         )
         return [Finding(code, Weight.DOUBT, "commercial", text)]
     if code == use_terms.NON_COMMERCIAL and answers.get("org_type") == "industry_laboratory":

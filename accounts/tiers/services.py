@@ -23,8 +23,8 @@ LABELS = {
     "duo_codes": "Terms of use",
     "approvals_needed": "Approvals needed",
     "term_days": "Days a grant lasts",
-    "file_link_minutes": "Minutes a file link lives",
-    "checkpoint_link_hours": "Hours a checkpoint link lives",
+    "file_link_minutes": "Lifetime of a file link in minutes",
+    "checkpoint_link_hours": "Lifetime of a checkpoint link in hours",
     "blocked_countries": "Countries excluded",
     "inspected_only": "Formats",
 }
@@ -83,7 +83,7 @@ def record_questions(tier: Tier, keys: list[str], *, by: User | None) -> None:
         AccountsEvent.TIER_QUESTIONS_CHANGED, actor=by, target=tier, details={"keys": keys}
     )
     labels = "; ".join(tier.questions.filter(is_asked=True).values_list("label", flat=True))
-    fields = [{"field": "questions", "label": "Asked beside", "before": "", "after": labels}]
+    fields = [{"field": "questions", "label": "Custom questions", "before": "", "after": labels}]
     _record(tier, TierChange.Kind.QUESTIONS, by, fields=fields)
 
 
@@ -96,7 +96,7 @@ def record_checkpoint(
         fields = [_tier_field("Now in", after)]
         kind = TierChange.Kind.CHECKPOINT_OUT
         _record(before, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
-    fields = [_tier_field("Before in", before)] if before else []
+    fields = [_tier_field("Previous tier", before)] if before else []
     kind = TierChange.Kind.CHECKPOINT_IN
     _record(after, kind, by, checkpoint=repo_id, hidden=hidden, fields=fields)
 
@@ -124,7 +124,7 @@ def public_terms(tier: Tier) -> dict[str, str]:
         "file_link_minutes": str(tier.file_link_minutes),
         "checkpoint_link_hours": str(tier.checkpoint_link_hours),
         "blocked_countries": ", ".join(tier.excluded_countries.values()),
-        "inspected_only": "inspected ones only" if tier.inspected_only else "all",
+        "inspected_only": "only inspected formats" if tier.inspected_only else "all",
     }
 
 

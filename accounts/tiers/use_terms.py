@@ -133,7 +133,7 @@ def check(codes: Iterable[str]) -> list[str]:
         raise InvalidValue(f"{NO_RESTRICTION} allows any use; it takes no modifier")
     if len(chosen & _EXCLUSIVE) > 1:
         raise InvalidValue(
-            f"choose one of {', '.join(sorted(_EXCLUSIVE))}: the first already says both"
+            f"choose one of {', '.join(sorted(_EXCLUSIVE))}: the first already includes both"
         )
     return [code for code in TERMS if code in chosen]
 

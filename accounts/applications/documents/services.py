@@ -129,7 +129,7 @@ def _lock(application_id: int, by: User) -> Application:
 def _require_editable(application: Application) -> None:
     if not application.is_editable:
         now = Status(application.status).label.lower()
-        raise TransitionRefused(f"{application.reference} is {now}; its documents stay")
+        raise TransitionRefused(f"{application.reference} is {now}; its documents cannot change")
 
 
 def _record(action: AccountsEvent, attachment: Attachment, by: User) -> None:

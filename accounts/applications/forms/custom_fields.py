@@ -9,7 +9,7 @@ from accounts.applications.custom_questions import CustomQuestion, Kind
 from accounts.applications.forms.hardware import HardwareField
 from accounts.web.form_fields import TextField, choice
 
-_HARDWARE_HELP = "One machine a line, such as: 8 x 80 GB A100"
+_HARDWARE_HELP = "One machine per line, such as: 8 x 80 GB A100"
 _DATE_HELP = "As year-month-day, such as 2027-03-31"
 
 

@@ -1,4 +1,4 @@
-"""The form field for hardware: one machine a line, such as `8 x 80 GB A100`."""
+"""The form field for hardware: one machine per line, such as `8 x 80 GB A100`."""
 
 import re
 from typing import Any

@@ -82,9 +82,9 @@ class Question(OneLineFields):
         super().clean()
         self._refuse_unknown_condition()
         if self.kind in {Kind.SELECT, Kind.MULTI_SELECT} and not self.choices.strip():
-            raise ValidationError({"choices": "Write at least one choice, one a line."})
+            raise ValidationError({"choices": "Write at least one choice, one per line."})
         if self.shown_if_key and not self.shown_if_value:
-            raise ValidationError({"shown_if_value": "Say which value it waits for."})
+            raise ValidationError({"shown_if_value": "Enter the value that it depends on."})
 
     def _refuse_unknown_condition(self) -> None:
         """Refuse a condition on a question that does not exist yet."""
@@ -92,7 +92,7 @@ class Question(OneLineFields):
         if not name or name in LABELS or not self.tier_id:
             return
         if name == f"{PREFIX}{self.key}":
-            raise ValidationError({"shown_if_key": "A question cannot wait for itself."})
+            raise ValidationError({"shown_if_key": "A question cannot depend on itself."})
         others = Question.objects.filter(tier=self.tier_id).values_list("key", flat=True)
         if name.removeprefix(PREFIX) not in others:
             raise ValidationError({"shown_if_key": f"There is no question {self.shown_if_key}."})

@@ -63,7 +63,7 @@ def ask(application: Application, colleague: User, question: str, *, by: User) -
     if colleague.pk == by.pk or not application.may_review(colleague):
         raise InvalidValue(f"{colleague} may not review {application.reference}; ask somebody else")
     if not question.strip():
-        raise InvalidValue("write what you want to ask")
+        raise InvalidValue("write the question")
     consultation = application.consultations.create(
         asked_by=by, colleague=colleague, question=question.strip()
     )
@@ -80,12 +80,12 @@ def answer_question(
     """Answer a question once, as the colleague who was asked; its author is mailed."""
     _require_reviewer_of_open(application, by)
     if consultation.application_id != application.pk or consultation.colleague_id != by.pk:
-        raise NotAllowed("that was asked of somebody else")
+        raise NotAllowed("that question was put to somebody else")
     if not text.strip():
         raise InvalidValue("write an answer")
     unanswered = application.consultations.filter(pk=consultation.pk, answered_at=None)
     if not unanswered.update(answer=text.strip(), answered_at=timezone.now()):
-        raise TransitionRefused("you have answered that already")
+        raise TransitionRefused("you have already answered it")
     AuditEvent.record(AccountsEvent.APPLICATION_ANSWER, actor=by, target=application)
     staff_mails.colleague_answered(consultation)
 

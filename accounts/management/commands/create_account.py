@@ -25,7 +25,7 @@ class Command(PortalCommand):
         parser.add_argument(
             "--password-stdin",
             action="store_true",
-            help="read the password from standard input; a terminal is asked for it twice",
+            help="read the password from standard input; a terminal prompts for it twice",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,7 +46,7 @@ def _read_password() -> str:
         return _prompt()
     password = sys.stdin.readline().rstrip("\n")
     if not password:
-        raise CommandError("standard input was empty; give the password as its first line")
+        raise CommandError("standard input was empty; write the password as its first line")
     return password
 
 

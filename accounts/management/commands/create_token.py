@@ -10,11 +10,11 @@ from accounts.management.people import find_user
 
 
 class Command(PortalCommand):
-    help = "Create an API token and print it alone on stdout. It cannot be shown again."
+    help = "Create an API token and print only the token on stdout. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--name", default="made by command")
+        parser.add_argument("--name", default="created by command")
         parser.add_argument(
             "--scope", action="append", default=[], help=f"one of {', '.join(Scope.values)}"
         )

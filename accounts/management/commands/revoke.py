@@ -20,7 +20,7 @@ class Command(PortalCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument("tier")
-        parser.add_argument("--reason", required=True, help="kept in the audit trail")
+        parser.add_argument("--reason", required=True, help="stored in the audit trail")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user, tier = find_user(options["username"]), find_tier(options["tier"])

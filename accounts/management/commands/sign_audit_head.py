@@ -10,7 +10,7 @@ from accounts.audit.models import HeadCopy
 
 
 class Command(BaseCommand):
-    help = "Seal waiting rows, sign the head and copy it. Prints the head alone on stdout."
+    help = "Seal waiting rows, sign the head and copy it. Prints only the head on stdout."
 
     def handle(self, *args: Any, **options: Any) -> None:
         sealer.seal()

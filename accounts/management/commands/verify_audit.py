@@ -26,12 +26,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--key",
             metavar="VKEY",
-            help="the key that signed them, as name+id+key; by default the keys on record here",
+            help="the key that signed them, as name+id+key; by default the recorded ones",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["key"] and not options["head"]:
-            raise CommandError("--key judges the heads of a file; name the file with --head")
+            raise CommandError("--key verifies the heads of a file; name the file with --head")
         copies = self._copies(options["head"], options["key"])
         started = time.monotonic()
         verification = TrailVerification(copies=copies)
@@ -58,11 +58,11 @@ class Command(BaseCommand):
         try:
             candidates = list(notes.find(file.read_text(encoding="utf-8")))
             if not candidates:
-                raise NoteRefused("it holds no signed head; give the mail or file as it came")
+                raise NoteRefused("it contains no signed head; use the mail or file unchanged")
             verifiers = [Verifier.parse(vkey)] if vkey else keys.recorded_verifiers()
             trusted = [note for note in candidates if self._proves(note, _signer(note, verifiers))]
             if not trusted:
-                raise NoteRefused("it holds no head that proves anything; /keys/ says why")
+                raise NoteRefused("it contains no head that proves anything; see /keys/")
         except OSError as error:
             raise CommandError(f"{file} cannot be read ({error.strerror})") from error
         except (UnicodeDecodeError, NoteRefused) as error:
@@ -85,7 +85,7 @@ def _verdict(verified: Verified, *, compared: bool) -> str:
         return "verdict: nothing is sealed yet, so there was nothing to check"
     if compared:
         return "verdict: intact, and it agrees with the heads of the file"
-    return "verdict: intact; whether all of it was replaced only a kept head shows (--head FILE)"
+    return "verdict: intact; to detect a complete replacement, compare a stored head (--head FILE)"
 
 
 def _signer(note: Note, verifiers: list[Verifier]) -> Verifier:
@@ -96,6 +96,6 @@ def _signer(note: Note, verifiers: list[Verifier]) -> Verifier:
             note.verify(key)
             return key
     raise NoteRefused(
-        f"the head over {note.size} rows is signed by no key on record here;"
-        " name the key that you trust with --key"
+        f"the head over {note.size} rows is signed by an unknown key;"
+        " pass the key that you trust with --key"
     )

@@ -24,11 +24,11 @@ class Access:
         return bool(self.application.applicant_id == self.user.pk)
 
     def can_discuss(self) -> bool:
-        """Reviewers ask and remark while the application is open."""
+        """Reviewers may consult and remark while the application is open."""
         return self.reviews and self.application.is_open
 
     def can_decide(self, verdict: str) -> bool:
-        """The verdict is allowed now, or after the claim that a decision makes by itself."""
+        """The verdict is allowed now, or after the claim that a decision makes automatically."""
         return verdict in self.transitions or "claim" in self.transitions
 
     def can_approve(self) -> bool:

@@ -140,7 +140,7 @@ class BatchActions(admin.ModelAdmin):
             try:
                 batch.run(application, signed_in(request), form.cleaned_data)
             except AccountsError as error:
-                message = f"{application.reference} was left as it is: {error}"
+                message = f"{application.reference} was not changed: {error}"
                 self.message_user(request, message, messages.ERROR)
             else:
                 done.append(application.reference)

@@ -31,7 +31,7 @@ NONE = mark_safe('<span class="none">–</span>')  # nosec B308
 
 
 class MenuFilter(admin.SimpleListFilter):
-    """A filter with fixed values, which are those of a field unless `queryset` says otherwise.
+    """A filter with fixed values, which are those of a field unless `queryset` is overridden.
 
     An unknown value counts as no choice.
     """

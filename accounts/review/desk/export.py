@@ -20,7 +20,7 @@ COLUMNS = [
 
 
 def csv_response(applications: Any, by: User, filters: dict[str, str]) -> StreamingHttpResponse:
-    """Stream the applications in their order; record who exported how many by which filters.
+    """Stream the applications in their order; record the user, the number and the filters.
 
     `applications` is a queryset of `queue.annotate_rows`.
     """

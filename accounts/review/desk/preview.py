@@ -1,4 +1,4 @@
-"""The mails of a verdict before it is given, composed by the functions that will send them."""
+"""Previews of the mails of a verdict, composed by the functions that will send them."""
 
 import hashlib
 from typing import Any
@@ -30,7 +30,7 @@ def compose_rejection(application: Application, by: User, values: dict[str, Any]
 
 
 def is_first_of_two(application: Application) -> bool:
-    """The tier asks for two approvals, and none was given yet."""
+    """The tier needs two approvals and has none yet."""
     return application.tier.approvals_needed > 1 and application.first_approval is None
 
 

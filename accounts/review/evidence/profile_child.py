@@ -1,6 +1,6 @@
 """Opens one URL from standard input; prints an outcome and the HTTP status.
 
-`profiles.py` runs it in a process of its own, because strangers choose the URL. Only public
+`profiles.py` runs it in a separate process, because applicants choose the URL. Only public
 addresses over https are opened, also after redirects, and no body is read.
 """
 
@@ -14,7 +14,7 @@ from requests_hardened.ip_filter import InvalidIPAddress
 #: Timeouts to connect and between two bytes, in seconds; the parent limits the total.
 _TIMEOUTS = (5, 5)
 _MAX_REDIRECTS = 3
-_AGENT = "Weighbridge (looks once whether an applicant's profile page answers)"
+_AGENT = "Weighbridge (checks once that an applicant's profile page exists)"
 
 _GONE = {404, 410}
 

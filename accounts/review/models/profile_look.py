@@ -42,7 +42,7 @@ class ProfileLook(models.Model):
     objects = ProfileLookManager()
 
     def __str__(self) -> str:
-        return f"{self.snapshot_id}: {self.outcome or 'not looked at'}"
+        return f"{self.snapshot_id}: {self.outcome or 'not requested'}"
 
     @classmethod
     def due(cls, now: datetime, prefix: str = "") -> Q:

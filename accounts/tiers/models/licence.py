@@ -27,7 +27,9 @@ class Licence(OneLineFields):
 
     def clean(self) -> None:
         if sanitize.has_hidden(self.attribution, breaks=True):
-            raise ValidationError({"attribution": "Leave control characters and hidden marks out."})
+            raise ValidationError(
+                {"attribution": "Remove control characters and invisible characters."}
+            )
 
     def in_force(self) -> "LicenceVersion | None":
         """Return the version that a person accepts now: the newest one in force."""
@@ -71,7 +73,7 @@ class LicenceVersion(OneLineFields):
         """Hash a new text. Raises ValueError for a saved text that was changed."""
         digest = hashlib.sha256(self.text.encode()).hexdigest()
         if self.pk and self.text_sha256 and self.text_sha256 != digest:
-            raise ValueError(f"{self} is frozen; make a new version")
+            raise ValueError(f"{self} is frozen; create a new version")
         self.text_sha256 = digest
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 

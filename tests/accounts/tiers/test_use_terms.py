@@ -137,7 +137,7 @@ def test_the_pages_that_ask_for_the_licence_say_its_terms_in_words(
 
 
 def test_a_company_is_warned_on_the_first_page(client: Client, tier_with_terms: Tier) -> None:
-    sentence = "These weights go to not-for-profit organisations only, not to companies."
+    sentence = "These weights are only for not-for-profit organisations, not for companies."
     page = " ".join(client.get(f"/apply/{tier_with_terms.slug}/").text.split())
     assert f"If you work in a company: {sentence}" in page
 

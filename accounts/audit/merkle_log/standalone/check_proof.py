@@ -54,7 +54,7 @@ leaf, own, (origin, size, root) = proof["leaf"], proof["withheld"], text.split("
 if origin != name or not is_signed(b64decode(key)[1:], f"{text}\n".encode(), signatures[0]):
     sys.exit("WRONG: this key has not signed the head")
 if root_of(leaf.encode(), proof["index"], int(size), proof["path"]) != b64decode(root):
-    sys.exit("WRONG: the row is not in the log that the head is of")
+    sys.exit("WRONG: the row is not in the log of this head")
 if own and sha256(own.encode()).hexdigest() != json.loads(leaf)["withheld"]:
-    sys.exit("WRONG: the withheld part is another row's")
+    sys.exit("WRONG: the withheld part belongs to another row")
 print(f"GOOD: row {proof['index']} of {size}, signed by {name}\n{leaf}\n{own or ''}")

@@ -65,7 +65,7 @@ def test_failures_in_a_batch_are_named_and_the_rest_is_done(
     claims.claim(three[1], by=reviewer)
     data = {"confirmed": "1", "reason": "duplicate", "note": f"{NOTE} See A-2026-00001."}
     page = batch(desk, "reject_all", three, **data)
-    assert f"{three[1].reference} was left as it is: reviewer has claimed" in page.text
+    assert f"{three[1].reference} was not changed: reviewer has claimed" in page.text
     assert states(three) == ["rejected", "in_review", "rejected"]
 
 

@@ -159,7 +159,7 @@ def test_a_return_without_a_remark_keeps_what_was_typed(
 ) -> None:
     data = {"return_reasons": ["incomplete"], "note": "kept words", "check_identity": "no"}
     again = desk.post(button_of(application, "return"), data)
-    assert "Write at an answer what should change." in again.text
+    assert "Write beside an answer what should change." in again.text
     assert "kept words" in again.text
     assert 'value="incomplete" checked' in again.text
     box = 'id="id_check_identity_1" value="no" aria-label="No" checked'
