@@ -87,8 +87,8 @@ def test_the_owner_rewords_a_question_and_the_key_stays(owner: Client, gated_tie
     [
         ({"kind": "select"}, "at least one choice"),
         ({"shown_if_key": "nothing", "shown_if_value": "x"}, "There is no question nothing"),
-        ({"shown_if_key": "commercial"}, "Say which value"),
-        ({"shown_if_key": "mine", "shown_if_value": "x"}, "cannot wait for itself"),
+        ({"shown_if_key": "commercial"}, "Enter the value that it depends on"),
+        ({"shown_if_key": "mine", "shown_if_value": "x"}, "cannot depend on itself"),
     ],
     ids=["no choices", "no such question", "no value", "itself"],
 )

@@ -150,7 +150,7 @@ def test_a_person_who_never_held_access_leaves_no_name(gated_tier: Tier, store: 
 
 
 def test_staff_cannot_be_erased_before_their_roles_are_revoked(reviewer: User) -> None:
-    with pytest.raises(NotAllowed, match="take back the roles"):
+    with pytest.raises(NotAllowed, match="revoke the roles"):
         erasure.erase(reviewer, by=reviewer)
 
 

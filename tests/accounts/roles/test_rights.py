@@ -113,7 +113,7 @@ def test_the_grant_command_run_again_prints_the_same_id(
     [
         (("grant", "nobody", "opt-175b", "--reason", "r"), "no account 'nobody'"),
         (("grant", "applicant", "opt-176b", "--reason", "r"), "no tier 'opt-176b'"),
-        (("grant", "applicant", "opt-175b", "--reason", " "), "give a reason"),
+        (("grant", "applicant", "opt-175b", "--reason", " "), "enter a reason"),
         (("grant", "applicant", "opt-175b", "--reason", "r", "--days", "0"), "not 0"),
         (("revoke", "applicant", "opt-175b", "--reason", "r"), "nothing to revoke"),
         (("create_token", "applicant", "--scope", "root"), "unknown scope 'root'"),

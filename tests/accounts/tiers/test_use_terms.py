@@ -67,7 +67,7 @@ def test_a_company_is_warned_before_it_fills_in_a_form_for_non_profits() -> None
     tier = terms(use_terms.NOT_FOR_PROFIT_NON_COMMERCIAL)
     (found,) = precheck.precheck(tier, {"org_type": "industry_laboratory"})
     assert (found.weight, found.field) == (Weight.AGAINST, "org_type")
-    assert "not-for-profit organisations only" in found.text
+    assert "only for not-for-profit organisations" in found.text
     assert findings_of(tier, org_type="university", commercial=False) == []
 
 

@@ -415,7 +415,7 @@ def test_the_second_of_two_decisions_at_once_is_refused(
         f"{address}/handle", body, content_type="application/json", headers=headers
     )
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert "decided a moment ago by somebody else" in answer.json()["error"]
+    assert "just decided by somebody else" in answer.json()["error"]
     assert Grant.objects.live().filter(user=applicant).count() == 1
     assert Decision.objects.count() == 1
 
@@ -429,7 +429,7 @@ def test_a_stale_request_does_not_move_a_person_who_was_decided_meanwhile(
     found = domain.get_request(gated_tier, by=lead_reviewer, username=applicant.username)
     again = decisions.reopen(applicant, gated_tier, by=lead_reviewer)
     move = {"rejected": domain.reject, "pending": domain.cancel}[second]
-    with pytest.raises(NotFound, match="decided a moment ago"):
+    with pytest.raises(NotFound, match="just decided"):
         move(found, gated_tier, by=lead_reviewer)
     again.refresh_from_db()
     assert again.status == "submitted"

@@ -114,10 +114,10 @@ def test_findings_of_the_terms_stand_at_the_answer_and_on_the_review(
     gated_tier.save()
     begun.save("you", org_type="industry_laboratory")
     begun.save("project", commercial="yes", commercial_detail="A spin-off may follow. " * 4)
-    message = "not-for-profit organisations only"
+    message = "only for not-for-profit organisations"
     assert message in begun.page("you")
     assert message in begun.page("review")
-    assert "does not rule an application out" in begun.page("review")
+    assert "does not rule out an application" in begun.page("review")
     assert "delete the weights when it ends" in begun.page("terms")
     begun.fill_in(org_type="industry_laboratory")
     begun.submit()  # it warns and never decides

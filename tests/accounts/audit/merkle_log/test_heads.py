@@ -213,7 +213,7 @@ def test_a_copy_shows_a_trail_that_was_made_anew(tmp_path: Path) -> None:
     call_command("verify_audit")
     said = fault("--head", str(file), "--key", head.vkey)
     assert said == "the copy of a head over 20 rows has a different root from the rows"
-    assert "name the key that you trust with --key" in fault("--head", str(file))
+    assert "pass the key that you trust with --key" in fault("--head", str(file))
 
 
 def test_a_copy_shows_a_tail_that_was_cut_off_whole(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_forged_copy_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "head.txt"
     for text, why in {
         head.note.replace("\n3\n", "\n4\n"): "signature",
-        "nothing": "holds no signed head",
+        "nothing": "contains no signed head",
     }.items():
         file.write_text(text)
         assert why in fault("--head", str(file))
