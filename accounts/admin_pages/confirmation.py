@@ -43,7 +43,7 @@ def render(
     request: HttpRequest,
     form: ConfirmationForm,
     records: Iterable[Model],
-    template: str = "admin/asked.html",
+    template: str = "admin/confirmation.html",
 ) -> TemplateResponse:
     """The confirmation page for the selected records."""
     context = {
