@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     chosen = set()
     for item in items:
         assert isinstance(item, pytest.Function)
-        if FIXTURES.intersection(item.fixturenames):
+        needs_torch = item.get_closest_marker("transformers")
+        if FIXTURES.intersection(item.fixturenames) and not needs_torch:
             item.add_marker("processes")
         name = item.path, item.originalname
         if name not in chosen and not _is_slow(item):

@@ -172,8 +172,10 @@ def test_an_unknown_host_is_a_problem() -> None:
 
 def test_a_rate_limit_is_a_problem_that_keeps_its_headers() -> None:
     bad = {"Authorization": "Bearer nothing"}
-    for _ in range(31):
+    for _ in range(300):  # 30, and those that refill meanwhile on a busy machine
         response = ApiClient().send("GET", "/checkpoints", **bad)
+        if response.status_code == 429:
+            break
     assert response.status_code == 429
     assert problem(response)["code"] == "rate_limited"
     assert int(response["Retry-After"]) > 0
