@@ -54,7 +54,7 @@ class ApplicationDraft:
 
     @cached_property
     def licence(self) -> LicenceVersion | None:
-        return self.application.tier.licence.in_force()
+        return self.application.tier.licence_in_force()
 
     @cached_property
     def form(self) -> ApplicationForm:

@@ -38,7 +38,7 @@ class AccessStatus:
 def access_status(user: User, tier: Tier) -> AccessStatus:
     """Return the live grant, else the open application, else the newest one."""
     if (grant := live_grant(user, tier)) is not None:
-        in_force = tier.licence.in_force()
+        in_force = tier.licence_in_force()
         outdated = in_force is not None and in_force.pk != grant.licence_version_id
         return AccessStatus(grant=grant, outdated=outdated)
     mine = Application.objects.filter(applicant=user, tier=tier).select_related("tier__licence")
@@ -85,7 +85,7 @@ def accept_licence(user: User, tier: Tier, *, licence_sha256: str) -> Grant:
     """
     if not tier.is_gated:
         raise InvalidValue(f"the tier {tier} is open: there is nothing to accept")
-    version = tier.licence.in_force()
+    version = tier.licence_in_force()
     if version is None or version.text_sha256 != licence_sha256:
         raise LicenceChanged("the licence has changed since you read it; read the new text")
     lock_user(user)

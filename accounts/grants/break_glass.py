@@ -34,7 +34,7 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
     current = Grant.objects.live().filter(user=user, tier=tier)
     if same := current.filter(origin=Grant.Origin.BREAK_GLASS, reason=reason).first():
         return same
-    version = tier.licence.in_force()
+    version = tier.licence_in_force()
     if version is None:
         raise InvalidValue(f"the licence {tier.licence} has no version in force; add one first")
     grant = lifecycle.create(

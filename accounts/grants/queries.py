@@ -41,6 +41,6 @@ def tiers_open_to(user: User | None) -> QuerySet[Tier]:
         grant.tier_id
         for grant in grants.select_related("tier__licence", "licence_version")
         if grant.in_force in {None, grant.licence_version_id}
-        or grant.has_valid_licence(now, grant.tier, grant.tier.licence.in_force_by(now))
+        or grant.has_valid_licence(now, grant.tier, grant.tier.accepted_licence.in_force_by(now))
     ]
     return Tier.objects.filter(is_open | Q(pk__in=covered))

@@ -47,7 +47,8 @@ def save_tier(tier: Tier, *, by: User | None) -> TierChange | None:
     before = Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
     if before is not None and before.licence_id != tier.licence_id:
         tier.licence_since = timezone.now()
-        _announce_again(tier.licence)
+        if tier.licence is not None:
+            _announce_again(tier.licence)
     tier.save()
     saved = Tier.objects.select_related("licence").get(pk=tier.pk)
     old, new = public_terms(before) if before else {}, public_terms(saved)
@@ -117,7 +118,7 @@ def public_terms(tier: Tier) -> dict[str, str]:
         "name": tier.name,
         "description": tier.description,
         "mode": str(AccessMode(tier.mode).label),
-        "licence": tier.licence.title,
+        "licence": tier.licence.title if tier.licence else "",
         "duo_codes": ", ".join(f"{term.code} {term.label}" for term in tier.use_terms),
         "approvals_needed": str(tier.approvals_needed),
         "term_days": str(tier.term_days),

@@ -28,7 +28,7 @@ def tier_detail(request: HttpRequest, slug: str) -> HttpResponse:
     tier = get_object_or_404(Tier.objects.select_related("licence"), slug=slug)
     context = {
         "tier": tier,
-        "licence": tier.licence.in_force(),
+        "licence": tier.licence_in_force(),
         "questions": question_labels(tier),
         "countries": tier.excluded_countries.values(),
         "changes": Paginator(public_changes(tier), CHANGES_PAGE).get_page(request.GET.get("page")),

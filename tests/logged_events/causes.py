@@ -219,7 +219,10 @@ def changes_a_tier(world: World) -> None:
 
 def adds_a_text(world: World) -> None:
     version = LicenceVersion.objects.create(
-        licence=world.tier.licence, version="2", text="# New\n", effective_at=timezone.now()
+        licence=world.tier.accepted_licence,
+        version="2",
+        text="# New\n",
+        effective_at=timezone.now(),
     )
     services.record_licence_version(version, by=world.owner)
 

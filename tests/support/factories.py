@@ -92,13 +92,15 @@ def staff(username: str, role: Role, tier: Tier | None = None) -> User:
 
 
 def tier(slug: str = "", mode: AccessMode = AccessMode.REVIEWED, **facts: Any) -> Tier:
-    """Get or create the tier of this slug, with a licence text in force."""
+    """Get or create the tier of this slug; a gated one has a licence text in force."""
     slug = slug or word()
     found = Tier.objects.filter(slug=slug).first()
     if found is None:
-        licence = Licence.objects.create(slug=word(), title=f"Terms of {slug}")
+        licence = None
+        if mode.is_gated:
+            licence = Licence.objects.create(slug=word(), title=f"Terms of {slug}")
         found = Tier.objects.create(slug=slug, name=slug, mode=mode, licence=licence, **facts)
-    if found.licence.in_force() is None:
+    if found.licence and found.licence_in_force() is None:
         text = "# Terms\n\nFor research, never for harm.\n"
         found.licence.versions.create(
             version="1", text=text, effective_at=timezone.now() - timedelta(days=1)
@@ -107,7 +109,7 @@ def tier(slug: str = "", mode: AccessMode = AccessMode.REVIEWED, **facts: Any) -
 
 
 def in_force(tier: Tier) -> LicenceVersion:
-    version = tier.licence.in_force()
+    version = tier.licence_in_force()
     assert version is not None
     return version
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +18,7 @@ from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
+from weights.errors import PublishRefused
 from weights.event_tags import WeightsEvent
 from weights.inspection import results
 from weights.integrity.admin_actions import WithdrawForm, act
@@ -39,6 +40,14 @@ class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
         field = self.fields.get("tier")
         if isinstance(field, forms.ModelChoiceField) and self.tiers is not None:
             field.queryset = Tier.objects.filter(pk__in=self.tiers)
+
+    def clean_tier(self) -> Tier:
+        tier: Tier = self.cleaned_data["tier"]
+        try:
+            checkpoint_tiers.check_licence(self.instance, tier)
+        except PublishRefused as error:
+            raise ValidationError(str(error)) from error
+        return tier
 
     def gate_warning(self) -> str:
         tier = self.cleaned_data.get("tier")

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.web.current_user import user_or_none
 from weights import gate
-from weights.catalogue import cards, facts
+from weights.catalogue import cards, facts, licences
 from weights.catalogue.download_commands import Recipe, Target, recipes
 from weights.catalogue.models import Checkpoint
 from weights.gate.access_checklist import access_checklist
@@ -30,6 +30,7 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
     revision = gate.find_revision(checkpoint, "main") if checkpoint.published_at else None
     files = _files(revision)
     readme = next((file for file in files if file.path == "README.md"), None)
+    licence = licences.of_checkpoint(checkpoint, revision)
     context = {
         "checkpoint": checkpoint,
         "revision": revision,
@@ -41,10 +42,11 @@ def checkpoint_detail(request: HttpRequest, org: str, name: str) -> HttpResponse
             [(file.part, file.shard, state_kind(file.blob.state)) for file in files]
         ),
         "card": cards.checkpoint_card(checkpoint, revision, readme),
+        "licence": licence,
         "facts": facts.displayed(checkpoint.facts),
         "sources": _sources(checkpoint),
         "refs": Ref.objects.filter(checkpoint=checkpoint).select_related("revision"),
-        "checklist": access_checklist(user_or_none(request), checkpoint),
+        "checklist": access_checklist(user_or_none(request), checkpoint, licence),
         "recipes": _recipes(checkpoint, files),
         "issues": KnownIssue.objects.filter(checkpoint=checkpoint, withdrawn_at=None),
         "recalls": notices.of_checkpoint(checkpoint),

@@ -72,7 +72,11 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         if not is_storable(repo_id):
             return None
         org, _, name = repo_id.partition("/")
-        return self.select_related("tier__licence", "family").filter(org=org, name=name).first()
+        return (
+            self.select_related("tier__licence", "licence", "family")
+            .filter(org=org, name=name)
+            .first()
+        )
 
 
 class Checkpoint(OneLineFields):
@@ -90,6 +94,19 @@ class Checkpoint(OneLineFields):
         "weights.Family", models.PROTECT, null=True, blank=True, related_name="checkpoints"
     )
     tier = models.ForeignKey("accounts.Tier", models.PROTECT, related_name="checkpoints")
+    licence = models.ForeignKey(
+        "accounts.Licence",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="checkpoints",
+        help_text="In an open tier: a licence whose text this portal holds",
+    )
+    licence_code = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="In an open tier: an identifier such as apache-2.0, if the card has none",
+    )
     facts = models.JSONField(default=dict, blank=True)
     parameters = models.BigIntegerField(null=True, blank=True, help_text="Exact count")
     #: Shown until a published revision contains a README.md, which then is the card.

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.tiers.models import Tier
 from accounts.web.current_user import user_or_none
 from accounts.web.sanitize import storable
+from weights.catalogue import licences
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.publishing.models import Ref, Revision
 from weights.storage.models import Blob
@@ -68,8 +69,12 @@ def checkpoint_list(request: HttpRequest) -> HttpResponse:
         checkpoints = checkpoints.filter(tier__slug=tier)
     if published_only:
         checkpoints = checkpoints.published()
+    checkpoints = checkpoints.order_by(*_ORDERS.get(order, _ORDERS["name"]))
     context = {
-        "checkpoints": checkpoints.order_by(*_ORDERS.get(order, _ORDERS["name"])),
+        "checkpoints": [
+            (checkpoint, licences.with_card(checkpoint, checkpoint.card_licence))  # type: ignore[attr-defined]
+            for checkpoint in checkpoints
+        ],
         "tiers": Tier.objects.order_by("name"),
         "query": query,
         "tier": tier,
@@ -83,7 +88,8 @@ def _with_main(checkpoints: CheckpointQuerySet) -> CheckpointQuerySet:
     """Adds tier, licence, and the size and state of the revision that `main` points at."""
     refs = Ref.objects.filter(checkpoint=OuterRef("pk"), name="main")
     main = refs.filter(revision__state=Revision.State.VISIBLE)
-    return _with_verification(checkpoints.select_related("tier__licence")).annotate(
+    return _with_verification(checkpoints.select_related("tier__licence", "licence")).annotate(
+        card_licence=Subquery(main.values("revision__licence")[:1]),
         main_bytes=Subquery(main.values("revision__total_bytes")[:1]),
         main_files=Subquery(main.values("revision__file_count")[:1]),
         withdrawn=Exists(refs.filter(revision__state=Revision.State.WITHDRAWN)),

@@ -110,7 +110,7 @@ def _with_newer_text(
     """Each grant, the licence text to accept if another was accepted, and when that one ends."""
     licences = {grant.tier.licence_id for grant in grants}
     came = LicenceVersion.objects.filter(licence__in=licences, effective_at__lte=now)
-    texts: dict[int, list[LicenceVersion]] = {pk: [] for pk in licences}
+    texts: dict[int | None, list[LicenceVersion]] = {pk: [] for pk in licences}
     for text in came.order_by("effective_at"):
         texts[text.licence_id].append(text)
     return [

@@ -10,6 +10,7 @@ from django.utils.text import format_lazy
 from accounts.api_tokens.models import ApiToken, Scope
 from accounts.users.models import User
 from weights import gate
+from weights.catalogue.licences import StatedLicence
 from weights.catalogue.models import Checkpoint
 from weights.gate import Decision
 from weights.gate.caller import session_caller
@@ -70,14 +71,15 @@ _APPLICATION: dict[Refusal, Step] = {
 }
 
 
-def access_checklist(user: User | None, checkpoint: Checkpoint) -> AccessChecklist:
+def access_checklist(
+    user: User | None, checkpoint: Checkpoint, licence: StatedLicence | None
+) -> AccessChecklist:
     """Return the gate's decision for this checkpoint, with the steps that explain it."""
     decision = gate.may_fetch_checkpoint(session_caller(user), checkpoint.repo_id, timezone.now())
     if not checkpoint.tier.is_gated:
-        steps = [
-            Step("done", "Open to anyone", "No account and no token are needed."),
-            Step("done", "The licence applies", "", _licence(checkpoint), "Read it"),
-        ]
+        steps = [Step("done", "Open to anyone", "No account and no token are needed.")]
+        if licence and licence.url:
+            steps.append(Step("done", "The licence applies", "", licence.url, "Read it"))
         return AccessChecklist(decision, steps, None)
     steps = [_signed_in(user), *_grant_steps(decision, checkpoint)]
     steps.append(_token(user if decision.allowed else None))
@@ -143,4 +145,4 @@ def next_step(decision: Decision, checkpoint: Checkpoint) -> tuple[str, str] | N
 
 
 def _licence(checkpoint: Checkpoint) -> str:
-    return resolve_url("accounts:licence-detail", checkpoint.tier.licence.slug)
+    return resolve_url("accounts:licence-detail", checkpoint.tier.accepted_licence.slug)

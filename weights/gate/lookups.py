@@ -67,4 +67,4 @@ def _acceptance_ends(row: Row, now: datetime) -> datetime:
     """The time from which the accepted text no longer counts; `NEVER` if none replaced it."""
     grants = Grant.objects.select_related("licence_version", "tier__licence")
     grant = grants.get(pk=cast(int, row.grant_id))
-    return grant.acceptance_ends(grant.tier, grant.tier.licence.in_force_by(now)) or NEVER
+    return grant.acceptance_ends(grant.tier, grant.tier.accepted_licence.in_force_by(now)) or NEVER

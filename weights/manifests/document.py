@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
+from weights.catalogue import licences
 from weights.manifests.models import PublishedManifest
 from weights.publishing.models import Revision
 
@@ -27,12 +28,13 @@ def document_of(revision: Revision) -> PublishedManifest:
 
 
 def _text(revision: Revision) -> str:
-    tier = revision.checkpoint.tier
-    licence = tier.licence
-    version = licence.in_force()
+    checkpoint = revision.checkpoint
+    tier, text = checkpoint.tier, licences.text_of(checkpoint)
+    licence = licences.of_checkpoint(checkpoint, revision)
+    version = text.in_force() if text else None
     content: dict[str, Any] = {
         "format": FORMAT,
-        "checkpoint": revision.checkpoint.repo_id,
+        "checkpoint": checkpoint.repo_id,
         "revision": revision.sha,
         "parent": revision.parent.sha if revision.parent else None,
         "manifest_sha256": revision.manifest_sha256,
@@ -40,11 +42,11 @@ def _text(revision: Revision) -> str:
         "terms": {
             "tier": tier.slug,
             "mode": tier.mode,
-            "licence": licence.slug,
-            "title": licence.title,
+            "licence": licence.code if licence else None,
+            "title": licence.title if licence else licences.NOT_STATED,
             "version": version.version if version else None,
             "text_sha256": version.text_sha256 if version else None,
-            "attribution": licence.attribution,
+            "attribution": text.attribution if text else "",
         },
         "files": _files(revision),
         "total_bytes": revision.total_bytes,

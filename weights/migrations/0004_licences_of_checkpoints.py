@@ -26,7 +26,7 @@ def _licence(card):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0025_licences_of_gated_tiers"),
+        ("accounts", "0026_licences_of_gated_tiers"),
         ("weights", "0003_help_texts_and_choices"),
     ]
 

@@ -4,6 +4,7 @@ Files are stored first and recorded last, in one short transaction. An interrupt
 either the whole revision, or blobs that the next run reuses.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from accounts.web.sanitize import multiline
-from weights.catalogue import checkpoint_tiers, names
+from weights.catalogue import checkpoint_tiers, front_matter, licences, names
 from weights.catalogue.models import Checkpoint
 from weights.errors import BlobTooLarge, PublishRefused, SourceUnusable, UnknownTier
 from weights.event_tags import WeightsEvent
@@ -54,6 +55,8 @@ class PublishRequest:
     author: User | None
     synthetic: bool
     accept_findings: bool
+    licence: str
+    card_licence: dict[str, str]
 
     @property
     def repo_id(self) -> str:
@@ -82,24 +85,38 @@ def publish(
     progress: Callable[[int], None] | None = None,
     synthetic: bool = False,
     accept_findings: bool = False,
+    licence: str = "",
 ) -> Revision:
     """Stores every file of the folder and returns them as the branch's next revision.
 
     Creates the checkpoint if it is new. The revision becomes visible when all its blobs are
     verified; publishing the same content again returns the same revision. A folder with lint
-    errors is refused before it is copied, unless `accept_findings`. `progress` is called with the
-    number of bytes of each step. Raises the errors of `weights.errors`.
+    errors is refused before it is copied, unless `accept_findings`; so is one whose README.md
+    states another licence than its tier. `licence` names that of a card without one. `progress` is
+    called with the number of bytes of each step. Raises the errors of `weights.errors`.
     """
     org, name = names.split_repo_id(repo_id, also_reserved=[settings.ADMIN_PATH.partition("/")[0]])
     names.check_ref(branch)
     if tag:
         names.check_ref(tag)
     message = multiline(message)
+    sources = scan(directory)
     request = PublishRequest(
-        org, name, _tier_of(tier), branch, tag, message, private, author, synthetic, accept_findings
+        org=org,
+        name=name,
+        tier=_tier_of(tier),
+        branch=branch,
+        tag=tag,
+        message=message,
+        private=private,
+        author=author,
+        synthetic=synthetic,
+        accept_findings=accept_findings,
+        licence=licence,
+        card_licence=_card_licence(sources),
     )
     _check_names(request)
-    sources = scan(directory)
+    licences.check(request.tier, request.card_licence, licence)
     _check_sizes(sources)
     findings = lint_findings.lint_sources(sources)
     if not request.accept_findings:
@@ -117,6 +134,16 @@ def _tier_of(slug: str) -> Tier:
         slugs = ", ".join(Tier.objects.order_by("slug").values_list("slug", flat=True))
         raise UnknownTier(f"there is no tier {slug!r}; the tiers are: {slugs or 'none yet'}")
     return tier
+
+
+def _card_licence(sources: list[Source]) -> dict[str, str]:
+    """The licence that the folder's README.md states; empty for none."""
+    for source in sources:
+        if source.path == "README.md":
+            with opened(source) as descriptor:
+                content = os.pread(descriptor, front_matter.READ_BYTES, 0)
+            return licences.from_card(front_matter.split(content.decode(errors="replace")).values)
+    return {}
 
 
 def _store() -> BlobStorage:
@@ -285,7 +312,15 @@ def _locked_checkpoint(request: PublishRequest) -> Checkpoint:
             checkpoint_tiers.record_new_checkpoint(checkpoint, by=request.author)
     locked = Checkpoint.objects.select_for_update().get(org=request.org, name=request.name)
     _check_names(request)  # again, since another publisher may have held the lock
+    if request.licence and not request.tier.is_gated:
+        _set_licence(locked, request.licence)
     return locked
+
+
+def _set_licence(checkpoint: Checkpoint, licence: str) -> None:
+    checkpoint.licence = licences.find_text(licence)
+    checkpoint.licence_code = "" if checkpoint.licence else licence.lower()
+    checkpoint.save(update_fields=["licence", "licence_code"])
 
 
 def _check_quarantine(stored: list[StoredFile]) -> None:
@@ -347,6 +382,7 @@ def _revision(
         file_count=len(stored),
         total_bytes=sum(file.size for file in stored),
         findings=findings,
+        licence=request.card_licence,
     )
     _record_files(revision, stored)
     _record_event(revision, request, WeightsEvent.REVISION_PUBLISHED)

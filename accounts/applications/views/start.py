@@ -27,7 +27,7 @@ from accounts.web.text_diff import diff_excerpts
 def application_create(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the questions of a tier to anyone; POST starts an application."""
     tier = get_object_or_404(Tier.objects.select_related("licence"), slug=slug)
-    licence = tier.licence.in_force()
+    licence = tier.licence_in_force()
     if not tier.is_gated or licence is None:
         return _refused(request, tier, {"why": "no_licence" if tier.is_gated else "open"})
     if not request.user.is_authenticated:

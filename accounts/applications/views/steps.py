@@ -258,4 +258,4 @@ def _accepted_before(draft: ApplicationDraft, in_force: LicenceVersion) -> Licen
     sha256 = draft.application.answers.get("licence_sha256")
     if not sha256 or sha256 == in_force.text_sha256:
         return None
-    return draft.application.tier.licence.versions.filter(text_sha256=sha256).first()
+    return draft.application.tier.accepted_licence.versions.filter(text_sha256=sha256).first()

@@ -236,7 +236,7 @@ def _accepted_licence(application: Application) -> LicenceVersion:
     snapshot = application.latest_snapshot
     if snapshot is not None:
         return snapshot.licence_version
-    version = application.tier.licence.in_force()
+    version = application.tier.licence_in_force()
     if version is None:
         raise InvalidValue(f"the licence {application.tier.licence} has no version in force")
     return version

@@ -184,7 +184,7 @@ def _answers_to_copy(application: Application) -> dict[str, object]:
 
 
 def _text_in_force(tier: Tier, licence_sha256: str) -> LicenceVersion:
-    version = tier.licence.in_force()
+    version = tier.licence_in_force()
     if version is None or version.text_sha256 != licence_sha256:
         raise LicenceChanged("the licence has changed since you read it; read the new text")
     return version

@@ -83,7 +83,7 @@ def gather(application: Application, reviewer: "User") -> Facts:
         is_suspended=applicant.suspended_at is not None,
         blocked_countries=frozenset(str(one.code) for one in blocked),
         accepted=snapshot.licence_version if snapshot else None,
-        in_force=application.tier.licence.in_force(),
+        in_force=application.tier.licence_in_force(),
         reviewer_addresses=addresses.get(reviewer.pk, []),
         conflict=_conflict(application, reviewer),
         findings=precheck.precheck(application.tier, snapshot.answers if snapshot else {}),

@@ -1,5 +1,7 @@
 """Access tiers: what a person must do and accept to download a checkpoint."""
 
+from typing import TYPE_CHECKING
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django_countries import countries
@@ -10,6 +12,9 @@ from accounts.tiers import use_terms as duo
 from accounts.tiers.access_modes import AccessMode
 from accounts.web.single_line_fields import OneLineFields
 
+if TYPE_CHECKING:
+    from accounts.tiers.models.licence import Licence, LicenceVersion
+
 
 class Tier(OneLineFields):
     """The terms of access. Checkpoints, applications and grants belong to a tier."""
@@ -18,7 +23,14 @@ class Tier(OneLineFields):
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     mode = models.CharField(max_length=20, choices=AccessMode.choices, default=AccessMode.REVIEWED)
-    licence = models.ForeignKey("accounts.Licence", models.PROTECT, related_name="tiers")
+    licence = models.ForeignKey(
+        "accounts.Licence",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tiers",
+        help_text="What people accept; in an open tier each checkpoint carries its own",
+    )
     #: When the tier came under this licence; None if it always was.
     licence_since = models.DateTimeField(null=True, blank=True, editable=False)
     approvals_needed = models.PositiveSmallIntegerField(
@@ -51,6 +63,10 @@ class Tier(OneLineFields):
     class Meta:
         constraints = [
             models.CheckConstraint(
+                condition=models.Q(mode=AccessMode.OPEN) | models.Q(licence__isnull=False),
+                name="gated_tiers_have_a_licence",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(file_link_minutes__range=(1, 60)),
                 name="file_links_live_one_to_sixty_minutes",
             ),
@@ -79,6 +95,16 @@ class Tier(OneLineFields):
         return self.access_mode.is_gated
 
     @property
+    def accepted_licence(self) -> "Licence":
+        """The licence that people accept; a gated tier has one, by a constraint."""
+        assert self.licence is not None, f"{self} is open"
+        return self.licence
+
+    def licence_in_force(self) -> "LicenceVersion | None":
+        """Return the text that people accept now; None for an open tier."""
+        return self.licence.in_force() if self.licence else None
+
+    @property
     def use_terms(self) -> list[duo.UseTerm]:
         """The terms of its codes, in the order of display."""
         return duo.terms_of(self.duo_codes)
@@ -90,8 +116,16 @@ class Tier(OneLineFields):
         return {code: countries.name(code) for code in codes}
 
     def clean(self) -> None:
-        """Sort the DUO codes in the order of display; refuse unknown and contradictory ones."""
+        """Refuse a gated tier without a licence, and an open one with a licence or terms.
+
+        Sorts the DUO codes in the order of display; refuses unknown and contradictory ones.
+        """
         try:
             self.duo_codes = duo.check(self.duo_codes)
         except InvalidValue as error:
             raise ValidationError({"duo_codes": f"{error}".capitalize()}) from error
+        if self.is_gated and self.licence_id is None:
+            raise ValidationError({"licence": "Choose the licence that people accept."})
+        if not self.is_gated and (self.licence_id or self.duo_codes):
+            text = "Leave this empty: each checkpoint of an open tier carries its own licence."
+            raise ValidationError({"licence" if self.licence_id else "duo_codes": text})

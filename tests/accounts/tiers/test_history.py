@@ -16,7 +16,7 @@ from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers import services
 from accounts.tiers.access_modes import AccessMode
-from accounts.tiers.models import Tier, TierChange
+from accounts.tiers.models import Licence, Tier, TierChange
 from accounts.users.models import User
 from tests.support import factories
 from tests.weights.api.client import ApiClient
@@ -92,7 +92,7 @@ def test_a_new_licence_text_is_recorded_for_every_tier_under_it(
 ) -> None:
     client.force_login(release_owner)
     data = {
-        "licence": gated_tier.licence.pk,
+        "licence": gated_tier.accepted_licence.pk,
         "version": "2",
         "text": "New terms.",
         "effective_at_0": "2030-01-01",
@@ -176,6 +176,8 @@ def test_a_tier_that_is_made_stricter_asks_first_too(
     client.force_login(administrator)
     page = reverse("admin:accounts_tier_change", args=[open_tier.pk])
     data = {**form_of(client, page), "mode": AccessMode.CLICK_THROUGH}
+    assert "Choose the licence that people accept." in client.post(page, data).text
+    data["licence"] = str(Licence.objects.create(slug="terms", title="Terms").pk)
     assert "raises the gate from Open to Click-through" in client.post(page, data).text
     assert client.post(page, {**data, "confirm_raise": "on"}).status_code == 302
     assert Tier.objects.get(pk=open_tier.pk).mode == AccessMode.CLICK_THROUGH

@@ -28,12 +28,12 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def grant(applicant: User, gated_tier: Tier) -> Grant:
     """A grant under a text of last year."""
-    gated_tier.licence.versions.update(effective_at=NOW() - 400 * DAY)
+    gated_tier.accepted_licence.versions.update(effective_at=NOW() - 400 * DAY)
     return factories.grant(applicant, gated_tier, until=NOW() + 200 * DAY)
 
 
 def new_version(tier: Tier, version: str = "2", *, days_ago: float = 0.01, notice: int = 30) -> Any:
-    return tier.licence.versions.create(
+    return tier.accepted_licence.versions.create(
         version=version,
         text="# Terms\n\nFor research, never for harm, and never for sale.\n",
         summary="Sale is excluded",
@@ -168,7 +168,7 @@ def test_a_later_text_with_notice_does_not_lift_an_urgent_one(grant: Grant) -> N
 
 def move_to_other_licence(tier: Tier, *, days_ago: float = 0, notice: int = 30) -> LicenceVersion:
     """Put the tier under another licence, of last year, which was announced to its own holders."""
-    other = factories.tier("stricter").licence
+    other = factories.tier("stricter").accepted_licence
     when = NOW() - 300 * DAY
     other.versions.update(effective_at=when, notice_days=notice, announced_at=when)
     tier.licence = other
@@ -198,7 +198,7 @@ def test_under_another_licence_the_old_acceptance_counts_for_its_notice_alone(
     client.force_login(grant.user)
     assert "Your access is suspended until you accept it" in client.get("/access/").text
     assert accept(client, grant.tier) == 302
-    assert gate_state() == (None, False, grant.tier.licence.slug)
+    assert gate_state() == (None, False, grant.tier.accepted_licence.slug)
 
 
 @pytest.mark.parametrize("notice", [0, 30])
@@ -208,7 +208,7 @@ def test_a_licence_of_unknown_start_has_the_notice_period_of_its_text(
     move_to_other_licence(grant.tier, notice=notice)
     Tier.objects.update(licence_since=None)
     tier = Tier.objects.get(pk=grant.tier_id)
-    assert not grant.has_valid_licence(NOW(), tier, tier.licence.in_force_by(NOW()))
+    assert not grant.has_valid_licence(NOW(), tier, tier.accepted_licence.in_force_by(NOW()))
 
 
 def test_a_text_that_was_replaced_before_the_tier_came_under_it_needs_no_acceptance(
@@ -218,11 +218,11 @@ def test_a_text_that_was_replaced_before_the_tier_came_under_it_needs_no_accepta
     old = {"version": "0", "text": "Urgent.", "notice_days": 0}
     text.licence.versions.create(effective_at=text.effective_at - DAY, **old)
     tier = grant.tier
-    assert grant.has_valid_licence(NOW(), tier, tier.licence.in_force_by(NOW()))
+    assert grant.has_valid_licence(NOW(), tier, tier.accepted_licence.in_force_by(NOW()))
     text.licence.versions.create(
         version="2", text="Urgent too.", notice_days=0, effective_at=NOW() - DAY
     )
-    assert not grant.has_valid_licence(NOW(), tier, tier.licence.in_force_by(NOW()))
+    assert not grant.has_valid_licence(NOW(), tier, tier.accepted_licence.in_force_by(NOW()))
 
 
 def test_holders_are_notified_of_another_licence_and_reminded(grant: Grant, client: Client) -> None:
@@ -230,7 +230,7 @@ def test_holders_are_notified_of_another_licence_and_reminded(grant: Grant, clie
     sweep()
     (mail,) = mails("licence_changed")
     former = f"You accepted {grant.licence_version.licence.title}, version 1"
-    assert f"{grant.tier.licence.title}, version 1" in mail.text
+    assert f"{grant.tier.accepted_licence.title}, version 1" in mail.text
     assert former in mail.text
     assert f"until {NOW() + 30 * DAY:%-d %B %Y}" in mail.text
     assert "?since=" not in mail.text
@@ -251,12 +251,12 @@ def test_the_page_of_a_text_shows_what_changed_since_another(
     client: Client, gated_tier: Tier
 ) -> None:
     new_version(gated_tier)
-    page = client.get(f"/licences/{gated_tier.licence.slug}/2/?since=1").text
+    page = client.get(f"/licences/{gated_tier.accepted_licence.slug}/2/?since=1").text
     assert "What changed since version 1" in page
     assert "<ins>" in page
     assert ", and never for sale" in page.partition("<ins>")[2][:200]
-    assert "What changed" not in client.get(f"/licences/{gated_tier.licence.slug}/1/").text
-    unknown = client.get(f"/licences/{gated_tier.licence.slug}/2/?since=9")
+    assert "What changed" not in client.get(f"/licences/{gated_tier.accepted_licence.slug}/1/").text
+    unknown = client.get(f"/licences/{gated_tier.accepted_licence.slug}/2/?since=9")
     assert unknown.status_code == 200
     assert "What changed" not in unknown.text
 

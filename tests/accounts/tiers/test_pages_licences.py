@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_database
 
 
 def test_the_text_in_force_is_shown_with_its_hash(client: Client, gated_tier: Tier) -> None:
-    licence = gated_tier.licence
+    licence = gated_tier.accepted_licence
     older = licence.in_force()
     assert older is not None
     newer = licence.versions.create(version="2", text="# New terms", summary="Clearer words")
@@ -35,16 +35,16 @@ def test_unknown_licences_are_404(client: Client, db: None, place: str) -> None:
 
 
 def test_unknown_versions_are_404(client: Client, gated_tier: Tier) -> None:
-    assert client.get(f"/licences/{gated_tier.licence.slug}/99/").status_code == 404
+    assert client.get(f"/licences/{gated_tier.accepted_licence.slug}/99/").status_code == 404
 
 
 def test_a_licence_without_a_text_in_force_is_404(client: Client, gated_tier: Tier) -> None:
-    gated_tier.licence.versions.all().delete()
-    assert client.get(f"/licences/{gated_tier.licence.slug}/").status_code == 404
+    gated_tier.accepted_licence.versions.all().delete()
+    assert client.get(f"/licences/{gated_tier.accepted_licence.slug}/").status_code == 404
 
 
 def test_the_list_names_each_licence(client: Client, gated_tier: Tier) -> None:
-    assert gated_tier.licence.title in client.get("/licences/").content.decode()
+    assert gated_tier.accepted_licence.title in client.get("/licences/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,8 @@ def test_a_gate_is_lowered_only_by_who_signed_in_lately(
         f"/admin/accounts/tier/{gated_tier.pk}/change/",
         f"/admin/weights/checkpoint/{revision.checkpoint_id}/change/",
     ):
-        assert_reauthentication_required(client.post(page, filled_in(client, page, mode="open")))
+        data = filled_in(client, page, mode="open", licence="")
+        assert_reauthentication_required(client.post(page, data))
 
 
 def test_a_superuser_must_confirm_like_everybody_else(

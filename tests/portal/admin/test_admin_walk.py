@@ -308,7 +308,7 @@ def test_a_role_of_one_tier_gives_none_for_another(
     ready_made = reverse("admin:accounts_tier_ready_made", args=[gated_tier.pk])
     assert client.post(ready_made, {"keys": ["funding"]}).status_code == 403
     version = {
-        "licence": gated_tier.licence.pk,
+        "licence": gated_tier.accepted_licence.pk,
         "version": "2",
         "text": "New terms",
         "effective_at_0": "2027-01-01",

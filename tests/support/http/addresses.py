@@ -37,7 +37,7 @@ def parameters(world: World, caller: Person) -> dict[str, list[str]]:
         "content_type_id": ["1"],
         "public_id": [str(one.public_id) for one in mine if one] or [str(uuid.uuid4())],
         "mail_id": _mails_about(application) or [str(uuid.uuid4())],
-        "slug": [world.tier.slug, world.tier.licence.slug],
+        "slug": [world.tier.slug, world.tier.accepted_licence.slug],
         "version": ["1"],
         "action": ["approve"],
         "step": ["you", "terms"],

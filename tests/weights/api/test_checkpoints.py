@@ -73,7 +73,7 @@ def test_a_private_or_embargoed_checkpoint_looks_like_a_missing_one(
 def test_a_checkpoint_has_its_facts_and_terms(store: Path, gated_tier: Tier) -> None:
     revision = factories.published("acme/gated", gated_tier, facts={"layers": {"value": 12}})
     payload = ApiClient().get("/checkpoints/acme/gated")
-    licence = gated_tier.licence
+    licence = gated_tier.accepted_licence
     assert payload["facts"] == {"layers": {"value": 12}}
     assert payload["refs"] == {"main": revision.sha}
     assert payload["terms"]["text_sha256"] == factories.in_force(gated_tier).text_sha256

@@ -62,7 +62,9 @@ def test_another_text_than_the_one_in_force_is_not_accepted(
     script: ApiClient, applicant: User, tier: Tier
 ) -> None:
     old = acceptance(tier)
-    tier.licence.versions.create(version="2", text="Stricter.", effective_at=timezone.now())
+    tier.accepted_licence.versions.create(
+        version="2", text="Stricter.", effective_at=timezone.now()
+    )
     for hash_sent in (old["licence_sha256"], "", "0" * 64, str(old["licence_sha256"]).upper()):
         refused = script.post("/grants", old | {"licence_sha256": hash_sent}, 409)
         assert refused["code"] == "licence_changed"
@@ -74,7 +76,7 @@ def test_a_new_text_is_accepted_for_an_existing_grant(
 ) -> None:
     """Also in a reviewed tier, where the first access took an application."""
     grant = factories.grant(applicant, gated_tier)
-    new = gated_tier.licence.versions.create(
+    new = gated_tier.accepted_licence.versions.create(
         version="2", text="Stricter.", effective_at=timezone.now()
     )
     assert script.get("/grants")[0]["licence_version"] == "1"
@@ -96,7 +98,7 @@ def test_a_reviewed_tier_takes_an_application_and_an_open_one_nothing(
 ) -> None:
     reviewed = script.post("/grants", acceptance(gated_tier), 422)
     assert "takes an application" in reviewed["detail"]
-    opened = script.post("/grants", acceptance(open_tier), 422)
+    opened = script.post("/grants", {**acceptance(gated_tier), "tier": open_tier.slug}, 422)
     assert "is open" in opened["detail"]
     assert not Grant.objects.exists()
 

@@ -9,12 +9,13 @@ from django.urls import reverse
 
 from accounts.audit.models import AuditEvent
 from accounts.tiers.access_modes import AccessMode
-from accounts.tiers.models import Licence, LicenceVersion, Tier
+from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.users.models import User
 from tests.support import factories
-from weights.catalogue import facts, opt_family
+from weights.catalogue import facts, licences, opt_family
 from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.opt_family import entries as opt
+from weights.catalogue.opt_family import loading
 
 SIZES = ["125m", "350m", "1.3b", "2.7b", "6.7b", "13b", "30b", "66b", "175b"]
 
@@ -101,12 +102,12 @@ def test_the_tiers_and_the_licence_are_those_of_the_release() -> None:
     assert Tier.objects.get(slug="open").access_mode is AccessMode.OPEN
     assert (gated.access_mode, gated.term_days) == (AccessMode.REVIEWED, 365)
     assert Tier.objects.filter(pk=gated.pk, blocked_countries="CU,IR,KP,SY").exists()
-    version = gated.licence.in_force()
+    version = gated.licence_in_force()
     assert version is not None
     assert version.is_sample
-    assert gated.licence.attribution in version.text
+    assert version.licence.attribution in version.text
     assert "72 hours" in version.text
-    assert gated.licence.original_url in version.text
+    assert version.licence.original_url in version.text
 
 
 @pytest.mark.django_db
@@ -116,6 +117,43 @@ def test_loading_again_changes_nothing() -> None:
     assert Checkpoint.objects.count() == 9
     assert LicenceVersion.objects.count() == Licence.objects.count() == 1
     assert AuditEvent.objects.filter(action="catalogue.loaded").count() == 1
+
+
+@pytest.mark.django_db
+def test_the_open_tier_has_no_licence_and_each_size_in_it_has_its_own() -> None:
+    opt_family.load()
+    tier = Tier.objects.get(slug="open")
+    assert (tier.licence, tier.duo_codes) == (None, [])
+    assert "research" not in tier.description
+    for size in Checkpoint.objects.filter(tier=tier):
+        shown = licences.of_checkpoint(size, None)
+        assert shown is not None
+        assert shown.title == "OPT-175B research licence"
+
+
+@pytest.mark.django_db
+def test_an_install_of_the_first_seed_gives_the_licence_of_its_open_tier_to_the_opt_sizes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as first:
+        first.setattr(loading, "SEED_VERSION", 1)
+        opt_family.load()
+    tier, gated = Tier.objects.get(slug="open"), Tier.objects.get(slug="opt-175b")
+    Checkpoint.objects.update(licence=None)
+    Tier.objects.filter(slug="open").update(licence=gated.licence, duo_codes=["DUO:0000042"])
+    ours = Checkpoint.objects.create(org="acme", name="apache", tier=tier)
+    Checkpoint.objects.get(name="opt-350m").delete()
+
+    assert opt_family.load()
+    tier.refresh_from_db()
+    assert (tier.licence, tier.duo_codes) == (None, [])
+    assert TierChange.objects.filter(tier=tier, kind="changed").count() == 1
+    sizes = Checkpoint.objects.filter(tier=tier, family__slug="opt")
+    assert {size.licence for size in sizes} == {gated.licence}
+    ours.refresh_from_db()
+    assert ours.licence is None
+    assert not Checkpoint.objects.filter(name="opt-350m").exists()
+    assert not opt_family.load()
 
 
 @pytest.mark.django_db

@@ -74,7 +74,8 @@ def test_search_tier_and_held_narrow_the_list(
     entry("gated", gated_tier)
 
     def named(query: str) -> set[str]:
-        return {found.name for found in client.get(f"/models?{query}").context["checkpoints"]}
+        listed = client.get(f"/models?{query}").context["checkpoints"]
+        return {found.name for found, _ in listed}
 
     assert named("") == {"held", "absent", "gated"}
     assert named("q=birdsong") == {"absent"}

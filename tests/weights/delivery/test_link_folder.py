@@ -28,8 +28,8 @@ NOTICE = "The weights are licensed under the terms of a test."
 
 @pytest.fixture
 def folder(applicant: User, gated_tier: Tier) -> str:
-    gated_tier.licence.attribution = NOTICE
-    gated_tier.licence.save()
+    gated_tier.accepted_licence.attribution = NOTICE
+    gated_tier.accepted_licence.save()
     factories.published("acme/gated", gated_tier, FILES)
     factories.grant(applicant, gated_tier)
     return urlsplit(links.issue_now(applicant, "acme/gated", 168)).path

@@ -126,7 +126,7 @@ def test_access_closed_by_a_new_licence_text_is_not_shown_as_active(
     issued(applicant, gated)
     client.force_login(applicant)
     assert "Active" in text(client)
-    gated_tier.licence.versions.create(version="2", text="Other terms.", notice_days=0)
+    gated_tier.accepted_licence.versions.create(version="2", text="Other terms.", notice_days=0)
     page = text(client)
     assert "Your access is suspended until you accept it" in page
     assert "Does not work now" in page

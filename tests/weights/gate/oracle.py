@@ -194,7 +194,9 @@ class Oracle:
         }.get(application.status if application else "", Refusal.NO_APPLICATION)
 
     def _licence_holds(self, grant: Grant, tier: Tier) -> bool:
-        texts = [one for one in tier.licence.versions.all() if one.effective_at <= self.now]
+        texts = [
+            one for one in tier.accepted_licence.versions.all() if one.effective_at <= self.now
+        ]
         return grant.has_valid_licence(self.now, tier, texts)
 
     def _revision(self, *, to_fetch: bool) -> Revision:

@@ -63,10 +63,10 @@ class World:
         self.checkpoint = self.revision.checkpoint
         self.file = File.objects.get(revision=self.revision, path=PATH)
         self.first = factories.in_force(tier)
-        self.second = tier.licence.versions.create(version="2", text="Newer terms.\n")
-        self.other = factories.tier("under-another").licence
+        self.second = tier.accepted_licence.versions.create(version="2", text="Newer terms.\n")
+        self.other = factories.tier("under-another").accepted_licence
         self.others = self.other.versions.get()
-        self.third = tier.licence.versions.create(version="3", text="The newest terms.\n")
+        self.third = tier.accepted_licence.versions.create(version="3", text="The newest terms.\n")
         self.grant = factories.grant(person, tier)
         self.plain = factories.token(person, "read-gated")
         self.link = CheckpointLink.objects.create(

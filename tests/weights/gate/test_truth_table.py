@@ -200,13 +200,13 @@ def outdated_licence(world: World) -> None:
 
 def another_licence(world: World) -> None:
     """Written long before the text that the person accepted, and in place of it by now."""
-    other = factories.tier("under-another").licence
+    other = factories.tier("under-another").accepted_licence
     other.versions.update(effective_at=timezone.now() - timedelta(days=90))
     Tier.objects.filter(pk=world.tier.pk).update(licence=other)
 
 
 def new_text(tier: Tier, *, notice_days: int) -> LicenceVersion:
-    return tier.licence.versions.create(
+    return tier.accepted_licence.versions.create(
         version=factories.word(),
         text=factories.word(),
         effective_at=timezone.now() - timedelta(hours=1),

@@ -280,7 +280,7 @@ def _fields(application: Application) -> dict[str, Any]:
 
 
 def _detail(request: ApiRequest, application: Application) -> ApplicationDetail:
-    licence, draft = application.tier.licence, _draft(request, application)
+    licence, draft = application.tier.accepted_licence, _draft(request, application)
     reason_texts = ReasonText.objects.current()
     documents = [one for attached in draft.documents.values() for one in attached]
     files = {question.key for question in draft.custom_questions if question.kind == Kind.FILE}

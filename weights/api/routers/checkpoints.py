@@ -16,6 +16,7 @@ from weights.api.schemas.checkpoints import (
     RevisionOut,
 )
 from weights.api.schemas.tiers import LicenceOut, UseTermOut
+from weights.catalogue import licences
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
 from weights.inspection import results
 from weights.manifests import signatures
@@ -72,11 +73,11 @@ def checkpoint_detail(request: ApiRequest, org: str, name: str) -> CheckpointDet
     checkpoint = get_visible_checkpoint(request.auth, f"{org}/{name}")
     refs = Ref.objects.filter(checkpoint=checkpoint, revision__state=Revision.State.VISIBLE)
     by_name = {ref.name: ref.revision for ref in refs.select_related("revision")}
-    licence = checkpoint.tier.licence
+    main, text = by_name.get("main"), licences.text_of(checkpoint)
     return CheckpointDetail(
-        **CheckpointOut.fields_of(checkpoint, by_name.get("main")),
+        **CheckpointOut.fields_of(checkpoint, main),
         facts=checkpoint.facts,
-        terms=LicenceOut.of(licence, licence.in_force()),
+        terms=LicenceOut.of_checkpoint(checkpoint, main, text.in_force() if text else None),
         use_terms=[UseTermOut.from_orm(term) for term in checkpoint.tier.use_terms],
         refs={ref: revision.sha for ref, revision in by_name.items()},
     )
@@ -136,7 +137,7 @@ def file_list(
 
 def _with_main(found: CheckpointQuerySet) -> CheckpointQuerySet:
     main = Ref.objects.filter(name="main", revision__state=Revision.State.VISIBLE)
-    return found.select_related("family", "tier__licence").prefetch_related(
+    return found.select_related("family", "licence", "tier__licence").prefetch_related(
         Prefetch("refs", main.select_related("revision"), to_attr="main_refs")
     )
 

@@ -20,6 +20,7 @@ from weights.api.schemas.downloads import (
 )
 from weights.api.schemas.problems import NextStepOut
 from weights.api.schemas.tiers import LicenceOut, TierOut
+from weights.catalogue import licences
 from weights.delivery.download_plan import download_plan
 from weights.errors import WeightsCode
 from weights.gate import Decision
@@ -135,12 +136,14 @@ def known_file(
 def _with_terms(files: QuerySet[File]) -> QuerySet[File]:
     """Prefetches all that `_place` reads, in a constant number of queries."""
     in_force = LicenceVersion.objects.filter(effective_at__lte=timezone.now())
-    return files.select_related("blob", "revision__checkpoint__tier__licence").prefetch_related(
+    newest_first = in_force.order_by("-effective_at")
+    return files.select_related(
+        "blob", "revision__checkpoint__tier__licence", "revision__checkpoint__licence"
+    ).prefetch_related(
         "revision__refs",
-        Prefetch(
-            "revision__checkpoint__tier__licence__versions",
-            in_force.order_by("-effective_at"),
-            to_attr="in_force_first",
+        *(
+            Prefetch(f"revision__checkpoint__{licence}__versions", newest_first, "in_force_first")
+            for licence in ("tier__licence", "licence")
         ),
     )
 
@@ -148,15 +151,15 @@ def _with_terms(files: QuerySet[File]) -> QuerySet[File]:
 def _place(file: File) -> FilePlaceOut:
     revision = file.revision
     checkpoint = revision.checkpoint
-    licence = checkpoint.tier.licence
-    versions: list[LicenceVersion] = licence.in_force_first  # type: ignore[attr-defined]
+    text = licences.text_of(checkpoint)
+    versions: list[LicenceVersion] = text.in_force_first if text else []  # type: ignore[attr-defined]
     return FilePlaceOut(
         repo=checkpoint.repo_id,
         revision=revision.sha,
         refs=[ref.name for ref in revision.refs.all()],
         path=file.path,
         tier=TierOut.from_orm(checkpoint.tier),
-        terms=LicenceOut.of(licence, versions[0] if versions else None),
+        terms=LicenceOut.of_checkpoint(checkpoint, revision, versions[0] if versions else None),
         url=absolute_url(
             reverse(
                 "weights:file-detail",

@@ -86,5 +86,6 @@ def grant_surrender(request: ApiRequest, public_id: UUID) -> ReceiptOut:
 
 
 def _is_outdated(grant: Grant, now: datetime) -> bool:
-    in_force: list[LicenceVersion] = grant.tier.licence.in_force_first  # type: ignore[attr-defined]
+    licence = grant.tier.licence
+    in_force: list[LicenceVersion] = licence.in_force_first if licence else []  # type: ignore[attr-defined]
     return not grant.has_valid_licence(now, grant.tier, in_force)

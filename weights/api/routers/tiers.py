@@ -32,7 +32,7 @@ def tier_list(request: ApiRequest) -> list[TierOut]:
 def tier_detail(request: ApiRequest, slug: str) -> TierDetail:
     """Its conditions in plain language and as codes of the Data Use Ontology."""
     tier = get_tier(slug)
-    return TierDetail.of(tier, tier.licence.in_force(), question_labels(tier))
+    return TierDetail.of(tier, tier.licence_in_force(), question_labels(tier))
 
 
 @router.api_operation(

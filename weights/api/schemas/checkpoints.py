@@ -10,6 +10,7 @@ from pydantic import Field
 
 from weights.api.schemas.common import AliasedSchema, absolute_url
 from weights.api.schemas.tiers import LicenceOut, TierOut, UseTermOut
+from weights.catalogue import licences
 from weights.catalogue.models import Checkpoint
 from weights.inspection.models import Inspection
 from weights.manifests.models import ManifestKey
@@ -24,7 +25,7 @@ class CheckpointOut(Schema):
     summary: str
     family: str | None
     tier: TierOut
-    licence: str
+    licence: str | None = Field(description="Null if none is stated")
     parameters: int | None
     synthetic: bool
     private: bool
@@ -36,13 +37,14 @@ class CheckpointOut(Schema):
 
     @classmethod
     def fields_of(cls, checkpoint: Checkpoint, main: Revision | None) -> dict[str, Any]:
+        licence = licences.of_checkpoint(checkpoint, main)
         return {
             "repo": checkpoint.repo_id,
             "title": checkpoint.title,
             "summary": checkpoint.summary,
             "family": checkpoint.family.slug if checkpoint.family else None,
             "tier": TierOut.from_orm(checkpoint.tier),
-            "licence": checkpoint.tier.licence.slug,
+            "licence": licence.code if licence else None,
             "parameters": checkpoint.parameters,
             "synthetic": checkpoint.synthetic,
             "private": checkpoint.private,
@@ -56,7 +58,7 @@ class CheckpointOut(Schema):
 
 class CheckpointDetail(CheckpointOut):
     facts: dict[str, Any]
-    terms: LicenceOut
+    terms: LicenceOut | None
     use_terms: list[UseTermOut]
     refs: dict[str, str] = Field(description="Branches and tags with the ids of their revisions")
 

@@ -104,7 +104,7 @@ class FilePlaceOut(Schema):
     refs: list[str]
     path: str
     tier: TierOut
-    terms: LicenceOut
+    terms: LicenceOut | None
     url: str
 
 

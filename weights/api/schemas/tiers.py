@@ -8,6 +8,9 @@ from pydantic import Field
 
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from weights.api.schemas.common import absolute_url
+from weights.catalogue import licences
+from weights.catalogue.models import Checkpoint
+from weights.publishing.models import Revision
 
 
 class UseTermOut(Schema):
@@ -31,7 +34,10 @@ class TierOut(Schema):
 
 
 class LicenceOut(Schema):
-    """A licence and its version in force; `version` is null before the first comes into force."""
+    """A licence and its version in force; `version` is null before the first comes into force.
+
+    A licence that only a card states has no version here; `slug` is then its identifier.
+    """
 
     slug: str
     title: str
@@ -51,13 +57,32 @@ class LicenceOut(Schema):
             url=absolute_url(reverse("accounts:licence-detail", args=[licence.slug])),
         )
 
+    @classmethod
+    def of_checkpoint(
+        cls, checkpoint: Checkpoint, revision: Revision | None, version: LicenceVersion | None
+    ) -> "LicenceOut | None":
+        """Return the checkpoint's licence; `version` is the text in force, if it is held here."""
+        if text := licences.text_of(checkpoint):
+            return cls.of(text, version)
+        stated = licences.of_checkpoint(checkpoint, revision)
+        if stated is None:
+            return None
+        return cls(
+            slug=stated.code,
+            title=stated.title,
+            spdx_id=licences.spdx_id(stated.code),
+            version=None,
+            text_sha256=None,
+            url=stated.url,
+        )
+
 
 class TierDetail(TierOut):
     """A tier with its terms; `questions` are its form's labels, empty without applications."""
 
     description: str
     use_terms: list[UseTermOut]
-    terms: LicenceOut
+    terms: LicenceOut | None = Field(description="Null for an open tier")
     approvals_needed: int
     term_days: int
     file_link_minutes: int
@@ -73,7 +98,7 @@ class TierDetail(TierOut):
             **TierOut.from_orm(tier).model_dump(),
             description=tier.description,
             use_terms=[UseTermOut.from_orm(term) for term in tier.use_terms],
-            terms=LicenceOut.of(tier.licence, version),
+            terms=LicenceOut.of(tier.licence, version) if tier.licence else None,
             approvals_needed=tier.approvals_needed,
             term_days=tier.term_days,
             file_link_minutes=tier.file_link_minutes,

@@ -13,26 +13,48 @@ from weights.catalogue.models import Checkpoint, Family
 from weights.catalogue.opt_family import entries
 from weights.event_tags import WeightsEvent
 
-#: Increase when entries are added; an install loads each version once.
-SEED_VERSION = 1
+#: Increase when entries are added or changed; an install loads each version once.
+SEED_VERSION = 2
+_OPEN_TO_ALL = "Anyone may download, without an account. Each checkpoint states its own licence."
 
 
 @transaction.atomic
 def load() -> bool:
     """Creates missing licence, tiers, family and checkpoints. Returns False if loaded before.
 
-    Existing rows stay unchanged, and deleted ones do not return before the next SEED_VERSION.
+    Existing rows stay unchanged, and deleted ones do not return.
     """
     loaded = AuditEvent.objects.filter(action=WeightsEvent.CATALOGUE_LOADED)
     if loaded.filter(details__seed__gte=SEED_VERSION).exists():
         return False
-    licence = _licence()
-    tiers = {"open": _open_tier(licence), "opt-175b": _reviewed_tier(licence)}
-    family, _ = Family.objects.get_or_create(slug="opt", defaults=entries.family())
-    for entry in entries.checkpoints():
-        _checkpoint(entry, family, tiers[entry.tier])
+    if loaded.exists():
+        _move_licence_to_checkpoints()
+    else:
+        _load_all()
     AuditEvent.record(WeightsEvent.CATALOGUE_LOADED, details={"seed": SEED_VERSION})
     return True
+
+
+def _load_all() -> None:
+    licence = _licence()
+    tiers = {"open": _open_tier(), "opt-175b": _reviewed_tier(licence)}
+    family, _ = Family.objects.get_or_create(slug="opt", defaults=entries.family())
+    for entry in entries.checkpoints():
+        _checkpoint(entry, family, tiers[entry.tier], licence)
+
+
+def _move_licence_to_checkpoints() -> None:
+    """Takes the OPT licence from the open tier of seed 1, and gives it to the OPT sizes there.
+
+    Every checkpoint of that tier was shown under it, whatever its own licence was.
+    """
+    tier = Tier.objects.filter(slug="open", mode=AccessMode.OPEN, licence__slug="opt-175b").first()
+    if tier is None:
+        return
+    sizes = Checkpoint.objects.filter(tier=tier, family__slug="opt", licence=None)
+    sizes.update(licence=tier.licence)
+    tier.licence, tier.duo_codes, tier.description = None, [], _OPEN_TO_ALL
+    services.save_tier(tier, by=None)
 
 
 def _licence() -> Licence:
@@ -48,30 +70,22 @@ def _licence() -> Licence:
     return licence
 
 
-def _tier(slug: str, licence: Licence, **fields: Any) -> Tier:
+def _tier(slug: str, **fields: Any) -> Tier:
     tier = Tier.objects.filter(slug=slug).first()
     if tier is None:
-        tier = Tier(slug=slug, licence=licence, **fields)
+        tier = Tier(slug=slug, **fields)
         services.save_tier(tier, by=None)
     return tier
 
 
-def _open_tier(licence: Licence) -> Tier:
-    return _tier(
-        "open",
-        licence,
-        name="Open",
-        description="Anyone may download, without an account. The licence still binds: "
-        "research only, no commercial use.",
-        mode=AccessMode.OPEN,
-        duo_codes=["DUO:0000042", "DUO:0000046"],
-    )
+def _open_tier() -> Tier:
+    return _tier("open", name="Open", description=_OPEN_TO_ALL, mode=AccessMode.OPEN)
 
 
 def _reviewed_tier(licence: Licence) -> Tier:
     return _tier(
         "opt-175b",
-        licence,
+        licence=licence,
         name="OPT-175B",
         description="For researchers in academia, government, civil society and industry "
         "laboratories, on an application that a person reads. Research only.",
@@ -87,7 +101,7 @@ def _reviewed_tier(licence: Licence) -> Tier:
     )
 
 
-def _checkpoint(entry: entries.Entry, family: Family, tier: Tier) -> None:
+def _checkpoint(entry: entries.Entry, family: Family, tier: Tier, licence: Licence) -> None:
     if Checkpoint.objects.filter(org__iexact=entry.org, name__iexact=entry.name).exists():
         return
     checkpoint = Checkpoint.objects.create(
@@ -97,6 +111,7 @@ def _checkpoint(entry: entries.Entry, family: Family, tier: Tier) -> None:
         summary=entry.summary,
         family=family,
         tier=tier,
+        licence=None if tier.is_gated else licence,
         facts=entry.facts,
         parameters=entry.parameters,
         card=entry.card,

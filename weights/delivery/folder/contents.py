@@ -6,10 +6,8 @@ from functools import cached_property
 from hashlib import sha256
 from urllib.parse import quote
 
-from django.conf import settings
-from django.urls import reverse
-
 from accounts.web import sanitize
+from weights.catalogue import licences
 from weights.delivery.models import CheckpointLink
 from weights.gate import rules
 from weights.manifests import signatures
@@ -43,6 +41,7 @@ class Folder:
     licence_title: str
     licence_text: str
     attribution: str
+    #: Empty if no text is known.
     terms_url: str
     revision: Revision
     signed: bool
@@ -99,7 +98,7 @@ class Folder:
         lines = [
             f"{self.repo_id}, revision {self.sha}",
             f"{len(self.entries)} files, {self.total_bytes} bytes",
-            f"Licence: {self.licence_title}, {self.terms_url}",
+            f"Licence: {', '.join(filter(None, (self.licence_title, self.terms_url)))}",
             *self.attribution.splitlines(),
         ]
         return [sanitize.log_line(line.strip()) for line in lines if line.strip()]
@@ -121,8 +120,10 @@ def folder_of(link: CheckpointLink, address: str) -> Folder:
     assert link.revision is not None  # only issued links have a folder
     assert link.expires_at is not None
     checkpoint = link.checkpoint
-    accepted = link.grant.licence_version if link.grant else checkpoint.tier.licence.in_force()
-    licence = accepted.licence if accepted else checkpoint.tier.licence
+    text = licences.text_of(checkpoint)
+    accepted = link.grant.licence_version if link.grant else text.in_force() if text else None
+    text = accepted.licence if accepted else text
+    stated = licences.of_text(text) if text else licences.of_checkpoint(checkpoint, link.revision)
     files = File.objects.filter(revision=link.revision).select_related("blob")
     return Folder(
         repo_id=checkpoint.repo_id,
@@ -130,10 +131,10 @@ def folder_of(link: CheckpointLink, address: str) -> Folder:
         address=address,
         expires_at=link.expires_at,
         entries=tuple(_entry(file, address) for file in files),
-        licence_title=licence.title,
+        licence_title=stated.title if stated else licences.NOT_STATED,
         licence_text=accepted.text if accepted else "",
-        attribution=licence.attribution,
-        terms_url=settings.PUBLIC_URL + reverse("accounts:licence-detail", args=[licence.slug]),
+        attribution=text.attribution if text else "",
+        terms_url=stated.absolute_url if stated else "",
         revision=link.revision,
         signed=signatures.signature_of(link.revision) is not None,
     )

@@ -15,7 +15,7 @@ from weights.publishing.source_folder import scan
 
 class Command(PortalCommand):
     help = "Publish a folder's files as ORG/NAME; prints the revision's 40-hex id."
-    _CHOICES = ("tier", "branch", "tag", "message", "private", "accept_findings")
+    _CHOICES = ("tier", "branch", "tag", "message", "private", "accept_findings", "licence")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("directory", metavar="DIR", type=Path)
@@ -31,6 +31,12 @@ class Command(PortalCommand):
             "--accept-findings",
             action="store_true",
             help="publish despite findings, such as a missing shard",
+        )
+        parser.add_argument(
+            "--licence",
+            default="",
+            metavar="ID",
+            help="the licence in an open tier, if README.md states none: such as apache-2.0",
         )
         parser.add_argument("--wait", action="store_true", help="wait until every file is verified")
 

@@ -128,7 +128,7 @@ def test_a_new_licence_text_must_be_read_first_and_its_changes_are_shown(
     filler: FormFiller, gated_tier: Tier
 ) -> None:
     filler.fill_in()
-    newer = gated_tier.licence.versions.create(
+    newer = gated_tier.accepted_licence.versions.create(
         version="2", text="# Terms\n\nFor research alone, never for harm.\n"
     )
     assert "read the new text" in filler.submit().content.decode()

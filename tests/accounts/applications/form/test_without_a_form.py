@@ -62,7 +62,7 @@ def test_a_holder_accepts_a_new_version_without_applying_again(
     signed_in: Client, gated_tier: Tier, applicant: User
 ) -> None:
     grant = factories.grant(applicant, gated_tier)
-    newer = gated_tier.licence.versions.create(version="2", text="Other terms.")
+    newer = gated_tier.accepted_licence.versions.create(version="2", text="Other terms.")
     assert "Other terms." in signed_in.get(ADDRESS).content.decode()
     data = {"licence_sha256": newer.text_sha256, "licence_accept": "on"}
     assert signed_in.post(ADDRESS, data)["Location"] == "/access/"

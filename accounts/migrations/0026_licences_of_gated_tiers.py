@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0024_help_texts_and_choices"),
+        ("accounts", "0025_label_of_another_reason"),
     ]
 
     operations = [
