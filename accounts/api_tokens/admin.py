@@ -11,9 +11,21 @@ from accounts.api_tokens.models import ApiToken
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    list_display = ["name", "user", "last_four", "may", "expires_at", "revoked_at"]
+    list_display = [
+        "name",
+        "user",
+        "last_four",
+        "may",
+        "must_be_replaced",
+        "expires_at",
+        "revoked_at",
+    ]
     search_fields = ["user__username", "name"]
     exclude = ["digest"]
+
+    @admin.display(description="Must be replaced", boolean=True)
+    def must_be_replaced(self, token: ApiToken) -> bool:
+        return token.must_be_replaced
 
     @admin.display(description="Scopes")
     def may(self, token: ApiToken) -> str:

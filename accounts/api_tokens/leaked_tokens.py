@@ -31,7 +31,6 @@ def notify_owner(token: ApiToken) -> None:
     """Mail the owner of a leaked token that it is revoked."""
     outbox.send(
         "token_leaked",
-        to=token.user.email,
         key=str(token.public_id),
         recipient=token.user,
         about=token,

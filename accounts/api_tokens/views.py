@@ -28,12 +28,17 @@ def token_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         token, plain = ApiToken.objects.mint(user, **form.cleaned_data)
         form = TokenForm(person=user, initial=_default_scopes(user))
+    now, tokens = timezone.now(), list(ApiToken.objects.filter(user=user))
     context = {
         "form": form,
         "new_token": token,
         "plain": plain,
-        "tokens": ApiToken.objects.filter(user=user),
-        "now": timezone.now(),
+        "tokens": tokens,
+        "must_replace": any(
+            one.must_be_replaced and one.revoked_at is None and one.expires_at > now
+            for one in tokens
+        ),
+        "now": now,
     }
     return render(
         request, "accounts/api_tokens/token_list.html", context, status=422 if form.errors else 200

@@ -141,9 +141,9 @@ def _send(application: Application, kind: str, key: str, **context: object) -> b
 
 
 def _compose(application: Application, kind: str, **context: object) -> Message:
-    """Compose a mail to the address last given in the application, else the account's."""
+    """Compose a mail to the address of the application if it is confirmed, else the account's."""
     applicant, answers = application.applicant, application.submitted_answers
     called = answers.get("full_name") or applicant.display_name
     context = {"application": application, "tier": application.tier, "called": called, **context}
-    to = answers.get("work_email") or applicant.email
+    to = str(answers.get("work_email", ""))
     return outbox.compose(kind, to=to, recipient=applicant, context=context)

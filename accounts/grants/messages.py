@@ -84,7 +84,6 @@ def _to_holder(
     called = answers.get("full_name") or grant.user.display_name
     mail = outbox.send(
         kind,
-        to=grant.user.email,
         key=key or (f"{grant.pk}:{event.pk}" if event else str(grant.pk)),
         recipient=grant.user,
         about=grant,
@@ -98,7 +97,6 @@ def _to_leads(grant: Grant, action: str, event: AuditEvent, receipt: Receipt) ->
     for lead in RoleAssignment.objects.people(grant.tier, GRANT_MANAGERS):
         outbox.send(
             "grant_closed",
-            to=lead.email,
             key=f"{event.pk}:{lead.pk}",
             recipient=lead,
             about=grant,

@@ -1,4 +1,8 @@
-"""Queue messages in the outbox, and deliver them."""
+"""Queue messages in the outbox, and deliver them.
+
+A message to an account goes to one of its confirmed addresses. It is chosen when the message is
+composed, and checked again before delivery, since the holder may have removed it meanwhile.
+"""
 
 import logging
 import time
@@ -27,6 +31,13 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 8
 #: After this time without a result, another worker may send the message.
 CLAIM = timedelta(seconds=settings.MAIL_CLAIM)
+#: Messages about an address itself: to confirm it, or to the holder of one that was removed.
+_ABOUT_ADDRESSES = frozenset(
+    {
+        *("email_confirmation", "email_confirmation_signup", "email_changed"),
+        *("address_added", "address_changed", "address_removed"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +52,15 @@ class Message:
 
 
 def compose(
-    kind: str, *, to: str, context: dict[str, object], recipient: "User | None" = None
+    kind: str, *, context: dict[str, object], to: str = "", recipient: "User | None" = None
 ) -> Message:
-    """Render `emails/<kind>.txt`, whose first line is the subject, without queueing it."""
+    """Render `emails/<kind>.txt`, whose first line is the subject, without queueing it.
+
+    With a `recipient`, `to` is only a preference: the message goes to one of the confirmed
+    addresses of that account. Without any it has no address, and its delivery fails.
+    """
+    if recipient is not None:
+        to = _address_of(recipient, preferred=to, kind=kind)
     context = {"public_url": settings.PUBLIC_URL, "recipient": recipient, **context}
     subject, _, text = render_to_string(f"emails/{kind}.txt", context).strip().partition("\n")
     text = sanitize.multiline(text).strip() + "\n"
@@ -53,9 +70,9 @@ def compose(
 def send(
     kind: str,
     *,
-    to: str,
     key: str,
     context: dict[str, object],
+    to: str = "",
     recipient: "User | None" = None,
     about: models.Model | None = None,
     secret: str = "",
@@ -90,6 +107,22 @@ def enqueue(
         return None
     queue_after_commit(AccountsTask.DELIVER_MAIL, mail.pk)
     return mail
+
+
+def _address_of(recipient: "User", *, preferred: str, kind: str) -> str:
+    """The preferred address if it is confirmed, else the primary confirmed one, else none."""
+    if kind in _ABOUT_ADDRESSES:
+        return preferred
+    confirmed = recipient.confirmed_addresses()
+    matching = [one for one in confirmed if one.lower() == preferred.lower()]
+    return next(iter(matching or confirmed), "")
+
+
+def _may_receive(mail: OutgoingMail) -> bool:
+    """False if the address is not a confirmed one of the account that the message is for."""
+    if mail.recipient is None or mail.kind in _ABOUT_ADDRESSES:
+        return True
+    return mail.to.lower() in {one.lower() for one in mail.recipient.confirmed_addresses()}
 
 
 def _subject(text: str) -> str:
@@ -150,8 +183,10 @@ def deliver(mail_id: int) -> None:
         .update(attempts=models.F("attempts") + 1, next_attempt_at=timezone.now() + CLAIM)
     ):
         return
-    mail = OutgoingMail.objects.get(pk=mail_id)
-    if not settings.MAIL_LEAVES:
+    mail = OutgoingMail.objects.select_related("recipient").get(pk=mail_id)
+    if not _may_receive(mail):
+        _give_up(mail, "the account has not confirmed this address; nothing is sent to it")
+    elif not settings.MAIL_LEAVES:
         mail.state = OutgoingMail.State.KEPT
     elif mail.attempts > MAX_ATTEMPTS:  # workers were killed before they stored a result
         _give_up(mail, mail.last_error or "no attempt was completed")

@@ -5,7 +5,6 @@ decisions and dates remain under that id. If the person held weights, the licenc
 name and address to be stored separately for six years (docs/privacy.md).
 """
 
-from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
@@ -24,7 +23,7 @@ from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
 from accounts.grants import lifecycle
 from accounts.grants.models import Grant
-from accounts.mail import outbox
+from accounts.mail import addresses, outbox
 from accounts.mail.models import OutgoingMail
 from accounts.privacy import retention
 from accounts.privacy.models import DataExport, HolderRecord
@@ -51,7 +50,7 @@ def erase(person: User, *, by: User) -> None:
         raise NotAllowed("revoke the roles of this account first: staff cannot be erased")
     if by.pk != person.pk and not by.has_perm("accounts.erase_user"):
         raise NotAllowed("only the person and administrators can erase an account")
-    address = person.email
+    address = next(iter(person.confirmed_addresses()), "")
     _record_holder(person)
     _end_applications(person)
     _end_grants_and_tokens(person)
@@ -62,7 +61,8 @@ def erase(person: User, *, by: User) -> None:
     _delete_credentials(person)
     _pseudonymise(person)
     AuditEvent.record(AccountsEvent.ACCOUNT_ERASED, actor=by, target=person)
-    outbox.send("account_erased", to=address, key=str(person.public_id), context={})
+    if address:
+        outbox.send("account_erased", to=address, key=str(person.public_id), context={})
 
 
 def _record_holder(person: User) -> None:
@@ -117,7 +117,7 @@ def _delete_credentials(person: User) -> None:
     sessions.delete()
     Authenticator.objects.filter(user=person).delete()
     SocialAccount.objects.filter(user=person).delete()
-    EmailAddress.objects.filter(user=person).delete()
+    addresses.remove_all(person)
     DataExport.objects.filter(user=person).delete()
 
 
@@ -127,7 +127,7 @@ def _pseudonymise(person: User) -> None:
         entries = LogEntry.objects.filter(content_type__model=model, object_id__in=ids)
         entries.update(object_repr=REMOVED)
     person.username = f"erased-{person.public_id.hex[:12]}"
-    person.email = person.first_name = person.last_name = person.suspension_reason = ""
+    person.first_name = person.last_name = person.suspension_reason = ""
     person.is_active = False
     person.last_login = None
     person.erased_at = timezone.now()

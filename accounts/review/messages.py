@@ -77,7 +77,7 @@ def application_overdue(application: Application) -> bool:
 def staff_digest(person: User, key: str, **numbers: object) -> bool:
     """Send the news of a reviewer's tiers, only as references. Returns True if it is new."""
     context = {"queue_path": f"/{settings.ADMIN_PATH}accounts/application/", **numbers}
-    mail = outbox.send("staff_digest", to=person.email, key=key, recipient=person, context=context)
+    mail = outbox.send("staff_digest", key=key, recipient=person, context=context)
     return mail is not None
 
 
@@ -109,4 +109,4 @@ def _compose(application: Application, person: User, kind: str, **context: objec
         "review_path": f"/{settings.ADMIN_PATH}accounts/application/{application.pk}/change/",
         **context,
     }
-    return outbox.compose(kind, to=person.email, context=context, recipient=person)
+    return outbox.compose(kind, context=context, recipient=person)

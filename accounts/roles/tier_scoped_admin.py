@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
-from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PERMISSIONS, Role
 from accounts.tiers.models import Tier
@@ -34,10 +33,11 @@ def has_permission_for(person: User, permission: str, tier: Tier | None) -> bool
 
 
 def may_administer(person: User, other: User) -> bool:
-    """True if every role and grant of `other` lies in the tiers for which `person` assigns roles.
+    """True if `person` assigns roles for every tier that `other` has to do with.
 
-    Setting the password or address of an account is as much as acting for it. Only superusers
-    administer superusers.
+    These are the tiers of all roles, grants and applications, ended ones included; an account
+    without any belongs to administrators of all tiers. Setting the password of an account is as
+    much as acting for it. Only superusers administer superusers.
     """
     if person.is_superuser:
         return True
@@ -46,9 +46,12 @@ def may_administer(person: User, other: User) -> bool:
     tiers = permitted_tiers(person, "accounts.add_roleassignment")
     if tiers is None:
         return True
-    others = {one.tier_id for one in other.roles.all()}
-    others |= set(Grant.objects.unended().filter(user=other).values_list("tier_id", flat=True))
-    return others <= set(tiers)
+    others = {
+        tier
+        for related in (other.roles, other.grants, other.applications)
+        for tier in related.values_list("tier_id", flat=True)
+    }
+    return bool(others) and others <= set(tiers)
 
 
 class TierScopedAdmin(admin.ModelAdmin):

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +22,7 @@ from accounts.api_tokens.models import ApiToken
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
+from accounts.mail import addresses
 from accounts.privacy import erasure
 from accounts.privacy.models import HolderRecord
 from accounts.roles.models import RoleAssignment
@@ -27,6 +30,7 @@ from accounts.roles.permissions import Role
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, may_administer
 from accounts.users import recent_authentication, usernames
 from accounts.users.models import User
+from accounts.users.usernames import find_account
 from accounts.web.current_user import signed_in
 
 # accounts/roles/permissions.py defines the groups; each migrate would undo an edit here.
@@ -38,6 +42,17 @@ for _model in (Authenticator, SocialApp, SocialToken, SocialAccount):
 
 class AccountCreationForm(AdminUserCreationForm):
     """Applies the rule for usernames; Django's own validator allows addresses."""
+
+    email = forms.EmailField(
+        label="Mail address",
+        help_text="Its holder confirms it at the first sign-in. Only the holder can change it.",
+    )
+
+    def clean_email(self) -> str:
+        address: str = self.cleaned_data["email"]
+        if find_account(address) is not None:
+            raise ValidationError("Another account has confirmed this address.")
+        return address
 
     def clean_username(self) -> Any:
         """Return the username; None if it is taken, which is an error already."""
@@ -72,6 +87,9 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     form, add_form = AccountChangeForm, AccountCreationForm
+    add_fieldsets = (
+        (None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),
+    )
     readonly_fields = ("public_id", "last_login", "date_joined")
     actions = ["erase"]
 
@@ -79,6 +97,10 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         """Allow changes of accounts whose rights are within one's own; others are read-only."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or may_administer(signed_in(request), obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """The address is set once, with the account; then only its holder changes it."""
+        return (*self.readonly_fields, "email") if obj else self.readonly_fields
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         object_id = args[0] if args else kwargs.get("object_id")
@@ -127,10 +149,13 @@ class AccountAdmin(NeverDeleted, UserAdmin):
             by = signed_in(request)
             AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=after)
             ApiToken.objects.revoke_all(after, by=by, cause="password_reset")
+            get_adapter(request).send_notification_mail("account/email/password_set", after)
         return response
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        if not change:
+            addresses.set_first(obj, form.cleaned_data["email"], confirmed=False)
         AuditEvent.record(
             AccountsEvent.ACCOUNT_CHANGED if change else AccountsEvent.ACCOUNT_CREATED,
             actor=signed_in(request),

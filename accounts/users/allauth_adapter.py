@@ -55,7 +55,8 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """Notify a user of a change to their account, at the address it had before."""
+        """Notify a user of a change to their account, at a confirmed address it had before."""
+        email = email or next(iter(user.confirmed_addresses()), "")
         super().send_notification_mail(
             template_prefix, user, {**(context or {}), "user": user}, email
         )

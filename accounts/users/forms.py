@@ -4,13 +4,17 @@ from typing import Any
 
 from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account.forms import ResetPasswordForm as AllauthResetPasswordForm
+from allauth.account.forms import SetPasswordForm as AllauthSetPasswordForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
 
 from accounts.api_tokens.models import ApiToken
+from accounts.users import recent_authentication
 from accounts.users.models import User
 
 #: Characters of a mail address (RFC 5321, 4.5.3.1.3); usernames are shorter. Without a bound,
@@ -62,3 +66,34 @@ class ChangePasswordForm(AllauthChangePasswordForm):
         super().save()
         if self.cleaned_data.get("revoke_tokens"):
             ApiToken.objects.revoke_all(self.user, by=self.user, cause="password_changed")
+
+
+class SetPasswordForm(AllauthSetPasswordForm):
+    """The first password of an account that signs in through a provider."""
+
+    def save(self) -> None:
+        """Raises RecentAuthenticationRequired after an old sign-in."""
+        recent_authentication.require()
+        super().save()
+
+
+class ResetPasswordForm(AllauthResetPasswordForm):
+    """Mails a link to reset the password to confirmed addresses only.
+
+    allauth also finds accounts by an address that nobody confirmed.
+    """
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        self._rows = EmailAddress.objects.filter(email=email.lower(), user__is_active=True)
+        owners = set(self._rows.filter(verified=True).values_list("user", flat=True))
+        self.users = [user for user in self.users if user.pk in owners]
+        return email
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        """Mail a new confirmation instead, if the address waits for one: then a reset works."""
+        unconfirmed = [] if self.users else list(self._rows.filter(verified=False))
+        for row in unconfirmed:
+            row.send_confirmation(request)
+        email: str = self.cleaned_data["email"]
+        return email if unconfirmed else super().save(request, **kwargs)

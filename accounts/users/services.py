@@ -2,7 +2,6 @@
 
 import secrets
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -11,6 +10,7 @@ from django.db import transaction
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
+from accounts.mail import addresses
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
 from accounts.tiers.models import Tier
@@ -34,7 +34,7 @@ def create_account(
     username or address in use, InvalidValue for an invalid one and for a weak password.
     """
     _validate(username, email)
-    user = User(username=username, email=email, is_superuser=superuser, is_staff=superuser)
+    user = User(username=username, is_superuser=superuser, is_staff=superuser)
     if password is None:
         user.set_unusable_password()
     else:
@@ -44,7 +44,7 @@ def create_account(
             raise InvalidValue(f"the password is too weak: {error.messages[0]}") from error
         user.set_password(password)
     user.save()
-    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    addresses.set_first(user, email, confirmed=True)
     AuditEvent.record(AccountsEvent.ACCOUNT_CREATED, target=user, details={"superuser": superuser})
     for role in roles or []:
         everywhere: list[Tier | None] = [None]
@@ -66,5 +66,3 @@ def _validate(username: str, email: str) -> None:
         raise InvalidValue(f"{username!r} with {email!r}: {error.messages[0]}") from error
     if User.objects.filter(username__iexact=username).exists():
         raise AlreadyHeld(f"the name {username!r} is taken; choose another")
-    if EmailAddress.objects.filter(email__iexact=email, verified=True).exists():
-        raise AlreadyHeld(f"the address {email!r} belongs to another account")

@@ -23,6 +23,7 @@ from accounts.audit import bounded_events
 from accounts.audit.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_UNKNOWN
 from accounts.audit.event_tags import AccountsEvent, EventTag
 from accounts.audit.models import AuditEvent
+from accounts.mail import addresses
 from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 
@@ -69,24 +70,37 @@ def password_reset(user: User, **kwargs: Any) -> None:
 
 
 @receiver(account.email_added)
-def address_added(user: User, **kwargs: Any) -> None:
+def address_added(user: User, email_address: EmailAddress, **kwargs: Any) -> None:
+    """Also notify the confirmed addresses: the new one replaces none until it is confirmed."""
     _record(AccountsEvent.ACCOUNT_ADDRESS_ADDED, user)
+    addresses.announce_addition(user, email_address.email)
 
 
 @receiver(account.email_confirmed)
 def address_confirmed(email_address: EmailAddress, **kwargs: Any) -> None:
+    """Also notify the others if it became primary at once, because no address was."""
     _record(AccountsEvent.ACCOUNT_ADDRESS_CONFIRMED, email_address.user)
+    if email_address.primary:
+        addresses.announce_primary(email_address.user, email_address.email, notified="")
 
 
 @receiver(account.email_changed)
-def address_changed(user: User, **kwargs: Any) -> None:
-    """The primary address, which receives mail, has changed."""
+def address_changed(
+    user: User,
+    from_email_address: EmailAddress | None,
+    to_email_address: EmailAddress,
+    **kwargs: Any,
+) -> None:
+    """The primary address, which receives mail, has changed; allauth notifies the old one."""
     _record(AccountsEvent.ACCOUNT_ADDRESS_CHANGED, user)
+    notified = from_email_address.email if from_email_address else ""
+    addresses.announce_primary(user, to_email_address.email, notified=notified)
 
 
 @receiver(account.email_removed)
-def address_removed(user: User, **kwargs: Any) -> None:
+def address_removed(user: User, email_address: EmailAddress, **kwargs: Any) -> None:
     _record(AccountsEvent.ACCOUNT_ADDRESS_REMOVED, user)
+    addresses.announce_removal(user, email_address)
 
 
 @receiver(post_save, sender=Authenticator)

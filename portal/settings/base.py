@@ -154,6 +154,8 @@ ACCOUNT_FORMS = {
     "login": "accounts.users.forms.LoginForm",
     "signup": "accounts.users.forms.SignupForm",
     "change_password": "accounts.users.forms.ChangePasswordForm",
+    "set_password": "accounts.users.forms.SetPasswordForm",
+    "reset_password": "accounts.users.forms.ResetPasswordForm",
 }
 #: Seconds after a sign-in during which allauth does not ask for a password, passkey or code again
 #: (accounts/users/reauthentication.py has the same for the admin).

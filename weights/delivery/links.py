@@ -136,7 +136,6 @@ def issue(link_id: int) -> None:
         address = _issue(link, decision, life)
         outbox.send(
             "checkpoint_link",
-            to=link.holder.email,
             key=str(link.public_id),
             recipient=link.holder,
             about=link,

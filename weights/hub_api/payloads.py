@@ -189,7 +189,8 @@ def _title(revision: Revision) -> str:
 
 
 def whoami(user: User, token: ApiToken) -> dict[str, Any]:
-    role = "write" if Scope.WRITE in token.scopes else "read"
+    may_write = Scope.WRITE in token.scopes and not token.must_be_replaced
+    role = "write" if may_write else "read"
     return {
         "type": "user",
         "id": str(user.public_id),

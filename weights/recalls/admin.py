@@ -111,9 +111,12 @@ def _people(rows: QuerySet[Download]) -> Any:
 def _with_users(lines: Any) -> Iterator[dict[str, Any]]:
     lines = list(lines)
     people = User.objects.in_bulk([line["user_id"] for line in lines])
+    confirmed = set(
+        User.objects.filter(pk__in=people, emailaddress__verified=True).values_list("pk", flat=True)
+    )
     for line in lines:
         person = people.get(line["user_id"])
-        mailed = person is not None and person.is_active and bool(person.email)
+        mailed = person is not None and person.is_active and person.pk in confirmed
         yield {**line, "person": person, "mailed": mailed}
 
 

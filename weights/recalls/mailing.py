@@ -51,14 +51,14 @@ def _mail_batch(recall_id: int) -> bool:
 
 
 def _write(recall: Recall, ids: list[int]) -> None:
-    """Writes the mails of a batch, leaving out closed and erased accounts."""
-    readers = User.objects.filter(pk__in=ids, is_active=True, erased_at=None).exclude(email="")
+    """Writes the mails of a batch, leaving out accounts that are closed or have no address."""
+    readers = User.objects.filter(pk__in=ids, is_active=True, erased_at=None)
+    readers = readers.filter(emailaddress__verified=True).distinct()
     places = affected.places_by_person(recall, ids) if recall.blob is not None else {}
     for person in readers.order_by("pk"):
         own = places.get(person.pk, [])
         outbox.send(
             _KINDS[Recall.State(recall.state)],
-            to=person.email,
             key=f"{recall.public_id}:{person.pk}",
             recipient=person,
             about=recall,

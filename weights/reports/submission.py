@@ -29,7 +29,6 @@ def submit(
     for person in triagers_of(report):
         outbox.send(
             "report_new",
-            to=person.email,
             key=f"{report.pk}:{person.pk}",
             recipient=person,
             about=report,

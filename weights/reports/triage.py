@@ -126,7 +126,6 @@ def ask_recall(report: Report, reason: str, *, by: User) -> None:
         may_read = readable_by(owner).filter(pk=report.pk).exists()
         outbox.send(
             "recall_asked",
-            to=owner.email,
             key=f"{report.pk}:{entry.pk}:{owner.pk}",
             recipient=owner,
             about=report,

@@ -32,7 +32,7 @@ def add_in_the_admin(name: str) -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("root", "root@example.org", "x"))
     form = dict.fromkeys(["password1", "password2"], factories.PASSWORD)
-    data = {"username": name, "usable_password": "true", **form}
+    data = {"username": name, "email": "h@example.org", "usable_password": "true", **form}
     client.post(reverse("admin:accounts_user_add"), data)
 
 
@@ -69,7 +69,7 @@ def test_a_name_of_other_days_stays_and_a_new_one_fits(client: Client) -> None:
     client.force_login(User.objects.create_superuser("root", "root@example.org", "x"))
     page = reverse("admin:accounts_user_change", args=[person.pk])
     shown = client.get(page).context["adminform"].form.initial
-    data = {name: shown[name] for name in ("username", "email")} | {"is_active": "on"}
+    data = {"username": shown["username"], "is_active": "on"}
     assert client.post(page, {**data, "first_name": "Ada"}).status_code == 302
     person.refresh_from_db()
     assert (person.username, person.first_name) == ("older@example.org", "Ada")

@@ -1,0 +1,1 @@
+"""Acts that require a recent authentication, by every route."""
