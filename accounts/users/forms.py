@@ -83,6 +83,8 @@ class ResetPasswordForm(AllauthResetPasswordForm):
     allauth also finds accounts by an address that nobody confirmed.
     """
 
+    users: list[User]
+
     def clean_email(self) -> str:
         email: str = super().clean_email()
         self._rows = EmailAddress.objects.filter(email=email.lower(), user__is_active=True)

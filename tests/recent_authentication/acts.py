@@ -17,6 +17,7 @@ from accounts.grants import lifecycle
 from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Tier
 from accounts.users.models import User
 from tests.recent_authentication.world import REPO, World
@@ -84,7 +85,7 @@ def _has_address(**facts: Any) -> Callable[[World], bool]:
 
 
 def _factors(world: World, kind: str) -> int:
-    return Authenticator.objects.filter(user=world.applicant, type=kind).count()
+    return int(Authenticator.objects.filter(user=world.applicant, type=kind).count())
 
 
 def _add_passkey(world: World) -> None:
@@ -107,7 +108,7 @@ def _add_codes(world: World) -> None:
 
 
 def _codes_are_new(world: World) -> bool:
-    return Authenticator.objects.get(type="recovery_codes").data["seed"] != "old"
+    return bool(Authenticator.objects.get(type="recovery_codes").data["seed"] != "old")
 
 
 # -- grants and applications --------------------------------------------------------------
@@ -237,7 +238,7 @@ def _change_checkpoint(**changes: Any) -> Callable[[World], Any]:
 
 
 def _move_checkpoint(world: World) -> Any:
-    lax = factories.tier("lax", "click-through")
+    lax = factories.tier("lax", AccessMode.CLICK_THROUGH)
     return _change_checkpoint(tier=lax.pk)(world)
 
 
@@ -435,7 +436,7 @@ def _report_leak(world: World) -> Any:
 
 
 def _click_through(world: World) -> None:
-    world.prepared["tier"] = factories.tier("click", "click-through")
+    world.prepared["tier"] = factories.tier("click", AccessMode.CLICK_THROUGH)
 
 
 def _accept_licence(world: World) -> Any:
