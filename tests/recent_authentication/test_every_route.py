@@ -235,7 +235,7 @@ OWN = {
     *("application_create", "answers_save", "application_submit", "application_withdraw"),
     *("application_copy", "application_adopt", "remark_answer"),
     *("licence_accept", "grant_surrender", "link_request", "link_revoke", "file_link"),
-    *("document_add", "document_remove"),
+    *("document_send", "document_remove"),
 }
 
 
@@ -252,3 +252,15 @@ def test_our_api_has_no_act_that_requires_it_and_a_response_for_one(rf: RequestF
     answer = api.on_exception(request, RecentAuthenticationRequired("sign in first"))
     assert (answer.status_code, answer["X-Error-Code"]) == (403, CODE)
     assert json.loads(answer.content)["code"] == CODE
+
+
+@pytest.mark.parametrize("hours", [13, 200])
+def test_a_session_of_many_hours_makes_no_token_to_grant_access_with(
+    world: World, clock: time_machine.Traveller, hours: int
+) -> None:
+    """The admin is closed by then, and the page of tokens is no way round it."""
+    world.client.force_login(world.lead)
+    clock.shift(timedelta(hours=hours))
+    answer = BY_SESSION["make a token of scope admin"].attempt(world)
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    assert not ApiToken.objects.exists()
