@@ -19,7 +19,7 @@ def follow_the_confirmed_address(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0025_label_of_another_reason"),
+        ("accounts", "0026_licences_of_gated_tiers"),
         ("account", "0009_emailaddress_unique_primary_email"),
     ]
 
