@@ -26,7 +26,6 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.one_database,
     pytest.mark.usefixtures("store"),
-    pytest.mark.requirement("AD-3"),
 ]
 
 CODE = "recent_authentication_required"
@@ -62,6 +61,7 @@ def give_token(world: World, person: User, *, recently: bool) -> None:
     ApiToken.objects.update(recently_authenticated=recently)
 
 
+@pytest.mark.requirement("AD-3")
 @pytest.mark.parametrize("act", BY_SESSION.values(), ids=list(BY_SESSION))
 def test_an_old_session_is_sent_to_reauthenticate_and_changes_nothing(
     act: Act, world: World, clock: time_machine.Traveller
@@ -74,6 +74,7 @@ def test_an_old_session_is_sent_to_reauthenticate_and_changes_nothing(
     assert not act.happened(world)
 
 
+@pytest.mark.requirement("AD-3")
 @pytest.mark.parametrize("act", BY_SESSION.values(), ids=list(BY_SESSION))
 def test_a_session_that_authenticated_again_performs_the_act(
     act: Act, world: World, clock: time_machine.Traveller
@@ -111,6 +112,7 @@ def test_a_token_made_with_recent_authentication_performs_the_act(act: Act, worl
     assert act.happened(world)
 
 
+@pytest.mark.requirement("AD-3")
 @pytest.mark.parametrize("act", NEVER.values(), ids=list(NEVER))
 def test_an_old_session_still_ends_what_is_its_own(
     act: Act, world: World, clock: time_machine.Traveller
