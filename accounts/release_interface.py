@@ -49,6 +49,9 @@ class ReleaseInterface(Protocol):
     def issue_links(self, grant: Grant) -> None:
         """Queue the links of a new grant after commit; a periodic sweep finds those not queued."""
 
+    def end_links(self, person: User, *, by: User | None, sessions_only: bool = False) -> None:
+        """Revoke every link of `person`, or with `sessions_only` those requested in a session."""
+
     def forget_person(self, person: User) -> None:
         """End the links of an erased person and remove their network addresses from the ledger."""
 

@@ -100,7 +100,7 @@ class ApiToken(models.Model):
     repositories = models.JSONField(
         default=list,
         blank=True,
-        help_text="Checkpoints that read-gated is limited to; empty for all",
+        help_text="Checkpoints that the token is limited to; empty for all",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     #: Made within 15 minutes of a password, passkey or code, or in the server's shell.
@@ -123,11 +123,13 @@ class ApiToken(models.Model):
         """True if scopes of STAFF_SCOPES have no effect, because the sign-in was old."""
         return not self.recently_authenticated and bool(STAFF_SCOPES & set(self.scopes))
 
-    def may_read_gated(self, repo_id: str) -> bool:
-        """True if the scope `read-gated` covers this repository (`ORG/NAME`)."""
-        if Scope.READ_GATED not in self.scopes:
-            return False
+    def covers(self, repo_id: str) -> bool:
+        """True unless the token is limited to other checkpoints than this one (`ORG/NAME`)."""
         return not self.repositories or repo_id in self.repositories
+
+    def may_read_gated(self, repo_id: str) -> bool:
+        """True if the scope `read-gated` covers this checkpoint (`ORG/NAME`)."""
+        return Scope.READ_GATED in self.scopes and self.covers(repo_id)
 
     def record_use(self, now: datetime, network: str) -> None:
         """Record the time and network of a request, at most once a minute."""

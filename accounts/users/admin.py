@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
-from accounts.api_tokens.models import ApiToken
+from accounts.api_tokens.revocation import end_credentials
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import NotAllowed
@@ -137,7 +137,7 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         return None
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """Revoke the user's tokens when staff set the password, as after a reset."""
+        """End the user's tokens and links when staff set the password, as after a reset."""
         if self.has_change_permission(request):
             recent_authentication.require()
         before = self.get_object(request, id)
@@ -148,7 +148,7 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         if before and after and before.password != after.password:
             by = signed_in(request)
             AuditEvent.record(AccountsEvent.ACCOUNT_PASSWORD_SET, actor=by, target=after)
-            ApiToken.objects.revoke_all(after, by=by, cause="password_reset")
+            end_credentials(after, by=by, cause="password_reset")
             get_adapter(request).send_notification_mail("account/email/password_set", after)
         return response
 

@@ -1,4 +1,4 @@
-"""Receivers of allauth's signals: audit account events, and revoke tokens after a password reset.
+"""Receivers of allauth's signals: audit account events, and end credentials with a password.
 
 No event stores typed text: a username may be a password in the wrong field. The views that change
 an account run in one transaction with these events (portal/admin/account_urls.py).
@@ -18,7 +18,7 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts.api_tokens.models import ApiToken
+from accounts.api_tokens.revocation import end_credentials, end_links_of_sessions
 from accounts.audit import bounded_events
 from accounts.audit.bounded_events import FAILED_CODES, FAILED_SIGN_INS, FAILED_SIGN_INS_UNKNOWN
 from accounts.audit.event_tags import AccountsEvent, EventTag
@@ -54,7 +54,9 @@ def signed_up(user: User, **kwargs: Any) -> None:
 
 @receiver(account.password_changed)
 def password_changed(user: User, **kwargs: Any) -> None:
+    """Also end the links of the other sessions, and with them those of this one."""
     _record(AccountsEvent.ACCOUNT_PASSWORD_CHANGED, user)
+    end_links_of_sessions(user)
 
 
 @receiver(account.password_set)
@@ -64,9 +66,9 @@ def password_set(user: User, **kwargs: Any) -> None:
 
 @receiver(account.password_reset)
 def password_reset(user: User, **kwargs: Any) -> None:
-    """Also revoke the tokens: whoever knew the old password may have created or copied them."""
+    """Also end tokens and links: whoever knew the old password may have made or copied them."""
     _record(AccountsEvent.ACCOUNT_PASSWORD_RESET, user)
-    ApiToken.objects.revoke_all(user, by=user, cause="password_reset")
+    end_credentials(user, by=user, cause="password_reset")
 
 
 @receiver(account.email_added)

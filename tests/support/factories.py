@@ -188,7 +188,7 @@ def link_token(user: User, revision: Revision, grant: Grant | None = None) -> st
 
 def signed_query(claim: signed_claims.FileClaim, ring: signed_claims.Ring) -> str:
     """The query string of a file link: `e=…&k=…&s=…`."""
-    signer = signed_claims.FileSigner(ring, claim.grant)
+    signer = signed_claims.FileSigner(ring, claim.right)
     return signer.query(claim.file_id, claim.sha256, claim.expires)
 
 

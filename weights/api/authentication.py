@@ -54,7 +54,8 @@ class GatedToken(BearerToken):
     """Requires a token for all gated checkpoints: to apply, accept licences and end grants.
 
     Tokens for open or for named checkpoints have a narrower purpose. If one leaks, its finder
-    must be able neither to end the owner's access nor to accept a licence in their name.
+    must be able neither to end the owner's access nor to accept a licence in their name, nor to
+    read in the owner's rows of the audit trail which hidden checkpoints there are.
     """
 
     openapi_description = "A token of scope `read-gated` that is not limited to checkpoints."

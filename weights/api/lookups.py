@@ -14,7 +14,7 @@ from weights.publishing.models import Revision
 
 def get_visible_checkpoint(caller: Caller, repo_id: str) -> Checkpoint:
     """Any catalogue entry visible to the caller; a private one looks like a missing one."""
-    checkpoint = Checkpoint.objects.visible_to(caller.user).by_repo_id(repo_id)
+    checkpoint = Checkpoint.objects.visible_to(caller.user, caller.token).by_repo_id(repo_id)
     if checkpoint is None:
         raise ApiError(WeightsCode.REPOSITORY_NOT_FOUND, f"There is no checkpoint {repo_id} here.")
     return checkpoint

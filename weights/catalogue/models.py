@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Concat, Lower
+from django.db.models.lookups import In
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.api_tokens.models import ApiToken, Scope
 from accounts.grants.queries import tiers_open_to
 from accounts.roles.active_staff import is_active_staff
 from accounts.roles.models import RoleAssignment
@@ -42,16 +44,32 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
         now = timezone.now()
         return self.filter(models.Q(embargo_until=None) | models.Q(embargo_until__lte=now))
 
-    def visible_to(self, user: "User | None") -> "CheckpointQuerySet":
-        """Checkpoints that `user` may see, gated ones included: the gate's rule `repository`."""
+    def within_limits_of(self, token: ApiToken | None) -> "CheckpointQuerySet":
+        """Leave out hidden checkpoints that the limits of `token` exclude."""
+        if token is None:
+            return self
+        public = self.released().filter(private=False)
+        if Scope.READ_GATED not in token.scopes:
+            return public
+        if not token.repositories:
+            return self
+        repo_id = Concat("org", models.Value("/"), "name", output_field=models.CharField())
+        return public | self.filter(In(repo_id, token.repositories))
+
+    def visible_to(
+        self, user: "User | None", token: ApiToken | None = None
+    ) -> "CheckpointQuerySet":
+        """Checkpoints that `user` may see, gated ones included: the gate's rule `repository`.
+
+        `token` is the one that the request came with; its limits apply.
+        """
         public = self.released().filter(private=False)
         if user is None or not is_active_staff(user):
             return public
         roles = RoleAssignment.objects.held(user, PRIVATE_READERS)
         tiers = list(roles.values_list("tier_id", flat=True))
-        if None in tiers:
-            return self
-        return public | self.filter(tier__in=tiers)
+        visible = self if None in tiers else public | self.filter(tier__in=tiers)
+        return visible.within_limits_of(token)
 
     def published(self) -> "CheckpointQuerySet":
         """Checkpoints that have had a visible revision; other pages show facts only."""

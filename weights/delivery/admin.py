@@ -19,8 +19,8 @@ class CheckpointLinkAdmin(ReadOnlyAdmin, TierScopedAdmin):
     list_filter = ["state", "cause"]
     search_fields = ["holder__username", "public_id"]
     list_select_related = ["checkpoint", "holder"]
-    #: The plan holds signed addresses, which are credentials of the holder.
-    exclude = ["plan", "id_digest"]
+    #: The session is a credential of the holder; the plan is long.
+    exclude = ["plan", "id_digest", "session_key"]
 
 
 @admin.register(Download)

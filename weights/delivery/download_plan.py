@@ -1,23 +1,21 @@
 """Download plans: all files of a revision with their signed URLs, and the estimated duration."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-
-from django.conf import settings
 
 from accounts.audit.models import AuditEvent
 from weights import gate
-from weights.delivery import links
+from weights.delivery import file_links
 from weights.event_tags import WeightsEvent
 from weights.gate import rules
 from weights.gate.caller import Caller
-from weights.publishing.models import Revision
+from weights.publishing.models import File, Revision
 
 
 @dataclass(frozen=True)
 class DownloadPlan:
-    """The files of a revision as `links.make_plan` lists them; sizes in bytes.
+    """The files of a revision with path, size in bytes, SHA-256, signed `url` and its `expires`.
 
     A file that is not served has the gate's `code` instead of `url` and `expires`. `seconds` is
     None without a rate.
@@ -41,12 +39,14 @@ def download_plan(
     decision.demand_allowed()
     revision, grant = decision.revision, decision.grant
     assert revision is not None  # an allowed decision about a revision names it
-    ends = now + timedelta(seconds=settings.FILE_LINK_LIFETIME_MOST)
     files = list(revision.files.select_related("blob"))
-    plan = links.make_plan(revision, files, grant, min(ends, grant.expires_at) if grant else ends)
-    for file, entry in zip(files, plan, strict=True):
-        if (code := rules.blob(file.blob.state)) is not None:
-            entry |= {"url": None, "expires": None, "code": str(code)}
+    addresses = file_links.Addresses(revision, grant, caller)
+    minutes = revision.checkpoint.tier.file_link_minutes
+    limits = [one.expires_at for one in (grant, caller.token) if one is not None]
+    plan = [
+        _entry(file, addresses, file_links.expiry(file.size, minutes, now, *limits))
+        for file in files
+    ]
     if caller.is_known:
         AuditEvent.record(
             WeightsEvent.DOWNLOAD_PLAN_MADE,
@@ -57,3 +57,12 @@ def download_plan(
         )
     total = sum(file.size for file in files)
     return DownloadPlan(revision, plan, total, -(-total // rate) if rate else None)
+
+
+def _entry(file: File, addresses: file_links.Addresses, expires: datetime) -> dict[str, Any]:
+    """The file with its address, or with the code of the gate that does not serve it."""
+    entry = {"path": file.path, "size": file.size, "sha256": file.sha256}
+    if (code := rules.blob(file.blob.state)) is not None:
+        return entry | {"url": None, "expires": None, "code": str(code)}
+    address = addresses.of(file, int(expires.timestamp()))
+    return entry | {"url": address, "expires": expires.isoformat()}

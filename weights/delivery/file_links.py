@@ -2,15 +2,17 @@
 
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.utils import timezone
 
 from accounts.audit import request_context
 from accounts.audit.models import AuditEvent
 from accounts.grants.models import Grant
+from accounts.users.models import User
 from accounts.web.sanitize import is_storable
 from weights import gate
 from weights.delivery import signed_claims
@@ -29,24 +31,53 @@ def lifetime(size: int, tier_minutes: int) -> int:
 
     A tier may set a lower limit (docs/requirements.md, UR-1).
     """
-    seconds = min(max(_LEAST, -(-size // _RATE)), settings.FILE_LINK_LIFETIME_MOST)
-    return min(seconds, tier_minutes * 60)
+    return min(max(_LEAST, -(-size // _RATE)), _longest(tier_minutes))
 
 
-def address(file: File, grant: Grant | None, expires: datetime) -> str:
-    """The absolute, signed address of one file."""
-    return Addresses(file.revision, grant).of(file, int(expires.timestamp()))
+def expiry(
+    size: int,
+    tier_minutes: int,
+    now: datetime,
+    *limits: datetime | None,
+    seconds: int | None = None,
+) -> datetime:
+    """When an address of a file that is issued `now` expires, on any route and in any store.
+
+    After its `lifetime`, or after `seconds` if given, and at none of the `limits` later: the ends
+    of the grant and of the credential. Raises GateRefused with `bad_lifetime` for `seconds`
+    beyond the tier's limit.
+    """
+    longest = _longest(tier_minutes)
+    if seconds is not None and not 1 <= seconds <= longest:
+        raise GateRefused(
+            WeightsCode.BAD_LIFETIME, f"this tier's file links live 1 to {longest} seconds"
+        )
+    life = lifetime(size, tier_minutes) if seconds is None else seconds
+    ends = [now + timedelta(seconds=life), *(limit for limit in limits if limit is not None)]
+    return min(ends)
+
+
+def _longest(tier_minutes: int) -> int:
+    """The longest life of an address in seconds."""
+    return min(settings.FILE_LINK_LIFETIME_MOST, tier_minutes * 60)
 
 
 class Addresses:
-    """Signed addresses of one revision's files; what they share is computed once."""
+    """Signed addresses of one revision's files; what they share is computed once.
 
-    def __init__(self, revision: Revision, grant: Grant | None) -> None:
+    They end with the credential of `caller`: with the token, or, for a person without one, when
+    the person's password changes.
+    """
+
+    def __init__(self, revision: Revision, grant: Grant | None, caller: Caller) -> None:
         folder = quote(f"/f/{revision.checkpoint.repo_id}/{revision.sha}/")
         self._folder = f"{settings.PUBLIC_URL}{folder}"
-        self._signer = signed_claims.FileSigner(
-            settings.LINK_KEYS, str(grant.pk) if grant else "open"
+        right = signed_claims.right_of(
+            grant.pk if grant else None,
+            caller.token.pk if caller.token else None,
+            _password_mark(caller.user) if grant and caller.user and not caller.token else "",
         )
+        self._signer = signed_claims.FileSigner(settings.LINK_KEYS, right)
 
     def of(self, file: File, expires: int) -> str:
         """The address of one file until `expires`, in Unix seconds."""
@@ -58,24 +89,29 @@ class Addresses:
 _quoted = lru_cache(maxsize=8192)(quote)
 
 
+def _password_mark(user: User) -> str:
+    """16 hex digits that change with the password, as the hash in a session does."""
+    return str(user.get_session_auth_hash())[:16]
+
+
 def issue(
     caller: Caller, repo_id: str, revision: str, path: str, seconds: int | None = None
 ) -> str:
     """Issue a file link to a caller whom the gate allows the file.
 
-    Raises GateRefused with the gate's code; `seconds` outside 1 to 3600 with `bad_lifetime`.
+    It lives `seconds`, or as long as its size takes. Raises GateRefused with the gate's code, or
+    with `bad_lifetime` beyond the tier's limit.
     """
-    if seconds is not None and not 1 <= seconds <= settings.FILE_LINK_LIFETIME_MOST:
-        most = settings.FILE_LINK_LIFETIME_MOST
-        raise GateRefused(WeightsCode.BAD_LIFETIME, f"a file link lives 1 to {most} seconds")
     now = timezone.now()
     decision = gate.decide(caller, repo_id, revision, path, now)
     decision.demand_allowed()
-    file = decision.file
+    file, grant, token = decision.file, decision.grant, caller.token
     assert file is not None  # an allowed decision about a file names it
-    tier = file.revision.checkpoint.tier
-    life = lifetime(file.size, tier.file_link_minutes) if seconds is None else seconds
-    expires = now + timedelta(seconds=life)
+    expires = expiry(
+        *(file.size, file.revision.checkpoint.tier.file_link_minutes, now),
+        *(grant.expires_at if grant else None, token.expires_at if token else None),
+        seconds=seconds,
+    )
     AuditEvent.record(
         WeightsEvent.FILE_LINK_ISSUED,
         actor=caller.user,
@@ -83,55 +119,86 @@ def issue(
         credential=caller.credential,
         details={"path": path, "revision": file.revision.sha, "expires": expires.isoformat()},
     )
-    return address(file, decision.grant, expires)
+    return Addresses(file.revision, grant, caller).of(file, int(expires.timestamp()))
 
 
 #: As a queryset it costs more than the rest of the request (bench/serving.py, first byte).
 _SIGNED = """
-    SELECT f.id, b.sha256
+    SELECT f.id, b.sha256, t.user_id, u.is_active,
+        t.revoked_at IS NULL AND t.expires_at > %s
     FROM weights_file f
     JOIN weights_blob b ON b.id = f.blob_id
     JOIN weights_revision r ON r.id = f.revision_id
     JOIN weights_checkpoint c ON c.id = r.checkpoint_id
+    LEFT JOIN accounts_apitoken t ON t.id = %s
+    LEFT JOIN accounts_user u ON u.id = t.user_id
     WHERE r.sha = %s AND c.org = %s AND c.name = %s AND f.path = %s
 """
+
+
+class _SignedFacts(NamedTuple):
+    """The file that an address names, and the token behind the address, if any."""
+
+    file_id: int
+    sha256: str
+    user_id: int | None
+    user_active: bool | None
+    token_valid: bool | None
 
 
 def caller_of(repo_id: str, sha: str, path: str, raw_query: str, now: datetime) -> Caller:
     """The caller that a file link proves, checked in the order pattern, key, signature, expiry.
 
     Raises signed_claims.BadSignature, also when no file has this name. An expired link returns
-    a caller with the problem LINK_EXPIRED.
+    a caller with the problem LINK_EXPIRED, and one whose credential ended LINK_REVOKED.
     """
     query = signed_claims.parse_file_query(raw_query)
-    claim = signed_claims.FileClaim(*_signed_facts(repo_id, sha, path), query.grant, query.expires)
+    facts = _signed_facts(repo_id, sha, path, query.token_id, now)
+    claim = signed_claims.FileClaim(facts.file_id, facts.sha256, query.right, query.expires)
     signed_claims.check_file(claim, query, settings.LINK_KEYS)
     request_context.mark_authenticated()
-    expired = Refusal.LINK_EXPIRED if query.expires <= now.timestamp() else None
-    name = f"{query.key_id}:{query.signature[:8]}"
-    if query.grant == "open":
-        return Caller(kind="file-link", credential_id=name, problem=expired)
-    grant = Grant.objects.select_related("user").filter(pk=int(query.grant)).first()
-    if grant is None:
-        raise signed_claims.BadSignature("the grant is gone")
-    closed = None if grant.user.is_active else Refusal.LINK_REVOKED
+    problem = Refusal.LINK_EXPIRED if query.expires <= now.timestamp() else None
+    user = None
+    if query.token_id is not None:
+        user = _by_id(facts.user_id)
+        holds = facts.token_valid and facts.user_active
+    elif query.grant_id is not None:
+        user = _holder(query.grant_id)
+        holds = user.is_active and query.password in {"", _password_mark(user)}
+    else:
+        holds = True
     return Caller(
-        user=grant.user,
+        user=user,
         kind="file-link",
-        credential_id=name,
-        grant_id=grant.pk,
-        problem=expired or closed,
+        credential_id=f"{query.key_id}:{query.signature[:8]}",
+        grant_id=query.grant_id,
+        problem=problem or (None if holds else Refusal.LINK_REVOKED),
     )
 
 
-def _signed_facts(repo_id: str, sha: str, path: str) -> tuple[int, str]:
-    """The id and SHA-256 of the file that an address names; raises BadSignature for none."""
+def _holder(grant_id: int) -> User:
+    grant = Grant.objects.select_related("user").filter(pk=grant_id).first()
+    if grant is None:
+        raise signed_claims.BadSignature("the grant is gone")
+    return grant.user
+
+
+def _by_id(user_id: int | None) -> User | None:
+    """An account whose other columns are read when they are accessed; None without an id."""
+    return None if user_id is None else User.from_db(DEFAULT_DB_ALIAS, ["id"], [user_id])
+
+
+def _signed_facts(
+    repo_id: str, sha: str, path: str, token_id: int | None, now: datetime
+) -> _SignedFacts:
+    """The file that an address names and its token; raises BadSignature for no such file."""
     org, _, name = repo_id.partition("/")
     if not is_storable(f"{repo_id}/{sha}/{path}"):
         raise signed_claims.BadSignature("no such file")
+    bound = connection.ops.adapt_datetimefield_value(now)
     with connection.cursor() as cursor:
-        cursor.execute(_SIGNED, [sha, org, name, path])
+        cursor.execute(_SIGNED, [bound, token_id, sha, org, name, path])
         found = cursor.fetchone()
     if found is None:
         raise signed_claims.BadSignature("no such file")
-    return int(found[0]), str(found[1])
+    return _SignedFacts(*found)

@@ -2,15 +2,16 @@
 
 import math
 import secrets
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.api_tokens.models import ApiToken
 from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
 from accounts.background.periodic import each, queue_each, ready
@@ -21,13 +22,13 @@ from accounts.tiers.models import Tier
 from accounts.users.models import User
 from weights import gate
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet
-from weights.delivery import file_links, signed_claims
+from weights.delivery import signed_claims
 from weights.delivery.models import CheckpointLink
 from weights.errors import GateRefused, WeightsCode
 from weights.event_tags import WeightsEvent
-from weights.gate.caller import Caller, session_caller
+from weights.gate.caller import Caller, holder_of, session_caller
 from weights.gate.refusals import Refusal
-from weights.publishing.models import File, Revision
+from weights.publishing.models import Revision
 from weights.task_names import WeightsTask
 
 LINKS_A_DAY = 3
@@ -60,19 +61,22 @@ def links_of_grant(grant: Grant) -> list[CheckpointLink]:
     return made
 
 
-def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
+def request_link(
+    user: User, checkpoint: Checkpoint, *, token: ApiToken | None = None, session_key: str = ""
+) -> CheckpointLink:
     """Queue a new link for its holder, at most three a day for each checkpoint.
 
+    The link ends with the credential of the request: `token`, or the session of `session_key`.
     Raises GateRefused with the gate's code when this person may not fetch `main`, or with
     `quota`.
     """
-    caller = session_caller(user)
+    caller = session_caller(user) if token is None else holder_of(token)
     decision = gate.may_fetch_revision(caller, checkpoint.repo_id, "main", timezone.now())
     decision.demand_allowed()
     with transaction.atomic():
         lock_user(user)
-        waiting = CheckpointLink.objects.filter(
-            holder=user, checkpoint=checkpoint, state=CheckpointLink.State.QUEUED
+        waiting = CheckpointLink.objects.waiting().filter(
+            holder=user, checkpoint=checkpoint, token=token, session_key=session_key
         )
         if (link := waiting.first()) is not None:
             return link
@@ -81,9 +85,16 @@ def request_link(user: User, checkpoint: Checkpoint) -> CheckpointLink:
             grant=decision.grant,
             checkpoint=checkpoint,
             holder=user,
+            token=token,
+            session_key=session_key,
             cause=CheckpointLink.Cause.REQUEST,
         )
-        AuditEvent.record(WeightsEvent.CHECKPOINT_LINK_REQUESTED, actor=user, target=link)
+        AuditEvent.record(
+            WeightsEvent.CHECKPOINT_LINK_REQUESTED,
+            actor=user,
+            target=link,
+            credential=caller.credential,
+        )
         queue_after_commit(WeightsTask.ISSUE_CHECKPOINT_LINK, link.pk)
     return link
 
@@ -116,15 +127,21 @@ def issue_now(user: User, repo_id: str, hours: int) -> str:
 def issue(link_id: int) -> None:
     """Sign a queued link, store its plan and mail its holder. Idempotent.
 
-    The gate decides again: the link fails if the grant ended meanwhile or the revision was
-    withdrawn.
+    The gate decides again: the link fails if the grant or the credential ended meanwhile, or the
+    revision was withdrawn.
     """
     with transaction.atomic():
-        queued = CheckpointLink.objects.select_for_update(of=("self",)).filter(
-            pk=link_id, state=CheckpointLink.State.QUEUED
+        queued = CheckpointLink.objects.waiting().select_for_update(of=("self",))
+        link = (
+            queued.with_credential()
+            .select_related("checkpoint__tier__licence", "holder", "token")
+            .filter(pk=link_id)
+            .first()
         )
-        link = queued.select_related("checkpoint__tier__licence", "holder").first()
         if link is None:
+            return
+        if not link.credential_holds:
+            _fail(link, "the token or session that requested it has ended; ask for a new one")
             return
         caller = Caller(user=link.holder, kind="link", grant_id=link.grant_id)
         repo_id = link.checkpoint.repo_id
@@ -150,7 +167,7 @@ def _issue(link: CheckpointLink, decision: gate.Decision, life: timedelta) -> st
     revision, grant = decision.revision, decision.grant
     assert revision is not None  # an allowed decision about a revision names it
     link_id = secrets.token_bytes(16)
-    ends = min(now + life, grant.expires_at) if grant else now + life
+    ends = min([now + life, *_ends_of_credentials(link, grant)])
     token = signed_claims.sign_token(link_id, int(ends.timestamp()), settings.LINK_KEYS)
     link.id_digest = signed_claims.link_digest(link_id)
     link.revision = revision
@@ -158,8 +175,7 @@ def _issue(link: CheckpointLink, decision: gate.Decision, life: timedelta) -> st
     link.state = CheckpointLink.State.ISSUED
     link.issued_at, link.expires_at = now, ends
     link.grant = grant
-    files = revision.files.select_related("blob")
-    link.plan, link.plan_made_at = make_plan(revision, files, grant, ends), now
+    link.plan, link.plan_made_at = _plan(revision), now
     link.save()
     AuditEvent.record(
         WeightsEvent.CHECKPOINT_LINK_ISSUED,
@@ -175,26 +191,21 @@ def folder_url(token: str) -> str:
     return settings.PUBLIC_URL + reverse("delivery:link-folder", args=[token])
 
 
-def make_plan(
-    revision: Revision, files: Iterable[File], grant: Grant | None, ends: datetime
-) -> list[dict[str, Any]]:
-    """Each file with its size in bytes, its SHA-256 and a signed address until `ends` at most."""
-    minutes = revision.checkpoint.tier.file_link_minutes
-    now = timezone.now()
-    addresses = file_links.Addresses(revision, grant)
-    plan = []
-    for file in files:
-        expires = min(ends, now + timedelta(seconds=file_links.lifetime(file.size, minutes)))
-        plan.append(
-            {
-                "path": file.path,
-                "size": file.size,
-                "sha256": file.sha256,
-                "url": addresses.of(file, int(expires.timestamp())),
-                "expires": expires.isoformat(),
-            }
-        )
-    return plan
+def _ends_of_credentials(link: CheckpointLink, grant: Grant | None) -> list[datetime]:
+    """The ends of the grant, token and session behind the link; it outlives none of them."""
+    ends = [one.expires_at for one in (grant, link.token) if one is not None]
+    if link.session_key:
+        sessions = Session.objects.filter(session_key=link.session_key)
+        ends.extend(sessions.values_list("expire_date", flat=True))
+    return ends
+
+
+def _plan(revision: Revision) -> list[dict[str, Any]]:
+    """Each file with its path, size in bytes and SHA-256; no address, since those are secrets."""
+    return [
+        {"path": file.path, "size": file.size, "sha256": file.sha256}
+        for file in revision.files.select_related("blob")
+    ]
 
 
 def _fail(link: CheckpointLink, reason: str) -> None:
@@ -227,20 +238,23 @@ def _demand_daily_quota(user: User, checkpoint: Checkpoint) -> None:
 def link_caller(token: str, now: datetime) -> Caller:
     """The caller that the token of a checkpoint link proves.
 
-    Raises signed_claims.BadSignature for an altered or unknown token. A revoked or expired one
-    returns a caller with a problem; an expired one costs no query.
+    Raises signed_claims.BadSignature for an altered or unknown token. A revoked or expired one,
+    or one whose credential ended, returns a caller with a problem; an expired one costs no query.
     """
     claim = signed_claims.read_token(token, settings.LINK_KEYS)
     if claim.expires <= now.timestamp():
         return Caller(kind="link", problem=Refusal.LINK_EXPIRED)
     link = (
-        CheckpointLink.objects.select_related("holder", "checkpoint", "revision")
+        CheckpointLink.objects.with_credential()
+        .select_related("holder", "checkpoint", "revision")
+        .defer("plan")
         .filter(id_digest=claim.digest)
         .first()
     )
     if link is None:
         raise signed_claims.BadSignature("no such link")
-    revoked = link.revoked_at is not None or not link.holder.is_active
+    ended = link.revoked_at is not None or not link.credential_holds
+    revoked = ended or not link.holder.is_active
     return Caller(
         user=link.holder,
         kind="link",
@@ -259,7 +273,7 @@ def expired_link(token: str) -> CheckpointLink | None:
     )
 
 
-def revoke_link(link: CheckpointLink, *, by: User) -> None:
+def revoke_link(link: CheckpointLink, *, by: User | None) -> None:
     """Refuse this link from the next request on. Idempotent."""
     now = timezone.now()
     with transaction.atomic():
@@ -267,9 +281,21 @@ def revoke_link(link: CheckpointLink, *, by: User) -> None:
             AuditEvent.record(WeightsEvent.CHECKPOINT_LINK_REVOKED, actor=by, target=link)
 
 
+def end_links(person: User, *, by: User | None, sessions_only: bool = False) -> None:
+    """Revoke every link of `person` that has not ended, or those requested in a session.
+
+    Idempotent.
+    """
+    ours = CheckpointLink.objects.filter(holder=person, revoked_at=None).exclude(
+        expires_at__lte=timezone.now()
+    )
+    for link in ours.exclude(session_key="") if sessions_only else ours:
+        revoke_link(link, by=by)
+
+
 def sweep() -> None:
     """Queue waiting links, and those of approvals for which none was made."""
-    waiting = CheckpointLink.objects.filter(state=CheckpointLink.State.QUEUED)
+    waiting = CheckpointLink.objects.waiting()
     if not queue_each(WeightsTask.ISSUE_CHECKPOINT_LINK, waiting, 200):
         return
     approved = Grant.objects.live().filter(origin=Grant.Origin.APPLICATION)

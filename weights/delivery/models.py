@@ -1,23 +1,48 @@
 """Checkpoint links: one address for a whole revision, mailed to the holder of a grant."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
 
+def _credential_holds(now: datetime) -> models.Q:
+    """The token or session that requested the link still works, or none requested it."""
+    token_works = models.Q(token__revoked_at=None, token__expires_at__gt=now)
+    sessions = Session.objects.filter(
+        session_key=models.OuterRef("session_key"), expire_date__gt=now
+    )
+    in_session = models.Q(session_key="") | models.Q(models.Exists(sessions))
+    return models.Q(models.Q(token=None) | token_works, in_session)
+
+
 class CheckpointLinkQuerySet(models.QuerySet["CheckpointLink"]):
     def live(self) -> "CheckpointLinkQuerySet":
+        now = timezone.now()
         return self.filter(
-            state=CheckpointLink.State.ISSUED, revoked_at=None, expires_at__gt=timezone.now()
+            _credential_holds(now),
+            state=CheckpointLink.State.ISSUED,
+            revoked_at=None,
+            expires_at__gt=now,
         )
+
+    def waiting(self) -> "CheckpointLinkQuerySet":
+        """Links that are still to be issued."""
+        return self.filter(state=CheckpointLink.State.QUEUED, revoked_at=None)
+
+    def with_credential(self) -> "CheckpointLinkQuerySet":
+        """Annotate `credential_holds`: False once the token or session behind the link ended."""
+        return self.annotate(credential_holds=_credential_holds(timezone.now()))
 
 
 class CheckpointLink(models.Model):
     """A signed, expiring claim on one revision; every use asks the gate again.
 
-    The token itself is not stored: the row is found by the SHA-256 of its random id.
+    The token itself is not stored: the row is found by the SHA-256 of its random id. A link that
+    was requested with an API token or in a session ends with it.
     """
 
     class State(models.TextChoices):
@@ -46,18 +71,27 @@ class CheckpointLink(models.Model):
     revision = models.ForeignKey(
         "weights.Revision", models.PROTECT, null=True, blank=True, related_name="links"
     )
+    #: The API token that requested it; None for links of approvals, sessions and commands.
+    token = models.ForeignKey(
+        "accounts.ApiToken", models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    #: The session that requested it; empty otherwise.
+    session_key = models.CharField(max_length=40, blank=True, default="", editable=False)
     cause = models.CharField(max_length=10, choices=Cause.choices)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     state_reason = models.CharField(max_length=500, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     key_id = models.CharField(max_length=16, blank=True)
-    #: Every file with size, SHA-256 and its own signed, expiring address; renewed when it ages.
+    #: Every file with its path, size in bytes and SHA-256, as of `plan_made_at`.
     plan = models.JSONField(default=list, blank=True)
     plan_made_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     issued_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    #: Set by `CheckpointLinkQuerySet.with_credential`.
+    credential_holds: bool
 
     objects = CheckpointLinkQuerySet.as_manager()
 

@@ -40,7 +40,12 @@ def access(request: HttpRequest) -> HttpResponse:
         .select_related("tier__licence", "licence_version__licence", "application")
         .order_by("-starts_at")
     )
-    own_links = CheckpointLink.objects.filter(holder=user).select_related("checkpoint", "revision")
+    own_links = (
+        CheckpointLink.objects.with_credential()
+        .filter(holder=user)
+        .select_related("checkpoint", "revision")
+        .defer("plan")
+    )
     downloads = Download.objects.filter(user_id=user.pk).order_by("-at")
     now = timezone.now()
     live = _with_newer_text([grant for grant in grants if grant.is_live], now)
@@ -73,7 +78,8 @@ def link_request(request: HttpRequest, org: str, name: str) -> HttpResponse:
     """Queue a new checkpoint link; its holder gets it by mail."""
     checkpoint = checkpoint_or_404(request, org, name)
     try:
-        links.request_link(_signed_in(request), checkpoint)
+        session_key = request.session.session_key or ""
+        links.request_link(_signed_in(request), checkpoint, session_key=session_key)
         message = f"A link to {checkpoint.repo_id} is being prepared and will be mailed to you."
         messages.success(request, message)
     except GateRefused as error:
@@ -147,6 +153,9 @@ def _link_badge(link: CheckpointLink, open_tiers: Container[int], now: datetime)
         return Badge("refused", link.get_state_display(), link.state_reason)
     if link.expires_at is None or link.expires_at <= now:
         return Badge("absent", "Expired")
+    if not link.credential_holds:
+        ended = "you signed out of the browser" if link.session_key else "the token was revoked"
+        return Badge("refused", "Ended", f"{ended} that requested it")
     if link.revision and link.revision.withdrawn_at:
         return Badge("refused", "No longer works", "the publisher withdrew the files")
     if link.checkpoint.tier_id not in open_tiers:

@@ -36,9 +36,12 @@ class DeliveryReleases:
     def issue_links(self, grant: Grant) -> None:
         queue_after_commit(WeightsTask.ISSUE_LINKS_OF_GRANT, grant.pk)
 
+    def end_links(self, person: User, *, by: User | None, sessions_only: bool = False) -> None:
+        links.end_links(person, by=by, sessions_only=sessions_only)
+
     def forget_person(self, person: User) -> None:
         mine = CheckpointLink.objects.filter(holder=person)
         for link in mine.filter(revoked_at=None):
             links.revoke_link(link, by=person)
-        mine.update(plan=[])
+        mine.update(plan=[], session_key="")
         Download.objects.filter(user_id=person.pk).exclude(network="").update(network="")

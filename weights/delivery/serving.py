@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils import timezone
 from django.utils.http import http_date
 
 from accounts.errors import ErrorCode
@@ -175,11 +176,15 @@ def _head(storage: BlobStorage, file: File) -> HttpResponse:
 
 
 def _redirect(storage: BlobStorage, caller: Caller, decision: Decision, file: File) -> HttpResponse:
+    now = timezone.now()
     minutes = file.revision.checkpoint.tier.file_link_minutes
+    behind = (decision.grant, caller.token, caller.link)
+    limits = [one.expires_at for one in behind if one is not None]
+    expires = file_links.expiry(file.size, minutes, now, *limits)
     url = storage.signed_url(
         file.sha256,
         filename=_name(file),
-        seconds=file_links.lifetime(file.size, minutes),
+        seconds=max(1, int((expires - now).total_seconds())),
         version=file.blob.version_of(storage.address),
     )
     if url is None:

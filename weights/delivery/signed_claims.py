@@ -1,7 +1,8 @@
 """Signed, expiring claims: plain Python, no database (docs/requirements.md, UR).
 
 Two kinds share one ring of 32-byte keys, the newest of which signs. A *file link* signs a
-file, a grant and an expiry time; a *checkpoint token* signs a link record and its expiry time.
+file, a grant, the credential that it was issued to and an expiry time; a *checkpoint token* signs
+a link record and its expiry time.
 Both have exactly one encoding, so an altered claim is refused before any database query.
 """
 
@@ -17,7 +18,8 @@ from weights.storage.hmac_sha256 import HmacSha256
 Ring = dict[str, bytes]
 
 _QUERY = re.compile(
-    r"e=([1-9][0-9]{9,10})&k=([a-z0-9]{1,16})\.(open|[1-9][0-9]{0,17})&s=([A-Za-z0-9_-]{43})",
+    r"e=([1-9][0-9]{9,10})&k=([a-z0-9]{1,16})\.((open|[1-9][0-9]{0,17})"
+    r"(?:-t([1-9][0-9]{0,17})|-p([0-9a-f]{16}))?)&s=([A-Za-z0-9_-]{43})",
     re.ASCII,
 )
 _TOKEN = re.compile(
@@ -33,11 +35,11 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True)
 class FileClaim:
-    """The signed content of a file link. `grant`: a grant's id or `open`; `expires`: Unix time."""
+    """The signed content of a file link. `right`: see `right_of`; `expires`: Unix time."""
 
     file_id: int
     sha256: str
-    grant: str
+    right: str
     expires: int
 
 
@@ -45,12 +47,16 @@ class FileClaim:
 class FileQuery:
     """A file link's query, parsed and not verified.
 
-    `k` names the key and, after a dot, the grant, so that the portal need not try every grant.
+    `k` names the key and, after a dot, the right (see `right_of`), so that the portal need not try
+    every grant.
     """
 
     expires: int
     key_id: str
-    grant: str
+    right: str
+    grant_id: int | None
+    token_id: int | None
+    password: str
     signature: str
 
 
@@ -68,18 +74,30 @@ class CheckpointToken:
         return link_digest(self.link_id)
 
 
-class FileSigner:
-    """Signs the file links of one grant, or of `open`; computes their common parts once."""
+def right_of(grant_id: int | None, token_id: int | None = None, password: str = "") -> str:
+    """The right behind a file link: a grant's id or `open`, and the credential it ends with.
 
-    def __init__(self, ring: Ring, grant: str) -> None:
+    That is `-t` and the id of an API token or, for a link that a person was issued without one,
+    `-p` and 16 hex digits that change with the person's password.
+    """
+    grant = "open" if grant_id is None else str(grant_id)
+    if token_id is not None:
+        return f"{grant}-t{token_id}"
+    return f"{grant}-p{password}" if password else grant
+
+
+class FileSigner:
+    """Signs the file links of one right; computes their common parts once."""
+
+    def __init__(self, ring: Ring, right: str) -> None:
         key_id = next(iter(ring))
         self._mac = HmacSha256(ring[key_id], _file_head(key_id))
-        self._grant = f"\n{grant}\n"
-        self._middle = f"&k={key_id}.{grant}&s="
+        self._right = f"\n{right}\n"
+        self._middle = f"&k={key_id}.{right}&s="
 
     def query(self, file_id: int, sha256: str, expires: int) -> str:
         """The query string for this file until `expires`, in Unix seconds."""
-        rest = f"{file_id}\n{sha256}{self._grant}{expires}\n-"
+        rest = f"{file_id}\n{sha256}{self._right}{expires}\n-"
         return f"e={expires}{self._middle}{_b64(self._mac.digest(rest.encode()))}"
 
 
@@ -88,7 +106,16 @@ def parse_file_query(raw: str) -> FileQuery:
     found = _QUERY.fullmatch(raw)
     if found is None:
         raise BadSignature("not a file link's query")
-    return FileQuery(int(found[1]), found[2], found[3], found[4])
+    expires, key_id, right, grant, token, password, signature = found.groups()
+    return FileQuery(
+        expires=int(expires),
+        key_id=key_id,
+        right=right,
+        grant_id=None if grant == "open" else int(grant),
+        token_id=None if token is None else int(token),
+        password=password or "",
+        signature=signature,
+    )
 
 
 def check_file(claim: FileClaim, query: FileQuery, ring: Ring) -> None:
@@ -122,7 +149,7 @@ def link_digest(link_id: bytes) -> str:
 
 
 def _file_mac(claim: FileClaim, key_id: str, key: bytes) -> bytes:
-    lines = [str(claim.file_id), claim.sha256, claim.grant, str(claim.expires), "-"]
+    lines = [str(claim.file_id), claim.sha256, claim.right, str(claim.expires), "-"]
     return hmac.digest(key, _file_head(key_id) + "\n".join(lines).encode(), "sha256")
 
 

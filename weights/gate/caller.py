@@ -105,6 +105,11 @@ def look_up(claim: TokenClaim, now: datetime) -> Caller:
     request_context.mark_authenticated()
     recent_authentication.use_token(made_recently_authenticated=token.recently_authenticated)
     token.record_use(now, request_context.current().network)
+    return holder_of(token)
+
+
+def holder_of(token: ApiToken) -> Caller:
+    """The caller behind a valid token."""
     return Caller(user=token.user, kind="token", credential_id=str(token.public_id), token=token)
 
 

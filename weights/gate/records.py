@@ -38,6 +38,7 @@ def token_holder(row: Row) -> Caller:
         user_id=row.user_id,
         scopes=list(_parsed(row.token_scopes)),
         repositories=list(_parsed(row.token_repositories)),
+        expires_at=utc(row.token_expires),
     )
     user = _loaded(User, id=row.user_id)
     return Caller(user=user, kind="token", credential_id=str(name), token=token)

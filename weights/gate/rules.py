@@ -64,12 +64,15 @@ def repository(facts: Facts, now: datetime) -> Outcome:
 
     A hidden checkpoint gets the same answer as an unknown name, without a further query, so that
     response times do not differ either.
+    A token shows a hidden checkpoint only if it may read gated files of it.
     """
     if facts.checkpoint_id is None:
         return Missing.REPOSITORY
     if not facts.private and embargo(facts, now) is None:
         return None
     if not (facts.is_staff and facts.user_active) or facts.user_suspended:
+        return Missing.REPOSITORY
+    if not facts.token_covers:
         return Missing.REPOSITORY
     if facts.staff_may_know is None:
         return Lookup.VISIBILITY

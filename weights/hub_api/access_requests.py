@@ -63,6 +63,9 @@ def admin_view(*methods: str) -> Callable[[View], View]:
             try:
                 _require_second_factor(caller.user)
                 checkpoint = _gated_checkpoint(caller, f"{org}/{name}")
+                if not caller.token.covers(checkpoint.repo_id):
+                    message = "This token is limited to other checkpoints; make one that is not."
+                    return _refusal(request, caller, Refusal.TOKEN_SCOPE, message)
                 return view(request, caller.user, checkpoint, **params)
             except AccountsError as error:
                 return serving.problem(_STATUS.get(type(error), 400), error.code, str(error))

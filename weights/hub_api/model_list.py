@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from accounts.web.sanitize import storable
+from weights.catalogue.models import Checkpoint
 from weights.gate.caller import Caller
 from weights.hub_api import model_search, payloads
 from weights.hub_api.decorators import hub_view
@@ -47,7 +48,7 @@ def model_list(request: HttpRequest, caller: Caller) -> HttpResponseBase:
     limit = number_param(request, "limit") or PAGE_SIZE
     page = model_search.page(
         _search(request),
-        caller.user,
+        Checkpoint.objects.visible_to(caller.user, caller.token),
         cursor=request.GET.get("cursor", ""),
         size=min(limit, FULL_PAGE_SIZE if full else PAGE_SIZE),
     )

@@ -1,4 +1,4 @@
-"""Search of the published checkpoints that a user may see: filters, order, cursor pagination."""
+"""Search of the published checkpoints that a caller may see: filters, order, cursor pagination."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Valu
 from django.db.models.functions import Concat
 
 from accounts.tiers.access_modes import AccessMode
-from accounts.users.models import User
 from weights.catalogue import download_counts, file_facts
 from weights.catalogue.file_facts import RevisionFacts
 from weights.catalogue.models import Checkpoint, CheckpointQuerySet, FileFacts
@@ -62,15 +61,15 @@ class Page:
     next_cursor: str
 
 
-def page(search: Search, user: User | None, *, cursor: str = "", size: int) -> Page:
-    """Returns up to `size` results that follow `cursor`: at most eight queries.
+def page(search: Search, visible: CheckpointQuerySet, *, cursor: str = "", size: int) -> Page:
+    """Returns up to `size` results among `visible` that follow `cursor`: at most eight queries.
 
     Sorting happens in Python, since download counts come from the ledger; each checkpoint takes
     two numbers. A cursor is the sort key of the last result, so checkpoints published meanwhile
     neither repeat nor hide a result.
     """
     counts = download_counts.by_checkpoint()
-    keys = sorted(_sort_keys(search, user, counts))
+    keys = sorted(_sort_keys(search, visible, counts))
     if (match := _CURSOR.fullmatch(cursor)) is not None:
         last = (int(match[1]), int(match[2]))
         keys = [key for key in keys if key > last]
@@ -80,9 +79,11 @@ def page(search: Search, user: User | None, *, cursor: str = "", size: int) -> P
     return Page(results, next_cursor)
 
 
-def _sort_keys(search: Search, user: User | None, counts: dict[int, int]) -> list[tuple[int, int]]:
+def _sort_keys(
+    search: Search, visible: CheckpointQuerySet, counts: dict[int, int]
+) -> list[tuple[int, int]]:
     """(rank, id) of each matching checkpoint; the smallest rank comes first."""
-    matching = _filtered(Checkpoint.objects.visible_to(user).published(), search)
+    matching = _filtered(visible.published(), search)
     rows = list(
         matching.order_by("pk").values_list("pk", "created_at", "published_at", F("main_at"))
     )

@@ -213,8 +213,11 @@ def write_check(request: HttpRequest, caller: Caller, org: str, name: str) -> Ht
         return serving.refusal(
             request, caller, Decision(code=Refusal.LOGIN_REQUIRED, message=message)
         )
-    if Scope.WRITE not in caller.token.scopes:
-        message = f"This token may not publish to {checkpoint}: it lacks the scope write."
+    if Scope.WRITE not in caller.token.scopes or not caller.token.covers(checkpoint.repo_id):
+        message = (
+            f"This token may not publish to {checkpoint}: it lacks the scope write, or is limited"
+            " to other checkpoints."
+        )
         return serving.refusal(request, caller, Decision(code=Refusal.TOKEN_SCOPE, message=message))
     recent_authentication.require_token(caller.token.recently_authenticated)
     if not RoleAssignment.objects.covers(caller.user, _PUBLISHERS, checkpoint.tier):

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.api_tokens.models import ApiToken
 from accounts.web.single_line_fields import OneLineFields
 from weights.catalogue.models import Checkpoint
 
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
 
 
 class KnownIssueQuerySet(models.QuerySet["KnownIssue"]):
-    def visible_to(self, user: "User | None") -> "KnownIssueQuerySet":
-        """Issues that are not withdrawn, of checkpoints that `user` may see."""
-        return self.filter(withdrawn_at=None, checkpoint__in=Checkpoint.objects.visible_to(user))
+    def visible_to(
+        self, user: "User | None", token: ApiToken | None = None
+    ) -> "KnownIssueQuerySet":
+        """Issues that are not withdrawn, of checkpoints that `user` may see by `token`."""
+        visible = Checkpoint.objects.visible_to(user, token)
+        return self.filter(withdrawn_at=None, checkpoint__in=visible)
 
 
 class KnownIssue(OneLineFields):

@@ -16,8 +16,7 @@ from weights.manifests.document import document_of, sums_of
 from weights.manifests.models import ManifestSignature
 from weights.publishing.models import Revision
 
-#: Cache-Control of immutable documents, and of signatures, which a newer key may replace.
-_IMMUTABLE = "public, max-age=31536000, immutable"
+#: Cache-Control of public documents: short, since a checkpoint may be hidden or withdrawn.
 _FIVE_MINUTES = "public, max-age=300"
 
 
@@ -27,7 +26,7 @@ def manifest(request: HttpRequest, org: str, name: str, sha: str) -> HttpRespons
     revision = _revision(decision)
     if revision is None:
         return serving.refusal(request, decision.caller, decision)
-    return _respond(request, decision, document_of(revision).text, "application/json", _IMMUTABLE)
+    return _respond(request, decision, document_of(revision).text, "application/json")
 
 
 @require_safe
@@ -37,7 +36,7 @@ def sums(request: HttpRequest, org: str, name: str, sha: str) -> HttpResponseBas
     revision = _revision(decision)
     if revision is None:
         return serving.refusal(request, decision.caller, decision)
-    return _respond(request, decision, sums_of(document_of(revision)), "text/plain", _IMMUTABLE)
+    return _respond(request, decision, sums_of(document_of(revision)), "text/plain")
 
 
 @require_safe
@@ -50,7 +49,7 @@ def signature(request: HttpRequest, org: str, name: str, sha: str) -> HttpRespon
     if signature is None:
         message = _missing_signature(decision.revision)
         return serving.problem(404, WeightsCode.SIGNATURE_NOT_FOUND, message, request)
-    return _respond(request, decision, signature.bundle, "application/json", _FIVE_MINUTES)
+    return _respond(request, decision, signature.bundle, "application/json")
 
 
 def _missing_signature(revision: Revision) -> str:
@@ -81,13 +80,15 @@ def _revision(decision: gate.Decision) -> Revision | None:
 
 
 def _respond(
-    request: HttpRequest, decision: gate.Decision, text: str, content_type: str, cache_control: str
+    request: HttpRequest, decision: gate.Decision, text: str, content_type: str
 ) -> HttpResponseBase:
-    """The text with its ETag; responses to authenticated callers are not cacheable."""
+    """The text with its ETag. Only what a stranger gets of an open checkpoint may be cached."""
     response = HttpResponse(text, content_type=f"{content_type}; charset=utf-8")
     response["ETag"] = f'"{sha256(response.content).hexdigest()}"'
-    public = decision.caller.kind == "anonymous"
-    response["Cache-Control"] = cache_control if public else "private, no-store"
+    checkpoint = decision.checkpoint
+    is_open = checkpoint is not None and not checkpoint.tier.is_gated and not checkpoint.private
+    public = decision.caller.kind == "anonymous" and is_open
+    response["Cache-Control"] = _FIVE_MINUTES if public else "private, no-store"
     patch_vary_headers(response, ["Authorization", "Cookie"])
     conditional = get_conditional_response(request, etag=response["ETag"], response=response)
     assert conditional is not None  # never None when a response is passed

@@ -2,15 +2,18 @@
 
 from django.db.models import QuerySet
 
+from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File, Revision
 
 
-def files_with_sha256(sha256: str, user: User | None) -> QuerySet[File]:
-    """Files with this content in visible revisions of checkpoints that `user` may see."""
+def files_with_sha256(
+    sha256: str, user: User | None, token: ApiToken | None = None
+) -> QuerySet[File]:
+    """Files of these bytes in visible revisions of checkpoints that `user` may see by `token`."""
     return File.objects.filter(
         blob__sha256=sha256,
         revision__state=Revision.State.VISIBLE,
-        revision__checkpoint__in=Checkpoint.objects.visible_to(user).published(),
+        revision__checkpoint__in=Checkpoint.objects.visible_to(user, token).published(),
     ).order_by("revision__checkpoint__org", "revision__checkpoint__name", "-revision", "path")

@@ -9,6 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.api_tokens.models import ApiToken
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File, Revision
 
@@ -26,9 +27,9 @@ class RecallQuerySet(models.QuerySet["Recall"]):
         blobs = File.objects.filter(revision__in=shown).values("blob")
         return self.filter(models.Q(revision__in=shown) | models.Q(blob__in=blobs))
 
-    def visible_to(self, user: "User | None") -> "RecallQuerySet":
-        """Recalls about checkpoints visible to the user."""
-        return self.about(Checkpoint.objects.visible_to(user).published())
+    def visible_to(self, user: "User | None", token: ApiToken | None = None) -> "RecallQuerySet":
+        """Recalls about checkpoints visible to the user by `token`."""
+        return self.about(Checkpoint.objects.visible_to(user, token).published())
 
 
 class Recall(models.Model):

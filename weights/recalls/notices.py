@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from accounts.api_tokens.models import ApiToken
 from accounts.users.models import User
 from weights.catalogue.models import Checkpoint
 from weights.publishing.models import File
@@ -38,9 +39,9 @@ class Notice:
         return self.places[0].repo_id if self.places else ""
 
 
-def visible_recalls(user: User | None) -> QuerySet[Recall]:
-    """The recalls visible to the user, newest first."""
-    return _related(Recall.objects.visible_to(user))
+def visible_recalls(user: User | None, token: ApiToken | None = None) -> QuerySet[Recall]:
+    """The recalls visible to the user by `token`, newest first."""
+    return _related(Recall.objects.visible_to(user, token))
 
 
 def of_checkpoint(checkpoint: Checkpoint) -> list[Notice]:
@@ -49,8 +50,11 @@ def of_checkpoint(checkpoint: Checkpoint) -> list[Notice]:
     return _notices(_related(Recall.objects.about(checkpoints)), checkpoints)
 
 
-def notices_for(recalls: Iterable[Recall], user: User | None) -> list[Notice]:
-    return _notices(recalls, Checkpoint.objects.visible_to(user).published())
+def notices_for(
+    recalls: Iterable[Recall], user: User | None, token: ApiToken | None = None
+) -> list[Notice]:
+    """The notices with the places that the user may see by `token`."""
+    return _notices(recalls, Checkpoint.objects.visible_to(user, token).published())
 
 
 def notice_detail(recall: Recall, user: User | None) -> Notice:

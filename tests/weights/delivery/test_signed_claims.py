@@ -18,7 +18,7 @@ LINK_ID = bytes(range(16))
 def test_a_file_link_is_believed_as_it_was_signed() -> None:
     query = signed_claims.parse_file_query(factories.signed_query(CLAIM, RING))
     signed_claims.check_file(CLAIM, query, RING)
-    assert (query.key_id, query.grant, query.expires) == ("k2", "42", 1_800_000_000)
+    assert (query.key_id, query.right, query.expires) == ("k2", "42", 1_800_000_000)
 
 
 @pytest.mark.requirement("UR-2")
@@ -60,7 +60,7 @@ def test_one_altered_character_of_a_query_is_refused(data: st.DataObject) -> Non
 def _believe(raw: str) -> None:
     """Parse and verify a query as the view does, by the query's own claims."""
     query = signed_claims.parse_file_query(raw)
-    claim = FileClaim(CLAIM.file_id, CLAIM.sha256, query.grant, query.expires)
+    claim = FileClaim(CLAIM.file_id, CLAIM.sha256, query.right, query.expires)
     signed_claims.check_file(claim, query, RING)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 
+from accounts.api_tokens.models import ApiToken
 from accounts.applications.models import Application
 from accounts.grants.models import Grant
 from accounts.roles.models import RoleAssignment
@@ -144,6 +145,9 @@ class Oracle:
             return False
         if not Authenticator.objects.filter(user=person).exists():
             return False
+        token = self.caller.token
+        if token is not None and not self._reads_gated(token):
+            return False
         readers = {"release-owner", "auditor", "administrator"}
         roles = [one for one in RoleAssignment.objects.filter(user=person) if one.role in readers]
         return any(role.tier_id in {None, checkpoint.tier_id} for role in roles)
@@ -155,10 +159,7 @@ class Oracle:
         confirmed = [one for one in EmailAddress.objects.filter(user=person) if one.verified]
         if not person.is_active or person.suspended_at or not confirmed:
             self._refuse(403, Refusal.SUSPENDED)
-        if token is not None and (
-            "read-gated" not in token.scopes
-            or (token.repositories and self.repo_id not in token.repositories)
-        ):
+        if token is not None and not self._reads_gated(token):
             self._refuse(403, Refusal.TOKEN_SCOPE)
         grants = list(Grant.objects.filter(user=person, tier=tier))
         if self.caller.grant_id is not None:
@@ -169,6 +170,10 @@ class Oracle:
         if not self._licence_holds(live[0], tier):
             self._refuse(403, Refusal.LICENCE_OUTDATED)
         return live[0]
+
+    def _reads_gated(self, token: ApiToken) -> bool:
+        limited_to_others = token.repositories and self.repo_id not in token.repositories
+        return "read-gated" in token.scopes and not limited_to_others
 
     def _without_grant(self, tier: Tier, grants: list[Grant]) -> Refusal:
         sent = [

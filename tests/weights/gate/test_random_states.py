@@ -280,15 +280,18 @@ def test_lists_hold_what_the_oracle_lets_the_person_read_and_fetch(
 ) -> None:
     a_world.shuffle(dice)
     now, person = timezone.now(), User.objects.get(pk=a_world.person.pk)
-    for user in (person, None):
-        caller = session_caller(user)
+    by_token = look_up(TokenClaim(digest(a_world.plain)), now)
+    for caller in (session_caller(person), ANONYMOUS, by_token):
         oracle = Oracle(caller, REPO, "main", PATH, now)
-        known = Checkpoint.objects.visible_to(caller.user)
+        if caller.problem is not None:  # no list is made for it
+            continue
+        known = Checkpoint.objects.visible_to(caller.user, caller.token)
         read, fetch = oracle.may_read_checkpoint(), oracle.may_fetch_checkpoint()
         assert known.exists() is (read.refusal is not Missing.REPOSITORY)
         assert known.published().exists() is (read.refusal is None)
-        fetched = Checkpoint.objects.downloadable_by(caller.user)
-        assert fetched.exists() is (fetch.refusal is None)
+        if caller.token is None:
+            fetched = Checkpoint.objects.downloadable_by(caller.user)
+            assert fetched.exists() is (fetch.refusal is None)
 
 
 @pytest.fixture

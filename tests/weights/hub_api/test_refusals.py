@@ -372,7 +372,7 @@ def test_those_who_may_know_of_a_private_checkpoint_read_it(
     client: Client, store: Path, release_owner: User
 ) -> None:
     factories.published("acme/hidden", files={"w.bin": b"weights"}, private=True)
-    token = bearer(factories.token(release_owner))
+    token = bearer(factories.token(release_owner, "read-gated"))
     assert b"".join(client.get(resolve("acme/hidden"), headers=token)) == b"weights"
     assert client.get(api("acme/hidden"), headers=token).json()["private"] is True
 

@@ -8,7 +8,7 @@ from ninja import Query, Router
 from accounts.audit.merkle_log import heads, logs, proof_documents, proofs
 from accounts.audit.models import SignedHead
 from accounts.errors import AccountsCode
-from weights.api.authentication import ApiRequest, BearerToken, OptionalToken, current_user
+from weights.api.authentication import ApiRequest, GatedToken, OptionalToken, current_user
 from weights.api.operations import READ_METHODS, responses
 from weights.api.pagination import Limit, Offset, page_facts
 from weights.api.problems import ApiError
@@ -70,7 +70,7 @@ def head_consistency(
     READ_METHODS,
     "/audit/{which}",
     response=responses(RowPage, 422),
-    auth=BearerToken(),
+    auth=GatedToken(),
     summary="List your rows in the audit trail",
 )
 def audit_rows(
@@ -90,7 +90,7 @@ def audit_rows(
     READ_METHODS,
     "/audit/{which}/{int:row_id}/proof",
     response=responses(InclusionProofOut, 404, 409, 422),
-    auth=BearerToken(),
+    auth=GatedToken(),
     summary="Prove that a row of yours is in the trail",
 )
 def audit_proof(

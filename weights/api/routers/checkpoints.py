@@ -44,7 +44,7 @@ def checkpoint_list(
     offset: Offset = 0,
 ) -> CheckpointPage:
     """All catalogue entries visible to you, by name; gated checkpoints are visible to everyone."""
-    found = Checkpoint.objects.visible_to(request.auth.user)
+    found = Checkpoint.objects.visible_to(request.auth.user, request.auth.token)
     if search:
         found = found.filter(
             Q(org__icontains=search)

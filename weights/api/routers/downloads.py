@@ -118,7 +118,7 @@ def known_file(
 
     Lists only places visible to you; 404 if there are none.
     """
-    found = files_with_sha256(sha256.lower(), request.auth.user)
+    found = files_with_sha256(sha256.lower(), request.auth.user, request.auth.token)
     files = list(_with_terms(found)[:MAX_PLACES])
     if not files:
         raise ApiError(

@@ -26,7 +26,9 @@ def issue_list(
     offset: Offset = 0,
 ) -> dict[str, Any]:
     """Published ones, newest first; a resolved issue has `resolved_at`."""
-    found = KnownIssue.objects.visible_to(request.auth.user).select_related("checkpoint")
+    caller = request.auth
+    visible = KnownIssue.objects.visible_to(caller.user, caller.token)
+    found = visible.select_related("checkpoint")
     if repo:
         org, _, name = repo.partition("/")
         found = found.filter(checkpoint__org=org, checkpoint__name=name)

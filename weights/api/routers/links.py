@@ -18,6 +18,7 @@ from weights.api.operations import BODY_ERRORS, READ_METHODS, responses
 from weights.api.problems import ApiError
 from weights.api.schemas.common import absolute_url
 from weights.api.schemas.downloads import FileLinkIn, FileLinkOut, LinkIn, LinkOut
+from weights.catalogue.models import Checkpoint
 from weights.delivery import file_links, links, signed_claims
 from weights.delivery.models import CheckpointLink
 from weights.errors import WeightsCode
@@ -44,15 +45,15 @@ def link_request(
     """One URL for a whole checkpoint, issued in the background and sent to you by mail.
 
     Poll its `state` at the URL in `Location`. At most three links a day per checkpoint; for a
-    gated one the token needs the scope read-gated.
+    gated one the token needs the scope read-gated. The link ends with the token.
     """
     checkpoint = get_visible_checkpoint(request.auth, body.repo)
     decision = gate.may_fetch_checkpoint(request.auth, body.repo, timezone.now())
     if not decision.allowed:  # the token may be limited where its owner is not
         raise ApiError.from_decision(decision)
-    link = links.request_link(current_user(request), checkpoint)
+    link = links.request_link(current_user(request), checkpoint, token=request.auth.token)
     response["Location"] = absolute_url(reverse("api:link_detail", args=[link.public_id]))
-    return Status(202, link)
+    return Status(202, _own_link(request, link.public_id))
 
 
 @router.api_operation(
@@ -83,14 +84,18 @@ def link_revoke(request: ApiRequest, public_id: UUID) -> CheckpointLink:
     summary="Sign a URL for one file",
 )
 def file_link(request: ApiRequest, body: FileLinkIn) -> Status[FileLinkOut]:
-    """A URL that serves one file without a token until it expires or your access ends."""
+    """A URL that serves one file until it expires, or until your access or the token ends."""
     url = file_links.issue(request.auth, body.repo, body.revision, body.path, body.seconds)
     expires = signed_claims.parse_file_query(urlsplit(url).query).expires
     return Status(201, FileLinkOut(url=url, expires=datetime.fromtimestamp(expires, UTC)))
 
 
 def _own_links(request: ApiRequest) -> QuerySet[CheckpointLink]:
-    links = CheckpointLink.objects.filter(holder=current_user(request))
+    """The owner's links, but none to a hidden checkpoint that the token does not cover."""
+    covered = Checkpoint.objects.within_limits_of(request.auth.token)
+    links = CheckpointLink.objects.with_credential().filter(
+        holder=current_user(request), checkpoint__in=covered
+    )
     return links.select_related("checkpoint", "revision").order_by("-created_at").defer("plan")
 
 

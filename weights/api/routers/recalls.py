@@ -75,9 +75,10 @@ def recall_list(
     offset: Offset = 0,
 ) -> RecallPage:
     """Newest first. Compare SHA-256 hashes to see if a recall concerns one of your files."""
-    found = notices.visible_recalls(request.auth.user)
+    caller = request.auth
+    found = notices.visible_recalls(caller.user, caller.token)
     if state:
         found = found.filter(state=state)
     facts = page_facts(request, found.count(), limit=limit, offset=offset, state=state)
-    page = notices.notices_for(found[offset : offset + limit], request.auth.user)
+    page = notices.notices_for(found[offset : offset + limit], caller.user, caller.token)
     return RecallPage(recalls=[RecallOut.of(notice) for notice in page], **facts)

@@ -40,7 +40,9 @@ class FileLinkIn(RequestBody):
     repo: str = Field(max_length=200, examples=["weighbridge/demo-open"])
     revision: str = Field("main", max_length=300)
     path: str = Field(max_length=1024, examples=["config.json"])
-    seconds: int | None = Field(None, description="Lifetime, 1 to 3600; by file size if omitted")
+    seconds: int | None = Field(
+        None, description="Lifetime, 1 to the tier's limit; by file size if omitted"
+    )
 
 
 class FileLinkOut(Schema):
@@ -77,6 +79,7 @@ class LinkOut(Schema):
     @staticmethod
     def resolve_live(link: CheckpointLink) -> bool:
         issued = link.state == CheckpointLink.State.ISSUED and link.revoked_at is None
+        issued = issued and link.credential_holds
         return issued and link.expires_at is not None and link.expires_at > timezone.now()
 
 

@@ -19,7 +19,7 @@ class Command(PortalCommand):
         parser.add_argument("repo_id", metavar="ORG/NAME")
         parser.add_argument("path")
         parser.add_argument("--revision", default="main")
-        parser.add_argument("--seconds", type=int, default=900)
+        parser.add_argument("--seconds", type=int, help="by the file's size if omitted")
 
     def handle(self, *args: Any, **options: Any) -> None:
         caller = Caller(user=find_user(options["username"]), kind="command")

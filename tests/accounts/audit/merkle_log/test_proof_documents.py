@@ -321,8 +321,8 @@ def test_before_the_first_head_the_pages_say_so(client: Client) -> None:
 def test_the_api_gives_ones_own_rows_and_proofs(
     client: Client, applicant: User, event: AuditEvent
 ) -> None:
-    mine = {"Authorization": f"Bearer {factories.token(applicant)}"}
-    theirs = {"Authorization": f"Bearer {factories.token(factories.person())}"}
+    mine = {"Authorization": f"Bearer {factories.token(applicant, 'read-gated')}"}
+    theirs = {"Authorization": f"Bearer {factories.token(factories.person(), 'read-gated')}"}
     assert client.get("/api/v1/audit/events").status_code == 401
     listed = client.get("/api/v1/audit/events", headers=mine).json()
     actions = {row["told"]["action"]: row for row in listed["rows"]}
