@@ -95,7 +95,7 @@ def let_it_expire(holder: User) -> None:
     ApiToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
 
 
-@pytest.mark.requirement("TK-9", "UR-13")
+@pytest.mark.requirement("TK-12", "UR-13")
 @pytest.mark.parametrize("end", [revoke_by_owner, let_it_expire])
 def test_whatever_a_token_made_ends_with_it(
     script: ApiClient, holder: User, end: Callable[[User], None]
@@ -220,7 +220,7 @@ def _expires(made: dict[str, str]) -> datetime:
 # -- sessions ---------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("UR-13")
+@pytest.mark.requirement("UR-16")
 def test_signing_out_ends_the_links_requested_in_that_browser(holder: User) -> None:
     browser, other = signed_in(), signed_in()
     mailed = mailed_for_approval(holder)
@@ -235,6 +235,7 @@ def test_signing_out_ends_the_links_requested_in_that_browser(holder: User) -> N
     assert "you signed out of the browser that requested it" in page
 
 
+@pytest.mark.requirement("UR-16")
 def test_ending_the_other_sessions_ends_their_links(holder: User) -> None:
     browser, other = signed_in(), signed_in()
     here, elsewhere = link_in_session(browser), link_in_session(other)
@@ -242,6 +243,7 @@ def test_ending_the_other_sessions_ends_their_links(holder: User) -> None:
     assert (answer(here), answer(elsewhere)) == (WORKS, REVOKED)
 
 
+@pytest.mark.requirement("UR-16")
 def test_a_link_ends_when_its_session_expires(holder: User) -> None:
     browser = signed_in()
     Session.objects.update(expire_date=timezone.now() + timedelta(hours=2))
@@ -253,6 +255,7 @@ def test_a_link_ends_when_its_session_expires(holder: User) -> None:
     assert answer(folder) == REVOKED
 
 
+@pytest.mark.requirement("UR-16")
 def test_a_new_password_ends_the_links_requested_in_browsers_and_no_others(
     holder: User, script: ApiClient
 ) -> None:
@@ -286,7 +289,7 @@ def set_by_staff(holder: User, administrator: User) -> None:
     assert client.post(page, form).status_code == 302
 
 
-@pytest.mark.requirement("TK-9", "UR-13")
+@pytest.mark.requirement("TK-9", "UR-16")
 @pytest.mark.parametrize("reset", [reset_by_mail, set_by_staff])
 def test_a_reset_password_ends_every_link_of_its_owner(
     holder: User, script: ApiClient, administrator: User, reset: Callable[..., None]
