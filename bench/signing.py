@@ -87,6 +87,7 @@ def file_links_case(files: list[tuple[str, str]]) -> Case:
     from accounts.tiers.models import Tier
     from weights.catalogue.models import Checkpoint
     from weights.delivery import file_links
+    from weights.gate.caller import ANONYMOUS
     from weights.publishing.models import File, Revision
     from weights.storage.models import Blob
 
@@ -99,7 +100,7 @@ def file_links_case(files: list[tuple[str, str]]) -> Case:
     ends = int(time.time()) + 900
 
     def sign() -> object:
-        addresses = file_links.Addresses(revision, None)
+        addresses = file_links.Addresses(revision, None, ANONYMOUS)
         return [addresses.of(row, ends) for row in rows]
 
     return sign

@@ -61,7 +61,9 @@ def password_changed(user: User, **kwargs: Any) -> None:
 
 @receiver(account.password_set)
 def password_set(user: User, **kwargs: Any) -> None:
+    """Also end the links of sessions, as after a changed password."""
     _record(AccountsEvent.ACCOUNT_PASSWORD_SET, user)
+    end_links_of_sessions(user)
 
 
 @receiver(account.password_reset)

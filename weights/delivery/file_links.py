@@ -8,6 +8,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.audit import request_context
 from accounts.audit.models import AuditEvent
@@ -90,8 +91,8 @@ _quoted = lru_cache(maxsize=8192)(quote)
 
 
 def _password_mark(user: User) -> str:
-    """16 hex digits that change with the password, as the hash in a session does."""
-    return str(user.get_session_auth_hash())[:16]
+    """16 hex digits that change with the password."""
+    return salted_hmac("weights.file_link", user.password, algorithm="sha256").hexdigest()[:16]
 
 
 def issue(
