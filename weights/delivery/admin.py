@@ -19,8 +19,8 @@ class CheckpointLinkAdmin(ReadOnlyAdmin, TierScopedAdmin):
     list_filter = ["state", "cause"]
     search_fields = ["holder__username", "public_id"]
     list_select_related = ["checkpoint", "holder"]
-    #: The session is a credential of the holder; the plan is long.
-    exclude = ["plan", "id_digest", "session_key"]
+    #: Credentials of the holder, and the long plan.
+    exclude = ["plan", "id_digest", "token", "session_key"]
 
 
 @admin.register(Download)
