@@ -268,7 +268,7 @@ def test_a_row_changed_after_its_seal_prevents_the_use_of_the_target(
     first = AuditEvent.objects.order_by("pk")[0]
     with trail.unguarded(), connection.cursor() as cursor:
         cursor.execute("UPDATE accounts_auditevent SET result = 'no' WHERE id = %s", [first.pk])
-    with pytest.raises(CommandError, match=r"must not be used: the audit trail failed there"):
+    with pytest.raises(CommandError, match=r"must not be used: the audit trail failed on it"):
         call_command("move_database", url)
     assert f"event {first.pk} (leaf 0) was altered" in capfd.readouterr().err
     if kind == "sqlite_url":
@@ -283,7 +283,7 @@ def test_a_damaged_blob_prevents_the_use_of_the_target(
     release: Revision, store: Path, sqlite_url: str, sqlite_target: Path
 ) -> None:
     next(path for path in store.rglob("*") if path.is_file()).write_bytes(b"other")
-    with pytest.raises(CommandError, match=r"must not be used: the manifests failed there"):
+    with pytest.raises(CommandError, match=r"must not be used: the manifests failed on it"):
         call_command("move_database", sqlite_url)
     assert not sqlite_target.exists()
 

@@ -171,7 +171,7 @@ def test_a_redis_address_without_a_password_has_that_of_the_file(
 
 def test_two_link_keys_of_one_id_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK_KEYS", f"k1:{KEY.hex()},k1:{secrets.token_hex(32)}")
-    with pytest.raises(ImproperlyConfigured, match=r"^LINK_KEYS: the id k1 is given twice"):
+    with pytest.raises(ImproperlyConfigured, match=r"^LINK_KEYS: the id k1 occurs twice"):
         env.key_ring("LINK_KEYS")
 
 

@@ -33,7 +33,7 @@ def test_a_bad_repository_name_is_refused_with_a_sentence(repo_id: str) -> None:
 
 
 def test_the_admins_own_path_is_reserved_too() -> None:
-    with pytest.raises(InvalidName, match="address of the portal"):
+    with pytest.raises(InvalidName, match="path of the portal"):
         split_repo_id("Backstage/x", also_reserved=["backstage"])
 
 

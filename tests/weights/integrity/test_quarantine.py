@@ -267,7 +267,9 @@ def test_publishing_the_same_bytes_again_does_not_bring_them_back(
     folder = tmp_path / "again"
     folder.mkdir()
     (folder / "renamed.json").write_bytes(FILES[PATH])
-    with pytest.raises(PublishRefused, match=r"renamed\.json holds bytes that are in quarantine"):
+    with pytest.raises(
+        PublishRefused, match=r"renamed\.json contains bytes that are in quarantine"
+    ):
         intake.publish(folder, "acme/again", tier="open")
     assert not Revision.objects.filter(checkpoint__name="again").exists()
     assert not File.objects.filter(path="renamed.json").exists()

@@ -249,7 +249,7 @@ def test_a_key_that_was_compromised_from_a_day_on_says_from_when(
 
 @pytest.mark.parametrize(
     ("key_id", "reason", "told"),
-    [("nothing", "long enough", "no manifest key 'nothing'"), ("nothing", "no", "say why")],
+    [("nothing", "long enough", "no manifest key 'nothing'"), ("nothing", "no", "enter a reason")],
 )
 def test_a_key_that_is_not_there_and_a_missing_reason_are_refused(
     manage: Callable[..., str], key_id: str, reason: str, told: str

@@ -196,7 +196,7 @@ def test_a_leak_leads_to_a_suspension_and_is_answered_once(
 
 
 def test_a_dismissed_report_is_closed_for_good(leak: Report, lead_reviewer: User) -> None:
-    with pytest.raises(InvalidValue, match="say why"):
+    with pytest.raises(InvalidValue, match="enter an answer"):
         triage.dismiss(leak, " ", by=lead_reviewer)
     triage.dismiss(leak, "These are the openly published ones.", by=lead_reviewer)
     assert "openly published" in mails("report_closed")[0].text

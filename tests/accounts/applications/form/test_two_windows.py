@@ -72,7 +72,7 @@ def test_autosave_answers_in_json(begun: FormFiller) -> None:
 
 
 def test_a_text_over_the_limit_is_reported_at_once(begun: FormFiller) -> None:
-    text = "Of “What will be studied and how” only the first 20,000 characters are kept"
+    text = "Of “What will be studied and how” only the first 20,000 characters are saved"
     pasted = {"title": "A title of its own", "abstract": "word " * 20_000}
     data = {**pasted, "seen": begun.hidden_value("project")}
     headers = {"accept": "application/json"}

@@ -263,7 +263,7 @@ def test_a_consulted_colleague_answers_on_the_page_and_the_answer_stays_readable
     press(desk, application, "answer", asked=asked.pk, text="Yes, for years.")
     assert "Yes, for years." in desk.get(page_of(application)).text
     again = press(desk, application, "answer", asked=asked.pk, text="No.")
-    assert "You have answered that already" in again.text
+    assert "You have already answered it" in again.text
 
 
 def test_nobody_asks_the_applicant_or_who_has_no_role(
