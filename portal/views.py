@@ -6,7 +6,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.templatetags.static import static
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -34,6 +35,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return _plain("the database does not respond", status=503)
     return _plain("ready")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Redirects browsers and bookmarks that ask for the icon at its traditional path."""
+    return HttpResponseRedirect(static("img/favicon.ico"))
 
 
 @require_safe

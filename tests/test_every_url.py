@@ -101,6 +101,7 @@ WORDS = {
     "healthz",
     "readyz",
     "security-txt",
+    *("favicon", "weights:robots", "weights:sitemap", "weights:release-feed"),
     "accounts:tier-list",
     "accounts:tier-detail",
     "accounts:licence-list",

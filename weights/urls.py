@@ -9,9 +9,11 @@ from weights.known_issues import views as known_issues
 from weights.manifests import key_views
 from weights.manifests import views as manifests
 from weights.privacy import views as export
+from weights.publishing.feed import release_feed
 from weights.recalls import feed
 from weights.recalls import views as recalls
 from weights.reports import views as reports
+from weights.web import crawlers
 
 
 class RevisionId(StringConverter):
@@ -24,6 +26,9 @@ app_name = "weights"
 _REVISION = "<str:org>/<str:name>/manifest/<sha:sha>"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("robots.txt", crawlers.robots_txt, name="robots"),
+    path("sitemap.xml", crawlers.sitemap_xml, name="sitemap"),
+    path("releases.atom", release_feed, name="release-feed"),
     path("models", views.checkpoint_list, name="checkpoint-list"),
     path("access/", my_access_views.access, name="access"),
     path("access/links/<str:org>/<str:name>/", my_access_views.link_request, name="link-request"),
