@@ -26,6 +26,7 @@ class WeightsConfig(AppConfig):
         transparency.SOURCES.append(public_statistics.tables)
         logs.LOGS.append(recording.DOWNLOADS)
         copies.WRITERS["s3"] = head_copies.put
+        copies.READERS["s3"] = head_copies.read
         restore = append_only.after_migrate(
             "weights", "0001_squashed_0018_inspections_read_to_end", recording.PROTECTED
         )

@@ -102,5 +102,6 @@ class AccountsEvent(EventTag):
     REASON_TEXT_CHANGED = "reason_text.changed"
 
     AUDIT_HEAD_SIGNED = "audit.head_signed"
+    AUDIT_ROLLBACK_ACCEPTED = "audit.rollback_accepted"
 
     AUDIT_KEY_COMPROMISED = "audit_key.compromised"

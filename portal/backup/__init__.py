@@ -1,6 +1,7 @@
-"""Backup of a whole portal, the drill that proves a backup, and the restore.
+"""Backup of a whole portal, the checks that prove a backup, and the restore.
 
-`create.py` makes a backup, `drill.py` restores it into a scratch place and checks it, `restore.py`
-restores it into an empty install. `layout.py` defines the files, `keys.py` handles the keys;
-`portal.databases` dumps and restores the database.
+`create.py` makes a backup, `verify.py` reads it, `drill.py` restores it into a scratch place and
+checks it, `restore.py` restores it into an empty install. `layout.py` defines the files,
+`signature.py` says which backups are trusted, `copied_heads.py` which are too old, and `keys.py`
+handles the keys; `portal.databases` dumps and restores the database.
 """

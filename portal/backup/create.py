@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from django.conf import settings
 from django.db import connection
 
-from portal.backup import keys, layout
+from portal.backup import keys, layout, signature
 from portal.backup.layout import Index
 from portal.databases import postgres, sqlite
 from portal.databases.dumps import BlobLine, Dump
@@ -37,6 +37,7 @@ class Options:
     blobs: str = ""
     without_blobs: bool = False
     without_keys: bool = False
+    unsigned: bool = False
 
 
 @dataclass
@@ -46,6 +47,8 @@ class Created:
     folder: Path
     database_bytes: int
     keys: list[str]
+    #: The public key, `name+id+key`; empty without a signature.
+    signed_by: str = ""
     blobs: int = 0
     copied: int = 0
     copied_bytes: int = 0
@@ -63,6 +66,7 @@ def create(
     """
     folder = folder.resolve()
     refuse_public(folder)
+    signing_key = None if options.unsigned else signature.signing_key()
     with locked(folder):
         for abandoned in folder.glob(f"*{layout.UNFINISHED}"):
             shutil.rmtree(abandoned)
@@ -73,6 +77,8 @@ def create(
         part.mkdir(mode=0o700)
         try:
             created = _fill(part, now, options, _target(folder, options), progress)
+            if signing_key is not None:
+                created.signed_by = signature.sign(part, signing_key)
         except BaseException:
             shutil.rmtree(part)
             raise
@@ -200,4 +206,5 @@ def _index(
         blob_bytes=sum(blob.size for blob in dump.blobs),
         damaged=damaged,
         members=[layout.member(part, path) for path in files],
+        sealed_rows=dump.sealed_rows,
     )

@@ -4,6 +4,7 @@ The database holds hashes of tokens and links, and signatures; SECRET_KEY, LINK_
 signing keys exist only outside it.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +17,23 @@ from portal.settings import data_dir, private_files
 
 #: Settings with the path of a key file; empty in processes that do not sign.
 FILES = ("MANIFEST_KEY_FILE", "AUDIT_KEY_FILE", "CDN_KEY_FILE")
+#: In no backup: it signs them, and whoever can change one must not find the key in it.
+SIGNS_BACKUPS = "AUDIT_KEY_FILE"
 ENVIRONMENT = "keys.env"
 _RINGS = ("SECRET_KEY", "LINK_KEYS")
 
 
 def write(folder: Path) -> list[Path]:
-    """Write every key that this process has into the new `folder`; returns the files."""
+    """Write the keys of this process into the new `folder`; returns the files.
+
+    Leaves out the key that signs backups.
+    """
     folder.mkdir(mode=0o700)
     written = [folder / ENVIRONMENT]
     private_files.write_new(written[0], _environment())
     for name in FILES:
-        if source := getattr(settings, name, ""):
+        source = getattr(settings, name, "")
+        if source and name != SIGNS_BACKUPS:
             written.append(folder / _file_name(name))
             private_files.write_new(written[-1], Path(source).read_bytes())
     private_files.sync(folder)
@@ -87,7 +94,48 @@ def restore(folder: Path) -> list[RestoredKey]:
     return [
         _restore_environment(folder / ENVIRONMENT),
         *(_restore_file(name, source) for name, source in found if source.exists()),
+        *_missing_signer(folder),
     ]
+
+
+def _missing_signer(folder: Path) -> Iterator[RestoredKey]:
+    """The key that signs backups, if neither this install nor an older backup has it."""
+    path = getattr(settings, SIGNS_BACKUPS, "")
+    if path and not Path(path).exists() and not (folder / _file_name(SIGNS_BACKUPS)).exists():
+        yield RestoredKey(
+            SIGNS_BACKUPS,
+            "is in no backup",
+            f"put the copy of your audit key at {path}, or begin with a new one"
+            " (docs/operating.md#keys); older heads stay valid",
+        )
+
+
+def make_new() -> list[RestoredKey]:
+    """Create each key that this install lacks, in place of lost ones. Raises BackupError."""
+    created = [_new_environment()] if _environment_file() else []
+    makers = {
+        "MANIFEST_KEY_FILE": data_dir.new_manifest_key,
+        "AUDIT_KEY_FILE": data_dir.new_audit_key,
+    }
+    named = {name: Path(path) for name in makers if (path := getattr(settings, name, ""))}
+    return created + [_new_file(name, path, makers[name]) for name, path in named.items()]
+
+
+def _new_environment() -> RestoredKey:
+    """Write the keys that this process made up for itself as `DATA_DIR/keys.env`."""
+    target = _environment_file()
+    assert target is not None  # the caller checks it
+    if target.exists():
+        return RestoredKey(ENVIRONMENT, "already present")
+    _put(target, _environment())
+    return RestoredKey(ENVIRONMENT, "made anew")
+
+
+def _new_file(name: str, path: Path, pem: Callable[[], str]) -> RestoredKey:
+    if path.exists():
+        return RestoredKey(name, "already present")
+    _put(path, pem())
+    return RestoredKey(name, "made anew")
 
 
 def _restore_environment(source: Path) -> RestoredKey:
@@ -129,13 +177,20 @@ def _restore_file(name: str, source: Path) -> RestoredKey:
 
 
 def _write(source: Path, target: Path) -> None:
+    _put(target, source.read_text(), f"put {source} there manually")
+
+
+def _put(
+    target: Path, content: str, remedy: str = "create a key there (docs/operating.md#keys)"
+) -> None:
+    """Create the file and its folder; an existing file stays. Raises BackupError."""
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        data_dir.write_once(target, source.read_text())
+        data_dir.write_once(target, content)
     except OSError as error:
         raise BackupError(
-            f"{target} cannot be written ({error.strerror}); put {source} there manually, then"
-            " run the same command again"
+            f"{target} cannot be written ({error.strerror}); {remedy}, then run"
+            " the same command again"
         ) from error
 
 

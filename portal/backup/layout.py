@@ -3,6 +3,7 @@
 FOLDER/blobs/aa/bb/<sha256>      bytes, shared by all backups of the folder
 FOLDER/20261126T194501Z/         one backup; it gets this name once it is complete
     backup.json                  the index: the other files, with sizes and hashes
+    backup.sig                   the signature of backup.json (signature.py)
     database.dump                of pg_dump, or database.sqlite3
     blobs.txt                    every blob of that moment: SHA-256 and size
     keys/                        keys.env and key files
@@ -18,8 +19,11 @@ from typing import Any
 from portal.databases.dumps import BlobLine
 from portal.errors import BackupError
 
-FORMAT = "weighbridge-backup/1"
+FORMAT = "weighbridge-backup/2"
+#: Of releases whose backups have no signature.
+UNSIGNED_FORMAT = "weighbridge-backup/1"
 INDEX = "backup.json"
+SIGNATURE = "backup.sig"
 BLOB_LIST = "blobs.txt"
 KEYS = "keys"
 #: The blobs are beside the backup, wherever both are moved to.
@@ -51,6 +55,8 @@ class Index:
     #: Blobs that could not be copied, each as `<sha256>: <reason>`.
     damaged: list[str]
     members: list[Member]
+    #: Sealed rows of the audit trail; None in backups of the older format.
+    sealed_rows: int | None = None
 
     def as_text(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"
@@ -59,12 +65,33 @@ class Index:
         return f"backup: {self.server}, taken {self.taken_at}, every file as it was written"
 
 
-def read(folder: Path) -> Index:
-    """Return the index after hashing every file of the backup. Raises BackupError."""
-    index = _index(folder)
-    for member in index.members:
-        _check(folder, member)
+def read(folder: Path, *, without_keys: bool = False) -> Index:
+    """Return the index after hashing every file of the backup. Raises BackupError.
+
+    `without_keys` leaves out the keys, which may then be damaged or missing.
+    """
+    index = read_index(folder)
+    for fault in faults(folder, index, without_keys=without_keys):
+        is_key = fault.startswith(str(folder / KEYS))
+        others = ", or add --without-keys to restore, which makes new keys" if is_key else ""
+        raise BackupError(f"{fault}; use another backup{others}")
     return index
+
+
+def faults(folder: Path, index: Index, *, without_keys: bool = False) -> Iterator[str]:
+    """A sentence for each file that differs from the index. Raises BackupError."""
+    for member in index.members:
+        if not (without_keys and _is_key(member.path)):
+            yield from _faults(folder, member)
+    listed = {INDEX, SIGNATURE, *(member.path for member in index.members)}
+    for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
+        name = path.relative_to(folder).as_posix()
+        if name not in listed and not (without_keys and _is_key(name)):
+            yield f"{path} was not part of the backup when it was made"
+
+
+def _is_key(path: str) -> bool:
+    return path.startswith(f"{KEYS}/")
 
 
 def identity(folder: Path) -> str:
@@ -97,10 +124,11 @@ def member(folder: Path, path: Path) -> Member:
         return Member(str(path.relative_to(folder)), file.tell(), digest)
 
 
-def _index(folder: Path) -> Index:
+def read_index(folder: Path) -> Index:
+    """Return the index without reading the other files. Raises BackupError."""
     try:
         content: dict[str, Any] = json.loads((folder / INDEX).read_text())
-        if content.pop("format") != FORMAT:
+        if content.pop("format") not in {FORMAT, UNSIGNED_FORMAT}:
             raise BackupError(f"{folder} has another backup format than {FORMAT}")
         members = [Member(**each) for each in content.pop("members")]
         return Index(**content, members=members)
@@ -115,15 +143,14 @@ def _index(folder: Path) -> Index:
         raise BackupError(f"{folder}/{INDEX} is damaged; take another backup") from error
 
 
-def _check(folder: Path, expected: Member) -> None:
+def _faults(folder: Path, expected: Member) -> Iterator[str]:
     path = folder / expected.path
     if folder.resolve() not in path.resolve().parents:
         raise BackupError(f"{INDEX} names {expected.path}, outside of {folder}")
     try:
         actual = member(folder, path)
     except OSError as error:
-        raise BackupError(f"{path} cannot be read ({error.strerror})") from error
+        yield f"{path} cannot be read ({error.strerror})"
+        return
     if actual != expected:
-        raise BackupError(
-            f"{path} is damaged: it has changed since it was written; use another backup"
-        )
+        yield f"{path} is damaged: it has changed since it was written"

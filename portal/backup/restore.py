@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from accounts.audit.models import AuditEvent
 from accounts.mail.models import OutgoingMail
 from portal.audit.event_tags import PortalEvent
-from portal.backup import keys, layout
+from portal.backup import copied_heads, keys, layout, signature
 from portal.backup.keys import RestoredKey
 from portal.backup.layout import Index
 from portal.databases import checks, postgres, sqlite, state
@@ -43,6 +43,13 @@ class Options:
     incomplete: bool = False
     #: How many blobs to read at the end, drawn at random, instead of all.
     sample: int | None = None
+    #: Make new keys in place of those of the backup, which may be lost.
+    without_keys: bool = False
+    #: The only key whose signature counts, as `name+id+key`; empty: those trusted here.
+    vkey: str = ""
+    unsigned: bool = False
+    #: Restore an earlier state than a head at AUDIT_HEAD_COPY shows.
+    accept_rollback: bool = False
 
 
 @dataclass
@@ -52,6 +59,7 @@ class Restored:
     taken_at: str
     keys: list[RestoredKey] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    without_keys: bool = False
 
 
 def restore(folder: Path, options: Options, say: Say) -> Restored:
@@ -61,19 +69,21 @@ def restore(folder: Path, options: Options, say: Say) -> Restored:
     stores.
     """
     with install_lock.lock_if_embedded():
-        index = layout.read(folder)
+        signature.check(folder, say, vkey=options.vkey, unsigned=options.unsigned)
+        index = layout.read(folder, without_keys=options.without_keys)
         say(index.summary())
         _check_vendor(index)
         mark = RestoreMark(layout.identity(folder), index.taken_at)
         continues = _continues(mark)
-        keys.check(folder / layout.KEYS)
+        copied_heads.refuse_rollback(index, accept=options.accept_rollback or continues)
+        if not options.without_keys:
+            keys.check(folder / layout.KEYS)
         source = None if options.without_blobs else blob_source(folder, index, options.blobs)
         if source is not None:
             check_stores(source, read=not continues, incomplete=options.incomplete)
 
-        restored = Restored(index.taken_at, keys.restore(folder / layout.KEYS))
-        for key in restored.keys:
-            say(f"keys: {key.name} {key.outcome}")
+        restored = Restored(index.taken_at, without_keys=options.without_keys)
+        restored.keys = _restore_keys(folder, options, say)
         if continues:
             say("database: restored before")
         else:
@@ -84,6 +94,13 @@ def restore(folder: Path, options: Options, say: Say) -> Restored:
         record(mark)
         restored.failed = _finish(source, options, say)
         return restored
+
+
+def _restore_keys(folder: Path, options: Options, say: Say) -> list[RestoredKey]:
+    found = keys.make_new() if options.without_keys else keys.restore(folder / layout.KEYS)
+    for key in found:
+        say(f"keys: {key.name} {key.outcome}")
+    return found
 
 
 # -- refusals -------------------------------------------------------------------------------
@@ -205,6 +222,7 @@ def _finish(source: BlobSource | None, options: Options, say: Say) -> list[str]:
         failed += copy_blobs(source, say)
         forget_marks()
     failed += checks.check_audit_trail(say)
+    failed += copied_heads.compare(say, accept=options.accept_rollback)
     total = store_check.bytes_to_read(options.sample)
     with progress_bars.lazy_bar(total, "Reading") as advance:
         proof = store_check.check_store(blob_storage(), sample=options.sample, progress=advance)
@@ -264,7 +282,15 @@ def next_steps(restored: Restored) -> list[str]:
         f"This is the portal of {restored.taken_at}. Before anybody uses it:",
         *(f"- {key.remedy}." for key in restored.keys if key.remedy),
     ]
-    if not restored.keys:
+    if restored.without_keys:
+        lines += [
+            "- Keys were not restored. With another SECRET_KEY sessions and mailed confirmations of"
+            " before have ended; with other LINK_KEYS file links and checkpoint links have: their"
+            " holders make new ones on My access. Passwords, second factors and API tokens work.",
+            "- New manifest and audit keys stand on /keys/ beside the old ones, whose signatures"
+            " stay valid. A lost key of a CDN needs a new one there (docs/operating.md).",
+        ]
+    elif not restored.keys:
         lines.append(
             "- The backup has no keys. Put your own where the install looks for them before it"
             " starts; otherwise new ones are generated, and sessions and links end."

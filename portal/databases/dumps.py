@@ -16,5 +16,7 @@ class Dump(NamedTuple):
 
     path: Path
     blobs: list[BlobLine]
+    #: Sealed rows of the audit trail.
+    sealed_rows: int
     #: The server that wrote it, such as `PostgreSQL 17`.
     server: str

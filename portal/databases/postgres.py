@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from django.db import connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Max
+from django.db.utils import load_backend
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from accounts.audit.models import SealBatch
 from portal.databases import state
 from portal.databases.dumps import BlobLine, Dump
 from portal.databases.state import RestoreMark
@@ -45,7 +48,7 @@ AND backend_type = 'client backend'
 def dump(folder: Path) -> Dump:
     """Dump one snapshot of the database into `folder`, in pg_dump's custom format; durable."""
     path = folder / "database.dump"
-    program = _program("pg_dump")
+    program = _program("pg_dump", connection)
     private_files.write_new(
         path, b""
     )  # created readable by its owner alone, before pg_dump fills it
@@ -57,31 +60,49 @@ def dump(folder: Path) -> Dump:
         blobs = [
             BlobLine(*row) for row in store_check.blobs_to_check().values_list("sha256", "size")
         ]
+        sealed_rows = SealBatch.objects.aggregate(most=Max("size"))["most"] or 0
         flags = (
             *("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"),
             *(f"--exclude-table={state.RESTORE_TABLE}", f"--file={path}"),
         )
-        with _connection_string() as database:
+        with _connection_string(connection) as database:
             _run([program, *flags, f"--dbname={database}"])
     private_files.sync(path)
-    return Dump(path, blobs, f"PostgreSQL {_server_version()}")
+    return Dump(path, blobs, sealed_rows, f"PostgreSQL {_server_version(connection)}")
 
 
 @contextmanager
-def restored(dump: Path, scratch: Path, name: str) -> Iterator[str]:
-    """Restore into a new database `name` on the portal's own server; yields its DATABASE_URL.
+def restored(dump: Path, name: str, url: str = "") -> Iterator[str]:
+    """Restore into a new database `name`; yields its DATABASE_URL, and drops it at the end.
 
-    Drops the database at the end. Raises BackupError where the user may not create databases.
+    It is on the server of `url`, by default that of the settings' database. Raises BackupError
+    where the user may not create databases.
     """
-    program = _program("pg_restore")
+    server = _connected(url) if url else connection
+    program = _program("pg_restore", server)
     database = sql.Identifier(name)
-    _execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(database))
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(database)
+    _execute(server, create)
     try:
-        with _connection_string(dbname=name) as target:
+        with _connection_string(server, dbname=name) as target:
             _run([program, *_ATOMICALLY, f"--dbname={target}", str(dump)])
-        yield environment.database_named("DATABASE_URL", name)
+        yield environment.database_named(url or environment.text("DATABASE_URL"), name)
     finally:
-        _execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+        _execute(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+
+
+def _connected(url: str) -> BaseDatabaseWrapper:
+    """A connection to a database of the server, whatever DATABASE_URL is. Raises BackupError."""
+    settings = environment.database_at(url, "--server", "DATABASE_PASSWORD")
+    settings = connections.configure_settings({DEFAULT_DB_ALIAS: settings})[DEFAULT_DB_ALIAS]
+    if not settings["ENGINE"].endswith("postgresql"):
+        raise BackupError("--server is not a URL of PostgreSQL; use postgres://user@host/postgres")
+    server: BaseDatabaseWrapper = load_backend(settings["ENGINE"]).DatabaseWrapper(settings)
+    try:
+        server.connect()
+    except OperationalError as error:
+        raise BackupError(" ".join(str(error).split())) from error
+    return server
 
 
 def restore(dump: Path, mark: RestoreMark) -> None:
@@ -90,7 +111,7 @@ def restore(dump: Path, mark: RestoreMark) -> None:
     The first drops the tables and writes the mark, so a run killed in between starts over.
     Raises BackupError while other processes are connected.
     """
-    program = _program("pg_restore")
+    program = _program("pg_restore", connection)
     connections.close_all()
     demand_no_other_connections(connection)
     with transaction.atomic():
@@ -98,7 +119,7 @@ def restore(dump: Path, mark: RestoreMark) -> None:
         state.write_restore_mark(mark)
     # --clean replaces what is not a table, such as the triggers' functions.
     flags = (*_ATOMICALLY, "--clean", "--if-exists")
-    with _connection_string() as database:
+    with _connection_string(connection) as database:
         _run([program, *flags, f"--dbname={database}", str(dump)])
 
 
@@ -125,11 +146,18 @@ def demand_no_other_connections(database: BaseDatabaseWrapper) -> None:
             time.sleep(0.2)
 
 
-def _execute(statement: sql.Composed) -> None:
+def _execute(server: BaseDatabaseWrapper, statement: sql.Composed) -> None:
     """Run a statement that no transaction may contain."""
+    parameters = server.get_connection_params()
     try:
-        with psycopg.connect(**connection.get_connection_params(), autocommit=True) as server:
-            server.execute(statement)
+        with psycopg.connect(**parameters, autocommit=True) as session:
+            session.execute(statement)
+    except psycopg.errors.InsufficientPrivilege as error:
+        user = parameters.get("user", "its user")
+        raise BackupError(
+            f"{user} may not create a database for the drill on this server; as a superuser run"
+            f' ALTER ROLE "{user}" CREATEDB, or name another user by --server'
+        ) from error
     except psycopg.Error as error:
         raise BackupError(" ".join(str(error).split())) from error
 
@@ -138,13 +166,13 @@ def _execute(statement: sql.Composed) -> None:
 
 
 @contextmanager
-def _connection_string(**changes: str) -> Iterator[str]:
-    """The settings' connection in libpq's form, with `changes`.
+def _connection_string(database: BaseDatabaseWrapper, **changes: str) -> Iterator[str]:
+    """The connection of `database` in libpq's form, with `changes`.
 
     A password is in a temporary file of mode 0600: arguments and environment of a process are
     easier to read.
     """
-    settings = connection.get_connection_params()
+    settings = database.get_connection_params()
     parameters = {name: str(settings[name]) for name in _PUBLIC & settings.keys() if settings[name]}
     with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
         if password := settings.get("password"):
@@ -154,13 +182,13 @@ def _connection_string(**changes: str) -> Iterator[str]:
         yield make_conninfo(**parameters | changes)
 
 
-def _program(name: str) -> str:
+def _program(name: str, server: BaseDatabaseWrapper) -> str:
     """The path of the first program `name` of the server's version or newer.
 
     pg_dump refuses a newer server, and a machine may have several versions installed. Raises
     BackupError, with the package to install.
     """
-    wanted = _server_version()
+    wanted = _server_version(server)
     path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     older = set()
     for folder in (*path, *sorted(_DEBIAN.glob("*/bin"), reverse=True)):
@@ -175,9 +203,9 @@ def _program(name: str) -> str:
     )
 
 
-def _server_version() -> int:
+def _server_version(server: BaseDatabaseWrapper) -> int:
     """The server's major version."""
-    return int(connection.pg_version) // 10000  # type: ignore[attr-defined]
+    return int(server.pg_version) // 10000  # type: ignore[attr-defined]
 
 
 def _program_version(program: Path) -> int | None:

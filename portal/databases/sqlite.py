@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.db import connection, connections
 
+from accounts.audit.models import SealBatch
 from portal.databases import state
 from portal.databases.dumps import BlobLine, Dump
 from portal.databases.state import RestoreMark
@@ -27,17 +28,22 @@ def dump(folder: Path) -> Dump:
             copy.execute(f"DROP TABLE IF EXISTS {state.RESTORE_TABLE}")
             copy.execute("PRAGMA journal_mode=DELETE")  # no files beside it
             _check_integrity(copy, path)
-            blobs = _blobs(copy)
+            blobs, sealed_rows = _blobs(copy), _sealed_rows(copy)
     except sqlite3.Error as error:
         raise BackupError(f"the database cannot be copied to {folder} ({error})") from error
     private_files.sync(path)
-    return Dump(path, blobs, f"SQLite {sqlite3.sqlite_version}")
+    return Dump(path, blobs, sealed_rows, f"SQLite {sqlite3.sqlite_version}")
 
 
 def _blobs(copy: sqlite3.Connection) -> list[BlobLine]:
     """Read the list from the copy, so that it matches the database exactly."""
     sql, values = store_check.blobs_to_check().values_list("sha256", "size").query.sql_with_params()
     return [BlobLine(*row) for row in copy.execute(sql.replace("%s", "?"), values)]
+
+
+def _sealed_rows(copy: sqlite3.Connection) -> int:
+    (size,) = copy.execute(f"SELECT max(size) FROM {SealBatch._meta.db_table}").fetchone()  # noqa: S608
+    return int(size or 0)
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def manifest_key_file(data_dir: Path) -> Path:
     """The key that signs manifests; generated at the first start."""
     path = data_dir / "manifest-key.pem"
     if not path.exists() and not environment.is_restoring():
-        _write_key(path, ec.generate_private_key(ec.SECP256R1()))
+        write_once(path, new_manifest_key())
     return path
 
 
@@ -61,13 +61,22 @@ def audit_key_file(data_dir: Path) -> Path:
     """The key that signs the head of the trail; generated at the first start."""
     path = data_dir / "audit-key.pem"
     if not path.exists() and not environment.is_restoring():
-        _write_key(path, ed25519.Ed25519PrivateKey.generate())
+        write_once(path, new_audit_key())
     return path
 
 
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> None:
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_once(path, pem.decode())
+def new_manifest_key() -> str:
+    """A new key on P-256, in PEM."""
+    return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def new_audit_key() -> str:
+    """A new Ed25519 key, in PEM."""
+    return _pem(ed25519.Ed25519PrivateKey.generate())
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def address_file(data_dir: Path) -> Path:

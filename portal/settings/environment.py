@@ -64,11 +64,11 @@ def text(name: str, default: str | None = None) -> str:
 
 
 def is_restoring() -> bool:
-    """True if this process is `manage.py restore`, which restores missing keys.
+    """True for `manage.py restore`, which restores missing keys, and for `backup --verify`.
 
     So no key is generated first, and a key's file may be missing yet.
     """
-    return sys.argv[1:2] == ["restore"]
+    return sys.argv[1:2] == ["restore"] or (sys.argv[1:2] == ["backup"] and "--verify" in sys.argv)
 
 
 def flag(name: str, default: bool) -> bool:
@@ -149,9 +149,9 @@ def database_at(value: str, name: str, password: str) -> dict[str, Any]:
     return settings
 
 
-def database_named(name: str, database: str) -> str:
-    """The URL of `name` for another database of the same server."""
-    parts = urlsplit(text(name))
+def database_named(url: str, database: str) -> str:
+    """The URL for another database of the same server."""
+    parts = urlsplit(url)
     # urlunsplit keeps the empty authority of a URL without a host (a unix socket).
     return urlunsplit(parts._replace(path=f"/{database}"))
 

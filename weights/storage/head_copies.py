@@ -1,5 +1,6 @@
 """Copies of the audit trail's signed heads, one object of a bucket for each head."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, cast
 
 from weights.errors import WeightsError
@@ -12,7 +13,18 @@ if TYPE_CHECKING:
 def put(place: str, name: str, note: str) -> None:
     """Write a head below `s3://bucket/prefix`, at the endpoint of the blobs. Raises OSError."""
     try:
-        store = cast("S3Storage", store_at(place))  # by the scheme of the place
-        store.put_text(name, note)
+        _store(place).put_text(name, note)
     except WeightsError as error:
         raise OSError(str(error)) from error
+
+
+def read(place: str, leave_out: Collection[str]) -> list[str]:
+    """The heads below `s3://bucket/prefix` by the time of writing. Raises OSError."""
+    try:
+        return _store(place).texts(leave_out)
+    except WeightsError as error:
+        raise OSError(str(error)) from error
+
+
+def _store(place: str) -> "S3Storage":
+    return cast("S3Storage", store_at(place))  # by the scheme of the place

@@ -7,7 +7,7 @@ mails. Each HeadCopy row is retried with exponential backoff; the health page sh
 import fcntl
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.audit import messages
+from accounts.audit.merkle_log import notes
+from accounts.audit.merkle_log.notes import Note
 from accounts.audit.models import HeadCopy, SignedHead
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,9 @@ CLAIM = timedelta(minutes=2)
 
 #: Takes the URL, the head's file name and its note; idempotent, raises OSError.
 Writer = Callable[[str, str, str], None]
+#: Takes the URL and file names to leave out; returns texts with notes in the order in which they
+#: were written. May return notes of names that it was to leave out. Raises OSError.
+Reader = Callable[[str, Collection[str]], list[str]]
 
 
 def append_to_file(url: str, name: str, note: str) -> None:
@@ -47,8 +52,19 @@ def append_to_file(url: str, name: str, note: str) -> None:
         os.fsync(file.fileno())
 
 
-#: URL scheme -> its writer; other apps register theirs in `AppConfig.ready`.
+def read_file(url: str, leave_out: Collection[str]) -> list[str]:
+    """The whole file; nothing before the first head was copied."""
+    try:
+        return [Path(url.removeprefix("file://")).read_text(encoding="utf-8")]
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError as error:
+        raise OSError(f"{url} is not text: {error}") from error
+
+
+#: URL scheme -> its writer and reader; other apps register theirs in `AppConfig.ready`.
 WRITERS: dict[str, Writer] = {"file": append_to_file}
+READERS: dict[str, Reader] = {"file": read_file}
 
 
 def enqueue(head: SignedHead) -> None:
@@ -80,7 +96,7 @@ def _write(copy: HeadCopy) -> bool:
     try:
         if writer is None:
             raise OSError(f"no writer is registered for {copy.place}")
-        writer(copy.place, _file_name(copy.head), copy.head.note)
+        writer(copy.place, file_name(copy.head.size, copy.head.note), copy.head.note)
     except Exception as error:  # one failing URL must not block the others
         wait = timedelta(minutes=2**copy.attempts)
         log.error("the head over %d rows cannot be copied: %s", copy.head.size, error)
@@ -92,6 +108,18 @@ def _write(copy: HeadCopy) -> bool:
     return True
 
 
-def _file_name(head: SignedHead) -> str:
+def file_name(size: int, note: str) -> str:
     """The hash keeps two heads of the same size from overwriting each other."""
-    return f"head-{head.size:012}-{sha256(head.note.encode()).hexdigest()[:16]}.txt"
+    return f"head-{size:012}-{sha256(note.encode()).hexdigest()[:16]}.txt"
+
+
+def read(leave_out: Collection[str] = ()) -> list[Note]:
+    """The heads at AUDIT_HEAD_COPY in the order in which they were written; empty without one.
+
+    Objects named in `leave_out` need not be read. Raises OSError.
+    """
+    place = settings.AUDIT_HEAD_COPY
+    if not place:
+        return []
+    texts = READERS[place.partition("://")[0]](place, leave_out)
+    return [note for text in texts for note in notes.find(text)]

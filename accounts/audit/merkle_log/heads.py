@@ -4,6 +4,7 @@ Only a process that can read `AUDIT_KEY_FILE` signs. A head is signed only if th
 the last signed one, so the portal never signs two inconsistent trees.
 """
 
+import logging
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,10 +17,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit.event_tags import AccountsEvent
-from accounts.audit.merkle_log import copies, keys, notes, proofs
+from accounts.audit.merkle_log import copies, keys, notes, proofs, rollback
 from accounts.audit.merkle_log.merkle import verify_consistency
 from accounts.audit.merkle_log.notes import Verifier
 from accounts.audit.models import AuditEvent, SealBatch, SignedHead
+
+log = logging.getLogger(__name__)
 
 #: Interval of daily heads, which are copied outside the portal.
 DAILY = timedelta(hours=24)
@@ -106,6 +109,7 @@ def sign(*, daily: bool = True) -> SignedHead:
     if last is not None:
         _refuse_replaced(key, last)
         _refuse_inconsistent(batch, last)
+    _refuse_rolled_back()
     now = timezone.now()
     note, vkey = notes.sign(origin(), batch.size, bytes(batch.root), now, key)
     with transaction.atomic():
@@ -138,6 +142,25 @@ def _refuse_replaced(key: Ed25519PrivateKey, last: SignedHead) -> None:
         raise HeadRefused(
             f"AUDIT_KEY_FILE holds a key that {last.vkey} has replaced; restart this process"
             " with the new key, or create another key"
+        )
+
+
+def _refuse_rolled_back() -> None:
+    """A copied head that the tree does not extend means an earlier state of the database.
+
+    An unreadable place of copies does not stop the portal from signing: the copy of the new head
+    fails there too, and the health page shows that.
+    """
+    try:
+        lost = rollback.lost_heads()
+    except OSError as error:
+        log.error("the copies of heads cannot be compared: %s", error)
+        return
+    if lost:
+        raise HeadRefused(
+            f"{settings.AUDIT_HEAD_COPY} has {rollback.describe(lost[-1])}, which this database"
+            " does not extend: it was put back to an earlier state. Restore a newer backup; if"
+            " there is none, run manage.py sign_audit_head --accept-rollback (docs/audit.md)"
         )
 
 

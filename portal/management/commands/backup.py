@@ -8,7 +8,9 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.management.base import PortalCommand
+from portal.backup import verify
 from portal.backup.create import Created, Options, create
+from portal.backup.signature import add_trust_arguments
 from weights.integrity import progress_bars
 from weights.manifests import store_check
 
@@ -16,7 +18,8 @@ from weights.manifests import store_check
 class Command(PortalCommand):
     help = (
         "Back up database, blobs and keys while the portal runs, into a folder named by the time"
-        " below FOLDER. All backups there share their blobs. Prints the folder's name."
+        " below FOLDER. All backups there share their blobs. Prints the folder's name. With"
+        " --verify, read the backup FOLDER/<time> to its last byte instead, and restore nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,9 +37,21 @@ class Command(PortalCommand):
         parser.add_argument(
             "--no-keys", action="store_true", help="leave out the keys, which you store elsewhere"
         )
+        parser.add_argument(
+            "--verify",
+            action="store_true",
+            help="check signature, files and blobs of the backup FOLDER/<time>; exit 1 on a fault",
+        )
+        add_trust_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        what = Options(options["blobs"], options["no_blobs"], options["no_keys"])
+        if options["verify"]:
+            return self._verify(options)
+        if options["key"]:
+            raise CommandError("--key judges a finished backup: add --verify")
+        what = Options(
+            options["blobs"], options["no_blobs"], options["no_keys"], options["unsigned"]
+        )
         total = 0 if what.without_blobs else store_check.bytes_to_read(None)
         with progress_bars.lazy_bar(total, "Copying") as advance:
             created = create(options["folder"], timezone.now(), what, advance)
@@ -48,10 +63,26 @@ class Command(PortalCommand):
                 " good copies of their files, then take another backup"
             )
 
+    def _verify(self, options: dict[str, Any]) -> None:
+        if options["no_blobs"] or options["no_keys"]:
+            raise CommandError(
+                "--verify reads the whole backup: leave out --no-blobs and --no-keys"
+            )
+        verify.run(
+            options["folder"],
+            self.print_now,
+            self.stderr.write,
+            blobs=options["blobs"],
+            vkey=options["key"],
+            unsigned=options["unsigned"],
+        )
+        self.stdout.write("The backup is as it was made.")
+
     def _print_counts(self, created: Created) -> None:
         """Print to stderr: stdout contains only the folder."""
         self.stderr.write(f"database: {created.database_bytes} bytes")
         self.stderr.write(f"keys: {', '.join(created.keys) or 'none'}")
+        self.stderr.write(f"signature: {created.signed_by or 'none (--unsigned)'}")
         self.stderr.write(
             f"blobs: {created.blobs}, copied {created.copied} ({created.copied_bytes} bytes),"
             f" present {created.present}, damaged {len(created.damaged)}"

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from accounts.management.base import PortalCommand
 from portal.backup.restore import Options, next_steps, restore
+from portal.backup.signature import add_trust_arguments
 
 
 class Command(PortalCommand):
@@ -35,12 +36,32 @@ class Command(PortalCommand):
         parser.add_argument(
             "--sample", type=int, metavar="N", help="at the end read N blobs drawn at random"
         )
+        parser.add_argument(
+            "--without-keys",
+            action="store_true",
+            help="make new keys in place of the backup's, which are lost or damaged",
+        )
+        parser.add_argument(
+            "--accept-rollback",
+            action="store_true",
+            help="restore an earlier state than a head at AUDIT_HEAD_COPY shows; on record",
+        )
+        add_trust_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         sample: int | None = options["sample"]
         if sample is not None and sample < 0:
             raise CommandError(f"--sample {sample}: use a number of blobs, 0 or more")
-        what = Options(options["blobs"], options["no_blobs"], options["incomplete"], sample)
+        what = Options(
+            options["blobs"],
+            options["no_blobs"],
+            options["incomplete"],
+            sample,
+            without_keys=options["without_keys"],
+            vkey=options["key"],
+            unsigned=options["unsigned"],
+            accept_rollback=options["accept_rollback"],
+        )
         restored = restore(options["backup"], what, self.print_now)
         for line in ["", *next_steps(restored)]:
             self.print_now(line)

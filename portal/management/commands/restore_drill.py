@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from accounts.management.base import PortalCommand
 from portal.backup import drill
+from portal.backup.signature import add_trust_arguments
 
 
 class Command(PortalCommand):
@@ -27,6 +28,13 @@ class Command(PortalCommand):
         parser.add_argument(
             "--scratch", type=Path, metavar="FOLDER", help="where to restore, instead of /tmp"
         )
+        parser.add_argument(
+            "--server",
+            metavar="URL",
+            default="",
+            help="restore a backup of PostgreSQL on this server: postgres://user@host/postgres",
+        )
+        add_trust_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         sample: int | None = options["sample"]
@@ -38,5 +46,8 @@ class Command(PortalCommand):
             sample=sample,
             blobs=options["blobs"],
             scratch=options["scratch"],
+            server=options["server"],
+            vkey=options["key"],
+            unsigned=options["unsigned"],
         )
         self.stdout.write("The backup restores the portal.")

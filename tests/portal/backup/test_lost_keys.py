@@ -1,0 +1,74 @@
+"""A lost key file costs sessions and links, and no record (OP)."""
+
+from pathlib import Path
+
+import pytest
+
+from portal.backup import layout
+from tests.portal.settings.test_private_files import manage
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+
+NOWHERE = {"BROKER_URL": "redis://127.0.0.1:1/0"}
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    """Of an embedded install with a checkpoint, a person and a token."""
+    data_dir, model = tmp_path / "lost", tmp_path / "model"
+    model.mkdir()
+    (model / "model.bin").write_bytes(b"weights")
+    for command in (
+        ("prepare_install",),
+        ("create_account", "ada", "ada@example.org"),
+        ("publish", str(model), "acme/model", "--tier", "open"),
+        ("backup", str(tmp_path / "backups")),
+    ):
+        done = manage(data_dir, *command, **NOWHERE)
+        assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+def public_key(backup: Path) -> str:
+    return (backup / layout.SIGNATURE).read_text().splitlines()[0]
+
+
+@pytest.mark.requirement("OP-17")
+@pytest.mark.parametrize("harm", ["lost", "damaged"])
+def test_a_lost_key_file_costs_no_record(backup: Path, tmp_path: Path, harm: str) -> None:
+    lost = backup / "keys" / "keys.env"
+    lost.unlink() if harm == "lost" else lost.write_text("SECRET_KEY=")
+    (backup / "keys" / "manifest-key.pem").write_text("")
+    new, trust = tmp_path / "new", ("--key", public_key(backup))
+    done = manage(new, "restore", str(backup), *trust, **NOWHERE)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "add --without-keys" in done.stderr
+    assert not (new / "db.sqlite3").exists()
+
+    done = manage(new, "restore", str(backup), *trust, "--without-keys", **NOWHERE)
+    assert done.returncode == 0, done.stderr
+    for name in ("keys.env", "MANIFEST_KEY_FILE", "AUDIT_KEY_FILE"):
+        assert f"keys: {name} made anew" in done.stdout
+    assert "sessions and mailed confirmations" in done.stdout
+    made = {path.name: path.read_text() for path in new.glob("*key*")}
+    assert set(made) == {"keys.env", "manifest-key.pem", "audit-key.pem"}
+
+    code = "from accounts.users.models import User; print(User.objects.get().username)"
+    done = manage(new, "shell", "--no-imports", "-c", code, **NOWHERE)
+    assert done.stdout == "ada\n"
+    assert made == {path.name: path.read_text() for path in new.glob("*key*")}
+    assert "verdict" in manage(new, "verify_audit", **NOWHERE).stdout
+
+
+@pytest.mark.requirement("OP-14")
+def test_an_empty_install_trusts_no_key_of_the_backup(backup: Path, tmp_path: Path) -> None:
+    """A whole backup, keys included, on a machine that knows nothing else."""
+    done = manage(tmp_path / "new", "restore", str(backup), **NOWHERE)
+    assert done.returncode == 1
+    assert "which nothing here vouches for; add --key" in done.stderr
+    done = manage(tmp_path / "new", "restore", str(backup), "--key", public_key(backup), **NOWHERE)
+    assert done.returncode == 0, done.stderr
+    assert "keys: AUDIT_KEY_FILE is in no backup" in done.stdout
+    restored = (tmp_path / "new" / "keys.env").read_text()
+    assert restored == (backup / "keys" / "keys.env").read_text()
