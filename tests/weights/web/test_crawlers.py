@@ -35,7 +35,7 @@ def _checkpoints(store: object, open_tier: Tier, gated_tier: Tier) -> None:
 def test_the_sitemap_lists_public_pages_at_the_public_origin(client: Client) -> None:
     answer = client.get("/sitemap.xml")  # of the host "testserver"
     root = ElementTree.fromstring(answer.content)  # noqa: S314 - ours
-    urls = {str(element.text) for element in root.iter("{*}loc")}
+    urls = {str(element.text) for element in root.findall(".//{*}loc")}
     origin = settings.PUBLIC_URL
     assert {f"{origin}/", f"{origin}/acme/open", f"{origin}/acme/gated"} <= urls
     assert f"{origin}/tiers/open/" in urls
