@@ -2,13 +2,16 @@
 
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.utils import get_next_redirect_url
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 
 from accounts.mail import outbox
 from accounts.users import recent_authentication, throttling
@@ -48,6 +51,20 @@ class AccountAdapter(DefaultAccountAdapter):
         required: bool = super().is_reauthentication_required(app=app, **kwargs)
         return required
 
+    def get_email_confirmation_url(self, request: HttpRequest | None, confirmation: Any) -> str:
+        """Return the URL in the mail; it leads on to the page from which the person signed up.
+
+        The mail is often opened in another browser, so the destination is in the URL.
+        """
+        url: str = super().get_email_confirmation_url(request, confirmation)
+        return f"{url}{_query(_sign_in_url(request))}"
+
+    def respond_email_verification_sent(
+        self, request: HttpRequest, user: User | None
+    ) -> HttpResponseRedirect:
+        page = reverse("account_email_verification_sent")
+        return HttpResponseRedirect(f"{page}{_query(_destination(request))}")
+
     def send_notification_mail(
         self,
         template_prefix: str,
@@ -79,6 +96,21 @@ class AccountAdapter(DefaultAccountAdapter):
             recipient=user if user is not None and user.pk else None,
         )
         outbox.enqueue(mail, key=uuid.uuid4().hex, secret=_secret(context))
+
+
+def _destination(request: HttpRequest | None) -> str:
+    """Return the request's `next` if it is a page of this portal, else an empty string."""
+    return (get_next_redirect_url(request) or "") if request else ""
+
+
+def _sign_in_url(request: HttpRequest | None) -> str:
+    """Return the sign-in page that leads on to the request's `next`; empty without one."""
+    destination = _destination(request)
+    return f"{reverse('account_login')}{_query(destination)}" if destination else ""
+
+
+def _query(destination: str) -> str:
+    return f"?{urlencode({REDIRECT_FIELD_NAME: destination})}" if destination else ""
 
 
 def _secret(context: dict[str, Any]) -> str:
