@@ -2,6 +2,7 @@
 
 import accounts.api_tokens.admin
 import accounts.audit.admin
+import accounts.change_requests.admin
 import accounts.grants.admin
 import accounts.mail.admin
 import accounts.review.desk

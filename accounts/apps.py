@@ -12,11 +12,18 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and access"
 
     def ready(self) -> None:
-        # Imported after the models are loaded; these modules connect signal receivers.
+        # Imported after the models are loaded; the last ones connect signal receivers.
+        from accounts.change_requests import acts  # noqa: PLC0415
+        from accounts.grants.access_act import GiveAccess  # noqa: PLC0415
+        from accounts.roles.assignment_act import GiveRole  # noqa: PLC0415
+        from accounts.tiers.lowering_act import LowerTier  # noqa: PLC0415
         from accounts.users import (  # noqa: PLC0415
             reauthentication,  # noqa: F401
             signals,  # noqa: F401
         )
+
+        for act in (GiveAccess(), GiveRole(), LowerTier()):
+            acts.register(act)
 
         # Runs after the receiver of django.contrib.auth, which creates the permissions: that app is
         # earlier in INSTALLED_APPS, and receivers run in the order of connection.

@@ -35,6 +35,7 @@ class AccountsCode(ErrorCode):
     LIMIT_REACHED = "limit_reached"
     INVALID_VALUE = "invalid_value"
     RECENT_AUTHENTICATION_REQUIRED = "recent_authentication_required"
+    SECOND_PERSON_REQUIRED = "second_person_required"
 
 
 class DomainError(Exception):

@@ -15,6 +15,7 @@ from accounts.audit.models import (
 )
 from accounts.background.models.failed_item import FailedItem
 from accounts.background.models.heartbeat import Heartbeat
+from accounts.change_requests.models import ChangeRequest
 from accounts.grants.models import Grant
 from accounts.mail.models import OutgoingMail
 from accounts.privacy.models import DataExport, HolderRecord

@@ -14,7 +14,9 @@ class WeightsConfig(AppConfig):
         # These modules import models, which are not loaded before ready().
         from accounts import release_interface, transparency  # noqa: PLC0415
         from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
+        from accounts.change_requests import acts  # noqa: PLC0415
         from weights import storage  # noqa: PLC0415
+        from weights.catalogue.opening_act import OpenCheckpoint  # noqa: PLC0415
         from weights.delivery.release_interface import DeliveryReleases  # noqa: PLC0415
         from weights.integrity import public_statistics  # noqa: PLC0415
         from weights.ledger import recording  # noqa: PLC0415
@@ -25,6 +27,7 @@ class WeightsConfig(AppConfig):
         transparency.TABLES.update(public_statistics.TABLES)
         transparency.SOURCES.append(public_statistics.tables)
         logs.LOGS.append(recording.DOWNLOADS)
+        acts.register(OpenCheckpoint())
         copies.WRITERS["s3"] = head_copies.put
         copies.READERS["s3"] = head_copies.read
         restore = append_only.after_migrate(

@@ -99,6 +99,13 @@ class AccountsEvent(EventTag):
     ROLE_ASSIGNED = "role.assigned"
     ROLE_WITHDRAWN = "role.withdrawn"
 
+    CHANGE_REQUEST_OPENED = "change_request.opened"
+    CHANGE_REQUEST_CONFIRMED = "change_request.confirmed"
+    CHANGE_REQUEST_DECLINED = "change_request.declined"
+    CHANGE_REQUEST_WITHDRAWN = "change_request.withdrawn"
+    CHANGE_REQUEST_EXPIRED = "change_request.expired"
+    CHANGE_REQUEST_SUPERSEDED = "change_request.superseded"
+
     REASON_TEXT_CHANGED = "reason_text.changed"
 
     AUDIT_HEAD_SIGNED = "audit.head_signed"

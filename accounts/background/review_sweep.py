@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.applications import inactivity
 from accounts.background.models import FailedItem
 from accounts.background.periodic import run_steps
+from accounts.change_requests import services as change_requests
 from accounts.privacy import retention
 from accounts.review import deadlines, digest
 from accounts.tiers import licence_notices
@@ -24,6 +25,7 @@ STEPS = {
     "overdue told": deadlines.report_overdue,
     "colleagues reminded": deadlines.remind_colleagues,
     "digests sent": digest.send,
+    "change requests expired": change_requests.expire,
     "new licences told": licence_notices.announce,
     "licence reminders": licence_notices.remind,
     "answers reduced": retention.reduce_answers,

@@ -1,8 +1,16 @@
-"""Break-glass access: create or revoke a grant without a review, with a reason."""
+"""Break-glass access: create or revoke a grant without a review, with a reason.
+
+A command in the server's shell creates it at once; a person needs a second one.
+"""
 
 from django.db import transaction
+from django.utils import timezone
 
+from accounts.audit.models import AuditEvent
 from accounts.background.locks import lock_user
+from accounts.change_requests import messages as change_messages
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.models import ChangeRequest
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed
 from accounts.grants import lifecycle, messages
 from accounts.grants.models import Grant
@@ -11,6 +19,8 @@ from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
 
+#: The name of the act in `accounts.grants.access_act`.
+ACT = "access.give"
 #: The longest term of a grant, about ten years.
 MAX_DAYS = 3660
 
@@ -19,9 +29,58 @@ MAX_DAYS = 3660
 def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = None) -> Grant:
     """Create a grant under the licence in force, or return the live one with the same reason.
 
-    Raises InvalidValue for an open tier, an empty reason or a term outside 1 to 3660 days,
-    NotAllowed if `by` is the holder, AlreadyHeld while another grant has not ended.
+    A command, for which `by` is None, mails the tier's staff. Raises InvalidValue for an open
+    tier, an empty reason or a term outside 1 to 3660 days, NotAllowed if `by` is the holder or
+    needs a second person (`request_access`), AlreadyHeld while another grant has not ended.
     """
+    _check(user, tier, days, reason, by)
+    if change_requests.is_required(by):
+        raise NotAllowed("access outside a review takes a second person; request it instead")
+    grant, is_new = _create(user, tier, days, reason, by)
+    if by is None and is_new:
+        event = AuditEvent.objects.about(grant).last()
+        assert event is not None
+        change_messages.done_in_shell(event, f"it gave an account access to {tier}", tier)
+    return grant
+
+
+@transaction.atomic
+def request_access(
+    user: User, tier: Tier, *, days: int, reason: str, by: User
+) -> Grant | ChangeRequest:
+    """Create the grant, or open the request that creates it once a second person confirms.
+
+    Raises as `create` does, AlreadyHeld also when the request is opened.
+    """
+    _check(user, tier, days, reason, by)
+    if not change_requests.is_required(by):
+        return _create(user, tier, days, reason, by)[0]
+    if Grant.objects.unended().filter(user=user, tier=tier, expires_at__gt=timezone.now()).exists():
+        raise AlreadyHeld(f"{user} already holds a grant for {tier.slug}; revoke it first")
+    parameters = {"user": str(user.public_id), "tier": tier.pk, "days": days}
+    return change_requests.open_request(ACT, user, parameters, tiers=[tier], by=by, reason=reason)
+
+
+@transaction.atomic
+def create_by_one(user: User, tier: Tier, *, days: int, reason: str, by: User) -> Grant:
+    """Create a grant for a tier where one reviewer decides, as one approval does.
+
+    Raises as `create` does, and NotAllowed for a tier that takes two approvals.
+    """
+    _check(user, tier, days, reason, by)
+    if tier.approvals_needed > 1:
+        raise NotAllowed(f"{tier} takes two approvals; request access with a second person")
+    return _create(user, tier, days, reason, by)[0]
+
+
+@transaction.atomic
+def create_confirmed(user: User, tier: Tier, *, days: int, reason: str, by: User) -> Grant:
+    """Create the grant of a confirmed request. Raises as `create` does."""
+    _check(user, tier, days, reason, by)
+    return _create(user, tier, days, reason, by)[0]
+
+
+def _check(user: User, tier: Tier, days: int, reason: str, by: User | None) -> None:
     recent_authentication.require()
     if by is not None and by.pk == user.pk:
         raise NotAllowed("you cannot grant access to yourself; ask another lead reviewer")
@@ -30,10 +89,14 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
     _require_reason(reason)
     if not 1 <= days <= MAX_DAYS:
         raise InvalidValue(f"a grant lasts 1 to {MAX_DAYS} days, not {days}")
+
+
+def _create(user: User, tier: Tier, days: int, reason: str, by: User | None) -> tuple[Grant, bool]:
+    """Create the grant. Returns it, and False if it is the live one with the same reason."""
     lock_user(user)
     current = Grant.objects.live().filter(user=user, tier=tier)
     if same := current.filter(origin=Grant.Origin.BREAK_GLASS, reason=reason).first():
-        return same
+        return same, False
     version = tier.licence_in_force()
     if version is None:
         raise InvalidValue(f"the licence {tier.licence} has no version in force; add one first")
@@ -47,7 +110,7 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
         reason=reason,
     )
     messages.access_given(grant)
-    return grant
+    return grant, True
 
 
 @transaction.atomic

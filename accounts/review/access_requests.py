@@ -18,6 +18,7 @@ from accounts.applications.models import Application, ApplicationSnapshot
 from accounts.applications.transition_table import Status
 from accounts.applications.workflow import decisions
 from accounts.background.locks import lock_user
+from accounts.change_requests.models import ChangeRequest
 from accounts.errors import AlreadyHeld, InvalidValue, NotAllowed, NotFound
 from accounts.grants import break_glass
 from accounts.grants.models import Grant, GrantQuerySet
@@ -276,13 +277,17 @@ def cancel(request: AccessRequest, tier: Tier, *, by: User) -> None:
         decisions.reopen(request.user, tier, by=by)
 
 
-def grant(tier: Tier, username: str, *, by: User) -> Grant:
-    """Give access without a request, for the term of the tier; takes a lead reviewer."""
+def grant(tier: Tier, username: str, *, by: User) -> Grant | ChangeRequest:
+    """Give access without a request, for the term of the tier; takes a lead reviewer.
+
+    On a tier that takes two approvals this opens a change request, which a second person confirms.
+    """
     _require_role(by, GRANT_MANAGERS, tier)
     user = get_account(username)
     if Grant.objects.live().filter(user=user, tier=tier).exists():
         raise AlreadyHeld(f"{user} has access to {tier.slug} already")
-    return break_glass.create(user, tier, days=tier.term_days, reason=API_GRANT_REASON, by=by)
+    give = break_glass.create_by_one if tier.approvals_needed == 1 else break_glass.request_access
+    return give(user, tier, days=tier.term_days, reason=API_GRANT_REASON, by=by)
 
 
 def _open_applications(request: AccessRequest, tier: Tier) -> QuerySet[Application]:

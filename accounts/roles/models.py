@@ -43,14 +43,26 @@ class RoleQuerySet(models.QuerySet["RoleAssignment"]):
 
     @transaction.atomic
     def assign(
-        self, user: "User", role: Role, tier: "Tier | None" = None, *, by: "User | None" = None
+        self,
+        user: "User",
+        role: Role,
+        tier: "Tier | None" = None,
+        *,
+        by: "User | None" = None,
+        confirmed_by: "User | None" = None,
     ) -> "RoleAssignment":
         """Give `user` a role, its group and access to the admin. Idempotent.
 
-        Raises RecentAuthenticationRequired after an old sign-in.
+        Pages call `accounts.roles.services.give_role`, which asks for a second person. Raises
+        RecentAuthenticationRequired after an old sign-in.
         """
         recent_authentication.require()
-        assignment, created = self.get_or_create(user=user, role=role, tier=tier)
+        assignment, created = self.get_or_create(
+            user=user,
+            role=role,
+            tier=tier,
+            defaults={"assigned_by": by, "confirmed_by": confirmed_by},
+        )
         user.groups.add(Group.objects.get(name=role))
         if not user.is_staff:
             user.is_staff = True
@@ -68,6 +80,14 @@ class RoleAssignment(models.Model):
     role = models.CharField(max_length=20, choices=Role.choices)
     tier = models.ForeignKey("accounts.Tier", models.CASCADE, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: None for a command in the server's shell.
+    assigned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    #: The second person who confirmed the assignment, if any did.
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     objects = RoleQuerySet.as_manager()
 

@@ -23,6 +23,7 @@ GRANT_MANAGERS = frozenset({Role.LEAD_REVIEWER})
 PRIVATE_READERS = frozenset({Role.RELEASE_OWNER, Role.AUDITOR, Role.ADMINISTRATOR})
 
 _VIEW_WORKFLOW = [
+    "accounts.view_changerequest",
     "accounts.view_application",
     "accounts.view_decision",
     "accounts.view_reasontext",
@@ -63,6 +64,7 @@ PERMISSIONS: dict[str, list[str]] = {
         "accounts.give_grant",
     ],
     Role.RELEASE_OWNER: [
+        "accounts.view_changerequest",
         *_VIEW_WEIGHTS,
         *_TRIAGE,
         "weights.publish_checkpoint",
@@ -93,6 +95,7 @@ PERMISSIONS: dict[str, list[str]] = {
         "weights.view_checkpointlink",
     ],
     Role.ADMINISTRATOR: [
+        "accounts.view_changerequest",
         "accounts.view_user",
         "accounts.add_user",
         "accounts.change_user",

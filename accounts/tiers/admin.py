@@ -9,6 +9,7 @@ from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from accounts.admin_pages.opened_gate import ReasonToOpen, announce_waiting
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
 from accounts.applications.admin import CustomQuestionsAdmin
@@ -17,13 +18,13 @@ from accounts.audit.models import AuditEvent
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import PRIVATE_READERS
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for
-from accounts.tiers import services, use_terms
+from accounts.tiers import services, strictness, use_terms
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.web.current_user import signed_in
 
 
-class TierForm(ConfirmRaisedGate, forms.ModelForm):
+class TierForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
     duo_codes = forms.MultipleChoiceField(
         label="Terms of use",
         required=False,
@@ -39,13 +40,21 @@ class TierForm(ConfirmRaisedGate, forms.ModelForm):
     def gate_warning(self) -> str:
         after = self.cleaned_data.get("mode", "")
         before = str(self.initial.get("mode", after))
-        if not self.instance.pk or not after or not services.is_raised(before, after):
+        if not self.instance.pk or not after or not strictness.is_raised(before, after):
             return ""
         return (
             f"This raises the gate from {AccessMode(before).label} to {AccessMode(after).label} "
             f"for every checkpoint of {self.instance}: people without a grant are refused from the "
             "next request on, and the public history records it."
         )
+
+    def opening(self) -> str:
+        if not self.instance.pk or self.errors:
+            return ""
+        before = Tier.objects.get(pk=self.instance.pk)
+        after = Tier(**{name: self.cleaned_data[name] for name in strictness.FIELDS})
+        labels = [services.LABELS[name] for name in strictness.lowered_fields(before, after)]
+        return f"This lowers the gate of {before} ({', '.join(labels).lower()})." if labels else ""
 
 
 @admin.register(Tier)
@@ -61,7 +70,9 @@ class TierAdmin(NeverDeleted, CustomQuestionsAdmin):
         return ["slug"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Tier, form: ModelForm, change: bool) -> None:
-        services.save_tier(obj, by=signed_in(request))
+        reason = form.cleaned_data["opening_reason"]
+        saved = services.save_tier(obj, by=signed_in(request), reason=reason)
+        announce_waiting(request, saved.waiting)
 
 
 @admin.register(TierChange)

@@ -1,5 +1,9 @@
-"""Change a tier: save it, audit it and record it in the public history."""
+"""Change a tier: save it, audit it and record it in the public history.
 
+Lowering its gate waits for a second person; whatever else was changed is saved at once.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -7,8 +11,13 @@ from django.utils import timezone
 
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
+from accounts.change_requests import messages
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.models import ChangeRequest
+from accounts.errors import TransitionRefused
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.tiers import strictness
 from accounts.tiers.access_modes import AccessMode
 from accounts.tiers.models import Licence, LicenceVersion, Tier, TierChange
 from accounts.users import recent_authentication
@@ -34,17 +43,80 @@ _PUBLIC_ROLES = [
     *(Role.RELEASE_OWNER, Role.ADMINISTRATOR, Role.LEAD_REVIEWER),
     *(Role.REVIEWER, Role.AUDITOR),
 ]
-_STRICTNESS = [AccessMode.OPEN, AccessMode.CLICK_THROUGH, AccessMode.REVIEWED]
+#: The name of the act in `accounts.tiers.lowering_act`.
+LOWER = "tier.lower"
+
+
+@dataclass(frozen=True)
+class SavedTier:
+    """The row of the history, None if nothing changed; and the request that waits, if any."""
+
+    change: TierChange | None
+    waiting: ChangeRequest | None = None
 
 
 @transaction.atomic
-def save_tier(tier: Tier, *, by: User | None) -> TierChange | None:
-    """Save a new or changed tier. Returns its row of the history, or None if nothing changed.
+def save_tier(tier: Tier, *, by: User | None, reason: str = "") -> SavedTier:
+    """Save a new or changed tier; what lowers its gate waits for a second person.
 
-    Raises RecentAuthenticationRequired after an old sign-in.
+    `reason` is for that request: InvalidValue unless it has 5 to 500 characters. The instance is
+    set to what was saved. Raises RecentAuthenticationRequired after an old sign-in.
     """
     recent_authentication.require()
-    before = Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
+    before = _locked(tier)
+    lowered = strictness.lowered_fields(before, tier) if before else []
+    waiting = None
+    if before and lowered and by is not None and change_requests.is_required(by):
+        waiting = _hold_back(tier, before, lowered, by, reason)
+        lowered = []
+    change = _store(tier, before, by)
+    if lowered and by is None:
+        event = AuditEvent.objects.about(tier).last()
+        assert event is not None
+        messages.done_in_shell(event, f"it lowered the gate of {tier}", tier)
+    return SavedTier(change, waiting)
+
+
+@transaction.atomic
+def lower(tier: Tier, values: dict[str, Any], *, by: User) -> None:
+    """Apply a confirmed request: `values` holds the former and the new value of each field.
+
+    Raises TransitionRefused if a value has changed since the request.
+    """
+    before = _locked(tier)
+    current = Tier.objects.select_related("licence").get(pk=tier.pk)
+    if changed := changed_since(current, values):
+        raise TransitionRefused(changed)
+    for name, (_, after) in values.items():
+        setattr(current, name, after)
+    _store(current, before, by)
+
+
+def changed_since(tier: Tier, values: dict[str, Any]) -> str:
+    """Return which of the fields no longer has its former value, as a sentence; empty if none."""
+    for name, (before, _) in values.items():
+        if getattr(tier, name) != before:
+            return f"{LABELS[name]} of {tier} is {public_terms(tier)[name]} by now"
+    return ""
+
+
+def _locked(tier: Tier) -> Tier | None:
+    """Return the stored tier, locked; None for a new one."""
+    return Tier.objects.select_for_update().filter(pk=tier.pk).first() if tier.pk else None
+
+
+def _hold_back(
+    tier: Tier, before: Tier, lowered: list[str], by: User, reason: str
+) -> ChangeRequest:
+    """Set the lowered fields back and open the request that lowers them."""
+    values = {name: [getattr(before, name), getattr(tier, name)] for name in lowered}
+    for name in lowered:
+        setattr(tier, name, getattr(before, name))
+    return change_requests.open_request(LOWER, before, values, tiers=[before], by=by, reason=reason)
+
+
+def _store(tier: Tier, before: Tier | None, by: User | None) -> TierChange | None:
+    """Save the tier and record its changed terms. Returns its row of the history, if any."""
     if before is not None and before.licence_id != tier.licence_id:
         tier.licence_since = timezone.now()
         if tier.licence is not None:
@@ -105,11 +177,6 @@ def record_checkpoint(
 def hide_checkpoint(repo_id: str) -> None:
     """Remove a checkpoint that became hidden from the public histories."""
     TierChange.objects.filter(checkpoint=repo_id, hidden=False).update(hidden=True)
-
-
-def is_raised(before: str, after: str) -> bool:
-    """True if the access mode `after` is stricter than `before`."""
-    return _STRICTNESS.index(AccessMode(after)) > _STRICTNESS.index(AccessMode(before))
 
 
 def public_terms(tier: Tier) -> dict[str, str]:

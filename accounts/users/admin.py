@@ -15,18 +15,22 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from accounts.admin_pages.opened_gate import ReasonToOpen, announce_waiting
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin
 from accounts.api_tokens.revocation import end_credentials
 from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
+from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotAllowed
 from accounts.mail import addresses
 from accounts.privacy import erasure
 from accounts.privacy.models import HolderRecord
 from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.roles.services import give_role
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, may_administer
 from accounts.users import recent_authentication, usernames
 from accounts.users.models import User
@@ -164,10 +168,18 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         )
 
 
+class RoleForm(ReasonToOpen, forms.ModelForm):
+    def opening(self) -> str:
+        return "" if self.errors else "This gives a role."
+
+
 @admin.register(RoleAssignment)
 class RoleAssignmentAdmin(TierScopedAdmin):
-    list_display = ["user", "role", "tier", "created_at"]
+    form = RoleForm
+    fields = ["user", "role", "tier", "opening_reason"]
+    list_display = ["user", "role", "tier", "created_at", "assigned_by", "confirmed_by"]
     list_filter = ["role", "tier"]
+    list_select_related = ["user", "tier", "assigned_by", "confirmed_by"]
     autocomplete_fields = ["user"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -182,10 +194,28 @@ class RoleAssignmentAdmin(TierScopedAdmin):
     ) -> None:
         if not has_permission_for(signed_in(request), "accounts.add_roleassignment", obj.tier):
             raise PermissionDenied("you may assign roles for your own tiers only")
-        assignment = RoleAssignment.objects.assign(
-            obj.user, Role(obj.role), obj.tier, by=signed_in(request)
+        given = give_role(
+            obj.user,
+            Role(obj.role),
+            obj.tier,
+            by=signed_in(request),
+            reason=form.cleaned_data["opening_reason"],
         )
-        obj.pk = assignment.pk
+        if isinstance(given, ChangeRequest):
+            announce_waiting(request, given)
+        else:
+            obj.pk = given.pk
+
+    def log_addition(self, request: HttpRequest, obj: RoleAssignment, message: Any) -> Any:
+        """Log nothing for a role that waits for a second person."""
+        return super().log_addition(request, obj, message) if obj.pk else None
+
+    def response_add(
+        self, request: HttpRequest, obj: RoleAssignment, post_url_continue: Any = None
+    ) -> HttpResponse:
+        if not obj.pk:
+            return redirect("admin:accounts_roleassignment_changelist")
+        return super().response_add(request, obj, post_url_continue)
 
     def delete_model(self, request: HttpRequest, obj: RoleAssignment) -> None:
         obj.withdraw(by=signed_in(request))

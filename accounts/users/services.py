@@ -11,8 +11,8 @@ from accounts.audit.event_tags import AccountsEvent
 from accounts.audit.models import AuditEvent
 from accounts.errors import AlreadyHeld, InvalidValue
 from accounts.mail import addresses
-from accounts.roles.models import RoleAssignment
 from accounts.roles.permissions import Role
+from accounts.roles.services import give_role_in_shell
 from accounts.tiers.models import Tier
 from accounts.users import usernames
 from accounts.users.models import User
@@ -49,7 +49,7 @@ def create_account(
     for role in roles or []:
         everywhere: list[Tier | None] = [None]
         for tier in tiers or everywhere:
-            RoleAssignment.objects.assign(user, role, tier)
+            give_role_in_shell(user, role, tier)
     return user
 
 

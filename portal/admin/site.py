@@ -11,9 +11,12 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.acts import act_of
 from accounts.users import reauthentication
 from accounts.users.models import User
 from accounts.users.second_factor import has_required_second_factor
+from accounts.web.current_user import signed_in
 from portal.admin.guards import guarded
 from portal.health import findings
 
@@ -47,8 +50,13 @@ class PortalAdminSite(AdminSite):
         return TemplateResponse(request, "admin/health.html", context)
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """The index with the health lines above it."""
-        return super().index(request, {"health": findings.lines(), **(extra_context or {})})
+        """The index with the change requests for this person and the health lines above it."""
+        waiting = change_requests.waiting_for(signed_in(request))
+        context = {
+            "change_requests": [(one, act_of(one).describe(one).sentence) for one in waiting],
+            "health": findings.lines(),
+        }
+        return super().index(request, {**context, **(extra_context or {})})
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Use allauth's page, which has rate limits, an audit event and a mail."""

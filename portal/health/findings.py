@@ -21,6 +21,7 @@ from accounts.audit.merkle_log import daily_check, heads, unsealed
 from accounts.audit.models import HeadCopy, SealBatch
 from accounts.background.models import FailedItem, Heartbeat
 from accounts.background.outages import BROKER_ERRORS
+from accounts.change_requests.models import ChangeRequest
 from accounts.mail.models import OutgoingMail
 from accounts.review import working_days
 from portal.checks import NOT_VERSIONED
@@ -75,12 +76,13 @@ class Line:
 
 
 def lines() -> list[Line]:
-    """All lines: at most nineteen queries, one request to the broker and one to the bucket."""
+    """All lines: at most twenty queries, one request to the broker and one to the bucket."""
     now = timezone.now()
     waiting = [*_queue(now), *_verification(now), *_outbox(now), _links(), _signing(now)]
     waiting += [_scrub(now), _store(now), _versions(), _recalls(now)]
     beats = {beat.name: beat for beat in Heartbeat.objects.all()}
     waiting += _trail(beats.get("sealing"), now)
+    waiting += [_second_person(now)]
     return [*waiting, *_sweeps(beats, now), _failed_items(now), _broker(), *_processes(now)]
 
 
@@ -107,6 +109,16 @@ def _queue(now: datetime) -> list[Line]:
             page,
         ),
     ]
+
+
+def _second_person(now: datetime) -> Line:
+    """The rule for acts that open a gate, and the requests that wait under it."""
+    name, page = "Second person", reverse("admin:accounts_changerequest_changelist")
+    if settings.SINGLE_OPERATOR:
+        text = "not asked for: SINGLE_OPERATOR is on, so one person may open a gate further"
+        return Line(name, "ok", text, page)
+    waiting = ChangeRequest.objects.waiting(now).count()
+    return Line(name, "ok", f"confirms what opens a gate further; {waiting} requests wait", page)
 
 
 def _verification(now: datetime) -> list[Line]:

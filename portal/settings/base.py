@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 from csp.constants import NONE, SELF
 
+from accounts.web.loopback import is_loopback_url
 from portal.middleware.log_filters import one_line
 from portal.settings import environment
 from portal.settings.social import *  # noqa: F403
@@ -21,6 +22,8 @@ SECRET_KEY = environment.text("SECRET_KEY")
 LINK_KEYS = environment.key_ring("LINK_KEYS")
 DEBUG = environment.flag("DEBUG", default=False)
 PUBLIC_URL = environment.origin("PUBLIC_URL", "http://127.0.0.1:8000")
+# True: acts that open a gate further need no second person (docs/security.md).
+SINGLE_OPERATOR = environment.flag("SINGLE_OPERATOR", default=is_loopback_url(PUBLIC_URL))
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 ADMIN_PATH = environment.text("ADMIN_PATH", "admin/").strip("/") + "/"
 SITE_NAME = "Weighbridge"

@@ -17,6 +17,9 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["TEST"] = {"NAME": _database["NAME"]}
 DATABASES = {"default": _database}
 
+# Tests of the second person switch it off (tests/accounts/change_requests).
+SINGLE_OPERATOR = True
+
 # Deliberately unusable: a test that stores bytes requests the fixture `store`.
 WEIGHTS_STORAGE = "file:///dev/null/no-store-without-the-fixture"
 

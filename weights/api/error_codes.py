@@ -89,6 +89,9 @@ ERROR_CODES: dict[str, Explanation] = {
     AccountsCode.RECENT_AUTHENTICATION_REQUIRED: Explanation(
         403, "A recent sign-in is required", "Replace the token after signing in."
     ),
+    AccountsCode.SECOND_PERSON_REQUIRED: Explanation(
+        403, "A second person must confirm", "Ask one of them to open the request."
+    ),
     AccountsCode.INVALID_ANSWERS: Explanation(
         422, "Some answers are missing or wrong", "Correct the fields."
     ),

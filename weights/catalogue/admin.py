@@ -9,17 +9,16 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
+from accounts.admin_pages.opened_gate import ReasonToOpen, announce_waiting
 from accounts.admin_pages.raised_gate import ConfirmRaisedGate
 from accounts.admin_pages.readonly import NeverDeleted, ReadOnlyAdmin, ReadOnlyInline
-from accounts.audit.models import AuditEvent
 from accounts.roles.tier_scoped_admin import TierScopedAdmin, has_permission_for, permitted_tiers
-from accounts.tiers import services
+from accounts.tiers import strictness
 from accounts.tiers.models import Tier
 from accounts.web.current_user import signed_in
 from weights.catalogue import checkpoint_tiers
 from weights.catalogue.models import Checkpoint, Family
 from weights.errors import PublishRefused
-from weights.event_tags import WeightsEvent
 from weights.inspection import results
 from weights.integrity.admin_actions import WithdrawForm, act
 from weights.manifests.models import ManifestKey, ManifestSignature
@@ -31,7 +30,7 @@ class FamilyAdmin(ReadOnlyAdmin):
     list_display = ["name", "developer"]
 
 
-class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
+class CheckpointForm(ReasonToOpen, ConfirmRaisedGate, forms.ModelForm):
     #: Ids of the tiers that the user may choose; None for all.
     tiers: ClassVar[list[int] | None] = []
 
@@ -54,13 +53,24 @@ class CheckpointForm(ConfirmRaisedGate, forms.ModelForm):
         if tier is None or self.instance.published_at is None:
             return ""
         before = Tier.objects.get(pk=self.initial["tier"])
-        if not services.is_raised(before.mode, tier.mode):
+        if not strictness.is_raised(before.mode, tier.mode):
             return ""
         return (
             f"{self.instance} is published, and this raises its gate from {before} to {tier}: "
             "people without a grant are refused from the next request on, and the public history "
             "of both tiers records it."
         )
+
+    def opening(self) -> str:
+        stored = Checkpoint.objects.select_related("tier").get(pk=self.instance.pk)
+        changed = Checkpoint(
+            tier=self.cleaned_data.get("tier", stored.tier),
+            private=self.cleaned_data.get("private", stored.private),
+            embargo_until=self.cleaned_data.get("embargo_until", stored.embargo_until),
+        )
+        opened = checkpoint_tiers.opened_fields(stored, changed)
+        labels = [checkpoint_tiers.FIELD_LABELS[name] for name in opened]
+        return f"This opens {stored} further ({', '.join(labels)})." if labels else ""
 
 
 @admin.register(Checkpoint)
@@ -101,13 +111,9 @@ class CheckpointAdmin(NeverDeleted, TierScopedAdmin):
         tiers = (Tier.objects.get(checkpoints=obj), obj.tier)
         if not all(has_permission_for(user, "weights.change_checkpoint", tier) for tier in tiers):
             raise PermissionDenied("you can move checkpoints only between tiers of your roles")
-        checkpoint_tiers.save_checkpoint(obj, by=user)
-        AuditEvent.record(
-            WeightsEvent.CHECKPOINT_CHANGED,
-            actor=user,
-            target=obj,
-            details={"fields": form.changed_data},
-        )
+        reason = form.cleaned_data["opening_reason"]
+        waiting = checkpoint_tiers.save_checkpoint(obj, by=user, reason=reason)
+        announce_waiting(request, waiting)
         if "tier" in form.changed_data and obj.tier.inspected_only:
             progress = results.progress_of(obj).sentence
             message = f"{obj.tier} accepts only inspected formats. This checkpoint: {progress}"

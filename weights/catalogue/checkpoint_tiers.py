@@ -1,15 +1,32 @@
-"""The tier of a checkpoint: its first one and each change, in the public history of tiers."""
+"""Saves a checkpoint. What opens it to more people, or earlier, waits for a second person.
+
+Its tiers are recorded in the public history of tiers.
+"""
+
+from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
-from accounts.tiers import services
+from accounts.audit.models import AuditEvent
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.models import ChangeRequest
+from accounts.errors import TransitionRefused
+from accounts.tiers import services, strictness
 from accounts.tiers.models import Tier
 from accounts.users import recent_authentication
 from accounts.users.models import User
 from weights.catalogue import licences
 from weights.catalogue.models import Checkpoint
+from weights.event_tags import WeightsEvent
 from weights.integrity import verification
 from weights.publishing.models import Revision
+
+#: The name of the act in `weights.catalogue.opening_act`.
+OPEN = "checkpoint.open"
+#: Fields that can open a checkpoint further -> their names in messages.
+FIELD_LABELS = {"tier": "the tier", "private": "the privacy", "embargo_until": "the embargo"}
 
 
 def record_new_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
@@ -20,27 +37,40 @@ def record_new_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
 
 
 @transaction.atomic
-def save_checkpoint(checkpoint: Checkpoint, *, by: User | None) -> None:
-    """Saves an existing checkpoint; a change of tier is recorded in the history of both tiers.
+def save_checkpoint(
+    checkpoint: Checkpoint, *, by: User | None, reason: str = ""
+) -> ChangeRequest | None:
+    """Saves an existing checkpoint; returns the request for what opens it further, if that waits.
 
-    Earlier history entries of a checkpoint that becomes hidden lose its name. In a tier that
-    accepts only inspected formats, files without a current inspection are queued for one; what is
-    published stays published. Raises RecentAuthenticationRequired after an old sign-in, and
-    PublishRefused for a gated tier under another licence than the card's.
+    `reason` is for that request: InvalidValue unless it has 5 to 500 characters. The instance is
+    set to what was saved. Earlier history entries of a checkpoint that becomes hidden lose its
+    name. In a tier that accepts only inspected formats, files without a current inspection are
+    queued for one; what is published stays published. Raises RecentAuthenticationRequired after an
+    old sign-in, PublishRefused for a gated tier under another licence than the card's.
     """
     recent_authentication.require()
-    stored = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
-    before = Tier.objects.get(pk=stored.tier_id)
-    checkpoint.save()
-    if checkpoint.is_hidden:
-        services.hide_checkpoint(checkpoint.repo_id)
-    if before.pk != checkpoint.tier_id:
-        check_licence(checkpoint, checkpoint.tier)
-        hidden = checkpoint.is_hidden or stored.is_hidden
-        services.record_checkpoint(
-            checkpoint.repo_id, before=before, after=checkpoint.tier, by=by, hidden=hidden
-        )
-        verification.inspect_strictly(Checkpoint.objects.filter(pk=checkpoint.pk))
+    stored = _locked(checkpoint)
+    opened = opened_fields(stored, checkpoint)
+    waiting = None
+    if opened and by is not None and change_requests.is_required(by):
+        waiting = _hold_back(checkpoint, stored, opened, by, reason)
+    _store(checkpoint, stored, by)
+    return waiting
+
+
+@transaction.atomic
+def open_checkpoint(checkpoint: Checkpoint, values: dict[str, Any], *, by: User) -> None:
+    """Applies a confirmed request: `values` holds the former and the new value of each field.
+
+    Raises TransitionRefused if a value has changed since the request.
+    """
+    stored = _locked(checkpoint)
+    current = Checkpoint.objects.select_related("tier").get(pk=checkpoint.pk)
+    if changed := changed_since(current, values):
+        raise TransitionRefused(changed)
+    for name, (_, after) in values.items():
+        _set(current, name, after)
+    _store(current, stored, by)
 
 
 def check_licence(checkpoint: Checkpoint, tier: Tier) -> None:
@@ -49,3 +79,91 @@ def check_licence(checkpoint: Checkpoint, tier: Tier) -> None:
         return
     main = Revision.objects.filter(checkpoint=checkpoint, refs__name="main").first()
     licences.check(tier, main.licence if main else {})
+
+
+def opened_fields(before: Checkpoint, after: Checkpoint) -> list[str]:
+    """Returns the fields whose change opens the checkpoint to more people, or opens it earlier."""
+    opened = []
+    if before.tier_id != after.tier_id and strictness.lowered_fields(before.tier, after.tier):
+        opened.append("tier")
+    if before.private and not after.private:
+        opened.append("private")
+    if _ends_earlier(before.embargo_until, after.embargo_until):
+        opened.append("embargo_until")
+    return opened
+
+
+def changed_since(checkpoint: Checkpoint, values: dict[str, Any]) -> str:
+    """Returns which field no longer has its former value, as a sentence; empty if none."""
+    for name, (before, _) in values.items():
+        if _value(checkpoint, name) != before:
+            return f"{FIELD_LABELS[name]} of {checkpoint} has changed since the request"
+    return ""
+
+
+def _locked(checkpoint: Checkpoint) -> Checkpoint:
+    locked = Checkpoint.objects.select_for_update(of=("self",)).select_related("tier")
+    return locked.get(pk=checkpoint.pk)
+
+
+def _hold_back(
+    checkpoint: Checkpoint, stored: Checkpoint, opened: list[str], by: User, reason: str
+) -> ChangeRequest:
+    """Sets the fields that open it back, and opens the request for them."""
+    if "tier" in opened:
+        check_licence(checkpoint, checkpoint.tier)
+    values = {name: [_value(stored, name), _value(checkpoint, name)] for name in opened}
+    tiers = {checkpoint.tier}
+    for name in opened:
+        setattr(checkpoint, name, getattr(stored, name))
+    tiers.add(checkpoint.tier)
+    return change_requests.open_request(OPEN, checkpoint, values, tiers=tiers, by=by, reason=reason)
+
+
+def _store(checkpoint: Checkpoint, stored: Checkpoint, by: User | None) -> None:
+    """Saves the checkpoint and records its changes and its move, if it has moved."""
+    changed = [
+        field.name
+        for field in Checkpoint._meta.concrete_fields
+        if getattr(stored, field.attname) != getattr(checkpoint, field.attname)
+    ]
+    checkpoint.save()
+    if changed:
+        details = {"fields": changed}
+        AuditEvent.record(
+            WeightsEvent.CHECKPOINT_CHANGED, actor=by, target=checkpoint, details=details
+        )
+    if checkpoint.is_hidden:
+        services.hide_checkpoint(checkpoint.repo_id)
+    if stored.tier_id != checkpoint.tier_id:
+        check_licence(checkpoint, checkpoint.tier)
+        hidden = checkpoint.is_hidden or stored.is_hidden
+        services.record_checkpoint(
+            checkpoint.repo_id, before=stored.tier, after=checkpoint.tier, by=by, hidden=hidden
+        )
+        verification.inspect_strictly(Checkpoint.objects.filter(pk=checkpoint.pk))
+
+
+def _ends_earlier(before: datetime | None, after: datetime | None) -> bool:
+    """True if an embargo that still runs would end before its time."""
+    if before is None or before <= timezone.now():
+        return False
+    return after is None or after < before
+
+
+def _value(checkpoint: Checkpoint, name: str) -> Any:
+    """The field's value as JSON."""
+    if name == "tier":
+        return checkpoint.tier_id
+    value = getattr(checkpoint, name)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _set(checkpoint: Checkpoint, name: str, value: Any) -> None:
+    """Sets the field from its value as JSON."""
+    if name == "tier":
+        checkpoint.tier = Tier.objects.get(pk=value)
+    elif name == "embargo_until":
+        checkpoint.embargo_until = datetime.fromisoformat(value) if value else None
+    else:
+        setattr(checkpoint, name, value)

@@ -3,6 +3,7 @@
 `accounts.review.access_requests` holds the rules; this module translates them to HTTP.
 """
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.api_tokens.models import Scope
+from accounts.change_requests.models import ChangeRequest
 from accounts.errors import AccountsCode, AccountsError, InvalidValue, NotAllowed, NotFound
 from accounts.review import access_requests
 from accounts.review.access_requests import AccessRequest, RequestStatus
@@ -135,12 +137,26 @@ def handle(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpRes
 
 @admin_view("POST")
 def grant(request: HttpRequest, staff: User, checkpoint: Checkpoint) -> HttpResponseBase:
-    """Grants access to a user, whether or not they requested it."""
+    """Grants access to a user, whether or not they requested it.
+
+    Answers 403 `second_person_required` while the grant waits for a second person: the client
+    would take any other status for success.
+    """
     username = _text(_json_object(request), "user")
     if not username:
         raise InvalidValue("name the user to give access to")
-    access_requests.grant(checkpoint.tier, username, by=staff)
-    return json_response({})
+    given = access_requests.grant(checkpoint.tier, username, by=staff)
+    return _waiting(given) if isinstance(given, ChangeRequest) else json_response({})
+
+
+def _waiting(request: ChangeRequest) -> HttpResponseBase:
+    """The refusal that names the page of the request, in its message and as `request`."""
+    address = settings.PUBLIC_URL + request.path
+    message = f"This waits for a second person, who confirms it at {address}"
+    code = AccountsCode.SECOND_PERSON_REQUIRED
+    response = serving.problem(403, code, message)
+    response.content = json.dumps({"error": message, "code": code, "request": address})
+    return response
 
 
 def _move(

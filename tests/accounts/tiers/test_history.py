@@ -58,7 +58,7 @@ def test_a_change_is_recorded_with_its_audit_event_and_both_values(
     gated_tier: Tier, release_owner: User
 ) -> None:
     gated_tier.term_days, gated_tier.approvals_needed = 90, 2
-    change = services.save_tier(gated_tier, by=release_owner)
+    change = services.save_tier(gated_tier, by=release_owner).change
     assert change is not None
     assert [(one["field"], one["before"], one["after"]) for one in change.fields] == [
         ("approvals_needed", "1", "2"),
@@ -71,7 +71,7 @@ def test_a_change_is_recorded_with_its_audit_event_and_both_values(
 
 
 def test_a_tier_that_is_saved_unchanged_has_no_new_history(gated_tier: Tier) -> None:
-    assert services.save_tier(gated_tier, by=None) is None
+    assert services.save_tier(gated_tier, by=None).change is None
     assert history(gated_tier) == []
     assert not AuditEvent.objects.about(gated_tier).exists()
 

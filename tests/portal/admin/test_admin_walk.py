@@ -75,8 +75,9 @@ SEES: dict[str, set[Role]] = {
     "weights.checkpointlink": {A},
     "weights.download": {A},
 }
-#: Who reads these depends on more than the role: tests/weights/reports/test_reports.py walks them.
-ELSEWHERE = {"weights.report", "weights.knownissue"}
+#: Who reads these depends on more than the role: tests/weights/reports/test_reports.py and
+#: tests/accounts/change_requests/test_pages.py walk them.
+ELSEWHERE = {"weights.report", "weights.knownissue", "accounts.changerequest"}
 #: Records that belong to a tier, and whose number answers 404 to roles of another one.
 OF_A_TIER = {
     "accounts.application",

@@ -10,9 +10,12 @@ from django.test import Client
 from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 from huggingface_hub.hf_api import AccessRequest
+from pytest_django import Settings
 
 from accounts.applications.models import Application
 from accounts.applications.workflow import decisions, submission
+from accounts.change_requests import services as change_requests
+from accounts.change_requests.models import ChangeRequest
 from accounts.errors import NotFound
 from accounts.grants.models import Grant
 from accounts.grants.queries import tiers_open_to
@@ -442,6 +445,39 @@ def test_a_grant_answers_an_empty_object(
     assert client.post(f"{address}/grant", {}, **sent).status_code == 400
     response = client.post(f"{address}/grant", {"user": applicant.username}, **sent)
     assert (response.status_code, response.json()) == (200, {})
+
+
+def test_one_lead_gives_nobody_access_to_a_tier_of_two_approvals(
+    client: Client,
+    address: str,
+    headers: dict[str, str],
+    applicant: User,
+    reviewer: User,
+    gated_tier: Tier,
+    settings: Settings,
+) -> None:
+    settings.SINGLE_OPERATOR = False
+    Tier.objects.update(approvals_needed=2)
+    sent: dict[str, Any] = {"content_type": "application/json", "headers": headers}
+    bodies = [client.post(f"{address}/grant", {"user": "applicant"}, **sent) for _ in range(2)]
+    request = ChangeRequest.objects.get()
+    for response in bodies:
+        assert (response.status_code, response["X-Error-Code"]) == (403, "second_person_required")
+        assert response.json()["code"] == "second_person_required"
+        assert response.json()["request"] == settings.PUBLIC_URL + request.path
+        assert request.path in response["X-Error-Message"]
+    assert not Grant.objects.exists()
+    change_requests.confirm(request, by=reviewer, reason="I know the project.")
+    assert Grant.objects.live().get().user == applicant
+
+
+def test_one_lead_gives_access_to_a_tier_of_one_approval(
+    client: Client, address: str, headers: dict[str, str], settings: Settings, applicant: User
+) -> None:
+    settings.SINGLE_OPERATOR = False
+    sent: dict[str, Any] = {"content_type": "application/json", "headers": headers}
+    assert client.post(f"{address}/grant", {"user": "applicant"}, **sent).status_code == 200
+    assert Grant.objects.live().get().user == applicant
 
 
 def test_addresses_take_their_methods_alone(

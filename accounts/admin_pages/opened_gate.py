@@ -1,0 +1,53 @@
+"""Form mixin that demands a reason for a change that opens a gate and so waits."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from accounts.change_requests import services
+from accounts.change_requests.models import MAX_REASON_LENGTH, ChangeRequest
+
+
+class ReasonToOpen(forms.Form):
+    """Shows a field for the reason when `opening` returns a text; it is hidden otherwise.
+
+    On an install of a single operator nothing waits, so no reason is asked for.
+    """
+
+    opening_reason = forms.CharField(
+        label="Reason for the second person",
+        required=False,
+        max_length=MAX_REASON_LENGTH,
+        widget=forms.HiddenInput,
+        help_text="Read by those who may confirm it, and stored in the audit trail",
+    )
+
+    def opening(self) -> str:
+        """Describes what the change would open; empty if it opens nothing."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        opening = "" if settings.SINGLE_OPERATOR else self.opening()
+        if opening:
+            self.fields["opening_reason"].widget = forms.Textarea(attrs={"rows": 3, "cols": 60})
+            if len(cleaned.get("opening_reason", "")) < services.MIN_REASON_LENGTH:
+                message = f"{opening} A second person must confirm it: give a reason, then save."
+                self.add_error("opening_reason", message)
+        return cleaned
+
+
+def announce_waiting(request: HttpRequest, waiting: ChangeRequest | None) -> None:
+    """Shows that a part of what was saved waits, with a link to its request."""
+    if waiting is not None:
+        text = (
+            "What opens the gate further was not changed yet. It waits for a second person until "
+            '{} UTC: <a href="{}">{}</a>.'
+        )
+        ends = f"{waiting.expires_at:%Y-%m-%d %H:%M}"
+        link = format_html(text, ends, waiting.path, waiting)
+        messages.warning(request, link)

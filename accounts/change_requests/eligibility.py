@@ -1,0 +1,105 @@
+"""The rule for the second person, and who may read a request."""
+
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.audit.event_tags import AccountsEvent
+from accounts.audit.models import AuditEvent
+from accounts.change_requests.acts import act_of, registered
+from accounts.change_requests.models import ChangeRequest, ChangeRequestQuerySet
+from accounts.roles.active_staff import is_active_staff
+from accounts.roles.models import RoleAssignment, RoleQuerySet
+from accounts.roles.permissions import Role
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+
+
+def reason_against(person: User, request: ChangeRequest) -> str:
+    """Return why `person` may not confirm the request, as a sentence; empty if they may.
+
+    The second person is active staff, neither the requester nor the person who gains, and holds
+    for every tier concerned a role that was assigned before the request, and not by the requester
+    alone.
+    """
+    act = act_of(request)
+    if person.pk == request.requester_id:
+        return "you opened this request, so another person must confirm it"
+    if not is_active_staff(person):
+        return "only active staff with a second factor confirm requests"
+    if person == act.beneficiary(request):
+        return "you gain by this request, so another person must confirm it"
+    for tier in tiers_of(request):
+        if not _lasting_roles(person, request, tier).exists():
+            return (
+                f"this takes a role for {tier or 'every tier'} ({_listed(act.confirmers)}) that "
+                "you held before the request, and that its requester did not assign alone"
+            )
+    if _password_set_by(request.requester, person):
+        return "the requester has set the password of your account; reset it by mail, then confirm"
+    return ""
+
+
+def confirmers_of(request: ChangeRequest) -> list[User]:
+    """Return the people who may confirm the request, the oldest account first."""
+    roles = RoleAssignment.objects.filter(role__in=act_of(request).confirmers)
+    people = User.objects.filter(pk__in=roles.values("user")).order_by("pk")
+    return [person for person in people if not reason_against(person, request)]
+
+
+def may_still_request(request: ChangeRequest) -> bool:
+    """True if the requester is active staff and holds a role for the act and its tiers."""
+    person = request.requester
+    if not is_active_staff(person):
+        return False
+    roles = act_of(request).requesters
+    held = RoleAssignment.objects.held(person, roles)
+    return person.is_superuser or all(_covering(held, tier).exists() for tier in tiers_of(request))
+
+
+def tiers_of(request: ChangeRequest) -> list[Tier | None]:
+    """Return the tiers that the request concerns; None stands for every tier."""
+    every: list[Tier | None] = [None]
+    return every if request.all_tiers else list(request.tiers.all())
+
+
+def visible_to(person: User) -> ChangeRequestQuerySet:
+    """Return the requests of the tiers of the person's roles, and the person's own."""
+    requests = ChangeRequest.objects.all()
+    if person.is_superuser:
+        return requests
+    allowed = Q(requester=person)
+    for act in registered():
+        held = RoleAssignment.objects.held(person, act.readers)
+        tiers = list(held.values_list("tier_id", flat=True))
+        if None in tiers:
+            allowed |= Q(act=act.name)
+            continue
+        others = ChangeRequest.tiers.through.objects.filter(changerequest=OuterRef("pk"))
+        others = others.exclude(tier__in=tiers)
+        allowed |= Q(act=act.name, all_tiers=False) & ~Q(Exists(others))
+    return requests.filter(allowed)
+
+
+def _lasting_roles(person: User, request: ChangeRequest, tier: Tier | None) -> RoleQuerySet:
+    """Return the roles of `person` that count for the confirmation."""
+    roles = RoleAssignment.objects.held(person, act_of(request).confirmers)
+    alone = Q(assigned_by=request.requester_id, confirmed_by=None)
+    return _covering(roles, tier).filter(created_at__lt=request.created_at).exclude(alone)
+
+
+def _covering(roles: RoleQuerySet, tier: Tier | None) -> RoleQuerySet:
+    return roles.filter(tier=None) if tier is None else roles.for_tier(tier)
+
+
+def _password_set_by(requester: User, person: User) -> bool:
+    """True if `requester` chose the account's password, and it was not reset by mail since."""
+    about = AuditEvent.objects.about(person)
+    reset = about.filter(action=AccountsEvent.ACCOUNT_PASSWORD_RESET).last()
+    chosen = about.filter(
+        action__in=[AccountsEvent.ACCOUNT_PASSWORD_SET, AccountsEvent.ACCOUNT_CREATED],
+        actor_id=requester.public_id,
+    )
+    return chosen.filter(pk__gt=reset.pk if reset else 0).exists()
+
+
+def _listed(roles: frozenset[Role]) -> str:
+    return ", ".join(role.label.lower() for role in Role if role in roles)

@@ -1,0 +1,51 @@
+"""Mails about acts that open a gate: requests, their outcomes, and acts in the server's shell.
+
+They name no person beside the recipient, because the outbox outlives an erased account.
+"""
+
+from accounts.audit.models import AuditEvent
+from accounts.change_requests import eligibility
+from accounts.change_requests.acts import act_of
+from accounts.change_requests.models import ChangeRequest
+from accounts.mail import outbox
+from accounts.roles.models import RoleAssignment
+from accounts.tiers.models import Tier
+from accounts.users.models import User
+
+
+def opened(request: ChangeRequest) -> None:
+    """Ask each person who may confirm the request."""
+    for person in eligibility.confirmers_of(request):
+        _send(request, person, "change_request_opened", f"{request.pk}:{person.pk}")
+
+
+def decided(request: ChangeRequest) -> None:
+    """Send the outcome to the requester, unless the requester withdrew the request."""
+    if request.state != ChangeRequest.State.WITHDRAWN:
+        _send(request, request.requester, "change_request_decided", str(request.pk))
+
+
+def done_in_shell(event: AuditEvent, sentence: str, tier: Tier | None) -> None:
+    """Tell the staff of the tier, or of every tier, that a command opened a gate.
+
+    `event` is the audit event of the act; `sentence` names no person.
+    """
+    roles = RoleAssignment.objects.all()
+    held = roles.filter(tier=None) if tier is None else roles.for_tier(tier)
+    for person in held.active_staff().order_by("pk"):
+        outbox.send(
+            "opened_in_shell",
+            to=person.email,
+            key=f"{event.pk}:{person.pk}",
+            recipient=person,
+            context={"sentence": sentence, "event": event, "tier": tier},
+        )
+
+
+def _send(request: ChangeRequest, person: User, kind: str, key: str) -> None:
+    context = {
+        "request": request,
+        "title": act_of(request).title,
+        "tiers": [tier.name for tier in eligibility.tiers_of(request) if tier],
+    }
+    outbox.send(kind, to=person.email, key=key, recipient=person, about=request, context=context)
