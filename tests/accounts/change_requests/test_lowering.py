@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 WHY = "The paper is out."
 
 
+@pytest.mark.requirement("AD-7")
 def test_one_save_by_one_person_opens_the_gate_to_nobody(
     client: Client, gated_tier: Tier, release_owner: User, second_owner: User
 ) -> None:
@@ -126,6 +127,7 @@ def test_those_who_may_confirm_are_mailed_and_the_requester_learns_the_outcome(
     assert "confirmed" in decided.subject
 
 
+@pytest.mark.requirement("AD-9")
 def test_a_request_for_a_value_that_changed_since_is_superseded(
     lowering: ChangeRequest, gated_tier: Tier, second_owner: User
 ) -> None:

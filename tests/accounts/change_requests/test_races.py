@@ -27,6 +27,7 @@ def read() -> ChangeRequest:
     return ChangeRequest.objects.get()
 
 
+@pytest.mark.requirement("AD-9")
 def test_two_confirmations_at_once_apply_the_change_once(
     lowering: ChangeRequest, gated_tier: Tier, second_owner: User
 ) -> None:

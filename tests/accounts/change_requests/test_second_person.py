@@ -72,6 +72,7 @@ def _password_set(tier: Tier, requester: User) -> User:
     return person
 
 
+@pytest.mark.requirement("AD-8")
 @pytest.mark.parametrize(
     "make",
     [_reviewer, _auditor, _elsewhere, _superuser, _suspended, _assigned_alone, _password_set],
@@ -151,6 +152,7 @@ def test_a_declined_a_withdrawn_and_an_expired_request_change_nothing_and_stay_s
     assert Tier.objects.get(pk=gated_tier.pk).mode == AccessMode.REVIEWED
 
 
+@pytest.mark.requirement("AD-9")
 def test_a_request_is_not_confirmed_after_seven_days_even_if_no_sweep_ran(
     lowering: ChangeRequest, second_owner: User
 ) -> None:

@@ -49,6 +49,7 @@ def _save(by: User, **changes: Any) -> ChangeRequest | None:
     return checkpoint_tiers.save_checkpoint(checkpoint, by=by, reason=WHY)
 
 
+@pytest.mark.requirement("AD-7")
 def test_one_save_by_one_person_gives_a_gated_checkpoint_to_nobody(
     client: Client, gated_tier: Tier, open_tier: Tier, release_owner: User, second_owner: User
 ) -> None:
@@ -98,6 +99,7 @@ def test_an_embargo_that_still_runs_does_not_end_earlier_by_one_person(
     assert _stored().embargo_until == earlier
 
 
+@pytest.mark.requirement("AD-7")
 def test_what_closes_a_checkpoint_never_waits(
     gated_tier: Tier, open_tier: Tier, release_owner: User
 ) -> None:

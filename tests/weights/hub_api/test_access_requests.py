@@ -447,6 +447,7 @@ def test_a_grant_answers_an_empty_object(
     assert (response.status_code, response.json()) == (200, {})
 
 
+@pytest.mark.requirement("AD-7")
 def test_one_lead_gives_nobody_access_to_a_tier_of_two_approvals(
     client: Client,
     address: str,
