@@ -25,14 +25,17 @@ def decided(request: ChangeRequest) -> None:
         _send(request, request.requester, "change_request_decided", str(request.pk))
 
 
-def done_in_shell(event: AuditEvent, sentence: str, tier: Tier | None) -> None:
+def done_in_shell(
+    event: AuditEvent, sentence: str, tier: Tier | None, *, gains: User | None = None
+) -> None:
     """Tell the staff of the tier, or of every tier, that a command opened a gate.
 
-    `event` is the audit event of the act; `sentence` names no person.
+    `event` is the audit event of the act; `sentence` names no person. `gains` is not mailed.
     """
     roles = RoleAssignment.objects.all()
-    held = roles.filter(tier=None) if tier is None else roles.for_tier(tier)
-    for person in held.active_staff().order_by("pk"):
+    held = roles if tier is None else roles.for_tier(tier)
+    people = held.active_staff().exclude(pk=gains.pk if gains else None)
+    for person in people.order_by("pk"):
         outbox.send(
             "opened_in_shell",
             to=person.email,

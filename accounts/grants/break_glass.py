@@ -40,7 +40,8 @@ def create(user: User, tier: Tier, *, days: int, reason: str, by: User | None = 
     if by is None and is_new:
         event = AuditEvent.objects.about(grant).last()
         assert event is not None
-        change_messages.done_in_shell(event, f"it gave an account access to {tier}", tier)
+        sentence = f"it gave an account access to {tier}"
+        change_messages.done_in_shell(event, sentence, tier, gains=user)
     return grant
 
 

@@ -55,5 +55,6 @@ def give_role_in_shell(user: User, role: Role, tier: Tier | None = None) -> Role
         event = AuditEvent.objects.about(user).filter(action=AccountsEvent.ROLE_ASSIGNED).last()
         assert event is not None
         label = Role(role).label.lower()
-        messages.done_in_shell(event, f"it gave an account the role {label}", tier)
+        sentence = f"it gave an account the role {label}"
+        messages.done_in_shell(event, sentence, tier, gains=user)
     return assignment
