@@ -34,11 +34,10 @@ def done_in_shell(
     """
     roles = RoleAssignment.objects.all()
     held = roles if tier is None else roles.for_tier(tier)
-    people = held.active_staff().exclude(pk=gains.pk if gains else None)
+    people = held.active_staff().exclude(pk__in=[gains.pk] if gains else [])
     for person in people.order_by("pk"):
         outbox.send(
             "opened_in_shell",
-            to=person.email,
             key=f"{event.pk}:{person.pk}",
             recipient=person,
             context={"sentence": sentence, "event": event, "tier": tier},
@@ -51,4 +50,4 @@ def _send(request: ChangeRequest, person: User, kind: str, key: str) -> None:
         "title": act_of(request).title,
         "tiers": [tier.name for tier in eligibility.tiers_of(request) if tier],
     }
-    outbox.send(kind, to=person.email, key=key, recipient=person, about=request, context=context)
+    outbox.send(kind, key=key, recipient=person, about=request, context=context)
