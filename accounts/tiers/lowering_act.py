@@ -20,7 +20,10 @@ class LowerTier(Act):
             Change(services.LABELS[name], *(_text(tier, name, value) for value in values))
             for name, values in request.parameters.items()
         ]
-        parts = [f"{one.label.lower()} from {one.before} to {one.after}" for one in changes]
+        parts = [
+            f"{one.label.lower()} from {one.before or 'none'} to {one.after or 'none'}"
+            for one in changes
+        ]
         return Description(
             f"Lower the gate of {tier}: {'; '.join(parts)}",
             changes,
@@ -40,6 +43,4 @@ def _tier(request: ChangeRequest) -> Tier:
 
 def _text(tier: Tier, name: str, value: object) -> str:
     """Return the value as the public history shows it."""
-    shown = Tier.objects.select_related("licence").get(pk=tier.pk)
-    setattr(shown, name, value)
-    return services.public_terms(shown)[name]
+    return services.public_terms(services.with_value(tier, name, value))[name]

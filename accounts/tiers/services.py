@@ -45,6 +45,10 @@ _PUBLIC_ROLES = [
 ]
 #: The name of the act in `accounts.tiers.lowering_act`.
 LOWER = "tier.lower"
+#: Terms that only a gated tier has.
+_ONLY_GATED = ("licence", "duo_codes")
+#: Field -> the attribute with its value as JSON, where they differ.
+_COLUMNS = {"licence": "licence_id"}
 
 
 @dataclass(frozen=True)
@@ -88,16 +92,23 @@ def lower(tier: Tier, values: dict[str, Any], *, by: User) -> None:
     if changed := changed_since(current, values):
         raise TransitionRefused(changed)
     for name, (_, after) in values.items():
-        setattr(current, name, after)
+        setattr(current, _COLUMNS.get(name, name), after)
     _store(current, before, by)
 
 
 def changed_since(tier: Tier, values: dict[str, Any]) -> str:
     """Return which of the fields no longer has its former value, as a sentence; empty if none."""
     for name, (before, _) in values.items():
-        if getattr(tier, name) != before:
+        if getattr(tier, _COLUMNS.get(name, name)) != before:
             return f"{LABELS[name]} of {tier} is {public_terms(tier)[name]} by now"
     return ""
+
+
+def with_value(tier: Tier, name: str, value: Any) -> Tier:
+    """Return an unsaved copy of the stored tier with another value of a field, as in a request."""
+    copy = Tier.objects.select_related("licence").get(pk=tier.pk)
+    setattr(copy, _COLUMNS.get(name, name), value)
+    return copy
 
 
 def _locked(tier: Tier) -> Tier | None:
@@ -108,11 +119,20 @@ def _locked(tier: Tier) -> Tier | None:
 def _hold_back(
     tier: Tier, before: Tier, lowered: list[str], by: User, reason: str
 ) -> ChangeRequest:
-    """Set the lowered fields back and open the request that lowers them."""
-    values = {name: [getattr(before, name), getattr(tier, name)] for name in lowered}
-    for name in lowered:
-        setattr(tier, name, getattr(before, name))
-    return change_requests.open_request(LOWER, before, values, tiers=[before], by=by, reason=reason)
+    """Set the lowered fields back and open the request that lowers them.
+
+    A tier that becomes open loses its licence and terms of use with the same request.
+    """
+    held = [*lowered, *(_ONLY_GATED if not tier.is_gated else ())]
+    values = {}
+    for name in held:
+        column = _COLUMNS.get(name, name)
+        values[name] = [getattr(before, column), getattr(tier, column)]
+        setattr(tier, column, getattr(before, column))
+    changed = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+    return change_requests.open_request(
+        LOWER, before, changed, tiers=[before], by=by, reason=reason
+    )
 
 
 def _store(tier: Tier, before: Tier | None, by: User | None) -> TierChange | None:

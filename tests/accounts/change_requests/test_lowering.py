@@ -29,17 +29,20 @@ def test_one_save_by_one_person_opens_the_gate_to_nobody(
 ) -> None:
     client.force_login(release_owner)
     page = reverse("admin:accounts_tier_change", args=[gated_tier.pk])
-    data = {**form_of(client, page), "mode": AccessMode.OPEN}
+    licence = gated_tier.licence
+    data = {**form_of(client, page), "mode": AccessMode.OPEN, "licence": ""}
     client.post(page, data)
     client.post(page, {**data, "opening_reason": WHY})
     gated_tier.refresh_from_db()
-    assert gated_tier.mode == AccessMode.REVIEWED
+    assert (gated_tier.mode, gated_tier.licence) == (AccessMode.REVIEWED, licence)
     assert not tiers_open_to(None).filter(pk=gated_tier.pk).exists()
     request = ChangeRequest.objects.get()
-    assert (request.requester, request.parameters) == (
-        release_owner,
-        {"mode": ["reviewed", "open"]},
-    )
+    assert licence is not None
+    assert request.requester == release_owner
+    assert request.parameters == {"mode": ["reviewed", "open"], "licence": [licence.pk, None]}
+    change_requests.confirm(request, by=second_owner, reason="I read the paper.")
+    gated_tier.refresh_from_db()
+    assert (gated_tier.mode, gated_tier.licence) == (AccessMode.OPEN, None)
 
 
 def test_the_form_asks_for_a_reason_and_saves_nothing_without_one(
@@ -47,7 +50,8 @@ def test_the_form_asks_for_a_reason_and_saves_nothing_without_one(
 ) -> None:
     client.force_login(release_owner)
     page = reverse("admin:accounts_tier_change", args=[gated_tier.pk])
-    asked = client.post(page, {**form_of(client, page), "mode": AccessMode.OPEN})
+    open_terms = {"mode": AccessMode.OPEN, "licence": ""}
+    asked = client.post(page, {**form_of(client, page), **open_terms})
     assert asked.status_code == 200
     assert "This lowers the gate of opt-175b (access)" in asked.text
     assert not ChangeRequest.objects.exists()
