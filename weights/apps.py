@@ -16,7 +16,7 @@ class WeightsConfig(AppConfig):
         from accounts.audit.merkle_log import copies, logs  # noqa: PLC0415
         from accounts.change_requests import acts  # noqa: PLC0415
         from weights import storage  # noqa: PLC0415
-        from weights.catalogue.opening_act import OpenCheckpoint  # noqa: PLC0415
+        from weights.change_requests.open_checkpoint import OpenCheckpoint  # noqa: PLC0415
         from weights.delivery.release_interface import DeliveryReleases  # noqa: PLC0415
         from weights.integrity import public_statistics  # noqa: PLC0415
         from weights.ledger import recording  # noqa: PLC0415

@@ -23,7 +23,7 @@ from weights.event_tags import WeightsEvent
 from weights.integrity import verification
 from weights.publishing.models import Revision
 
-#: The name of the act in `weights.catalogue.opening_act`.
+#: The name of the act in `weights.change_requests.open_checkpoint`.
 OPEN = "checkpoint.open"
 #: Fields that can open a checkpoint further -> their names in messages.
 FIELD_LABELS = {"tier": "the tier", "private": "the privacy", "embargo_until": "the embargo"}
