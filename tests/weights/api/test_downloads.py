@@ -189,7 +189,7 @@ def test_a_hash_in_an_invisible_checkpoint_is_unknown(
     unknown = ApiClient().get(f"/files/{'0' * 64}", 404)
     for caller in (ApiClient(), ApiClient(applicant)):
         assert caller.get(path, 404)["code"] == unknown["code"] == "file_unknown"
-    assert ApiClient(release_owner).get(path)["total"] == 1
+    assert ApiClient(release_owner, "read-gated").get(path)["total"] == 1
 
 
 def test_a_file_of_an_unpublished_revision_is_unknown(gated: Revision) -> None:

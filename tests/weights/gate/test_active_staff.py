@@ -69,7 +69,7 @@ def by_session(person: User) -> Callable[[str], int]:
 
 
 def by_token(person: User) -> Callable[[str], int]:
-    headers = {"Authorization": f"Bearer {factories.token(person, 'read')}"}
+    headers = {"Authorization": f"Bearer {factories.token(person, 'read-gated')}"}
     return lambda path: Client(headers=headers).get(path).status_code
 
 

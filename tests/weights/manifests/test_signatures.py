@@ -307,7 +307,7 @@ def test_head_conditions_and_sums(revision: Revision, client: Client) -> None:
 
 def test_a_private_checkpoint_looks_like_none(revision: Revision, client: Client) -> None:
     signatures.sign(revision.pk)
-    owner = factories.token(factories.staff("keeper", Role.RELEASE_OWNER))
+    owner = factories.token(factories.staff("keeper", Role.RELEASE_OWNER), "read-gated")
     revision.checkpoint.private = True
     revision.checkpoint.save()
     for end in (".json", ".sig", "/SHA256SUMS"):
