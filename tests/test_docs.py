@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -73,40 +75,61 @@ def test_files_and_folders_that_are_named_exist(page: Path) -> None:
             r"(?:[\w.-]+/)*[\w.-]+\.(?:py|md|sh|html|css|js|yml|conf)|(?:[\w-]+/)+", name
         ):
             continue
-        parts = PurePosixPath(name).parts
-        ends = [path for path in FILES if _ends_with(path, parts, is_folder=name.endswith("/"))]
-        assert ends or name in ELSEWHERE or (len(parts) == 1 and parts[0] in top), name
+        path = str(PurePosixPath(name))  # without a slash at its end
+        ours = _folders() if name.endswith("/") else _endings()
+        assert path in ours | top or name in ELSEWHERE, name
 
 
-def _ends_with(path: Path, parts: tuple[str, ...], *, is_folder: bool) -> bool:
-    inside = path.relative_to(ROOT).parts
-    if is_folder:
-        return any(inside[at : at + len(parts)] == parts for at in range(len(inside) - 1))
-    return inside[-len(parts) :] == parts
+@cache
+def _endings() -> frozenset[str]:
+    """Every file by its name, and by its path from each of its folders on."""
+    parts = [path.relative_to(ROOT).parts for path in FILES]
+    return frozenset("/".join(one[at:]) for one in parts for at in range(len(one)))
+
+
+@cache
+def _folders() -> frozenset[str]:
+    """Every folder with files below it, by its path from and up to each folder above it."""
+    parts = {path.relative_to(ROOT).parts[:-1] for path in FILES}
+    return frozenset(
+        "/".join(one[start:end])
+        for one in parts
+        for start, end in combinations(range(len(one) + 1), 2)
+    )
 
 
 @each_page
 def test_commands_that_are_named_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    ours = {path.stem for path in FILES if path.parent.name == "commands"}
-    assert set(re.findall(r"manage\.py (\w+)", text)) <= ours | COMMANDS
+    assert set(re.findall(r"manage\.py (\w+)", text)) <= _our_commands() | COMMANDS
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= set(targets)
 
 
+@cache
+def _our_commands() -> frozenset[str]:
+    return frozenset(path.stem for path in FILES if path.parent.name == "commands")
+
+
 @each_page
 def test_settings_that_are_named_are_read_somewhere(page: Path) -> None:
-    read = "\n".join(path.read_text(encoding="utf-8") for path in _readers())
+    read = _words_of_python().union(
+        *(_words(ROOT / name) for name in ("Makefile", "docker-compose.yml"))
+    )
     for name in named(page):
         setting = re.match(r"([A-Z][A-Z\d]*_[A-Z\d_]+)(?:=|$)", name)
-        assert not setting or setting[1] in OTHERS or re.search(rf"\b{setting[1]}\b", read), name
+        assert not setting or setting[1] in OTHERS | read, name
 
 
-def _readers() -> Iterator[Path]:
-    yield from (ROOT / name for name in ("Makefile", "docker-compose.yml"))
-    for path in FILES:
-        if path.suffix == ".py" and path.is_relative_to(ROOT) and path != Path(__file__):
-            yield path
+@cache
+def _words_of_python() -> frozenset[str]:
+    """Every word of every Python file but this one."""
+    files = [path for path in FILES if path.suffix == ".py" and path != Path(__file__)]
+    return frozenset[str]().union(*map(_words, files))
+
+
+def _words(path: Path) -> set[str]:
+    return set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
 
 
 def test_the_worked_example_names_only_what_the_code_has() -> None:
@@ -114,11 +137,9 @@ def test_the_worked_example_names_only_what_the_code_has() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     example = page[page.index("## A worked example") : page.index("## How code reads")]
     words = set(re.findall(r"`(\w+)`|\b(?:\w+\.)?(\w+)\(", example))
-    code = "\n".join(text for path, text in _code() if path.suffix == ".py")
     names = {name for pair in words for name in pair if name}
     added = {name for name in names if "revise" in name or "taken_back" in name}
-    missing = {name for name in names - added if not re.search(rf"\b{name}\b", code)}
-    assert missing == set()
+    assert names - added - _words_of_python() == set()
     assert len(names) > 15
 
 
