@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from weights.storage.models import unleased
+from weights.integrity.models import ScrubTurn, StoreSurvey
+from weights.storage.models import Blob, unleased
 
 #: A worker that does not renew its lease for this long loses the row to another one.
 LENGTH = timedelta(seconds=settings.VERIFICATION_LEASE)
@@ -68,3 +69,13 @@ def acquire(rows: "models.QuerySet[R]", pk: int, **changes: object) -> Lease[R] 
     if not rows.filter(unleased(now), pk=pk).update(leased_until=until, **changes):
         return None
     return Lease(rows.model._default_manager.get(pk=pk), until)
+
+
+def expire_all() -> None:
+    """End every lease, because the workers that hold them are gone.
+
+    A worker that runs nevertheless loses its lease, and its result does not count.
+    """
+    now = timezone.now()
+    for model in (Blob, ScrubTurn, StoreSurvey):
+        model._default_manager.filter(leased_until__gt=now).update(leased_until=now)

@@ -1,0 +1,34 @@
+"""Take up again what a killed worker of an embedded install left behind.
+
+Its rows stay leased and its tasks unacknowledged, which other workers respect for minutes. An
+embedded install has one worker, so as it starts no other one works on them.
+"""
+
+from typing import Any
+
+from celery.signals import worker_init
+from django.conf import settings
+from django.db import connections
+from kombu import Connection
+
+from weights.integrity import lease
+
+
+@worker_init.connect
+def take_up(**kwargs: Any) -> None:
+    """End the leases of the last worker and queue its tasks again.
+
+    Does nothing on an install that may have several workers.
+    """
+    if not getattr(settings, "EMBEDDED_BROKER", False):
+        return
+    lease.expire_all()
+    connections.close_all()
+    _queue_unacknowledged(settings.CELERY_BROKER_URL)
+
+
+def _queue_unacknowledged(broker_url: str) -> None:
+    """Return every task that was handed out and not acknowledged to its queue."""
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS | {"visibility_timeout": 0}
+    with Connection(broker_url, transport_options=options) as broker:
+        broker.default_channel.qos.restore_visible(num=None)
