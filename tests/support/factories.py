@@ -202,9 +202,9 @@ def published(
     org, _, name = (repo_id or f"acme/{word()}").partition("/")
     facts = {"tier": tier or _open_tier(), "published_at": timezone.now()} | facts
     checkpoint, _ = Checkpoint.objects.update_or_create(org=org, name=name, defaults=facts)
+    digests = {path: _digest(content) for path, content in files.items()}
     listed = [
-        listing.Entry(path, len(content), _digest(content).sha256)
-        for path, content in files.items()
+        listing.Entry(path, len(content), digests[path].sha256) for path, content in files.items()
     ]
     parent = checkpoint.revisions.first()
     hashed = listing.manifest_sha256(listed)
@@ -218,8 +218,7 @@ def published(
         file_count=len(listed),
         total_bytes=sum(entry.size for entry in listed),
     )
-    for path, content in files.items():
-        _add_file(revision, path, content)
+    _add_files(revision, files, digests)
     Ref.objects.update_or_create(
         checkpoint=checkpoint, name="main", defaults={"revision": revision}
     )
@@ -236,20 +235,34 @@ def _digest(content: bytes) -> Digest:
     return digester.result()
 
 
-def _add_file(revision: Revision, path: str, content: bytes) -> None:
-    digest = _digest(content)
-    sha256 = digest.sha256
-    with blob_storage().receive() as upload:
-        upload.write(content)
-        upload.commit(sha256)
-    blob, _ = Blob.objects.get_or_create(
-        sha256=sha256,
-        defaults={"size": len(content), "state": Blob.State.VERIFIED},
+def _add_files(
+    revision: Revision, files: Mapping[str, bytes], digests: Mapping[str, Digest]
+) -> None:
+    """Store the files, and write their rows in three statements however many there are."""
+    storage = blob_storage()
+    for path, content in files.items():
+        with storage.receive() as upload:
+            upload.write(content)
+            upload.commit(digests[path].sha256)
+    blobs = {
+        digests[path].sha256: Blob(
+            sha256=digests[path].sha256, size=len(content), state=Blob.State.VERIFIED
+        )
+        for path, content in files.items()
+    }
+    # A blob that another revision has too keeps its state.
+    Blob.objects.bulk_create(blobs.values(), ignore_conflicts=True)
+    stored = Blob.objects.in_bulk(list(blobs), field_name="sha256")
+    File.objects.bulk_create(
+        _file(revision, path, stored[digest.sha256], digest) for path, digest in digests.items()
     )
-    lfs = listing.is_lfs(path, len(content), is_text=digest.is_text)
-    pointer = listing.git_blob_id(listing.lfs_pointer(sha256, len(content)))
+
+
+def _file(revision: Revision, path: str, blob: Blob, digest: Digest) -> File:
+    lfs = listing.is_lfs(path, blob.size, is_text=digest.is_text)
+    pointer = listing.git_blob_id(listing.lfs_pointer(blob.sha256, blob.size))
     part, shard = listing.part_and_shard(path)
-    File.objects.create(
+    return File(
         revision=revision,
         path=path,
         blob=blob,
