@@ -190,6 +190,7 @@ def test_each_role_opens_its_own_pages_and_no_other(
             assert client.get(address, follow=True).status_code in expected, address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", list(Role), ids=str)
 def test_records_of_another_tier_do_not_exist(
     role: Role, records: dict[str, Any], client: Client
@@ -217,6 +218,7 @@ def test_the_trail_is_read_by_those_of_all_tiers(
         assert client.get(page, follow=True).status_code == 403, page
 
 
+@pytest.mark.slow
 def test_a_private_checkpoint_is_named_only_to_those_who_may_see_it(
     records: dict[str, Any], gated_tier: Tier, client: Client
 ) -> None:
@@ -278,6 +280,7 @@ def _as(person: User) -> HttpRequest:
     return request
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", list(Role), ids=str)
 def test_only_those_who_may_change_it_can_post_the_form(
     role: Role, records: dict[str, Any], client: Client
@@ -376,6 +379,7 @@ def _custom_pages(application: Application) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("AD-1")
 def test_without_a_second_factor_no_page_of_the_admin_opens_beyond_loopback(
     records: dict[str, Any], client: Client, settings: Settings

@@ -224,6 +224,7 @@ def test_a_form_beyond_1_mib_is_refused(client: Client) -> None:
 HUB_WORDS = {"RepoNotFound", "RevisionNotFound", "EntryNotFound", "GatedRepo"}
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("HT-9")
 def test_every_refusal_below_api_is_json_with_its_code(client: Client) -> None:
     for one in [address for address in ADDRESSES if address.startswith("/api")]:
@@ -248,6 +249,7 @@ POLICY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("WB-1")
 def test_every_page_carries_the_headers_of_a_page(client: Client, administrator: User) -> None:
     for signed_in in (False, True):
@@ -278,6 +280,7 @@ def test_refusals_from_beside_the_views_carry_them_too(client: Client) -> None:
         assert_headers_of_a_page(answer, str(answer.status_code))
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("WB-4")
 def test_no_other_origin_may_read_an_answer(client: Client, applicant: User) -> None:
     client.force_login(applicant)

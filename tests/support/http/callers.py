@@ -5,7 +5,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from http.cookies import SimpleCookie
 
 from django.conf import settings as portal_settings
@@ -138,9 +138,8 @@ class Answer:
 
 def ask(caller: Person, credential: str, method: str, address: str, **headers: str) -> Answer:
     """Send one request, and roll back its changes."""
-    client = Client()
-    if credential == "session":
-        client.cookies = copy(caller.cookies)
+    client = _client()
+    client.cookies = copy(caller.cookies) if credential == "session" else SimpleCookie()
     if credential == "token":
         headers["Authorization"] = f"Bearer {caller.token}"
     with transaction.atomic():
@@ -148,6 +147,12 @@ def ask(caller: Person, credential: str, method: str, address: str, **headers: s
         body = b"".join(response) if response.streaming else response.content
         transaction.set_rollback(True)
     return Answer(response, body)
+
+
+@cache
+def _client() -> Client:
+    """One client for all requests, because each loads the middleware anew."""
+    return Client()
 
 
 def credentials(caller: Person) -> list[str]:
