@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
@@ -42,6 +43,8 @@ admin.site.unregister(Group)
 # These records contain secrets or personal data from other sites, which no page may show.
 for _model in (Authenticator, SocialApp, SocialToken, SocialAccount):
     admin.site.unregister(_model)
+# allauth's page would let staff confirm an address for somebody; AccountAdmin lists them.
+admin.site.unregister(EmailAddress)
 
 
 class AccountCreationForm(AdminUserCreationForm):
@@ -86,7 +89,7 @@ class AccountAdmin(NeverDeleted, UserAdmin):
     list_filter = ["is_staff", "is_active"]
     fieldsets = (
         (None, {"fields": ("username", "password", "public_id")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Person", {"fields": ("first_name", "last_name", "email", "all_addresses")}),
         ("Standing", {"fields": ("is_active", "suspended_at", "suspension_reason")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
@@ -94,7 +97,7 @@ class AccountAdmin(NeverDeleted, UserAdmin):
     add_fieldsets = (
         (None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),
     )
-    readonly_fields = ("public_id", "last_login", "date_joined")
+    readonly_fields = ("public_id", "all_addresses", "last_login", "date_joined")
     actions = ["erase"]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -112,6 +115,14 @@ class AccountAdmin(NeverDeleted, UserAdmin):
         if check(request):
             recent_authentication.require()
         return super().changeform_view(request, *args, **kwargs)
+
+    @admin.display(description="Addresses")
+    def all_addresses(self, person: User) -> str:
+        rows = EmailAddress.objects.filter(user=person).order_by("-primary", "email")
+        lines = [
+            f"{row.email} ({'confirmed' if row.verified else 'not confirmed'})" for row in rows
+        ]
+        return "\n".join(lines) or "none"
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.erase_user")

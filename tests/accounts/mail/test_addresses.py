@@ -132,6 +132,19 @@ def test_the_admin_shows_the_address_and_does_not_change_it(
     assert applicant.email == "applicant@example.org"
 
 
+def test_nobody_confirms_an_address_for_somebody_in_the_admin(
+    client: Client, applicant: User
+) -> None:
+    EmailAddress.objects.create(user=applicant, email=NEW)
+    client.force_login(factories.person("root", is_superuser=True, is_staff=True))
+    row = EmailAddress.objects.get(email=NEW)
+    chosen = {"action": "make_verified", "_selected_action": str(row.pk)}
+    assert client.post("/admin/account/emailaddress/", chosen).status_code == 404
+    shown = client.get(reverse("admin:accounts_user_change", args=[applicant.pk])).text
+    assert "applicant@example.org (confirmed)" in shown
+    assert f"{NEW} (not confirmed)" in shown
+
+
 def test_a_new_account_of_the_admin_waits_for_its_holder(
     client: Client, administrator: User
 ) -> None:
