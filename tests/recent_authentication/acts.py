@@ -209,14 +209,14 @@ def _erase(world: World) -> Any:
 # -- gates --------------------------------------------------------------------------------
 
 
-def _open_tier(world: World) -> Any:
+def _lower_tier(world: World) -> Any:
     page = f"/admin/accounts/tier/{world.tier.pk}/change/"
-    return world.post(page, world.form(page, mode="open", approvals_needed=1))
+    return world.post(page, world.form(page, mode="click-through"))
 
 
 def _add_tier(world: World) -> Any:
     page = f"/admin/accounts/tier/{world.tier.pk}/change/"
-    data = world.form(page, slug="another-tier", name="Another tier", mode="open")
+    data = world.form(page, slug="another-tier", name="Another tier")
     return world.post("/admin/accounts/tier/add/", data)
 
 
@@ -334,7 +334,9 @@ BY_SESSION: dict[str, Act] = {
         administrator, _add_account, lambda w: User.objects.filter(username="new").exists()
     ),
     "erase an account": Act(administrator, _erase, lambda w: _account(w).erased_at is not None),
-    "open a tier": Act(owner, _open_tier, lambda w: Tier.objects.get(pk=w.tier.pk).mode == "open"),
+    "lower the gate of a tier": Act(
+        owner, _lower_tier, lambda w: Tier.objects.get(pk=w.tier.pk).mode == "click-through"
+    ),
     "add a tier": Act(
         administrator, _add_tier, lambda w: Tier.objects.filter(slug="another-tier").exists()
     ),
